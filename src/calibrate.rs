@@ -1,0 +1,1 @@
+//! The same code on both sides: the noise floor of this machine.

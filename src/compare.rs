@@ -1,0 +1,1 @@
+//! Two runs side by side, benchmark by benchmark. Knows no threshold.

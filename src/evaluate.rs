@@ -1,0 +1,1 @@
+//! How often the shipped decision is wrong: error rates on labelled and A/A data.

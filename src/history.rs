@@ -1,0 +1,1 @@
+//! Runs of a branch in order, and change points over them.

@@ -1,0 +1,1 @@
+//! The real work that this repository's suites measure: tokenizers and models.

@@ -1,0 +1,1 @@
+//! `perfgate.toml`: thresholds and targets by benchmark pattern.

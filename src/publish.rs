@@ -1,0 +1,1 @@
+//! A decision on GitHub: comment, commit status, step summary, annotations.

@@ -1,0 +1,1 @@
+//! Everything a reader may see, as one typed value.

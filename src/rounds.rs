@@ -1,0 +1,1 @@
+//! Interleaving: measure base and candidate in turn, look, go on with the undecided.

@@ -1,0 +1,1 @@
+//! The measurement file: a run, its benchmarks, their launches.

@@ -1,0 +1,1 @@
+//! Durations, ratios and ranges whose values are settled where they are built.

@@ -1,0 +1,1 @@
+//! What the data say, what the gate decides, and the file that records both.
