@@ -1,1 +1,251 @@
 //! The command line, as types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::units::{Confidence, Nanos, Share};
+
+/// Decides whether inference code got slower and still meets its latency targets.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "\
+Examples:
+  perfgate check --target-p95 10ms             gate the Criterion benches of this workspace
+  perfgate check --baseline main               measure main and the working tree in turn
+  perfgate compare main.json candidate.json    compare two run files
+  perfgate report target/perfgate/decision.json --format markdown
+
+Exit status: 0 pass, 1 perfgate failed, 2 usage or unreadable input, 3 a capability is not
+available, 10 fail, 11 inconclusive."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure, compare with the baseline, judge, report; the exit status is the gate
+    Check(CheckArgs),
+    /// Measure and write a run file
+    Measure(MeasureArgs),
+    /// Keep runs to compare later ones with
+    Baseline(BaselineArgs),
+    /// Compare two runs and print the decision
+    Compare(CompareArgs),
+    /// Print a decision as text, Markdown, HTML, JSON, CSV or JUnit
+    Report(ReportArgs),
+}
+
+/// Which benchmarks, and how to build them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SelectionArgs {
+    /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub bench: Vec<String>,
+    /// Only this package of the workspace; may be repeated
+    #[arg(long, short, value_name = "PACKAGE")]
+    pub package: Vec<String>,
+    /// Cargo features to build with
+    #[arg(long, value_name = "FEATURES")]
+    pub features: Vec<String>,
+    /// Cargo profile to build with
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// Path of the workspace's Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    pub manifest_path: Option<PathBuf>,
+}
+
+/// How much to measure.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EffortArgs {
+    /// Processes started per side
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub launches: Option<u32>,
+    /// Calls per launch, at most; never fewer than 10
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..))]
+    pub calls: Option<u32>,
+    /// Warm-up before each benchmark of a launch
+    #[arg(long, value_name = "DURATION")]
+    pub warmup: Option<Nanos>,
+    /// Longest time one launch may take
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<Nanos>,
+    /// Seed of every random choice
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// What is tolerated and what must hold.
+#[derive(Args, Clone, Debug, Default)]
+pub struct GateArgs {
+    /// A slowdown up to this is tolerated
+    #[arg(long, value_name = "SHARE")]
+    pub threshold: Option<Share>,
+    /// A slowdown of this size must be found, or the answer is inconclusive
+    #[arg(long, value_name = "SHARE")]
+    pub detect: Option<Share>,
+    /// Confidence of the intervals shown
+    #[arg(long, value_name = "CONFIDENCE")]
+    pub confidence: Option<Confidence>,
+    /// Limit on the mean of every selected benchmark
+    #[arg(long, value_name = "DURATION")]
+    pub target_mean: Option<Nanos>,
+    /// Limit on the median
+    #[arg(long, value_name = "DURATION")]
+    pub target_p50: Option<Nanos>,
+    /// Limit on the 90th percentile of single calls
+    #[arg(long, value_name = "DURATION")]
+    pub target_p90: Option<Nanos>,
+    /// Limit on the 95th percentile of single calls
+    #[arg(long, value_name = "DURATION")]
+    pub target_p95: Option<Nanos>,
+    /// Limit on the 99th percentile of single calls
+    #[arg(long, value_name = "DURATION")]
+    pub target_p99: Option<Nanos>,
+    /// Reasons that fail: regressed, target-missed, missing, failed, target-unproven, inconclusive
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub fail_on: Option<Vec<String>>,
+    /// Configuration file [default: perfgate.toml beside Cargo.toml]
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+}
+
+/// Where baselines are kept.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StoreArgs {
+    /// Store of baselines: `git:BRANCH` or `dir:PATH` [default: git:perfgate-data]
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
+}
+
+/// How a decision is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For terminals
+    #[default]
+    Text,
+    /// For pull requests
+    Markdown,
+    /// One self-contained page
+    Html,
+    /// The decision itself
+    Json,
+    /// One row a benchmark
+    Csv,
+    /// For test reporters
+    Junit,
+}
+
+/// `perfgate check`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  perfgate check                                  compare with the stored baseline
+  perfgate check --target-p95 10ms --save-baseline
+  perfgate check --bench 'tokenization/**' --launches 10
+  perfgate check --run run.json --baseline none --target-p99 50ms")]
+pub struct CheckArgs {
+    /// Which benchmarks.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How much to measure.
+    #[command(flatten)]
+    pub effort: EffortArgs,
+    /// What must hold.
+    #[command(flatten)]
+    pub gate: GateArgs,
+    /// Where baselines are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// What to compare with: `auto`, `stored`, `none`, a run file, or a git revision
+    #[arg(long, value_name = "BASELINE", default_value = "auto")]
+    pub baseline: String,
+    /// Judge this run instead of measuring
+    #[arg(long, value_name = "FILE")]
+    pub run: Option<PathBuf>,
+    /// Record the run as a baseline when it passes
+    #[arg(long)]
+    pub save_baseline: bool,
+    /// Without a baseline the answer is inconclusive (status 11)
+    #[arg(long)]
+    pub require_baseline: bool,
+    /// Folder of run.json, decision.json, report.md and report.html
+    #[arg(long, value_name = "DIR", default_value = "target/perfgate")]
+    pub out: PathBuf,
+    /// What goes to standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `perfgate measure`.
+#[derive(Args, Debug)]
+pub struct MeasureArgs {
+    /// Where samples come from.
+    #[command(subcommand)]
+    pub source: Option<MeasureSource>,
+}
+
+/// Where samples come from.
+#[derive(Debug, Subcommand)]
+pub enum MeasureSource {}
+
+/// `perfgate baseline`.
+#[derive(Args, Debug)]
+pub struct BaselineArgs {
+    /// What to do with the store.
+    #[command(subcommand)]
+    pub action: BaselineAction,
+}
+
+/// What to do with the store.
+#[derive(Debug, Subcommand)]
+pub enum BaselineAction {}
+
+/// `perfgate compare`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  perfgate compare main.json candidate.json
+  perfgate compare main.json candidate.json --threshold 2% --format markdown")]
+pub struct CompareArgs {
+    /// Run file or store key of the baseline
+    pub baseline: String,
+    /// Run file or store key of the candidate
+    pub candidate: String,
+    /// What must hold.
+    #[command(flatten)]
+    pub gate: GateArgs,
+    /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub bench: Vec<String>,
+    /// Where store keys are looked up.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// How the decision is printed
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub format: Format,
+}
+
+/// `perfgate report`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  perfgate report target/perfgate/decision.json
+  perfgate report decision.json --format html --output report.html")]
+pub struct ReportArgs {
+    /// The decision to show
+    pub decision: PathBuf,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}

@@ -1,1 +1,95 @@
 //! One module a command; each reads like a table of contents.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use thiserror::Error;
+
+use crate::cli::{Cli, Command};
+use crate::verdict::Verdict;
+
+/// How a command ends. The README lists the same table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// The command did what was asked; for `check`, the gate passed.
+    Pass = 0,
+    /// perfgate failed.
+    Failed = 1,
+    /// Usage, configuration or unreadable input.
+    Usage = 2,
+    /// A capability that was asked for is not available.
+    Unavailable = 3,
+    /// The gate failed.
+    Fail = 10,
+    /// The gate cannot tell.
+    Inconclusive = 11,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+impl From<Verdict> for ExitStatus {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Pass => Self::Pass,
+            Verdict::Inconclusive => Self::Inconclusive,
+            Verdict::Fail => Self::Fail,
+        }
+    }
+}
+
+/// What a command cannot go on with, and what can be done about it.
+///
+/// Attached to an error as context, it gives the exit status and the `help:` line.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct Refusal {
+    status: ExitStatus,
+    message: String,
+    help: Option<String>,
+}
+
+impl Refusal {
+    /// Usage, configuration or unreadable input.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self { status: ExitStatus::Usage, message: message.to_string(), help: None }
+    }
+
+    /// A capability that is not there.
+    pub fn unavailable(message: impl fmt::Display) -> Self {
+        Self { status: ExitStatus::Unavailable, message: message.to_string(), help: None }
+    }
+
+    /// With a remedy.
+    #[must_use]
+    pub fn help(mut self, help: impl fmt::Display) -> Self {
+        self.help = Some(help.to_string());
+        self
+    }
+}
+
+/// Runs the command.
+pub fn run(cli: Cli) -> Result<ExitStatus> {
+    match cli.command {
+        Command::Check(_)
+        | Command::Measure(_)
+        | Command::Baseline(_)
+        | Command::Compare(_)
+        | Command::Report(_) => Err(Refusal::usage("not there yet").into()),
+    }
+}
+
+/// The lines for standard error, and the status, of a command that could not go on.
+pub fn explain(error: &anyhow::Error) -> (String, ExitStatus) {
+    let refusal = error.downcast_ref::<Refusal>();
+    let help = refusal.and_then(|refusal| refusal.help.as_deref());
+    let help = help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+    (
+        format!("error: {error:#}{help}"),
+        refusal.map_or(ExitStatus::Failed, |refusal| refusal.status),
+    )
+}

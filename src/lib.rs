@@ -9,6 +9,7 @@
 //! declared above it.
 
 pub mod units;
+pub mod files;
 pub mod stats;
 pub mod host;
 pub mod run;

@@ -1,1 +1,591 @@
 //! The measurement file: a run, its benchmarks, their launches.
+//!
+//! What is read is checked whole before anything is computed from it: a `Run` that exists is valid.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use thiserror::Error;
+
+use crate::host::Host;
+use crate::units::Nanos;
+
+/// The schema that this version writes.
+pub const SCHEMA: &str = "perfgate.run/1";
+
+/// Why a run or a decision cannot be read.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// The file cannot be opened or read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Not JSON, cut short, or of another shape.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// A schema this version does not know.
+    #[error("schema `{found}` is not known to this version, which reads `{known}`")]
+    Schema {
+        /// The schema the file names.
+        found: String,
+        /// The schema that can be read.
+        known: &'static str,
+    },
+    /// Well formed, but contradicting itself.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// All launches of one measurement: one commit, one host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    schema: String,
+    /// When the measurement began, RFC 3339.
+    pub created: String,
+    /// What produced the samples.
+    pub source: Source,
+    /// Version of perfgate that measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perfgate: Option<String>,
+    /// False when the measurement ended early; such a run cannot pass.
+    #[serde(default = "yes", deserialize_with = "null_is_yes")]
+    pub complete: bool,
+    /// What was unfit or surprising while measuring.
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// How it was measured.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub settings: Settings,
+    /// What was measured, where it is a commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
+    /// Where it was measured.
+    pub host: Host,
+    /// What was measured: each benchmark once.
+    pub benchmarks: Vec<Benchmark>,
+}
+
+/// What produces samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Criterion bench targets of a Cargo workspace.
+    Criterion,
+    /// An ONNX model.
+    Onnx,
+    /// Text generation by a decoder model.
+    Generate,
+    /// Any command that prints samples.
+    Command,
+    /// Requests to a server.
+    Load,
+}
+
+/// How a run was measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Seed of every random choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Calls asked for per launch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u32>,
+    /// Threads a model ran with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
+    /// Execution provider asked for, and the one that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// The command that measures the same again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+}
+
+/// An execution provider: never silently another than the one asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// The one asked for.
+    pub requested: String,
+    /// The one that ran.
+    pub actual: String,
+}
+
+/// The commit that was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// Full object id.
+    pub id: String,
+    /// Branch it was measured on; none on a detached head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Commit time, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// True when the working tree differed from the commit.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub dirty: bool,
+}
+
+/// Which benchmark: its package and its id together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BenchmarkId {
+    /// `group/function/parameter`.
+    pub id: String,
+    /// The Cargo package, where there is one.
+    pub package: Option<String>,
+}
+
+impl fmt::Display for BenchmarkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.package {
+            Some(package) => write!(f, "{} ({package})", self.id),
+            None => f.write_str(&self.id),
+        }
+    }
+}
+
+/// One benchmark of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Benchmark {
+    /// `group/function/parameter`.
+    pub id: String,
+    /// The Cargo package it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// The bench target it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// What one sample is.
+    pub sampling: Sampling,
+    /// Items handled by one call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elements: Option<f64>,
+    /// Other amounts handled by one call, by unit: `bytes`, `tokens`.
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub per_call: BTreeMap<String, f64>,
+    /// Its launches; at least one unless it failed.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub launches: Vec<Launch>,
+    /// Why it could not be measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// What one sample is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sampling {
+    /// The time of one call: percentiles mean what they say.
+    Call,
+    /// The mean of many calls: there are no percentiles of calls.
+    Batch,
+}
+
+/// Why a benchmark could not be measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// One word or sentence: `panicked`, `timed out after 60 s`.
+    pub reason: String,
+    /// The end of what it printed.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub output: String,
+}
+
+/// One start of the benchmark process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "LaunchFile", into = "LaunchFile")]
+pub struct Launch {
+    /// Position of the launch in its run, from 0.
+    pub round: u32,
+    /// Launches of two runs with the same session and round were measured next to each other.
+    pub session: Option<String>,
+    /// Place within the round, from 0.
+    pub order: Option<u32>,
+    /// What was observed.
+    pub observed: Observed,
+    /// Further figures of the whole process, by name with unit: `peak_rss_bytes`.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// What a launch observed: the samples, or in the store a digest of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observed {
+    /// Every sample in the order it was taken; at least one.
+    Samples(Vec<Nanos>),
+    /// Their summary.
+    Digest(Digest),
+}
+
+/// A summary of the samples of one launch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Digest {
+    /// Number of samples.
+    pub count: u64,
+    /// Arithmetic mean.
+    pub mean: Nanos,
+    /// Standard deviation, `n − 1` in the denominator; zero for one sample.
+    pub sd: Nanos,
+    /// Smallest.
+    pub min: Nanos,
+    /// Median.
+    pub p50: Nanos,
+    /// 90th percentile.
+    pub p90: Nanos,
+    /// 95th percentile.
+    pub p95: Nanos,
+    /// 99th percentile.
+    pub p99: Nanos,
+    /// Largest.
+    pub max: Nanos,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LaunchFile {
+    round: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    samples: Option<Vec<Nanos>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    metrics: BTreeMap<String, f64>,
+}
+
+impl TryFrom<LaunchFile> for Launch {
+    type Error = String;
+
+    fn try_from(file: LaunchFile) -> Result<Self, String> {
+        let LaunchFile { round, session, order, samples, digest, metrics } = file;
+        let observed = match (samples, digest) {
+            (Some(samples), None) if samples.is_empty() => {
+                return Err(format!("launch {round} has no samples"));
+            }
+            (Some(samples), None) => Observed::Samples(samples),
+            (None, Some(digest)) if digest.count == 0 => {
+                return Err(format!("launch {round} is a digest of no samples"));
+            }
+            (None, Some(digest)) => Observed::Digest(digest),
+            (Some(_), Some(_)) => {
+                return Err(format!("launch {round} has both samples and a digest"));
+            }
+            (None, None) => return Err(format!("launch {round} has neither samples nor a digest")),
+        };
+        Ok(Self { round, session, order, observed, metrics })
+    }
+}
+
+impl From<Launch> for LaunchFile {
+    fn from(launch: Launch) -> Self {
+        let Launch { round, session, order, observed, metrics } = launch;
+        let (samples, digest) = match observed {
+            Observed::Samples(samples) => (Some(samples), None),
+            Observed::Digest(digest) => (None, Some(digest)),
+        };
+        Self { round, session, order, samples, digest, metrics }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn null_is_yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(true))
+}
+
+/// Reads an optional field whose absence and whose `null` mean the same.
+pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Refuses a document whose `schema` field is not `known`, before the rest of it is believed.
+pub(crate) fn check_schema(json: &[u8], known: &'static str) -> Result<(), FileError> {
+    #[derive(Deserialize)]
+    struct SchemaOf {
+        schema: String,
+    }
+    let SchemaOf { schema: found } = serde_json::from_slice(json)?;
+    if found == known { Ok(()) } else { Err(FileError::Schema { found, known }) }
+}
+
+impl Run {
+    /// An empty run, to be filled with benchmarks.
+    pub fn new(created: String, source: Source, host: Host) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            created,
+            source,
+            perfgate: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            complete: true,
+            warnings: Vec::new(),
+            settings: Settings::default(),
+            commit: None,
+            host,
+            benchmarks: Vec::new(),
+        }
+    }
+
+    /// Reads and checks a run.
+    pub fn from_json(json: &[u8]) -> Result<Self, FileError> {
+        check_schema(json, SCHEMA)?;
+        let run: Self = serde_json::from_slice(json)?;
+        run.check()?;
+        Ok(run)
+    }
+
+    /// Reads and checks the run in the file at `path`.
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        Self::from_json(&fs::read(path)?)
+    }
+
+    fn check(&self) -> Result<(), FileError> {
+        let mut seen = HashSet::with_capacity(self.benchmarks.len());
+        for benchmark in &self.benchmarks {
+            benchmark.check().map_err(FileError::Invalid)?;
+            if !seen.insert((&benchmark.package, &benchmark.id)) {
+                let twice = format!("benchmark `{}` stands there twice", shortened(&benchmark.id));
+                return Err(FileError::Invalid(twice));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Benchmark {
+    /// Which benchmark this is.
+    pub fn identity(&self) -> BenchmarkId {
+        BenchmarkId { id: self.id.clone(), package: self.package.clone() }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let id = shortened(&self.id);
+        if self.id.is_empty() {
+            return Err("a benchmark has an empty id".to_owned());
+        }
+        if self.launches.is_empty() && self.failure.is_none() {
+            return Err(format!("benchmark `{id}` has neither launches nor a failure"));
+        }
+        let amounts = self.per_call.values().chain(&self.elements);
+        let metrics = self.launches.iter().flat_map(|launch| launch.metrics.values());
+        match amounts.chain(metrics).find(|amount| !amount.is_finite() || **amount < 0.0) {
+            Some(amount) => Err(format!("benchmark `{id}` handles `{amount}` items a call")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Launch {
+    /// The natural logarithm of the median sample: the one number a launch is tested on.
+    ///
+    /// Zero durations, which a coarse clock can report, count as a tenth of a nanosecond.
+    pub fn ln_median(&self) -> f64 {
+        const LEAST: f64 = 0.1;
+        let median = match &self.observed {
+            Observed::Samples(samples) => median_of(samples),
+            Observed::Digest(digest) => digest.p50.get(),
+        };
+        median.max(LEAST).ln()
+    }
+
+    /// Number of samples it took.
+    pub fn count(&self) -> u64 {
+        match &self.observed {
+            Observed::Samples(samples) => samples.len() as u64,
+            Observed::Digest(digest) => digest.count,
+        }
+    }
+
+    /// Its samples summed up; a digest is its own.
+    pub fn digest(&self) -> Digest {
+        match &self.observed {
+            Observed::Samples(samples) => Digest::of(samples),
+            Observed::Digest(digest) => *digest,
+        }
+    }
+}
+
+impl Digest {
+    /// The digest of `samples`, which must not be empty.
+    pub fn of(samples: &[Nanos]) -> Self {
+        let mut sorted: Vec<f64> = samples.iter().map(|sample| sample.get()).collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let (mean, variance) = mean_and_variance(&sorted);
+        let at = |q| nanos(quantile(&sorted, q));
+        Self {
+            count: sorted.len() as u64,
+            mean: nanos(mean),
+            sd: nanos(variance.sqrt()),
+            min: nanos(sorted[0]),
+            p50: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+            max: nanos(sorted[sorted.len() - 1]),
+        }
+    }
+}
+
+fn median_of(samples: &[Nanos]) -> f64 {
+    let mut scratch: Vec<f64> = samples.iter().map(|sample| sample.get()).collect();
+    let middle = scratch.len() / 2;
+    let (below, &mut upper, _) = scratch.select_nth_unstable_by(middle, f64::total_cmp);
+    if samples.len() % 2 == 1 {
+        return upper;
+    }
+    let lower = below.iter().copied().fold(f64::MIN, f64::max);
+    lower + (upper - lower) / 2.0
+}
+
+fn mean_and_variance(values: &[f64]) -> (f64, f64) {
+    let first = values[0];
+    let count = values.len() as f64;
+    let shift = values.iter().map(|value| value - first).sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - first - shift).powi(2)).sum();
+    (first + shift, if count > 1.0 { squares / (count - 1.0) } else { 0.0 })
+}
+
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let place = q * (sorted.len() - 1) as f64;
+    let below = sorted[place.floor() as usize];
+    below + (sorted[place.ceil() as usize] - below) * place.fract()
+}
+
+fn nanos(ns: f64) -> Nanos {
+    Nanos::new(ns).expect("figures of samples lie among the samples")
+}
+
+/// The name, cut in the middle where it is too long for one line of a message.
+fn shortened(name: &str) -> String {
+    const LONGEST: usize = 80;
+    let shown: Vec<char> = name.escape_debug().collect();
+    if shown.len() <= LONGEST {
+        return shown.into_iter().collect();
+    }
+    let half = LONGEST / 2;
+    shown[..half].iter().chain(&['…']).chain(&shown[shown.len() - half..]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_benchmark(benchmark: &str) -> Result<Run, FileError> {
+        Run::from_json(
+            format!(
+                r#"{{"schema": "perfgate.run/1", "created": "2026-11-22T00:00:00Z", "source": "command",
+                "host": {{"fingerprint": "f", "cpu_model": "c", "cores": 2, "memory_bytes": 1,
+                          "os": "o", "kernel": "k"}},
+                "benchmarks": [{benchmark}]}}"#
+            )
+            .as_bytes(),
+        )
+    }
+
+    #[track_caller]
+    fn refuses(benchmark: &str, why: &str) {
+        let error = one_benchmark(benchmark).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let launch = r#"{"round": 0, "samples": [1.0]}"#;
+        refuses(
+            r#"{"id": "a", "sampling": "call", "launches": []}"#,
+            "neither launches nor a failure",
+        );
+        refuses(r#"{"id": "", "sampling": "call"}"#, "empty id");
+        refuses(
+            &format!(
+                r#"{{"id": "a", "sampling": "call", "launches": [{launch}]}},
+                   {{"id": "a", "sampling": "call", "launches": [{launch}]}}"#
+            ),
+            "`a` stands there twice",
+        );
+        refuses(
+            r#"{"id": "a", "sampling": "call", "launches": [{"round": 0}]}"#,
+            "neither samples",
+        );
+        refuses(
+            r#"{"id": "a", "sampling": "call", "launches": [{"round": 0, "samples": []}]}"#,
+            "no samples",
+        );
+        refuses(r#"{"id": "a", "sampling": "call", "extra": 1}"#, "unknown field `extra`");
+        refuses(
+            r#"{"id": "a", "sampling": "call", "launches": [{"round": 0, "samples": [-1]}]}"#,
+            "-1",
+        );
+        refuses(
+            r#"{"id": "a", "sampling": "call", "launches": [{"round": 0, "samples": [NaN]}]}"#,
+            "expected value",
+        );
+        refuses(
+            r#"{"id": "a", "sampling": "call", "launches": [{"round": 0, "samples": [1e999]}]}"#,
+            "out of range",
+        );
+        refuses(
+            r#"{"id": "a", "sampling": "call", "elements": -1, "launches": [{"round": 0, "samples": [1]}]}"#,
+            "`-1` items",
+        );
+    }
+
+    #[test]
+    fn documents_of_other_kinds_are_refused() {
+        assert!(matches!(Run::from_json(b""), Err(FileError::Json(_))));
+        assert!(matches!(
+            Run::from_json(b"{\"schema\": \"perfgate.run/2\"}"),
+            Err(FileError::Schema { .. })
+        ));
+        assert!(matches!(
+            Run::from_json(b"{\"schema\": \"perfgate.run/1\"}"),
+            Err(FileError::Json(_))
+        ));
+        let deep = format!("{{\"schema\": {}", "[".repeat(100_000));
+        assert!(matches!(Run::from_json(deep.as_bytes()), Err(FileError::Json(_))));
+    }
+
+    #[test]
+    fn null_and_absence_mean_the_same() {
+        let absent = one_benchmark(
+            r#"{"id": "a", "sampling": "call", "launches": [{"round": 0, "samples": [1]}]}"#,
+        );
+        let null = one_benchmark(
+            r#"{"id": "a", "package": null, "target": null, "sampling": "call", "elements": null, "per_call": null,
+               "failure": null, "launches": [{"round": 0, "session": null, "order": null, "samples": [1],
+               "digest": null, "metrics": null}]}"#,
+        );
+        assert_eq!(absent.unwrap(), null.unwrap());
+    }
+
+    #[test]
+    fn the_digest_of_one_sample_is_that_sample() {
+        let digest = Digest::of(&[nanos(7.0)]);
+        assert_eq!((digest.count, digest.sd.get(), digest.p99.get()), (1, 0.0, 7.0));
+    }
+}

@@ -1,1 +1,271 @@
-//! Durations, ratios and ranges whose values are settled where they are built.
+//! Durations, ratios and ranges whose values are settled where they are built: without NaN and
+//! without a sign, ordering is total and the rest of the code need not ask again.
+
+use std::cmp::Ordering;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a number or a word is not a value of the unit it was given for.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum UnitError {
+    /// Not finite, or outside the range of the unit.
+    #[error("`{value}` is not {expected}")]
+    OutOfRange {
+        /// What was given.
+        value: String,
+        /// What would have been accepted.
+        expected: &'static str,
+    },
+    /// A duration that cannot be read.
+    #[error("`{0}` is not a duration: write a number and its unit, like `10ms` or `1.5us`")]
+    Duration(String),
+    /// A share that cannot be read.
+    #[error("`{0}` is not a share: write it in percent, like `3%`")]
+    Share(String),
+}
+
+fn checked(value: f64, holds: bool, expected: &'static str) -> Result<f64, UnitError> {
+    // Adding zero turns -0.0 into 0.0, so that equality and order agree.
+    if holds {
+        Ok(value + 0.0)
+    } else {
+        Err(UnitError::OutOfRange { value: value.to_string(), expected })
+    }
+}
+
+macro_rules! unit {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, |$value:ident| $holds:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(try_from = "f64", into = "f64")]
+        pub struct $name(f64);
+
+        impl $name {
+            #[doc = concat!("The value, which must be ", $expected, ".")]
+            pub fn new($value: f64) -> Result<Self, UnitError> {
+                checked($value, $holds, $expected).map(Self)
+            }
+
+            /// The bare number.
+            pub fn get(self) -> f64 {
+                self.0
+            }
+        }
+
+        impl TryFrom<f64> for $name {
+            type Error = UnitError;
+
+            fn try_from(value: f64) -> Result<Self, UnitError> {
+                Self::new(value)
+            }
+        }
+
+        impl From<$name> for f64 {
+            fn from(value: $name) -> f64 {
+                value.0
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.0.total_cmp(&other.0)
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+    };
+}
+
+unit!(
+    /// Nanoseconds for one call; finite and never negative.
+    ///
+    /// ```
+    /// use perfgate::units::Nanos;
+    /// assert_eq!("1.5us".parse::<Nanos>().unwrap().get(), 1500.0);
+    /// assert!(Nanos::new(f64::NAN).is_err());
+    /// ```
+    Nanos,
+    "a finite number of nanoseconds, zero or more",
+    |ns| ns.is_finite() && ns >= 0.0
+);
+
+unit!(
+    /// Candidate ÷ baseline, dimensionless. Above 1 the candidate is slower.
+    ///
+    /// ```
+    /// use perfgate::units::Ratio;
+    /// assert_eq!(Ratio::new(1.25).unwrap().inverse().get(), 0.8);
+    /// assert!(Ratio::new(0.0).is_err());
+    /// ```
+    Ratio,
+    "a finite ratio above zero",
+    |ratio| ratio.is_finite() && ratio > 0.0
+);
+
+unit!(
+    /// A relative difference, such as a threshold: `0.03` is 3 %. Finite and never negative.
+    ///
+    /// ```
+    /// use perfgate::units::Share;
+    /// assert_eq!("3%".parse::<Share>().unwrap().get(), 0.03);
+    /// assert!("3".parse::<Share>().is_err());
+    /// ```
+    Share,
+    "a finite share, zero or more",
+    |share| share.is_finite() && share >= 0.0
+);
+
+unit!(
+    /// A position in a distribution, strictly between 0 and 1.
+    ///
+    /// ```
+    /// use perfgate::units::Quantile;
+    /// assert!(Quantile::new(0.95).is_ok());
+    /// assert!(Quantile::new(1.0).is_err());
+    /// ```
+    Quantile,
+    "a quantile strictly between 0 and 1",
+    |q| q > 0.0 && q < 1.0
+);
+
+unit!(
+    /// How often intervals of this kind hold the truth, strictly between 0 and 1.
+    ///
+    /// ```
+    /// use perfgate::units::Confidence;
+    /// assert_eq!("0.95".parse::<Confidence>().unwrap().get(), 0.95);
+    /// assert!("95".parse::<Confidence>().is_err());
+    /// ```
+    Confidence,
+    "a confidence strictly between 0 and 1, like 0.95",
+    |confidence| confidence > 0.0 && confidence < 1.0
+);
+
+impl Ratio {
+    /// Baseline ÷ candidate.
+    pub fn inverse(self) -> Self {
+        Self(1.0 / self.0)
+    }
+
+    /// The ratio whose natural logarithm this is; saturates at the ends of what a double holds.
+    pub fn from_ln(ln: f64) -> Self {
+        Self(ln.exp().clamp(f64::MIN_POSITIVE, f64::MAX))
+    }
+
+    /// The ratio of a slowdown by `share`.
+    pub fn slower_by(share: Share) -> Self {
+        Self(1.0 + share.0)
+    }
+}
+
+impl Nanos {
+    /// The duration `ratio` times as long; saturates.
+    pub fn times(self, ratio: Ratio) -> Self {
+        Self((self.0 * ratio.0).min(f64::MAX))
+    }
+}
+
+impl FromStr for Nanos {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        const UNITS: [(&str, f64); 9] = [
+            ("ns", 1.0),
+            ("us", 1e3),
+            ("µs", 1e3),
+            ("μs", 1e3),
+            ("ms", 1e6),
+            ("s", 1e9),
+            ("m", 60e9),
+            ("min", 60e9),
+            ("h", 3600e9),
+        ];
+        let refused = || UnitError::Duration(text.to_owned());
+        let split = text.find(char::is_alphabetic).ok_or_else(refused)?;
+        let (number, unit) = text.split_at(split);
+        let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(refused)?;
+        let number: f64 = number.trim().parse().map_err(|_| refused())?;
+        Self::new(number * scale).map_err(|_| refused())
+    }
+}
+
+impl FromStr for Share {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let refused = || UnitError::Share(text.to_owned());
+        let number = text.trim().strip_suffix('%').ok_or_else(refused)?;
+        let percent: f64 = number.trim().parse().map_err(|_| refused())?;
+        Self::new(percent / 100.0).map_err(|_| refused())
+    }
+}
+
+impl FromStr for Confidence {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        Self::new(text.parse().unwrap_or(f64::NAN)).map_err(|_| UnitError::OutOfRange {
+            value: text.to_owned(),
+            expected: "a confidence strictly between 0 and 1, like 0.95",
+        })
+    }
+}
+
+/// A point with the range it may lie in: `low ≤ point ≤ high`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval<T> {
+    /// Lower end.
+    pub low: T,
+    /// Best guess.
+    pub point: T,
+    /// Upper end.
+    pub high: T,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn reads(text: &str, ns: f64) {
+        assert_eq!(text.parse::<Nanos>().map(Nanos::get), Ok(ns));
+    }
+
+    #[test]
+    fn a_duration_needs_its_unit() {
+        reads("10ms", 1e7);
+        reads("1.5 s", 1.5e9);
+        reads("10m", 600e9);
+        reads("0.5µs", 500.0);
+        for bad in ["10", "ms", "-1ms", "1e400s", "NaNms", "10 parsecs", "", "infs"] {
+            assert!(bad.parse::<Nanos>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_share_needs_its_sign() {
+        assert_eq!("0.5 %".parse::<Share>().map(Share::get), Ok(0.005));
+        for bad in ["5", "-1%", "%", "nan%"] {
+            assert!(bad.parse::<Share>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn negative_zero_is_zero() {
+        assert_eq!(Nanos::new(-0.0).unwrap().cmp(&Nanos::new(0.0).unwrap()), Ordering::Equal);
+    }
+
+    #[test]
+    fn a_sample_in_a_file_is_checked() {
+        assert!(serde_json::from_str::<Nanos>("-1.0").is_err());
+        assert!(serde_json::from_str::<Nanos>("1e999").is_err());
+    }
+}

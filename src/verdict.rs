@@ -1,1 +1,350 @@
 //! What the data say, what the gate decides, and the file that records both.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::host::Host;
+use crate::run::{
+    BenchmarkId, Commit, Failure, FileError, Sampling, check_schema, null_is_default,
+};
+use crate::units::{Confidence, Nanos, Ratio, Share};
+
+/// The schema that this version writes.
+pub const SCHEMA: &str = "perfgate.decision/1";
+
+/// What the gate decides; the worst of its reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing that was asked to fail does.
+    Pass,
+    /// Something could not be told that was asked to be known.
+    Inconclusive,
+    /// Something is worse than was tolerated.
+    Fail,
+}
+
+impl Verdict {
+    /// The status that `check` ends with.
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Fail => 10,
+            Self::Inconclusive => 11,
+        }
+    }
+}
+
+/// What the data say about one benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Slower than is tolerated.
+    Regressed,
+    /// In the baseline, not in the candidate.
+    Missing,
+    /// It could not be measured.
+    Failed,
+    /// The data do not tell.
+    Inconclusive,
+    /// Faster by more than is tolerated in the other direction.
+    Improved,
+    /// Not in the baseline.
+    New,
+    /// No slowdown of the size that must be found.
+    Unchanged,
+}
+
+/// What the data say about one target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetStatus {
+    /// The lower bound is above the limit.
+    Missed,
+    /// The data do not tell.
+    Unproven,
+    /// The upper bound is at or below the limit.
+    Met,
+}
+
+/// A figure of a benchmark that a target can limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// Mean time of a call.
+    Mean,
+    /// Median.
+    P50,
+    /// 90th percentile of single calls.
+    P90,
+    /// 95th percentile of single calls.
+    P95,
+    /// 99th percentile of single calls.
+    P99,
+}
+
+/// Verdict, changes, targets and reasons of one check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    schema: String,
+    /// What the gate decides.
+    pub verdict: Verdict,
+    /// The status `check` ends with.
+    pub exit_status: u8,
+    /// What was compared with.
+    pub baseline: BaselineSource,
+    /// What was judged.
+    pub candidate: CandidateSource,
+    /// One judgement a benchmark.
+    pub benchmarks: Vec<Judgement>,
+    /// What makes the answer weaker than it looks.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub warnings: Vec<String>,
+}
+
+/// Where the baseline came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineSource {
+    /// How it was had.
+    pub kind: BaselineKind,
+    /// Its commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
+    /// Its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Host>,
+    /// Number of stored runs it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<u32>,
+    /// Through which stages the answer came.
+    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
+}
+
+/// How a baseline was had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BaselineKind {
+    /// Runs of earlier commits, from the store.
+    Stored,
+    /// Measured in rounds, next to the candidate.
+    Interleaved,
+    /// A run file.
+    File,
+    /// There was none.
+    None,
+}
+
+/// A stage of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Judged against stored runs.
+    Screened,
+    /// Judged in rounds against the base commit.
+    Confirmed,
+}
+
+/// What was judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CandidateSource {
+    /// Its commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
+    /// Its machine.
+    pub host: Host,
+}
+
+/// What is said about one benchmark, with the evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judgement {
+    /// `group/function/parameter`.
+    pub id: String,
+    /// The Cargo package it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// What the data say.
+    pub change: Change,
+    /// Candidate ÷ baseline, with the plain two-sided interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<RatioInterval>,
+    /// Two-sided, corrected for looking several times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
+    /// The false discovery rate at which this one counts (Benjamini–Hochberg).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q_value: Option<f64>,
+    /// Launches per side that the answer rests on.
+    pub launches: Launches,
+    /// The slowdown found with 80 % power at the noise that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_detectable: Option<f64>,
+    /// The change that unchanged code shows on this machine, from calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_floor: Option<f64>,
+    /// The slowdown that was tolerated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Share>,
+    /// The slowdown that had to be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detect: Option<Share>,
+    /// What one sample is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
+    /// The stage that gave the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// Amounts handled by one call, by unit: `elements`, `bytes`, `tokens`.
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub per_call: BTreeMap<String, f64>,
+    /// The baseline's figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Summary>,
+    /// The candidate's figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Summary>,
+    /// Why it could not be measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Its targets.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub targets: Vec<Target>,
+    /// An accepted regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<Waiver>,
+    /// In words: why this change, and what weakens the answer.
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub reasons: Vec<String>,
+}
+
+/// A ratio with its interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatioInterval {
+    /// Lower end.
+    pub low: Ratio,
+    /// Best guess.
+    pub point: Ratio,
+    /// Upper end.
+    pub high: Ratio,
+    /// How often such intervals hold the truth.
+    pub confidence: Confidence,
+}
+
+/// Launches per side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Launches {
+    /// Of the baseline.
+    pub baseline: u32,
+    /// Of the candidate.
+    pub candidate: u32,
+}
+
+/// The figures of one side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Samples in all launches.
+    pub samples: u64,
+    /// Median of a typical launch.
+    pub median: Estimate,
+    /// Mean of a typical launch.
+    pub mean: Estimate,
+    /// 95th percentile of a typical launch; none where samples are batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95: Option<Estimate>,
+    /// 99th percentile of a typical launch; none where samples are batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<Estimate>,
+    /// Where the samples lie; none where only digests are left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
+}
+
+/// A figure with its interval over launches; without ends where one launch is all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// Lower end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<Nanos>,
+    /// Best guess.
+    pub point: Nanos,
+    /// Upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<Nanos>,
+}
+
+/// Counts of samples in bins of equal width on a logarithmic axis, the same for both sides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Histogram {
+    /// Lower edge of the first bin.
+    pub low: Nanos,
+    /// Upper edge of the last bin.
+    pub high: Nanos,
+    /// Samples in each bin.
+    pub counts: Vec<u64>,
+    /// Median of each launch, in the order they were launched.
+    pub launch_medians: Vec<Nanos>,
+}
+
+/// An absolute limit and what the data say about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What is limited.
+    pub metric: Metric,
+    /// The limit.
+    pub limit: Nanos,
+    /// One-sided lower bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<Nanos>,
+    /// Best guess.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<Nanos>,
+    /// One-sided upper bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<Nanos>,
+    /// What the data say.
+    pub status: TargetStatus,
+    /// Why it is unproven, or what decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A regression that was accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// Why it was accepted.
+    pub reason: String,
+    /// Up to which slowdown; none for a benchmark that is gone on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Share>,
+}
+
+impl Judgement {
+    /// Which benchmark this is about.
+    pub fn identity(&self) -> BenchmarkId {
+        BenchmarkId { id: self.id.clone(), package: self.package.clone() }
+    }
+}
+
+impl Decision {
+    /// Reads a decision.
+    pub fn from_json(json: &[u8]) -> Result<Self, FileError> {
+        check_schema(json, SCHEMA)?;
+        Ok(serde_json::from_slice(json)?)
+    }
+}
