@@ -1,1 +1,382 @@
 //! `perfgate.toml`: thresholds and targets by benchmark pattern.
+//!
+//! A `Policy` is the file with the command line on top of it; what it says about one benchmark is
+//! its `Rules`.
+
+mod config;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use globset::{Glob, GlobBuilder, GlobMatcher};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use config::{BenchConfig, Config, GateConfig, MeasureConfig, StoreConfig, TargetConfig};
+
+use crate::run::{Benchmark, Sampling};
+use crate::units::{Confidence, Nanos, Quantile, Share};
+
+/// A slowdown up to this is tolerated unless something else is said.
+const THRESHOLD: f64 = 0.01;
+/// A slowdown of this size must be found unless something else is said.
+const DETECT: f64 = 0.05;
+/// `detect` stays at least this far above a threshold that was set without it.
+const MARGIN: f64 = 0.04;
+
+/// Why a configuration cannot be used.
+#[derive(Debug, Error)]
+pub enum PolicyError {
+    /// Not TOML, an unknown key, or a value of the wrong kind.
+    #[error("{0}")]
+    Toml(String),
+    /// A pattern that cannot be read.
+    #[error("`{pattern}` is not a pattern: {why}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// `detect` does not exceed `threshold`.
+    #[error("detect ({detect:.4}) must exceed threshold ({threshold:.4}){at}")]
+    Detect {
+        /// What must be found.
+        detect: f64,
+        /// What is tolerated.
+        threshold: f64,
+        /// For which benchmarks.
+        at: String,
+    },
+    /// A percentile of calls is asked of a benchmark measured in batches.
+    #[error("{0}")]
+    Target(String),
+    /// An unknown word in `fail-on`.
+    #[error(
+        "`{0}` is no reason to fail: known are regressed, target-missed, missing, failed, \
+         target-unproven, inconclusive"
+    )]
+    FailOn(String),
+}
+
+/// A figure of a benchmark that a target can limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// Mean time of a call.
+    Mean,
+    /// Median.
+    P50,
+    /// 90th percentile of single calls.
+    P90,
+    /// 95th percentile of single calls.
+    P95,
+    /// 99th percentile of single calls.
+    P99,
+}
+
+impl Metric {
+    /// Which quantile of single calls this is; none for the mean.
+    pub fn quantile(self) -> Option<Quantile> {
+        let q = match self {
+            Self::Mean => return None,
+            Self::P50 => 0.5,
+            Self::P90 => 0.9,
+            Self::P95 => 0.95,
+            Self::P99 => 0.99,
+        };
+        Some(Quantile::new(q).expect("each lies strictly between 0 and 1"))
+    }
+
+    /// Its name, as in files and flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+        }
+    }
+}
+
+/// A reason for which a check does not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailOn {
+    /// A benchmark is slower than tolerated.
+    Regressed,
+    /// A target is missed.
+    TargetMissed,
+    /// A benchmark of the baseline is gone.
+    Missing,
+    /// A benchmark could not be measured.
+    Failed,
+    /// A target cannot be shown to hold.
+    TargetUnproven,
+    /// A benchmark's change cannot be told.
+    Inconclusive,
+}
+
+impl FromStr for FailOn {
+    type Err = PolicyError;
+
+    fn from_str(word: &str) -> Result<Self, PolicyError> {
+        let known = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word);
+        Self::deserialize(known).map_err(|_| PolicyError::FailOn(word.to_owned()))
+    }
+}
+
+/// What `--bench` selects: everything, unless patterns say otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    wanted: Vec<GlobMatcher>,
+    unwanted: Vec<GlobMatcher>,
+}
+
+impl Selection {
+    /// From patterns, of which those that begin with `!` leave out.
+    pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, PolicyError> {
+        let mut selection = Self::default();
+        for pattern in patterns.iter().map(AsRef::as_ref) {
+            match pattern.strip_prefix('!') {
+                Some(pattern) => selection.unwanted.push(glob(pattern)?),
+                None => selection.wanted.push(glob(pattern)?),
+            }
+        }
+        Ok(selection)
+    }
+
+    /// Is the benchmark of this id selected?
+    pub fn selects(&self, id: &str) -> bool {
+        let wanted = self.wanted.is_empty() || self.wanted.iter().any(|glob| glob.is_match(id));
+        wanted && !self.unwanted.iter().any(|glob| glob.is_match(id))
+    }
+
+    /// Are there no patterns at all?
+    pub fn is_everything(&self) -> bool {
+        self.wanted.is_empty() && self.unwanted.is_empty()
+    }
+}
+
+fn glob(pattern: &str) -> Result<GlobMatcher, PolicyError> {
+    let glob: Result<Glob, _> = GlobBuilder::new(pattern).literal_separator(true).build();
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| PolicyError::Pattern {
+        pattern: pattern.to_owned(),
+        why: error.kind().to_string(),
+    })
+}
+
+/// What is tolerated, what must hold, and what fails.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Which benchmarks are judged.
+    pub selection: Selection,
+    /// Confidence of the intervals shown.
+    pub confidence: Confidence,
+    fail_on: Vec<FailOn>,
+    tolerance: Tolerance,
+    exceptions: Vec<(GlobMatcher, Tolerance)>,
+    targets: Vec<TargetRule>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Tolerance {
+    threshold: f64,
+    detect: f64,
+    min_effect: f64,
+}
+
+#[derive(Clone, Debug)]
+struct TargetRule {
+    glob: GlobMatcher,
+    limits: BTreeMap<Metric, Nanos>,
+}
+
+/// What the policy says about one benchmark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rules {
+    /// A slowdown up to this is tolerated.
+    pub threshold: Share,
+    /// A slowdown of this size must be found.
+    pub detect: Share,
+    /// Its limits.
+    pub targets: Vec<(Metric, Nanos)>,
+}
+
+impl Policy {
+    /// The policy of a configuration; `flags` are targets for every benchmark.
+    pub fn new(
+        config: &Config,
+        flags: &BTreeMap<Metric, Nanos>,
+        selection: Selection,
+    ) -> Result<Self, PolicyError> {
+        let gate = &config.gate;
+        let standard = Tolerance { threshold: THRESHOLD, detect: DETECT, min_effect: 0.0 };
+        let tolerance = standard.with(gate.threshold, gate.detect, gate.min_effect, "")?;
+        let mut exceptions = Vec::new();
+        for bench in &config.bench {
+            let at = format!(" for `{}`", bench.pattern);
+            let exception = tolerance.with(bench.threshold, bench.detect, bench.min_effect, &at)?;
+            exceptions.push((glob(&bench.pattern)?, exception));
+        }
+        let mut targets = Vec::new();
+        if !flags.is_empty() {
+            targets.push(TargetRule { glob: glob("**")?, limits: flags.clone() });
+        }
+        for target in &config.target {
+            targets.push(TargetRule { glob: glob(&target.bench)?, limits: target.limits() });
+        }
+        let fail_on = gate.fail_on.clone().unwrap_or_else(|| {
+            vec![FailOn::Regressed, FailOn::TargetMissed, FailOn::Missing, FailOn::Failed]
+        });
+        let confidence = gate
+            .confidence
+            .unwrap_or_else(|| Confidence::new(0.95).expect("0.95 lies strictly between 0 and 1"));
+        Ok(Self { selection, confidence, fail_on, tolerance, exceptions, targets })
+    }
+
+    /// Is this a reason not to pass?
+    pub fn fails_on(&self, reason: FailOn) -> bool {
+        self.fail_on.contains(&reason)
+    }
+
+    /// What holds for the benchmark `id` whose median in the baseline is known, or not.
+    pub fn rules(&self, id: &str, baseline_median: Option<Nanos>) -> Rules {
+        let exception = self.exceptions.iter().rev().find(|(glob, _)| glob.is_match(id));
+        let Tolerance { threshold, detect, min_effect } =
+            exception.map_or(self.tolerance, |(_, tolerance)| *tolerance);
+        let floor = baseline_median
+            .map_or(0.0, |median| if median.get() > 0.0 { min_effect / median.get() } else { 0.0 });
+        let tolerated = threshold.max(floor);
+        let share = |value| Share::new(value).expect("tolerances are finite and not negative");
+        let mut targets = BTreeMap::new();
+        for rule in self.targets.iter().filter(|rule| rule.glob.is_match(id)) {
+            targets.extend(&rule.limits);
+        }
+        Rules {
+            threshold: share(tolerated),
+            detect: share(detect.max(tolerated + detect - threshold)),
+            targets: targets.into_iter().collect(),
+        }
+    }
+
+    /// Refuses a percentile target that names a benchmark measured in batches, or that no selected
+    /// benchmark can carry; of many benchmarks, the batches are left *unproven* instead.
+    pub fn check_targets(&self, benchmarks: &[Benchmark]) -> Result<(), PolicyError> {
+        for rule in &self.targets {
+            let percentile = rule.limits.keys().find(|metric| metric.quantile().is_some());
+            let Some(percentile) = percentile else { continue };
+            let mut limited = benchmarks
+                .iter()
+                .filter(|benchmark| self.selection.selects(&benchmark.id))
+                .filter(|benchmark| rule.glob.is_match(&benchmark.id))
+                .filter(|benchmark| !benchmark.launches.is_empty())
+                .peekable();
+            let Some(first) = limited.peek().map(|benchmark| benchmark.id.clone()) else {
+                continue;
+            };
+            if limited.all(|benchmark| benchmark.sampling == Sampling::Batch) {
+                return Err(PolicyError::Target(format!(
+                    "`{first}` is measured in batches, so it has no {} of single calls",
+                    percentile.name()
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Tolerance {
+    fn with(
+        self,
+        threshold: Option<Share>,
+        detect: Option<Share>,
+        min_effect: Option<Nanos>,
+        at: &str,
+    ) -> Result<Self, PolicyError> {
+        let tolerated = threshold.map_or(self.threshold, Share::get);
+        let inherited = if threshold.is_some() { tolerated + MARGIN } else { 0.0 };
+        let detect = detect.map_or(self.detect.max(inherited), Share::get);
+        if detect <= tolerated {
+            return Err(PolicyError::Detect { detect, threshold: tolerated, at: at.to_owned() });
+        }
+        let min_effect = min_effect.map_or(self.min_effect, Nanos::get);
+        Ok(Self { threshold: tolerated, detect, min_effect })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(toml: &str) -> Result<Policy, PolicyError> {
+        let config = Config::from_toml(toml)?;
+        Policy::new(&config, &BTreeMap::new(), Selection::default())
+    }
+
+    fn nanos(ns: f64) -> Nanos {
+        Nanos::new(ns).unwrap()
+    }
+
+    #[track_caller]
+    fn refuses(toml: &str, why: &str) {
+        let error = policy(toml).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+
+    #[track_caller]
+    fn tolerates(toml: &str, id: &str, threshold: f64, detect: f64) {
+        let rules = policy(toml).unwrap().rules(id, Some(nanos(1000.0)));
+        assert!((rules.threshold.get() - threshold).abs() < 1e-12, "{rules:?}");
+        assert!((rules.detect.get() - detect).abs() < 1e-12, "{rules:?}");
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        refuses("[gate]\ntreshold = \"1%\"", "did you mean `threshold`?");
+        refuses("[measurement]\n", "did you mean `measure`?");
+        refuses("[[target]]\nbench = \"a\"\np59 = \"1ms\"", "did you mean `p50`?");
+    }
+
+    #[test]
+    fn values_without_units_are_refused() {
+        refuses("[[target]]\nbench = \"a\"\np95 = \"10\"", "is not a duration");
+        refuses("[gate]\nthreshold = \"1\"", "is not a share");
+        refuses("[gate]\nfail-on = [\"regresed\"]", "unknown variant");
+        refuses("[[bench]]\nmatch = \"a[\"", "is not a pattern");
+    }
+
+    #[test]
+    fn detect_exceeds_threshold() {
+        refuses("[gate]\nthreshold = \"3%\"\ndetect = \"3%\"", "must exceed");
+        refuses("[gate]\ndetect = \"0.5%\"", "must exceed");
+        tolerates("", "a", 0.01, 0.05);
+        tolerates("[gate]\nthreshold = \"3%\"", "a", 0.03, 0.07);
+        tolerates("[gate]\nthreshold = \"0%\"\ndetect = \"2%\"", "a", 0.0, 0.02);
+    }
+
+    #[test]
+    fn the_last_matching_exception_wins() {
+        let toml = "[[bench]]\nmatch = \"a/**\"\nthreshold = \"2%\"\n\
+                    [[bench]]\nmatch = \"a/b\"\nthreshold = \"10%\"";
+        tolerates(toml, "a/b", 0.10, 0.14);
+        tolerates(toml, "a/c/d", 0.02, 0.06);
+        tolerates(toml, "b", 0.01, 0.05);
+    }
+
+    #[test]
+    fn the_absolute_floor_widens_both_limits() {
+        tolerates("[gate]\nmin-effect = \"100ns\"", "a", 0.1, 0.14);
+        tolerates("[gate]\nmin-effect = \"1ns\"", "a", 0.01, 0.05);
+    }
+
+    #[test]
+    fn a_star_stays_inside_one_level() {
+        let selection = Selection::new(&["a/*", "!a/x"]).unwrap();
+        assert!(selection.selects("a/b"));
+        assert!(!selection.selects("a/b/c"));
+        assert!(!selection.selects("a/x"));
+        assert!(Selection::new(&["!a/**"]).unwrap().selects("b"));
+    }
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::host::Host;
+use crate::policy::Metric;
 use crate::run::{
     BenchmarkId, Commit, Failure, FileError, Sampling, check_schema, null_is_default,
 };
@@ -66,22 +67,6 @@ pub enum TargetStatus {
     Unproven,
     /// The upper bound is at or below the limit.
     Met,
-}
-
-/// A figure of a benchmark that a target can limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Metric {
-    /// Mean time of a call.
-    Mean,
-    /// Median.
-    P50,
-    /// 90th percentile of single calls.
-    P90,
-    /// 95th percentile of single calls.
-    P95,
-    /// 99th percentile of single calls.
-    P99,
 }
 
 /// Verdict, changes, targets and reasons of one check.
