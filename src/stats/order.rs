@@ -1,0 +1,170 @@
+//! Bounds on a quantile of a distribution from order statistics: exact, whatever the distribution.
+//!
+//! The number of samples below the `q`-quantile is binomial, so that the chance of an order statistic
+//! being above the quantile is a binomial probability (David & Nagaraja 2003, section 7.1). Samples are
+//! taken as independent draws from one continuous distribution; with ties the bounds hold with at
+//! least the confidence stated. Orders count from one.
+
+use super::incomplete_beta;
+
+/// Order statistics around the `q`-quantile, and the probability that they hold it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Orders {
+    /// The lower bound is this order statistic; `None` when no sample is low enough.
+    pub lower: Option<usize>,
+    /// The upper bound is this order statistic; `None` when no sample is high enough.
+    pub upper: Option<usize>,
+    /// Probability that the quantile lies between the two, unbounded sides included.
+    pub coverage: f64,
+}
+
+/// Two-sided order-statistic interval for the `q`-quantile from `count` samples.
+///
+/// `q` and `confidence` are strictly between 0 and 1; each tail has at most half of `1 − confidence`.
+///
+/// ```
+/// use perfgate::stats::order::two_sided;
+/// let orders = two_sided(0.5, 100, 0.95);
+/// assert_eq!((orders.lower, orders.upper), (Some(40), Some(61)));
+/// ```
+pub fn two_sided(q: f64, count: usize, confidence: f64) -> Orders {
+    let tail = 0.5 * (1.0 - confidence);
+    let lower = lower_order(q, count, tail);
+    let upper = upper_order(q, count, tail);
+    let missed_below = lower.map_or(0.0, |order| at_most(order - 1, count, q).0);
+    let missed_above = upper.map_or(0.0, |order| at_most(order - 1, count, q).1);
+    Orders { lower, upper, coverage: 1.0 - missed_below - missed_above }
+}
+
+/// Value of the one-sided upper bound of the `q`-quantile; `None` below [`least_count`] samples.
+///
+/// `sorted` is in ascending order.
+///
+/// ```
+/// use perfgate::stats::order::upper_bound;
+/// let sorted: Vec<f64> = (1..=59).map(f64::from).collect();
+/// assert_eq!(upper_bound(&sorted, 0.95, 0.95), Some(59.0));
+/// assert_eq!(upper_bound(&sorted[..58], 0.95, 0.95), None);
+/// ```
+pub fn upper_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
+    upper_order(q, sorted.len(), 1.0 - confidence).map(|order| sorted[order - 1])
+}
+
+/// Value of the one-sided lower bound of the `q`-quantile; `None` when there are too few samples.
+///
+/// `sorted` is in ascending order.
+///
+/// ```
+/// use perfgate::stats::order::lower_bound;
+/// let sorted: Vec<f64> = (1..=100).map(f64::from).collect();
+/// assert_eq!(lower_bound(&sorted, 0.95, 0.95), Some(91.0));
+/// ```
+pub fn lower_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
+    lower_order(q, sorted.len(), 1.0 - confidence).map(|order| sorted[order - 1])
+}
+
+/// Smallest order statistic that is below the `q`-quantile with probability at most `tail`.
+///
+/// ```
+/// use perfgate::stats::order::upper_order;
+/// assert_eq!(upper_order(0.99, 500, 0.05), Some(499));
+/// ```
+pub fn upper_order(q: f64, count: usize, tail: f64) -> Option<usize> {
+    first(count, |below| at_most(below, count, q).1 <= tail).map(|below| below + 1)
+}
+
+/// Largest order statistic that is above the `q`-quantile with probability at most `tail`.
+///
+/// ```
+/// use perfgate::stats::order::lower_order;
+/// assert_eq!(lower_order(0.95, 1000, 0.025), Some(936));
+/// ```
+pub fn lower_order(q: f64, count: usize, tail: f64) -> Option<usize> {
+    let refused = first(count, |below| at_most(below, count, q).0 > tail).unwrap_or(count);
+    (refused > 0).then_some(refused)
+}
+
+/// Fewest samples with which the `q`-quantile has an upper bound at all: the largest of them.
+///
+/// ```
+/// use perfgate::stats::order::least_count;
+/// assert_eq!(least_count(0.95, 0.95), 59);
+/// assert_eq!(least_count(0.99, 0.95), 299);
+/// ```
+pub fn least_count(q: f64, confidence: f64) -> usize {
+    let count = ((1.0 - confidence).ln() / q.ln()).ceil();
+    // The logarithms may round across an exact power, as for q = 0.5 at 0.9375.
+    let is_enough = |n: f64| q.powf(n) <= (1.0 - confidence) * (1.0 + 1e-12);
+    let count = if is_enough(count - 1.0) { count - 1.0 } else { count };
+    whole(count)
+}
+
+/// Samples with which the `q`-quantile would be decided to be below or above a limit, if the share of
+/// samples above the limit stays what `above` of `count` is; at least `count`.
+///
+/// `None` when that share is so near `1 − q` that a billion samples would not decide, or `count` is zero.
+///
+/// ```
+/// use perfgate::stats::order::count_to_decide;
+/// // One call of a hundred is over the limit: p95 is met as it is, p99 cannot be told.
+/// assert_eq!(count_to_decide(0.95, 1, 100, 0.95), Some(100));
+/// assert_eq!(count_to_decide(0.99, 1, 100, 0.95), None);
+/// ```
+pub fn count_to_decide(q: f64, above: usize, count: usize, confidence: f64) -> Option<usize> {
+    const MOST: usize = 1_000_000_000;
+    if count == 0 {
+        return None;
+    }
+    let share = above as f64 / count as f64;
+    let decides = |n: usize| is_decided(q, whole((share * n as f64).ceil()), n, confidence);
+    let mut enough = count;
+    while !decides(enough) {
+        enough = enough.checked_mul(2).filter(|n| *n <= MOST)?;
+    }
+    let (mut low, mut high) = (enough / 2, enough);
+    if enough == count {
+        return Some(count);
+    }
+    while high - low > 1 {
+        let middle = low.midpoint(high);
+        if decides(middle) { high = middle } else { low = middle }
+    }
+    Some(high)
+}
+
+/// Whether `above` of `count` samples over a limit put the `q`-quantile on one side of it.
+fn is_decided(q: f64, above: usize, count: usize, confidence: f64) -> bool {
+    let tail = 1.0 - confidence;
+    let below = count - above.min(count);
+    let is_met = upper_order(q, count, tail).is_some_and(|order| order <= below);
+    is_met || lower_order(q, count, tail).is_some_and(|order| order > below)
+}
+
+/// `(P(X ≤ below), P(X > below))` for a binomial `X` of `count` trials with probability `q`.
+fn at_most(below: usize, count: usize, q: f64) -> (f64, f64) {
+    if below >= count {
+        return (1.0, 0.0);
+    }
+    incomplete_beta::regularized((count - below) as f64, below as f64 + 1.0, 1.0 - q, q)
+}
+
+/// First number below `count` for which `holds`, which stays true once it is.
+fn first(count: usize, holds: impl Fn(usize) -> bool) -> Option<usize> {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) { high = middle } else { low = middle + 1 }
+    }
+    (low < count).then_some(low)
+}
+
+fn whole(count: f64) -> usize {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count, and the cast saturates"
+    )]
+    {
+        count as usize
+    }
+}

@@ -1,0 +1,250 @@
+//! Looking at the data several times without raising the error rates: when to look, what each look may
+//! spend, and which test it makes. All of it is fixed before the first round.
+
+use super::welch::TTest;
+use super::{Undefined, summary, welch};
+
+/// Chance of any false alarm in a suite without a change, shared by its benchmarks.
+pub const SUITE_ALPHA: f64 = 0.05;
+
+/// The most that one benchmark may have of it, however few there are.
+pub const MOST_ALPHA: f64 = 0.005;
+
+/// Chance of passing a slowdown of the size that must be detected.
+pub const PASS_ERROR: f64 = 0.05;
+
+/// The same where a screen has already had its chance to pass.
+pub const PASS_ERROR_AFTER_SCREEN: f64 = 0.03;
+
+/// Fewest rounds from which anything is concluded.
+pub const LEAST_ROUNDS: usize = 3;
+
+/// Rounds of the same code on both sides from which their correlation decides the form of the test.
+pub const LEAST_HISTORY: usize = 15;
+
+/// Correlation of partners from which pairing gains more than the lost degrees of freedom cost.
+const PAIRED_FROM: f64 = 0.15;
+
+/// Without history, rounds from which the test is the paired one.
+const PAIRED_ROUNDS: usize = 20;
+
+/// Part of the total error that something spends, from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// Of the false-alarm rate.
+    pub alpha: f64,
+    /// Of the pass error.
+    pub pass: f64,
+}
+
+/// One planned look: after how many rounds, and what part of the errors it spends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Look {
+    rounds: usize,
+    share: Share,
+}
+
+const fn look(rounds: usize, alpha: f64, pass: f64) -> Look {
+    Look { rounds, share: Share { alpha, pass } }
+}
+
+/// The looks of a confirmation and how they share the error rates (α spending, `Lan & DeMets` 1983, with
+/// Bonferroni's inequality between looks, so that no assumption on their dependence is needed).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plan {
+    looks: &'static [Look],
+}
+
+/// Where the variance of this benchmark on this machine is known from earlier rounds.
+pub const WITH_HISTORY: Plan = Plan {
+    looks: &[
+        look(3, 0.02, 0.10),
+        look(5, 0.05, 0.12),
+        look(7, 0.08, 0.15),
+        look(10, 0.13, 0.18),
+        look(14, 0.22, 0.20),
+        look(20, 0.50, 0.25),
+    ],
+};
+
+/// Where it is not.
+pub const WITHOUT_HISTORY: Plan =
+    Plan { looks: &[look(5, 0.1, 0.1), look(10, 0.3, 0.3), look(20, 0.6, 0.6)] };
+
+impl Plan {
+    /// The first planned look after `rounds` rounds; `None` after the last.
+    ///
+    /// ```
+    /// use perfgate::stats::sequential::{WITH_HISTORY, WITHOUT_HISTORY};
+    /// assert_eq!(WITH_HISTORY.next_look(0), Some(3));
+    /// assert_eq!(WITHOUT_HISTORY.next_look(5), Some(10));
+    /// assert_eq!(WITH_HISTORY.next_look(20), None);
+    /// ```
+    pub fn next_look(&self, rounds: usize) -> Option<usize> {
+        self.looks.iter().map(|look| look.rounds).find(|planned| *planned > rounds)
+    }
+
+    /// What a look at `rounds` spends when the last one was at `previous` (0 for the first look).
+    ///
+    /// A look between two planned ones spends the interpolated share. `None` below [`LEAST_ROUNDS`] and
+    /// when there is nothing new to look at.
+    ///
+    /// ```
+    /// use perfgate::stats::sequential::WITH_HISTORY;
+    /// let share = WITH_HISTORY.spend(3, 4).expect("a new round");
+    /// assert!((share.alpha - 0.025).abs() < 1e-12 && (share.pass - 0.06).abs() < 1e-12);
+    /// assert_eq!(WITH_HISTORY.spend(0, 2), None);
+    /// ```
+    pub fn spend(&self, previous: usize, rounds: usize) -> Option<Share> {
+        if rounds < LEAST_ROUNDS || rounds <= previous {
+            return None;
+        }
+        let (before, now) = (self.spent(previous), self.spent(rounds));
+        let share = Share { alpha: now.alpha - before.alpha, pass: now.pass - before.pass };
+        (share.alpha > 0.0).then_some(share)
+    }
+
+    /// What all looks up to `rounds` spend together.
+    fn spent(&self, rounds: usize) -> Share {
+        let (mut from, mut spent) = (0, Share { alpha: 0.0, pass: 0.0 });
+        for look in self.looks {
+            let step = (rounds.min(look.rounds) - from) as f64 / (look.rounds - from) as f64;
+            spent.alpha += step * look.share.alpha;
+            spent.pass += step * look.share.pass;
+            if rounds <= look.rounds {
+                break;
+            }
+            from = look.rounds;
+        }
+        spent
+    }
+}
+
+/// False-alarm rate of one benchmark among the `benchmarks` that enter the rounds.
+///
+/// ```
+/// use perfgate::stats::sequential::benchmark_alpha;
+/// assert_eq!(benchmark_alpha(50), 0.001);
+/// assert_eq!(benchmark_alpha(5), 0.005);
+/// ```
+pub fn benchmark_alpha(benchmarks: usize) -> f64 {
+    (SUITE_ALPHA / benchmarks.max(1) as f64).min(MOST_ALPHA)
+}
+
+/// Which launches of the two sides are compared with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// All of one side with all of the other.
+    Welch,
+    /// Each with its partner of the same round.
+    Paired,
+}
+
+/// The form of the test after `rounds` rounds, fixed by what is known beforehand and never by a p-value.
+///
+/// `correlation` is [`partner_correlation`] of the history, `None` where there is too little of it.
+///
+/// ```
+/// use perfgate::stats::sequential::{Form, form};
+/// assert_eq!(form(10, None), Form::Welch);
+/// assert_eq!(form(20, None), Form::Paired);
+/// assert_eq!(form(3, Some(-0.3)), Form::Paired);
+/// assert_eq!(form(20, Some(0.1)), Form::Welch);
+/// ```
+pub fn form(rounds: usize, correlation: Option<f64>) -> Form {
+    let is_paired = correlation.map_or(rounds >= PAIRED_ROUNDS, |r| r.abs() >= PAIRED_FROM);
+    if is_paired { Form::Paired } else { Form::Welch }
+}
+
+/// Correlation of the two launches of a round, from rounds of the same code on both sides.
+///
+/// `None` with fewer than [`LEAST_HISTORY`] rounds, sides of unequal length, or a side that does not vary.
+///
+/// ```
+/// use perfgate::stats::sequential::partner_correlation;
+/// let rising: Vec<f64> = (0..15).map(f64::from).collect();
+/// assert!(partner_correlation(&rising, &rising).is_some_and(|r| (r - 1.0).abs() < 1e-12));
+/// assert_eq!(partner_correlation(&rising[1..], &rising[1..]), None);
+/// ```
+pub fn partner_correlation(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
+    if baseline.len() < LEAST_HISTORY || baseline.len() != candidate.len() {
+        return None;
+    }
+    let a = summary::Summary::of(baseline).ok()?;
+    let b = summary::Summary::of(candidate).ok()?;
+    let n = baseline.len() as f64;
+    let product = |(x, y): (&f64, &f64)| {
+        (x - a.mean()) / a.standard_deviation() * ((y - b.mean()) / b.standard_deviation())
+    };
+    let r = baseline.iter().zip(candidate).map(product).sum::<f64>() / (n - 1.0);
+    r.is_finite().then_some(r)
+}
+
+/// The test of `form` on two sides.
+///
+/// ```
+/// use perfgate::stats::sequential::{Form, test};
+/// let (baseline, candidate) = ([1.0, 2.0, 3.0], [1.1, 2.1, 3.1]);
+/// assert_eq!(test(Form::Welch, &baseline, &candidate)?.degrees_of_freedom, 4.0);
+/// assert_eq!(test(Form::Paired, &baseline, &candidate)?.degrees_of_freedom, 2.0);
+/// # Ok::<(), perfgate::stats::Undefined>(())
+/// ```
+pub fn test(form: Form, baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
+    match form {
+        Form::Welch => welch::welch(baseline, candidate),
+        Form::Paired => welch::paired(baseline, candidate),
+    }
+}
+
+/// Two-sided p-value over all looks so far, from each look's smaller one-sided p-value and its share of α.
+///
+/// `min(1, 2 · min(p ÷ share))`: valid whenever one stops, by Bonferroni's inequality. One without looks.
+///
+/// ```
+/// use perfgate::stats::sequential::{Share, p_over_looks};
+/// let looks = [(0.01, Share { alpha: 0.1, pass: 0.1 }), (0.0003, Share { alpha: 0.3, pass: 0.3 })];
+/// assert!((p_over_looks(looks) - 0.002).abs() < 1e-15);
+/// ```
+pub fn p_over_looks(looks: impl IntoIterator<Item = (f64, Share)>) -> f64 {
+    looks.into_iter().map(|(p, share)| 2.0 * p / share.alpha).fold(1.0, f64::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plan, WITH_HISTORY, WITHOUT_HISTORY};
+
+    #[track_caller]
+    fn spends_everything_once(plan: Plan, stops: &[usize]) {
+        let (mut previous, mut alpha, mut pass) = (0, 0.0, 0.0);
+        for &rounds in stops {
+            let share = plan.spend(previous, rounds).expect("a new look");
+            assert!(share.alpha > 0.0 && share.pass > 0.0);
+            (previous, alpha, pass) = (rounds, alpha + share.alpha, pass + share.pass);
+        }
+        assert!((alpha - 1.0_f64).abs() < 1e-12 && (pass - 1.0_f64).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_looks_of_a_plan_spend_the_whole_error_and_no_more() {
+        spends_everything_once(WITH_HISTORY, &[3, 5, 7, 10, 14, 20]);
+        spends_everything_once(WITHOUT_HISTORY, &[5, 10, 20]);
+    }
+
+    #[test]
+    fn forced_looks_between_planned_ones_spend_no_more() {
+        spends_everything_once(WITH_HISTORY, &[4, 5, 9, 20]);
+        spends_everything_once(WITHOUT_HISTORY, &[3, 4, 6, 10, 19, 20]);
+    }
+
+    #[test]
+    fn planned_looks_spend_their_own_share() {
+        let share = WITH_HISTORY.spend(10, 14).expect("planned");
+        assert!((share.alpha - 0.22).abs() < 1e-12 && (share.pass - 0.20).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nothing_is_left_after_the_last_look() {
+        assert_eq!(WITH_HISTORY.spend(20, 21), None);
+        assert_eq!(WITHOUT_HISTORY.spend(10, 10), None);
+    }
+}

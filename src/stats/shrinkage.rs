@@ -1,0 +1,172 @@
+//! Standard errors of a few launches, steadied by what earlier measurements showed, and the guard
+//! against a history that no longer holds.
+
+use super::welch::{StandardError, TTest};
+use super::{fisher, summary};
+
+/// History counts for at most this many degrees of freedom: variances differ between days by more
+/// than their sampling error.
+pub const MOST_PRIOR_DEGREES: f64 = 15.0;
+
+/// Fewest benchmarks from which a common change of the noise is estimated.
+pub const LEAST_SUITE: usize = 10;
+
+/// A benchmark whose variance is this improbably above its prior has left its history behind.
+const DROPPED_BELOW: f64 = 0.05;
+
+/// A variance known from history.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prior {
+    variance: f64,
+    degrees_of_freedom: f64,
+}
+
+impl Prior {
+    /// `variance` as estimated with `degrees_of_freedom`, which count for at most [`MOST_PRIOR_DEGREES`].
+    ///
+    /// `None` unless both are positive and the variance is finite.
+    ///
+    /// ```
+    /// use perfgate::stats::shrinkage::Prior;
+    /// assert!(Prior::new(4e-4, 38.0).is_some() && Prior::new(0.0, 38.0).is_none());
+    /// ```
+    pub fn new(variance: f64, degrees_of_freedom: f64) -> Option<Self> {
+        let is_usable = variance > 0.0 && variance.is_finite() && degrees_of_freedom > 0.0;
+        let degrees_of_freedom = degrees_of_freedom.min(MOST_PRIOR_DEGREES);
+        is_usable.then_some(Self { variance, degrees_of_freedom })
+    }
+
+    /// The standard error that this variance of one launch gives the difference of two means.
+    ///
+    /// ```
+    /// use perfgate::stats::shrinkage::Prior;
+    /// let prior = Prior::new(0.02, 38.0).expect("positive");
+    /// assert_eq!(prior.of_two_means(4, 4).value, 0.1);
+    /// ```
+    pub fn of_two_means(&self, baseline: usize, candidate: usize) -> StandardError {
+        self.scaled(1.0 / baseline as f64 + 1.0 / candidate as f64)
+    }
+
+    /// The standard error that this variance of one difference gives the mean of `rounds` differences.
+    ///
+    /// ```
+    /// use perfgate::stats::shrinkage::Prior;
+    /// let prior = Prior::new(0.04, 9.0).expect("positive");
+    /// assert_eq!(prior.of_differences(4).value, 0.1);
+    /// ```
+    pub fn of_differences(&self, rounds: usize) -> StandardError {
+        self.scaled(1.0 / rounds as f64)
+    }
+
+    fn scaled(&self, factor: f64) -> StandardError {
+        StandardError {
+            value: (self.variance * factor).sqrt(),
+            degrees_of_freedom: self.degrees_of_freedom,
+        }
+    }
+}
+
+/// `test` with its squared standard error and the prior's averaged by their degrees of freedom, which add.
+///
+/// The posterior of a normal variance under a scaled inverse-χ² prior (Smyth 2004, eq. 3). The
+/// difference stays as it is.
+///
+/// ```
+/// use perfgate::stats::{shrinkage::shrink, welch::{StandardError, TTest}};
+/// let test = TTest { difference: 0.1, standard_error: 0.0, degrees_of_freedom: 5.0 };
+/// let shrunk = shrink(test, StandardError { value: 0.2, degrees_of_freedom: 15.0 });
+/// assert_eq!(shrunk.degrees_of_freedom, 20.0);
+/// assert!((shrunk.standard_error - 0.2 * 0.75_f64.sqrt()).abs() < 1e-15);
+/// ```
+pub fn shrink(test: TTest, prior: StandardError) -> TTest {
+    let degrees_of_freedom = test.degrees_of_freedom + prior.degrees_of_freedom;
+    let observed = test.standard_error * (test.degrees_of_freedom / degrees_of_freedom).sqrt();
+    let expected = prior.value * (prior.degrees_of_freedom / degrees_of_freedom).sqrt();
+    TTest { standard_error: observed.hypot(expected), degrees_of_freedom, ..test }
+}
+
+/// The priors that may be used at one look, one for each benchmark of the suite in the same order.
+///
+/// `looks` holds the observed standard error of each benchmark and its prior. All priors are widened
+/// together by the median of observed ÷ prior variance over its expectation (never narrowed), if the suite
+/// has [`LEAST_SUITE`] benchmarks; then `None` stands where the observed variance is still beyond the 95 %
+/// quantile of F.
+///
+/// ```
+/// use perfgate::stats::{shrinkage::guard, welch::StandardError};
+/// let prior = StandardError { value: 0.01, degrees_of_freedom: 15.0 };
+/// let as_before = StandardError { value: 0.011, degrees_of_freedom: 4.0 };
+/// let noisy = StandardError { value: 0.03, degrees_of_freedom: 4.0 };
+/// assert_eq!(guard(&[(as_before, prior), (noisy, prior)]), [Some(prior), None]);
+/// ```
+pub fn guard(looks: &[(StandardError, StandardError)]) -> Vec<Option<StandardError>> {
+    let widening = if looks.len() < LEAST_SUITE { 1.0 } else { common_widening(looks) };
+    let keep = |(observed, prior): &(StandardError, StandardError)| {
+        let value = prior.value * widening.sqrt();
+        let ratio = (observed.value / value).powi(2);
+        let chance =
+            fisher::upper_tail(ratio, observed.degrees_of_freedom, prior.degrees_of_freedom);
+        (chance >= DROPPED_BELOW).then_some(StandardError { value, ..*prior })
+    };
+    looks.iter().map(keep).collect()
+}
+
+/// How many times the variances of the whole suite are what history says, at least one.
+fn common_widening(looks: &[(StandardError, StandardError)]) -> f64 {
+    // Most benchmarks of a suite have the same degrees of freedom, so the last median is kept.
+    let mut known = (f64::NAN, f64::NAN, f64::NAN);
+    let mut ratios: Vec<f64> = looks
+        .iter()
+        .map(|(observed, prior)| {
+            let (a, b) = (observed.degrees_of_freedom, prior.degrees_of_freedom);
+            if (known.0, known.1) != (a, b) {
+                known = (a, b, fisher::median(a, b));
+            }
+            (observed.value / prior.value).powi(2) / known.2
+        })
+        .collect();
+    summary::median_in_place(&mut ratios).unwrap_or(1.0).max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAST_SUITE, guard};
+    use crate::stats::welch::StandardError;
+
+    const PRIOR: StandardError = StandardError { value: 0.01, degrees_of_freedom: 15.0 };
+
+    fn suite(count: usize, value: f64) -> Vec<(StandardError, StandardError)> {
+        vec![(StandardError { value, degrees_of_freedom: 4.0 }, PRIOR); count]
+    }
+
+    #[test]
+    fn a_suite_three_times_as_noisy_as_its_history_widens_every_prior() {
+        let kept = guard(&suite(LEAST_SUITE, 0.03));
+        // 9 ÷ the median of F(4, 15), 0.8783 by mpmath, is the factor on the variance.
+        let expected = 0.01 * (9.0_f64 / 0.878_304_944_367_851_7).sqrt();
+        for prior in kept {
+            assert!((prior.expect("kept").value / expected - 1.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_small_suite_drops_the_priors_instead() {
+        assert!(guard(&suite(LEAST_SUITE - 1, 0.03)).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_quieter_suite_keeps_its_priors_as_they_are() {
+        assert!(guard(&suite(LEAST_SUITE, 0.001)).iter().all(|prior| *prior == Some(PRIOR)));
+    }
+
+    #[test]
+    fn one_benchmark_beyond_f_95_loses_its_prior_and_the_others_keep_theirs() {
+        // mpmath: the 95 % quantile of F(4, 15) is 3.0556
+        let mut looks = suite(LEAST_SUITE, 0.008);
+        looks[3].0.value = 0.01 * 3.06_f64.sqrt();
+        looks[5].0.value = 0.01 * 3.05_f64.sqrt();
+        let kept = guard(&looks);
+        assert_eq!(kept.iter().filter(|prior| prior.is_none()).count(), 1);
+        assert!(kept[3].is_none());
+    }
+}

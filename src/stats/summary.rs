@@ -1,0 +1,219 @@
+//! Mean and spread of one series of values, and how far its values depend on each other.
+
+use super::Undefined;
+
+/// Count, mean and standard deviation of some values.
+///
+/// The mean is kept as a reference value plus the mean distance from it, so that differences between
+/// means stay exact at offsets of 1e15; the standard deviation is formed on a power-of-two scale, so
+/// that it survives where a variance would underflow or overflow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    count: usize,
+    reference: f64,
+    offset: f64,
+    deviation: f64,
+}
+
+impl Summary {
+    /// Summarizes `values` in two passes after subtracting the first one (Chan, Golub & `LeVeque` 1983).
+    ///
+    /// An error when there are none or one is not finite. One value alone has a standard deviation of
+    /// zero here; what needs a spread asks for two values itself.
+    ///
+    /// ```
+    /// use perfgate::stats::summary::Summary;
+    /// let summary = Summary::of(&[1e15 + 1.0, 1e15 + 2.0, 1e15 + 3.0])?;
+    /// assert_eq!((summary.mean(), summary.variance()), (1e15 + 2.0, 1.0));
+    /// # Ok::<(), perfgate::stats::Undefined>(())
+    /// ```
+    pub fn of(values: &[f64]) -> Result<Self, Undefined> {
+        let Some(&reference) = values.first() else {
+            return Err(Undefined::TooFew { needed: 1, got: 0 });
+        };
+        let count = values.len();
+        let largest = values.iter().map(|x| (x - reference).abs()).fold(0.0, f64::max);
+        if values.iter().any(|x| !x.is_finite()) || !largest.is_finite() {
+            return Err(Undefined::OutOfRange);
+        }
+        if largest == 0.0 || count == 1 {
+            return Ok(Self { count, reference, offset: 0.0, deviation: 0.0 });
+        }
+        let scale = power_of_two_near(largest);
+        let n = count as f64;
+        let mean = values.iter().map(|x| (x - reference) / scale).sum::<f64>() / n;
+        let (mut squares, mut rest) = (0.0, 0.0);
+        for x in values {
+            let distance = (x - reference) / scale - mean;
+            squares += distance * distance;
+            rest += distance;
+        }
+        let variance = (squares - rest * rest / n) / (n - 1.0);
+        Ok(Self { count, reference, offset: scale * mean, deviation: scale * variance.sqrt() })
+    }
+
+    /// A summary that somebody else has made: `count` values with this `mean` and `standard_deviation`.
+    ///
+    /// ```
+    /// use perfgate::stats::summary::Summary;
+    /// assert_eq!(Summary::from_parts(10, 5.0, 2.0)?.standard_error(), 2.0 / 10_f64.sqrt());
+    /// # Ok::<(), perfgate::stats::Undefined>(())
+    /// ```
+    pub fn from_parts(count: usize, mean: f64, standard_deviation: f64) -> Result<Self, Undefined> {
+        if count == 0 {
+            return Err(Undefined::TooFew { needed: 1, got: 0 });
+        }
+        if !mean.is_finite() || !standard_deviation.is_finite() || standard_deviation < 0.0 {
+            return Err(Undefined::OutOfRange);
+        }
+        Ok(Self { count, reference: mean, offset: 0.0, deviation: standard_deviation })
+    }
+
+    /// Number of values, at least one.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Arithmetic mean.
+    pub fn mean(&self) -> f64 {
+        self.reference + self.offset
+    }
+
+    /// Standard deviation with `n − 1`; zero for one value.
+    pub fn standard_deviation(&self) -> f64 {
+        self.deviation
+    }
+
+    /// Variance with `n − 1`: the square of the standard deviation, with what range a square has.
+    pub fn variance(&self) -> f64 {
+        self.deviation * self.deviation
+    }
+
+    /// Standard error of the mean if the values are independent.
+    pub fn standard_error(&self) -> f64 {
+        self.deviation / (self.count as f64).sqrt()
+    }
+
+    /// `other`'s mean minus this one's, without rounding either.
+    pub fn difference(&self, other: &Self) -> f64 {
+        (other.reference - self.reference) + (other.offset - self.offset)
+    }
+}
+
+/// A power of two within a factor of two of `size`, as the exact scale for a sum of squares.
+fn power_of_two_near(size: f64) -> f64 {
+    let exponent = size.log2().floor().clamp(-1000.0, 1000.0);
+    exponent.exp2()
+}
+
+/// Natural logarithms of `values ÷ reference`, exact also where the two agree in all but the last digits.
+///
+/// An error when one of them is not positive and finite.
+///
+/// ```
+/// use perfgate::stats::summary::log_ratios;
+/// assert_eq!(log_ratios(&[2.0, 1.0], 1.0)?, [2_f64.ln(), 0.0]);
+/// # Ok::<(), perfgate::stats::Undefined>(())
+/// ```
+pub fn log_ratios(values: &[f64], reference: f64) -> Result<Vec<f64>, Undefined> {
+    let usable = |x: &f64| x.is_finite() && *x > 0.0;
+    if !usable(&reference) || !values.iter().all(usable) {
+        return Err(Undefined::OutOfRange);
+    }
+    let log_ratio = |x: &f64| {
+        let ratio = x / reference;
+        if (0.5..2.0).contains(&ratio) { ((x - reference) / reference).ln_1p() } else { ratio.ln() }
+    };
+    Ok(values.iter().map(log_ratio).collect())
+}
+
+/// Natural logarithm of the median of `samples`; `scratch` is overwritten and saves an allocation.
+///
+/// `None` when there are no samples or the median is not positive.
+///
+/// ```
+/// use perfgate::stats::summary::log_median;
+/// let mut scratch = Vec::new();
+/// assert_eq!(log_median(&[9.0, 1.0, 4.0, 4.0], &mut scratch), Some(4_f64.ln()));
+/// ```
+pub fn log_median(samples: &[f64], scratch: &mut Vec<f64>) -> Option<f64> {
+    scratch.clear();
+    scratch.extend_from_slice(samples);
+    let median = median_in_place(scratch)?;
+    (median > 0.0 && median.is_finite()).then(|| median.ln())
+}
+
+/// Median of `values`, which are reordered; the mean of the middle two for an even count, `None` for none.
+///
+/// ```
+/// use perfgate::stats::summary::median_in_place;
+/// assert_eq!(median_in_place(&mut [3.0, 1.0, 2.0, 4.0]), Some(2.5));
+/// ```
+pub fn median_in_place(values: &mut [f64]) -> Option<f64> {
+    if values.is_empty() {
+        return None;
+    }
+    let middle = values.len() / 2;
+    let is_odd = values.len() % 2 == 1;
+    let (below, &mut upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    if is_odd {
+        return Some(upper);
+    }
+    let lower = below.iter().copied().max_by(f64::total_cmp)?;
+    Some(0.5 * lower + 0.5 * upper)
+}
+
+/// Correlation of the series with itself `lag` steps later, with the variance of the whole series below.
+///
+/// `None` when there are not more than `lag` values or all are equal (Box, Jenkins & Reinsel 2008, eq. 2.1.13).
+///
+/// ```
+/// use perfgate::stats::summary::autocorrelation;
+/// assert_eq!(autocorrelation(&[1.0, -1.0, 1.0, -1.0], 1), Some(-0.75));
+/// ```
+pub fn autocorrelation(series: &[f64], lag: usize) -> Option<f64> {
+    let distances = centred(series)?;
+    let whole: f64 = distances.iter().map(|d| d * d).sum();
+    let lagged: f64 = distances.iter().zip(distances.get(lag..)?).map(|(d, e)| d * e).sum();
+    (whole > 0.0 && lag < series.len()).then(|| lagged / whole)
+}
+
+/// How many independent values a series is worth if it is autoregressive of order one.
+///
+/// `n (1 − r) ÷ (1 + r)` with the lag-one autocorrelation `r`, at most `n`; `None` as for [`autocorrelation`].
+///
+/// ```
+/// use perfgate::stats::summary::effective_count;
+/// assert!(effective_count(&[1.0, 1.1, 1.2, 1.4, 1.6, 1.7]) < Some(3.0));
+/// ```
+pub fn effective_count(series: &[f64]) -> Option<f64> {
+    let r = autocorrelation(series, 1)?;
+    let n = series.len() as f64;
+    Some((n * (1.0 - r) / (1.0 + r)).min(n))
+}
+
+/// Standard error of the mean of a dependent series from the means of `batches` equal stretches of it.
+///
+/// Values beyond the last full batch are left out; `None` for fewer than two batches or too few values
+/// (Law & Kelton 2000, section 9.5.3).
+///
+/// ```
+/// use perfgate::stats::summary::batch_means_error;
+/// assert_eq!(batch_means_error(&[1.0, 3.0, 5.0, 7.0], 2), Some(2.0));
+/// ```
+pub fn batch_means_error(series: &[f64], batches: usize) -> Option<f64> {
+    let length = series.len().checked_div(batches).filter(|length| *length > 0)?;
+    let means: Vec<f64> = series
+        .chunks_exact(length)
+        .take(batches)
+        .map(|batch| Summary::of(batch).map(|s| s.mean()))
+        .collect::<Result<_, _>>()
+        .ok()?;
+    (batches >= 2).then(|| Summary::of(&means).ok())?.map(|s| s.standard_error())
+}
+
+fn centred(series: &[f64]) -> Option<Vec<f64>> {
+    let first = *series.first()?;
+    let mean = series.iter().map(|x| x - first).sum::<f64>() / series.len() as f64;
+    Some(series.iter().map(|x| (x - first) - mean).collect())
+}

@@ -1,0 +1,278 @@
+//! Tests on a difference that follows Student's t: Welch's for two sides, the paired one for rounds.
+
+use super::summary::{Summary, log_ratios};
+use super::{Undefined, student};
+
+/// An estimated difference `candidate − baseline` that is t-distributed around the true one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TTest {
+    /// Candidate minus baseline, in the unit of the values (a log ratio for logarithms).
+    pub difference: f64,
+    /// Standard error of `difference`, zero when neither side varies.
+    pub standard_error: f64,
+    /// Degrees of freedom of `standard_error`; infinite when it is known.
+    pub degrees_of_freedom: f64,
+}
+
+impl TTest {
+    /// `(difference − null) ÷ standard_error`: infinite when a difference is certain, and NaN when
+    /// neither side varies and the difference is exactly `null`.
+    ///
+    /// ```
+    /// use perfgate::stats::welch::TTest;
+    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
+    /// assert_eq!(test.t(0.0), 3.0);
+    /// ```
+    pub fn t(&self, null: f64) -> f64 {
+        (self.difference - null) / self.standard_error
+    }
+
+    /// P-value of "the difference is not `null`".
+    ///
+    /// One when neither side varies and there is no difference; zero when neither varies and there is
+    /// one, which a reader should see as "less than" the smallest number shown.
+    ///
+    /// ```
+    /// use perfgate::stats::welch::TTest;
+    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
+    /// assert!((test.p_two_sided(0.0) - 0.017).abs() < 1e-3);
+    /// ```
+    pub fn p_two_sided(&self, null: f64) -> f64 {
+        let t = self.t(null);
+        if t.is_nan() { 1.0 } else { 2.0 * student::upper_tail(t.abs(), self.degrees_of_freedom) }
+    }
+
+    /// P-value of "the difference is greater than `null`"; one when it certainly equals `null`.
+    ///
+    /// ```
+    /// use perfgate::stats::welch::TTest;
+    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
+    /// assert!((test.p_greater(0.0) - 0.0085).abs() < 1e-3);
+    /// ```
+    pub fn p_greater(&self, null: f64) -> f64 {
+        let t = self.t(null);
+        if t.is_nan() { 1.0 } else { student::upper_tail(t, self.degrees_of_freedom) }
+    }
+
+    /// P-value of "the difference is less than `null`"; one when it certainly equals `null`.
+    ///
+    /// ```
+    /// use perfgate::stats::welch::TTest;
+    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
+    /// assert!((test.p_less(0.1) - 0.04).abs() < 1e-2);
+    /// ```
+    pub fn p_less(&self, null: f64) -> f64 {
+        let t = self.t(null);
+        if t.is_nan() { 1.0 } else { student::upper_tail(-t, self.degrees_of_freedom) }
+    }
+
+    /// One-sided lower bound: the true difference is below it with probability `alpha`.
+    ///
+    /// ```
+    /// use perfgate::stats::welch::TTest;
+    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
+    /// assert!(test.lower(0.01) > 0.0 && test.lower(0.001) < 0.0);
+    /// ```
+    pub fn lower(&self, alpha: f64) -> f64 {
+        self.difference - self.margin(alpha)
+    }
+
+    /// One-sided upper bound: the true difference is above it with probability `alpha`.
+    ///
+    /// ```
+    /// use perfgate::stats::welch::TTest;
+    /// let test = TTest { difference: 0.0, standard_error: 0.02, degrees_of_freedom: 8.0 };
+    /// assert_eq!(test.upper(0.05), -test.lower(0.05));
+    /// ```
+    pub fn upper(&self, alpha: f64) -> f64 {
+        self.difference + self.margin(alpha)
+    }
+
+    /// Two-sided interval `(low, high)` that holds the true difference with probability `confidence`.
+    ///
+    /// ```
+    /// use perfgate::stats::welch::TTest;
+    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: f64::INFINITY };
+    /// let (low, high) = test.interval(0.95);
+    /// assert!((low - 0.0208).abs() < 1e-4 && (high - 0.0992).abs() < 1e-4);
+    /// ```
+    pub fn interval(&self, confidence: f64) -> (f64, f64) {
+        let margin = self.margin(0.5 * (1.0 - confidence));
+        (self.difference - margin, self.difference + margin)
+    }
+
+    fn margin(&self, alpha: f64) -> f64 {
+        if self.standard_error == 0.0 {
+            return 0.0;
+        }
+        student::upper_quantile(alpha, self.degrees_of_freedom) * self.standard_error
+    }
+}
+
+/// A standard error and how well it is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StandardError {
+    /// The standard error itself, in the unit of the values.
+    pub value: f64,
+    /// Degrees of freedom of its square; infinite when it is known.
+    pub degrees_of_freedom: f64,
+}
+
+/// Welch's test of two independent series (Welch 1947), without assuming equal variances.
+///
+/// An error when a side has fewer than two values or one is not finite. Assumes independent, roughly
+/// normal values; on logarithms the difference is a log ratio.
+///
+/// ```
+/// use perfgate::stats::welch::welch;
+/// let test = welch(&[5.0, 5.1, 4.9, 5.0], &[5.5, 5.6, 5.4, 5.5])?;
+/// assert!((test.difference - 0.5).abs() < 1e-12 && test.p_two_sided(0.0) < 1e-3);
+/// assert!(welch(&[7.0], &[8.0, 9.0]).is_err());
+/// # Ok::<(), perfgate::stats::Undefined>(())
+/// ```
+pub fn welch(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
+    welch_of_summaries(&Summary::of(baseline)?, &Summary::of(candidate)?)
+}
+
+/// [`welch`] where only count, mean and standard deviation of each side are known.
+///
+/// ```
+/// use perfgate::stats::{summary::Summary, welch::welch_of_summaries};
+/// let (baseline, candidate) = (Summary::from_parts(5, 1.0, 0.1)?, Summary::from_parts(5, 1.2, 0.1)?);
+/// assert_eq!(welch_of_summaries(&baseline, &candidate)?.degrees_of_freedom, 8.0);
+/// # Ok::<(), perfgate::stats::Undefined>(())
+/// ```
+pub fn welch_of_summaries(baseline: &Summary, candidate: &Summary) -> Result<TTest, Undefined> {
+    let error = |side: &Summary| match side.count() {
+        got @ ..2 => Err(Undefined::TooFew { needed: 2, got }),
+        count => Ok(StandardError {
+            value: side.standard_error(),
+            degrees_of_freedom: count as f64 - 1.0,
+        }),
+    };
+    Ok(with_errors(baseline.difference(candidate), error(baseline)?, error(candidate)?))
+}
+
+/// The test of a `difference` whose two sides bring their own standard errors, for example shrunken ones.
+///
+/// Standard errors add in squares; degrees of freedom by [`satterthwaite`].
+///
+/// ```
+/// use perfgate::stats::welch::{StandardError, with_errors};
+/// let side = StandardError { value: 3.0, degrees_of_freedom: 4.0 };
+/// let test = with_errors(1.0, side, StandardError { value: 4.0, ..side });
+/// assert_eq!(test.standard_error, 5.0);
+/// ```
+pub fn with_errors(difference: f64, baseline: StandardError, candidate: StandardError) -> TTest {
+    TTest {
+        difference,
+        standard_error: baseline.value.hypot(candidate.value),
+        degrees_of_freedom: satterthwaite(baseline, candidate),
+    }
+}
+
+/// Degrees of freedom of the sum of two squared standard errors (Satterthwaite 1946).
+///
+/// Where both are zero nothing is estimated, and the sum of both degrees of freedom is returned.
+///
+/// ```
+/// use perfgate::stats::welch::{StandardError, satterthwaite};
+/// let side = StandardError { value: 1.0, degrees_of_freedom: 4.0 };
+/// assert_eq!(satterthwaite(side, side), 8.0);
+/// ```
+pub fn satterthwaite(a: StandardError, b: StandardError) -> f64 {
+    let larger = a.value.max(b.value);
+    if larger == 0.0 {
+        return a.degrees_of_freedom + b.degrees_of_freedom;
+    }
+    let square = |error: StandardError| (error.value / larger).powi(2);
+    let (va, vb) = (square(a), square(b));
+    let parts = va * va / a.degrees_of_freedom + vb * vb / b.degrees_of_freedom;
+    (va + vb) * (va + vb) / parts
+}
+
+/// Student's test of the differences within pairs: `baseline[i]` and `candidate[i]` belong together.
+///
+/// An error when the sides differ in length, have fewer than two values, or one is not finite. Assumes
+/// independent, roughly normal differences (Student 1908).
+///
+/// ```
+/// use perfgate::stats::welch::paired;
+/// let test = paired(&[1.0, 2.0, 3.0], &[1.5, 2.7, 3.6])?;
+/// assert!((test.difference - 0.6).abs() < 1e-12 && test.degrees_of_freedom == 2.0);
+/// # Ok::<(), perfgate::stats::Undefined>(())
+/// ```
+pub fn paired(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
+    if baseline.len() != candidate.len() {
+        return Err(Undefined::Unequal { baseline: baseline.len(), candidate: candidate.len() });
+    }
+    let differences: Vec<f64> = baseline.iter().zip(candidate).map(|(a, b)| b - a).collect();
+    of_differences(&differences)
+}
+
+/// Student's one-sample test of `differences`, each `candidate − baseline` of one pair.
+///
+/// ```
+/// use perfgate::stats::welch::of_differences;
+/// assert_eq!(of_differences(&[0.1, 0.2, 0.3])?.degrees_of_freedom, 2.0);
+/// # Ok::<(), perfgate::stats::Undefined>(())
+/// ```
+pub fn of_differences(differences: &[f64]) -> Result<TTest, Undefined> {
+    if differences.len() < 2 {
+        return Err(Undefined::TooFew { needed: 2, got: differences.len() });
+    }
+    let summary = Summary::of(differences)?;
+    Ok(TTest {
+        difference: summary.mean(),
+        standard_error: summary.standard_error(),
+        degrees_of_freedom: differences.len() as f64 - 1.0,
+    })
+}
+
+/// [`welch`] on the natural logarithms of both sides: `difference` is the log of candidate ÷ baseline.
+///
+/// Logarithms are taken relative to the first baseline value, which keeps differences in the last digit.
+///
+/// ```
+/// use perfgate::stats::welch::welch_log_ratio;
+/// let test = welch_log_ratio(&[100.0, 102.0, 98.0], &[110.0, 112.2, 107.8])?;
+/// assert!((test.difference.exp() - 1.1).abs() < 1e-12);
+/// # Ok::<(), perfgate::stats::Undefined>(())
+/// ```
+pub fn welch_log_ratio(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
+    let Some(&reference) = baseline.first() else {
+        return Err(Undefined::TooFew { needed: 2, got: 0 });
+    };
+    welch(&log_ratios(baseline, reference)?, &log_ratios(candidate, reference)?)
+}
+
+/// Interval for the ratio of two means by Fieller's theorem (Fieller 1954), with Welch's degrees of freedom.
+///
+/// An error when a side has fewer than two values; `None` where the baseline's mean is not clearly away
+/// from zero, so that no bounded interval holds the ratio.
+///
+/// ```
+/// use perfgate::stats::{summary::Summary, welch::fieller};
+/// let (baseline, candidate) = (Summary::from_parts(9, 10.0, 0.3)?, Summary::from_parts(9, 11.0, 0.3)?);
+/// let (low, high) = fieller(&baseline, &candidate, 0.95)?.expect("ten is far from zero");
+/// assert!(low < 1.1 && 1.1 < high);
+/// # Ok::<(), perfgate::stats::Undefined>(())
+/// ```
+pub fn fieller(
+    baseline: &Summary,
+    candidate: &Summary,
+    confidence: f64,
+) -> Result<Option<(f64, f64)>, Undefined> {
+    let test = welch_of_summaries(baseline, candidate)?;
+    let t = student::upper_quantile(0.5 * (1.0 - confidence), test.degrees_of_freedom);
+    let mean = baseline.mean();
+    let below = t * baseline.standard_error() / mean;
+    let above = t * candidate.standard_error() / mean;
+    let ratio = candidate.mean() / mean;
+    let g = below * below;
+    if g.is_nan() || g >= 1.0 || !ratio.is_finite() {
+        return Ok(None);
+    }
+    let spread = (above * above * (1.0 - g) + ratio * ratio * g).max(0.0).sqrt();
+    Ok(Some(((ratio - spread) / (1.0 - g), (ratio + spread) / (1.0 - g))))
+}
