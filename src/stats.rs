@@ -8,6 +8,7 @@ mod incomplete_beta;
 pub mod multiplicity;
 pub mod normal;
 pub mod order;
+pub mod quantile;
 pub mod sequential;
 pub mod shrinkage;
 pub mod student;

@@ -167,6 +167,13 @@ impl Ratio {
 }
 
 impl Nanos {
+    /// The natural logarithm. A zero, which a coarse clock can report, counts as a tenth of a
+    /// nanosecond: less than anything takes, and still a number.
+    pub fn ln(self) -> f64 {
+        const LEAST: f64 = 0.1;
+        self.0.max(LEAST).ln()
+    }
+
     /// The duration `ratio` times as long; saturates.
     pub fn times(self, ratio: Ratio) -> Self {
         Self((self.0 * ratio.0).min(f64::MAX))

@@ -1,9 +1,18 @@
 //! What the data say, what the gate decides, and the file that records both.
 
+mod change;
+mod decide;
+mod looks;
+mod target;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use decide::{Baseline, Evidence, Rounds, decide};
+pub use looks::{Noise, next_look};
+
+use crate::compare::Summary;
 use crate::host::Host;
 use crate::policy::Metric;
 use crate::run::{
@@ -233,55 +242,6 @@ pub struct Launches {
     pub baseline: u32,
     /// Of the candidate.
     pub candidate: u32,
-}
-
-/// The figures of one side.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Summary {
-    /// Samples in all launches.
-    pub samples: u64,
-    /// Median of a typical launch.
-    pub median: Estimate,
-    /// Mean of a typical launch.
-    pub mean: Estimate,
-    /// 95th percentile of a typical launch; none where samples are batches.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p95: Option<Estimate>,
-    /// 99th percentile of a typical launch; none where samples are batches.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p99: Option<Estimate>,
-    /// Where the samples lie; none where only digests are left.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub histogram: Option<Histogram>,
-}
-
-/// A figure with its interval over launches; without ends where one launch is all there is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Estimate {
-    /// Lower end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub low: Option<Nanos>,
-    /// Best guess.
-    pub point: Nanos,
-    /// Upper end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub high: Option<Nanos>,
-}
-
-/// Counts of samples in bins of equal width on a logarithmic axis, the same for both sides.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Histogram {
-    /// Lower edge of the first bin.
-    pub low: Nanos,
-    /// Upper edge of the last bin.
-    pub high: Nanos,
-    /// Samples in each bin.
-    pub counts: Vec<u64>,
-    /// Median of each launch, in the order they were launched.
-    pub launch_medians: Vec<Nanos>,
 }
 
 /// An absolute limit and what the data say about it.

@@ -124,12 +124,12 @@ impl Config {
     /// Reads the file's text.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
         toml::from_str(text).map_err(|error| {
-            let message = error.to_string();
-            let nearest = nearest_known(error.message());
-            PolicyError::Toml(match nearest {
-                Some(nearest) => format!("{}\ndid you mean `{nearest}`?", message.trim_end()),
-                None => message.trim_end().to_owned(),
-            })
+            let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
+            PolicyError::Toml {
+                line: before.matches('\n').count() + 1,
+                message: error.message().lines().collect::<Vec<_>>().join(" "),
+                nearest: nearest_known(error.message()).map(str::to_owned),
+            }
         })
     }
 }

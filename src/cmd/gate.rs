@@ -1,0 +1,77 @@
+//! The policy of a command: the configuration file with the command line on top of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::Refusal;
+use crate::cli::GateArgs;
+use crate::policy::{Config, FailOn, Metric, Policy, PolicyError, Selection};
+use crate::units::Nanos;
+
+/// Where a configuration is looked for when none is named.
+const DEFAULT_CONFIG: &str = "perfgate.toml";
+
+/// Reads the configuration: the named file, else the one in `folder`, else none.
+pub(super) fn config(args: &GateArgs, folder: &Path) -> Result<Config> {
+    let path = args.config.clone().unwrap_or_else(|| folder.join(DEFAULT_CONFIG));
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound && args.config.is_none() => {
+            return Ok(Config::default());
+        }
+        Err(error) => {
+            let message = format!("failed to read configuration `{}`: {error}", path.display());
+            return Err(Refusal::usage(message).into());
+        }
+    };
+    Config::from_toml(&text)
+        .map_err(|error| refused(&error))
+        .with_context(|| format!("failed to read configuration `{}`", path.display()))
+}
+
+/// The policy of `config` with the flags on top.
+pub(super) fn policy(mut config: Config, args: &GateArgs, bench: &[String]) -> Result<Policy> {
+    let gate = &mut config.gate;
+    gate.threshold = args.threshold.or(gate.threshold);
+    gate.detect = args.detect.or(gate.detect);
+    gate.confidence = args.confidence.or(gate.confidence);
+    if let Some(words) = &args.fail_on {
+        let reasons: Result<Vec<FailOn>, _> = words.iter().map(|word| word.parse()).collect();
+        gate.fail_on = Some(reasons.map_err(|error| refused(&error))?);
+    }
+    let selection = Selection::new(bench).map_err(|error| refused(&error))?;
+    Policy::new(&config, &targets(args), selection).map_err(|error| refused(&error))
+}
+
+fn targets(args: &GateArgs) -> BTreeMap<Metric, Nanos> {
+    let limits = [
+        (Metric::Mean, args.target_mean),
+        (Metric::P50, args.target_p50),
+        (Metric::P90, args.target_p90),
+        (Metric::P95, args.target_p95),
+        (Metric::P99, args.target_p99),
+    ];
+    limits.into_iter().filter_map(|(metric, limit)| Some((metric, limit?))).collect()
+}
+
+/// A policy that cannot be used, with its remedy.
+pub(super) fn refused(error: &PolicyError) -> anyhow::Error {
+    let refusal = Refusal::usage(error);
+    match error {
+        PolicyError::Target(_) => refusal.help(
+            "give it a target on the mean (`--target-mean`), or leave it out (`--bench '!ID'`)",
+        ),
+        PolicyError::Toml { nearest: Some(nearest), .. } => {
+            refusal.help(format!("did you mean `{nearest}`?"))
+        }
+        PolicyError::Detect { .. } => {
+            refusal.help("raise --detect or lower --threshold, here or in perfgate.toml")
+        }
+        _ => refusal,
+    }
+    .into()
+}

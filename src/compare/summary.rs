@@ -1,0 +1,155 @@
+//! The figures of one side, as every report shows them.
+
+use serde::{Deserialize, Serialize};
+
+use super::Side;
+use crate::run::{Digest, Observed, Sampling};
+use crate::stats::{order, student, summary};
+use crate::units::{Confidence, Nanos};
+
+/// Bins of a histogram: enough to tell two modes apart, few enough for a file of many benchmarks.
+const BINS: usize = 40;
+
+/// The figures of one side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Samples in all launches.
+    pub samples: u64,
+    /// Median of a typical launch.
+    pub median: Estimate,
+    /// Mean of a typical launch.
+    pub mean: Estimate,
+    /// 95th percentile of a typical launch; none where samples are batches or too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95: Option<Estimate>,
+    /// 99th percentile of a typical launch; none where samples are batches or too few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<Estimate>,
+    /// Where the samples lie; none where only digests are left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
+}
+
+/// A figure with its interval over launches; without ends where one launch is all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// Lower end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<Nanos>,
+    /// Best guess.
+    pub point: Nanos,
+    /// Upper end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<Nanos>,
+}
+
+/// Counts of samples in bins of equal width on a logarithmic axis.
+///
+/// The last bin also holds what lies above the axis, so that a single outlier does not squeeze the
+/// rest into one bin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Histogram {
+    /// Lower edge of the first bin.
+    pub low: Nanos,
+    /// Upper edge of the last bin.
+    pub high: Nanos,
+    /// Samples in each bin.
+    pub counts: Vec<u64>,
+    /// Median of each launch, in the order they were launched.
+    pub launch_medians: Vec<Nanos>,
+}
+
+/// The range of a histogram, common to both sides.
+#[derive(Clone, Copy, Debug)]
+pub struct Axis {
+    low: f64,
+    high: f64,
+}
+
+impl Axis {
+    /// From the least sample to a little above the largest 95th percentile of a launch.
+    pub fn over<'a>(sides: impl IntoIterator<Item = &'a Side<'a>>) -> Self {
+        const ABOVE: f64 = 1.1;
+        let digests = sides.into_iter().flat_map(Side::digests);
+        let (low, high) = digests.fold((f64::MAX, 0.0_f64), |(low, high), digest| {
+            (low.min(digest.min.get()), high.max(digest.p95.get()))
+        });
+        let low = low.min(high).max(f64::MIN_POSITIVE);
+        Self { low, high: (high * ABOVE).clamp(low * (1.0 + 1e-9), f64::MAX) }
+    }
+
+    fn histogram(self, side: &Side<'_>) -> Option<Histogram> {
+        let mut counts = vec![0; BINS];
+        let (start, bins_per_ln) = (self.low.ln(), BINS as f64 / (self.high / self.low).ln());
+        for launch in &side.benchmark.launches {
+            let Observed::Samples(samples) = &launch.observed else { return None };
+            for sample in samples {
+                // Below the axis nothing lies; a zero sample goes to the first bin by saturation.
+                let bin = (sample.get().ln() - start) * bins_per_ln;
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "saturates"
+                )]
+                let bin = (bin as usize).min(BINS - 1);
+                counts[bin] += 1;
+            }
+        }
+        Some(Histogram {
+            low: nanos(self.low),
+            high: nanos(self.high),
+            counts,
+            launch_medians: side.digests().iter().map(|digest| digest.p50).collect(),
+        })
+    }
+}
+
+impl Side<'_> {
+    /// The figures of this side; none without launches.
+    pub fn summarize(&self, axis: Axis, confidence: Confidence) -> Option<Summary> {
+        let digests = self.digests();
+        if digests.is_empty() {
+            return None;
+        }
+        let samples = digests.iter().map(|digest| digest.count).sum();
+        let tail = 0.5 * (1.0 - confidence.get());
+        let margin = student::upper_quantile(tail, digests.len().saturating_sub(1).max(1) as f64);
+        let estimate = |figure: fn(&Digest) -> Nanos| estimate(digests, margin, figure);
+        // What a handful of calls cannot bound is not shown either.
+        let percentile = |q, figure| {
+            let is_known = self.benchmark.sampling == Sampling::Call
+                && samples >= order::least_count(q, confidence.get()) as u64;
+            is_known.then(|| estimate(figure))
+        };
+        Some(Summary {
+            samples,
+            median: estimate(|digest| digest.p50),
+            mean: estimate(|digest| digest.mean),
+            p95: percentile(0.95, |digest| digest.p95),
+            p99: percentile(0.99, |digest| digest.p99),
+            histogram: axis.histogram(self),
+        })
+    }
+}
+
+/// Geometric mean over launches, with `margin` standard errors of the logarithm on either side.
+fn estimate(digests: &[Digest], margin: f64, figure: fn(&Digest) -> Nanos) -> Estimate {
+    let lns: Vec<f64> = digests.iter().map(|digest| figure(digest).ln()).collect();
+    let lns = summary::Summary::of(&lns)
+        .expect("a benchmark has launches, and logarithms of durations are finite");
+    let at = |ln: f64| nanos(ln.exp().min(f64::MAX));
+    let has_ends = lns.count() > 1;
+    let end = |sign: f64| at(lns.mean() + sign * margin * lns.standard_error());
+    Estimate {
+        low: has_ends.then(|| end(-1.0)),
+        point: at(lns.mean()),
+        high: has_ends.then(|| end(1.0)),
+    }
+}
+
+fn nanos(ns: f64) -> Nanos {
+    Nanos::new(ns).expect("a duration between two durations is one")
+}

@@ -1,0 +1,181 @@
+//! From two series of launches to one of: improved, unchanged, regressed, inconclusive.
+
+use super::Change;
+use crate::compare::Comparison;
+use crate::policy::Rules;
+use crate::stats::normal;
+use crate::stats::sequential::{self, Form};
+use crate::stats::summary::Summary;
+use crate::stats::welch::{self, StandardError, TTest};
+
+/// What the data of one benchmark say, with the test that said it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Finding {
+    /// What the data say.
+    pub(super) change: Change,
+    /// The plain test behind the ratio that is shown; none where a side has too few launches.
+    pub(super) test: Option<TTest>,
+    /// Two-sided and corrected for looking several times.
+    pub(super) p_value: Option<f64>,
+    /// The slowdown found with 80 % power at the noise that was seen.
+    pub(super) minimum_detectable: Option<f64>,
+    /// What weakens or explains the answer.
+    pub(super) reasons: Vec<String>,
+}
+
+impl Finding {
+    /// An answer without a test.
+    pub(super) fn untested(change: Change, reason: Option<String>) -> Self {
+        let reasons = reason.into_iter().collect();
+        Self { change, test: None, p_value: None, minimum_detectable: None, reasons }
+    }
+}
+
+/// The error rates of one look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Errors {
+    /// Of calling an unchanged benchmark changed, on each side.
+    pub(super) alpha: f64,
+    /// Of calling a slowdown of the size that must be found unchanged.
+    pub(super) pass: f64,
+}
+
+/// Judges a log ratio by its bounds: the strict ones at the α of a failure, the loose one at that of
+/// a pass.
+pub(super) fn classify(test: &TTest, errors: Errors, rules: &Rules) -> Change {
+    let tolerated = rules.threshold.get().ln_1p();
+    if test.lower(errors.alpha) > tolerated {
+        Change::Regressed
+    } else if test.upper(errors.alpha) < -tolerated {
+        Change::Improved
+    } else if test.upper(errors.pass) < rules.detect.get().ln_1p() {
+        Change::Unchanged
+    } else {
+        Change::Inconclusive
+    }
+}
+
+/// The slowdown that a look with these errors calls regressed in 80 % of cases, at the noise seen.
+///
+/// The power of a t test by shifting its quantile, exact for known variance and a little too
+/// optimistic for few launches.
+pub(super) fn minimum_detectable(test: &TTest, errors: Errors, rules: &Rules) -> f64 {
+    const MISSED: f64 = 0.2;
+    let margin = test.difference - test.lower(errors.alpha);
+    let power = normal::upper_quantile(MISSED) * test.standard_error;
+    (rules.threshold.get().ln_1p() + margin + power).exp_m1()
+}
+
+/// Two runs as they are: one look.
+pub(super) fn once(comparison: &Comparison<'_>, compared: usize, rules: &Rules) -> Finding {
+    let (Some(baseline), Some(candidate)) = (&comparison.baseline, &comparison.candidate) else {
+        return Finding::untested(Change::Inconclusive, None);
+    };
+    let partners = comparison.partners();
+    let pairs = partners.baseline.len();
+    let form = sequential::form(pairs, None);
+    let test = match form {
+        Form::Paired => welch::paired(&partners.baseline, &partners.candidate),
+        Form::Welch => welch::welch(&baseline.levels(), &candidate.levels()),
+    };
+    let errors =
+        Errors { alpha: sequential::benchmark_alpha(compared), pass: sequential::PASS_ERROR };
+    match test {
+        Ok(test) => one_look(test, errors, rules),
+        Err(_) => Finding::untested(Change::Inconclusive, Some(too_few_launches())),
+    }
+}
+
+/// The between-run standard deviation that is assumed until `calibrate` has measured it.
+const ASSUMED_BETWEEN_RUNS: f64 = 0.02;
+
+/// Fewest stored runs whose spread says how much runs differ.
+pub(super) const LEAST_RUNS: usize = 3;
+
+/// A candidate against the levels of stored runs of the same machine, newest first.
+///
+/// `runs` holds the launches of each stored run, `candidate` those of the candidate: logarithms.
+pub(super) fn stored(
+    runs: &[Vec<f64>],
+    candidate: &[f64],
+    errors: Errors,
+    rules: &Rules,
+) -> Finding {
+    let too_few = || Finding::untested(Change::Inconclusive, Some(too_few_launches()));
+    let Ok(own) = Summary::of(candidate) else { return too_few() };
+    if own.count() < 2 || runs.is_empty() {
+        return too_few();
+    }
+    let Ok(levels) = runs.iter().map(|run| Summary::of(run)).collect::<Result<Vec<_>, _>>() else {
+        return too_few();
+    };
+    let test =
+        if levels.len() >= LEAST_RUNS { measured(&levels, &own) } else { assumed(&levels, &own) };
+    let mut finding = one_look(test, errors, rules);
+    if runs.len() < LEAST_RUNS {
+        finding.reasons.push(format!(
+            "only {} stored on this machine: runs are assumed to differ by {:.0} % (standard \
+             deviation) until there are {LEAST_RUNS}",
+            if runs.len() == 1 {
+                "one run is".to_owned()
+            } else {
+                format!("{} runs are", runs.len())
+            },
+            ASSUMED_BETWEEN_RUNS * 100.0,
+        ));
+    }
+    finding
+}
+
+/// The spread between runs as the stored ones show it, at least what their launches alone explain.
+///
+/// A random-effects model of run means: SE² = s² (1 + 1/k) with k − 1 degrees of freedom, and what the
+/// candidate's own launches vary beyond those of the stored runs on top (Satterthwaite).
+fn measured(runs: &[Summary], own: &Summary) -> TTest {
+    let k = runs.len() as f64;
+    let means: Vec<f64> = runs.iter().map(Summary::mean).collect();
+    let means = Summary::of(&means).expect("means of finite values");
+    let within = runs.iter().map(|run| run.standard_error().powi(2)).sum::<f64>() / k;
+    let between = means.variance().max(within);
+    let beyond = (own.standard_error().powi(2) - within).max(0.0);
+    welch::with_errors(
+        means.difference(own),
+        StandardError { value: (between * (1.0 + 1.0 / k)).sqrt(), degrees_of_freedom: k - 1.0 },
+        StandardError { value: beyond.sqrt(), degrees_of_freedom: own.count() as f64 - 1.0 },
+    )
+}
+
+/// One or two stored runs say nothing about how much runs differ, so that is assumed.
+fn assumed(runs: &[Summary], own: &Summary) -> TTest {
+    let k = runs.len() as f64;
+    let means: Vec<f64> = runs.iter().map(Summary::mean).collect();
+    let means = Summary::of(&means).expect("means of finite values");
+    welch::with_errors(
+        means.difference(own),
+        StandardError {
+            value: ASSUMED_BETWEEN_RUNS * (1.0 + 1.0 / k).sqrt(),
+            degrees_of_freedom: f64::INFINITY,
+        },
+        StandardError { value: own.standard_error(), degrees_of_freedom: own.count() as f64 - 1.0 },
+    )
+}
+
+fn one_look(test: TTest, errors: Errors, rules: &Rules) -> Finding {
+    let change = classify(&test, errors, rules);
+    let minimum = minimum_detectable(&test, errors, rules);
+    let mut reasons = Vec::new();
+    if change == Change::Inconclusive {
+        reasons.push(format!("a slowdown of {:.1} % would have been seen", minimum * 100.0));
+    }
+    Finding {
+        change,
+        test: Some(test),
+        p_value: Some(test.p_two_sided(0.0)),
+        minimum_detectable: Some(minimum),
+        reasons,
+    }
+}
+
+fn too_few_launches() -> String {
+    "fewer than two launches on a side: nothing tells how much launches differ".to_owned()
+}

@@ -1,0 +1,393 @@
+//! The one function that turns runs and a policy into a decision.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::change::{self, Errors, Finding};
+use super::looks::{self, Noise, Series, Terms};
+use super::target::Calls;
+use super::{
+    BaselineKind, BaselineSource, CandidateSource, Change, Decision, Judgement, Launches,
+    RatioInterval, SCHEMA, Stage, Target, TargetStatus, Verdict,
+};
+use crate::compare::{Axis, Comparison, Side, compare};
+use crate::policy::{FailOn, Policy, Rules};
+use crate::run::{Benchmark, BenchmarkId, Digest, Launch, Run};
+use crate::stats::{multiplicity, sequential, summary};
+use crate::units::{Nanos, Ratio};
+
+/// Error of a screen that passes a benchmark without confirmation.
+const SCREEN_ERROR: f64 = 0.01;
+
+/// All that a decision rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The run that is judged.
+    pub candidate: &'a Run,
+    /// What it is compared with.
+    pub baseline: Baseline<'a>,
+    /// Base and candidate measured in turn, for the benchmarks that needed it.
+    pub rounds: Option<Rounds<'a>>,
+    /// What calibration told about each benchmark on this machine.
+    pub noise: &'a BTreeMap<BenchmarkId, Noise>,
+}
+
+/// What a run is compared with.
+#[derive(Clone, Copy, Debug)]
+pub enum Baseline<'a> {
+    /// Nothing: every benchmark is new.
+    None,
+    /// Another run as it is, in one look.
+    File(&'a Run),
+    /// Stored runs of the same machine, nearest first.
+    Stored(&'a [Run]),
+}
+
+/// Launches of base and candidate next to each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Rounds<'a> {
+    /// The launches of the base.
+    pub baseline: &'a Run,
+    /// The launches of the candidate.
+    pub candidate: &'a Run,
+    /// Benchmarks that entered the rounds: fixed before the first look.
+    pub entered: usize,
+    /// No more rounds will come.
+    pub ended: bool,
+}
+
+/// Judges `evidence` by `policy`.
+///
+/// Benchmarks that are in the rounds are judged by them, the others by the baseline; with neither they
+/// are *new*. What the policy does not select is left out of both sides.
+pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
+    let mut judgements = judge_all(evidence, policy);
+    let p_values: Vec<f64> = judgements.iter().filter_map(|one| one.p_value).collect();
+    let mut q_values = multiplicity::benjamini_hochberg(&p_values).into_iter();
+    for judgement in judgements.iter_mut().filter(|one| one.p_value.is_some()) {
+        judgement.q_value = q_values.next();
+    }
+    let verdict = verdict(evidence.candidate, &judgements, policy);
+    Decision {
+        schema: SCHEMA.to_owned(),
+        verdict,
+        exit_status: verdict.exit_status(),
+        baseline: source(evidence),
+        candidate: CandidateSource {
+            commit: evidence.candidate.commit.clone(),
+            host: evidence.candidate.host.clone(),
+        },
+        benchmarks: judgements,
+        warnings: warnings(evidence),
+    }
+}
+
+fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
+    let comparisons: Vec<Comparison<'_>> = comparisons(evidence, policy);
+    let confirmed = confirmed(evidence, policy, &comparisons);
+    let compared = comparisons.iter().filter(|one| one.is_testable()).count();
+    let levels = stored_levels(evidence.baseline);
+    comparisons
+        .iter()
+        .map(|comparison| {
+            let rules = rules(comparison, policy);
+            let (finding, stage) = match confirmed.get(&comparison.id) {
+                Some(finding) => (finding.clone(), Some(Stage::Confirmed)),
+                None => unconfirmed(evidence, comparison, &levels, compared, &rules),
+            };
+            describe(comparison, finding, stage, &rules, evidence, policy)
+        })
+        .collect()
+}
+
+/// The sides to be shown: those of the rounds where a benchmark was in them.
+fn comparisons<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<Comparison<'a>> {
+    let selected = |benchmark: &&Benchmark| policy.selection.selects(&benchmark.id);
+    let candidate = evidence.candidate.benchmarks.iter().filter(selected);
+    let mut comparisons = match evidence.baseline {
+        Baseline::None => compare([], candidate),
+        Baseline::File(run) => compare(run.benchmarks.iter().filter(selected), candidate),
+        Baseline::Stored(runs) => compare(nearest(runs).filter(selected), candidate),
+    };
+    if let Some(rounds) = evidence.rounds {
+        let in_rounds = compare(
+            rounds.baseline.benchmarks.iter().filter(selected),
+            rounds.candidate.benchmarks.iter().filter(selected),
+        );
+        let mut places: HashMap<BenchmarkId, usize> = HashMap::new();
+        places.extend(comparisons.iter().enumerate().map(|(place, one)| (one.id.clone(), place)));
+        for comparison in in_rounds {
+            match places.get(&comparison.id) {
+                Some(place) => comparisons[*place] = comparison,
+                None => comparisons.push(comparison),
+            }
+        }
+    }
+    comparisons
+}
+
+/// Of every benchmark its record in the nearest stored run of the nearest commit.
+fn nearest(runs: &[Run]) -> impl Iterator<Item = &Benchmark> {
+    let commit = |run: &Run| run.commit.as_ref().map(|commit| commit.id.clone());
+    let first = runs.first().and_then(commit);
+    let mut seen = HashSet::new();
+    runs.iter()
+        .filter(move |run| commit(run) == first)
+        .flat_map(|run| &run.benchmarks)
+        .filter(move |benchmark| seen.insert(benchmark.identity()))
+}
+
+fn rules(comparison: &Comparison<'_>, policy: &Policy) -> Rules {
+    policy.rules(&comparison.id.id, comparison.baseline.as_ref().and_then(typical))
+}
+
+/// The median of a typical launch.
+fn typical(side: &Side<'_>) -> Option<Nanos> {
+    let levels = summary::Summary::of(&side.levels()).ok()?;
+    Nanos::new(levels.mean().exp()).ok()
+}
+
+/// What the rounds say, by benchmark.
+fn confirmed(
+    evidence: &Evidence<'_>,
+    policy: &Policy,
+    comparisons: &[Comparison<'_>],
+) -> HashMap<BenchmarkId, Finding> {
+    let Some(rounds) = evidence.rounds else { return HashMap::new() };
+    let measured: HashSet<BenchmarkId> =
+        rounds.candidate.benchmarks.iter().map(Benchmark::identity).collect();
+    let in_rounds: Vec<&Comparison<'_>> =
+        comparisons.iter().filter(|one| measured.contains(&one.id) && one.is_testable()).collect();
+    let suite: Vec<Series> = in_rounds
+        .iter()
+        .map(|comparison| Series {
+            partners: comparison.partners(),
+            noise: evidence.noise.get(&comparison.id).copied(),
+            rules: rules(comparison, policy),
+        })
+        .collect();
+    let terms = Terms {
+        entered: rounds.entered,
+        screened: matches!(evidence.baseline, Baseline::Stored(runs) if runs.len() >= change::LEAST_RUNS),
+        ended: rounds.ended,
+    };
+    let ids = in_rounds.iter().map(|comparison| comparison.id.clone());
+    ids.zip(looks::judge(&suite, terms)).collect()
+}
+
+/// What is said of a benchmark that was not in the rounds, and by which stage.
+fn unconfirmed(
+    evidence: &Evidence<'_>,
+    comparison: &Comparison<'_>,
+    levels: &HashMap<BenchmarkId, Vec<Vec<f64>>>,
+    compared: usize,
+    rules: &Rules,
+) -> (Finding, Option<Stage>) {
+    if let Some(untested) = untestable(comparison) {
+        return (untested, None);
+    }
+    match evidence.baseline {
+        Baseline::None => (Finding::untested(Change::New, None), None),
+        Baseline::File(run) if run.host.fingerprint != evidence.candidate.host.fingerprint => {
+            let mut finding = change::once(comparison, compared, rules);
+            finding.change = Change::Inconclusive;
+            finding.reasons = vec!["measured on another machine: not comparable".to_owned()];
+            (finding, None)
+        }
+        Baseline::File(_) => (change::once(comparison, compared, rules), None),
+        Baseline::Stored(_) => {
+            let errors = Errors {
+                alpha: sequential::benchmark_alpha(compared),
+                pass: if evidence.rounds.is_some() { SCREEN_ERROR } else { sequential::PASS_ERROR },
+            };
+            let own = comparison.candidate.as_ref().map(Side::levels).unwrap_or_default();
+            let stored = levels.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
+            (change::stored(stored, &own, errors, rules), Some(Stage::Screened))
+        }
+    }
+}
+
+/// The launches of every stored run, by benchmark: logarithms of medians, nearest run first.
+fn stored_levels(baseline: Baseline<'_>) -> HashMap<BenchmarkId, Vec<Vec<f64>>> {
+    let mut levels: HashMap<BenchmarkId, Vec<Vec<f64>>> = HashMap::new();
+    let Baseline::Stored(runs) = baseline else { return levels };
+    for benchmark in runs.iter().flat_map(|run| &run.benchmarks) {
+        let launches: Vec<f64> = benchmark
+            .launches
+            .iter()
+            .map(Launch::digest)
+            .map(|digest| Digest::ln_median(&digest))
+            .collect();
+        if !launches.is_empty() {
+            levels.entry(benchmark.identity()).or_default().push(launches);
+        }
+    }
+    levels
+}
+
+impl Comparison<'_> {
+    fn is_testable(&self) -> bool {
+        let has_launches = |side: &Option<Side<'_>>| {
+            side.as_ref().is_some_and(|side| {
+                side.benchmark.failure.is_none() && !side.benchmark.launches.is_empty()
+            })
+        };
+        has_launches(&self.baseline) && has_launches(&self.candidate)
+    }
+}
+
+/// What needs no test: failed, missing, new, or not the same thing on both sides.
+fn untestable(comparison: &Comparison<'_>) -> Option<Finding> {
+    let Some(candidate) = &comparison.candidate else {
+        let gone = "in the baseline, not in the candidate: deleted, renamed or not built";
+        return Some(Finding::untested(Change::Missing, Some(gone.to_owned())));
+    };
+    if let Some(failure) = &candidate.benchmark.failure {
+        return Some(Finding::untested(Change::Failed, Some(failure.reason.clone())));
+    }
+    let Some(baseline) = &comparison.baseline else {
+        return Some(Finding::untested(Change::New, None));
+    };
+    if baseline.benchmark.failure.is_some() || baseline.benchmark.launches.is_empty() {
+        let reason = "it could not be measured in the baseline";
+        return Some(Finding::untested(Change::New, Some(reason.to_owned())));
+    }
+    (baseline.benchmark.sampling != candidate.benchmark.sampling).then(|| {
+        let reason = "single calls on one side, batches on the other: not comparable";
+        Finding::untested(Change::Inconclusive, Some(reason.to_owned()))
+    })
+}
+
+fn describe(
+    comparison: &Comparison<'_>,
+    finding: Finding,
+    stage: Option<Stage>,
+    rules: &Rules,
+    evidence: &Evidence<'_>,
+    policy: &Policy,
+) -> Judgement {
+    let sides = || comparison.baseline.iter().chain(&comparison.candidate);
+    let axis = Axis::over(sides());
+    let summarize = |side: &Option<Side<'_>>| side.as_ref()?.summarize(axis, policy.confidence);
+    let launches = |side: &Option<Side<'_>>| {
+        side.as_ref().map_or(0, |side| u32::try_from(side.digests().len()).unwrap_or(u32::MAX))
+    };
+    let shown = sides().last().map(|side| side.benchmark);
+    Judgement {
+        id: comparison.id.id.clone(),
+        package: comparison.id.package.clone(),
+        change: finding.change,
+        ratio: finding.test.as_ref().map(|test| {
+            let (low, high) = test.interval(policy.confidence.get());
+            RatioInterval {
+                low: Ratio::from_ln(low),
+                point: Ratio::from_ln(test.difference),
+                high: Ratio::from_ln(high),
+                confidence: policy.confidence,
+            }
+        }),
+        p_value: finding.p_value,
+        q_value: None,
+        launches: Launches {
+            baseline: launches(&comparison.baseline),
+            candidate: launches(&comparison.candidate),
+        },
+        minimum_detectable: finding.minimum_detectable,
+        noise_floor: evidence.noise.get(&comparison.id).map(|noise| noise.floor),
+        threshold: Some(rules.threshold),
+        detect: Some(rules.detect),
+        sampling: shown.map(|benchmark| benchmark.sampling),
+        stage,
+        per_call: shown.map(amounts).unwrap_or_default(),
+        baseline: summarize(&comparison.baseline),
+        candidate: summarize(&comparison.candidate),
+        failure: comparison.candidate.as_ref().and_then(|side| side.benchmark.failure.clone()),
+        targets: targets(comparison, rules),
+        waiver: None,
+        reasons: finding.reasons,
+    }
+}
+
+/// Everything one call handles, by unit.
+fn amounts(benchmark: &Benchmark) -> BTreeMap<String, f64> {
+    let mut amounts = benchmark.per_call.clone();
+    amounts.extend(benchmark.elements.map(|elements| ("elements".to_owned(), elements)));
+    amounts
+}
+
+fn targets(comparison: &Comparison<'_>, rules: &Rules) -> Vec<Target> {
+    let Some(candidate) = &comparison.candidate else { return Vec::new() };
+    if rules.targets.is_empty() || candidate.benchmark.launches.is_empty() {
+        return rules.targets.iter().map(|(metric, limit)| unmeasured(*metric, *limit)).collect();
+    }
+    let calls = Calls::of(candidate);
+    rules.targets.iter().map(|(metric, limit)| calls.judge(*metric, *limit)).collect()
+}
+
+fn unmeasured(metric: crate::policy::Metric, limit: Nanos) -> Target {
+    let status = TargetStatus::Unproven;
+    let reason = Some("it could not be measured".to_owned());
+    Target { metric, limit, low: None, point: None, high: None, status, reason }
+}
+
+/// The worst of all reasons; nothing measured, or not everything, is never a pass.
+fn verdict(candidate: &Run, judgements: &[Judgement], policy: &Policy) -> Verdict {
+    let is_measured = judgements.iter().any(|one| one.launches.candidate > 0);
+    let is_whole = candidate.complete && is_measured;
+    let reasons =
+        judgements.iter().flat_map(reasons).filter(|(reason, _)| policy.fails_on(*reason));
+    reasons
+        .map(|(_, verdict)| verdict)
+        .chain([if is_whole { Verdict::Pass } else { Verdict::Inconclusive }])
+        .max()
+        .unwrap_or(Verdict::Inconclusive)
+}
+
+fn reasons(judgement: &Judgement) -> impl Iterator<Item = (FailOn, Verdict)> {
+    let change = match judgement.change {
+        Change::Regressed => Some((FailOn::Regressed, Verdict::Fail)),
+        Change::Missing => Some((FailOn::Missing, Verdict::Fail)),
+        Change::Failed => Some((FailOn::Failed, Verdict::Fail)),
+        Change::Inconclusive => Some((FailOn::Inconclusive, Verdict::Inconclusive)),
+        Change::Improved | Change::New | Change::Unchanged => None,
+    };
+    let targets = judgement.targets.iter().filter_map(|target| match target.status {
+        TargetStatus::Missed => Some((FailOn::TargetMissed, Verdict::Fail)),
+        TargetStatus::Unproven => Some((FailOn::TargetUnproven, Verdict::Inconclusive)),
+        TargetStatus::Met => None,
+    });
+    change.into_iter().filter(|_| judgement.waiver.is_none()).chain(targets)
+}
+
+fn source(evidence: &Evidence<'_>) -> BaselineSource {
+    let confirmed = evidence.rounds.map(|_| Stage::Confirmed);
+    let (kind, run, runs) = match (evidence.baseline, evidence.rounds) {
+        (Baseline::Stored(runs), _) if !runs.is_empty() => {
+            (BaselineKind::Stored, runs.first(), u32::try_from(runs.len()).ok())
+        }
+        (Baseline::File(run), _) => (BaselineKind::File, Some(run), None),
+        (_, Some(rounds)) => (BaselineKind::Interleaved, Some(rounds.baseline), None),
+        _ => (BaselineKind::None, None, None),
+    };
+    let screened = (kind == BaselineKind::Stored).then_some(Stage::Screened);
+    BaselineSource {
+        kind: if confirmed.is_some() { BaselineKind::Interleaved } else { kind },
+        commit: run.and_then(|run| run.commit.clone()),
+        host: run.map(|run| run.host.clone()),
+        runs,
+        stages: screened.into_iter().chain(confirmed).collect(),
+    }
+}
+
+fn warnings(evidence: &Evidence<'_>) -> Vec<String> {
+    let mut warnings = evidence.candidate.warnings.clone();
+    if !evidence.candidate.complete {
+        warnings.push("the measurement is incomplete, so it cannot pass".to_owned());
+    }
+    if evidence.candidate.commit.as_ref().is_some_and(|commit| commit.dirty) {
+        warnings.push("the working tree had uncommitted changes".to_owned());
+    }
+    if let Some(rounds) = evidence.rounds {
+        warnings.extend(rounds.baseline.warnings.iter().map(|said| format!("baseline: {said}")));
+    }
+    warnings
+}

@@ -1,0 +1,218 @@
+//! Base and candidate in rounds: the looks are replayed from the launches, so that the same launches
+//! always give the same answer, whoever asks and whenever.
+
+use super::Change;
+use super::change::{Errors, Finding, classify, minimum_detectable};
+use crate::compare::Partners;
+use crate::policy::Rules;
+use crate::stats::sequential::{self, Form, Plan, Share};
+use crate::stats::shrinkage::{self, Prior};
+use crate::stats::welch::{StandardError, TTest};
+
+/// What earlier rounds of the same code on both sides told about one benchmark on this machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// Rounds it was learnt from.
+    pub rounds: usize,
+    /// Variance of the difference of partners, of logarithms.
+    pub difference_variance: f64,
+    /// Variance of launches of one side, of logarithms.
+    pub launch_variance: f64,
+    /// Correlation of partners.
+    pub correlation: f64,
+    /// Half of all A/A comparisons show at least this change.
+    pub floor: f64,
+}
+
+/// One benchmark in rounds.
+#[derive(Clone, Debug)]
+pub(super) struct Series {
+    /// Its launches, one of each side a round.
+    pub(super) partners: Partners,
+    /// What is known of its noise.
+    pub(super) noise: Option<Noise>,
+    /// What is tolerated.
+    pub(super) rules: Rules,
+}
+
+/// What is fixed before the first round.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// Benchmarks that entered the rounds.
+    pub(super) entered: usize,
+    /// A screen has already had its chance to pass.
+    pub(super) screened: bool,
+    /// No more rounds will come: look once more at what is there.
+    pub(super) ended: bool,
+}
+
+impl Noise {
+    fn is_history(&self) -> bool {
+        self.rounds >= sequential::LEAST_HISTORY
+    }
+
+    fn prior(&self, form: Form, rounds: usize) -> Option<StandardError> {
+        let degrees = self.rounds as f64 - 1.0;
+        Some(match form {
+            Form::Paired => Prior::new(self.difference_variance, degrees)?.of_differences(rounds),
+            Form::Welch => {
+                Prior::new(self.launch_variance, 2.0 * degrees)?.of_two_means(rounds, rounds)
+            }
+        })
+    }
+}
+
+impl Series {
+    fn history(&self) -> Option<&Noise> {
+        self.noise.as_ref().filter(|noise| noise.is_history())
+    }
+
+    fn plan(&self) -> Plan {
+        match self.history() {
+            Some(_) => sequential::WITH_HISTORY,
+            None => sequential::WITHOUT_HISTORY,
+        }
+    }
+
+    fn rounds(&self) -> usize {
+        self.partners.baseline.len()
+    }
+
+    fn form(&self, rounds: usize) -> Form {
+        sequential::form(rounds, self.history().map(|noise| noise.correlation))
+    }
+
+    fn test(&self, rounds: usize) -> Option<TTest> {
+        let Partners { baseline, candidate } = &self.partners;
+        sequential::test(self.form(rounds), &baseline[..rounds], &candidate[..rounds]).ok()
+    }
+}
+
+/// Rounds after which a benchmark of this noise is looked at next; none after the last look.
+pub fn next_look(noise: Option<&Noise>, rounds: usize) -> Option<usize> {
+    let plan = match noise.filter(|noise| noise.is_history()) {
+        Some(_) => sequential::WITH_HISTORY,
+        None => sequential::WITHOUT_HISTORY,
+    };
+    plan.next_look(rounds)
+}
+
+/// The looks of one benchmark so far.
+struct Progress {
+    finding: Option<Finding>,
+    looked_at: usize,
+    p_values: Vec<(f64, Share)>,
+}
+
+/// Judges all benchmarks of a suite at once, because their noise is judged together.
+pub(super) fn judge(suite: &[Series], terms: Terms) -> Vec<Finding> {
+    let mut progress: Vec<Progress> = suite
+        .iter()
+        .map(|_| Progress { finding: None, looked_at: 0, p_values: Vec::new() })
+        .collect();
+    let most = suite.iter().map(Series::rounds).max().unwrap_or(0);
+    for rounds in sequential::LEAST_ROUNDS..=most {
+        look(suite, terms, rounds, &mut progress);
+    }
+    suite.iter().zip(progress).map(|(series, progress)| conclude(series, terms, progress)).collect()
+}
+
+/// One look at all benchmarks that are due after `rounds` rounds.
+fn look(suite: &[Series], terms: Terms, rounds: usize, progress: &mut [Progress]) {
+    let due: Vec<(usize, Share, TTest)> = suite
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| progress[*index].finding.is_none())
+        .filter_map(|(index, series)| {
+            let looked_at = progress[index].looked_at;
+            let is_planned = series.plan().next_look(looked_at) == Some(rounds);
+            let is_forced = terms.ended && series.rounds() == rounds;
+            let share = series.plan().spend(looked_at, rounds)?;
+            let test = series.test(rounds.min(series.rounds()))?;
+            (series.rounds() >= rounds && (is_planned || is_forced)).then_some((index, share, test))
+        })
+        .collect();
+    for ((index, share, test), shrunk) in due.iter().zip(shrunken(suite, rounds, &due)) {
+        let errors = terms.errors(*share);
+        let p = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
+        progress[*index].p_values.push((p, *share));
+        progress[*index].looked_at = rounds;
+        let change = classify(&shrunk, errors, &suite[*index].rules);
+        if change != Change::Inconclusive {
+            let minimum = minimum_detectable(&shrunk, errors, &suite[*index].rules);
+            let p_values = std::mem::take(&mut progress[*index].p_values);
+            progress[*index].finding = Some(Finding {
+                change,
+                test: Some(*test),
+                p_value: Some(sequential::p_over_looks(p_values)),
+                minimum_detectable: Some(minimum),
+                reasons: Vec::new(),
+            });
+        }
+    }
+}
+
+/// The tests that are due, with the priors that still hold.
+fn shrunken(suite: &[Series], rounds: usize, due: &[(usize, Share, TTest)]) -> Vec<TTest> {
+    let with_prior: Vec<(usize, StandardError, StandardError)> = due
+        .iter()
+        .enumerate()
+        .filter_map(|(place, (index, _, test))| {
+            let series = &suite[*index];
+            let prior = series.history()?.prior(series.form(rounds), rounds)?;
+            let observed = StandardError {
+                value: test.standard_error,
+                degrees_of_freedom: test.degrees_of_freedom,
+            };
+            Some((place, observed, prior))
+        })
+        .collect();
+    let pairs: Vec<_> = with_prior.iter().map(|(_, observed, prior)| (*observed, *prior)).collect();
+    let mut tests: Vec<TTest> = due.iter().map(|(_, _, test)| *test).collect();
+    for ((place, _, _), prior) in with_prior.iter().zip(shrinkage::guard(&pairs)) {
+        if let Some(prior) = prior {
+            tests[*place] = shrinkage::shrink(tests[*place], prior);
+        }
+    }
+    tests
+}
+
+impl Terms {
+    fn errors(self, share: Share) -> Errors {
+        let pass = if self.screened {
+            sequential::PASS_ERROR_AFTER_SCREEN
+        } else {
+            sequential::PASS_ERROR
+        };
+        Errors {
+            alpha: sequential::benchmark_alpha(self.entered) * share.alpha,
+            pass: pass * share.pass,
+        }
+    }
+}
+
+/// What is said after the last look of a benchmark.
+fn conclude(series: &Series, terms: Terms, progress: Progress) -> Finding {
+    if let Some(finding) = progress.finding {
+        return finding;
+    }
+    let rounds = series.rounds();
+    let Some(test) = series.test(rounds) else {
+        let reason = format!("{rounds} rounds are too few to tell anything");
+        return Finding::untested(Change::Inconclusive, Some(reason));
+    };
+    let whole =
+        Errors { alpha: sequential::benchmark_alpha(terms.entered), pass: sequential::PASS_ERROR };
+    let minimum = minimum_detectable(&test, whole, &series.rules);
+    let p_value = sequential::p_over_looks(progress.p_values);
+    Finding {
+        change: Change::Inconclusive,
+        test: Some(test),
+        p_value: Some(p_value),
+        minimum_detectable: Some(minimum),
+        reasons: vec![format!(
+            "undecided after {rounds} rounds: a slowdown of {:.1} % would have been seen",
+            minimum * 100.0
+        )],
+    }
+}
