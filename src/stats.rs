@@ -3,12 +3,18 @@
 //! Nothing here knows a benchmark, a threshold or a unit: what goes in and comes out is said by each
 //! function. Where a difference is meant it is `candidate − baseline`, the second argument minus the first.
 
+pub mod bootstrap;
+pub mod components;
+pub mod equivalence;
 pub mod fisher;
 mod incomplete_beta;
 pub mod multiplicity;
 pub mod normal;
 pub mod order;
+pub mod power;
 pub mod quantile;
+pub mod random_effects;
+pub mod rank;
 pub mod sequential;
 pub mod shrinkage;
 pub mod student;

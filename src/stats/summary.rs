@@ -5,14 +5,17 @@ use super::Undefined;
 /// Count, mean and standard deviation of some values.
 ///
 /// The mean is kept as a reference value plus the mean distance from it, so that differences between
-/// means stay exact at offsets of 1e15; the standard deviation is formed on a power-of-two scale, so
-/// that it survives where a variance would underflow or overflow.
+/// means stay exact at offsets of 1e15; the variance is kept on a power-of-two scale, so that the
+/// standard deviation survives where a variance would underflow or overflow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
     count: usize,
     reference: f64,
     offset: f64,
-    deviation: f64,
+    /// A power of two.
+    scale: f64,
+    /// Variance of the values divided by `scale`.
+    scaled_variance: f64,
 }
 
 impl Summary {
@@ -37,7 +40,7 @@ impl Summary {
             return Err(Undefined::OutOfRange);
         }
         if largest == 0.0 || count == 1 {
-            return Ok(Self { count, reference, offset: 0.0, deviation: 0.0 });
+            return Ok(Self { count, reference, offset: 0.0, scale: 1.0, scaled_variance: 0.0 });
         }
         let scale = power_of_two_near(largest);
         let n = count as f64;
@@ -48,8 +51,8 @@ impl Summary {
             squares += distance * distance;
             rest += distance;
         }
-        let variance = (squares - rest * rest / n) / (n - 1.0);
-        Ok(Self { count, reference, offset: scale * mean, deviation: scale * variance.sqrt() })
+        let scaled_variance = (squares - rest * rest / n) / (n - 1.0);
+        Ok(Self { count, reference, offset: scale * mean, scale, scaled_variance })
     }
 
     /// A summary that somebody else has made: `count` values with this `mean` and `standard_deviation`.
@@ -66,7 +69,9 @@ impl Summary {
         if !mean.is_finite() || !standard_deviation.is_finite() || standard_deviation < 0.0 {
             return Err(Undefined::OutOfRange);
         }
-        Ok(Self { count, reference: mean, offset: 0.0, deviation: standard_deviation })
+        let scale = power_of_two_near(standard_deviation);
+        let scaled_variance = (standard_deviation / scale).powi(2);
+        Ok(Self { count, reference: mean, offset: 0.0, scale, scaled_variance })
     }
 
     /// Number of values, at least one.
@@ -81,17 +86,17 @@ impl Summary {
 
     /// Standard deviation with `n − 1`; zero for one value.
     pub fn standard_deviation(&self) -> f64 {
-        self.deviation
+        self.scale * self.scaled_variance.sqrt()
     }
 
-    /// Variance with `n − 1`: the square of the standard deviation, with what range a square has.
+    /// Variance with `n − 1`, zero for one value; it underflows to zero for deviations below 1e-162.
     pub fn variance(&self) -> f64 {
-        self.deviation * self.deviation
+        self.scaled_variance * self.scale * self.scale
     }
 
     /// Standard error of the mean if the values are independent.
     pub fn standard_error(&self) -> f64 {
-        self.deviation / (self.count as f64).sqrt()
+        self.scale * (self.scaled_variance / self.count as f64).sqrt()
     }
 
     /// `other`'s mean minus this one's, without rounding either.
@@ -180,7 +185,8 @@ pub fn autocorrelation(series: &[f64], lag: usize) -> Option<f64> {
 
 /// How many independent values a series is worth if it is autoregressive of order one.
 ///
-/// `n (1 − r) ÷ (1 + r)` with the lag-one autocorrelation `r`, at most `n`; `None` as for [`autocorrelation`].
+/// `n (1 − r) ÷ (1 + r)` with the lag-one autocorrelation `r`, more than `n` where it is negative; `None` as
+/// for [`autocorrelation`].
 ///
 /// ```
 /// use perfgate::stats::summary::effective_count;
@@ -189,7 +195,7 @@ pub fn autocorrelation(series: &[f64], lag: usize) -> Option<f64> {
 pub fn effective_count(series: &[f64]) -> Option<f64> {
     let r = autocorrelation(series, 1)?;
     let n = series.len() as f64;
-    Some((n * (1.0 - r) / (1.0 + r)).min(n))
+    Some(n * (1.0 - r) / (1.0 + r))
 }
 
 /// Standard error of the mean of a dependent series from the means of `batches` equal stretches of it.

@@ -1,0 +1,91 @@
+//! How much of the variance lies between processes and how much within: one-way random effects.
+
+use super::summary::Summary;
+use super::{Undefined, student};
+
+/// Variance components of values in groups, such as the samples of each launch (Searle 1971, chapter 9).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Components {
+    /// Number of groups.
+    pub groups: usize,
+    /// Mean square between groups.
+    pub between: f64,
+    /// Mean square within groups; zero when each group has one value.
+    pub within: f64,
+    /// Values in a group; their adjusted mean if groups differ in size.
+    pub group_size: f64,
+    /// Mean of the group means.
+    pub mean: f64,
+    /// Its standard error, from the spread of the group means alone.
+    pub standard_error: f64,
+}
+
+impl Components {
+    /// Splits the variance of `groups`; an error with fewer than two groups, an empty one, or a value
+    /// that is not finite.
+    ///
+    /// ```
+    /// use perfgate::stats::components::Components;
+    /// let launches: [&[f64]; 2] = [&[1.0, 3.0], &[5.0, 7.0]];
+    /// let parts = Components::of(&launches)?;
+    /// assert_eq!((parts.between, parts.within, parts.group_variance()), (16.0, 2.0, 7.0));
+    /// # Ok::<(), perfgate::stats::Undefined>(())
+    /// ```
+    pub fn of(groups: &[&[f64]]) -> Result<Self, Undefined> {
+        if groups.len() < 2 {
+            return Err(Undefined::TooFew { needed: 2, got: groups.len() });
+        }
+        let parts: Vec<Summary> =
+            groups.iter().map(|group| Summary::of(group)).collect::<Result<_, _>>()?;
+        let means: Vec<f64> = parts.iter().map(Summary::mean).collect();
+        let of_means = Summary::of(&means)?;
+        let k = groups.len() as f64;
+        let total: f64 = parts.iter().map(|part| part.count() as f64).sum();
+        let squares: f64 = parts.iter().map(|part| (part.count() as f64).powi(2)).sum();
+        let weighted =
+            parts.iter().map(|p| p.count() as f64 * of_means.difference(p)).sum::<f64>() / total;
+        let between = parts
+            .iter()
+            .map(|part| part.count() as f64 * (of_means.difference(part) - weighted).powi(2))
+            .sum::<f64>();
+        let within =
+            parts.iter().map(|part| part.variance() * (part.count() as f64 - 1.0)).sum::<f64>();
+        Ok(Self {
+            groups: groups.len(),
+            between: between / (k - 1.0),
+            within: if total > k { within / (total - k) } else { 0.0 },
+            group_size: (total - squares / total) / (k - 1.0),
+            mean: of_means.mean(),
+            standard_error: of_means.standard_error(),
+        })
+    }
+
+    /// Variance between the true means of groups, not below zero.
+    pub fn group_variance(&self) -> f64 {
+        ((self.between - self.within) / self.group_size).max(0.0)
+    }
+
+    /// Share of the variance of one value that its group has in common: 0 to 1, or NaN without variance.
+    pub fn intraclass_correlation(&self) -> f64 {
+        self.group_variance() / (self.group_variance() + self.within)
+    }
+
+    /// Interval `(low, high)` for the mean over all groups that could be drawn, by `groups − 1` degrees of freedom.
+    pub fn interval(&self, confidence: f64) -> (f64, f64) {
+        let t = student::upper_quantile(0.5 * (1.0 - confidence), self.groups as f64 - 1.0);
+        (self.mean - t * self.standard_error, self.mean + t * self.standard_error)
+    }
+
+    /// Values per group that give the most precise mean for the time spent, where starting a group costs as
+    /// much as `group_cost` values (Kalibera & Jones 2013, eq. 4). Infinite without variance between groups.
+    ///
+    /// ```
+    /// use perfgate::stats::components::Components;
+    /// let launches: [&[f64]; 2] = [&[1.0, 3.0], &[5.0, 7.0]];
+    /// assert_eq!(Components::of(&launches)?.optimal_group_size(14.0), 2.0);
+    /// # Ok::<(), perfgate::stats::Undefined>(())
+    /// ```
+    pub fn optimal_group_size(&self, group_cost: f64) -> f64 {
+        (group_cost * self.within / self.group_variance()).sqrt()
+    }
+}
