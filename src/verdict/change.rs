@@ -3,10 +3,10 @@
 use super::Change;
 use crate::compare::Comparison;
 use crate::policy::Rules;
-use crate::stats::normal;
+use crate::stats::power;
+use crate::stats::random_effects::{LEAST_RUNS, Level};
 use crate::stats::sequential::{self, Form};
-use crate::stats::summary::Summary;
-use crate::stats::welch::{self, StandardError, TTest};
+use crate::stats::welch::{self, TTest};
 
 /// What the data of one benchmark say, with the test that said it.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,14 +56,10 @@ pub(super) fn classify(test: &TTest, errors: Errors, rules: &Rules) -> Change {
 }
 
 /// The slowdown that a look with these errors calls regressed in 80 % of cases, at the noise seen.
-///
-/// The power of a t test by shifting its quantile, exact for known variance and a little too
-/// optimistic for few launches.
 pub(super) fn minimum_detectable(test: &TTest, errors: Errors, rules: &Rules) -> f64 {
-    const MISSED: f64 = 0.2;
-    let margin = test.difference - test.lower(errors.alpha);
-    let power = normal::upper_quantile(MISSED) * test.standard_error;
-    (rules.threshold.get().ln_1p() + margin + power).exp_m1()
+    let (error, degrees) = (test.standard_error, test.degrees_of_freedom);
+    let beyond = power::minimum_detectable(error, degrees, errors.alpha, power::POWER);
+    (rules.threshold.get().ln_1p() + beyond).exp_m1()
 }
 
 /// Two runs as they are: one look.
@@ -89,9 +85,6 @@ pub(super) fn once(comparison: &Comparison<'_>, compared: usize, rules: &Rules) 
 /// The between-run standard deviation that is assumed until `calibrate` has measured it.
 const ASSUMED_BETWEEN_RUNS: f64 = 0.02;
 
-/// Fewest stored runs whose spread says how much runs differ.
-pub(super) const LEAST_RUNS: usize = 3;
-
 /// A candidate against the levels of stored runs of the same machine, newest first.
 ///
 /// `runs` holds the launches of each stored run, `candidate` those of the candidate: logarithms.
@@ -101,16 +94,15 @@ pub(super) fn stored(
     errors: Errors,
     rules: &Rules,
 ) -> Finding {
-    let too_few = || Finding::untested(Change::Inconclusive, Some(too_few_launches()));
-    let Ok(own) = Summary::of(candidate) else { return too_few() };
-    if own.count() < 2 || runs.is_empty() {
-        return too_few();
-    }
-    let Ok(levels) = runs.iter().map(|run| Summary::of(run)).collect::<Result<Vec<_>, _>>() else {
-        return too_few();
+    let runs: Vec<&[f64]> = runs.iter().map(Vec::as_slice).collect();
+    let level = if runs.len() >= LEAST_RUNS {
+        Level::of(&runs)
+    } else {
+        Level::with_known_deviation(&runs, ASSUMED_BETWEEN_RUNS)
     };
-    let test =
-        if levels.len() >= LEAST_RUNS { measured(&levels, &own) } else { assumed(&levels, &own) };
+    let Ok(test) = level.and_then(|level| level.compare(candidate)) else {
+        return Finding::untested(Change::Inconclusive, Some(too_few_launches()));
+    };
     let mut finding = one_look(test, errors, rules);
     if runs.len() < LEAST_RUNS {
         finding.reasons.push(format!(
@@ -125,39 +117,6 @@ pub(super) fn stored(
         ));
     }
     finding
-}
-
-/// The spread between runs as the stored ones show it, at least what their launches alone explain.
-///
-/// A random-effects model of run means: SE² = s² (1 + 1/k) with k − 1 degrees of freedom, and what the
-/// candidate's own launches vary beyond those of the stored runs on top (Satterthwaite).
-fn measured(runs: &[Summary], own: &Summary) -> TTest {
-    let k = runs.len() as f64;
-    let means: Vec<f64> = runs.iter().map(Summary::mean).collect();
-    let means = Summary::of(&means).expect("means of finite values");
-    let within = runs.iter().map(|run| run.standard_error().powi(2)).sum::<f64>() / k;
-    let between = means.variance().max(within);
-    let beyond = (own.standard_error().powi(2) - within).max(0.0);
-    welch::with_errors(
-        means.difference(own),
-        StandardError { value: (between * (1.0 + 1.0 / k)).sqrt(), degrees_of_freedom: k - 1.0 },
-        StandardError { value: beyond.sqrt(), degrees_of_freedom: own.count() as f64 - 1.0 },
-    )
-}
-
-/// One or two stored runs say nothing about how much runs differ, so that is assumed.
-fn assumed(runs: &[Summary], own: &Summary) -> TTest {
-    let k = runs.len() as f64;
-    let means: Vec<f64> = runs.iter().map(Summary::mean).collect();
-    let means = Summary::of(&means).expect("means of finite values");
-    welch::with_errors(
-        means.difference(own),
-        StandardError {
-            value: ASSUMED_BETWEEN_RUNS * (1.0 + 1.0 / k).sqrt(),
-            degrees_of_freedom: f64::INFINITY,
-        },
-        StandardError { value: own.standard_error(), degrees_of_freedom: own.count() as f64 - 1.0 },
-    )
 }
 
 fn one_look(test: TTest, errors: Errors, rules: &Rules) -> Finding {

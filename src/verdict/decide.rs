@@ -12,6 +12,7 @@ use super::{
 use crate::compare::{Axis, Comparison, Side, compare};
 use crate::policy::{FailOn, Policy, Rules};
 use crate::run::{Benchmark, BenchmarkId, Digest, Launch, Run};
+use crate::stats::random_effects::LEAST_RUNS;
 use crate::stats::{multiplicity, sequential, summary};
 use crate::units::{Nanos, Ratio};
 
@@ -167,7 +168,7 @@ fn confirmed(
         .collect();
     let terms = Terms {
         entered: rounds.entered,
-        screened: matches!(evidence.baseline, Baseline::Stored(runs) if runs.len() >= change::LEAST_RUNS),
+        screened: matches!(evidence.baseline, Baseline::Stored(runs) if runs.len() >= LEAST_RUNS),
         ended: rounds.ended,
     };
     let ids = in_rounds.iter().map(|comparison| comparison.id.clone());
