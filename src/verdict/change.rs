@@ -19,6 +19,8 @@ pub(super) struct Finding {
     pub(super) p_value: Option<f64>,
     /// The slowdown found with 80 % power at the noise that was seen.
     pub(super) minimum_detectable: Option<f64>,
+    /// Rounds the answer rests on; none where it was not found in rounds.
+    pub(super) rounds: Option<usize>,
     /// What weakens or explains the answer.
     pub(super) reasons: Vec<String>,
 }
@@ -27,7 +29,7 @@ impl Finding {
     /// An answer without a test.
     pub(super) fn untested(change: Change, reason: Option<String>) -> Self {
         let reasons = reason.into_iter().collect();
-        Self { change, test: None, p_value: None, minimum_detectable: None, reasons }
+        Self { change, test: None, p_value: None, minimum_detectable: None, rounds: None, reasons }
     }
 }
 
@@ -131,6 +133,7 @@ fn one_look(test: TTest, errors: Errors, rules: &Rules) -> Finding {
         test: Some(test),
         p_value: Some(test.p_two_sided(0.0)),
         minimum_detectable: Some(minimum),
+        rounds: None,
         reasons,
     }
 }

@@ -270,7 +270,8 @@ fn describe(
     let axis = Axis::over(sides());
     let summarize = |side: &Option<Side<'_>>| side.as_ref()?.summarize(axis, policy.confidence);
     let launches = |side: &Option<Side<'_>>| {
-        side.as_ref().map_or(0, |side| u32::try_from(side.digests().len()).unwrap_or(u32::MAX))
+        let measured = side.as_ref().map_or(0, |side| side.digests().len());
+        u32::try_from(finding.rounds.unwrap_or(measured)).unwrap_or(u32::MAX)
     };
     let shown = sides().last().map(|side| side.benchmark);
     Judgement {

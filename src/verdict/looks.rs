@@ -146,6 +146,7 @@ fn look(suite: &[Series], terms: Terms, rounds: usize, progress: &mut [Progress]
                 test: Some(*test),
                 p_value: Some(sequential::p_over_looks(p_values)),
                 minimum_detectable: Some(minimum),
+                rounds: Some(rounds),
                 reasons: Vec::new(),
             });
         }
@@ -210,6 +211,7 @@ fn conclude(series: &Series, terms: Terms, progress: Progress) -> Finding {
         test: Some(test),
         p_value: Some(p_value),
         minimum_detectable: Some(minimum),
+        rounds: Some(rounds),
         reasons: vec![format!(
             "undecided after {rounds} rounds: a slowdown of {:.1} % would have been seen",
             minimum * 100.0
