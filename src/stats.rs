@@ -4,6 +4,7 @@
 //! function. Where a difference is meant it is `candidate − baseline`, the second argument minus the first.
 
 pub mod bootstrap;
+pub mod changes;
 pub mod components;
 pub mod equivalence;
 pub mod fisher;

@@ -1,3 +1,4 @@
 //! One integration binary: a module a subject.
 
+mod change_points;
 mod reference;

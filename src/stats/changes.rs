@@ -1,0 +1,292 @@
+//! Change points of a series of runs, such as one median a night: where its level shifted.
+
+use super::summary::{self, Summary};
+use super::welch::TTest;
+use super::{Undefined, multiplicity};
+
+/// Shifts below this share of the level are not reported unless one asks for smaller ones.
+pub const LEAST_SHIFT: f64 = 0.02;
+
+/// Fewest values on one level.
+pub const LEAST_SEGMENT: usize = 3;
+
+/// Values of the rolling median that outliers are judged against, an odd number.
+const WINDOW: usize = 7;
+
+/// Robust standard deviations from the rolling median to which an outlier is drawn in.
+const OUTLIER_FROM: f64 = 2.0;
+
+/// A further change point must lower the scaled squared error by this many times `ln n`.
+const PENALTY: f64 = 6.0;
+
+/// The lags whose differences tell the noise; slow noise shows in the longer ones.
+const LAGS: [usize; 3] = [1, 2, 3];
+
+/// Smallest noise that is assumed, on the log scale, so that equal values do not divide by zero.
+const LEAST_SCALE: f64 = 1e-9;
+
+/// Median absolute deviation of a normal distribution, inverted.
+const NORMAL_PER_MAD: f64 = 1.482_602_218_505_602;
+
+/// A shift of the level of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChangePoint {
+    /// Index of the first value of the new level.
+    pub index: usize,
+    /// New level ÷ old level.
+    pub ratio: f64,
+    /// Interval `(low, high)` of the ratio at the confidence that was asked for.
+    pub interval: (f64, f64),
+    /// P-value of "the levels differ", Holm-adjusted over the change points of the series. The place was
+    /// chosen from the same values, so that it understates the chance of a false point.
+    pub p_value: f64,
+}
+
+/// Change points of `values`, each positive and finite, in order; shifts below `least_shift` (such as
+/// [`LEAST_SHIFT`]) are merged away. Empty for fewer than twice [`LEAST_SEGMENT`] values.
+///
+/// On logarithms, with outliers drawn in to the rolling median, the piecewise constant level with the
+/// least squared error plus a penalty for each change: the exact optimum that PELT finds (Jackson et al.
+/// 2005; Killick, Fearnhead & Eckley 2012), in `n²/2` steps. Intervals are t intervals for the difference
+/// of two means, with the variance pooled over the series and inflated for the autocorrelation of what
+/// remains.
+///
+/// ```
+/// use perfgate::stats::changes::{LEAST_SHIFT, change_points};
+/// let nights = [100.0, 101.0, 100.5, 99.5, 100.2, 110.0, 111.0, 110.4, 109.8, 110.3];
+/// let found = change_points(&nights, LEAST_SHIFT, 0.95)?;
+/// assert_eq!(found.len(), 1);
+/// assert_eq!(found[0].index, 5);
+/// assert!(found[0].interval.0 < 1.1 && 1.1 < found[0].interval.1);
+/// # Ok::<(), perfgate::stats::Undefined>(())
+/// ```
+pub fn change_points(
+    values: &[f64],
+    least_shift: f64,
+    confidence: f64,
+) -> Result<Vec<ChangePoint>, Undefined> {
+    let Some(&first) = values.first() else {
+        return Ok(Vec::new());
+    };
+    let logs = winsorised(&summary::log_ratios(values, first)?);
+    if logs.len() < 2 * LEAST_SEGMENT {
+        return Ok(Vec::new());
+    }
+    let scale = noise(&logs);
+    let mut starts = best_partition(&logs, scale, PENALTY * (logs.len() as f64).ln());
+    merge_small_shifts(&logs, &mut starts, least_shift.ln_1p());
+    Ok(describe(&logs, &starts, confidence))
+}
+
+/// The series with each value drawn in to within two robust standard deviations of its rolling median.
+fn winsorised(series: &[f64]) -> Vec<f64> {
+    let medians = rolling_median(series);
+    let mut distances: Vec<f64> = series.iter().zip(&medians).map(|(x, m)| (x - m).abs()).collect();
+    let mad = summary::median_in_place(&mut distances).unwrap_or(0.0);
+    let reach = (OUTLIER_FROM * NORMAL_PER_MAD * mad).max(LEAST_SCALE);
+    series.iter().zip(&medians).map(|(x, m)| x.clamp(m - reach, m + reach)).collect()
+}
+
+/// Median of the values around each one, of fewer at both ends.
+fn rolling_median(series: &[f64]) -> Vec<f64> {
+    let half = WINDOW / 2;
+    let mut scratch = Vec::with_capacity(WINDOW);
+    let mut around = |i: usize| {
+        scratch.clear();
+        scratch.extend_from_slice(&series[i.saturating_sub(half)..series.len().min(i + half + 1)]);
+        summary::median_in_place(&mut scratch).unwrap_or(series[i])
+    };
+    (0..series.len()).map(&mut around).collect()
+}
+
+/// Standard deviation of one value around its level, from differences, which a few shifts hardly touch.
+fn noise(series: &[f64]) -> f64 {
+    LAGS.iter()
+        .filter_map(|lag| {
+            let differences: Vec<f64> =
+                series.iter().zip(&series[*lag..]).map(|(x, y)| y - x).collect();
+            let spread = Summary::of(&differences).ok()?.standard_deviation();
+            Some(spread / std::f64::consts::SQRT_2)
+        })
+        .fold(LEAST_SCALE, f64::max)
+}
+
+/// Starts of the segments after the first, for the least squared error ÷ `scale`² plus `penalty` a change.
+///
+/// The squared error of all stretches together is one sum of squares less, for each stretch, its squared
+/// sum ÷ its length; only the latter depends on where the stretches are cut.
+fn best_partition(series: &[f64], scale: f64, penalty: f64) -> Vec<usize> {
+    let n = series.len();
+    let sums = running_sums(series, scale);
+    let shares: Vec<f64> = (0..=n).map(|length| 1.0 / length as f64).collect();
+    // The least cost of the values before each index, without their sum of squares, and where their last
+    // segment starts.
+    let mut least = vec![f64::INFINITY; n + 1];
+    let mut last_start = vec![0; n + 1];
+    least[0] = 0.0;
+    for end in LEAST_SEGMENT..=n {
+        let starts = end - LEAST_SEGMENT + 1;
+        let lengths = shares[LEAST_SEGMENT..=end].iter().rev();
+        let mut best = (f64::INFINITY, 0);
+        for (start, ((before, sum), share)) in
+            least[..starts].iter().zip(&sums).zip(lengths).enumerate()
+        {
+            let rise = sums[end] - sum;
+            let cost = before - rise * rise * share;
+            if cost < best.0 {
+                best = (cost, start);
+            }
+        }
+        least[end] = best.0 + penalty;
+        last_start[end] = best.1;
+    }
+    let mut starts: Vec<usize> =
+        std::iter::successors(Some(last_start[n]), |start| Some(last_start[*start]))
+            .take_while(|start| *start > 0)
+            .collect();
+    starts.reverse();
+    starts
+}
+
+/// Sums of the values before each index, centred and in units of `scale`.
+fn running_sums(series: &[f64], scale: f64) -> Vec<f64> {
+    let centre = series.iter().sum::<f64>() / series.len() as f64;
+    let mut sum = 0.0;
+    let rises = series.iter().map(|x| {
+        sum += (x - centre) / scale;
+        sum
+    });
+    std::iter::once(0.0).chain(rises).collect()
+}
+
+/// Joins the two neighbours that differ least until all differ by `least`, on the log scale.
+fn merge_small_shifts(series: &[f64], starts: &mut Vec<usize>, least: f64) {
+    loop {
+        let levels = levels(series, starts);
+        let shifts = levels.windows(2).map(|pair| (pair[1].mean() - pair[0].mean()).abs());
+        let Some((smallest, shift)) = shifts.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+            return;
+        };
+        if shift >= least {
+            return;
+        }
+        starts.remove(smallest);
+    }
+}
+
+fn levels(series: &[f64], starts: &[usize]) -> Vec<Summary> {
+    segments(series, starts).filter_map(|segment| Summary::of(segment).ok()).collect()
+}
+
+fn segments<'a>(series: &'a [f64], starts: &'a [usize]) -> impl Iterator<Item = &'a [f64]> {
+    let from = std::iter::once(0).chain(starts.iter().copied());
+    let to = starts.iter().copied().chain(std::iter::once(series.len()));
+    from.zip(to).map(|(from, to)| &series[from..to])
+}
+
+fn describe(series: &[f64], starts: &[usize], confidence: f64) -> Vec<ChangePoint> {
+    let levels = levels(series, starts);
+    let remainder = remainder(series, starts, &levels);
+    let mut points: Vec<ChangePoint> = starts
+        .iter()
+        .zip(levels.windows(2))
+        .map(|(index, pair)| {
+            let test = remainder.test(&pair[0], &pair[1]);
+            let (low, high) = test.interval(confidence);
+            ChangePoint {
+                index: *index,
+                ratio: test.difference.exp(),
+                interval: (low.exp(), high.exp()),
+                p_value: test.p_two_sided(0.0),
+            }
+        })
+        .collect();
+    let p_values: Vec<f64> = points.iter().map(|point| point.p_value).collect();
+    for (point, adjusted) in points.iter_mut().zip(multiplicity::holm(&p_values)) {
+        point.p_value = adjusted;
+    }
+    points
+}
+
+/// What varies around the levels.
+struct Remainder {
+    variance: f64,
+    degrees_of_freedom: f64,
+}
+
+impl Remainder {
+    fn test(&self, before: &Summary, after: &Summary) -> TTest {
+        let weight = 1.0 / before.count() as f64 + 1.0 / after.count() as f64;
+        TTest {
+            difference: before.difference(after),
+            standard_error: (self.variance * weight).sqrt(),
+            degrees_of_freedom: self.degrees_of_freedom,
+        }
+    }
+}
+
+/// Pooled variance around the levels, inflated by `(1 + r) ÷ (1 − r)` for the lag-one autocorrelation `r`
+/// of what remains if it is positive; the degrees of freedom shrink by the same factor.
+fn remainder(series: &[f64], starts: &[usize], levels: &[Summary]) -> Remainder {
+    let rest: Vec<f64> = segments(series, starts)
+        .zip(levels)
+        .flat_map(|(segment, level)| segment.iter().map(|x| x - level.mean()))
+        .collect();
+    let degrees = (rest.len() - levels.len()) as f64;
+    let variance = rest.iter().map(|d| d * d).sum::<f64>() / degrees;
+    let r = summary::autocorrelation(&rest, 1).unwrap_or(0.0).clamp(0.0, 0.9);
+    let inflation = (1.0 + r) / (1.0 - r);
+    Remainder {
+        variance: variance.max(LEAST_SCALE * LEAST_SCALE) * inflation,
+        degrees_of_freedom: (degrees / inflation).max(1.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAST_SHIFT, change_points};
+
+    #[track_caller]
+    fn places(values: &[f64]) -> Vec<usize> {
+        let found = change_points(values, LEAST_SHIFT, 0.95).expect("positive values");
+        found.iter().map(|point| point.index).collect()
+    }
+
+    #[test]
+    fn a_level_without_noise_has_changes_only_where_it_shifts() {
+        let mut values = vec![100.0; 30];
+        assert!(places(&values).is_empty());
+        values[12..].fill(110.0);
+        assert_eq!(places(&values), [12]);
+        values[20..].fill(90.0);
+        assert_eq!(places(&values), [12, 20]);
+    }
+
+    #[test]
+    fn single_outliers_are_no_change() {
+        let mut values: Vec<f64> = (0..40).map(|i| 100.0 + f64::from(i % 3)).collect();
+        values[7] = 300.0;
+        values[23] = 20.0;
+        values[24] = 250.0;
+        assert!(places(&values).is_empty());
+    }
+
+    #[test]
+    fn a_shift_below_the_least_is_merged_and_shown_on_request() {
+        let values: Vec<f64> = (0..60)
+            .map(|i| 100.0 + 0.1 * f64::from(i % 3) + if i < 25 { 0.0 } else { 1.0 })
+            .collect();
+        assert!(places(&values).is_empty());
+        let found = change_points(&values, 0.0, 0.95).expect("positive values");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].index, 25);
+        assert!(found[0].p_value < 1e-6 && found[0].interval.0 < 1.01 && 1.0 < found[0].interval.0);
+    }
+
+    #[test]
+    fn what_cannot_be_a_duration_is_refused_and_too_little_is_no_change() {
+        assert!(change_points(&[1.0, 0.0, 1.0], LEAST_SHIFT, 0.95).is_err());
+        assert!(change_points(&[1.0, f64::NAN], LEAST_SHIFT, 0.95).is_err());
+        assert!(places(&[1.0, 1.0, 5.0, 5.0, 5.0]).is_empty() && places(&[]).is_empty());
+    }
+}
