@@ -1,0 +1,14 @@
+.PHONY: setup setup-smollm2 check test
+
+setup:
+	@python3 scripts/setup.py
+
+setup-smollm2: setup
+	@python3 scripts/setup.py --smollm2
+
+check: setup
+	cargo build --release
+	target/release/perfgate check --save-baseline
+
+test: setup
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run && cargo test --doc; else cargo test; fi
