@@ -7,7 +7,7 @@ setup-smollm2: setup
 	@python3 scripts/setup.py --smollm2
 
 check: setup
-	cargo build --release
+	cargo build --release --bins --benches
 	target/release/perfgate check --save-baseline
 
 test: setup
