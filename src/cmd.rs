@@ -4,6 +4,7 @@ mod compare;
 mod files;
 mod gate;
 mod print;
+mod report;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -81,7 +82,8 @@ impl Refusal {
 pub fn run(cli: Cli) -> Result<ExitStatus> {
     match cli.command {
         Command::Compare(args) => compare::run(&args),
-        Command::Check(_) | Command::Measure(_) | Command::Baseline(_) | Command::Report(_) => {
+        Command::Report(args) => report::run(&args),
+        Command::Check(_) | Command::Measure(_) | Command::Baseline(_) => {
             Err(Refusal::usage("not there yet").into())
         }
     }

@@ -1,1 +1,77 @@
-//! Places words: a `Report` as text, Markdown, HTML, JSON, CSV or JUnit. Decides nothing.
+//! A report as text, Markdown, HTML, CSV or JUnit, and a decision as JSON.
+//!
+//! `templates/` hold the layout, filters format the typed values, and every value is escaped for
+//! its format unless a filter says that it is safe. Nothing is decided here.
+
+use std::sync::LazyLock;
+
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::report::{Report, Row};
+use crate::verdict::Decision;
+
+mod escape;
+mod filters;
+mod markdown;
+mod rows;
+mod text;
+
+pub use markdown::{COMMENT_LIMIT, markdown};
+pub use rows::{csv, junit};
+pub use text::{Colour, text};
+
+/// Every template, by its file name; the last extension but one tells how values are escaped.
+const TEMPLATES: [(&str, &str); 5] = [
+    ("_words.j2", include_str!("../templates/_words.j2")),
+    ("report.txt.j2", include_str!("../templates/report.txt.j2")),
+    ("comment.md.j2", include_str!("../templates/comment.md.j2")),
+    ("report.csv.j2", include_str!("../templates/report.csv.j2")),
+    ("report.xml.j2", include_str!("../templates/report.xml.j2")),
+];
+
+/// A template and its values do not fit: a defect of perfgate.
+#[derive(Debug, Error)]
+#[error("a report cannot be rendered")]
+pub struct RenderError(#[from] minijinja::Error);
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_keep_trailing_newline(true);
+    environment.set_auto_escape_callback(|name| match name.trim_end_matches(".j2") {
+        name if name.ends_with(".html") => AutoEscape::Html,
+        name if name.ends_with(".md") => AutoEscape::Custom(escape::MARKDOWN),
+        name if name.ends_with(".csv") => AutoEscape::Custom(escape::CSV),
+        name if name.ends_with(".xml") => AutoEscape::Custom(escape::XML),
+        _ => AutoEscape::Custom(escape::TEXT),
+    });
+    environment.set_formatter(escape::format);
+    filters::add_to(&mut environment);
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source).expect("the embedded templates are tested");
+    }
+    environment
+});
+
+fn fill(template: &str, values: impl Serialize) -> Result<String, RenderError> {
+    Ok(ENVIRONMENT.get_template(template)?.render(values)?)
+}
+
+fn values_of(rows: &[Row<'_>]) -> Value {
+    rows.iter().map(Value::from_serialize).collect()
+}
+
+/// The decision itself; the same bytes for the same decision.
+pub fn json(decision: &Decision) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(decision)? + "\n")
+}
+
+/// What all templates but those of single rows are given.
+fn head(report: &Report<'_>) -> Value {
+    Value::from_serialize(report)
+}

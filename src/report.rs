@@ -1,1 +1,310 @@
-//! Everything a reader may see, as one typed value.
+//! Everything a reader may see, as one typed value: what is worth a line comes first, worst first,
+//! and the rest is a number with its rows folded away.
+//!
+//! Built from a decision alone; how it looks is the business of `render`.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::units::Share;
+use crate::verdict::{BaselineKind, Change, Decision, Judgement, TargetStatus, Verdict};
+
+mod again;
+mod row;
+mod source;
+
+pub use row::{Figure, Figures, Row, TargetLine, Throughput};
+pub use source::{BaselineLine, CommitLine, HostLine};
+
+/// What surrounds a decision where it is shown.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Which of several reports of one pull request this is.
+    pub id: Option<String>,
+    /// Where the whole report can be had: an address or a path.
+    pub full_report: Option<String>,
+    /// Where it is written how this is decided, and how often it is wrong.
+    pub methodology: Option<String>,
+}
+
+/// One decision as its readers see it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report<'a> {
+    /// Which of several reports of one pull request this is.
+    pub id: String,
+    /// What the gate decides.
+    pub verdict: Verdict,
+    /// The status `check` ends with.
+    pub exit_status: u8,
+    /// Why the verdict is what it is, the weightiest first.
+    pub headline: Vec<Reason>,
+    /// How many benchmarks are a reason for a verdict other than pass.
+    pub reasons: usize,
+    /// How many benchmarks changed, and how.
+    pub counts: Counts,
+    /// How many targets hold.
+    pub targets: TargetCounts,
+    /// The unchanged benchmarks by the slowdown that they do not have.
+    pub unchanged: Vec<Unchanged>,
+    /// What weakens the answer.
+    pub warnings: &'a [String],
+    /// What was compared with.
+    pub baseline: BaselineLine<'a>,
+    /// What was judged.
+    pub candidate: Option<CommitLine<'a>>,
+    /// Where it was measured.
+    pub host: HostLine<'a>,
+    /// The change that unchanged code shows here: half of the benchmarks show this or more.
+    pub noise_floor: Option<Share>,
+    /// Which slowdowns would have been seen.
+    pub detectable: Option<Detectable>,
+    /// The command that shows the same on another machine.
+    pub again: Option<String>,
+    /// Where the whole report can be had.
+    pub full_report: Option<&'a str>,
+    /// Where it is written how this is decided.
+    pub methodology: Option<&'a str>,
+    /// The benchmarks worth a line, worst first.
+    #[serde(skip)]
+    pub notable: Vec<Row<'a>>,
+    /// All others, in the order of the decision.
+    #[serde(skip)]
+    pub folded: Vec<Row<'a>>,
+}
+
+/// A reason for the verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Reason {
+    /// What is the matter.
+    pub kind: ReasonKind,
+    /// With how many benchmarks or targets.
+    pub count: usize,
+}
+
+/// What can be the matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonKind {
+    /// Benchmarks got slower.
+    Regressed,
+    /// Benchmarks are gone.
+    Missing,
+    /// Benchmarks could not be measured.
+    Failed,
+    /// Targets do not hold.
+    TargetMissed,
+    /// Changes that cannot be told.
+    Inconclusive,
+    /// Targets that cannot be told.
+    TargetUnproven,
+    /// There is no benchmark at all.
+    NothingMeasured,
+    /// Nothing to compare with.
+    NoBaseline,
+    /// Benchmarks got faster.
+    Improved,
+    /// Regressions that were accepted.
+    Accepted,
+    /// No slowdown of a size that matters.
+    Unchanged,
+}
+
+/// Benchmarks by change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// All of them.
+    pub total: usize,
+    /// Slower, and nobody accepted it.
+    pub regressed: usize,
+    /// Gone, and nobody accepted it.
+    pub missing: usize,
+    /// Not measured.
+    pub failed: usize,
+    /// Cannot be told.
+    pub inconclusive: usize,
+    /// Faster.
+    pub improved: usize,
+    /// Slower or gone, and accepted.
+    pub accepted: usize,
+    /// Without a baseline.
+    pub new: usize,
+    /// Without a slowdown of a size that matters.
+    pub unchanged: usize,
+}
+
+/// Targets by status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TargetCounts {
+    /// All of them.
+    pub total: usize,
+    /// Those that hold.
+    pub met: usize,
+    /// Those that do not.
+    pub missed: usize,
+    /// Those that cannot be told.
+    pub unproven: usize,
+}
+
+/// Unchanged benchmarks for which the same slowdown is excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Unchanged {
+    /// How many.
+    pub count: usize,
+    /// The slowdown they do not have, where the decision tells.
+    pub detect: Option<Share>,
+}
+
+/// The slowdowns that are found with 80 % power at the noise that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Detectable {
+    /// In the better half of the benchmarks.
+    pub half: Share,
+    /// In every benchmark.
+    pub all: Share,
+}
+
+impl<'a> Report<'a> {
+    /// What is to be shown of `decision`.
+    pub fn new(decision: &'a Decision, context: &'a Context) -> Self {
+        let ambiguous = ambiguous_ids(decision);
+        let judged = decision.benchmarks.iter();
+        let rows = judged.map(|judgement| {
+            Row::new(judgement, decision.verdict, ambiguous.contains_key(judgement.id.as_str()))
+        });
+        let (mut notable, folded): (Vec<_>, Vec<_>) = rows.partition(Row::is_notable);
+        notable.sort_by(Row::worst_first);
+        let counts = Counts::of(decision);
+        let targets = TargetCounts::of(decision);
+        Self {
+            id: context.id.clone().unwrap_or_else(|| "report".to_owned()),
+            verdict: decision.verdict,
+            exit_status: decision.exit_status,
+            headline: headline(decision, &counts, &targets),
+            reasons: notable.iter().filter(|row| row.is_reason).count(),
+            counts,
+            targets,
+            unchanged: unchanged(decision),
+            warnings: &decision.warnings,
+            baseline: BaselineLine::new(decision),
+            candidate: decision.candidate.commit.as_ref().map(CommitLine::new),
+            host: HostLine::new(&decision.candidate.host),
+            noise_floor: middle(decision, |judgement| judgement.noise_floor),
+            detectable: detectable(decision),
+            again: again::command(decision, &notable),
+            full_report: context.full_report.as_deref(),
+            methodology: context.methodology.as_deref(),
+            notable,
+            folded,
+        }
+    }
+
+    /// Every benchmark, those worth a line first.
+    pub fn rows(&self) -> impl Iterator<Item = &Row<'a>> {
+        self.notable.iter().chain(&self.folded)
+    }
+}
+
+fn ambiguous_ids(decision: &Decision) -> HashMap<&str, usize> {
+    let mut seen = HashMap::with_capacity(decision.benchmarks.len());
+    for judgement in &decision.benchmarks {
+        *seen.entry(judgement.id.as_str()).or_insert(0) += 1;
+    }
+    seen.retain(|_, count| *count > 1);
+    seen
+}
+
+impl Counts {
+    fn of(decision: &Decision) -> Self {
+        let mut counts = Self { total: decision.benchmarks.len(), ..Self::default() };
+        for judgement in &decision.benchmarks {
+            *match (judgement.change, &judgement.waiver) {
+                (Change::Regressed | Change::Missing, Some(_)) => &mut counts.accepted,
+                (Change::Regressed, None) => &mut counts.regressed,
+                (Change::Missing, None) => &mut counts.missing,
+                (Change::Failed, _) => &mut counts.failed,
+                (Change::Inconclusive, _) => &mut counts.inconclusive,
+                (Change::Improved, _) => &mut counts.improved,
+                (Change::New, _) => &mut counts.new,
+                (Change::Unchanged, _) => &mut counts.unchanged,
+            } += 1;
+        }
+        counts
+    }
+}
+
+impl TargetCounts {
+    fn of(decision: &Decision) -> Self {
+        let mut counts = Self::default();
+        for target in decision.benchmarks.iter().flat_map(|judgement| &judgement.targets) {
+            counts.total += 1;
+            *match target.status {
+                TargetStatus::Met => &mut counts.met,
+                TargetStatus::Missed => &mut counts.missed,
+                TargetStatus::Unproven => &mut counts.unproven,
+            } += 1;
+        }
+        counts
+    }
+}
+
+fn headline(decision: &Decision, counts: &Counts, targets: &TargetCounts) -> Vec<Reason> {
+    let measured = counts.total - counts.missing - counts.failed;
+    let no_baseline = usize::from(decision.baseline.kind == BaselineKind::None);
+    let bad = [
+        (ReasonKind::Regressed, counts.regressed),
+        (ReasonKind::Missing, counts.missing),
+        (ReasonKind::Failed, counts.failed),
+        (ReasonKind::TargetMissed, targets.missed),
+    ];
+    let unsure = [
+        (ReasonKind::NothingMeasured, usize::from(measured == 0)),
+        (ReasonKind::NoBaseline, no_baseline),
+        (ReasonKind::Inconclusive, counts.inconclusive),
+        (ReasonKind::TargetUnproven, targets.unproven),
+    ];
+    let good = [
+        (ReasonKind::NoBaseline, no_baseline),
+        (ReasonKind::Improved, counts.improved),
+        (ReasonKind::Accepted, counts.accepted),
+        (ReasonKind::Unchanged, counts.unchanged),
+    ];
+    let reasons = match decision.verdict {
+        Verdict::Fail => bad,
+        Verdict::Inconclusive => unsure,
+        Verdict::Pass => good,
+    };
+    let present = reasons.into_iter().filter(|(_, count)| *count > 0);
+    present.map(|(kind, count)| Reason { kind, count }).collect()
+}
+
+fn unchanged(decision: &Decision) -> Vec<Unchanged> {
+    let mut groups: Vec<Unchanged> = Vec::new();
+    let same = decision.benchmarks.iter().filter(|judgement| judgement.change == Change::Unchanged);
+    for detect in same.map(|judgement| judgement.detect) {
+        match groups.iter_mut().find(|group| group.detect == detect) {
+            Some(group) => group.count += 1,
+            None => groups.push(Unchanged { count: 1, detect }),
+        }
+    }
+    groups.sort_by_key(|group| group.detect);
+    groups
+}
+
+fn sorted(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64>) -> Vec<Share> {
+    let figures = decision.benchmarks.iter().filter_map(figure);
+    let mut shares: Vec<Share> = figures.filter_map(|share| Share::new(share).ok()).collect();
+    shares.sort_unstable();
+    shares
+}
+
+fn middle(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64>) -> Option<Share> {
+    let shares = sorted(decision, figure);
+    shares.get(shares.len() / 2).copied()
+}
+
+fn detectable(decision: &Decision) -> Option<Detectable> {
+    let shares = sorted(decision, |judgement| judgement.minimum_detectable);
+    let all = *shares.last()?;
+    Some(Detectable { half: shares[(shares.len() - 1) / 2], all })
+}

@@ -1,16 +1,50 @@
 //! What goes to standard output.
 
-use std::io::{self, Write as _};
+use std::env;
+use std::io::{self, IsTerminal as _, Write as _};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::cli::Format;
+use crate::render::{self, COMMENT_LIMIT, Colour};
+use crate::report::{Context, Report};
 use crate::verdict::Decision;
 
 /// Prints the decision in this format.
-pub(super) fn decision(decision: &Decision, _format: Format) -> Result<()> {
+pub(super) fn decision(decision: &Decision, format: Format) -> Result<()> {
+    answer(&shown(decision, format, &Context::default(), colour())?)
+}
+
+/// The decision in this format.
+pub(super) fn shown(
+    decision: &Decision,
+    format: Format,
+    context: &Context,
+    colour: Colour,
+) -> Result<String> {
+    let report = || Report::new(decision, context);
+    Ok(match format {
+        Format::Text => render::text(&report(), colour)?,
+        Format::Markdown => render::markdown(&report(), COMMENT_LIMIT)?,
+        Format::Html => return Err(super::Refusal::usage("HTML is not there yet").into()),
+        Format::Json => render::json(decision)?,
+        Format::Csv => render::csv(&report())?,
+        Format::Junit => render::junit(&report())?,
+    })
+}
+
+/// Colours for a terminal that wants them.
+fn colour() -> Colour {
+    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if io::stdout().is_terminal() && !unwanted && !dumb { Colour::On } else { Colour::Off }
+}
+
+/// Writes an answer to standard output; a reader that has seen enough is no failure.
+pub(super) fn answer(answer: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, decision)?;
-    writeln!(out)?;
-    Ok(())
+    match out.write_all(answer.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("failed to write to standard output"),
+    }
 }

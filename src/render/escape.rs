@@ -1,0 +1,138 @@
+//! How foreign text is made harmless in each format.
+
+use std::fmt::{self, Write};
+
+use minijinja::{AutoEscape, Error, Output, State, Value, escape_formatter};
+
+pub(super) const TEXT: &str = "text";
+pub(super) const MARKDOWN: &str = "markdown";
+pub(super) const CSV: &str = "csv";
+pub(super) const XML: &str = "xml";
+
+/// Writes a value as its format needs it; only what a filter marked as safe is left alone.
+pub(super) fn format(
+    out: &mut Output<'_>,
+    state: &State<'_, '_>,
+    value: &Value,
+) -> Result<(), Error> {
+    let escape = match state.auto_escape() {
+        AutoEscape::Custom(TEXT) => visible,
+        AutoEscape::Custom(MARKDOWN) => markdown,
+        AutoEscape::Custom(CSV) => csv,
+        AutoEscape::Custom(XML) => xml,
+        _ if value.as_str().is_some() && !value.is_safe() => html,
+        _ => return escape_formatter(out, state, value),
+    };
+    if value.is_undefined() {
+        return escape_formatter(out, state, value);
+    }
+    let written = match value.as_str() {
+        Some(text) if value.is_safe() => out.write_str(text),
+        Some(text) => escape(out, text),
+        None => escape(out, &value.to_string()),
+    };
+    written.map_err(Error::from)
+}
+
+/// Whether a terminal or a browser would act on it, or show nothing or something else for it.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+fn visible_one(out: &mut dyn Write, character: char) -> fmt::Result {
+    if is_invisible(character) {
+        write!(out, "{}", character.escape_default())
+    } else {
+        out.write_char(character)
+    }
+}
+
+/// Escape sequences, line ends and marks that turn text around, shown for what they are.
+pub(super) fn visible(out: &mut dyn Write, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|character| visible_one(out, character))
+}
+
+fn html(out: &mut dyn Write, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|character| match character {
+        '&' => out.write_str("&amp;"),
+        '<' => out.write_str("&lt;"),
+        '>' => out.write_str("&gt;"),
+        '"' => out.write_str("&quot;"),
+        '\'' => out.write_str("&#39;"),
+        _ => visible_one(out, character),
+    })
+}
+
+/// Entities cannot begin or end anything in Markdown, in HTML inside it, or in a table.
+fn markdown(out: &mut dyn Write, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|character| match character {
+        '&' => out.write_str("&amp;"),
+        '<' => out.write_str("&lt;"),
+        '>' => out.write_str("&gt;"),
+        '|' | '`' | '@' | '#' | '*' | '_' | '[' | ']' | '\\' | '~' | ':' | '!' | '"' | '\''
+        | '$' => {
+            write!(out, "&#{};", u32::from(character))
+        }
+        _ => visible_one(out, character),
+    })
+}
+
+/// An address between `<` and `>` in Markdown: what does not belong into one is percent-encoded.
+pub(super) fn address(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'/'
+            | b':'
+            | b'.'
+            | b'-'
+            | b'_'
+            | b'~'
+            | b'?'
+            | b'#'
+            | b'='
+            | b'&'
+            | b'%'
+            | b'+'
+            | b',' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+fn xml(out: &mut dyn Write, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|character| match character {
+        // Not characters in XML 1.0, not even as references.
+        '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
+            out.write_char('\u{fffd}')
+        }
+        '\t' | '\n' | '\r' => write!(out, "&#{};", u32::from(character)),
+        '&' => out.write_str("&amp;"),
+        '<' => out.write_str("&lt;"),
+        '>' => out.write_str("&gt;"),
+        '"' => out.write_str("&quot;"),
+        _ => out.write_char(character),
+    })
+}
+
+/// One field. Spreadsheets take what begins with one of these signs for a formula, so a quote
+/// stands in front of it, which they do not show.
+fn csv(out: &mut dyn Write, text: &str) -> fmt::Result {
+    let is_number = text.parse::<f64>().is_ok();
+    let is_formula = !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    let guard = if is_formula { "'" } else { "" };
+    if is_formula || text.contains([',', '"', '\n', '\r']) {
+        write!(out, "\"{guard}{}\"", text.replace('"', "\"\""))
+    } else {
+        out.write_str(text)
+    }
+}

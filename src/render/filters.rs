@@ -1,0 +1,142 @@
+//! How typed values are written: durations, shares, ratios, counts, names.
+
+use minijinja::{Environment, Value};
+
+use super::escape;
+
+/// Characters of a name that are shown in a line.
+const NAME_WIDTH: usize = 72;
+/// Characters of free text that are shown.
+const PROSE_WIDTH: usize = 400;
+/// Below this a p-value is only said to be below it.
+const LEAST_P: f64 = 0.0001;
+
+pub(super) fn add_to(environment: &mut Environment<'static>) {
+    environment.add_filter("duration", duration);
+    environment.add_filter(
+        "or_nothing",
+        |value: Value| {
+            if value.is_none() { Value::from("") } else { value }
+        },
+    );
+    environment.add_filter("seconds", |ns: f64| format!("{:.9}", ns / 1e9));
+    environment
+        .add_filter("link", |address: &str| Value::from_safe_string(escape::address(address)));
+    environment.add_filter("ansi", |style: &str| Value::from_safe_string(ansi(style).to_owned()));
+    environment.add_filter("share", share);
+    environment.add_filter("slowdown", |ratio: f64| signed(ratio - 1.0));
+    environment.add_filter("size_of_slowdown", |ratio: f64| share((ratio - 1.0).abs()));
+    environment.add_filter("ratio", |ratio: f64| significant(ratio, 4));
+    environment.add_filter("p_value", p_value);
+    environment.add_filter("count", count);
+    environment.add_filter("of", |noun: &str, number: usize| {
+        format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+    });
+    environment.add_filter("amount", amount);
+    environment.add_filter("name", |name: &str| shortened(name, NAME_WIDTH));
+    environment.add_filter("prose", |text: &str| shortened(text, PROSE_WIDTH));
+    environment.add_filter("short", |id: &str| id.chars().take(7).collect::<String>());
+    environment.add_filter("right", |text: &str, width: usize| format!("{text:>width$}"));
+}
+
+fn ansi(style: &str) -> &'static str {
+    match style {
+        "red" => "\u{1b}[1;31m",
+        "green" => "\u{1b}[1;32m",
+        "yellow" => "\u{1b}[1;33m",
+        _ => "\u{1b}[0m",
+    }
+}
+
+/// Three significant digits and the unit that keeps them readable.
+pub(super) fn duration(ns: f64) -> String {
+    const UNITS: [(f64, &str); 4] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
+    // What would round up to four digits belongs to the next unit.
+    const ROUNDS_UP: f64 = 0.9995;
+    let fits = |(scale, _): &&(f64, &str)| ns >= scale * ROUNDS_UP;
+    let (scale, unit) = UNITS.iter().find(fits).unwrap_or(&UNITS[3]);
+    format!("{} {unit}", significant(ns / scale, 3))
+}
+
+/// So many digits that count; very large and very small numbers by their power of ten.
+fn significant(value: f64, digits: usize) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let written = format!("{value:.*e}", digits - 1);
+    let exponent = written.split('e').nth(1).and_then(|exponent| exponent.parse().ok());
+    match exponent.unwrap_or(0i32) {
+        exponent @ -4..=5 => {
+            let decimals = (digits as i32 - 1 - exponent).max(0);
+            format!("{value:.*}", usize::try_from(decimals).unwrap_or(0))
+        }
+        _ => written,
+    }
+}
+
+/// A share in percent: `5 %`, `3.1 %`, `0.04 %`.
+pub(super) fn share(share: f64) -> String {
+    let percent = share * 100.0;
+    let text = if percent >= 0.95 && percent < 1e6 {
+        format!("{percent:.1}")
+    } else {
+        significant(percent, if percent < 1.0 { 1 } else { 3 })
+    };
+    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+}
+
+/// A difference in percent with its sign: `+18.4 %`, `−2.2 %`.
+fn signed(share: f64) -> String {
+    let percent = share * 100.0;
+    let size = percent.abs();
+    let digits = if size < 1e5 { format!("{size:.1}") } else { significant(size, 3) };
+    let sign = match (digits.as_str(), percent < 0.0) {
+        ("0.0", _) => "±",
+        (_, true) => "−",
+        (_, false) => "+",
+    };
+    format!("{sign}{digits} %")
+}
+
+/// Never zero: a p-value is an upper bound on a chance.
+fn p_value(p: f64) -> String {
+    if p < LEAST_P {
+        return format!("< {LEAST_P}");
+    }
+    format!("= {}", significant(p, 2))
+}
+
+/// Thousands told apart.
+fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A large amount by its prefix: `1.20 M`.
+fn amount(number: f64) -> String {
+    const PREFIXES: [(f64, &str); 4] = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
+    let fits = |(scale, _): &&(f64, &str)| number >= *scale;
+    let (scale, prefix) = PREFIXES.iter().find(fits).unwrap_or(&(1.0, " "));
+    format!("{}{prefix}", significant(number / scale, 3))
+}
+
+/// Made visible and cut in the middle, so that both ends still tell which one it is.
+fn shortened(text: &str, width: usize) -> String {
+    let mut shown = String::new();
+    let _ = escape::visible(&mut shown, text);
+    let characters = shown.chars().count();
+    if characters <= width {
+        return shown;
+    }
+    let tail = (width - 1) / 2;
+    let head = width - 1 - tail;
+    let end = shown.chars().skip(characters - tail);
+    shown.chars().take(head).chain(['…']).chain(end).collect()
+}

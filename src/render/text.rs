@@ -1,0 +1,76 @@
+//! For terminals: aligned columns, colour only where it was asked for.
+
+use minijinja::context;
+
+use super::{RenderError, fill, head, values_of};
+use crate::report::Report;
+
+/// Rows that a terminal is given before it is told where the others are.
+const MOST_ROWS: usize = 40;
+/// Between two columns.
+const GAP: usize = 3;
+
+/// Whether the reader's terminal shows colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// Verdicts and their reasons are coloured.
+    On,
+    /// Plain text.
+    Off,
+}
+
+/// The report for a terminal.
+pub fn text(report: &Report<'_>, colour: Colour) -> Result<String, RenderError> {
+    let shown = &report.notable[..report.notable.len().min(MOST_ROWS)];
+    let text = fill(
+        "report.txt.j2",
+        context! {
+            report => head(report),
+            notable => values_of(shown),
+            left_out => report.notable.len() - shown.len(),
+            colour => colour == Colour::On,
+        },
+    )?;
+    Ok(aligned(&text))
+}
+
+/// Lines whose cells end in tabs get columns of equal width, block by block.
+fn aligned(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    let lines: Vec<&str> = text.lines().collect();
+    for block in lines.chunk_by(|a, b| a.contains('\t') == b.contains('\t')) {
+        let rows: Vec<Vec<&str>> = block.iter().map(|line| line.split('\t').collect()).collect();
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            // The last cell of a row may be as long as it likes.
+            let cells = rows.iter().filter(|row| row.len() > column + 1);
+            cells.map(|row| columns_of(row[column])).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in rows {
+            out.push_str(align(&row, &widths).trim_end());
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn align(row: &[&str], widths: &[usize]) -> String {
+    let mut line = String::new();
+    for (place, (cell, width)) in row.iter().zip(widths).enumerate() {
+        line.push_str(cell);
+        if place + 1 < row.len() {
+            let missing = width - columns_of(cell);
+            line.extend(std::iter::repeat_n(' ', missing + GAP));
+        }
+    }
+    line
+}
+
+/// Columns of a terminal that the cell takes; colour takes none.
+fn columns_of(cell: &str) -> usize {
+    let mut parts = cell.split('\u{1b}');
+    let plain = parts.next().map_or(0, |part| part.chars().count());
+    let coloured = parts.map(|part| part.split_once('m').map_or("", |(_, shown)| shown));
+    plain + coloured.map(|part| part.chars().count()).sum::<usize>()
+}

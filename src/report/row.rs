@@ -1,0 +1,249 @@
+//! One benchmark of a report.
+
+use std::cmp::Ordering;
+
+use serde::Serialize;
+
+use crate::compare::{Estimate, Histogram, Summary};
+use crate::policy::Metric;
+use crate::run::{Failure, Sampling};
+use crate::units::{Nanos, Share};
+use crate::verdict::{
+    Change, Judgement, Launches, RatioInterval, Stage, Target, TargetStatus, Verdict, Waiver,
+};
+
+/// One benchmark with all that is shown of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row<'a> {
+    /// `group/function/parameter`.
+    pub id: &'a str,
+    /// The Cargo package.
+    pub package: Option<&'a str>,
+    /// The package once more, where the id alone would not tell which benchmark this is.
+    pub told_apart_by: Option<&'a str>,
+    /// What the data say.
+    pub change: Change,
+    /// Whether its change is a reason for a verdict other than pass.
+    pub is_reason: bool,
+    /// Candidate ÷ baseline.
+    pub ratio: Option<RatioInterval>,
+    /// Two-sided.
+    pub p_value: Option<f64>,
+    /// The false discovery rate at which it counts.
+    pub q_value: Option<f64>,
+    /// Launches per side.
+    pub launches: Launches,
+    /// The slowdown that would have been seen.
+    pub minimum_detectable: Option<f64>,
+    /// The change that unchanged code shows.
+    pub noise_floor: Option<f64>,
+    /// The slowdown that was tolerated.
+    pub threshold: Option<Share>,
+    /// The slowdown that had to be found.
+    pub detect: Option<Share>,
+    /// What one sample is.
+    pub sampling: Option<Sampling>,
+    /// The stage that gave the answer.
+    pub stage: Option<Stage>,
+    /// The baseline's figures.
+    pub baseline: Option<Figures<'a>>,
+    /// The candidate's figures.
+    pub candidate: Option<Figures<'a>>,
+    /// Amounts handled in a second, where it is known what one call handles.
+    pub throughput: Vec<Throughput<'a>>,
+    /// Why it could not be measured.
+    pub failure: Option<&'a Failure>,
+    /// Its targets, the worst first.
+    pub targets: Vec<TargetLine<'a>>,
+    /// Why and how far a regression was accepted.
+    pub waiver: Option<WaiverLine<'a>>,
+    /// In words.
+    pub reasons: &'a [String],
+}
+
+/// The figures of one side; no percentiles where samples are batches.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures<'a> {
+    /// Samples in all launches.
+    pub samples: u64,
+    /// Median of a typical launch.
+    pub median: Figure,
+    /// Mean of a typical launch.
+    pub mean: Figure,
+    /// 95th percentile of single calls.
+    pub p95: Option<Figure>,
+    /// 99th percentile of single calls.
+    pub p99: Option<Figure>,
+    /// Where the samples lie.
+    #[serde(skip)]
+    pub histogram: Option<&'a Histogram>,
+}
+
+/// A figure with its interval over launches.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Figure {
+    /// Lower end.
+    pub low: Option<Nanos>,
+    /// Best guess.
+    pub point: Nanos,
+    /// Upper end.
+    pub high: Option<Nanos>,
+}
+
+/// An amount handled in a second by the candidate.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Throughput<'a> {
+    /// `elements`, `bytes`, `tokens`.
+    pub unit: &'a str,
+    /// How many.
+    pub per_second: f64,
+}
+
+/// A target and what the data say about it.
+#[derive(Clone, Debug, Serialize)]
+pub struct TargetLine<'a> {
+    /// What is limited.
+    pub metric: Metric,
+    /// The limit.
+    pub limit: Nanos,
+    /// One-sided lower bound.
+    pub low: Option<Nanos>,
+    /// Best guess.
+    pub point: Option<Nanos>,
+    /// One-sided upper bound.
+    pub high: Option<Nanos>,
+    /// What the data say.
+    pub status: TargetStatus,
+    /// Whether it is a reason for a verdict other than pass.
+    pub is_reason: bool,
+    /// Why it is unproven, or what decided.
+    pub reason: Option<&'a str>,
+}
+
+/// Why and how far a regression was accepted.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct WaiverLine<'a> {
+    /// Why.
+    pub reason: &'a str,
+    /// Up to which slowdown; none for a benchmark that is gone on purpose.
+    pub limit: Option<Share>,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn new(judgement: &'a Judgement, verdict: Verdict, is_ambiguous: bool) -> Self {
+        let batch = judgement.sampling == Some(Sampling::Batch);
+        let mut targets: Vec<_> =
+            judgement.targets.iter().map(|target| TargetLine::new(target, verdict)).collect();
+        targets.sort_by_key(|target| (target.status, target.metric));
+        Self {
+            id: &judgement.id,
+            package: judgement.package.as_deref(),
+            told_apart_by: judgement.package.as_deref().filter(|_| is_ambiguous),
+            change: judgement.change,
+            is_reason: is_reason(judgement, verdict),
+            ratio: judgement.ratio,
+            p_value: judgement.p_value,
+            q_value: judgement.q_value,
+            launches: judgement.launches,
+            minimum_detectable: judgement.minimum_detectable,
+            noise_floor: judgement.noise_floor,
+            threshold: judgement.threshold,
+            detect: judgement.detect,
+            sampling: judgement.sampling,
+            stage: judgement.stage,
+            baseline: judgement.baseline.as_ref().map(|summary| Figures::new(summary, batch)),
+            candidate: judgement.candidate.as_ref().map(|summary| Figures::new(summary, batch)),
+            throughput: throughput(judgement),
+            failure: judgement.failure.as_ref(),
+            targets,
+            waiver: judgement.waiver.as_ref().map(WaiverLine::new),
+            reasons: &judgement.reasons,
+        }
+    }
+
+    /// Whether a reader should look at it.
+    pub fn is_notable(&self) -> bool {
+        let quiet = matches!(self.change, Change::Unchanged | Change::New);
+        let all_met = self.targets.iter().all(|target| target.status == TargetStatus::Met);
+        !quiet || !all_met || self.waiver.is_some()
+    }
+
+    /// What decides first, then by how much.
+    pub(super) fn worst_first(&self, other: &Self) -> Ordering {
+        let rank = |row: &Self| {
+            let worst = row.targets.first().map_or(TargetStatus::Met, |target| target.status);
+            (!row.is_reason, row.waiver.is_some(), row.change.min(on_par(worst)), worst)
+        };
+        let slowdown = |row: &Self| row.ratio.map(|ratio| ratio.point);
+        rank(self).cmp(&rank(other)).then_with(|| slowdown(other).cmp(&slowdown(self)))
+    }
+}
+
+/// The change that weighs as much as a target's status.
+fn on_par(status: TargetStatus) -> Change {
+    match status {
+        TargetStatus::Missed => Change::Failed,
+        TargetStatus::Unproven => Change::Inconclusive,
+        TargetStatus::Met => Change::Unchanged,
+    }
+}
+
+fn is_reason(judgement: &Judgement, verdict: Verdict) -> bool {
+    match (verdict, judgement.change) {
+        (Verdict::Fail, Change::Regressed | Change::Missing) => judgement.waiver.is_none(),
+        (Verdict::Fail, Change::Failed) | (Verdict::Inconclusive, Change::Inconclusive) => true,
+        _ => judgement.targets.iter().any(|target| decides(target.status, verdict)),
+    }
+}
+
+fn decides(status: TargetStatus, verdict: Verdict) -> bool {
+    matches!(
+        (verdict, status),
+        (Verdict::Fail, TargetStatus::Missed) | (Verdict::Inconclusive, TargetStatus::Unproven)
+    )
+}
+
+fn throughput(judgement: &Judgement) -> Vec<Throughput<'_>> {
+    const NANOS_PER_SECOND: f64 = 1e9;
+    let median = judgement.candidate.as_ref().map(|summary| summary.median.point.get());
+    let Some(median) = median.filter(|median| *median > 0.0) else {
+        return Vec::new();
+    };
+    let amounts = judgement.per_call.iter();
+    let rates = amounts.map(|(unit, amount)| (unit, amount / median * NANOS_PER_SECOND));
+    let finite = rates.filter(|(_, per_second)| per_second.is_finite());
+    finite.map(|(unit, per_second)| Throughput { unit, per_second }).collect()
+}
+
+impl<'a> Figures<'a> {
+    fn new(summary: &'a Summary, batch: bool) -> Self {
+        Self {
+            samples: summary.samples,
+            median: summary.median.into(),
+            mean: summary.mean.into(),
+            p95: summary.p95.filter(|_| !batch).map(Figure::from),
+            p99: summary.p99.filter(|_| !batch).map(Figure::from),
+            histogram: summary.histogram.as_ref(),
+        }
+    }
+}
+
+impl From<Estimate> for Figure {
+    fn from(Estimate { low, point, high }: Estimate) -> Self {
+        Self { low, point, high }
+    }
+}
+
+impl<'a> TargetLine<'a> {
+    fn new(target: &'a Target, verdict: Verdict) -> Self {
+        let Target { metric, limit, low, point, high, status, ref reason } = *target;
+        let is_reason = decides(status, verdict);
+        Self { metric, limit, low, point, high, status, is_reason, reason: reason.as_deref() }
+    }
+}
+
+impl<'a> WaiverLine<'a> {
+    fn new(waiver: &'a Waiver) -> Self {
+        Self { reason: &waiver.reason, limit: waiver.limit }
+    }
+}

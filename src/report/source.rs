@@ -1,0 +1,94 @@
+//! What was compared, and where it was measured.
+
+use serde::Serialize;
+
+use crate::host::Host;
+use crate::run::Commit;
+use crate::verdict::{BaselineKind, Decision, Stage};
+
+/// What was compared with.
+#[derive(Clone, Debug, Serialize)]
+pub struct BaselineLine<'a> {
+    /// How it was had.
+    pub kind: BaselineKind,
+    /// Its commit.
+    pub commit: Option<CommitLine<'a>>,
+    /// Stored runs it rests on.
+    pub runs: Option<u32>,
+    /// Whether any answer came from rounds of both sides.
+    pub is_confirmed: bool,
+    /// Its machine, where that is another than the candidate's.
+    pub other_host: Option<HostLine<'a>>,
+    /// Launches per side of the benchmark that has most of them.
+    pub launches: u32,
+}
+
+/// A commit in one line.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct CommitLine<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The branch it was measured on.
+    pub branch: Option<&'a str>,
+    /// Whether the working tree differed from it.
+    pub is_dirty: bool,
+}
+
+/// A machine in one line.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct HostLine<'a> {
+    /// What must match for two runs to be comparable.
+    pub fingerprint: &'a str,
+    /// Processor model.
+    pub cpu_model: &'a str,
+    /// Logical processors.
+    pub cores: u32,
+    /// Installed memory in bytes.
+    pub memory_bytes: u64,
+    /// Operating system.
+    pub os: &'a str,
+    /// Kernel release.
+    pub kernel: &'a str,
+    /// Machine image.
+    pub image: Option<&'a str>,
+    /// Compiler release.
+    pub rustc: Option<&'a str>,
+}
+
+impl<'a> BaselineLine<'a> {
+    pub(super) fn new(decision: &'a Decision) -> Self {
+        let baseline = &decision.baseline;
+        let here = &decision.candidate.host;
+        let elsewhere = baseline.host.as_ref().filter(|host| host.fingerprint != here.fingerprint);
+        let launches = decision.benchmarks.iter().map(|judgement| judgement.launches.candidate);
+        Self {
+            kind: baseline.kind,
+            commit: baseline.commit.as_ref().map(CommitLine::new),
+            runs: baseline.runs,
+            is_confirmed: baseline.stages.contains(&Stage::Confirmed),
+            other_host: elsewhere.map(HostLine::new),
+            launches: launches.max().unwrap_or(0),
+        }
+    }
+}
+
+impl<'a> CommitLine<'a> {
+    pub(super) fn new(commit: &'a Commit) -> Self {
+        Self { id: &commit.id, branch: commit.branch.as_deref(), is_dirty: commit.dirty }
+    }
+}
+
+impl<'a> HostLine<'a> {
+    pub(super) fn new(host: &'a Host) -> Self {
+        Self {
+            fingerprint: &host.fingerprint,
+            cpu_model: &host.cpu_model,
+            cores: host.cores,
+            memory_bytes: host.memory_bytes,
+            os: &host.os,
+            kernel: &host.kernel,
+            image: host.image.as_deref(),
+            rustc: host.rustc.as_deref(),
+        }
+    }
+}
