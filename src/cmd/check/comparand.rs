@@ -1,0 +1,120 @@
+//! What a check compares with.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::super::project::Project;
+use super::super::{Refusal, files};
+use crate::git::{CommitId, Parents};
+use crate::host::Host;
+use crate::run::Run;
+use crate::store::{Baseline, Found, Kind, Store, Stored};
+use crate::verdict;
+
+/// What `--baseline` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The store screens, rounds confirm.
+    Auto,
+    /// The store alone.
+    Stored,
+    /// Nothing.
+    None,
+    /// A run file.
+    File(std::path::PathBuf),
+    /// A branch, tag or commit.
+    Revision(String),
+}
+
+impl Choice {
+    /// Reads the flag: a word, else an existing file, else a revision.
+    pub(super) fn of(text: &str) -> Self {
+        match text {
+            "auto" => Self::Auto,
+            "stored" => Self::Stored,
+            "none" => Self::None,
+            path if Path::new(path).is_file() => Self::File(path.into()),
+            revision => Self::Revision(revision.to_owned()),
+        }
+    }
+}
+
+/// What there is to compare with.
+#[derive(Debug, Default)]
+pub(super) struct Comparand {
+    file: Option<Run>,
+    stored: Vec<Run>,
+    /// What the reader should know about it.
+    pub(super) notes: Vec<String>,
+}
+
+impl Comparand {
+    /// A run file.
+    pub(super) fn file(path: &Path) -> Result<Self> {
+        Ok(Self { file: Some(files::read_run(path)?), ..Self::default() })
+    }
+
+    /// Stored runs of the candidate's ancestors on its machine.
+    pub(super) fn stored(store: &Store, project: &Project, candidate: &Run) -> Result<Self> {
+        let Some((repository, commit)) = project.repository.as_ref().zip(candidate.commit.as_ref())
+        else {
+            let note = "no baseline: what was measured is in no git repository";
+            return Ok(Self { notes: vec![note.to_owned()], ..Self::default() });
+        };
+        let Some(commit) = CommitId::parse(&commit.id) else {
+            let note = format!("no baseline: `{}` is no commit id", commit.id);
+            return Ok(Self { notes: vec![note], ..Self::default() });
+        };
+        let ancestry = repository.ancestry(&commit, Parents::All);
+        let lookup = store.baseline(ancestry, Kind::of(candidate)).map_err(Refusal::from)?;
+        Ok(Self::found(lookup.found, lookup.warnings))
+    }
+
+    /// Stored runs of exactly this commit.
+    pub(super) fn stored_at(store: &Store, revision: &str, commit: &CommitId, candidate: &Run) -> Result<Self> {
+        let lookup =
+            store.baseline([commit.clone()], Kind::of(candidate)).map_err(Refusal::from)?;
+        if matches!(lookup.found, Found::Nothing) {
+            let message = format!("no run of `{revision}` ({}) is stored", commit.short());
+            let help = "`perfgate baseline list` shows what is; without --run it is measured";
+            return Err(Refusal::usage(message).help(help).into());
+        }
+        Ok(Self::found(lookup.found, lookup.warnings))
+    }
+
+    fn found(found: Found, mut notes: Vec<String>) -> Self {
+        let stored = match found {
+            Found::Baseline(Baseline { runs, .. }) => {
+                runs.into_iter().map(|stored: Stored| stored.run).collect()
+            }
+            Found::OtherHost { commit, hosts } => {
+                notes.push(format!(
+                    "no baseline of this machine: {} was measured on {}",
+                    commit.short(),
+                    hosts.iter().map(machine).collect::<Vec<_>>().join(" and on ")
+                ));
+                Vec::new()
+            }
+            Found::Nothing => {
+                let note = "no baseline yet: no ancestor of this commit is stored";
+                notes.push(note.to_owned());
+                Vec::new()
+            }
+        };
+        Self { stored, notes, ..Self::default() }
+    }
+
+    /// As evidence.
+    pub(super) fn baseline(&self) -> verdict::Baseline<'_> {
+        match &self.file {
+            Some(run) => verdict::Baseline::File(run),
+            None if self.stored.is_empty() => verdict::Baseline::None,
+            None => verdict::Baseline::Stored(&self.stored),
+        }
+    }
+}
+
+fn machine(host: &Host) -> String {
+    format!("{} ({} cores, {})", host.cpu_model, host.cores, host.kernel)
+}

@@ -1,0 +1,51 @@
+//! The files a check leaves, and the baseline it records.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::super::{Refusal, print};
+use crate::cli::Format;
+use crate::files;
+use crate::render::Colour;
+use crate::report::Context;
+use crate::run::Run;
+use crate::store::{Store, StoreError};
+use crate::verdict::{Decision, Verdict};
+
+/// Writes the run, as soon as there is one: what follows may fail.
+pub(super) fn write_run(folder: &Path, run: &Run) -> Result<()> {
+    write(folder, "run.json", &serde_json::to_string(run)?)
+}
+
+/// Writes the decision and its reports.
+pub(super) fn write_decision(folder: &Path, decision: &Decision) -> Result<()> {
+    let formats = [
+        ("report.html", Format::Html),
+        ("report.md", Format::Markdown),
+        ("decision.json", Format::Json),
+    ];
+    for (name, format) in formats {
+        let shown = print::shown(decision, format, &Context::default(), Colour::Off)?;
+        write(folder, name, &shown)?;
+    }
+    Ok(())
+}
+
+fn write(folder: &Path, name: &str, content: &str) -> Result<()> {
+    let path = folder.join(name);
+    files::write(&path, content.as_bytes())
+        .with_context(|| format!("failed to write `{}`", path.display()))
+}
+
+/// Records the run as a baseline if it passed, and says which; a run that cannot be one says why.
+pub(super) fn save_baseline(store: &Store, run: &Run, decision: &Decision) -> Result<String> {
+    if decision.verdict != Verdict::Pass {
+        return Ok("not saved as a baseline: it did not pass".to_owned());
+    }
+    match store.save(run) {
+        Ok(key) => Ok(format!("saved as baseline {} of {}", key.id(), key.commit().short())),
+        Err(StoreError::Unfit(why)) => Ok(format!("not saved as a baseline: {why}")),
+        Err(error) => Err(Refusal::from(error).into()),
+    }
+}

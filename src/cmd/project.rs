@@ -1,0 +1,44 @@
+//! Where a command runs: the folder of the workspace, and the repository around it if there is one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::Refusal;
+use crate::git::{CommitId, Repository};
+use crate::run::Commit;
+
+/// The folder of the workspace and its repository.
+pub(super) struct Project {
+    /// Folder of the workspace.
+    pub(super) folder: PathBuf,
+    /// The repository around it.
+    pub(super) repository: Option<Repository>,
+}
+
+impl Project {
+    /// The project of `manifest`, else of the current folder.
+    pub(super) fn find(manifest: Option<&Path>) -> Result<Self> {
+        let folder = match manifest.and_then(Path::parent) {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let repository = Repository::discover(&folder).map_err(Refusal::from)?;
+        Ok(Self { folder, repository })
+    }
+
+    /// What is checked out here, where it is a commit.
+    pub(super) fn head(&self) -> Result<Option<Commit>> {
+        let Some(repository) = &self.repository else { return Ok(None) };
+        Ok(repository.head(&self.folder).map_err(Refusal::from)?)
+    }
+
+    /// The commit that a branch, tag or id names.
+    pub(super) fn resolve(&self, revision: &str) -> Result<CommitId> {
+        let Some(repository) = &self.repository else {
+            let message = format!("`{revision}` is neither a file nor, outside of git, a revision");
+            return Err(Refusal::usage(message).help("name a run file, or `none`").into());
+        };
+        Ok(repository.resolve(revision).map_err(Refusal::from)?)
+    }
+}
