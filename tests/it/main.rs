@@ -1,4 +1,5 @@
 //! One integration binary: a module a subject.
 
 mod change_points;
+mod layers;
 mod reference;
