@@ -1,5 +1,6 @@
 //! One module a command; each reads like a table of contents.
 
+mod baseline;
 mod compare;
 mod files;
 mod gate;
@@ -65,6 +66,11 @@ impl Refusal {
         Self { status: ExitStatus::Usage, message: message.to_string(), help: None }
     }
 
+    /// perfgate failed, for a reason that something can be done about.
+    pub fn failed(message: impl fmt::Display) -> Self {
+        Self { status: ExitStatus::Failed, message: message.to_string(), help: None }
+    }
+
     /// A capability that is not there.
     pub fn unavailable(message: impl fmt::Display) -> Self {
         Self { status: ExitStatus::Unavailable, message: message.to_string(), help: None }
@@ -83,7 +89,8 @@ pub fn run(cli: Cli) -> Result<ExitStatus> {
     match cli.command {
         Command::Compare(args) => compare::run(&args),
         Command::Report(args) => report::run(&args),
-        Command::Check(_) | Command::Measure(_) | Command::Baseline(_) => {
+        Command::Baseline(args) => baseline::run(&args),
+        Command::Check(_) | Command::Measure(_) => {
             Err(Refusal::usage("not there yet").into())
         }
     }

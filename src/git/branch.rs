@@ -1,0 +1,215 @@
+//! A branch that holds files and no checkout: read and written as objects, moved by compare and swap.
+
+use std::path::Path;
+
+use git2::build::TreeUpdateBuilder;
+use git2::{ErrorCode, FileMode, ObjectType, Oid, Reference, Signature};
+
+use super::{CommitId, GitError, Repository};
+
+/// A file on a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Path from the root, with slashes.
+    pub path: String,
+    blob: Oid,
+}
+
+/// A branch by name; it need not exist.
+pub struct Branch<'a> {
+    repository: &'a Repository,
+    reference: String,
+}
+
+impl Repository {
+    /// The local branch `name`.
+    pub fn branch(&self, name: &str) -> Result<Branch<'_>, GitError> {
+        self.reference(&format!("refs/heads/{name}"))
+            .ok_or_else(|| GitError::BranchName(name.to_owned()))
+    }
+
+    /// The branch behind a full reference name; `None` where that cannot be one.
+    pub fn reference(&self, name: &str) -> Option<Branch<'_>> {
+        let is_valid = Reference::is_valid_name(name) && !name.contains("/-");
+        is_valid.then(|| Branch { repository: self, reference: name.to_owned() })
+    }
+
+    /// The files of `commit` below `folder` that lie exactly `depth` folders deep.
+    ///
+    /// Links, submodules, names that are not UTF-8 and whatever lies elsewhere are passed over.
+    pub fn files(
+        &self,
+        commit: &CommitId,
+        folder: &str,
+        depth: usize,
+    ) -> Result<Vec<Entry>, GitError> {
+        let tree = self.tree_of(commit)?;
+        let mut found = Vec::new();
+        match tree.get_path(Path::new(folder)) {
+            Ok(entry) if entry.kind() == Some(ObjectType::Tree) => {
+                self.collect(entry.id(), folder, depth, &mut found)?;
+            }
+            Ok(_) => {}
+            Err(error) if error.code() == ErrorCode::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(found)
+    }
+
+    fn collect(
+        &self,
+        tree: Oid,
+        path: &str,
+        depth: usize,
+        found: &mut Vec<Entry>,
+    ) -> Result<(), GitError> {
+        const REGULAR: [i32; 2] = [0o100_644, 0o100_755];
+        for entry in &self.inner.find_tree(tree)? {
+            let Ok(name) = entry.name() else { continue };
+            let path = format!("{path}/{name}");
+            match entry.kind() {
+                Some(ObjectType::Tree) if depth > 0 => {
+                    self.collect(entry.id(), &path, depth - 1, found)?;
+                }
+                Some(ObjectType::Blob) if depth == 0 && REGULAR.contains(&entry.filemode()) => {
+                    found.push(Entry { path, blob: entry.id() });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The file at `path`, where there is one.
+    pub fn file(&self, commit: &CommitId, path: &str) -> Result<Option<Entry>, GitError> {
+        match self.tree_of(commit)?.get_path(Path::new(path)) {
+            Ok(entry) if entry.kind() == Some(ObjectType::Blob) => {
+                Ok(Some(Entry { path: path.to_owned(), blob: entry.id() }))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Names at the root of `commit`.
+    pub fn root_names(&self, commit: &CommitId) -> Result<Vec<String>, GitError> {
+        let tree = self.tree_of(commit)?;
+        Ok(tree
+            .iter()
+            .map(|entry| String::from_utf8_lossy(entry.name_bytes()).into_owned())
+            .collect())
+    }
+
+    /// The content of a file of at most `most` bytes; a larger one is not even loaded.
+    pub fn read(&self, entry: &Entry, most: usize) -> Result<Vec<u8>, GitError> {
+        let objects = self.inner.odb()?;
+        let (size, _) = objects.read_header(entry.blob)?;
+        if size > most {
+            return Err(GitError::TooLarge(size));
+        }
+        Ok(objects.read(entry.blob)?.data().to_owned())
+    }
+
+    /// Stores content as an object that a [`Repository::write_commit`] can refer to.
+    pub fn write_file(&self, path: String, content: &[u8]) -> Result<Entry, GitError> {
+        Ok(Entry { path, blob: self.inner.blob(content)? })
+    }
+
+    /// A commit on top of `parent` that adds `files` to it; without a parent, of these files alone.
+    pub fn write_commit(
+        &self,
+        parent: Option<&CommitId>,
+        files: &[Entry],
+        message: &str,
+    ) -> Result<CommitId, GitError> {
+        let parent = parent.map(|id| self.find(id)).transpose()?;
+        let base = match &parent {
+            Some(commit) => commit.tree()?,
+            None => self.inner.find_tree(self.inner.treebuilder(None)?.write()?)?,
+        };
+        let mut update = TreeUpdateBuilder::new();
+        for file in files {
+            update.upsert(file.path.as_str(), file.blob, FileMode::Blob);
+        }
+        let tree = update.create_updated(&self.inner, &base)?;
+        self.commit_tree(tree, &parent.iter().collect::<Vec<_>>(), message)
+    }
+
+    /// A commit without parents that holds what `commit` does, except for the files at `paths`.
+    pub fn write_root(
+        &self,
+        commit: &CommitId,
+        paths: impl IntoIterator<Item = String>,
+        message: &str,
+    ) -> Result<CommitId, GitError> {
+        let mut update = TreeUpdateBuilder::new();
+        for path in paths {
+            update.remove(path);
+        }
+        let tree = update.create_updated(&self.inner, &self.tree_of(commit)?)?;
+        self.commit_tree(tree, &[], message)
+    }
+
+    fn commit_tree(
+        &self,
+        tree: Oid,
+        parents: &[&git2::Commit<'_>],
+        message: &str,
+    ) -> Result<CommitId, GitError> {
+        let author = match self.inner.signature() {
+            Ok(author) => author,
+            Err(_) => Signature::now("perfgate", "perfgate@localhost")?,
+        };
+        let tree = self.inner.find_tree(tree)?;
+        Ok(self.inner.commit(None, &author, &author, message, &tree, parents)?.into())
+    }
+
+    fn find(&self, id: &CommitId) -> Result<git2::Commit<'_>, GitError> {
+        Ok(self.inner.find_commit(Oid::from_str(id.as_str())?)?)
+    }
+
+    fn tree_of(&self, commit: &CommitId) -> Result<git2::Tree<'_>, GitError> {
+        Ok(self.find(commit)?.tree()?)
+    }
+}
+
+impl Branch<'_> {
+    /// The full name of the reference.
+    pub fn reference(&self) -> &str {
+        &self.reference
+    }
+
+    /// The commit it is at; `None` where it does not exist.
+    pub fn tip(&self) -> Result<Option<CommitId>, GitError> {
+        match self.repository.inner.refname_to_id(&self.reference) {
+            Ok(id) => Ok(Some(id.into())),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Moves it from `expected` to `commit`; [`GitError::Moved`] where it was not there any more.
+    pub fn swap(&self, expected: Option<&CommitId>, commit: &CommitId) -> Result<(), GitError> {
+        // libgit2 takes the zero id for "does not exist yet", and checks it under the lock.
+        let expected = expected.map_or(Ok(Oid::ZERO_SHA1), |id| Oid::from_str(id.as_str()))?;
+        let commit = Oid::from_str(commit.as_str())?;
+        let inner = &self.repository.inner;
+        match inner.reference_matching(&self.reference, commit, true, expected, "perfgate") {
+            Ok(_) => Ok(()),
+            Err(error) => Err(match error.code() {
+                ErrorCode::Modified
+                | ErrorCode::Locked
+                | ErrorCode::NotFound
+                | ErrorCode::Exists => GitError::Moved(self.reference.clone()),
+                _ => error.into(),
+            }),
+        }
+    }
+
+    /// Where another process holds its lock, if one does: a killed one leaves it behind.
+    pub fn lock_file(&self) -> Option<std::path::PathBuf> {
+        let lock = self.repository.inner.commondir().join(format!("{}.lock", self.reference));
+        lock.exists().then_some(lock)
+    }
+}

@@ -1,0 +1,149 @@
+//! The user's own git: it knows their filters, credentials and proxies.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::{GitError, Token};
+
+/// Variables that would point git at another repository than the one it is started in.
+///
+/// Hooks set them; this is `git rev-parse --local-env-vars` without those that carry configuration.
+const POINTERS: [&str; 13] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// A transfer that brings fewer bytes than this a second, for this many seconds, is given up.
+const SLOWEST: (&str, &str) = ("1000", "30");
+
+/// The user's git, started in one folder.
+pub(super) struct Git<'a> {
+    folder: &'a Path,
+    settings: Vec<(String, String)>,
+    token: Option<&'a Token>,
+}
+
+impl<'a> Git<'a> {
+    pub(super) fn at(folder: &'a Path) -> Self {
+        Self { folder, settings: Vec::new(), token: None }
+    }
+
+    /// Authorized by `token` at the server of `url`, and nowhere else.
+    pub(super) fn authorized(mut self, token: Option<&'a Token>, url: &str) -> Self {
+        if let Some((token, server)) = token.and_then(|token| Some((token, token.server(url)?))) {
+            let key = format!("http.{server}.extraheader");
+            // The empty value drops the header that actions/checkout leaves: a server that is sent
+            // two answers 400.
+            self.settings.push((key.clone(), String::new()));
+            self.settings.push((key, token.header()));
+            self.token = Some(token);
+        }
+        self
+    }
+
+    /// Standard output of the command when it succeeds.
+    pub(super) fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<String, GitError> {
+        let (output, complaint) = self.try_run(arguments)?;
+        match complaint {
+            None => Ok(output),
+            Some(message) => {
+                let words = arguments.iter().map(|word| word.as_ref().to_string_lossy());
+                let command = words.filter(|word| !word.starts_with('-')).take(2);
+                let command = command.collect::<Vec<_>>().join(" ");
+                Err(GitError::Command { command, message })
+            }
+        }
+    }
+
+    /// Standard output of the command and, when it fails, what it complained of.
+    pub(super) fn try_run<A: AsRef<OsStr>>(
+        &self,
+        arguments: &[A],
+    ) -> Result<(String, Option<String>), GitError> {
+        let mut command = Command::new("git");
+        for pointer in POINTERS {
+            command.env_remove(pointer);
+        }
+        // Configuration travels in the environment: arguments are for everybody to read.
+        let given = std::env::var("GIT_CONFIG_COUNT").ok().and_then(|count| count.parse().ok());
+        let first: usize = given.unwrap_or(0);
+        for (place, (key, value)) in self.settings.iter().enumerate() {
+            command.env(format!("GIT_CONFIG_KEY_{}", first + place), key);
+            command.env(format!("GIT_CONFIG_VALUE_{}", first + place), value);
+        }
+        if !self.settings.is_empty() {
+            command.env("GIT_CONFIG_COUNT", (first + self.settings.len()).to_string());
+        }
+        for (name, value) in [
+            ("GIT_HTTP_LOW_SPEED_LIMIT", SLOWEST.0),
+            ("GIT_HTTP_LOW_SPEED_TIME", SLOWEST.1),
+            // A question on the terminal would stand there unseen.
+            ("GIT_TERMINAL_PROMPT", "0"),
+        ] {
+            if std::env::var_os(name).is_none() {
+                command.env(name, value);
+            }
+        }
+        command.env("LC_ALL", "C").arg("-C").arg(self.folder).args(arguments);
+        let output = command.stdin(Stdio::null()).output().map_err(GitError::NoGit)?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complaint = (!output.status.success()).then(|| {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            self.without_secrets(&format!("{}\n{}", text.trim(), complaint.trim()))
+        });
+        Ok((text, complaint))
+    }
+
+    fn without_secrets(&self, message: &str) -> String {
+        let mut clean = hide_user_info(message.trim());
+        if let Some(token) = self.token {
+            clean = token.hide(&clean);
+        }
+        clean
+    }
+}
+
+/// `https://user:secret@host` as `https://***@host`.
+fn hide_user_info(message: &str) -> String {
+    let mut clean = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(place) = rest.find("://") {
+        let (before, after) = rest.split_at(place + 3);
+        clean.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || "/'\"".contains(c));
+        let authority = &after[..end.unwrap_or(after.len())];
+        rest = match authority.rfind('@') {
+            Some(at) => {
+                clean.push_str("***");
+                &after[at..]
+            }
+            None => after,
+        };
+    }
+    clean.push_str(rest);
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_addresses_are_hidden() {
+        let hidden =
+            hide_user_info("fatal: 'https://me:s3cret@host/x' and ssh://git@h/y, no://h/a@b");
+        assert_eq!(hidden, "fatal: 'https://***@host/x' and ssh://***@h/y, no://h/a@b");
+    }
+}

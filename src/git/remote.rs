@@ -1,0 +1,306 @@
+//! One branch of another repository: fetched and pushed by the user's own git.
+
+use std::env;
+use std::fmt;
+
+use super::command::Git;
+use super::{CommitId, GitError, Repository};
+
+/// Where git is told to go: the name of a remote, an address or a path.
+pub struct Remote<'a> {
+    repository: &'a Repository,
+    name: String,
+    url: String,
+    token: Option<Token>,
+}
+
+/// How a push ended that the server had no lasting objection to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// The remote branch is what was pushed.
+    Done,
+    /// Somebody else was faster, or the server stumbled: fetch, and push again.
+    TryAgain,
+}
+
+impl Repository {
+    /// The remote called `name`, or at that address.
+    pub fn remote(&self, name: &str, token: Option<Token>) -> Result<Remote<'_>, GitError> {
+        let url = Git::at(self.folder()).run(&["ls-remote", "--get-url", "--", name])?;
+        let url = url.trim().to_owned();
+        Ok(Remote { repository: self, name: name.to_owned(), url, token })
+    }
+}
+
+impl Remote<'_> {
+    fn git(&self) -> Git<'_> {
+        Git::at(self.repository.folder()).authorized(self.token.as_ref(), &self.url)
+    }
+
+    /// Fetches `branch` into the reference `into`; `None` where the remote has no such branch.
+    ///
+    /// Only its last commit where the repository is shallow already: a depth limit would make a
+    /// full clone shallow.
+    pub fn fetch(&self, branch: &str, into: &str) -> Result<Option<CommitId>, GitError> {
+        let from = format!("refs/heads/{branch}");
+        let refspec = format!("+{from}:{into}");
+        let mut arguments = vec!["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
+        arguments.extend(["--no-recurse-submodules", "--no-auto-maintenance"]);
+        if self.repository.is_shallow() {
+            arguments.push("--depth=1");
+        }
+        arguments.extend(["--", &self.name, &refspec]);
+        let (_, complaint) = self.git().try_run(&arguments)?;
+        let Some(message) = complaint else { return Ok(Some(self.repository.resolve(into)?)) };
+        if message.contains(&format!("couldn't find remote ref {from}")) {
+            return Ok(None);
+        }
+        Err(self.explain("fetch", message))
+    }
+
+    /// Pushes `commit` to `branch` if that is still at `expected`; `None` where it must not exist.
+    pub fn push(
+        &self,
+        commit: &CommitId,
+        branch: &str,
+        expected: Option<&CommitId>,
+    ) -> Result<Push, GitError> {
+        let into = format!("refs/heads/{branch}");
+        let expected = expected.map_or("", CommitId::as_str);
+        let lease = format!("--force-with-lease={into}:{expected}");
+        let refspec = format!("{commit}:{into}");
+        // Hooks of the user's clone are about their code.
+        let arguments =
+            ["push", "--porcelain", "--no-verify", "--no-follow-tags", &lease, "--", &self.name];
+        let mut arguments = arguments.to_vec();
+        arguments.push(&refspec);
+        let (_, complaint) = self.git().try_run(&arguments)?;
+        match complaint {
+            None => Ok(Push::Done),
+            Some(message) if is_passing(&message) => Ok(Push::TryAgain),
+            Some(message) => Err(self.explain("push", message)),
+        }
+    }
+
+    /// Whether the message of a failed fetch is about something that passes.
+    pub fn is_passing(error: &GitError) -> bool {
+        matches!(error, GitError::Command { message, .. } if is_passing(message))
+    }
+
+    fn explain(&self, command: &str, message: String) -> GitError {
+        let message = told(&message);
+        match refusal(&message) {
+            Some(help) => GitError::Refused { remote: self.name.clone(), message, help },
+            None => GitError::Command { command: command.to_owned(), message },
+        }
+    }
+}
+
+/// Refusals that no repetition changes, and what does.
+const REFUSALS: [(&[&str], &str); 5] = [
+    (
+        &["hook declined", "pre-receive hook"],
+        "a hook of the server declines; let it accept this branch, or keep baselines in another repository: --data-repository REPOSITORY",
+    ),
+    (
+        &["protected branch", "GH006", "GH013", "rule violations", "prohibited by ruleset"],
+        "the branch is protected; exempt it in the repository's rules, or keep baselines in another repository: --data-repository REPOSITORY",
+    ),
+    (
+        &[
+            "Authentication failed",
+            "could not read Username",
+            "could not read Password",
+            "error: 401",
+        ],
+        "give a token that is valid in PERFGATE_TOKEN, or run gh auth setup-git",
+    ),
+    (
+        &[
+            "error: 403",
+            "Permission to",
+            "Permission denied",
+            "Write access to repository not granted",
+            "not allowed to push",
+        ],
+        "the credentials may not write there; in a workflow: permissions: contents: write",
+    ),
+    (
+        &["not found", "does not appear to be a git repository", "error: 404"],
+        "name an existing remote or address: --data-repository REPOSITORY",
+    ),
+];
+
+fn refusal(message: &str) -> Option<&'static str> {
+    let says = |phrase: &&str| message.contains(*phrase);
+    REFUSALS.iter().find(|(phrases, _)| phrases.iter().any(says)).map(|(_, help)| *help)
+}
+
+/// Somebody was faster, a lock is held, or the server stumbled.
+fn is_passing(message: &str) -> bool {
+    const PASSING: [&str; 18] = [
+        "non-fast-forward",
+        "fetch first",
+        "stale info",
+        "cannot lock ref",
+        "failed to update ref",
+        "reference already exists",
+        "incorrect old value",
+        "remote ref updated since checkout",
+        "Unable to create",
+        "failed to lock",
+        "error: 429",
+        "error: 5",
+        "HTTP 5",
+        "early EOF",
+        "hung up unexpectedly",
+        "unexpected disconnect",
+        "Connection reset",
+        "timed out",
+    ];
+    refusal(message).is_none() && PASSING.iter().any(|phrase| message.contains(phrase))
+}
+
+/// The lines of git's answer that say something, as one.
+fn told(message: &str) -> String {
+    let lines = message.lines().map(str::trim).filter(|line| {
+        let chatter = ["To ", "Done", "hint:", "Pushing to", "error: failed to push some refs"];
+        !line.is_empty() && !chatter.iter().any(|start| line.starts_with(start))
+    });
+    lines.map(|line| line.replace('\t', " ")).collect::<Vec<_>>().join("; ")
+}
+
+/// A token for a server over HTTP. Its value is never shown.
+pub struct Token {
+    secret: String,
+    only: Option<String>,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl Token {
+    /// `PERFGATE_TOKEN` for whatever server is asked; else `GITHUB_TOKEN`, for GitHub's alone.
+    pub fn from_environment() -> Option<Self> {
+        let read = |name| env::var(name).ok().filter(|value: &String| !value.is_empty());
+        if let Some(secret) = read("PERFGATE_TOKEN") {
+            return Some(Self { secret, only: None });
+        }
+        let server = read("GITHUB_SERVER_URL").unwrap_or_else(|| "https://github.com".to_owned());
+        read("GITHUB_TOKEN").map(|secret| Self { secret, only: origin_of(&server) })
+    }
+
+    /// The server of `url` where this token may go: over TLS, or on this machine.
+    pub(super) fn server(&self, url: &str) -> Option<String> {
+        let server = origin_of(url)?;
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        let is_safe = server.starts_with("https://")
+            || local.iter().any(|start| {
+                server.strip_prefix(start).is_some_and(|rest| rest.starts_with([':', '/']))
+            });
+        let is_meant = self.only.as_ref().is_none_or(|only| *only == server);
+        (is_safe && is_meant).then_some(server)
+    }
+
+    pub(super) fn header(&self) -> String {
+        format!("Authorization: Basic {}", self.encoded())
+    }
+
+    pub(super) fn hide(&self, message: &str) -> String {
+        message.replace(&self.secret, "***").replace(&self.encoded(), "***")
+    }
+
+    fn encoded(&self) -> String {
+        base64(format!("x-access-token:{}", self.secret).as_bytes())
+    }
+}
+
+/// `https://user@host:1/path` as `https://host:1/`; `None` unless it is HTTP.
+fn origin_of(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?.to_ascii_lowercase();
+    (matches!(&*scheme, "http" | "https") && !host.is_empty())
+        .then(|| format!("{scheme}://{host}/"))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let encode = |chunk: &[u8]| {
+        let byte = |place: usize| u32::from(chunk.get(place).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let digit = move |place: usize| {
+            if place > chunk.len() {
+                '='
+            } else {
+                DIGITS[(bits >> (18 - 6 * place)) as usize & 63] as char
+            }
+        };
+        [digit(0), digit(1), digit(2), digit(3)]
+    };
+    bytes.chunks(3).flat_map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_agrees_with_rfc_4648() {
+        // The test vectors of its section 10.
+        for (bytes, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn tokens_go_to_their_server_alone() {
+        let any = Token { secret: "s".to_owned(), only: None };
+        assert_eq!(any.server("https://me@Host:1/x.git").as_deref(), Some("https://host:1/"));
+        assert_eq!(any.server("http://127.0.0.1:80/x").as_deref(), Some("http://127.0.0.1:80/"));
+        for unsafe_place in ["http://host/x", "http://127.0.0.1.evil.example/x", "git@host:x", "/x"]
+        {
+            assert_eq!(any.server(unsafe_place), None, "{unsafe_place}");
+        }
+        let github = Token { secret: "s".to_owned(), only: origin_of("https://github.com") };
+        assert!(github.server("https://github.com/o/r").is_some());
+        assert_eq!(github.server("https://github.com.evil.example/o/r"), None);
+        assert_eq!(github.server("https://gitlab.com/o/r"), None);
+    }
+
+    #[test]
+    fn tokens_are_hidden_in_either_form() {
+        let token = Token { secret: "s3cret".to_owned(), only: None };
+        let message = format!("{} and s3cret {token:?}", token.header());
+        assert_eq!(token.hide(&message), "Authorization: Basic *** and *** Token");
+    }
+
+    #[test]
+    fn lasting_refusals_are_told_from_passing_ones() {
+        for passing in [
+            "!\ta:b\t[rejected] (stale info)",
+            "!\ta:b\t[remote rejected] (cannot lock ref 'refs/heads/x': is at 1 but expected 2)",
+            "!\ta:b\t[remote rejected] (failed to update ref)",
+            "!\ta:b\t[rejected] (fetch first)",
+            "error: RPC failed; HTTP 502 curl 22 The requested URL returned error: 502",
+        ] {
+            assert!(is_passing(passing), "{passing}");
+        }
+        for lasting in [
+            "!\ta:b\t[remote rejected] (pre-receive hook declined)",
+            "!\ta:b\t[remote rejected] (protected branch hook declined)",
+            "remote: error: GH013: Repository rule violations found for refs/heads/x.",
+            "fatal: unable to access 'https://h/': The requested URL returned error: 403",
+            "fatal: Authentication failed for 'https://h/'",
+            "fatal: could not read Username for 'https://h': terminal prompts disabled",
+        ] {
+            assert!(!is_passing(lasting) && refusal(lasting).is_some(), "{lasting}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Worktrees for other commits, made by the user's git so that its filters run, and removed again,
+//! if need be by a later process.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::command::Git;
+use super::{CommitId, GitError, Repository};
+
+/// A detached checkout of a commit, removed when dropped.
+///
+/// A file in the repository names it and stays locked as long as this process lives. What a killed
+/// process left is found by its file being there and not locked.
+pub struct Worktree {
+    path: PathBuf,
+    repository: PathBuf,
+    record: PathBuf,
+    _lock: File,
+}
+
+impl Repository {
+    /// Checks `commit` out in the folder `path`, which must not exist yet or be empty.
+    pub fn add_worktree(&self, path: &Path, commit: &CommitId) -> Result<Worktree, GitError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |error| GitError::Io(path, error)
+        };
+        let records = self.worktree_records();
+        fs::create_dir_all(&records).map_err(failed(&records))?;
+        fs::create_dir_all(path).map_err(failed(path))?;
+        let path = path.canonicalize().map_err(failed(path))?;
+        let mut file = tempfile::Builder::new()
+            .prefix("starting-")
+            .tempfile_in(&records)
+            .map_err(failed(&records))?;
+        file.as_file().lock().map_err(failed(&records))?;
+        file.write_all(path.as_os_str().as_encoded_bytes()).map_err(failed(&records))?;
+        let name = file.path().file_name().unwrap_or_default().to_string_lossy();
+        let record = records.join(name.replace("starting-", "worktree-"));
+        // Renamed only once it is locked: whoever finds it unlocked finds the remains of a dead process.
+        let lock = file.persist(&record).map_err(|error| failed(&record)(error.error))?;
+        let repository = self.inner.commondir().to_owned();
+        let worktree = Worktree { path, repository, record, _lock: lock };
+        let git = Git::at(self.folder());
+        git.run(&[
+            "worktree".as_ref(),
+            "add".as_ref(),
+            "--quiet".as_ref(),
+            "--detach".as_ref(),
+            "--force".as_ref(),
+            worktree.path.as_os_str(),
+            commit.as_str().as_ref(),
+        ])?;
+        Ok(worktree)
+    }
+
+    /// Removes the worktrees of processes that were killed, and says which.
+    pub fn remove_stale_worktrees(&self) -> Result<Vec<PathBuf>, GitError> {
+        let records = self.worktree_records();
+        let Ok(entries) = fs::read_dir(&records) else { return Ok(Vec::new()) };
+        let mut removed = Vec::new();
+        for record in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let is_ours = record
+                .file_name()
+                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"worktree-"));
+            let Some(mut lock) = is_ours.then(|| File::open(&record).ok()).flatten() else {
+                continue;
+            };
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => continue,
+                Err(TryLockError::Error(error)) => return Err(GitError::Io(record, error)),
+            }
+            let mut path = String::new();
+            if lock.read_to_string(&mut path).is_ok() {
+                let path = PathBuf::from(path);
+                let repository = self.inner.commondir().to_owned();
+                drop(Worktree { path: path.clone(), repository, record, _lock: lock });
+                removed.push(path);
+            }
+        }
+        Ok(removed)
+    }
+
+    fn worktree_records(&self) -> PathBuf {
+        self.inner.commondir().join("perfgate")
+    }
+}
+
+impl Worktree {
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Half-made ones, that git does not take for worktrees, still name the repository they are of.
+    fn is_of_this_repository(&self) -> bool {
+        let Ok(link) = fs::read_to_string(self.path.join(".git")) else { return false };
+        let Some(target) = link.strip_prefix("gitdir: ") else { return false };
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let target = Path::new(target.trim());
+        let records = target.parent().map(real);
+        records.is_some_and(|records| records == real(&self.repository).join("worktrees"))
+    }
+}
+
+impl Drop for Worktree {
+    fn drop(&mut self) {
+        let git = Git::at(&self.repository);
+        let is_ours = self.is_of_this_repository();
+        let remove = ["worktree", "remove", "--force", "--force", "--"].map(std::ffi::OsStr::new);
+        let removed = git.run(&[&remove[..], &[self.path.as_os_str()]].concat());
+        if removed.is_err() && is_ours {
+            let _ = fs::remove_dir_all(&self.path);
+        } else if removed.is_err() {
+            let _ = fs::remove_dir(&self.path);
+        }
+        let _ = git.run(&["worktree", "prune"]);
+        let _ = fs::remove_file(&self.record);
+    }
+}

@@ -1,0 +1,174 @@
+//! The names of stored runs: all that a search needs to know stands in the path.
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::Kind;
+use crate::git::CommitId;
+use crate::run::{Run, Source};
+
+/// Folder of all records within a store.
+pub(super) const ROOT: &str = "runs";
+
+/// Which stored run: its file is `runs/AB/COMMIT/FINGERPRINT-SOURCE-CREATED-ID.json`.
+///
+/// A key is only made of letters, digits and `_`, so its path leads nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    commit: CommitId,
+    fingerprint: String,
+    source: &'static str,
+    created: String,
+    id: String,
+}
+
+const ID_DIGITS: usize = 12;
+
+impl Key {
+    /// The key of `run`, stored as `record`; `None` where its time cannot be read.
+    pub(super) fn new(commit: CommitId, run: &Run, record: &[u8]) -> Option<Self> {
+        let created: Timestamp = run.created.parse().ok()?;
+        let created = created.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let fingerprint = as_word(&run.host.fingerprint);
+        Some(Self { commit, fingerprint, source: word(run.source), created, id: hash(record) })
+    }
+
+    /// The key that a path in a store stands for; `None` for any other file.
+    pub(super) fn parse(path: &str) -> Option<Self> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let [ROOT, start, commit, name] = parts[..] else { return None };
+        let commit = CommitId::parse(commit).filter(|id| id.as_str().starts_with(start))?;
+        let parts: Vec<&str> = name.strip_suffix(".json")?.split('-').collect();
+        let [fingerprint, source, created, id] = parts[..] else { return None };
+        let source = SOURCES.iter().find(|(_, word)| *word == source)?.1;
+        let is_time = created.len() == "20261122T000000Z".len()
+            && created.bytes().enumerate().all(|(place, byte)| match place {
+                8 => byte == b'T',
+                15 => byte == b'Z',
+                _ => byte.is_ascii_digit(),
+            });
+        let is_key = start.len() == 2
+            && is_word(fingerprint)
+            && is_time
+            && id.len() == ID_DIGITS
+            && is_word(id);
+        is_key.then(|| Self {
+            commit,
+            fingerprint: fingerprint.to_owned(),
+            source,
+            created: created.to_owned(),
+            id: id.to_owned(),
+        })
+    }
+
+    /// Path within the store.
+    pub fn path(&self) -> String {
+        let Self { commit, fingerprint, source, created, id } = self;
+        format!(
+            "{ROOT}/{}/{commit}/{fingerprint}-{source}-{created}-{id}.json",
+            &commit.as_str()[..2]
+        )
+    }
+
+    /// The commit that was measured.
+    pub fn commit(&self) -> &CommitId {
+        &self.commit
+    }
+
+    /// Fingerprint of the host it was measured on.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// What produced the samples.
+    pub fn source(&self) -> Source {
+        let known = SOURCES.iter().find(|(_, word)| *word == self.source);
+        known.expect("keys are made of known sources").0
+    }
+
+    /// The same as a word.
+    pub fn source_word(&self) -> &'static str {
+        self.source
+    }
+
+    /// When it was measured, as `20261122T000000Z`.
+    pub fn created(&self) -> &str {
+        &self.created
+    }
+
+    /// Short name of the run, made from its content.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether the run is of this kind.
+    pub fn is_of(&self, kind: Kind<'_>) -> bool {
+        self.source == word(kind.source) && self.fingerprint == as_word(kind.fingerprint)
+    }
+}
+
+const SOURCES: [(Source, &str); 5] = [
+    (Source::Criterion, "criterion"),
+    (Source::Onnx, "onnx"),
+    (Source::Generate, "generate"),
+    (Source::Command, "command"),
+    (Source::Load, "load"),
+];
+
+fn word(source: Source) -> &'static str {
+    let known = SOURCES.iter().find(|(known, _)| *known == source);
+    known.expect("every source has its word").1
+}
+
+fn is_word(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+/// Fingerprints that could not be part of a file name are replaced by a hash.
+fn as_word(fingerprint: &str) -> String {
+    if is_word(fingerprint) { fingerprint.to_owned() } else { hash(fingerprint.as_bytes()) }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).take(ID_DIGITS / 2).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_comes_back_from_its_key() {
+        let commit = "ab".repeat(20);
+        let path = format!("runs/ab/{commit}/0f1e2d-criterion-20261122T013000Z-0123456789ab.json");
+        assert_eq!(Key::parse(&path).unwrap().path(), path);
+    }
+
+    #[test]
+    fn other_files_are_no_runs() {
+        let commit = "ab".repeat(20);
+        for path in [
+            "runs/ab/../../etc/passwd".to_owned(),
+            format!("runs/ab/{commit}/../x-criterion-20261122T013000Z-0123456789ab.json"),
+            format!("runs/cd/{commit}/x-criterion-20261122T013000Z-0123456789ab.json"),
+            format!("runs/ab/{commit}/x-criterion-20261122T013000Z-0123456789ab.txt"),
+            format!("runs/ab/{commit}/x-criterion-yesterday-0123456789ab.json"),
+            format!("runs/ab/{commit}/X Y-criterion-20261122T013000Z-0123456789ab.json"),
+            format!("runs/ab/{commit}/x-guess-20261122T013000Z-0123456789ab.json"),
+            format!("runs//{commit}/x-criterion-20261122T013000Z-0123456789ab.json"),
+            String::new(),
+        ] {
+            assert_eq!(Key::parse(&path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_that_is_no_file_name_is_replaced() {
+        assert_eq!(as_word("0f1e"), "0f1e");
+        for hostile in ["../../x", "", "a-b", "a/b", "é"] {
+            assert!(is_word(&as_word(hostile)), "{hostile}");
+        }
+    }
+}
