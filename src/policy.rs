@@ -181,6 +181,7 @@ pub struct Policy {
     pub selection: Selection,
     /// Confidence of the intervals shown.
     pub confidence: Confidence,
+    requires_baseline: bool,
     fail_on: Vec<FailOn>,
     tolerance: Tolerance,
     exceptions: Vec<(GlobMatcher, Tolerance)>,
@@ -240,7 +241,27 @@ impl Policy {
         let confidence = gate
             .confidence
             .unwrap_or_else(|| Confidence::new(0.95).expect("0.95 lies strictly between 0 and 1"));
-        Ok(Self { selection, confidence, fail_on, tolerance, exceptions, targets })
+        Ok(Self {
+            selection,
+            confidence,
+            requires_baseline: false,
+            fail_on,
+            tolerance,
+            exceptions,
+            targets,
+        })
+    }
+
+    /// The same, without a baseline being an answer if `required`.
+    #[must_use]
+    pub fn requiring_baseline(mut self, required: bool) -> Self {
+        self.requires_baseline = required;
+        self
+    }
+
+    /// Is the answer inconclusive where there is no baseline?
+    pub fn requires_baseline(&self) -> bool {
+        self.requires_baseline
     }
 
     /// Is this a reason not to pass?

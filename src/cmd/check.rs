@@ -3,33 +3,108 @@
 mod comparand;
 mod outputs;
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use self::comparand::Comparand;
-use super::{ExitStatus, files, gate, print};
+use self::comparand::{Choice, Comparand};
+use super::project::Project;
+use super::{ExitStatus, Refusal, files, gate, measure, print};
 use crate::cli::CheckArgs;
-use crate::run::Run;
-use crate::verdict::decide;
+use crate::policy::{Config, Policy};
+use crate::run::{BenchmarkId, Run};
+use crate::store::{DEFAULT_URL, Store, StoreError};
+use crate::verdict::{Decision, Evidence, Noise, decide};
 
 /// Runs the gate; the status is that of the verdict.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitStatus> {
-    let project = Project::find(args)?;
-    let config = gate::config(&args.gate, &project.folder)?;
-    let policy = gate::policy(config.clone(), &args.gate, &args.selection.bench)?
-        .requiring_baseline(args.require_baseline);
-    let candidate = match &args.run {
-        Some(path) => files::read_run(path)?,
-        None => measured(args, &config, &project)?,
-    };
-    policy.check_targets(&candidate.benchmarks).map_err(|error| gate::refused(&error))?;
-    let comparand = Comparand::find(args, &config, &project, &candidate)?;
-    let decision = comparand.judge(&candidate, &policy);
-    outputs::write(&args.out, &candidate, &decision)?;
+    let check = Check::new(args)?;
+    let candidate = check.candidate()?;
+    let comparand = check.comparand(&candidate)?;
+    let mut decision = check.judge(&candidate, &comparand);
+    decision.warnings.extend(comparand.notes);
+    outputs::write_decision(&args.out, &decision)?;
     print::decision(&decision, args.format)?;
     if args.save_baseline {
-        outputs::save_baseline(&decision, &candidate, args, &config, &project)?;
+        let store = check.store()?;
+        print::note(&outputs::save_baseline(store.as_ref(), &candidate, &decision)?);
     }
     Ok(decision.verdict.into())
+}
+
+/// What a check goes by, settled before anything is measured.
+struct Check<'a> {
+    args: &'a CheckArgs,
+    choice: Choice,
+    project: Project,
+    config: Config,
+    policy: Policy,
+    noise: BTreeMap<BenchmarkId, Noise>,
+}
+
+impl<'a> Check<'a> {
+    fn new(args: &'a CheckArgs) -> Result<Self> {
+        let project = Project::find(args.selection.manifest_path.as_deref())?;
+        let config = gate::config(&args.gate, &project.folder)?;
+        let policy = gate::policy(config.clone(), &args.gate, &args.selection.bench)?
+            .requiring_baseline(args.require_baseline);
+        let choice = Choice::of(&args.baseline);
+        Ok(Self { args, choice, project, config, policy, noise: BTreeMap::new() })
+    }
+
+    /// The run that is judged: measured now and written at once, or read.
+    fn candidate(&self) -> Result<Run> {
+        let candidate = match &self.args.run {
+            Some(path) => files::read_run(path)?,
+            None => {
+                let effort = gate::effort(&self.args.effort, &self.config.measure);
+                let mut run = measure::measure_criterion(&self.args.selection, &effort)?;
+                run.commit = self.project.head()?;
+                run
+            }
+        };
+        outputs::write_run(&self.args.out, &candidate)?;
+        self.policy.check_targets(&candidate.benchmarks).map_err(|error| gate::refused(&error))?;
+        Ok(candidate)
+    }
+
+    fn comparand(&self, candidate: &Run) -> Result<Comparand> {
+        let no_store =
+            || Comparand::noted("no baseline: there is no git repository to keep one in");
+        match &self.choice {
+            Choice::None => Ok(Comparand::default()),
+            Choice::File(path) => Comparand::file(path),
+            Choice::Auto | Choice::Stored => match self.store()? {
+                Some(store) => Comparand::stored(&store, &self.project, candidate),
+                None => Ok(no_store()),
+            },
+            Choice::Revision(revision) => {
+                let commit = self.project.resolve(revision)?;
+                match self.store()? {
+                    Some(store) => Comparand::stored_at(&store, revision, &commit, candidate),
+                    None => Ok(no_store()),
+                }
+            }
+        }
+    }
+
+    fn judge(&self, candidate: &Run, comparand: &Comparand) -> Decision {
+        let evidence = Evidence {
+            candidate,
+            baseline: comparand.baseline(),
+            rounds: None,
+            noise: &self.noise,
+        };
+        decide(&evidence, &self.policy)
+    }
+
+    /// The store of baselines; none outside of a repository unless one is named.
+    fn store(&self) -> Result<Option<Store>> {
+        let named = self.args.store.store.as_deref().or(self.config.store.url.as_deref());
+        match Store::open(named.unwrap_or(DEFAULT_URL), &self.project.folder) {
+            Ok(store) => Ok(Some(store)),
+            Err(StoreError::NoRepository { .. }) if named.is_none() => Ok(None),
+            Err(error) => Err(Refusal::from(error).into()),
+        }
+    }
 }

@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::Refusal;
-use crate::cli::GateArgs;
-use crate::policy::{Config, FailOn, Metric, Policy, PolicyError, Selection};
+use crate::cli::{EffortArgs, GateArgs};
+use crate::policy::{Config, FailOn, MeasureConfig, Metric, Policy, PolicyError, Selection};
 use crate::units::Nanos;
 
 /// Where a configuration is looked for when none is named.
@@ -56,6 +56,16 @@ fn targets(args: &GateArgs) -> BTreeMap<Metric, Nanos> {
         (Metric::P99, args.target_p99),
     ];
     limits.into_iter().filter_map(|(metric, limit)| Some((metric, limit?))).collect()
+}
+
+/// How much to measure: the flags, else the configuration.
+pub(super) fn effort(args: &EffortArgs, config: &MeasureConfig) -> EffortArgs {
+    EffortArgs {
+        launches: args.launches.or(config.launches),
+        calls: args.calls.or(config.calls),
+        timeout: args.timeout.or(config.timeout),
+        ..args.clone()
+    }
 }
 
 /// A policy that cannot be used, with its remedy.

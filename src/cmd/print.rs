@@ -48,3 +48,9 @@ pub(super) fn answer(answer: &str) -> Result<()> {
         written => written.context("failed to write to standard output"),
     }
 }
+
+/// Says something that is not the answer.
+#[expect(clippy::print_stderr, reason = "messages go to standard error")]
+pub(super) fn note(message: &str) {
+    eprintln!("{message}");
+}

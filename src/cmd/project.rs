@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::Refusal;
-use crate::git::{CommitId, Repository};
+use crate::git::{CommitId, GitError, Repository};
 use crate::run::Commit;
+use crate::store::StoreError;
 
 /// The folder of the workspace and its repository.
 pub(super) struct Project {
@@ -40,5 +41,11 @@ impl Project {
             return Err(Refusal::usage(message).help("name a run file, or `none`").into());
         };
         Ok(repository.resolve(revision).map_err(Refusal::from)?)
+    }
+}
+
+impl From<GitError> for Refusal {
+    fn from(error: GitError) -> Self {
+        StoreError::from(error).into()
     }
 }

@@ -67,7 +67,7 @@ pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     for judgement in judgements.iter_mut().filter(|one| one.p_value.is_some()) {
         judgement.q_value = q_values.next();
     }
-    let verdict = verdict(evidence.candidate, &judgements, policy);
+    let verdict = verdict(evidence, &judgements, policy);
     Decision {
         schema: SCHEMA.to_owned(),
         verdict,
@@ -332,9 +332,11 @@ fn unmeasured(metric: crate::policy::Metric, limit: Nanos) -> Target {
 }
 
 /// The worst of all reasons; nothing measured, or not everything, is never a pass.
-fn verdict(candidate: &Run, judgements: &[Judgement], policy: &Policy) -> Verdict {
+fn verdict(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Verdict {
     let is_measured = judgements.iter().any(|one| one.launches.candidate > 0);
-    let is_whole = candidate.complete && is_measured;
+    let has_baseline = !matches!(evidence.baseline, Baseline::None) || evidence.rounds.is_some();
+    let is_whole =
+        evidence.candidate.complete && is_measured && (has_baseline || !policy.requires_baseline());
     let reasons =
         judgements.iter().flat_map(reasons).filter(|(reason, _)| policy.fails_on(*reason));
     reasons

@@ -9,7 +9,7 @@ use super::super::{Refusal, files};
 use crate::git::{CommitId, Parents};
 use crate::host::Host;
 use crate::run::Run;
-use crate::store::{Baseline, Found, Kind, Store, Stored};
+use crate::store::{Baseline, Found, Kind, Store};
 use crate::verdict;
 
 /// What `--baseline` asks for.
@@ -50,6 +50,11 @@ pub(super) struct Comparand {
 }
 
 impl Comparand {
+    /// Nothing, and why.
+    pub(super) fn noted(note: &str) -> Self {
+        Self { notes: vec![note.to_owned()], ..Self::default() }
+    }
+
     /// A run file.
     pub(super) fn file(path: &Path) -> Result<Self> {
         Ok(Self { file: Some(files::read_run(path)?), ..Self::default() })
@@ -59,12 +64,12 @@ impl Comparand {
     pub(super) fn stored(store: &Store, project: &Project, candidate: &Run) -> Result<Self> {
         let Some((repository, commit)) = project.repository.as_ref().zip(candidate.commit.as_ref())
         else {
-            let note = "no baseline: what was measured is in no git repository";
-            return Ok(Self { notes: vec![note.to_owned()], ..Self::default() });
+            return Ok(Self::noted(
+                "no baseline: what was measured is no commit of this repository",
+            ));
         };
         let Some(commit) = CommitId::parse(&commit.id) else {
-            let note = format!("no baseline: `{}` is no commit id", commit.id);
-            return Ok(Self { notes: vec![note], ..Self::default() });
+            return Ok(Self::noted(&format!("no baseline: `{}` is no commit id", commit.id)));
         };
         let ancestry = repository.ancestry(&commit, Parents::All);
         let lookup = store.baseline(ancestry, Kind::of(candidate)).map_err(Refusal::from)?;
@@ -72,7 +77,12 @@ impl Comparand {
     }
 
     /// Stored runs of exactly this commit.
-    pub(super) fn stored_at(store: &Store, revision: &str, commit: &CommitId, candidate: &Run) -> Result<Self> {
+    pub(super) fn stored_at(
+        store: &Store,
+        revision: &str,
+        commit: &CommitId,
+        candidate: &Run,
+    ) -> Result<Self> {
         let lookup =
             store.baseline([commit.clone()], Kind::of(candidate)).map_err(Refusal::from)?;
         if matches!(lookup.found, Found::Nothing) {
@@ -85,9 +95,7 @@ impl Comparand {
 
     fn found(found: Found, mut notes: Vec<String>) -> Self {
         let stored = match found {
-            Found::Baseline(Baseline { runs, .. }) => {
-                runs.into_iter().map(|stored: Stored| stored.run).collect()
-            }
+            Found::Baseline(Baseline { runs, .. }) => runs,
             Found::OtherHost { commit, hosts } => {
                 notes.push(format!(
                     "no baseline of this machine: {} was measured on {}",
