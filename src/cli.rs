@@ -40,6 +40,9 @@ pub enum Command {
     Compare(CompareArgs),
     /// Print a decision as text, Markdown, HTML, JSON, CSV or JUnit
     Report(ReportArgs),
+    /// Write down what Cargo gives a bench; Cargo starts this in place of it
+    #[command(hide = true)]
+    RecordEnvironment(RecordArgs),
 }
 
 /// Which benchmarks, and how to build them.
@@ -186,15 +189,89 @@ pub struct CheckArgs {
 
 /// `perfgate measure`.
 #[derive(Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  perfgate measure                              the Criterion benches of this workspace
+  perfgate measure criterion --bench 'tokenization/**' --launches 10
+  perfgate measure command --output run.json -- python3 bench.py"
+)]
 pub struct MeasureArgs {
-    /// Where samples come from.
+    /// Where samples come from [default: criterion]
     #[command(subcommand)]
     pub source: Option<MeasureSource>,
+    /// Without a source: as for `criterion`.
+    #[command(flatten)]
+    pub criterion: CriterionArgs,
 }
 
 /// Where samples come from.
 #[derive(Debug, Subcommand)]
-pub enum MeasureSource {}
+pub enum MeasureSource {
+    /// The Criterion benches of a Cargo workspace
+    Criterion(CriterionArgs),
+    /// Any command that prints samples as JSON lines
+    Command(CommandArgs),
+}
+
+/// `perfgate measure criterion`.
+#[derive(Args, Clone, Debug)]
+pub struct CriterionArgs {
+    /// Which benchmarks.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How much to measure.
+    #[command(flatten)]
+    pub effort: EffortArgs,
+    /// Where the run is written.
+    #[command(flatten)]
+    pub output: RunOutput,
+}
+
+/// `perfgate measure command`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+One start of the command is one launch. It prints one line a benchmark:
+  {\"id\": \"encode/1\", \"samples_ns\": [1250.0, 1301.5]}
+A single CMD is a script of `sh`, several words are started as they stand.")]
+pub struct CommandArgs {
+    /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub bench: Vec<String>,
+    /// Times the command is started
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub launches: Option<u32>,
+    /// Longest time one launch may take
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<Nanos>,
+    /// Where the run is written.
+    #[command(flatten)]
+    pub output: RunOutput,
+    /// The command
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub words: Vec<String>,
+}
+
+/// Where a run is written.
+#[derive(Args, Clone, Debug)]
+pub struct RunOutput {
+    /// The run file to write
+    #[arg(long, value_name = "FILE", default_value = "run.json")]
+    pub output: PathBuf,
+}
+
+/// What Cargo starts in place of a bench.
+#[derive(Args, Debug)]
+pub struct RecordArgs {
+    /// Folder of the records
+    pub records: PathBuf,
+    /// The bench
+    pub executable: PathBuf,
+    /// What the bench would be given
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<std::ffi::OsString>,
+}
 
 /// `perfgate baseline`.
 #[derive(Args, Debug)]

@@ -17,6 +17,7 @@ use anyhow::Result;
 use thiserror::Error;
 
 use crate::cli::{Cli, Command};
+use crate::measure::criterion;
 use crate::verdict::Verdict;
 
 /// How a command ends. The README lists the same table.
@@ -94,7 +95,11 @@ pub fn run(cli: Cli) -> Result<ExitStatus> {
         Command::Report(args) => report::run(&args),
         Command::Baseline(args) => baseline::run(&args),
         Command::Check(args) => check::run(&args),
-        Command::Measure(_) => Err(Refusal::usage("not there yet").into()),
+        Command::Measure(args) => measure::run(args),
+        Command::RecordEnvironment(args) => {
+            criterion::record(&args.records, &args.executable)?;
+            Ok(ExitStatus::Pass)
+        }
     }
 }
 

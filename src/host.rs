@@ -1,6 +1,12 @@
 //! The machine: what must match for two runs to be comparable, and what makes it unfit to measure.
 
+mod counters;
+mod probe;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::counters::{Counters, Disturbance, STOLEN};
+pub use self::probe::{Surroundings, rustc};
 
 /// The machine a run was measured on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

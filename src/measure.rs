@@ -1,1 +1,299 @@
-//! Where samples come from: one module a source, each ending in a `Run`.
+//! Where samples come from: bench targets of Criterion, or any command that prints them.
+//!
+//! A subject is prepared once: a pilot tells what there is to measure and how. Then it is launched
+//! as often as is asked for, job by job, and whoever asks says which round that was.
+
+pub mod command;
+pub mod criterion;
+pub mod plan;
+pub mod process;
+mod selection;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::host::{Counters, Disturbance};
+use crate::run::{self, Benchmark, BenchmarkId, Failure, Launch, Sampling};
+use crate::units::Nanos;
+
+pub use self::plan::{Job, Mode, Plan, Planned};
+pub use self::process::Interrupt;
+pub use self::selection::{Selection, SelectionError};
+
+use self::process::ProcessError;
+
+/// How much is measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// Processes started for each benchmark.
+    pub launches: u32,
+    /// Calls a launch, at most.
+    pub calls: u32,
+    /// Time spent on unmeasured calls before the measured ones of each benchmark; above zero.
+    pub warmup: Duration,
+    /// Longest time one launch may take.
+    pub timeout: Duration,
+}
+
+impl Default for Effort {
+    /// The warm-up is long enough for caches, branch predictors and a processor that wakes up,
+    /// and a tenth of what a benchmark of 10 ms a call costs in calls. Criterion refuses zero.
+    fn default() -> Self {
+        Self {
+            launches: 5,
+            calls: 200,
+            warmup: Duration::from_millis(100),
+            timeout: Duration::from_mins(10),
+        }
+    }
+}
+
+/// Why nothing could be measured.
+#[derive(Debug, Error)]
+pub enum MeasureError {
+    /// A process could not be started, or perfgate was asked to end.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The benches cannot be found or built.
+    #[error(transparent)]
+    Build(#[from] criterion::BuildError),
+}
+
+impl From<io::Error> for MeasureError {
+    fn from(error: io::Error) -> Self {
+        Self::Process(error.into())
+    }
+}
+
+/// How far a measurement is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A pilot launch of this target begins.
+    Pilot(String),
+    /// The benchmarks that will be measured, and in how many starts a launch.
+    Planned {
+        /// Number of benchmarks, where it is known beforehand.
+        benchmarks: Option<usize>,
+        /// Process starts of one launch.
+        starts: usize,
+        /// Number of launches.
+        launches: u32,
+    },
+    /// A process is started.
+    Launch {
+        /// Which launch, from 0.
+        launch: u32,
+        /// What is started.
+        target: String,
+    },
+    /// A launch was disturbed and is repeated; the reason.
+    Repeated(String),
+}
+
+/// Items handled by one call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Amounts {
+    /// Items.
+    pub elements: Option<f64>,
+    /// Other amounts, by unit.
+    pub per_call: BTreeMap<String, f64>,
+}
+
+/// What one launch observed of one benchmark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// What one sample is.
+    pub sampling: Sampling,
+    /// Every sample in the order it was taken; at least one.
+    pub samples: Vec<Nanos>,
+    /// What one call handles.
+    pub amounts: Amounts,
+    /// Further figures of the process.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// The benchmarks of a launch in the order they ran, each observed or failed.
+pub type Observed = Vec<(BenchmarkId, Result<Observation, Failure>)>;
+
+/// What one launch observed.
+#[derive(Clone, Debug, Default)]
+pub struct Launched {
+    /// Its benchmarks. What the subject does not have any more is not among them.
+    pub benchmarks: Observed,
+    /// What the machine did to it.
+    pub disturbance: Disturbance,
+}
+
+/// What can be launched.
+#[derive(Debug)]
+pub enum Subject {
+    /// Built bench targets of a workspace.
+    Criterion(criterion::Built),
+    /// A command that prints samples.
+    Command(command::SampleCommand),
+}
+
+impl Subject {
+    /// Finds out what there is to measure and how, where that takes a pilot launch.
+    pub fn plan(
+        &self,
+        selection: &Selection,
+        effort: &Effort,
+        interrupt: &Interrupt,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Plan, MeasureError> {
+        match self {
+            Self::Criterion(built) => {
+                criterion::pilot(built, selection, effort, interrupt, progress)
+            }
+            Self::Command(_) => Ok(Plan::default()),
+        }
+    }
+
+    /// Launches one job once.
+    pub fn launch(
+        &self,
+        job: &Job,
+        effort: &Effort,
+        interrupt: &Interrupt,
+    ) -> Result<Launched, MeasureError> {
+        let before = Counters::now();
+        let benchmarks = match self {
+            Self::Criterion(built) => criterion::launch(built, job, effort, interrupt)?,
+            Self::Command(command) => command.launch(job, effort, interrupt)?,
+        };
+        Ok(Launched { benchmarks, disturbance: before.until(&Counters::now()) })
+    }
+}
+
+/// Where a launch stands in its run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Position of the launch in its run, from 0.
+    pub round: u32,
+    /// What the launches of two runs share that were measured next to each other.
+    pub session: Option<String>,
+    /// Place within the round, from 0.
+    pub order: Option<u32>,
+}
+
+/// All launches of one side.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// Each benchmark once, in the order they were first seen.
+    pub benchmarks: Vec<Benchmark>,
+    /// What was unfit or surprising.
+    pub warnings: Vec<String>,
+    places: HashMap<BenchmarkId, usize>,
+}
+
+impl Measured {
+    /// Begins with what a plan knows already.
+    pub fn new(plan: Plan) -> Self {
+        let places = plan.failed.iter().map(Benchmark::identity).zip(0..).collect();
+        Self { benchmarks: plan.failed, warnings: plan.notes, places }
+    }
+
+    /// False when nothing was measured or a benchmark failed.
+    pub fn is_complete(&self) -> bool {
+        self.benchmarks.iter().all(|benchmark| benchmark.failure.is_none())
+    }
+
+    /// True when the benchmark failed.
+    pub fn failed(&self, id: &BenchmarkId) -> bool {
+        self.places.get(id).is_some_and(|at| self.benchmarks[*at].failure.is_some())
+    }
+
+    /// Adds what one launch of a bench target observed.
+    pub fn add(&mut self, launched: Launched, target: Option<&str>, place: &Place) {
+        for (id, observed) in launched.benchmarks {
+            let benchmark = self.benchmark(id, target);
+            match observed {
+                Ok(observation) => benchmark.observe(observation, place),
+                Err(failure) => {
+                    benchmark.failure.get_or_insert(failure);
+                }
+            }
+        }
+    }
+
+    fn benchmark(&mut self, id: BenchmarkId, target: Option<&str>) -> &mut Benchmark {
+        let BenchmarkId { id: name, package } = id.clone();
+        let at = *self.places.entry(id).or_insert_with(|| {
+            self.benchmarks.push(Benchmark {
+                id: name,
+                package,
+                target: target.map(str::to_owned),
+                sampling: Sampling::Call,
+                elements: None,
+                per_call: BTreeMap::new(),
+                launches: Vec::new(),
+                failure: None,
+            });
+            self.benchmarks.len() - 1
+        });
+        &mut self.benchmarks[at]
+    }
+}
+
+impl Benchmark {
+    fn observe(&mut self, observation: Observation, place: &Place) {
+        let Observation { sampling, samples, amounts, metrics } = observation;
+        // Where launches differ, the weaker claim holds for all.
+        if sampling == Sampling::Batch {
+            self.sampling = Sampling::Batch;
+        }
+        self.elements = amounts.elements;
+        self.per_call = amounts.per_call;
+        let Place { round, session, order } = place.clone();
+        self.launches.push(Launch {
+            round,
+            session,
+            order,
+            observed: run::Observed::Samples(samples),
+            metrics,
+        });
+    }
+}
+
+/// Plans, then launches everything as often as `effort` says; a disturbed start is repeated once.
+pub fn measure(
+    subject: &Subject,
+    selection: &Selection,
+    effort: &Effort,
+    interrupt: &Interrupt,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Measured, MeasureError> {
+    let mut plan = subject.plan(selection, effort, interrupt, progress)?;
+    let planned = plan.planned.take();
+    let mut measured = Measured::new(plan);
+    let mut left = Plan { planned, ..Plan::default() };
+    progress(Progress::Planned {
+        benchmarks: left.planned.as_ref().map(Vec::len),
+        starts: left.jobs().len(),
+        launches: effort.launches,
+    });
+    for round in 0..effort.launches {
+        for job in left.jobs() {
+            progress(Progress::Launch { launch: round, target: job.name() });
+            let mut launched = subject.launch(&job, effort, interrupt)?;
+            if let Some(reason) = launched.disturbance.reason() {
+                let repeated = format!("launch {round} of {} was repeated: {reason}", job.name());
+                progress(Progress::Repeated(repeated.clone()));
+                measured.warnings.push(repeated);
+                launched = subject.launch(&job, effort, interrupt)?;
+            }
+            launched.benchmarks.retain(|(id, _)| selection.selects(&id.id));
+            measured.add(launched, job.target.as_deref(), &Place { round, ..Place::default() });
+        }
+        match &mut left.planned {
+            Some(planned) => planned.retain(|planned| !measured.failed(&planned.id)),
+            None if measured.failed(&command::whole()) => break,
+            None => {}
+        }
+    }
+    Ok(measured)
+}

@@ -1,0 +1,214 @@
+//! What the system says about the machine.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Host;
+
+/// What a process cannot find out by itself or should not ask behind its caller's back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Name of the machine image, as hosted runners have it in `ImageOS`.
+    pub image: Option<String>,
+    /// Its version, as in `ImageVersion`.
+    pub image_version: Option<String>,
+    /// What `rustc -V` says where the benchmarks are built.
+    pub rustc: Option<String>,
+}
+
+/// Processor of a machine, as far as its kernel names it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Processor {
+    model: String,
+    /// Family, model, stepping, cache and features: virtual machines give many processors one name.
+    signature: String,
+}
+
+impl Host {
+    /// The machine this runs on.
+    pub fn current(surroundings: &Surroundings) -> Self {
+        let processor = processor();
+        let (system, system_name) = system();
+        let kernel = text_of("uname", &["-r"]).unwrap_or_else(|| "unknown".to_owned());
+        let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let Surroundings { image, image_version, rustc } = surroundings;
+        let fingerprint = fingerprint(&[
+            std::env::consts::ARCH,
+            &processor.model,
+            &processor.signature,
+            &cores.to_string(),
+            &system,
+            release(&kernel),
+            image.as_deref().unwrap_or_default(),
+            rustc.as_deref().unwrap_or_default(),
+        ]);
+        Self {
+            fingerprint,
+            cpu_model: processor.model,
+            cores: u32::try_from(cores).unwrap_or(u32::MAX),
+            memory_bytes: memory_bytes(),
+            os: system_name,
+            kernel,
+            image: image.as_ref().map(|image| match image_version {
+                Some(version) => format!("{image} {version}"),
+                None => image.clone(),
+            }),
+            rustc: rustc.clone(),
+        }
+    }
+}
+
+/// Eight bytes of the SHA-256 of the parts, in hexadecimal.
+fn fingerprint(parts: &[&str]) -> String {
+    let hash = Sha256::digest(parts.join("\n"));
+    hash.iter().take(8).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The release of a kernel without what a distribution counts on its own: `6.8.0` of `6.8.0-1021-azure`.
+fn release(kernel: &str) -> &str {
+    kernel.split(['-', '+']).next().unwrap_or_default()
+}
+
+fn processor() -> Processor {
+    let linux = fs::read_to_string("/proc/cpuinfo").ok();
+    let read = linux.as_deref().map(parse_cpuinfo).filter(|processor| !processor.model.is_empty());
+    read.or_else(apple).unwrap_or_else(|| Processor {
+        model: std::env::consts::ARCH.to_owned(),
+        signature: String::new(),
+    })
+}
+
+fn parse_cpuinfo(text: &str) -> Processor {
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let field = |name: &str| {
+        let value = |line: &str| {
+            let (key, value) = line.split_once(':')?;
+            (key.trim() == name).then(|| value.trim().to_owned())
+        };
+        first.lines().find_map(value)
+    };
+    // ARM kernels give no name, but numbers of who made which part.
+    let part = || Some(format!("{} {}", field("CPU implementer")?, field("CPU part")?));
+    let signature = ["cpu family", "model", "stepping", "cache size", "flags", "Features"];
+    Processor {
+        model: field("model name").or_else(part).unwrap_or_default(),
+        signature: signature.iter().filter_map(|name| field(name)).collect::<Vec<_>>().join(";"),
+    }
+}
+
+fn apple() -> Option<Processor> {
+    let model = text_of("sysctl", &["-n", "machdep.cpu.brand_string"])?;
+    Some(Processor { model, signature: text_of("sysctl", &["-n", "hw.cpufamily"])? })
+}
+
+/// The system as it is compared, and as it is shown.
+fn system() -> (String, String) {
+    if let Ok(text) = fs::read_to_string("/etc/os-release") {
+        return parse_os_release(&text);
+    }
+    let version = text_of("sw_vers", &["-productVersion"]).unwrap_or_default();
+    let name = format!("{} {version}", std::env::consts::OS).trim_end().to_owned();
+    (name.clone(), name)
+}
+
+fn parse_os_release(text: &str) -> (String, String) {
+    let field = |name: &str| {
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
+        text.lines().find_map(value).map(|value| value.trim_matches('"').to_owned())
+    };
+    let id = field("ID").unwrap_or_else(|| "linux".to_owned());
+    let compared =
+        format!("{id} {}", field("VERSION_ID").unwrap_or_default()).trim_end().to_owned();
+    let shown = field("PRETTY_NAME").unwrap_or_else(|| compared.clone());
+    (compared, shown)
+}
+
+fn memory_bytes() -> u64 {
+    let linux = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+    });
+    let apple = || text_of("sysctl", &["-n", "hw.memsize"])?.parse().ok();
+    linux.or_else(apple).unwrap_or_default()
+}
+
+/// The compiler that Cargo uses here, as it names itself.
+pub fn rustc() -> Option<String> {
+    text_of("rustc", &["-V"])
+}
+
+/// What a program prints, trimmed; `None` where it fails or prints nothing.
+pub(crate) fn text_of(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_rate_of_a_moment_is_no_part_of_the_processor() {
+        let cpuinfo = |mhz: &str| {
+            format!(
+                "processor\t: 0\nmodel\t\t: 106\nmodel name\t: Xeon\ncpu MHz\t\t: {mhz}\nflags\t\t: fpu avx\n\n\
+                 processor\t: 1\nmodel name\t: other\n"
+            )
+        };
+        let processor = parse_cpuinfo(&cpuinfo("2000.1"));
+        assert_eq!(processor, parse_cpuinfo(&cpuinfo("3500.0")));
+        assert_eq!(processor.model, "Xeon");
+        assert_eq!(processor.signature, "106;fpu avx");
+    }
+
+    #[test]
+    fn an_arm_processor_without_a_name_goes_by_its_numbers() {
+        let text = "processor\t: 0\nBogoMIPS\t: 48.00\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n\
+                    CPU part\t: 0xd0c\n";
+        assert_eq!(parse_cpuinfo(text).model, "0x41 0xd0c");
+    }
+
+    #[test]
+    fn a_kernel_counts_by_its_release() {
+        assert_eq!(release("6.8.0-1021-azure"), "6.8.0");
+        assert_eq!(release("25.1.0"), "25.1.0");
+    }
+
+    #[test]
+    fn the_system_is_compared_by_version_and_shown_by_name() {
+        let text = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n";
+        let (compared, shown) = parse_os_release(text);
+        assert_eq!(
+            (compared.as_str(), shown.as_str()),
+            ("debian 12", "Debian GNU/Linux 12 (bookworm)")
+        );
+    }
+
+    #[test]
+    fn a_fingerprint_is_short_and_differs_with_every_part() {
+        let one = fingerprint(&["a", "b"]);
+        assert_eq!(one.len(), 16);
+        assert_ne!(one, fingerprint(&["a", "c"]));
+        assert_ne!(one, fingerprint(&["ab", ""]));
+    }
+
+    #[test]
+    fn the_compiler_and_the_image_change_the_fingerprint_and_the_image_version_does_not() {
+        let with = |image: &str, version: &str, rustc: &str| {
+            let [image, version, rustc] = [image, version, rustc].map(|it| Some(it.to_owned()));
+            Host::current(&Surroundings { image, image_version: version, rustc }).fingerprint
+        };
+        let one = with("ubuntu24", "1", "1.95");
+        assert_eq!(one, with("ubuntu24", "2", "1.95"));
+        assert_ne!(one, with("ubuntu22", "1", "1.95"));
+        assert_ne!(one, with("ubuntu24", "1", "1.96"));
+    }
+}

@@ -1,0 +1,258 @@
+//! Any command that prints samples, one JSON object a line: `docs/command-source.md` has the protocol.
+
+use std::collections::{BTreeMap, HashSet};
+use std::process::Command;
+
+use serde::Deserialize;
+
+use super::process::{self, Interrupt, StandardError, Stream};
+use super::{Amounts, Effort, Job, MeasureError, Observation, Observed};
+use crate::run::{BenchmarkId, Failure, Sampling};
+use crate::units::Nanos;
+
+/// The variable that holds the wanted ids, one a line.
+pub const ONLY: &str = "PERFGATE_ONLY";
+/// The benchmark that fails where it is not one of those printed.
+const WHOLE: &str = "command";
+
+/// A command that prints samples, as `sh -c` understands it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SampleCommand {
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SampleLine {
+    id: String,
+    samples_ns: Vec<f64>,
+    #[serde(default = "call")]
+    sampling: Sampling,
+}
+
+fn call() -> Sampling {
+    Sampling::Call
+}
+
+/// The benchmark that fails where a command fails as a whole.
+pub(super) fn whole() -> BenchmarkId {
+    named(WHOLE.to_owned())
+}
+
+fn named(id: String) -> BenchmarkId {
+    BenchmarkId { id, package: None }
+}
+
+impl SampleCommand {
+    /// A command in the language of `sh`.
+    pub fn new(text: String) -> Self {
+        Self { text }
+    }
+
+    /// A command of these words: a single one is taken as a whole script, several as they stand.
+    pub fn from_words(words: &[String]) -> Self {
+        match words {
+            [text] => Self::new(text.clone()),
+            words => Self::new(script(words)),
+        }
+    }
+
+    /// The script.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Starts the command once.
+    pub(super) fn launch(
+        &self,
+        job: &Job,
+        effort: &Effort,
+        interrupt: &Interrupt,
+    ) -> Result<Observed, MeasureError> {
+        let mut command = Command::new("sh");
+        command.args(["-c", &self.text]).env_remove(ONLY);
+        if let Some(ids) = &job.ids {
+            command.env(ONLY, ids.join("\n"));
+        }
+        let mut printed = Printed::default();
+        let ended =
+            process::run(&mut command, StandardError::Lines, effort.timeout, interrupt, |line| {
+                line.stream == Stream::Err || !printed.take(line.bytes)
+            })?;
+        let failure = ended.failure(effort.timeout);
+        Ok(printed.finish(job.ids.as_deref(), failure, &ended.output))
+    }
+}
+
+/// The lines of one launch.
+#[derive(Default)]
+struct Printed {
+    lines: usize,
+    seen: HashSet<String>,
+    observed: Observed,
+    garbage: Option<String>,
+}
+
+impl Printed {
+    /// Takes one line of standard output; false where it is no line of the protocol.
+    fn take(&mut self, line: &[u8]) -> bool {
+        self.lines += 1;
+        if line.trim_ascii().is_empty() {
+            return true;
+        }
+        match serde_json::from_slice(line) {
+            Ok(line) => {
+                self.observe(line);
+                true
+            }
+            Err(error) => {
+                let number = self.lines;
+                self.garbage
+                    .get_or_insert_with(|| format!("line {number} is not samples: {error}"));
+                false
+            }
+        }
+    }
+
+    fn observe(&mut self, line: SampleLine) {
+        let SampleLine { id, samples_ns, sampling } = line;
+        let samples: Result<Vec<Nanos>, _> = samples_ns.into_iter().map(Nanos::new).collect();
+        let observed = match samples {
+            _ if !self.seen.insert(id.clone()) => {
+                self.observed.retain(|(seen, _)| seen.id != id);
+                Err("printed twice in one launch".to_owned())
+            }
+            Ok(samples) if samples.is_empty() => Err("printed without samples".to_owned()),
+            Ok(samples) => Ok(Observation {
+                sampling,
+                samples,
+                amounts: Amounts::default(),
+                metrics: BTreeMap::new(),
+            }),
+            Err(error) => Err(error.to_string()),
+        };
+        let failure = |reason| Failure { reason, output: String::new() };
+        self.observed.push((named(id), observed.map_err(failure)));
+    }
+
+    /// What was wanted and is not there fails with the command; so does the command itself.
+    fn finish(self, wanted: Option<&[String]>, failure: Option<Failure>, output: &str) -> Observed {
+        let Self { seen, mut observed, garbage, .. } = self;
+        let said =
+            |reason: &str| Some(Failure { reason: reason.to_owned(), output: output.to_owned() });
+        let failure = failure
+            .or_else(|| garbage.and_then(|garbage| said(&garbage)))
+            .or_else(|| seen.is_empty().then(|| said("printed no samples")).flatten());
+        if let Some(wanted) = wanted {
+            observed.retain(|(id, _)| wanted.contains(&id.id));
+        }
+        let Some(failure) = failure else {
+            return observed;
+        };
+        let missing = wanted.unwrap_or_default().iter().filter(|id| !seen.contains(*id));
+        let failed = missing.cloned().map(named).chain([whole()]);
+        observed.extend(failed.map(|id| (id, Err(failure.clone()))));
+        observed
+    }
+}
+
+/// These words as a shell reads them back.
+pub fn script(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Mode;
+
+    fn launch(script: &str, ids: Option<&[&str]>) -> Observed {
+        let ids = ids.map(|ids| ids.iter().map(|&id| id.to_owned()).collect());
+        let job = Job { package: None, target: None, ids, mode: Mode::Batch };
+        let command = SampleCommand::new(script.to_owned());
+        command.launch(&job, &Effort::default(), &Interrupt::default()).unwrap()
+    }
+
+    #[track_caller]
+    fn fails(script: &str, expected: &[(&str, &str)]) {
+        let observed = launch(script, None);
+        let failed: Vec<_> = observed
+            .iter()
+            .filter_map(|(id, observed)| Some((id.id.as_str(), observed.as_ref().err()?)))
+            .collect();
+        assert_eq!(failed.len(), expected.len(), "{failed:?}");
+        for ((id, failure), (expected, why)) in failed.into_iter().zip(expected) {
+            assert!(id == *expected && failure.reason.contains(why), "{id}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn samples_are_taken_as_they_are() {
+        let observed = launch(
+            r#"echo '{"id": "a b", "samples_ns": [3, 1.5]}'; echo
+               echo '{"id": "c", "samples_ns": [2], "sampling": "batch"}'"#,
+            None,
+        );
+        let seen: Vec<_> = observed
+            .into_iter()
+            .map(|(id, observed)| (id.id, observed.unwrap()))
+            .map(|(id, seen)| {
+                (id, seen.sampling, seen.samples.into_iter().map(Nanos::get).collect())
+            })
+            .collect::<Vec<(String, Sampling, Vec<f64>)>>();
+        let expected = [
+            ("a b".to_owned(), Sampling::Call, vec![3.0, 1.5]),
+            ("c".to_owned(), Sampling::Batch, vec![2.0]),
+        ];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn the_command_is_told_what_is_wanted_and_the_rest_is_dropped() {
+        let script = r#"for id in $PERFGATE_ONLY more; do echo "{\"id\": \"$id\", \"samples_ns\": [1]}"; done"#;
+        let ids =
+            |observed: Observed| observed.into_iter().map(|(id, _)| id.id).collect::<Vec<_>>();
+        assert_eq!(ids(launch(script, Some(&["a", "b"]))), ["a", "b"]);
+        assert_eq!(ids(launch(script, None)), ["more"]);
+    }
+
+    #[test]
+    fn what_breaks_the_protocol_fails_by_name() {
+        let good = r#"{"id": "a", "samples_ns": [1]}"#;
+        fails(&format!("echo '{good}'; echo '{good}'"), &[("a", "twice")]);
+        fails(r#"echo '{"id": "a", "samples_ns": []}'"#, &[("a", "without samples")]);
+        fails(r#"echo '{"id": "a", "samples_ns": [-1]}'"#, &[("a", "`-1` is not")]);
+        fails(&format!("echo '{good}'; echo noise"), &[("command", "line 2 is not samples")]);
+        fails(r#"echo '{"id": "a", "samples_ns": [1], "x": 1}'"#, &[("command", "`x`")]);
+        fails("exit 0", &[("command", "printed no samples")]);
+        fails(&format!("echo '{good}'; exit 3"), &[("command", "ended with status 3")]);
+    }
+
+    #[test]
+    fn a_failed_command_fails_what_it_was_asked_for() {
+        let observed = launch("echo so >&2; exit 3", Some(&["a"]));
+        let failed: Vec<_> =
+            observed.into_iter().map(|(id, seen)| (id.id, seen.unwrap_err())).collect();
+        assert_eq!(failed[0].0, "a");
+        assert_eq!(failed[1].0, "command");
+        assert_eq!(failed[0].1.output, "so");
+    }
+
+    #[test]
+    fn words_reach_the_command_as_they_stand() {
+        let words = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            SampleCommand::from_words(&words).text().to_owned()
+        };
+        assert_eq!(words(&["cat x | y"]), "cat x | y");
+        assert_eq!(words(&["echo", "a b", "it's", ""]), r"echo 'a b' 'it'\''s' ''");
+    }
+}

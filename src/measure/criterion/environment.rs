@@ -1,0 +1,66 @@
+//! What Cargo gives a bench that it starts: environment and folder.
+//!
+//! Cargo is let start every bench once through a runner, which is perfgate itself: it writes down
+//! what it was given instead of starting anything.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+/// Environment and folder of a bench.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// Where it starts.
+    pub folder: PathBuf,
+    /// All of its variables.
+    pub variables: Vec<(OsString, OsString)>,
+}
+
+/// Writes the environment and folder of this process into `records`, under the name of `executable`.
+pub fn record(records: &Path, executable: &Path) -> io::Result<()> {
+    let mut written = env::current_dir()?.into_os_string().into_vec();
+    written.push(0);
+    for (name, value) in env::vars_os() {
+        written.extend_from_slice(name.as_bytes());
+        written.push(b'=');
+        written.extend_from_slice(value.as_bytes());
+        written.push(0);
+    }
+    fs::write(place(records, executable), written)
+}
+
+/// What was recorded for `executable`.
+pub(super) fn recorded(records: &Path, executable: &Path) -> io::Result<Environment> {
+    let written = fs::read(place(records, executable))?;
+    let mut parts = written.split(|byte| *byte == 0);
+    let folder = PathBuf::from(OsStr::from_bytes(parts.next().unwrap_or_default()));
+    let variables = parts.filter_map(|variable| {
+        // A name is never empty: what begins with `=` has it in its name.
+        let at = 1 + variable.get(1..)?.iter().position(|byte| *byte == b'=')?;
+        let owned = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        Some((owned(&variable[..at]), owned(&variable[at + 1..])))
+    });
+    Ok(Environment { folder, variables: variables.collect() })
+}
+
+/// Cargo's names of executables hold a hash, so that two packages do not meet here.
+fn place(records: &Path, executable: &Path) -> PathBuf {
+    records.join(executable.file_name().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_is_what_this_process_has() {
+        let records = tempfile::tempdir().unwrap();
+        record(records.path(), Path::new("/elsewhere/bench-1")).unwrap();
+        let environment = recorded(records.path(), Path::new("bench-1")).unwrap();
+        assert_eq!(environment.folder, env::current_dir().unwrap());
+        assert_eq!(environment.variables, env::vars_os().collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,249 @@
+//! What Criterion 0.5 to 0.8 writes and prints, read as it is.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::measure::{Amounts, Observation};
+use crate::run::{Failure, Sampling};
+use crate::units::Nanos;
+
+/// Criterion cuts a title after this many bytes.
+const TITLE: usize = 100;
+/// Criterion's folders are at most group, function and parameter deep, `new` inside.
+const DEEPEST: usize = 12;
+
+#[derive(Deserialize)]
+struct BenchmarkFile {
+    full_id: String,
+    throughput: Option<ThroughputFile>,
+}
+
+#[derive(Deserialize)]
+enum ThroughputFile {
+    Bits(f64),
+    Bytes(f64),
+    BytesDecimal(f64),
+    Elements(f64),
+    ElementsAndBytes { elements: f64, bytes: f64 },
+}
+
+#[derive(Deserialize)]
+struct SampleFile {
+    iters: Vec<f64>,
+    times: Vec<f64>,
+}
+
+impl ThroughputFile {
+    fn amounts(&self) -> Amounts {
+        let unit = |name: &str, amount| Amounts {
+            elements: None,
+            per_call: [(name.to_owned(), amount)].into(),
+        };
+        match *self {
+            Self::Bits(bits) => unit("bits", bits),
+            Self::Bytes(bytes) | Self::BytesDecimal(bytes) => unit("bytes", bytes),
+            Self::Elements(elements) => Amounts { elements: Some(elements), ..Amounts::default() },
+            Self::ElementsAndBytes { elements, bytes } => {
+                Amounts { elements: Some(elements), ..unit("bytes", bytes) }
+            }
+        }
+    }
+}
+
+/// What one benchmark left in Criterion's folder.
+pub(super) struct Written {
+    /// Its full id.
+    pub(super) id: String,
+    /// What it observed, or why that cannot be used.
+    pub(super) observed: Result<Observation, Failure>,
+}
+
+/// Everything below `folder`, at whatever place: an id may hold `..`.
+pub(super) fn read_tree(folder: &Path) -> io::Result<Vec<Written>> {
+    let mut found = Vec::new();
+    collect(folder, 0, &mut found)?;
+    found.sort();
+    Ok(found.iter().filter_map(|folder| read_benchmark(folder)).collect())
+}
+
+fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            if depth < DEEPEST {
+                collect(&entry.path(), depth + 1, found)?;
+            }
+        } else if entry.file_name() == "benchmark.json" && folder.ends_with("new") {
+            found.push(folder.to_path_buf());
+        }
+    }
+    Ok(())
+}
+
+/// `None` where not even its name can be read: what was begun and is not here counts as failed.
+fn read_benchmark(folder: &Path) -> Option<Written> {
+    let file: BenchmarkFile = read_json(&folder.join("benchmark.json")).ok()?;
+    let observed = read_json(&folder.join("sample.json")).and_then(|sample: SampleFile| {
+        let (sampling, samples) = sample.samples()?;
+        let amounts = file.throughput.as_ref().map(ThroughputFile::amounts).unwrap_or_default();
+        Ok(Observation { sampling, samples, amounts, metrics: [].into() })
+    });
+    let observed = observed.map_err(|reason| Failure {
+        reason: format!("what Criterion wrote cannot be used: {reason}"),
+        output: String::new(),
+    });
+    Some(Written { id: file.full_id, observed })
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+    let name = || path.file_name().unwrap_or_default().to_string_lossy();
+    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", name()))?;
+    serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", name()))
+}
+
+impl SampleFile {
+    fn samples(&self) -> Result<(Sampling, Vec<Nanos>), String> {
+        if self.iters.is_empty() || self.iters.len() != self.times.len() {
+            let (iters, times) = (self.iters.len(), self.times.len());
+            return Err(format!("{times} times of {iters} samples"));
+        }
+        let single = self.iters.iter().all(|iters| (iters - 1.0).abs() < f64::EPSILON);
+        let samples =
+            self.times.iter().zip(&self.iters).map(|(time, iters)| Nanos::new(time / iters));
+        let samples = samples.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        Ok((if single { Sampling::Call } else { Sampling::Batch }, samples))
+    }
+}
+
+/// The name under which Criterion prints a benchmark.
+fn title(id: &str) -> String {
+    if id.len() <= TITLE {
+        return id.to_owned();
+    }
+    format!("{}...", &id[..id.floor_char_boundary(TITLE)])
+}
+
+/// True where Criterion prints the benchmark `id` under `printed`: a title that is there already
+/// gets a number.
+pub(super) fn is_title_of(printed: &str, id: &str) -> bool {
+    let own = title(id);
+    printed == own
+        || printed.strip_prefix(own.as_str()).and_then(|rest| rest.strip_prefix(" #")).is_some_and(
+            |number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()),
+        )
+}
+
+/// True where `title` may stand for other ids as well.
+pub(super) fn is_cut(title: &str) -> bool {
+    title.len() > TITLE - 4 && title.ends_with("...")
+}
+
+/// A title that `--list` printed.
+pub(super) fn listed(line: &str) -> Option<&str> {
+    line.strip_suffix(": benchmark").or_else(|| line.strip_suffix(": bench"))
+}
+
+/// A benchmark that began, as Criterion's lines tell.
+pub(super) struct Begun {
+    pub(super) title: String,
+    /// When its calls began.
+    calls: Option<Instant>,
+    /// Nanoseconds that all its calls took, with what is done between them.
+    pub(super) elapsed: Option<f64>,
+}
+
+/// The benchmarks of a launch in the order they began.
+#[derive(Default)]
+pub(super) struct Stages {
+    pub(super) begun: Vec<Begun>,
+}
+
+impl Stages {
+    /// Takes one line that was printed at `now`; true where a benchmark has ended its calls.
+    pub(super) fn take(&mut self, line: &str, now: Instant) -> bool {
+        let Some(line) = line.strip_prefix("Benchmarking ") else {
+            return false;
+        };
+        if let Some((title, _)) = line.rsplit_once(": Warming up for ") {
+            self.begun.push(Begun { title: title.to_owned(), calls: None, elapsed: None });
+        } else if let Some((title, _)) = line.rsplit_once(": Collecting ") {
+            if let Some(begun) = self.current(title) {
+                begun.calls = Some(now);
+            }
+        } else if let Some(title) = line.strip_suffix(": Analyzing")
+            && let Some(begun) = self.current(title)
+        {
+            begun.elapsed = begun.calls.map(|calls| (now - calls).as_nanos() as f64);
+            return true;
+        }
+        false
+    }
+
+    fn current(&mut self, title: &str) -> Option<&mut Begun> {
+        self.begun.last_mut().filter(|begun| begun.title == title)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refuses(sample: &str, why: &str) {
+        let read = serde_json::from_str(sample).map_err(|error| error.to_string());
+        let error = read.and_then(|sample: SampleFile| sample.samples()).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+
+    #[test]
+    fn samples_that_contradict_themselves_are_refused() {
+        refuses(r#"{"iters": [1.0], "times": []}"#, "0 times of 1 samples");
+        refuses(r#"{"iters": [], "times": []}"#, "0 times");
+        refuses(r#"{"iters": [1.0], "times": [null]}"#, "null");
+        refuses(r#"{"iters": [0.0], "times": [1.0]}"#, "inf");
+        refuses(r#"{"iters": [1.0], "times": [-4.0]}"#, "-4");
+    }
+
+    #[test]
+    fn one_call_a_sample_is_told_from_many() {
+        let sample = |iters: &str| {
+            let file =
+                format!(r#"{{"sampling_mode": "Flat", "iters": {iters}, "times": [6.0, 8.0]}}"#);
+            serde_json::from_str::<SampleFile>(&file).unwrap().samples().unwrap()
+        };
+        let nanos = |ns| Nanos::new(ns).unwrap();
+        assert_eq!(sample("[1.0, 1.0]"), (Sampling::Call, vec![nanos(6.0), nanos(8.0)]));
+        assert_eq!(sample("[2.0, 4.0]"), (Sampling::Batch, vec![nanos(3.0), nanos(2.0)]));
+    }
+
+    #[test]
+    fn a_long_id_is_cut_where_criterion_cuts_it() {
+        let id = format!("{}üü", "a".repeat(99));
+        assert_eq!(title(&id), format!("{}...", "a".repeat(99)));
+        assert!(is_cut(&title(&id)));
+        assert!(!is_cut("and so on..."));
+    }
+
+    #[test]
+    fn the_stages_of_a_benchmark_are_told_from_what_it_prints() {
+        let mut stages = Stages::default();
+        let now = Instant::now();
+        let ended = [
+            "Benchmarking a: b/c",
+            "Benchmarking a: b/c: Warming up for 100.00 ms",
+            "noise of the benchmark",
+            "Benchmarking a: b/c: Collecting 10 samples in estimated 1.0000 ms (10 iterations)",
+            "Benchmarking a: b/c: Analyzing",
+            "Benchmarking d: Warming up for 100.00 ms",
+        ]
+        .map(|line| stages.take(line, now));
+        assert_eq!(ended, [false, false, false, false, true, false]);
+        let begun = stages.begun.iter().map(|begun| (begun.title.as_str(), begun.elapsed));
+        assert_eq!(begun.collect::<Vec<_>>(), [("a: b/c", Some(0.0)), ("d", None)]);
+    }
+}

@@ -1,0 +1,168 @@
+//! The launch that only finds out what there is, and how long a call takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::output::is_title_of;
+use super::{Built, Started, TIME_OUTS, Target, filter, is_cut, nothing_written};
+use crate::measure::plan::{LEAST_CALLS, Mode, Plan, Planned};
+use crate::measure::{Effort, Interrupt, MeasureError, Observation, Progress, Selection};
+use crate::run::{Benchmark, BenchmarkId, Failure, Sampling};
+
+type Found = Vec<(String, Result<Mode, Failure>)>;
+
+/// Starts every target once, with as few calls as Criterion accepts, and plans by what it sees.
+pub fn pilot(
+    built: &Built,
+    selection: &Selection,
+    effort: &Effort,
+    interrupt: &Interrupt,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Plan, MeasureError> {
+    let mut found = Vec::new();
+    for target in &built.targets {
+        progress(Progress::Pilot(format!("{} ({})", target.name, target.package)));
+        let modes = target.pilot(selection, effort, interrupt)?;
+        found.extend(modes.into_iter().map(|(id, mode)| (target, id, mode)));
+    }
+    Ok(settle(found, built.notes.clone()))
+}
+
+/// Two benchmarks of one name cannot be told apart, so that neither is measured.
+fn settle(found: Vec<(&Target, String, Result<Mode, Failure>)>, notes: Vec<String>) -> Plan {
+    let mut owners: BTreeMap<BenchmarkId, Vec<&str>> = BTreeMap::new();
+    for (target, id, _) in &found {
+        owners.entry(target.identity(id.clone())).or_default().push(&target.name);
+    }
+    let (mut planned, mut failed) = (Vec::new(), Vec::new());
+    for (target, id, mode) in found {
+        let id = target.identity(id);
+        let Some(names) = owners.get_mut(&id) else { continue };
+        let mode = match std::mem::take(names).as_slice() {
+            // Said already, by the first of its name.
+            [] => continue,
+            [_] => mode,
+            [first, rest @ ..] if rest.iter().all(|name| name == first) => {
+                Err(said(format!("bench `{first}` has this id {} times", rest.len() + 1)))
+            }
+            names => Err(said(format!("the benches `{}` have this id", names.join("` and `")))),
+        };
+        match mode {
+            Ok(mode) => planned.push(Planned { id, target: Some(target.name.clone()), mode }),
+            Err(failure) => failed.push(failed_benchmark(id, target, failure)),
+        }
+    }
+    Plan { planned: Some(planned), failed, notes }
+}
+
+fn said(reason: String) -> Failure {
+    Failure { reason, output: String::new() }
+}
+
+fn failed_benchmark(id: BenchmarkId, target: &Target, failure: Failure) -> Benchmark {
+    Benchmark {
+        id: id.id,
+        package: id.package,
+        target: Some(target.name.clone()),
+        sampling: Sampling::Call,
+        elements: None,
+        per_call: BTreeMap::new(),
+        launches: Vec::new(),
+        failure: Some(failure),
+    }
+}
+
+impl Target {
+    fn pilot(
+        &self,
+        selection: &Selection,
+        effort: &Effort,
+        interrupt: &Interrupt,
+    ) -> Result<Found, MeasureError> {
+        let mut found = Found::new();
+        // Titles of what was not started yet; everything where they are not known.
+        let mut left: Option<BTreeSet<String>> = None;
+        if !selection.is_everything() {
+            let mut titles = self.list(effort, interrupt)?;
+            titles.retain(|title| is_cut(title) || selection.selects(title));
+            if titles.is_empty() {
+                return Ok(found);
+            }
+            left = Some(titles.into_iter().collect());
+        }
+        let mut time_outs = 0;
+        while left.as_ref().is_none_or(|left| !left.is_empty()) {
+            let only = left.as_ref().map(|left| filter(left.iter().map(String::as_str)));
+            let started =
+                self.start(only.as_deref(), Mode::Call(LEAST_CALLS), effort, interrupt)?;
+            found.extend(started.modes(effort.calls).filter(|(id, _)| selection.selects(id)));
+            let Some(failure) = started.failure(effort) else {
+                found.extend(started.silent());
+                break;
+            };
+            time_outs += u32::from(started.ended.status.is_none());
+            let mut unknown = match left {
+                Some(left) => left,
+                None => self.list(effort, interrupt)?.into_iter().collect(),
+            };
+            unknown.retain(|title| !started.written.iter().any(|(id, _)| is_title_of(title, id)));
+            match started.culprit() {
+                Some(culprit) if time_outs < TIME_OUTS => {
+                    unknown.remove(culprit);
+                    found.push((culprit.to_owned(), Err(failure)));
+                }
+                _ => {
+                    found.extend(self.all_fail(unknown, &failure));
+                    break;
+                }
+            }
+            left = Some(unknown);
+        }
+        Ok(found)
+    }
+
+    /// Where the target cannot even list what it has, it fails under its own name.
+    fn all_fail(&self, mut titles: BTreeSet<String>, failure: &Failure) -> Found {
+        if titles.is_empty() {
+            titles.insert(self.name.clone());
+        }
+        titles.into_iter().map(|title| (title, Err(failure.clone()))).collect()
+    }
+}
+
+impl Started {
+    fn modes(&self, calls: u32) -> impl Iterator<Item = (String, Result<Mode, Failure>)> {
+        self.written.iter().map(move |(id, observed)| {
+            let mode = match observed {
+                Ok(observation) => Ok(self.mode(id, observation, calls)),
+                Err(failure) => {
+                    Err(Failure { output: self.ended.output.clone(), ..failure.clone() })
+                }
+            };
+            (id.clone(), mode)
+        })
+    }
+
+    fn mode(&self, id: &str, observation: &Observation, calls: u32) -> Mode {
+        let mut sorted = observation.samples.clone();
+        sorted.sort_unstable();
+        let call = sorted[sorted.len() / 2].get();
+        let begun = self.stages.begun.iter().find(|begun| is_title_of(&begun.title, id));
+        let elapsed = begun.and_then(|begun| begun.elapsed).unwrap_or_default();
+        Mode::of(call, elapsed / sorted.len() as f64, calls)
+    }
+
+    /// What began and wrote nothing although all went well: calls of no time at all are refused by
+    /// Criterion, and are long enough in batches.
+    fn silent(&self) -> impl Iterator<Item = (String, Result<Mode, Failure>)> {
+        let wrote = |title: &str| self.written.iter().any(|(id, _)| is_title_of(title, id));
+        let silent = self.stages.begun.iter().filter(move |begun| !wrote(&begun.title));
+        silent.map(|begun| {
+            let mode = if is_cut(&begun.title) {
+                Err(nothing_written(self.ended.output.clone()))
+            } else {
+                Ok(Mode::Batch)
+            };
+            (begun.title.clone(), mode)
+        })
+    }
+}

@@ -1,0 +1,399 @@
+//! One child process: its whole group ends when it ends, when its time is up, or on a signal.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use thiserror::Error;
+
+use crate::run::Failure;
+
+/// How much of the end of its output is kept of a process.
+pub const KEPT_OUTPUT: usize = 16 * 1024;
+/// A line longer than this is cut.
+const LONGEST_LINE: usize = 64 << 20;
+/// How long output is waited for after a process has ended: something outside its group may hold the pipe.
+const DRAIN: Duration = Duration::from_secs(2);
+/// The status of a Rust program whose main thread panicked.
+const PANIC: i32 = 101;
+
+/// Why a process gave no ending.
+#[derive(Debug, Error)]
+pub enum ProcessError {
+    /// It could not be started or watched.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// perfgate was asked to end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Whether perfgate was asked to end, and the process group to end then.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<Watched>);
+
+#[derive(Debug, Default)]
+struct Watched {
+    raised: AtomicBool,
+    group: Mutex<Option<Pid>>,
+}
+
+impl Interrupt {
+    /// Listens for Ctrl-C, SIGTERM and SIGHUP from now on, for the rest of the process.
+    pub fn watch() -> io::Result<Self> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        let interrupt = Self::default();
+        let raised = interrupt.clone();
+        thread::spawn(move || signals.forever().for_each(|_| raised.raise()));
+        Ok(interrupt)
+    }
+
+    /// Asks perfgate to end: the process that runs now is killed, with its group.
+    pub fn raise(&self) {
+        self.0.raised.store(true, Ordering::SeqCst);
+        kill(*self.group());
+    }
+
+    /// True once perfgate was asked to end.
+    pub fn is_raised(&self) -> bool {
+        self.0.raised.load(Ordering::SeqCst)
+    }
+
+    fn enter(&self, group: Pid) {
+        let mut current = self.group();
+        *current = Some(group);
+        if self.is_raised() {
+            kill(*current);
+        }
+    }
+
+    fn leave(&self) {
+        *self.group() = None;
+    }
+
+    fn group(&self) -> std::sync::MutexGuard<'_, Option<Pid>> {
+        self.0.group.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Fails only where the group is gone already, which is what was wanted.
+fn kill(group: Option<Pid>) {
+    if let Some(group) = group {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// Where a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// One line that a process printed, without its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// Where it was printed.
+    pub stream: Stream,
+    /// What was printed; not always UTF-8.
+    pub bytes: &'a [u8],
+    /// Id of the process.
+    pub process: u32,
+}
+
+/// Where the standard error of a process goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandardError {
+    /// To the lines.
+    Lines,
+    /// To the user, untouched.
+    User,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its status; `None` when its time was up.
+    pub status: Option<ExitStatus>,
+    /// The end of what it printed, harmless to show.
+    pub output: String,
+}
+
+impl Ended {
+    /// What it failed with, unless it ended well within `timeout`.
+    pub fn failure(&self, timeout: Duration) -> Option<Failure> {
+        use std::os::unix::process::ExitStatusExt as _;
+        let reason = match self.status {
+            None => format!("timed out after {} s", timeout.as_secs_f64()),
+            Some(status) if status.success() => return None,
+            Some(status) => match (status.code(), status.signal()) {
+                (Some(PANIC), _) => "panicked".to_owned(),
+                (Some(code), _) => format!("ended with status {code}"),
+                (None, Some(signal)) => format!("killed by signal {signal}"),
+                (None, None) => "ended in an unknown way".to_owned(),
+            },
+        };
+        Some(Failure { reason, output: self.output.clone() })
+    }
+}
+
+enum Event {
+    Printed(Stream, Vec<u8>),
+    Closed,
+    Exited,
+}
+
+/// Runs `command` to its end, at most for `timeout`.
+///
+/// `on_line` gets every line and says whether it is worth keeping in the output.
+pub fn run(
+    command: &mut Command,
+    stderr: StandardError,
+    timeout: Duration,
+    interrupt: &Interrupt,
+    on_line: impl FnMut(Line<'_>) -> bool,
+) -> Result<Ended, ProcessError> {
+    use std::os::unix::process::CommandExt as _;
+    if interrupt.is_raised() {
+        return Err(ProcessError::Interrupted);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+    match stderr {
+        StandardError::Lines => command.stderr(Stdio::piped()),
+        StandardError::User => command.stderr(Stdio::inherit()),
+    };
+    let mut child = command.spawn()?;
+    let group = Pid::from_child(&child);
+    interrupt.enter(group);
+    let (events, readers) = watch(&mut child, group);
+    let mut lines = Lines::new(child.id(), on_line);
+    let timed_out = follow(&events, readers, timeout, group, &mut lines);
+    // Not yet reaped, so that the id of its group cannot belong to anybody else.
+    interrupt.leave();
+    let status = child.wait()?;
+    if interrupt.is_raised() {
+        return Err(ProcessError::Interrupted);
+    }
+    Ok(Ended { status: (!timed_out).then_some(status), output: lines.finish() })
+}
+
+fn watch(child: &mut Child, id: Pid) -> (Receiver<Event>, usize) {
+    let (sender, events) = sync_channel(64);
+    let exited = sender.clone();
+    thread::spawn(move || {
+        let _ = waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        let _ = exited.send(Event::Exited);
+    });
+    let mut readers = 0;
+    if let Some(stdout) = child.stdout.take() {
+        let sender = sender.clone();
+        thread::spawn(move || read(stdout, Stream::Out, &sender));
+        readers += 1;
+    }
+    if let Some(stderr) = child.stderr.take() {
+        thread::spawn(move || read(stderr, Stream::Err, &sender));
+        readers += 1;
+    }
+    (events, readers)
+}
+
+fn read(mut pipe: impl Read, stream: Stream, sender: &SyncSender<Event>) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match pipe.read(&mut buffer) {
+            Ok(count) if count > 0 => {
+                if sender.send(Event::Printed(stream, buffer[..count].to_vec())).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            _ => {
+                let _ = sender.send(Event::Closed);
+                return;
+            }
+        }
+    }
+}
+
+/// True when the time was up before the process ended. Its group is gone afterwards.
+fn follow<F: FnMut(Line<'_>) -> bool>(
+    events: &Receiver<Event>,
+    readers: usize,
+    timeout: Duration,
+    group: Pid,
+    lines: &mut Lines<F>,
+) -> bool {
+    let (mut open, mut exited, mut timed_out) = (readers, false, false);
+    let mut deadline = Instant::now().checked_add(timeout);
+    while open > 0 || !exited {
+        let left =
+            deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
+        match events.recv_timeout(left) {
+            Ok(Event::Printed(stream, bytes)) => lines.push(stream, &bytes),
+            Ok(Event::Closed) => open -= 1,
+            Ok(Event::Exited) => {
+                exited = true;
+                kill(Some(group));
+                deadline = Some(Instant::now() + DRAIN);
+            }
+            Err(RecvTimeoutError::Timeout) if exited => break,
+            Err(RecvTimeoutError::Timeout) => {
+                timed_out = true;
+                kill(Some(group));
+                deadline = None;
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    timed_out
+}
+
+/// Cuts what is printed into lines and keeps the end of it.
+struct Lines<F> {
+    process: u32,
+    on_line: F,
+    unfinished: [Vec<u8>; 2],
+    kept: VecDeque<u8>,
+}
+
+impl<F: FnMut(Line<'_>) -> bool> Lines<F> {
+    fn new(process: u32, on_line: F) -> Self {
+        Self { process, on_line, unfinished: [Vec::new(), Vec::new()], kept: VecDeque::new() }
+    }
+
+    fn push(&mut self, stream: Stream, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let unfinished = &mut self.unfinished[stream as usize];
+            let room = LONGEST_LINE.saturating_sub(unfinished.len());
+            unfinished.extend_from_slice(&piece[..piece.len().min(room)]);
+            if piece.ends_with(b"\n") {
+                let mut line = std::mem::take(unfinished);
+                line.pop_if(|byte| *byte == b'\n');
+                self.end_line(stream, &line);
+            }
+        }
+    }
+
+    fn end_line(&mut self, stream: Stream, bytes: &[u8]) {
+        if (self.on_line)(Line { stream, bytes, process: self.process }) {
+            self.kept.extend(&bytes[bytes.len().saturating_sub(KEPT_OUTPUT)..]);
+            self.kept.push_back(b'\n');
+            self.kept.drain(..self.kept.len().saturating_sub(KEPT_OUTPUT));
+        }
+    }
+
+    fn finish(mut self) -> String {
+        for stream in [Stream::Out, Stream::Err] {
+            let rest = std::mem::take(&mut self.unfinished[stream as usize]);
+            if !rest.is_empty() {
+                self.end_line(stream, &rest);
+            }
+        }
+        harmless(self.kept.make_contiguous())
+    }
+}
+
+/// The text of `output`, without anything that could move a cursor or turn writing around.
+fn harmless(output: &[u8]) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\t' => c,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    String::from_utf8_lossy(output).trim_end().chars().map(shown).collect()
+}
+
+/// Largest resident memory of a running process until now, in bytes, where the system tells it.
+pub fn peak_memory(process: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, timeout: Duration) -> (Ended, Vec<(Stream, String)>) {
+        let mut lines = Vec::new();
+        let ended = run(
+            Command::new("sh").args(["-c", script]),
+            StandardError::Lines,
+            timeout,
+            &Interrupt::default(),
+            |line| {
+                lines.push((line.stream, String::from_utf8_lossy(line.bytes).into_owned()));
+                true
+            },
+        );
+        (ended.unwrap(), lines)
+    }
+
+    #[test]
+    fn both_streams_come_as_lines_and_the_last_needs_no_end() {
+        let (ended, mut lines) = shell("echo one; printf two >&2", Duration::from_secs(60));
+        lines.sort_by_key(|(stream, _)| *stream as u8);
+        assert!(ended.status.unwrap().success());
+        assert_eq!(lines, [(Stream::Out, "one".to_owned()), (Stream::Err, "two".to_owned())]);
+    }
+
+    #[test]
+    fn when_the_time_is_up_the_whole_group_ends() {
+        // The grandchild holds the pipe: that this returns at all shows that it is gone.
+        let (ended, lines) = shell("echo begun; sleep 1000 & wait", Duration::from_millis(500));
+        assert!(ended.status.is_none());
+        assert_eq!(lines, [(Stream::Out, "begun".to_owned())]);
+    }
+
+    #[test]
+    fn what_a_process_leaves_behind_ends_with_it() {
+        let (ended, _) = shell("sleep 1000 & exit 3", Duration::from_secs(600));
+        assert_eq!(ended.status.unwrap().code(), Some(3));
+    }
+
+    #[test]
+    fn only_the_end_of_long_output_is_kept() {
+        let (ended, lines) =
+            shell("head -c 1000000 /dev/zero | tr '\\0' x; echo end", Duration::from_secs(60));
+        assert_eq!(ended.output.len(), KEPT_OUTPUT - 1);
+        assert!(ended.output.ends_with("xend"));
+        assert_eq!(lines[0].1.len(), 1_000_003);
+    }
+
+    #[test]
+    fn control_characters_are_made_harmless() {
+        assert_eq!(
+            harmless("a\u{1b}[31m\r\tb\u{202e}\n".as_bytes()),
+            "a\u{fffd}[31m\u{fffd}\tb\u{fffd}"
+        );
+        assert_eq!(harmless(b"\xff\n"), "\u{fffd}");
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_process_that_runs() {
+        let interrupt = Interrupt::default();
+        let raised = interrupt.clone();
+        let ended = run(
+            Command::new("sh").args(["-c", "echo begun; sleep 1000"]),
+            StandardError::Lines,
+            Duration::from_secs(600),
+            &interrupt,
+            |_| {
+                raised.raise();
+                true
+            },
+        );
+        assert!(matches!(ended, Err(ProcessError::Interrupted)));
+    }
+}

@@ -1,0 +1,85 @@
+//! Which benchmarks are measured, by patterns on their ids.
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use thiserror::Error;
+
+/// A pattern that cannot be understood.
+#[derive(Debug, Error)]
+#[error("`{pattern}` is not a pattern")]
+pub struct SelectionError {
+    pattern: String,
+    source: globset::Error,
+}
+
+/// Patterns of benchmark ids: those to measure, and with `!` those to leave out.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    wanted: Option<GlobSet>,
+    left_out: GlobSet,
+}
+
+impl Selection {
+    /// The selection of `patterns`; without any, or with `!` only, everything else is selected.
+    ///
+    /// `*` stays within one part of an id, `**` crosses them.
+    pub fn new(patterns: &[String]) -> Result<Self, SelectionError> {
+        let (left_out, wanted): (Vec<&str>, Vec<&str>) =
+            patterns.iter().map(String::as_str).partition(|pattern| pattern.starts_with('!'));
+        let left_out: Vec<&str> = left_out.iter().map(|pattern| &pattern[1..]).collect();
+        let set = (!wanted.is_empty()).then(|| set(&wanted)).transpose()?;
+        Ok(Self { wanted: set, left_out: self::set(&left_out)? })
+    }
+
+    /// True when the benchmark `id` is selected.
+    pub fn selects(&self, id: &str) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted.is_match(id)) && !self.left_out.is_match(id)
+    }
+
+    /// True when every benchmark is selected.
+    pub fn is_everything(&self) -> bool {
+        self.wanted.is_none() && self.left_out.is_empty()
+    }
+}
+
+fn set(patterns: &[&str]) -> Result<GlobSet, SelectionError> {
+    let refused = |pattern: &str| {
+        let pattern = pattern.to_owned();
+        move |source| SelectionError { pattern, source }
+    };
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+        set.add(glob.map_err(refused(pattern))?);
+    }
+    set.build().map_err(refused(&patterns.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn selected(patterns: &[&str], ids: &[&str]) -> String {
+        let patterns: Vec<String> = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
+        let selection = Selection::new(&patterns).unwrap();
+        let selected = ids.iter().copied().filter(|id| selection.selects(id));
+        selected.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn patterns_select_and_leave_out() {
+        let ids = ["a", "a/b", "a/b/c", "d/b"];
+        assert_eq!(selected(&[], &ids), "a a/b a/b/c d/b");
+        assert_eq!(selected(&["a/**"], &ids), "a/b a/b/c");
+        assert_eq!(selected(&["*"], &ids), "a");
+        assert_eq!(selected(&["!a/**"], &ids), "a d/b");
+        assert_eq!(selected(&["**", "!**/b"], &ids), "a a/b/c");
+        assert_eq!(selected(&["d/b", "a"], &ids), "a d/b");
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_is_refused_by_name() {
+        let error = Selection::new(&["a[".to_owned()]).unwrap_err();
+        assert_eq!(error.to_string(), "`a[` is not a pattern");
+    }
+}
