@@ -19,6 +19,9 @@ const OUTLIER_FROM: f64 = 2.0;
 /// A further change point must lower the scaled squared error by this many times `ln n`.
 const PENALTY: f64 = 6.0;
 
+/// Shifts that chance explains better than this are not reported.
+const MOST_P: f64 = 1e-3;
+
 /// The lags whose differences tell the noise; slow noise shows in the longer ones.
 const LAGS: [usize; 3] = [1, 2, 3];
 
@@ -47,9 +50,12 @@ pub struct ChangePoint {
 ///
 /// On logarithms, with outliers drawn in to the rolling median, the piecewise constant level with the
 /// least squared error plus a penalty for each change: the exact optimum that PELT finds (Jackson et al.
-/// 2005; Killick, Fearnhead & Eckley 2012), in `n²/2` steps. Intervals are t intervals for the difference
-/// of two means, with the variance pooled over the series and inflated for the autocorrelation of what
-/// remains.
+/// 2005; Killick, Fearnhead & Eckley 2012), in `n²/2` steps. The noise it is scaled by contains the shifts
+/// themselves, so that of several large ones in a few nights the smaller show only later.
+///
+/// Intervals and p-values are those of t for the difference of two means, with the variance pooled over
+/// the series and inflated for the autocorrelation of what remains; the weakest point is dropped until
+/// none has a p-value above 0.001, which slow noise alone would otherwise reach.
 ///
 /// ```
 /// use perfgate::stats::changes::{LEAST_SHIFT, change_points};
@@ -74,8 +80,15 @@ pub fn change_points(
     }
     let scale = noise(&logs);
     let mut starts = best_partition(&logs, scale, PENALTY * (logs.len() as f64).ln());
-    merge_small_shifts(&logs, &mut starts, least_shift.ln_1p());
-    Ok(describe(&logs, &starts, confidence))
+    loop {
+        merge_small_shifts(&logs, &mut starts, least_shift.ln_1p());
+        let points = describe(&logs, &starts, confidence);
+        let weakest = points.iter().enumerate().max_by(|a, b| a.1.p_value.total_cmp(&b.1.p_value));
+        match weakest {
+            Some((weakest, point)) if point.p_value > MOST_P => starts.remove(weakest),
+            _ => return Ok(points),
+        };
+    }
 }
 
 /// The series with each value drawn in to within two robust standard deviations of its rolling median.
@@ -254,12 +267,12 @@ mod tests {
 
     #[test]
     fn a_level_without_noise_has_changes_only_where_it_shifts() {
-        let mut values = vec![100.0; 30];
+        let mut values = vec![100.0; 60];
         assert!(places(&values).is_empty());
-        values[12..].fill(110.0);
-        assert_eq!(places(&values), [12]);
-        values[20..].fill(90.0);
-        assert_eq!(places(&values), [12, 20]);
+        values[25..].fill(110.0);
+        assert_eq!(places(&values), [25]);
+        values[40..].fill(95.0);
+        assert_eq!(places(&values), [25, 40]);
     }
 
     #[test]

@@ -79,8 +79,8 @@ mod tests {
     }
 
     #[test]
-    fn adjusted_p_values_agree_with_r() {
-        // R: p.adjust(c(.01, .04, .03, .005, .5), method = "BH" | "BY" | "holm" | "bonferroni")
+    fn adjusted_p_values_are_those_of_their_definitions() {
+        // By hand, as p.adjust(c(.01, .04, .03, .005, .5), method = "BH" | "BY" | "holm" | "bonferroni") of R
         let p = [0.01, 0.04, 0.03, 0.005, 0.5];
         close(&benjamini_hochberg(&p), &[0.025, 0.05, 0.05, 0.025, 0.5]);
         let by = 137.0 / 60.0;

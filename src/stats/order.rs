@@ -168,3 +168,48 @@ fn whole(count: f64) -> usize {
         count as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Orders, count_to_decide, least_count, lower_bound, two_sided, upper_order};
+
+    #[test]
+    fn the_fewest_samples_for_a_bound_are_the_published_ones() {
+        // 1 − q^n ≥ confidence, as in Hahn & Meeker 1991, table A.16
+        for (q, at_95, at_99) in
+            [(0.5, 5, 7), (0.9, 29, 44), (0.95, 59, 90), (0.99, 299, 459), (0.999, 2995, 4603)]
+        {
+            assert_eq!((least_count(q, 0.95), least_count(q, 0.99)), (at_95, at_99), "{q}");
+            assert_eq!(upper_order(q, at_95, 0.05), Some(at_95));
+            assert_eq!(upper_order(q, at_95 - 1, 0.05), None);
+        }
+        assert_eq!(least_count(0.5, 0.9375), 4);
+    }
+
+    #[test]
+    fn nothing_is_bounded_by_too_few_samples() {
+        assert_eq!(two_sided(0.99, 0, 0.95), Orders { lower: None, upper: None, coverage: 1.0 });
+        assert_eq!(two_sided(0.5, 5, 0.95).lower, None);
+        assert_eq!(lower_bound(&[], 0.5, 0.95), None);
+    }
+
+    #[test]
+    fn a_large_sample_is_bounded_by_the_binomial_quantiles() {
+        // Python: exp(lgamma …) summed over k, as qbinom(c(.025, .975), 1e6, .99): 989805 and 990195; an
+        // upper order is one above
+        let orders = two_sided(0.99, 1_000_000, 0.95);
+        assert_eq!((orders.lower, orders.upper), (Some(989_805), Some(990_196)));
+    }
+
+    #[test]
+    fn the_calls_that_would_decide_grow_towards_the_limit() {
+        let needed = |above| count_to_decide(0.95, above, 100, 0.95);
+        assert_eq!(needed(0), Some(100));
+        assert!(needed(2) < needed(3) && needed(3) < needed(4));
+        assert_eq!(needed(5), None);
+        assert!(needed(6) > needed(7));
+        assert_eq!(needed(50), Some(100));
+        assert_eq!(count_to_decide(0.95, 0, 10, 0.95), Some(59));
+        assert_eq!(count_to_decide(0.95, 0, 0, 0.95), None);
+    }
+}

@@ -223,3 +223,68 @@ fn centred(series: &[f64]) -> Option<Vec<f64>> {
     let mean = series.iter().map(|x| x - first).sum::<f64>() / series.len() as f64;
     Some(series.iter().map(|x| (x - first) - mean).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Summary, autocorrelation, batch_means_error, log_median, log_ratios, median_in_place,
+    };
+
+    #[test]
+    fn extreme_offsets_and_scales_leave_the_spread_exact() {
+        // The variance of 1, 2, 3, 4 is 5/3, whatever is added or multiplied by a power of two.
+        let spread = (5.0_f64 / 3.0).sqrt();
+        for (offset, scale) in [
+            (0.0, 1.0),
+            (1e15, 1.0),
+            (-1e15, 2.0),
+            (0.0, 2_f64.powi(-1000)),
+            (0.0, 2_f64.powi(1000)),
+        ] {
+            let values = [1.0, 2.0, 3.0, 4.0].map(|x| offset + scale * x);
+            let summary = Summary::of(&values).expect("values");
+            assert!((summary.standard_deviation() / (spread * scale) - 1.0).abs() < 1e-14);
+        }
+    }
+
+    #[test]
+    fn means_that_differ_in_the_last_digit_differ() {
+        let baseline = Summary::of(&[1e15, 1e15 + 1.0]).expect("values");
+        let candidate = Summary::of(&[1e15, 1e15 + 1.0, 1e15 + 1.0]).expect("values");
+        assert!((baseline.difference(&candidate) - 1.0 / 6.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn values_that_have_no_mean_are_refused() {
+        assert!(Summary::of(&[]).is_err());
+        assert!(Summary::of(&[1.0, f64::INFINITY]).is_err());
+        assert!(Summary::of(&[f64::NAN]).is_err());
+        assert!(Summary::of(&[f64::MAX, -f64::MAX]).is_err());
+        assert!(Summary::from_parts(3, 1.0, -1.0).is_err());
+        assert!(log_ratios(&[1.0, 0.0], 1.0).is_err());
+    }
+
+    #[test]
+    fn logarithms_relative_to_a_reference_keep_its_last_digit() {
+        let logs = log_ratios(&[1e12 + 1.0, 1e-12], 1e12).expect("positive");
+        // mpmath: log1p(1e-12) and -24·log(10)
+        assert!((logs[0] / 9.999_999_999_995e-13 - 1.0).abs() < 1e-12);
+        assert!((logs[1] / -55.262_042_231_857_096 - 1.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn medians_of_even_and_odd_counts_and_of_nothing() {
+        assert_eq!(median_in_place(&mut [5.0]), Some(5.0));
+        assert_eq!(median_in_place(&mut [f64::MAX, f64::MAX]), Some(f64::MAX));
+        assert_eq!(median_in_place(&mut []), None);
+        assert_eq!(log_median(&[0.0, 0.0, 1.0], &mut Vec::new()), None);
+    }
+
+    #[test]
+    fn a_series_that_cannot_tell_its_dependence_has_none() {
+        assert_eq!(autocorrelation(&[1.0, 1.0, 1.0], 1), None);
+        assert_eq!(autocorrelation(&[1.0, 2.0], 2), None);
+        assert_eq!(batch_means_error(&[1.0, 2.0], 3), None);
+        assert_eq!(batch_means_error(&[1.0, 2.0], 0), None);
+    }
+}

@@ -276,3 +276,115 @@ pub fn fieller(
     let spread = (above * above * (1.0 - g) + ratio * ratio * g).max(0.0).sqrt();
     Ok(Some(((ratio - spread) / (1.0 - g), (ratio + spread) / (1.0 - g))))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    use super::{TTest, fieller, paired, welch, welch_log_ratio};
+    use crate::stats::{Undefined, summary::Summary};
+
+    #[track_caller]
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs())), "{a} is not {b}");
+    }
+
+    fn side() -> impl Strategy<Value = Vec<f64>> {
+        prop::collection::vec(1.0..1000.0_f64, 2..12)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn swapping_the_sides_inverts_the_ratio(a in side(), b in side()) {
+            let forth = welch_log_ratio(&a, &b).expect("two sides");
+            let back = welch_log_ratio(&b, &a).expect("two sides");
+            close(forth.difference, -back.difference);
+            close(forth.lower(0.01), -back.upper(0.01));
+            close(forth.p_greater(0.0), back.p_less(0.0));
+        }
+
+        #[test]
+        fn scaling_all_samples_leaves_the_ratio(a in side(), b in side(), factor in 1e-9..1e9_f64) {
+            let scaled = |side: &[f64]| side.iter().map(|x| x * factor).collect::<Vec<_>>();
+            let plain = welch_log_ratio(&a, &b).expect("two sides");
+            let other = welch_log_ratio(&scaled(&a), &scaled(&b)).expect("two sides");
+            close(plain.difference, other.difference);
+            close(plain.standard_error, other.standard_error);
+        }
+
+        #[test]
+        fn the_order_of_the_samples_does_not_matter(a in side(), b in side()) {
+            let reversed = |side: &[f64]| side.iter().rev().copied().collect::<Vec<_>>();
+            let plain = welch(&a, &b).expect("two sides");
+            let other = welch(&reversed(&a), &reversed(&b)).expect("two sides");
+            close(plain.difference, other.difference);
+            close(plain.p_two_sided(0.0), other.p_two_sided(0.0));
+        }
+
+        #[test]
+        fn a_one_sided_bound_is_where_its_p_value_is_alpha(a in side(), b in side()) {
+            let test = welch(&a, &b).expect("two sides");
+            prop_assume!(test.standard_error > 1e-6);
+            close(test.p_greater(test.lower(0.01)), 0.01);
+            close(test.p_less(test.upper(0.001)), 0.001);
+        }
+    }
+
+    #[test]
+    fn welch_agrees_with_r() {
+        // R: t.test(extra ~ group, data = sleep): t = -1.8608, df = 17.776, p = 0.07939, -3.3654832 0.2054832
+        let one = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
+        let two = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
+        let test = welch(&one, &two).expect("two sides");
+        assert!((test.t(0.0) - 1.860_813).abs() < 1e-6);
+        assert!((test.degrees_of_freedom - 17.776_474).abs() < 1e-6);
+        assert!((test.p_two_sided(0.0) - 0.079_394).abs() < 1e-6);
+        let (low, high) = test.interval(0.95);
+        assert!((low + 0.205_483_2).abs() < 1e-6 && (high - 3.365_483_2).abs() < 1e-6);
+        // R: t.test(one, two, paired = TRUE): t = -4.0621, p-value = 0.002833
+        let together = paired(&one, &two).expect("pairs");
+        assert!((together.p_two_sided(0.0) - 0.002_832_89).abs() < 1e-8);
+    }
+
+    #[test]
+    fn without_variance_equal_sides_are_unchanged_and_others_certainly_differ() {
+        let equal = welch(&[5.0, 5.0], &[5.0, 5.0]).expect("two sides");
+        close(equal.p_two_sided(0.0), 1.0);
+        assert_eq!(equal.interval(0.95), (0.0, 0.0));
+        let differing = welch(&[5.0, 5.0], &[6.0, 6.0]).expect("two sides");
+        close(differing.p_two_sided(0.0), 0.0);
+        close(differing.p_less(0.0), 1.0);
+        assert_eq!(differing.interval(0.999), (1.0, 1.0));
+    }
+
+    #[test]
+    fn too_little_or_nonsense_is_no_test() {
+        assert_eq!(welch(&[1.0], &[1.0, 2.0]), Err(Undefined::TooFew { needed: 2, got: 1 }));
+        assert_eq!(welch(&[], &[1.0, 2.0]), Err(Undefined::TooFew { needed: 1, got: 0 }));
+        assert_eq!(welch(&[1.0, f64::NAN], &[1.0, 2.0]), Err(Undefined::OutOfRange));
+        assert_eq!(welch_log_ratio(&[1.0, -1.0], &[1.0, 2.0]), Err(Undefined::OutOfRange));
+        assert!(paired(&[1.0, 2.0], &[1.0]).is_err());
+    }
+
+    #[test]
+    fn a_baseline_that_may_be_zero_has_no_bounded_ratio() {
+        let baseline = Summary::of(&[-1.0, 1.0, 0.5]).expect("values");
+        let candidate = Summary::of(&[1.0, 2.0, 3.0]).expect("values");
+        assert_eq!(fieller(&baseline, &candidate, 0.95), Ok(None));
+    }
+
+    #[test]
+    fn one_value_against_many_is_no_test_and_two_are_one() {
+        let many: Vec<f64> = (0..100_000).map(|i| f64::from(i % 17)).collect();
+        assert!(welch(&[8.0], &many).is_err());
+        let TTest { degrees_of_freedom, .. } = welch(&[8.0, 9.0], &many).expect("two sides");
+        assert!((1.0..1.01).contains(&degrees_of_freedom));
+    }
+}

@@ -90,7 +90,8 @@ fn injected_steps_on_long_lived_cloud_machines() {
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     files.retain(|file| file.to_string_lossy().contains("__long"));
     files.sort();
-    let series: Vec<Vec<f64>> = files.iter().flat_map(|file| nightly(file)).flat_map(cut).collect();
+    let series: Vec<Vec<f64>> =
+        files.iter().flat_map(|file| nightly(file)).flat_map(|history| cut(&history)).collect();
     say("                         series  nights  recall  precision  false per 100  nights off");
     for step in [1.0, 1.02, 1.03, 1.05, 1.10] {
         let (mut score, mut random) = (Score::default(), Pcg64::seed_from_u64(1));
@@ -122,7 +123,7 @@ fn nightly(file: &Path) -> Vec<Vec<f64>> {
     machines.into_values().map(|mut days| days.values_mut().map(median).collect()).collect()
 }
 
-fn cut(history: Vec<f64>) -> Vec<Vec<f64>> {
+fn cut(history: &[f64]) -> Vec<Vec<f64>> {
     history.chunks_exact((history.len() / PARTS).max(1)).take(PARTS).map(<[f64]>::to_vec).collect()
 }
 
