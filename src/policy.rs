@@ -14,6 +14,7 @@ use thiserror::Error;
 
 pub use config::{BenchConfig, Config, GateConfig, MeasureConfig, StoreConfig, TargetConfig};
 
+use crate::measure::Selection;
 use crate::run::{Benchmark, Sampling};
 use crate::units::{Confidence, Nanos, Quantile, Share};
 
@@ -131,38 +132,6 @@ impl FromStr for FailOn {
     fn from_str(word: &str) -> Result<Self, PolicyError> {
         let known = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word);
         Self::deserialize(known).map_err(|_| PolicyError::FailOn(word.to_owned()))
-    }
-}
-
-/// What `--bench` selects: everything, unless patterns say otherwise.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    wanted: Vec<GlobMatcher>,
-    unwanted: Vec<GlobMatcher>,
-}
-
-impl Selection {
-    /// From patterns, of which those that begin with `!` leave out.
-    pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, PolicyError> {
-        let mut selection = Self::default();
-        for pattern in patterns.iter().map(AsRef::as_ref) {
-            match pattern.strip_prefix('!') {
-                Some(pattern) => selection.unwanted.push(glob(pattern)?),
-                None => selection.wanted.push(glob(pattern)?),
-            }
-        }
-        Ok(selection)
-    }
-
-    /// Is the benchmark of this id selected?
-    pub fn selects(&self, id: &str) -> bool {
-        let wanted = self.wanted.is_empty() || self.wanted.iter().any(|glob| glob.is_match(id));
-        wanted && !self.unwanted.iter().any(|glob| glob.is_match(id))
-    }
-
-    /// Are there no patterns at all?
-    pub fn is_everything(&self) -> bool {
-        self.wanted.is_empty() && self.unwanted.is_empty()
     }
 }
 
@@ -397,14 +366,5 @@ mod tests {
     fn the_absolute_floor_widens_both_limits() {
         tolerates("[gate]\nmin-effect = \"100ns\"", "a", 0.1, 0.14);
         tolerates("[gate]\nmin-effect = \"1ns\"", "a", 0.01, 0.05);
-    }
-
-    #[test]
-    fn a_star_stays_inside_one_level() {
-        let selection = Selection::new(&["a/*", "!a/x"]).unwrap();
-        assert!(selection.selects("a/b"));
-        assert!(!selection.selects("a/b/c"));
-        assert!(!selection.selects("a/x"));
-        assert!(Selection::new(&["!a/**"]).unwrap().selects("b"));
     }
 }

@@ -137,7 +137,8 @@ fn side_by_side(
     let mut launched = both()?;
     let reason = |launched: &Launched| launched.disturbance.reason();
     if let Some(reason) = reason(&launched.0).or_else(|| reason(&launched.1)) {
-        let repeated = format!("round {} of {} was repeated: {reason}", place.round + 1, job.name());
+        let repeated =
+            format!("round {} of {} was repeated: {reason}", place.round + 1, job.name());
         progress(Progress::Repeated(repeated.clone()));
         measured.1.warnings.push(repeated);
         launched = both()?;

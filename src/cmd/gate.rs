@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result};
 
 use super::Refusal;
 use crate::cli::{EffortArgs, GateArgs};
-use crate::policy::{Config, FailOn, MeasureConfig, Metric, Policy, PolicyError, Selection};
+use crate::measure::Selection;
+use crate::policy::{Config, FailOn, MeasureConfig, Metric, Policy, PolicyError};
 use crate::units::Nanos;
 
 /// Where a configuration is looked for when none is named.
@@ -43,7 +44,7 @@ pub(super) fn policy(mut config: Config, args: &GateArgs, bench: &[String]) -> R
         let reasons: Result<Vec<FailOn>, _> = words.iter().map(|word| word.parse()).collect();
         gate.fail_on = Some(reasons.map_err(|error| refused(&error))?);
     }
-    let selection = Selection::new(bench).map_err(|error| refused(&error))?;
+    let selection = Selection::new(bench).map_err(Refusal::usage)?;
     Policy::new(&config, &targets(args), selection).map_err(|error| refused(&error))
 }
 
