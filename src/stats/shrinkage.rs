@@ -4,8 +4,8 @@
 use super::welch::{StandardError, TTest};
 use super::{fisher, summary};
 
-/// History counts for at most this many degrees of freedom: variances differ between days by more
-/// than their sampling error.
+/// History counts for at most this many degrees of freedom of one variance: variances differ between
+/// days by more than their sampling error.
 pub const MOST_PRIOR_DEGREES: f64 = 15.0;
 
 /// Fewest benchmarks from which a common change of the noise is estimated.
@@ -22,7 +22,7 @@ pub struct Prior {
 }
 
 impl Prior {
-    /// `variance` as estimated with `degrees_of_freedom`, which count for at most [`MOST_PRIOR_DEGREES`].
+    /// `variance` as estimated with `degrees_of_freedom`.
     ///
     /// `None` unless both are positive and the variance is finite.
     ///
@@ -32,19 +32,21 @@ impl Prior {
     /// ```
     pub fn new(variance: f64, degrees_of_freedom: f64) -> Option<Self> {
         let is_usable = variance > 0.0 && variance.is_finite() && degrees_of_freedom > 0.0;
-        let degrees_of_freedom = degrees_of_freedom.min(MOST_PRIOR_DEGREES);
         is_usable.then_some(Self { variance, degrees_of_freedom })
     }
 
     /// The standard error that this variance of one launch gives the difference of two means.
     ///
+    /// Each side's variance may lean on [`MOST_PRIOR_DEGREES`], both together on no more than history has.
+    ///
     /// ```
     /// use perfgate::stats::shrinkage::Prior;
     /// let prior = Prior::new(0.02, 38.0).expect("positive");
     /// assert_eq!(prior.of_two_means(4, 4).value, 0.1);
+    /// assert_eq!(prior.of_two_means(4, 4).degrees_of_freedom, 30.0);
     /// ```
     pub fn of_two_means(&self, baseline: usize, candidate: usize) -> StandardError {
-        self.scaled(1.0 / baseline as f64 + 1.0 / candidate as f64)
+        self.scaled(1.0 / baseline as f64 + 1.0 / candidate as f64, 2.0 * MOST_PRIOR_DEGREES)
     }
 
     /// The standard error that this variance of one difference gives the mean of `rounds` differences.
@@ -55,13 +57,13 @@ impl Prior {
     /// assert_eq!(prior.of_differences(4).value, 0.1);
     /// ```
     pub fn of_differences(&self, rounds: usize) -> StandardError {
-        self.scaled(1.0 / rounds as f64)
+        self.scaled(1.0 / rounds as f64, MOST_PRIOR_DEGREES)
     }
 
-    fn scaled(&self, factor: f64) -> StandardError {
+    fn scaled(&self, factor: f64, most_degrees: f64) -> StandardError {
         StandardError {
             value: (self.variance * factor).sqrt(),
-            degrees_of_freedom: self.degrees_of_freedom,
+            degrees_of_freedom: self.degrees_of_freedom.min(most_degrees),
         }
     }
 }
