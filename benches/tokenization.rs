@@ -38,7 +38,7 @@ fn measure(
     let encode = |text: &str| tokenizer.encode(black_box(text)).expect("every text has tokens");
     let mut group = criterion.benchmark_group(format!("tokenization/{name}"));
     group.bench_function("create", |bencher| {
-        bencher.iter(|| create().expect("it was created before"))
+        bencher.iter(|| create().expect("it was created before"));
     });
 
     group.throughput(Throughput::Bytes(SHORT_TEXT.len() as u64));
@@ -61,7 +61,7 @@ fn measure(
         let elements = encode(&text).len() as u64;
         group.throughput(Throughput::ElementsAndBytes { elements, bytes: bytes as u64 });
         group.bench_function(BenchmarkId::new("long", bytes), |bencher| {
-            bencher.iter(|| encode(&text))
+            bencher.iter(|| encode(&text));
         });
     }
 

@@ -266,7 +266,7 @@ mod tests {
         let statistics = answers.statistics();
         assert_eq!(
             (statistics.requests, statistics.batches, statistics.tokens, statistics.fillers),
-            (10, 3, 19, 10)
+            (10, 3, 19, 11)
         );
     }
 

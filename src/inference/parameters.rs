@@ -155,7 +155,9 @@ mod tests {
     use super::*;
 
     fn message(number: u8, payload: &[u8]) -> Vec<u8> {
-        [&[number << 3 | 2, u8::try_from(payload.len()).unwrap()], payload].concat()
+        let length = u8::try_from(payload.len() >> 7).unwrap();
+        let low = u8::try_from(payload.len() & 0x7f).unwrap();
+        [&[number << 3 | 2, low | 0x80, length], payload].concat()
     }
 
     fn tensor(name: &str, data_type: u8, dims: &[u8]) -> Vec<u8> {

@@ -179,7 +179,7 @@ impl Sampler {
                 drawn(logits, *temperature, *top_k, rng.random_range(0.0..1.0))
             }
         };
-        i64::try_from(chosen).expect("a vocabulary is smaller than 2^63")
+        chosen.try_into().unwrap_or(i64::MAX)
     }
 }
 

@@ -1,5 +1,7 @@
 //! One integration binary: a module a subject.
 
 mod change_points;
+#[cfg(feature = "inference")]
+mod inference;
 mod layers;
 mod reference;
