@@ -38,6 +38,8 @@ pub enum Command {
     Baseline(BaselineArgs),
     /// Compare two runs and print the decision
     Compare(CompareArgs),
+    /// Say what makes measurements on this machine unfit, and the remedy
+    Doctor(DoctorArgs),
     /// Print a decision as text, Markdown, HTML, JSON, CSV or JUnit
     Report(ReportArgs),
     /// Write down what Cargo gives a bench; Cargo starts this in place of it
@@ -259,6 +261,24 @@ pub struct RunOutput {
     /// The run file to write
     #[arg(long, value_name = "FILE", default_value = "run.json")]
     pub output: PathBuf,
+}
+
+/// `perfgate doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: DoctorFormat,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// For terminals
+    #[default]
+    Text,
+    /// For programs
+    Json,
 }
 
 /// What Cargo starts in place of a bench.

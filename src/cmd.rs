@@ -3,6 +3,7 @@
 mod baseline;
 mod check;
 mod compare;
+mod doctor;
 mod files;
 mod gate;
 mod measure;
@@ -96,6 +97,7 @@ pub fn run(cli: Cli) -> Result<ExitStatus> {
         Command::Baseline(args) => baseline::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Measure(args) => measure::run(args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::RecordEnvironment(args) => {
             criterion::record(&args.records, &args.executable)?;
             Ok(ExitStatus::Pass)

@@ -1,12 +1,14 @@
 //! The machine: what must match for two runs to be comparable, and what makes it unfit to measure.
 
 mod counters;
+mod fitness;
 mod probe;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::counters::{Counters, Disturbance, STOLEN};
-pub use self::probe::{Surroundings, rustc};
+pub use self::counters::{Counters, Disturbance};
+pub use self::fitness::{Finding, Fitness, Watch, fitness};
+pub use self::probe::{Surroundings, rustc, version_of};
 
 /// The machine a run was measured on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::host::{Counters, Disturbance};
+use crate::host::{Counters, Disturbance, Watch};
 use crate::run::{self, Benchmark, BenchmarkId, Failure, Launch, Sampling};
 use crate::units::Nanos;
 
@@ -267,6 +267,7 @@ pub fn measure(
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Measured, MeasureError> {
+    let watch = Watch::begin();
     let mut plan = subject.plan(selection, effort, interrupt, progress)?;
     let planned = plan.planned.take();
     let mut measured = Measured::new(plan);
@@ -295,5 +296,6 @@ pub fn measure(
             None => {}
         }
     }
+    measured.warnings.extend(watch.end());
     Ok(measured)
 }

@@ -15,7 +15,7 @@ use crate::cli::{
 };
 use crate::files;
 use crate::git::Repository;
-use crate::host::{Host, Surroundings};
+use crate::host::{self, Host, Surroundings};
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{self, BuildError, Workspace};
 use crate::measure::{
@@ -61,18 +61,12 @@ pub(super) fn measure_criterion(selection: &SelectionArgs, effort: &EffortArgs) 
     let patterns = patterns(&selection.bench)?;
     let runner = env::current_exe().context("failed to find perfgate's own executable")?;
     let built = criterion::build(&workspace(selection), &runner, &interrupt).map_err(explain)?;
-    let seed = effort.seed;
+    let host = host(folder_of(selection.manifest_path.as_deref()));
+    let mut run = Run::new(Timestamp::now().to_string(), Source::Criterion, host);
+    run.settings = Settings { seed: effort.seed, threads: threads(), ..Settings::default() };
     let effort = settled(effort);
-    let mut run = measure_subject(
-        &Subject::Criterion(built),
-        Source::Criterion,
-        &patterns,
-        &effort,
-        &interrupt,
-    )?;
-    run.settings.seed = seed;
     run.settings.calls = Some(effort.calls);
-    Ok(run)
+    fill(run, &Subject::Criterion(built), &patterns, &effort, &interrupt)
 }
 
 /// Measures a command that prints samples.
@@ -83,19 +77,18 @@ pub(super) fn measure_command(
 ) -> Result<Run> {
     let interrupt = Interrupt::watch()?;
     let patterns = patterns(bench)?;
-    let subject = Subject::Command(command);
-    measure_subject(&subject, Source::Command, &patterns, &settled(effort), &interrupt)
+    let host = Host::current(&surroundings());
+    let run = Run::new(Timestamp::now().to_string(), Source::Command, host);
+    fill(run, &Subject::Command(command), &patterns, &settled(effort), &interrupt)
 }
 
-fn measure_subject(
+fn fill(
+    mut run: Run,
     subject: &Subject,
-    source: Source,
     patterns: &Selection,
     effort: &Effort,
     interrupt: &Interrupt,
 ) -> Result<Run> {
-    let host = Host::current(&surroundings());
-    let mut run = Run::new(Timestamp::now().to_string(), source, host);
     let mut stages = Stages::new();
     let measured = measure::measure(subject, patterns, effort, interrupt, &mut |progress| {
         stages.show(&progress);
@@ -106,15 +99,24 @@ fn measure_subject(
     let Measured { benchmarks, warnings, .. } = measured;
     run.benchmarks = benchmarks;
     run.warnings = warnings;
-    run.settings = Settings { command: Some(command_line()), ..Settings::default() };
+    run.settings.command = Some(command_line());
     Ok(run)
 }
 
 /// What is checked out; that a repository cannot be read does not keep anybody from measuring.
 fn commit(manifest: Option<&Path>) -> Option<Commit> {
-    let folder = manifest.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let folder = folder_of(manifest);
     Repository::discover(folder).ok()??.head(folder).ok()?
+}
+
+fn folder_of(manifest: Option<&Path>) -> &Path {
+    let folder = manifest.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or_else(|| Path::new("."))
+}
+
+/// Threads that models run with, where the user has set them for the benches.
+fn threads() -> Option<u32> {
+    env::var("PERFGATE_THREADS").ok()?.parse().ok()
 }
 
 fn patterns(bench: &[String]) -> Result<Selection> {
@@ -144,12 +146,19 @@ fn settled(effort: &EffortArgs) -> Effort {
     }
 }
 
+/// Hosted runners name their machine image in the environment. Without a compiler, for what no
+/// compiler has built.
 fn surroundings() -> Surroundings {
     Surroundings {
         image: env::var("ImageOS").ok(),
         image_version: env::var("ImageVersion").ok(),
-        rustc: crate::host::rustc(),
+        rustc: None,
     }
+}
+
+/// The machine, with the compiler that Cargo uses in `folder`.
+pub(super) fn host(folder: &Path) -> Host {
+    Host::current(&Surroundings { rustc: host::rustc(folder), ..surroundings() })
 }
 
 /// The command line that began this, for whoever wants to repeat it.

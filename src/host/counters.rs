@@ -33,7 +33,7 @@ impl Disturbance {
     pub fn reason(&self) -> Option<String> {
         if self.stolen > STOLEN {
             let percent = self.stolen * 100.0;
-            return Some(format!("{percent:.1} % of its processor time was stolen"));
+            return Some(format!("{percent:.1} % of the processor time was stolen"));
         }
         (self.throttled > 0)
             .then(|| format!("the processor was throttled {} times", self.throttled))
@@ -123,7 +123,7 @@ mod tests {
         // 160 ticks were busy: 110 own, 10 stolen, 40 of others.
         assert!((disturbance.stolen - 10.0 / 160.0).abs() < 1e-12);
         assert!((disturbance.others - 40.0 / 260.0).abs() < 1e-12);
-        assert_eq!(disturbance.reason().as_deref(), Some("6.2 % of its processor time was stolen"));
+        assert_eq!(disturbance.reason().as_deref(), Some("6.2 % of the processor time was stolen"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
@@ -33,7 +34,7 @@ impl Host {
     pub fn current(surroundings: &Surroundings) -> Self {
         let processor = processor();
         let (system, system_name) = system();
-        let kernel = text_of("uname", &["-r"]).unwrap_or_else(|| "unknown".to_owned());
+        let kernel = kernel();
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let Surroundings { image, image_version, rustc } = surroundings;
         let fingerprint = fingerprint(&[
@@ -139,14 +140,32 @@ fn memory_bytes() -> u64 {
     linux.or_else(apple).unwrap_or_default()
 }
 
-/// The compiler that Cargo uses here, as it names itself.
-pub fn rustc() -> Option<String> {
-    text_of("rustc", &["-V"])
+/// The compiler that Cargo uses in `folder`, as it names itself.
+pub fn rustc(folder: &Path) -> Option<String> {
+    printed(Command::new("rustc").arg("-V").current_dir(folder))
+}
+
+/// Processor and kernel: what changes where a virtual machine is moved.
+pub(super) fn machine() -> (String, String) {
+    (processor().model, kernel())
+}
+
+fn kernel() -> String {
+    text_of("uname", &["-r"]).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// What `program --version` says first; `None` where the program is not there.
+pub fn version_of(program: &str) -> Option<String> {
+    text_of(program, &["--version"])?.lines().next().map(str::to_owned)
 }
 
 /// What a program prints, trimmed; `None` where it fails or prints nothing.
-pub(crate) fn text_of(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).output().ok()?;
+fn text_of(program: &str, arguments: &[&str]) -> Option<String> {
+    printed(Command::new(program).args(arguments))
+}
+
+fn printed(command: &mut Command) -> Option<String> {
+    let output = command.output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     (output.status.success() && !text.is_empty()).then_some(text)
 }

@@ -220,3 +220,32 @@ fn escape(text: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_matches_its_benchmarks_and_no_others() {
+        let ids = ["a.b", "a|b", "(", "<x>", "w\\y", "plain/1"];
+        let exact = exact_filter(ids.into_iter());
+        assert_eq!(exact, r"^(?:a\.b|a\|b|\(|<x>|w\\y|plain/1)$");
+        let cut = format!("{}...", "l".repeat(100));
+        let titles = filter([cut.as_str(), "ends in..."].into_iter());
+        assert_eq!(titles, format!(r"^(?s:{}.*|ends in\.\.\.)$", "l".repeat(100)));
+    }
+
+    #[test]
+    fn calls_are_asked_for_with_no_time_to_measure_and_batches_with_some() {
+        let effort = Effort { calls: 30, warmup: std::time::Duration::ZERO, ..Effort::default() };
+        let given = |mode| flags(mode, &effort).join(" ");
+        assert_eq!(
+            given(Mode::Call(200)),
+            "--sample-size 200 --measurement-time 0.000001 --nresamples 1001 --warm-up-time 0.000001"
+        );
+        assert_eq!(
+            given(Mode::Batch),
+            "--sample-size 30 --measurement-time 0.100000 --nresamples 1001 --warm-up-time 0.000001"
+        );
+    }
+}

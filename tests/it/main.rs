@@ -4,4 +4,5 @@ mod change_points;
 #[cfg(feature = "inference")]
 mod inference;
 mod layers;
+mod measure;
 mod reference;

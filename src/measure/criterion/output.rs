@@ -193,6 +193,88 @@ impl Stages {
 mod tests {
     use super::*;
 
+    const VERSIONS: [&str; 4] = ["0.5", "0.6", "0.7", "0.8"];
+
+    fn fixture(version: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/criterion").join(version)
+    }
+
+    #[test]
+    fn every_version_of_criterion_is_read() {
+        for version in VERSIONS {
+            let mut written = read_tree(&fixture(version)).unwrap();
+            written.sort_by(|one, other| one.id.cmp(&other.id));
+            let seen: Vec<_> = written
+                .iter()
+                .map(|written| (written.id.as_str(), written.observed.as_ref().unwrap()))
+                .map(|(id, seen)| (id, seen.sampling, seen.samples.len(), seen.amounts.elements))
+                .collect();
+            let expected = [
+                ("a/../<b>|\"ü\"?", Sampling::Call, 10, None),
+                ("alone", Sampling::Call, 10, None),
+                ("linear", Sampling::Batch, 10, None),
+                ("sum/bytes", Sampling::Call, 10, None),
+                ("sum/fold/20000", Sampling::Call, 10, Some(20_000.0)),
+                ("sum/fold/40000", Sampling::Call, 10, Some(40_000.0)),
+            ];
+            assert_eq!(seen, expected, "{version}");
+            let bytes = &written[3].observed.as_ref().unwrap().amounts.per_call;
+            assert_eq!(bytes, &[("bytes".to_owned(), 512.0)].into(), "{version}");
+            // The code under test takes longer than the clock and far less than a blink.
+            let times =
+                written.iter().flat_map(|written| &written.observed.as_ref().unwrap().samples);
+            assert!(times.clone().all(|time| time.get() > 0.1 && time.get() < 1e8), "{version}");
+        }
+    }
+
+    #[test]
+    fn every_version_tells_which_benchmark_runs() {
+        for version in VERSIONS {
+            let output = fs::read_to_string(fixture(version).join("output.txt")).unwrap();
+            let mut stages = Stages::default();
+            let now = Instant::now();
+            let ended = output.lines().filter(|line| stages.take(line, now)).count();
+            let begun: Vec<_> = stages.begun.iter().map(|begun| begun.title.as_str()).collect();
+            let expected = [
+                "alone",
+                "sum/fold/20000",
+                "sum/fold/40000",
+                "sum/bytes",
+                "a/../<b>|\"ü\"?",
+                "linear",
+            ];
+            assert_eq!((begun.as_slice(), ended), (&expected[..], 6), "{version}");
+        }
+    }
+
+    #[test]
+    fn every_version_lists_its_benchmarks() {
+        for version in VERSIONS {
+            let list = fs::read_to_string(fixture(version).join("list.txt")).unwrap();
+            let listed: Vec<_> = list.lines().filter_map(listed).collect();
+            let expected = [
+                "alone",
+                "sum/fold/20000",
+                "sum/fold/40000",
+                "sum/bytes",
+                "linear",
+                "a/../<b>|\"ü\"?",
+            ];
+            assert_eq!(listed, expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn both_amounts_of_later_versions_are_read() {
+        let read = |file: &str| serde_json::from_str::<ThroughputFile>(file).unwrap().amounts();
+        let both = read(r#"{"ElementsAndBytes": {"elements": 3, "bytes": 12}}"#);
+        assert_eq!(
+            (both.elements, both.per_call),
+            (Some(3.0), [("bytes".to_owned(), 12.0)].into())
+        );
+        assert_eq!(read(r#"{"Bits": 8}"#).per_call, [("bits".to_owned(), 8.0)].into());
+    }
+
     #[track_caller]
     fn refuses(sample: &str, why: &str) {
         let read = serde_json::from_str(sample).map_err(|error| error.to_string());

@@ -1,0 +1,104 @@
+//! `perfgate doctor`: what makes measurements here unfit, and the remedy.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{ExitStatus, measure};
+use crate::cli::{DoctorArgs, DoctorFormat};
+use crate::git::Repository;
+use crate::host::{Finding, Fitness, Host, fitness, version_of};
+
+/// Programs, what needs them, and how they are had.
+const TOOLS: [(&str, &str); 5] = [
+    ("cargo", "builds the benches: https://rustup.rs"),
+    ("rustc", "builds the benches: https://rustup.rs"),
+    ("git", "keeps baselines and worktrees: sudo apt install git"),
+    ("python3", "sets up the models of this repository: sudo apt install python3 python3-venv"),
+    ("valgrind", "counts instructions for --counts: sudo apt install valgrind"),
+];
+
+#[derive(Serialize)]
+struct Report {
+    host: Host,
+    findings: Vec<Finding>,
+}
+
+/// Runs the command; to find something unfit is no failure of the doctor.
+pub(super) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
+    let mut findings = fitness();
+    findings.push(git_depth(Path::new(".")));
+    findings.extend(TOOLS.map(|(tool, remedy)| installed(tool, remedy)));
+    #[cfg(feature = "inference")]
+    findings.push(runtime());
+    let report = Report { host: measure::host(Path::new(".")), findings };
+    let mut out = io::stdout().lock();
+    match args.format {
+        DoctorFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
+        DoctorFormat::Text => write!(out, "{}", text(&report))?,
+    }
+    Ok(ExitStatus::Pass)
+}
+
+fn git_depth(folder: &Path) -> Finding {
+    const CONDITION: &str = "git history";
+    match Repository::discover(folder) {
+        Ok(Some(repository)) if repository.is_shallow() => Finding::judged(
+            CONDITION,
+            false,
+            "shallow: the base of a branch may not be found".to_owned(),
+            "git fetch --unshallow, or fetch-depth: 0 of actions/checkout",
+        ),
+        Ok(Some(_)) => Finding::judged(CONDITION, true, "whole".to_owned(), ""),
+        Ok(None) => Finding::judged(
+            CONDITION,
+            false,
+            "no repository".to_owned(),
+            "git init, or keep baselines in a folder with --store dir:PATH",
+        ),
+        Err(error) => Finding::judged(
+            CONDITION,
+            false,
+            error.to_string(),
+            "make the repository readable for this user",
+        ),
+    }
+}
+
+fn installed(tool: &'static str, remedy: &'static str) -> Finding {
+    let version = version_of(tool);
+    let fine = version.is_some();
+    Finding::judged(tool, fine, version.unwrap_or_else(|| "not installed".to_owned()), remedy)
+}
+
+#[cfg(feature = "inference")]
+fn runtime() -> Finding {
+    let build = crate::inference::session::runtime_build();
+    let fine = build.is_ok();
+    let found = build.map_or_else(|error| error.to_string(), str::to_owned);
+    Finding::judged("ONNX Runtime", fine, found, "make setup, or set ORT_DYLIB_PATH to the library")
+}
+
+fn text(report: &Report) -> String {
+    let Host { fingerprint, cpu_model, cores, os, kernel, .. } = &report.host;
+    let mut lines =
+        vec![format!("{fingerprint}  {cpu_model}, {cores} cores, {os}, kernel {kernel}")];
+    let width = report.findings.iter().map(|finding| finding.condition.len()).max().unwrap_or(0);
+    for Finding { condition, fitness, found, remedy } in &report.findings {
+        let mark = match fitness {
+            Fitness::Fine => "fine   ",
+            Fitness::Unfit => "unfit  ",
+            Fitness::Unknown => "unknown",
+        };
+        lines.push(format!(
+            "{mark}  {condition:width$}  {}",
+            found.lines().next().unwrap_or_default()
+        ));
+        if let Some(remedy) = remedy {
+            lines.push(format!("{:9}{:width$}  help: {remedy}", "", ""));
+        }
+    }
+    lines.join("\n") + "\n"
+}

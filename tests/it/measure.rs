@@ -1,0 +1,283 @@
+//! `perfgate measure` on a foreign workspace with ordinary benches, and with nasty ones.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use perfgate::run::{Benchmark, Observed, Run, Sampling};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The foreign workspace, at one place so that it is compiled once; only what differs is written.
+fn workspace() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign");
+    copy(&root.join("fixtures/workspace"), &here);
+    // The versions this repository has locked are there without a network.
+    if !here.join("Cargo.lock").exists() {
+        fs::copy(root.join("Cargo.lock"), here.join("Cargo.lock")).unwrap();
+    }
+    here
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+            continue;
+        }
+        let content = fs::read(entry.path()).unwrap();
+        if fs::read(&target).ok().as_ref() != Some(&content) {
+            fs::write(&target, content).unwrap();
+        }
+    }
+}
+
+fn perfgate(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_perfgate"));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let foreign =
+            ["GITHUB_", "RUNNER_", "PERFGATE_"].iter().any(|begin| name.starts_with(begin));
+        if foreign || ["CI", "NO_COLOR"].contains(&name.as_str()) {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(folder);
+    command
+}
+
+/// Measures with `arguments`, quickly: what is tested is not how exact it is.
+fn measure(arguments: &[&str]) -> (Run, Output) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.json");
+    let mut command = perfgate(&workspace());
+    command.args(["measure", "criterion", "--launches", "2", "--calls", "15", "--warmup", "1ms"]);
+    command.args(arguments).arg("--output").arg(&file);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    (Run::read(&file).unwrap(), output)
+}
+
+fn by_id(run: &Run) -> BTreeMap<(&str, &str), &Benchmark> {
+    run.benchmarks
+        .iter()
+        .map(|benchmark| {
+            ((benchmark.package.as_deref().unwrap_or_default(), benchmark.id.as_str()), benchmark)
+        })
+        .collect()
+}
+
+fn samples(benchmark: &Benchmark) -> Vec<usize> {
+    let count = |observed: &Observed| match observed {
+        Observed::Samples(samples) => samples.len(),
+        Observed::Digest(_) => panic!("a measurement has samples"),
+    };
+    benchmark.launches.iter().map(|launch| count(&launch.observed)).collect()
+}
+
+/// Id, number of samples of each launch, and what failed.
+fn outcome(run: &Run) -> Vec<(&str, Vec<usize>, Option<&str>)> {
+    let mut seen: Vec<_> = run
+        .benchmarks
+        .iter()
+        .map(|benchmark| {
+            let failure = benchmark.failure.as_ref().map(|failure| failure.reason.as_str());
+            (benchmark.id.as_str(), samples(benchmark), failure)
+        })
+        .collect();
+    seen.sort();
+    seen
+}
+
+#[test]
+fn a_foreign_workspace_is_measured_without_configuration() {
+    let (run, output) = measure(&["--package", "alpha", "--package", "beta"]);
+    assert!(run.complete);
+    let benchmarks = by_id(&run);
+    let ids: Vec<_> = benchmarks.keys().copied().collect();
+    let expected = [
+        ("alpha", "environment"),
+        ("alpha", "group/batched"),
+        ("alpha", "group/fold/20000"),
+        ("alpha", "group/fold/40000"),
+        ("alpha", "own settings/many calls a sample"),
+        ("alpha", "short"),
+        ("alpha", "sum/one"),
+        ("beta", "sum/one"),
+    ];
+    assert_eq!(ids, expected);
+    for (id, benchmark) in &benchmarks {
+        let (sampling, count) = match id.1 {
+            "short" => (Sampling::Batch, 15),
+            "own settings/many calls a sample" => (Sampling::Batch, 12),
+            _ => (Sampling::Call, 15),
+        };
+        assert_eq!((benchmark.sampling, samples(benchmark)), (sampling, vec![count; 2]), "{id:?}");
+        assert_eq!(benchmark.target.as_deref(), Some("suite"));
+        let rounds: Vec<_> = benchmark.launches.iter().map(|launch| launch.round).collect();
+        assert_eq!(rounds, [0, 1]);
+    }
+    assert_eq!(benchmarks[&("alpha", "group/fold/40000")].elements, Some(40_000.0));
+    assert_eq!(benchmarks[&("alpha", "group/batched")].per_call["bytes"], 1024.0);
+    let notes = ["bench `plain` of `alpha` was skipped", "bench `gated` of `alpha` was left out"];
+    for note in notes {
+        assert!(run.warnings.iter().any(|warning| warning.starts_with(note)), "{:?}", run.warnings);
+    }
+    assert!(run.warnings.iter().any(|warning| warning.contains("--features extra")));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn features_and_patterns_choose_what_is_measured() {
+    let alpha = ["--package", "alpha", "--features", "alpha/extra"];
+    let (run, _) =
+        measure(&[&alpha[..], &["--bench", "gated", "--bench", "group/fold/*"]].concat());
+    let ids: Vec<_> = outcome(&run).into_iter().map(|(id, ..)| id).collect();
+    assert_eq!(ids, ["gated", "group/fold/20000", "group/fold/40000"]);
+}
+
+#[test]
+fn benches_that_panic_fail_alone() {
+    let (run, _) = measure(&["--package", "nasty", "--bench", "panics/**"]);
+    assert!(!run.complete);
+    let expected = [
+        ("panics/after", vec![15, 15], None),
+        ("panics/again", vec![], Some("panicked")),
+        ("panics/before", vec![15, 15], None),
+        ("panics/here", vec![], Some("panicked")),
+        ("panics/last", vec![15, 15], None),
+    ];
+    assert_eq!(outcome(&run), expected);
+    let here = run.benchmarks.iter().find(|benchmark| benchmark.id == "panics/here").unwrap();
+    let said = &here.failure.as_ref().unwrap().output;
+    assert!(said.contains("\u{fffd}[31mas it must") && !said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn a_bench_that_hangs_fails_alone_when_its_time_is_up() {
+    let (run, _) = measure(&["--package", "nasty", "--bench", "hangs/**", "--timeout", "8s"]);
+    let expected = [
+        ("hangs/after", vec![15, 15], None),
+        ("hangs/before", vec![15, 15], None),
+        ("hangs/here", vec![], Some("timed out after 8 s")),
+    ];
+    assert_eq!(outcome(&run), expected);
+    assert!(!run.complete);
+}
+
+#[test]
+fn garbage_and_hostile_names_do_no_harm() {
+    let parents = [&["--package", "nasty"][..], &["--bench", "**", "--bench", "../**"]].concat();
+    let without = ["--bench", "!panics/**", "--bench", "!hangs/**", "--bench", "!twins/**"];
+    let (run, _) = measure(&[&parents[..], &without].concat());
+    let long = format!("../{}", "long ".repeat(2000));
+    let expected = [
+        ("../..", vec![15, 15], None),
+        ("../../../../out", vec![15, 15], None),
+        (long.as_str(), vec![15, 15], None),
+        ("../| <script>alert(1)</script>\nline two", vec![15, 15], None),
+        ("garbage/broken", vec![], Some("what Criterion wrote cannot be used")),
+        ("garbage/no time", vec![], Some("it wrote no samples")),
+        ("garbage/prints", vec![15, 15], None),
+    ];
+    let seen = outcome(&run);
+    let cut =
+        |reason: Option<&'_ str>| reason.map(|reason| reason.split(':').next().unwrap().to_owned());
+    let seen: Vec<_> =
+        seen.into_iter().map(|(id, counts, reason)| (id, counts, cut(reason))).collect();
+    let expected: Vec<_> =
+        expected.into_iter().map(|(id, counts, reason)| (id, counts, cut(reason))).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn an_id_that_two_benches_have_is_not_merged() {
+    let (run, _) = measure(&["--package", "nasty", "--bench", "twins/**"]);
+    let expected = [
+        ("twins/both", vec![], Some("the benches `twins_one` and `twins_two` have this id")),
+        ("twins/one", vec![15, 15], None),
+        ("twins/two", vec![15, 15], None),
+    ];
+    assert_eq!(outcome(&run), expected);
+    assert!(!run.complete);
+}
+
+#[test]
+fn a_signal_in_the_middle_of_a_launch_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fifo, temporary) = (folder.path().join("fifo"), folder.path().join("tmp"));
+    fs::create_dir(&temporary).unwrap();
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let file = folder.path().join("run.json");
+    let mut command = perfgate(&workspace());
+    command.args(["measure", "--package", "nasty", "--bench", "hangs/here", "--output"]).arg(&file);
+    command.env("HANG", &fifo).env("TMPDIR", &temporary);
+    let mut child = command.spawn().unwrap();
+    // Opening waits for the bench, reading for what it says, reading to the end for the last process
+    // that holds it: the bench and its child.
+    let mut reader = BufReader::new(fs::File::open(&fifo).unwrap());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    assert_eq!(line, "begun\n");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    reader.read_to_end(&mut Vec::new()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(!file.exists());
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+}
+
+#[test]
+fn a_command_is_measured_without_cargo_or_git() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"echo "{\"id\": \"a\", \"samples_ns\": [1, 2.5]}""#;
+    let output = perfgate(folder.path())
+        .args(["measure", "command", "--launches", "3", "--", script])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = Run::read(&folder.path().join("run.json")).unwrap();
+    assert_eq!(outcome(&run), [("a", vec![2, 2, 2], None)]);
+    assert_eq!((run.complete, run.commit, run.host.rustc), (true, None, None));
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused_with_a_remedy() {
+    let empty = tempfile::tempdir().unwrap();
+    let refused = |arguments: &[&str], folder: &Path| {
+        let output = perfgate(folder).arg("measure").args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, said) = refused(&[], empty.path());
+    assert_eq!(status, Some(2));
+    assert!(
+        said.contains("could not find `Cargo.toml`") && said.contains("--manifest-path"),
+        "{said}"
+    );
+    let (status, said) = refused(&["--package", "gamma"], &workspace());
+    assert_eq!(status, Some(2));
+    assert!(said.contains("package `gamma` is not in the workspace, which has `alpha`"), "{said}");
+    let (status, said) = refused(&["--bench", "a["], &workspace());
+    assert_eq!(status, Some(2));
+    assert!(said.contains("`a[` is not a pattern"), "{said}");
+}
+
+#[test]
+fn the_doctor_says_what_it_finds_as_one_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = perfgate(folder.path()).args(["doctor", "--format", "json"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let found = |condition: &str| {
+        findings.iter().find(|finding| finding["condition"] == condition).unwrap()["fitness"]
+            .clone()
+    };
+    assert_eq!(found("git history"), "unfit");
+    assert_eq!(found("cargo"), "fine");
+    assert!(["fine", "unfit"].contains(&found("clock").as_str().unwrap()));
+}
