@@ -250,7 +250,7 @@ impl Repository {
     /// that ends in `-` or `/`; not a pre-release.
     pub fn last_release(&self, from: &CommitId) -> Result<Option<(String, CommitId)>, GitError> {
         let mut releases: HashMap<CommitId, (Vec<u64>, String)> = HashMap::new();
-        for name in self.inner.tag_names(None)?.iter() {
+        for name in &self.inner.tag_names(None)? {
             let Ok(Some(name)) = name else { continue };
             let Some(version) = release_version(name) else { continue };
             let Ok(id) = self.resolve(&format!("refs/tags/{name}")) else { continue };

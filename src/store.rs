@@ -447,9 +447,9 @@ impl Pruned {
     }
 }
 
-/// Newest first; runs of the same second in the order of their keys.
+/// Newest first; runs of the same second in the order of their ids.
 fn sort(keys: &mut [Key]) {
-    keys.sort_by(|a, b| b.created().cmp(a.created()).then_with(|| a.cmp(b)));
+    keys.sort_by(|a, b| b.created().cmp(a.created()).then_with(|| a.id().cmp(b.id())));
 }
 
 fn passed_over(error: &StoreError) -> String {

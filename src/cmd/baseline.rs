@@ -67,8 +67,9 @@ fn save(path: &Path, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "saved {} of commit {}", key.id(), key.commit().short())?;
     if let Some(remote) = push {
-        let pushed = with_remote(store, remote, GitStore::push)?;
-        writeln!(out, "pushed {} to `{}`", count(pushed.runs, "run"), remote.data_repository)?;
+        let (pushed, to) =
+            with_remote(store, remote, |store, remote| Ok((store.push(remote)?, remote.shown())))?;
+        writeln!(out, "pushed {} to `{to}`", count(pushed.runs, "run"))?;
     }
     Ok(())
 }

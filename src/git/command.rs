@@ -116,7 +116,7 @@ impl<'a> Git<'a> {
 }
 
 /// `https://user:secret@host` as `https://***@host`.
-fn hide_user_info(message: &str) -> String {
+pub(super) fn hide_user_info(message: &str) -> String {
     let mut clean = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(place) = rest.find("://") {

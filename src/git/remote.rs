@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt;
 
-use super::command::Git;
+use super::command::{Git, hide_user_info};
 use super::{CommitId, GitError, Repository};
 
 /// Where git is told to go: the name of a remote, an address or a path.
@@ -33,6 +33,11 @@ impl Repository {
 }
 
 impl Remote<'_> {
+    /// Its name to be shown: an address without the credentials in it.
+    pub fn shown(&self) -> String {
+        hide_user_info(&self.name)
+    }
+
     fn git(&self) -> Git<'_> {
         Git::at(self.repository.folder()).authorized(self.token.as_ref(), &self.url)
     }
@@ -55,7 +60,7 @@ impl Remote<'_> {
         if message.contains(&format!("couldn't find remote ref {from}")) {
             return Ok(None);
         }
-        Err(self.explain("fetch", message))
+        Err(self.explain("fetch", &message))
     }
 
     /// Pushes `commit` to `branch` if that is still at `expected`; `None` where it must not exist.
@@ -78,7 +83,7 @@ impl Remote<'_> {
         match complaint {
             None => Ok(Push::Done),
             Some(message) if is_passing(&message) => Ok(Push::TryAgain),
-            Some(message) => Err(self.explain("push", message)),
+            Some(message) => Err(self.explain("push", &message)),
         }
     }
 
@@ -87,10 +92,10 @@ impl Remote<'_> {
         matches!(error, GitError::Command { message, .. } if is_passing(message))
     }
 
-    fn explain(&self, command: &str, message: String) -> GitError {
-        let message = told(&message);
+    fn explain(&self, command: &str, message: &str) -> GitError {
+        let message = told(message);
         match refusal(&message) {
-            Some(help) => GitError::Refused { remote: self.name.clone(), message, help },
+            Some(help) => GitError::Refused { remote: self.shown(), message, help },
             None => GitError::Command { command: command.to_owned(), message },
         }
     }

@@ -235,12 +235,11 @@ impl GitStore {
         mut files: Vec<Entry>,
         message: &str,
     ) -> Result<CommitId, StoreError> {
-        match tip {
-            Some(tip) => self.refuse_code(tip)?,
-            None => {
-                let readme = README_TEXT.as_bytes();
-                files.push(self.repository.write_file(README.to_owned(), readme)?);
-            }
+        if let Some(tip) = tip {
+            self.refuse_code(tip)?;
+        } else {
+            let readme = README_TEXT.as_bytes();
+            files.push(self.repository.write_file(README.to_owned(), readme)?);
         }
         Ok(self.repository.write_commit(tip, &files, message)?)
     }

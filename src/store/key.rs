@@ -12,12 +12,12 @@ pub(super) const ROOT: &str = "runs";
 
 /// Which stored run: its file is `runs/AB/COMMIT/FINGERPRINT-SOURCE-CREATED-ID.json`.
 ///
-/// A key is only made of letters, digits and `_`, so its path leads nowhere else.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A key is made of letters and digits alone, so its path leads nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     commit: CommitId,
     fingerprint: String,
-    source: &'static str,
+    source: Source,
     created: String,
     id: String,
 }
@@ -30,7 +30,8 @@ impl Key {
         let created: Timestamp = run.created.parse().ok()?;
         let created = created.strftime("%Y%m%dT%H%M%SZ").to_string();
         let fingerprint = as_word(&run.host.fingerprint);
-        Some(Self { commit, fingerprint, source: word(run.source), created, id: hash(record) })
+        let key = Self { commit, fingerprint, source: run.source, created, id: hash(record) };
+        is_time(&key.created).then_some(key)
     }
 
     /// The key that a path in a store stands for; `None` for any other file.
@@ -40,16 +41,10 @@ impl Key {
         let commit = CommitId::parse(commit).filter(|id| id.as_str().starts_with(start))?;
         let parts: Vec<&str> = name.strip_suffix(".json")?.split('-').collect();
         let [fingerprint, source, created, id] = parts[..] else { return None };
-        let source = SOURCES.iter().find(|(_, word)| *word == source)?.1;
-        let is_time = created.len() == "20261122T000000Z".len()
-            && created.bytes().enumerate().all(|(place, byte)| match place {
-                8 => byte == b'T',
-                15 => byte == b'Z',
-                _ => byte.is_ascii_digit(),
-            });
+        let source = SOURCES.into_iter().find(|known| word(*known) == source)?;
         let is_key = start.len() == 2
             && is_word(fingerprint)
-            && is_time
+            && is_time(created)
             && id.len() == ID_DIGITS
             && is_word(id);
         is_key.then(|| Self {
@@ -63,7 +58,8 @@ impl Key {
 
     /// Path within the store.
     pub fn path(&self) -> String {
-        let Self { commit, fingerprint, source, created, id } = self;
+        let Self { commit, fingerprint, created, id, .. } = self;
+        let source = self.source_word();
         format!(
             "{ROOT}/{}/{commit}/{fingerprint}-{source}-{created}-{id}.json",
             &commit.as_str()[..2]
@@ -82,13 +78,12 @@ impl Key {
 
     /// What produced the samples.
     pub fn source(&self) -> Source {
-        let known = SOURCES.iter().find(|(_, word)| *word == self.source);
-        known.expect("keys are made of known sources").0
+        self.source
     }
 
     /// The same as a word.
     pub fn source_word(&self) -> &'static str {
-        self.source
+        word(self.source)
     }
 
     /// When it was measured, as `20261122T000000Z`.
@@ -103,21 +98,30 @@ impl Key {
 
     /// Whether the run is of this kind.
     pub fn is_of(&self, kind: Kind<'_>) -> bool {
-        self.source == word(kind.source) && self.fingerprint == as_word(kind.fingerprint)
+        self.source == kind.source && self.fingerprint == as_word(kind.fingerprint)
     }
 }
 
-const SOURCES: [(Source, &str); 5] = [
-    (Source::Criterion, "criterion"),
-    (Source::Onnx, "onnx"),
-    (Source::Generate, "generate"),
-    (Source::Command, "command"),
-    (Source::Load, "load"),
-];
+const SOURCES: [Source; 5] =
+    [Source::Criterion, Source::Onnx, Source::Generate, Source::Command, Source::Load];
 
 fn word(source: Source) -> &'static str {
-    let known = SOURCES.iter().find(|(known, _)| *known == source);
-    known.expect("every source has its word").1
+    match source {
+        Source::Criterion => "criterion",
+        Source::Onnx => "onnx",
+        Source::Generate => "generate",
+        Source::Command => "command",
+        Source::Load => "load",
+    }
+}
+
+fn is_time(text: &str) -> bool {
+    text.len() == "20261122T000000Z".len()
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 fn is_word(text: &str) -> bool {

@@ -1,0 +1,131 @@
+//! Real repositories in temporary folders, and runs to keep in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use perfgate::git::{CommitId, Repository};
+use perfgate::host::Host;
+use perfgate::run::{Benchmark, Commit, Launch, Observed, Run, Sampling, Source};
+use perfgate::units::Nanos;
+use tempfile::TempDir;
+
+/// A folder with a repository in it, and the settings that make git the same everywhere.
+pub(crate) struct Bed {
+    folder: TempDir,
+}
+
+impl Bed {
+    /// A repository with one commit on `main`.
+    pub(crate) fn new() -> Self {
+        let bed = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(bed.path("work")).unwrap();
+        bed.git("work", &["init", "--quiet", "--initial-branch=main"]);
+        bed.commit("first");
+        bed
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Standard output of git run in `folder`, which must succeed.
+    pub(crate) fn git(&self, folder: &str, arguments: &[&str]) -> String {
+        git_in(&self.path(folder), arguments)
+    }
+
+    /// A commit in `work` that writes `name` into a file.
+    pub(crate) fn commit(&self, name: &str) -> CommitId {
+        fs::write(self.path("work").join("code.txt"), name).unwrap();
+        self.git("work", &["add", "--all"]);
+        self.git("work", &["commit", "--quiet", "--message", name]);
+        CommitId::parse(self.git("work", &["rev-parse", "HEAD"]).trim()).unwrap()
+    }
+
+    pub(crate) fn repository(&self, folder: &str) -> Repository {
+        Repository::discover(&self.path(folder)).unwrap().unwrap()
+    }
+
+    /// A run of `commit`, recognizable by `created` and the length of its one sample.
+    pub(crate) fn run(commit: &CommitId, created: &str, ns: f64) -> Run {
+        let mut run = Run::new(created.to_owned(), Source::Criterion, host("0f1e2d3c"));
+        run.commit =
+            Some(Commit { id: commit.to_string(), branch: None, time: None, dirty: false });
+        run.benchmarks = vec![benchmark("group/function", &[ns])];
+        run
+    }
+}
+
+pub(crate) fn benchmark(id: &str, samples: &[f64]) -> Benchmark {
+    Benchmark {
+        id: id.to_owned(),
+        package: None,
+        target: None,
+        sampling: Sampling::Call,
+        elements: None,
+        per_call: std::collections::BTreeMap::new(),
+        launches: vec![Launch {
+            round: 0,
+            session: None,
+            order: None,
+            observed: Observed::Samples(
+                samples.iter().map(|ns| Nanos::new(*ns).unwrap()).collect(),
+            ),
+            metrics: std::collections::BTreeMap::new(),
+        }],
+        failure: None,
+    }
+}
+
+pub(crate) fn host(fingerprint: &str) -> Host {
+    Host {
+        fingerprint: fingerprint.to_owned(),
+        cpu_model: "Some Processor".to_owned(),
+        cores: 2,
+        memory_bytes: 1 << 33,
+        os: "linux".to_owned(),
+        kernel: "6.1".to_owned(),
+        image: None,
+        rustc: None,
+    }
+}
+
+/// `command` with nothing of this machine's or this user's configuration, and fixed names and times.
+pub(crate) fn fixed(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if ["CI", "GIT_", "GITHUB_", "RUNNER_", "PERFGATE_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+        {
+            command.env_remove(name);
+        }
+    }
+    let date = "2026-11-22T00:00:00Z";
+    command
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .envs([("GIT_AUTHOR_NAME", "A"), ("GIT_AUTHOR_EMAIL", "a@example.com")])
+        .envs([("GIT_COMMITTER_NAME", "C"), ("GIT_COMMITTER_EMAIL", "c@example.com")])
+        .envs([("GIT_AUTHOR_DATE", date), ("GIT_COMMITTER_DATE", date)])
+}
+
+pub(crate) fn git_in(folder: &Path, arguments: &[&str]) -> String {
+    let output = fixed(Command::new("git").arg("-C").arg(folder).args(arguments)).output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {arguments:?}: {complaint}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The perfgate command, to be run in `folder`.
+pub(crate) fn perfgate_in(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_perfgate"));
+    fixed(&mut command).current_dir(folder);
+    command
+}
+
+pub(crate) fn text_of(output: &Output) -> String {
+    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    format!("{out}{err}")
+}
