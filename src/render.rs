@@ -13,21 +13,26 @@ use thiserror::Error;
 use crate::report::{Report, Row};
 use crate::verdict::Decision;
 
+mod chart;
 mod escape;
 mod filters;
+mod html;
 mod markdown;
 mod rows;
 mod text;
 
+pub use html::html;
 pub use markdown::{COMMENT_LIMIT, markdown};
 pub use rows::{csv, junit};
 pub use text::{Colour, text};
 
 /// Every template, by its file name; the last extension but one tells how values are escaped.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("_words.j2", include_str!("../templates/_words.j2")),
     ("report.txt.j2", include_str!("../templates/report.txt.j2")),
     ("comment.md.j2", include_str!("../templates/comment.md.j2")),
+    ("_chart.html.j2", include_str!("../templates/_chart.html.j2")),
+    ("report.html.j2", include_str!("../templates/report.html.j2")),
     ("report.csv.j2", include_str!("../templates/report.csv.j2")),
     ("report.xml.j2", include_str!("../templates/report.xml.j2")),
 ];

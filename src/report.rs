@@ -250,7 +250,6 @@ impl TargetCounts {
 
 fn headline(decision: &Decision, counts: &Counts, targets: &TargetCounts) -> Vec<Reason> {
     let measured = counts.total - counts.missing - counts.failed;
-    let no_baseline = usize::from(decision.baseline.kind == BaselineKind::None);
     let bad = [
         (ReasonKind::Regressed, counts.regressed),
         (ReasonKind::Missing, counts.missing),
@@ -258,21 +257,22 @@ fn headline(decision: &Decision, counts: &Counts, targets: &TargetCounts) -> Vec
         (ReasonKind::TargetMissed, targets.missed),
     ];
     let unsure = [
-        (ReasonKind::NothingMeasured, usize::from(measured == 0)),
-        (ReasonKind::NoBaseline, no_baseline),
         (ReasonKind::Inconclusive, counts.inconclusive),
         (ReasonKind::TargetUnproven, targets.unproven),
     ];
+    let nothing = [
+        (ReasonKind::NothingMeasured, usize::from(measured == 0)),
+        (ReasonKind::NoBaseline, usize::from(decision.baseline.kind == BaselineKind::None)),
+    ];
     let good = [
-        (ReasonKind::NoBaseline, no_baseline),
+        (ReasonKind::Unchanged, counts.unchanged),
         (ReasonKind::Improved, counts.improved),
         (ReasonKind::Accepted, counts.accepted),
-        (ReasonKind::Unchanged, counts.unchanged),
     ];
     let reasons = match decision.verdict {
-        Verdict::Fail => bad,
-        Verdict::Inconclusive => unsure,
-        Verdict::Pass => good,
+        Verdict::Fail => bad.to_vec(),
+        Verdict::Inconclusive => [nothing, unsure].concat(),
+        Verdict::Pass => [&nothing[1..], &good, &bad, &unsure].concat(),
     };
     let present = reasons.into_iter().filter(|(_, count)| *count > 0);
     present.map(|(kind, count)| Reason { kind, count }).collect()

@@ -26,7 +26,7 @@ pub(super) fn shown(
     Ok(match format {
         Format::Text => render::text(&report(), colour)?,
         Format::Markdown => render::markdown(&report(), COMMENT_LIMIT)?,
-        Format::Html => return Err(super::Refusal::usage("HTML is not there yet").into()),
+        Format::Html => render::html(&report())?,
         Format::Json => render::json(decision)?,
         Format::Csv => render::csv(&report())?,
         Format::Junit => render::junit(&report())?,

@@ -55,7 +55,7 @@ pub(super) fn visible(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| visible_one(out, character))
 }
 
-fn html(out: &mut dyn Write, text: &str) -> fmt::Result {
+pub(super) fn html(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
         '&' => out.write_str("&amp;"),
         '<' => out.write_str("&lt;"),

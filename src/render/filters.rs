@@ -35,6 +35,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("amount", amount);
     environment.add_filter("name", |name: &str| shortened(name, NAME_WIDTH));
     environment.add_filter("prose", |text: &str| shortened(text, PROSE_WIDTH));
+    environment.add_filter("lines", lines);
     environment.add_filter("short", |id: &str| id.chars().take(7).collect::<String>());
     environment.add_filter("right", |text: &str, width: usize| format!("{text:>width$}"));
 }
@@ -98,6 +99,15 @@ fn signed(share: f64) -> String {
     format!("{sign}{digits} %")
 }
 
+/// The same without digits that say nothing, for an axis.
+pub(super) fn slowdown_tick(ratio: f64) -> String {
+    if (ratio - 1.0).abs() < 1e-9 {
+        "0".to_owned()
+    } else {
+        signed(ratio - 1.0).replace(".0 ", " ")
+    }
+}
+
 /// Never zero: a p-value is an upper bound on a chance.
 fn p_value(p: f64) -> String {
     if p < LEAST_P {
@@ -125,6 +135,19 @@ fn amount(number: f64) -> String {
     let fits = |(scale, _): &&(f64, &str)| number >= *scale;
     let (scale, prefix) = PREFIXES.iter().find(fits).unwrap_or(&(1.0, " "));
     format!("{}{prefix}", significant(number / scale, 3))
+}
+
+/// The end of an output, line by line, for a page.
+fn lines(text: &str) -> Value {
+    const MOST: usize = 40;
+    let lines: Vec<&str> = text.lines().collect();
+    let kept = &lines[lines.len().saturating_sub(MOST)..];
+    let mut page = String::new();
+    for line in kept {
+        let _ = escape::html(&mut page, &shortened(line, PROSE_WIDTH));
+        page.push('\n');
+    }
+    Value::from_safe_string(page)
 }
 
 /// Made visible and cut in the middle, so that both ends still tell which one it is.

@@ -7,6 +7,8 @@ use crate::report::{Report, Row};
 
 /// Characters of a comment; GitHub refuses more than 65,536.
 pub const COMMENT_LIMIT: usize = 60_000;
+/// Reasons that are told in a sentence of their own.
+const SENTENCES: usize = 3;
 /// No row is shorter than this, so that more of them need not be tried.
 const SHORTEST_ROW: usize = 60;
 
@@ -43,6 +45,7 @@ fn with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderError> {
             report => head(report),
             marker => marker(&report.id),
             reasons => values_of(&first_reasons(report)),
+            more_reasons => report.reasons.saturating_sub(SENTENCES),
             notable => values_of(notable),
             folded => values_of(folded),
             left_out => report.notable.len() + report.folded.len() - notable.len() - folded.len(),
@@ -50,9 +53,7 @@ fn with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderError> {
     )
 }
 
-/// The reasons that are told in a sentence of their own.
 fn first_reasons<'a>(report: &Report<'a>) -> Vec<Row<'a>> {
-    const SENTENCES: usize = 3;
     let reasons = report.notable.iter().filter(|row| row.is_reason);
     reasons.take(SENTENCES).cloned().collect()
 }

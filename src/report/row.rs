@@ -23,8 +23,10 @@ pub struct Row<'a> {
     pub told_apart_by: Option<&'a str>,
     /// What the data say.
     pub change: Change,
-    /// Whether its change is a reason for a verdict other than pass.
+    /// Whether it is a reason for a verdict other than pass.
     pub is_reason: bool,
+    /// Whether its change is, and not only a target.
+    pub is_change_reason: bool,
     /// Candidate ÷ baseline.
     pub ratio: Option<RatioInterval>,
     /// Two-sided.
@@ -140,7 +142,9 @@ impl<'a> Row<'a> {
             package: judgement.package.as_deref(),
             told_apart_by: judgement.package.as_deref().filter(|_| is_ambiguous),
             change: judgement.change,
-            is_reason: is_reason(judgement, verdict),
+            is_reason: is_change_reason(judgement, verdict)
+                || targets.iter().any(|target| target.is_reason),
+            is_change_reason: is_change_reason(judgement, verdict),
             ratio: judgement.ratio,
             p_value: judgement.p_value,
             q_value: judgement.q_value,
@@ -188,11 +192,11 @@ fn on_par(status: TargetStatus) -> Change {
     }
 }
 
-fn is_reason(judgement: &Judgement, verdict: Verdict) -> bool {
+fn is_change_reason(judgement: &Judgement, verdict: Verdict) -> bool {
     match (verdict, judgement.change) {
         (Verdict::Fail, Change::Regressed | Change::Missing) => judgement.waiver.is_none(),
         (Verdict::Fail, Change::Failed) | (Verdict::Inconclusive, Change::Inconclusive) => true,
-        _ => judgement.targets.iter().any(|target| decides(target.status, verdict)),
+        _ => false,
     }
 }
 

@@ -1,0 +1,47 @@
+//! What a decision file must not say, though its fields are of the right kind.
+
+use std::collections::HashSet;
+
+use super::{Decision, Judgement};
+
+impl Decision {
+    /// Refuses what contradicts itself: a decision that is read may come from a stranger.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.exit_status != self.verdict.exit_status() {
+            let expected = self.verdict.exit_status();
+            return Err(format!("exit status {} where {expected} belongs", self.exit_status));
+        }
+        let mut seen = HashSet::with_capacity(self.benchmarks.len());
+        for (place, judgement) in self.benchmarks.iter().enumerate() {
+            judgement.check().map_err(|why| format!("benchmark {place}: {why}"))?;
+            if !seen.insert((&judgement.package, &judgement.id)) {
+                return Err(format!("benchmark {place} stands there twice"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Judgement {
+    fn check(&self) -> Result<(), String> {
+        if self.id.is_empty() {
+            return Err("its id is empty".to_owned());
+        }
+        let chances = [("p_value", self.p_value), ("q_value", self.q_value)];
+        for (name, chance) in chances {
+            if chance.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
+                return Err(format!("{name} is not between 0 and 1"));
+            }
+        }
+        let shares = [self.minimum_detectable, self.noise_floor].into_iter().flatten();
+        if shares.chain(self.per_call.values().copied()).any(|amount| !(amount >= 0.0)) {
+            return Err("an amount is negative".to_owned());
+        }
+        let sides = self.baseline.iter().chain(&self.candidate);
+        let mut histograms = sides.filter_map(|summary| summary.histogram.as_ref());
+        if histograms.any(|one| one.counts.is_empty() || one.low > one.high) {
+            return Err("a histogram has no bins, or its ends change places".to_owned());
+        }
+        Ok(())
+    }
+}
