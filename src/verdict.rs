@@ -2,6 +2,7 @@
 
 mod change;
 mod decide;
+mod file;
 mod looks;
 mod target;
 
@@ -290,6 +291,8 @@ impl Decision {
     /// Reads a decision.
     pub fn from_json(json: &[u8]) -> Result<Self, FileError> {
         check_schema(json, SCHEMA)?;
-        Ok(serde_json::from_slice(json)?)
+        let decision: Self = serde_json::from_slice(json)?;
+        decision.check().map_err(FileError::Invalid)?;
+        Ok(decision)
     }
 }

@@ -57,7 +57,7 @@ impl Axis {
         let first = (self.low / step).ceil();
         let values = (0..12).map(|place| (first + f64::from(place)) * step);
         let shown = values.take_while(|value| *value <= self.high);
-        spaced(shown.map(|value| Tick { at: self.at(value), label: filters::duration(value) }))
+        spaced(shown.map(|value| Tick { at: self.at(value), label: filters::duration_tick(value) }))
     }
 
     fn percent_ticks(self) -> Vec<Tick> {

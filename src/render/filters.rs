@@ -59,6 +59,16 @@ pub(super) fn duration(ns: f64) -> String {
     format!("{} {unit}", significant(ns / scale, 3))
 }
 
+/// The same without digits that say nothing, for an axis.
+pub(super) fn duration_tick(ns: f64) -> String {
+    let text = duration(ns);
+    let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
+    let is_fraction = number.contains('.') && !number.contains('e');
+    let number =
+        if is_fraction { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+    format!("{number} {unit}")
+}
+
 /// So many digits that count; very large and very small numbers by their power of ten.
 fn significant(value: f64, digits: usize) -> String {
     if value == 0.0 {
@@ -133,7 +143,7 @@ fn count(number: usize) -> String {
 fn amount(number: f64) -> String {
     const PREFIXES: [(f64, &str); 4] = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
     let fits = |(scale, _): &&(f64, &str)| number >= *scale;
-    let (scale, prefix) = PREFIXES.iter().find(fits).unwrap_or(&(1.0, " "));
+    let (scale, prefix) = PREFIXES.iter().find(fits).unwrap_or(&(1.0, ""));
     format!("{}{prefix}", significant(number / scale, 3))
 }
 

@@ -176,7 +176,7 @@ impl<'a> Row<'a> {
     pub(super) fn worst_first(&self, other: &Self) -> Ordering {
         let rank = |row: &Self| {
             let worst = row.targets.first().map_or(TargetStatus::Met, |target| target.status);
-            (!row.is_reason, row.waiver.is_some(), row.change.min(on_par(worst)), worst)
+            (!row.is_reason, row.waiver.is_some(), row.change.min(on_par(worst)), row.change, worst)
         };
         let slowdown = |row: &Self| row.ratio.map(|ratio| ratio.point);
         rank(self).cmp(&rank(other)).then_with(|| slowdown(other).cmp(&slowdown(self)))
