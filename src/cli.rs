@@ -172,6 +172,15 @@ pub struct CheckArgs {
     /// What to compare with: `auto`, `stored`, `none`, a run file, or a git revision
     #[arg(long, value_name = "BASELINE", default_value = "auto")]
     pub baseline: String,
+    /// Measure this command as the baseline, in rounds with the candidate's
+    #[arg(long, value_name = "CMD", requires = "candidate_command", conflicts_with = "run")]
+    pub baseline_command: Option<String>,
+    /// Measure this command as the candidate
+    #[arg(long, value_name = "CMD", requires = "baseline_command")]
+    pub candidate_command: Option<String>,
+    /// Longest time the rounds may take; what is undecided then is inconclusive
+    #[arg(long, value_name = "DURATION")]
+    pub budget: Option<Nanos>,
     /// Judge this run instead of measuring
     #[arg(long, value_name = "FILE")]
     pub run: Option<PathBuf>,

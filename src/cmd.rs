@@ -8,6 +8,7 @@ mod files;
 mod gate;
 mod measure;
 mod print;
+mod progress;
 mod project;
 mod report;
 

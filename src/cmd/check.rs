@@ -1,6 +1,7 @@
 //! `perfgate check`: measure, compare, judge, report; its exit status is the gate.
 
 mod comparand;
+mod in_turn;
 mod outputs;
 
 use std::collections::BTreeMap;
@@ -8,21 +9,30 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use self::comparand::{Choice, Comparand};
+use self::in_turn::Pair;
 use super::project::Project;
 use super::{ExitStatus, Refusal, files, gate, measure, print};
 use crate::cli::CheckArgs;
+use crate::measure::Interrupt;
 use crate::policy::{Config, Policy};
 use crate::run::{BenchmarkId, Run};
 use crate::store::{DEFAULT_URL, Store, StoreError};
-use crate::verdict::{Decision, Evidence, Noise, decide};
+use crate::verdict::{Baseline, Decision, Evidence, Noise, Rounds, decide};
 
 /// Runs the gate; the status is that of the verdict.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitStatus> {
     let check = Check::new(args)?;
-    let candidate = check.candidate()?;
-    let comparand = check.comparand(&candidate)?;
-    let mut decision = check.judge(&candidate, &comparand);
-    decision.warnings.extend(comparand.notes);
+    let (candidate, decision) = match (&args.run, &check.choice) {
+        (None, Choice::Commands(baseline, candidate)) => {
+            check.in_turn(&Pair::of_commands(baseline, candidate))?
+        }
+        (None, Choice::Revision(revision)) => {
+            let (repository, commit) = check.project.commit(revision)?;
+            let pair = Pair::of_commits(&check, repository, &commit, &check.interrupt)?;
+            check.in_turn(&pair)?
+        }
+        _ => check.once()?,
+    };
     outputs::write_decision(&args.out, &decision)?;
     print::decision(&decision, args.format)?;
     if args.save_baseline {
@@ -40,6 +50,7 @@ struct Check<'a> {
     config: Config,
     policy: Policy,
     noise: BTreeMap<BenchmarkId, Noise>,
+    interrupt: Interrupt,
 }
 
 impl<'a> Check<'a> {
@@ -48,8 +59,33 @@ impl<'a> Check<'a> {
         let config = gate::config(&args.gate, &project.folder)?;
         let policy = gate::policy(config.clone(), &args.gate, &args.selection.bench)?
             .requiring_baseline(args.require_baseline);
-        let choice = Choice::of(&args.baseline);
-        Ok(Self { args, choice, project, config, policy, noise: BTreeMap::new() })
+        let choice = match (&args.baseline_command, &args.candidate_command) {
+            (Some(baseline), Some(candidate)) => {
+                Choice::Commands(baseline.clone(), candidate.clone())
+            }
+            _ => Choice::of(&args.baseline),
+        };
+        let interrupt = Interrupt::watch()?;
+        Ok(Self { args, choice, project, config, policy, noise: BTreeMap::new(), interrupt })
+    }
+
+    /// One run against what is there already.
+    fn once(&self) -> Result<(Run, Decision)> {
+        let candidate = self.candidate()?;
+        let comparand = self.comparand(&candidate)?;
+        let mut decision = self.judge(&candidate, comparand.baseline(), None);
+        decision.warnings.extend(comparand.notes);
+        Ok((candidate, decision))
+    }
+
+    /// Base and candidate in rounds.
+    fn in_turn(&self, pair: &Pair) -> Result<(Run, Decision)> {
+        let mut decide =
+            |rounds: Rounds<'_>| self.judge(rounds.candidate, Baseline::None, Some(rounds));
+        let in_turn = pair.measure(self, None, &self.interrupt, &mut decide)?;
+        outputs::write_run(&self.args.out, &in_turn.candidate)?;
+        let decision = decide(in_turn.evidence());
+        Ok((in_turn.candidate, decision))
     }
 
     /// The run that is judged: measured now and written at once, or read.
@@ -58,8 +94,11 @@ impl<'a> Check<'a> {
             Some(path) => files::read_run(path)?,
             None => {
                 let effort = gate::effort(&self.args.effort, &self.config.measure);
-                let mut run = measure::measure_criterion(&self.args.selection, &effort)?;
-                run.commit = self.project.head()?;
+                // Before anything is written beside the sources, and makes them dirty.
+                let commit = self.project.head()?;
+                let mut run =
+                    measure::measure_criterion(&self.args.selection, &effort, &self.interrupt)?;
+                run.commit = commit;
                 run
             }
         };
@@ -78,8 +117,9 @@ impl<'a> Check<'a> {
                 Some(store) => Comparand::stored(&store, &self.project, candidate),
                 None => Ok(no_store()),
             },
+            Choice::Commands(..) => Ok(Comparand::default()),
             Choice::Revision(revision) => {
-                let commit = self.project.resolve(revision)?;
+                let (_, commit) = self.project.commit(revision)?;
                 match self.store()? {
                     Some(store) => Comparand::stored_at(&store, revision, &commit, candidate),
                     None => Ok(no_store()),
@@ -88,13 +128,13 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn judge(&self, candidate: &Run, comparand: &Comparand) -> Decision {
-        let evidence = Evidence {
-            candidate,
-            baseline: comparand.baseline(),
-            rounds: None,
-            noise: &self.noise,
-        };
+    fn judge<'e>(
+        &'e self,
+        candidate: &'e Run,
+        baseline: Baseline<'e>,
+        rounds: Option<Rounds<'e>>,
+    ) -> Decision {
+        let evidence = Evidence { candidate, baseline, rounds, noise: &self.noise };
         decide(&evidence, &self.policy)
     }
 

@@ -1,14 +1,13 @@
 //! `perfgate measure`: samples into a run file.
 
 use std::env;
-use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
+use super::progress::Stages;
 use super::{ExitStatus, Refusal};
 use crate::cli::{
     CommandArgs, CriterionArgs, EffortArgs, MeasureArgs, MeasureSource, SelectionArgs,
@@ -18,18 +17,17 @@ use crate::git::Repository;
 use crate::host::{self, Host, Surroundings};
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{self, BuildError, Workspace};
-use crate::measure::{
-    self, Effort, Interrupt, MeasureError, Measured, Progress, Selection, Subject,
-};
+use crate::measure::{self, Effort, Interrupt, MeasureError, Measured, Selection, Subject};
 use crate::run::{Commit, Run, Settings, Source};
 use crate::units::Nanos;
 
 /// Runs the command.
 pub(super) fn run(args: MeasureArgs) -> Result<ExitStatus> {
+    let interrupt = Interrupt::watch()?;
     let (run, output) = match args.source {
-        None => criterion_run(args.criterion)?,
-        Some(MeasureSource::Criterion(args)) => criterion_run(args)?,
-        Some(MeasureSource::Command(args)) => command_run(args)?,
+        None => criterion_run(args.criterion, &interrupt)?,
+        Some(MeasureSource::Criterion(args)) => criterion_run(args, &interrupt)?,
+        Some(MeasureSource::Command(args)) => command_run(args, &interrupt)?,
     };
     let mut json = serde_json::to_vec(&run)?;
     json.push(b'\n');
@@ -39,47 +37,65 @@ pub(super) fn run(args: MeasureArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
-fn criterion_run(args: CriterionArgs) -> Result<(Run, PathBuf)> {
+fn criterion_run(args: CriterionArgs, interrupt: &Interrupt) -> Result<(Run, PathBuf)> {
     // Before the run file appears beside the sources, and makes them dirty.
     let commit = commit(args.selection.manifest_path.as_deref());
-    let mut run = measure_criterion(&args.selection, &args.effort)?;
+    let mut run = measure_criterion(&args.selection, &args.effort, interrupt)?;
     run.commit = commit;
     Ok((run, args.output.output))
 }
 
-fn command_run(args: CommandArgs) -> Result<(Run, PathBuf)> {
+fn command_run(args: CommandArgs, interrupt: &Interrupt) -> Result<(Run, PathBuf)> {
     let command = SampleCommand::from_words(&args.words);
     let effort =
         EffortArgs { launches: args.launches, timeout: args.timeout, ..EffortArgs::default() };
-    let run = measure_command(command, &args.bench, &effort)?;
+    let run = measure_command(command, &args.bench, &effort, interrupt)?;
     Ok((run, args.output.output))
 }
 
 /// Builds and measures the Criterion benches of a workspace.
-pub(super) fn measure_criterion(selection: &SelectionArgs, effort: &EffortArgs) -> Result<Run> {
-    let interrupt = Interrupt::watch()?;
+pub(super) fn measure_criterion(
+    selection: &SelectionArgs,
+    effort: &EffortArgs,
+    interrupt: &Interrupt,
+) -> Result<Run> {
     let patterns = patterns(&selection.bench)?;
-    let runner = env::current_exe().context("failed to find perfgate's own executable")?;
-    let built = criterion::build(&workspace(selection), &runner, &interrupt).map_err(explain)?;
-    let host = host(folder_of(selection.manifest_path.as_deref()));
-    let mut run = Run::new(Timestamp::now().to_string(), Source::Criterion, host);
-    run.settings = Settings { seed: effort.seed, threads: threads(), ..Settings::default() };
-    let effort = settled(effort);
-    run.settings.calls = Some(effort.calls);
-    fill(run, &Subject::Criterion(built), &patterns, &effort, &interrupt)
+    let subject = built(&workspace(selection), interrupt)?;
+    let run = empty_run(Source::Criterion, selection, effort);
+    fill(run, &subject, &patterns, &settled(effort), interrupt)
 }
 
-/// Measures a command that prints samples.
-pub(super) fn measure_command(
+/// Builds the Criterion benches of a workspace.
+pub(super) fn built(workspace: &Workspace, interrupt: &Interrupt) -> Result<Subject> {
+    let runner = env::current_exe().context("failed to find perfgate's own executable")?;
+    let built = criterion::build(workspace, &runner, interrupt).map_err(explain)?;
+    Ok(Subject::Criterion(built))
+}
+
+/// A run that says how and where it will be measured, without benchmarks yet.
+pub(super) fn empty_run(source: Source, selection: &SelectionArgs, effort: &EffortArgs) -> Run {
+    let host = host(folder_of(selection.manifest_path.as_deref()));
+    let mut run = Run::new(Timestamp::now().to_string(), source, host);
+    run.settings = Settings {
+        seed: effort.seed,
+        threads: threads(),
+        calls: Some(settled(effort).calls),
+        command: Some(command_line()),
+        ..Settings::default()
+    };
+    run
+}
+
+fn measure_command(
     command: SampleCommand,
     bench: &[String],
     effort: &EffortArgs,
+    interrupt: &Interrupt,
 ) -> Result<Run> {
-    let interrupt = Interrupt::watch()?;
     let patterns = patterns(bench)?;
     let host = Host::current(&surroundings());
     let run = Run::new(Timestamp::now().to_string(), Source::Command, host);
-    fill(run, &Subject::Command(command), &patterns, &settled(effort), &interrupt)
+    fill(run, &Subject::Command(command), &patterns, &settled(effort), interrupt)
 }
 
 fn fill(
@@ -119,11 +135,13 @@ fn threads() -> Option<u32> {
     env::var("PERFGATE_THREADS").ok()?.parse().ok()
 }
 
-fn patterns(bench: &[String]) -> Result<Selection> {
+/// What `--bench` selects.
+pub(super) fn patterns(bench: &[String]) -> Result<Selection> {
     Selection::new(bench).map_err(|error| Refusal::usage(error).into())
 }
 
-fn workspace(selection: &SelectionArgs) -> Workspace {
+/// The workspace that is built in place.
+pub(super) fn workspace(selection: &SelectionArgs) -> Workspace {
     Workspace {
         folder: PathBuf::new(),
         manifest: selection.manifest_path.clone(),
@@ -134,7 +152,8 @@ fn workspace(selection: &SelectionArgs) -> Workspace {
     }
 }
 
-fn settled(effort: &EffortArgs) -> Effort {
+/// How much to measure, with the defaults for what is not said.
+pub(super) fn settled(effort: &EffortArgs) -> Effort {
     let default = Effort::default();
     let duration =
         |nanos: Nanos| Duration::try_from_secs_f64(nanos.get() / 1e9).unwrap_or(Duration::MAX);
@@ -168,7 +187,8 @@ fn command_line() -> String {
     format!("perfgate {}", measure::command::script(&words))
 }
 
-fn explain(error: MeasureError) -> anyhow::Error {
+/// A measurement that could not be made, with its remedy.
+pub(super) fn explain(error: MeasureError) -> anyhow::Error {
     let MeasureError::Build(build) = &error else {
         return error.into();
     };
@@ -183,61 +203,5 @@ fn explain(error: MeasureError) -> anyhow::Error {
         BuildError::NotRecorded { .. } => anyhow::Error::from(error)
             .context("unset `target.<triple>.runner` of Cargo's configuration"),
         BuildError::Compile => error.into(),
-    }
-}
-
-/// What happens, on standard error: a line that changes on a terminal, one line a stage elsewhere.
-struct Stages {
-    bar: Option<ProgressBar>,
-}
-
-impl Stages {
-    fn new() -> Self {
-        Self { bar: None }
-    }
-
-    fn show(&mut self, progress: &Progress) {
-        match progress {
-            Progress::Pilot(target) => self.say(&format!("pilot launch of {target}")),
-            Progress::Planned { benchmarks, starts, launches } => {
-                let what = match benchmarks {
-                    Some(benchmarks) => format!("{benchmarks} benchmarks"),
-                    None => "the command".to_owned(),
-                };
-                self.say(&format!("measuring {what}: {launches} launches of {starts} processes"));
-                self.begin(u64::from(*launches) * *starts as u64);
-            }
-            Progress::Launch { launch, target } => {
-                if let Some(bar) = &self.bar {
-                    bar.set_message(format!("launch {} of {target}", launch + 1));
-                    bar.inc(1);
-                }
-            }
-            Progress::Repeated(why) => self.say(why),
-        }
-    }
-
-    /// Drawn when a process starts and not by a timer: nothing else may run while it measures.
-    fn begin(&mut self, starts: u64) {
-        if !io::stderr().is_terminal() {
-            return;
-        }
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}");
-        let bar = ProgressBar::new(starts);
-        self.bar = Some(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style)));
-    }
-
-    #[expect(clippy::print_stderr, reason = "progress goes to standard error")]
-    fn say(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
-        }
-    }
-
-    fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
     }
 }

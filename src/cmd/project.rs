@@ -34,13 +34,13 @@ impl Project {
         Ok(repository.head(&self.folder).map_err(Refusal::from)?)
     }
 
-    /// The commit that a branch, tag or id names.
-    pub(super) fn resolve(&self, revision: &str) -> Result<CommitId> {
+    /// The commit that a branch, tag or id names, and the repository it is in.
+    pub(super) fn commit(&self, revision: &str) -> Result<(&Repository, CommitId)> {
         let Some(repository) = &self.repository else {
             let message = format!("`{revision}` is neither a file nor, outside of git, a revision");
             return Err(Refusal::usage(message).help("name a run file, or `none`").into());
         };
-        Ok(repository.resolve(revision).map_err(Refusal::from)?)
+        Ok((repository, repository.resolve(revision).map_err(Refusal::from)?))
     }
 }
 

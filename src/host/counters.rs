@@ -3,7 +3,7 @@
 use std::fs;
 
 /// More processor time stolen than this, and a launch was disturbed.
-pub const STOLEN: f64 = 0.02;
+pub(super) const STOLEN: f64 = 0.02;
 /// Fewer ticks than this are the grain of the counter.
 const GRAIN: u64 = 5;
 

@@ -25,6 +25,8 @@ pub(super) enum Choice {
     File(std::path::PathBuf),
     /// A branch, tag or commit.
     Revision(String),
+    /// A command for the baseline, and one for the candidate.
+    Commands(String, String),
 }
 
 impl Choice {
