@@ -13,8 +13,10 @@ use self::in_turn::Pair;
 use super::project::Project;
 use super::{ExitStatus, Refusal, files, gate, measure, print};
 use crate::cli::CheckArgs;
+use crate::git::CommitId;
 use crate::measure::Interrupt;
 use crate::policy::{Config, Policy};
+use crate::rounds::InTurn;
 use crate::run::{BenchmarkId, Run};
 use crate::store::{DEFAULT_URL, Store, StoreError};
 use crate::verdict::{Baseline, Decision, Evidence, Noise, Rounds, decide};
@@ -69,13 +71,61 @@ impl<'a> Check<'a> {
         Ok(Self { args, choice, project, config, policy, noise: BTreeMap::new(), interrupt })
     }
 
-    /// One run against what is there already.
+    /// One run against what is there already; where that only screens, rounds confirm the rest.
     fn once(&self) -> Result<(Run, Decision)> {
         let candidate = self.candidate()?;
-        let comparand = self.comparand(&candidate)?;
-        let mut decision = self.judge(&candidate, comparand.baseline(), None);
+        let mut comparand = self.comparand(&candidate)?;
+        let in_turn = match self.base_to_confirm(&candidate, &comparand) {
+            Some(base) => self.confirm(&base, &candidate, &mut comparand)?,
+            None => None,
+        };
+        let mut decision = match &in_turn {
+            Some(in_turn) => self.judge(&candidate, comparand.screen(), Some(in_turn.evidence())),
+            None => self.judge(&candidate, comparand.baseline(), None),
+        };
         decision.warnings.extend(comparand.notes);
         Ok((candidate, decision))
+    }
+
+    /// The commit to measure again: that of the stored baseline, unless it is the candidate's own.
+    fn base_to_confirm(&self, candidate: &Run, comparand: &Comparand) -> Option<CommitId> {
+        let base = comparand.commit.clone()?;
+        let head = candidate.commit.as_ref();
+        let is_same = head.is_some_and(|head| head.id == base.as_str() && !head.dirty);
+        (self.choice == Choice::Auto && self.args.run.is_none() && !is_same).then_some(base)
+    }
+
+    /// Measures in rounds what the screen does not pass; none where it passes everything, or where
+    /// the base cannot be built, which is noted.
+    fn confirm(
+        &self,
+        base: &CommitId,
+        candidate: &Run,
+        comparand: &mut Comparand,
+    ) -> Result<Option<InTurn>> {
+        let screen = self.judge(candidate, comparand.screen(), None);
+        let wanted = comparand.unsettled(&screen);
+        let Some(repository) = self.project.repository.as_ref().filter(|_| !wanted.is_empty())
+        else {
+            return Ok(None);
+        };
+        print::note(&format!(
+            "confirming {} of {} benchmarks in rounds against {}",
+            wanted.len(),
+            screen.benchmarks.len(),
+            base.short()
+        ));
+        let pair = match Pair::of_commits(self, repository, base, &self.interrupt) {
+            Ok(pair) => pair,
+            Err(error) if !self.interrupt.is_raised() => {
+                comparand.notes.push(format!("not confirmed in rounds: {error:#}"));
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let mut decide =
+            |rounds: Rounds<'_>| self.judge(candidate, comparand.screen(), Some(rounds));
+        pair.measure(self, Some(&wanted), &self.interrupt, &mut decide).map(Some)
     }
 
     /// Base and candidate in rounds.

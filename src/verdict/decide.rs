@@ -39,8 +39,10 @@ pub enum Baseline<'a> {
     None,
     /// Another run as it is, in one look.
     File(&'a Run),
-    /// Stored runs of the same machine, nearest first.
+    /// Stored runs, nearest first.
     Stored(&'a [Run]),
+    /// Stored runs, nearest first, that only pass what they are very sure of: rounds confirm the rest.
+    Screen(&'a [Run]),
 }
 
 /// Launches of base and candidate next to each other.
@@ -54,6 +56,18 @@ pub struct Rounds<'a> {
     pub entered: usize,
     /// No more rounds will come.
     pub ended: bool,
+}
+
+impl Evidence<'_> {
+    /// Was the baseline measured on another machine?
+    fn is_elsewhere(&self) -> bool {
+        let baseline = match self.baseline {
+            Baseline::None => None,
+            Baseline::File(run) => Some(run),
+            Baseline::Stored(runs) | Baseline::Screen(runs) => runs.first(),
+        };
+        baseline.is_some_and(|run| run.host.fingerprint != self.candidate.host.fingerprint)
+    }
 }
 
 /// Judges `evidence` by `policy`.
@@ -107,7 +121,9 @@ fn comparisons<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<Comparison<'
     let mut comparisons = match evidence.baseline {
         Baseline::None => compare([], candidate),
         Baseline::File(run) => compare(run.benchmarks.iter().filter(selected), candidate),
-        Baseline::Stored(runs) => compare(nearest(runs).filter(selected), candidate),
+        Baseline::Stored(runs) | Baseline::Screen(runs) => {
+            compare(nearest(runs).filter(selected), candidate)
+        }
     };
     if let Some(rounds) = evidence.rounds {
         let in_rounds = compare(
@@ -168,7 +184,7 @@ fn confirmed(
         .collect();
     let terms = Terms {
         entered: rounds.entered,
-        screened: matches!(evidence.baseline, Baseline::Stored(runs) if runs.len() >= LEAST_RUNS),
+        screened: matches!(evidence.baseline, Baseline::Screen(runs) if runs.len() >= LEAST_RUNS),
         ended: rounds.ended,
     };
     let ids = in_rounds.iter().map(|comparison| comparison.id.clone());
@@ -188,17 +204,18 @@ fn unconfirmed(
     }
     match evidence.baseline {
         Baseline::None => (Finding::untested(Change::New, None), None),
-        Baseline::File(run) if run.host.fingerprint != evidence.candidate.host.fingerprint => {
+        _ if evidence.is_elsewhere() => {
             let mut finding = change::once(comparison, compared, rules);
             finding.change = Change::Inconclusive;
             finding.reasons = vec!["measured on another machine: not comparable".to_owned()];
             (finding, None)
         }
         Baseline::File(_) => (change::once(comparison, compared, rules), None),
-        Baseline::Stored(_) => {
+        Baseline::Stored(_) | Baseline::Screen(_) => {
+            let is_screen = matches!(evidence.baseline, Baseline::Screen(_));
             let errors = Errors {
                 alpha: sequential::benchmark_alpha(compared),
-                pass: if evidence.rounds.is_some() { SCREEN_ERROR } else { sequential::PASS_ERROR },
+                pass: if is_screen { SCREEN_ERROR } else { sequential::PASS_ERROR },
             };
             let own = comparison.candidate.as_ref().map(Side::levels).unwrap_or_default();
             let stored = levels.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
@@ -210,7 +227,7 @@ fn unconfirmed(
 /// The launches of every stored run, by benchmark: logarithms of medians, nearest run first.
 fn stored_levels(baseline: Baseline<'_>) -> HashMap<BenchmarkId, Vec<Vec<f64>>> {
     let mut levels: HashMap<BenchmarkId, Vec<Vec<f64>>> = HashMap::new();
-    let Baseline::Stored(runs) = baseline else { return levels };
+    let (Baseline::Stored(runs) | Baseline::Screen(runs)) = baseline else { return levels };
     for benchmark in runs.iter().flat_map(|run| &run.benchmarks) {
         let launches: Vec<f64> = benchmark
             .launches
@@ -365,7 +382,7 @@ fn reasons(judgement: &Judgement) -> impl Iterator<Item = (FailOn, Verdict)> {
 fn source(evidence: &Evidence<'_>) -> BaselineSource {
     let confirmed = evidence.rounds.map(|_| Stage::Confirmed);
     let (kind, run, runs) = match (evidence.baseline, evidence.rounds) {
-        (Baseline::Stored(runs), _) if !runs.is_empty() => {
+        (Baseline::Stored(runs) | Baseline::Screen(runs), _) if !runs.is_empty() => {
             (BaselineKind::Stored, runs.first(), u32::try_from(runs.len()).ok())
         }
         (Baseline::File(run), _) => (BaselineKind::File, Some(run), None),

@@ -1,5 +1,6 @@
 //! What a check compares with.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -8,9 +9,10 @@ use super::super::project::Project;
 use super::super::{Refusal, files};
 use crate::git::{CommitId, Parents};
 use crate::host::Host;
-use crate::run::Run;
+use crate::run::{BenchmarkId, Run};
+use crate::stats::random_effects::LEAST_RUNS;
 use crate::store::{Baseline, Found, Kind, Store};
-use crate::verdict;
+use crate::verdict::{self, Change, Decision};
 
 /// What `--baseline` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,8 @@ impl Choice {
 pub(super) struct Comparand {
     file: Option<Run>,
     stored: Vec<Run>,
+    /// The nearest commit that was measured, on this machine or another.
+    pub(super) commit: Option<CommitId>,
     /// What the reader should know about it.
     pub(super) notes: Vec<String>,
 }
@@ -96,14 +100,19 @@ impl Comparand {
     }
 
     fn found(found: Found, mut notes: Vec<String>) -> Self {
+        let mut nearest = None;
         let stored = match found {
-            Found::Baseline(Baseline { runs, .. }) => runs,
+            Found::Baseline(Baseline { commit, runs }) => {
+                nearest = Some(commit);
+                runs
+            }
             Found::OtherHost { commit, hosts } => {
                 notes.push(format!(
                     "no baseline of this machine: {} was measured on {}",
                     commit.short(),
                     hosts.iter().map(machine).collect::<Vec<_>>().join(" and on ")
                 ));
+                nearest = Some(commit);
                 Vec::new()
             }
             Found::Nothing => {
@@ -112,7 +121,7 @@ impl Comparand {
                 Vec::new()
             }
         };
-        Self { stored, notes, ..Self::default() }
+        Self { stored, notes, commit: nearest, file: None }
     }
 
     /// As evidence.
@@ -122,6 +131,30 @@ impl Comparand {
             None if self.stored.is_empty() => verdict::Baseline::None,
             None => verdict::Baseline::Stored(&self.stored),
         }
+    }
+}
+
+impl Comparand {
+    /// The stored runs as a screen.
+    pub(super) fn screen(&self) -> verdict::Baseline<'_> {
+        if self.stored.is_empty() {
+            verdict::Baseline::None
+        } else {
+            verdict::Baseline::Screen(&self.stored)
+        }
+    }
+
+    /// What a screen leaves to be confirmed: what it does not pass; everything where it rests on too
+    /// few runs to be one.
+    pub(super) fn unsettled(&self, screen: &Decision) -> HashSet<BenchmarkId> {
+        let is_screen = self.stored.len() >= LEAST_RUNS;
+        let open = screen.benchmarks.iter().filter(|judgement| match judgement.change {
+            Change::Regressed | Change::Improved | Change::Inconclusive => true,
+            Change::Unchanged => !is_screen,
+            Change::New => self.stored.is_empty(),
+            Change::Missing | Change::Failed => false,
+        });
+        open.map(verdict::Judgement::identity).collect()
     }
 }
 

@@ -20,7 +20,7 @@ use crate::measure::{Effort, Interrupt, MeasureError, Plan, Subject};
 use crate::rounds::{InTurn, Sides, interleave};
 use crate::run::{BenchmarkId, Commit, Run, Source};
 use crate::units::Nanos;
-use crate::verdict::{Baseline, Change, Decision, Rounds, next_look};
+use crate::verdict::{Change, Decision, Rounds, next_look};
 
 /// What the undecided are told by: the decision at each look, given the launches so far.
 pub(super) type Decide<'a> = dyn FnMut(Rounds<'_>) -> Decision + 'a;
