@@ -17,9 +17,9 @@ use std::time::Instant;
 
 use crate::run::{BenchmarkId, Failure};
 
-use self::output::{Stages, is_cut, is_title_of, listed, read_tree};
+use self::output::{Listing, Stages, is_cut, is_title_of, read_tree};
 use super::plan::{LEAST_CALLS, Mode};
-use super::process::{self, Ended, Interrupt, ProcessError, StandardError, peak_memory};
+use super::process::{self, Ended, Interrupt, ProcessError, StandardError, Stream, peak_memory};
 use super::{Effort, Job, MeasureError, Observation, Observed};
 
 pub use self::build::{BuildError, Built, Target, Workspace, build};
@@ -160,17 +160,23 @@ impl Target {
         command
     }
 
-    /// The titles of all its benchmarks, as it lists them.
-    fn list(&self, effort: &Effort, interrupt: &Interrupt) -> Result<Vec<String>, ProcessError> {
+    /// All its benchmarks, each with the titles it may have.
+    fn list(
+        &self,
+        effort: &Effort,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Vec<String>>, ProcessError> {
         let folder = tempfile::tempdir()?;
         let mut command = self.command(folder.path());
         command.args(["--bench", "--list"]);
-        let mut titles = Vec::new();
+        let mut listing = Listing::default();
         process::run(&mut command, StandardError::Lines, effort.timeout, interrupt, |line| {
-            titles.extend(listed(&String::from_utf8_lossy(line.bytes)).map(str::to_owned));
+            if line.stream == Stream::Out {
+                listing.take(&String::from_utf8_lossy(line.bytes));
+            }
             false
         })?;
-        Ok(titles)
+        Ok(listing.benchmarks)
     }
 
     fn identity(&self, id: String) -> BenchmarkId {

@@ -143,9 +143,28 @@ pub(super) fn is_cut(title: &str) -> bool {
     title.len() > TITLE - 4 && title.ends_with("...")
 }
 
-/// A title that `--list` printed.
-pub(super) fn listed(line: &str) -> Option<&str> {
-    line.strip_suffix(": benchmark").or_else(|| line.strip_suffix(": bench"))
+/// The benchmarks that `--list` printed, each with the titles it may have: lines before the one that
+/// ends a title belong to it, or were printed by somebody else.
+#[derive(Default)]
+pub(super) struct Listing {
+    pub(super) benchmarks: Vec<Vec<String>>,
+    before: String,
+}
+
+impl Listing {
+    /// Takes one line of standard output.
+    pub(super) fn take(&mut self, line: &str) {
+        if let Some(title) = line.strip_suffix(": benchmark") {
+            let mut titles = vec![title.to_owned()];
+            if !self.before.is_empty() {
+                titles.push(std::mem::take(&mut self.before) + title);
+            }
+            self.benchmarks.push(titles);
+        } else if !line.is_empty() || !self.before.is_empty() {
+            self.before.push_str(line);
+            self.before.push('\n');
+        }
+    }
 }
 
 /// A benchmark that began, as Criterion's lines tell.
@@ -251,7 +270,9 @@ mod tests {
     fn every_version_lists_its_benchmarks() {
         for version in VERSIONS {
             let list = fs::read_to_string(fixture(version).join("list.txt")).unwrap();
-            let listed: Vec<_> = list.lines().filter_map(listed).collect();
+            let mut listing = Listing::default();
+            list.lines().for_each(|line| listing.take(line));
+            let listed = listing.benchmarks.concat();
             let expected = [
                 "alone",
                 "sum/fold/20000",
@@ -262,6 +283,16 @@ mod tests {
             ];
             assert_eq!(listed, expected, "{version}");
         }
+    }
+
+    #[test]
+    fn a_line_before_a_title_may_belong_to_it() {
+        let mut listing = Listing::default();
+        ["a: benchmark", "", "noise", "b: benchmark"].map(|line| listing.take(line));
+        assert_eq!(
+            listing.benchmarks,
+            [vec!["a".to_owned()], vec!["b".to_owned(), "noise\nb".to_owned()]]
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The launch that only finds out what there is, and how long a call takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::output::is_title_of;
 use super::{Built, Started, TIME_OUTS, Target, filter, is_cut, nothing_written};
@@ -71,6 +71,9 @@ fn failed_benchmark(id: BenchmarkId, target: &Target, failure: Failure) -> Bench
     }
 }
 
+/// Benchmarks that were not started yet, each with the titles it may have.
+type Left = Vec<Vec<String>>;
+
 impl Target {
     fn pilot(
         &self,
@@ -79,35 +82,35 @@ impl Target {
         interrupt: &Interrupt,
     ) -> Result<Found, MeasureError> {
         let mut found = Found::new();
-        // Titles of what was not started yet; everything where they are not known.
-        let mut left: Option<BTreeSet<String>> = None;
+        // Everything, where the titles are not known.
+        let mut left: Option<Left> = None;
         if !selection.is_everything() {
-            let mut titles = self.list(effort, interrupt)?;
-            titles.retain(|title| is_cut(title) || selection.selects(title));
-            if titles.is_empty() {
-                return Ok(found);
-            }
-            left = Some(titles.into_iter().collect());
+            let mut listed = self.list(effort, interrupt)?;
+            listed.retain(|titles| {
+                titles.iter().any(|title| is_cut(title) || selection.selects(title))
+            });
+            left = Some(listed);
         }
         let mut time_outs = 0;
         while left.as_ref().is_none_or(|left| !left.is_empty()) {
-            let only = left.as_ref().map(|left| filter(left.iter().map(String::as_str)));
-            let started =
-                self.start(only.as_deref(), Mode::Call(LEAST_CALLS), effort, interrupt)?;
+            let only = left.as_ref().map(|left| filter(left.iter().flatten().map(String::as_str)));
+            let mode = Mode::Call(LEAST_CALLS);
+            let started = self.start(only.as_deref(), mode, effort, interrupt)?;
             found.extend(started.modes(effort.calls).filter(|(id, _)| selection.selects(id)));
             let Some(failure) = started.failure(effort) else {
                 found.extend(started.silent());
+                found.extend(started.never_began(left.unwrap_or_default()));
                 break;
             };
             time_outs += u32::from(started.ended.status.is_none());
             let mut unknown = match left {
                 Some(left) => left,
-                None => self.list(effort, interrupt)?.into_iter().collect(),
+                None => self.list(effort, interrupt)?,
             };
-            unknown.retain(|title| !started.written.iter().any(|(id, _)| is_title_of(title, id)));
+            unknown.retain(|titles| !started.wrote_any(titles));
             match started.culprit() {
                 Some(culprit) if time_outs < TIME_OUTS => {
-                    unknown.remove(culprit);
+                    unknown.retain(|titles| titles.iter().all(|title| title != culprit));
                     found.push((culprit.to_owned(), Err(failure)));
                 }
                 _ => {
@@ -121,12 +124,17 @@ impl Target {
     }
 
     /// Where the target cannot even list what it has, it fails under its own name.
-    fn all_fail(&self, mut titles: BTreeSet<String>, failure: &Failure) -> Found {
-        if titles.is_empty() {
-            titles.insert(self.name.clone());
+    fn all_fail(&self, mut left: Left, failure: &Failure) -> Found {
+        if left.is_empty() {
+            left.push(vec![self.name.clone()]);
         }
-        titles.into_iter().map(|title| (title, Err(failure.clone()))).collect()
+        left.into_iter().map(|titles| (named(titles), Err(failure.clone()))).collect()
     }
+}
+
+/// The shortest of the titles a benchmark may have.
+fn named(titles: Vec<String>) -> String {
+    titles.into_iter().next().unwrap_or_default()
 }
 
 impl Started {
@@ -149,6 +157,19 @@ impl Started {
         let begun = self.stages.begun.iter().find(|begun| is_title_of(&begun.title, id));
         let elapsed = begun.and_then(|begun| begun.elapsed).unwrap_or_default();
         Mode::of(call, elapsed / sorted.len() as f64, calls)
+    }
+
+    fn wrote_any(&self, titles: &[String]) -> bool {
+        self.written.iter().any(|(id, _)| titles.iter().any(|title| is_title_of(title, id)))
+    }
+
+    /// What was listed, and then was not there: its name was not what it seemed.
+    fn never_began(&self, left: Left) -> Found {
+        let began = |title: &String| self.stages.begun.iter().any(|begun| begun.title == *title);
+        left.into_iter()
+            .filter(|titles| !self.wrote_any(titles) && !titles.iter().any(began))
+            .map(|titles| (named(titles), Err(said("it was listed and did not run".to_owned()))))
+            .collect()
     }
 
     /// What began and wrote nothing although all went well: calls of no time at all are refused by
