@@ -1,0 +1,270 @@
+//! The sticky comment: which one is ours, what it says already, and what has to happen to it.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::publish::page::Page;
+
+/// GitHub's limit on the body of a comment, in characters.
+pub const BODY_LIMIT: usize = 65_536;
+
+/// So many faults are remembered by name; with more, what is not among them counts as known.
+const REMEMBERED: usize = 300;
+
+/// A comment on the pull request that carries our marker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// GitHub's number; a later comment has a higher one.
+    pub id: u64,
+    /// Its Markdown.
+    pub body: String,
+}
+
+/// What has to be asked of GitHub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A new comment, of which people are notified.
+    Create {
+        /// Its Markdown.
+        body: String,
+    },
+    /// Another text for a comment that stands there, in silence.
+    Edit {
+        /// Which comment.
+        id: u64,
+        /// Its new Markdown.
+        body: String,
+    },
+    /// The same for a comment that a newer one replaces; not worth a failure.
+    Fold {
+        /// Which comment.
+        id: u64,
+        /// Its new Markdown.
+        body: String,
+    },
+}
+
+/// When a comment is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wish {
+    /// When there is something worth a word.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a comment said, in its second line, for the next push to compare with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    wrong: BTreeSet<String>,
+    #[serde(default)]
+    more: bool,
+    #[serde(default)]
+    quiet: bool,
+}
+
+impl State {
+    fn of(page: &Page, quiet: bool) -> Self {
+        Self {
+            wrong: page.wrong.iter().take(REMEMBERED).cloned().collect(),
+            more: page.wrong.len() > REMEMBERED,
+            quiet,
+        }
+    }
+
+    /// An unreadable state knows of no fault, so that the next one notifies.
+    fn read(body: &str) -> Self {
+        let line = body.lines().nth(1).unwrap_or_default();
+        let json = line.strip_prefix("<!-- perfgate-state ").and_then(|rest| rest.strip_suffix(" -->"));
+        json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
+    }
+
+    fn knows_all_of(&self, page: &Page) -> bool {
+        self.more || page.wrong.is_subset(&self.wrong)
+    }
+}
+
+/// The first line of the comment with this id.
+pub fn marker(id: &str) -> String {
+    format!("<!-- perfgate:{id} -->")
+}
+
+/// Whether `body` is a living comment with this id; a folded one is not.
+pub fn is_ours(body: &str, id: &str) -> bool {
+    body.lines().next().is_some_and(|line| line.trim_end() == marker(id))
+}
+
+/// The Markdown of a comment that says `page`.
+pub fn body(id: &str, page: &Page) -> String {
+    with_state(id, &State::of(page, !page.is_worth_a_word()), &page.comment)
+}
+
+/// What turns the `living` comments with this id into what `page` says.
+///
+/// A fault that the newest of them does not know of makes a new comment, which notifies; everything
+/// else is an edit, which does not; and where the text would be the same nothing happens.
+pub fn steps(id: &str, living: &[Comment], page: &Page, wish: Wish) -> Vec<Step> {
+    let mut newest_first: Vec<_> = living.iter().collect();
+    newest_first.sort_by_key(|comment| std::cmp::Reverse(comment.id));
+    let says = wish == Wish::Always || (wish == Wish::Auto && page.is_worth_a_word());
+    let Some((newest, older)) = newest_first.split_first() else {
+        return if says { vec![Step::Create { body: body(id, page) }] } else { Vec::new() };
+    };
+    let known = State::read(&newest.body);
+    let fold = |comment: &&Comment| Step::Fold { id: comment.id, body: folded(id, &comment.body) };
+    if says && !known.knows_all_of(page) {
+        let create = Step::Create { body: body(id, page) };
+        return [create].into_iter().chain(newest_first.iter().map(fold)).collect();
+    }
+    let body = match (says, known.quiet) {
+        (true, _) => body(id, page),
+        (false, true) => newest.body.clone(),
+        (false, false) => mended(id, page, known.wrong.len()),
+    };
+    let edit = (!same_text(&body, &newest.body)).then(|| Step::Edit { id: newest.id, body });
+    edit.into_iter().chain(older.iter().map(fold)).collect()
+}
+
+fn with_state(id: &str, state: &State, text: &str) -> String {
+    let state = serde_json::to_string(state).expect("strings and truth values are always JSON");
+    format!("{}\n<!-- perfgate-state {state} -->\n{}\n", marker(id), text.trim())
+}
+
+/// One line instead of a comment whose reasons are gone.
+fn mended(id: &str, page: &Page, faults: usize) -> String {
+    let commit = page.commit.as_deref().and_then(|commit| commit.get(..7));
+    let at = commit.map(|commit| format!(" as of {commit}")).unwrap_or_default();
+    let gone = match faults {
+        0 => "nothing is left to say".to_owned(),
+        1 => "mended: what was wrong here is not any more".to_owned(),
+        faults => format!("mended: none of the {faults} things that were wrong here is any more"),
+    };
+    let text = format!("**perfgate**: {gone}{at} ({}).", page.counts.in_words());
+    with_state(id, &State::of(page, true), &text)
+}
+
+/// The old text under a summary line, without the marker, so that it is not found again.
+fn folded(id: &str, body: &str) -> String {
+    let text: Vec<_> = body.lines().skip_while(|line| line.starts_with("<!--")).collect();
+    let text = text.join("\n");
+    let head = format!("<!-- perfgate:{id}:folded -->");
+    let summary = "<summary>perfgate: an earlier answer; a newer comment stands below</summary>";
+    let whole = format!("{head}\n<details>{summary}\n\n{text}\n\n</details>\n");
+    if whole.chars().count() <= BODY_LIMIT {
+        whole
+    } else {
+        format!("{head}\n*perfgate: an earlier answer; a newer comment stands below.*\n")
+    }
+}
+
+/// GitHub stores comments with its own line ends and without trailing space.
+fn same_text(one: &str, other: &str) -> bool {
+    let lines = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    lines(one.trim()) == lines(other.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::page::Counts;
+    use crate::verdict::Verdict;
+
+    fn page(wrong: &[&str]) -> Page {
+        let verdict = if wrong.is_empty() { Verdict::Pass } else { Verdict::Fail };
+        Page {
+            verdict,
+            counts: Counts { regressed: wrong.len(), unchanged: 5, ..Counts::default() },
+            wrong: wrong.iter().map(|&fault| fault.to_owned()).collect(),
+            commit: Some("0123456789abcdef".to_owned()),
+            comment: format!("wrong: {wrong:?}"),
+            summary: String::new(),
+        }
+    }
+
+    fn comment(id: u64, page: &Page) -> Comment {
+        Comment { id, body: body("it", page) }
+    }
+
+    #[test]
+    fn a_first_regression_makes_a_comment() {
+        let page = page(&["a"]);
+        assert_eq!(steps("it", &[], &page, Wish::Auto), [Step::Create { body: body("it", &page) }]);
+    }
+
+    #[test]
+    fn nothing_worth_a_word_makes_no_comment() {
+        assert_eq!(steps("it", &[], &page(&[]), Wish::Auto), []);
+        assert_eq!(steps("it", &[], &page(&["a"]), Wish::Never), []);
+        assert_eq!(steps("it", &[], &page(&[]), Wish::Always).len(), 1);
+    }
+
+    #[test]
+    fn an_unchanged_state_is_silent() {
+        let page = page(&["a"]);
+        let mut stored = comment(3, &page);
+        stored.body = stored.body.replace('\n', "\r\n").trim_end().to_owned();
+        assert_eq!(steps("it", &[stored], &page, Wish::Auto), []);
+    }
+
+    #[test]
+    fn a_new_regression_notifies_and_folds_the_old_comment() {
+        let steps = steps("it", &[comment(3, &page(&["a"]))], &page(&["a", "b"]), Wish::Auto);
+        let [Step::Create { body }, Step::Fold { id: 3, body: old }] = steps.as_slice() else {
+            panic!("{steps:?}")
+        };
+        assert!(is_ours(body, "it") && !is_ours(old, "it"), "{old}");
+        assert!(old.contains("wrong: [\"a\"]") && old.contains("<details>"), "{old}");
+    }
+
+    #[test]
+    fn a_regression_that_stays_while_another_goes_is_an_edit() {
+        let steps = steps("it", &[comment(3, &page(&["a", "b"]))], &page(&["b"]), Wish::Auto);
+        assert!(matches!(steps.as_slice(), [Step::Edit { id: 3, .. }]), "{steps:?}");
+    }
+
+    #[test]
+    fn a_mending_push_says_so_in_one_line_and_once() {
+        let mended = steps("it", &[comment(3, &page(&["a"]))], &page(&[]), Wish::Auto);
+        let [Step::Edit { id: 3, body }] = mended.as_slice() else { panic!("{mended:?}") };
+        let text: Vec<_> = body.lines().skip(2).collect();
+        assert_eq!(
+            text,
+            ["**perfgate**: mended: what was wrong here is not any more as of 0123456 (5 unchanged)."]
+        );
+        let later = Page { commit: Some("fedcba9876".to_owned()), ..page(&[]) };
+        let stored = Comment { id: 3, body: body.clone() };
+        assert_eq!(steps("it", &[stored], &later, Wish::Auto), []);
+    }
+
+    #[test]
+    fn a_regression_that_comes_back_notifies_again() {
+        let mended = Comment { id: 3, body: mended("it", &page(&[]), 1) };
+        let steps = steps("it", &[mended], &page(&["a"]), Wish::Auto);
+        assert!(matches!(steps.as_slice(), [Step::Create { .. }, Step::Fold { id: 3, .. }]));
+    }
+
+    #[test]
+    fn two_living_comments_become_one() {
+        let both = [comment(9, &page(&["a"])), comment(3, &page(&["a"]))];
+        let steps = steps("it", &both, &page(&["a"]), Wish::Auto);
+        assert!(matches!(steps.as_slice(), [Step::Fold { id: 3, .. }]), "{steps:?}");
+    }
+
+    #[test]
+    fn a_folded_comment_stays_within_the_limit() {
+        let long = format!("{}\n{}", marker("it"), "x".repeat(BODY_LIMIT - 30));
+        assert!(folded("it", &long).chars().count() < BODY_LIMIT);
+    }
+
+    #[test]
+    fn a_marker_counts_on_the_first_line_only() {
+        assert!(is_ours("<!-- perfgate:it -->\r\nx", "it"));
+        assert!(!is_ours("> <!-- perfgate:it -->", "it"));
+        assert!(!is_ours("hello\n<!-- perfgate:it -->", "it"));
+        assert!(!is_ours("<!-- perfgate:it2 -->", "it"));
+    }
+}

@@ -1,0 +1,253 @@
+//! The GitHub event that started the workflow: which repository, which commit, which pull request.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+/// What a workflow's environment says, as it stands there; the payload is the content of the event file.
+#[derive(Clone, Debug, Default)]
+pub struct Trigger {
+    /// `GITHUB_EVENT_NAME`.
+    pub name: Option<String>,
+    /// Content of the file at `GITHUB_EVENT_PATH`.
+    pub payload: Vec<u8>,
+    /// `GITHUB_REPOSITORY`: owner and name.
+    pub repository: Option<String>,
+    /// `GITHUB_SHA`.
+    pub sha: Option<String>,
+}
+
+/// Why an event cannot be understood.
+#[derive(Debug, Error)]
+pub enum EventError {
+    /// The payload is not JSON, or not of GitHub's shape.
+    #[error("the event is not one of GitHub's: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Something that every use of the event needs is missing or malformed.
+    #[error("the event names no {0}")]
+    Missing(&'static str),
+    /// Two places that must name the same repository do not.
+    #[error("the event is about `{event}`, the workflow runs in `{workflow}`")]
+    OtherRepository {
+        /// The repository in the payload.
+        event: String,
+        /// The repository the workflow runs in.
+        workflow: String,
+    },
+}
+
+/// Where an answer belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The event's name: `pull_request`, `push`, ….
+    pub name: String,
+    /// Owner and name of the repository that is written to.
+    pub repository: String,
+    /// The commit a status is set on; none when a branch was deleted.
+    pub head: Option<String>,
+    /// Where a comment belongs.
+    pub pull: Pull,
+    /// The run whose artifact holds the decisions; only `workflow_run` has one.
+    pub measured_by: Option<u64>,
+}
+
+/// How the pull request is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pull {
+    /// The event is about none.
+    None,
+    /// The event names it.
+    Number(u64),
+    /// `workflow_run` names none for forks: it is the open one that asks for this branch.
+    Branch {
+        /// Owner and name of the repository the branch is in.
+        repository: String,
+        /// The branch.
+        branch: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    repository: Option<Repository>,
+    pull_request: Option<PullRequest>,
+    merge_group: Option<MergeGroup>,
+    workflow_run: Option<WorkflowRun>,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    full_name: String,
+}
+
+#[derive(Deserialize)]
+struct PullRequest {
+    number: u64,
+    head: Head,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    sha: String,
+}
+
+#[derive(Deserialize)]
+struct MergeGroup {
+    head_sha: String,
+}
+
+#[derive(Deserialize)]
+struct WorkflowRun {
+    id: u64,
+    event: String,
+    head_sha: String,
+    head_branch: Option<String>,
+    repository: Repository,
+    head_repository: Option<Repository>,
+}
+
+impl Event {
+    /// Reads the event that `trigger` describes.
+    pub fn read(trigger: &Trigger) -> Result<Self, EventError> {
+        let payload: Payload = serde_json::from_slice(&trigger.payload)?;
+        let name = trigger.name.clone().unwrap_or_else(|| payload.name().to_owned());
+        let repository = payload.repository(trigger)?;
+        let (head, pull, measured_by) = match name.as_str() {
+            "pull_request" | "pull_request_target" => {
+                let pull = payload.pull_request.ok_or(EventError::Missing("pull request"))?;
+                (Some(pull.head.sha), Pull::Number(pull.number), None)
+            }
+            "merge_group" => {
+                let group = payload.merge_group.ok_or(EventError::Missing("merge group"))?;
+                (Some(group.head_sha), Pull::None, None)
+            }
+            "workflow_run" => {
+                let run = payload.workflow_run.ok_or(EventError::Missing("workflow run"))?;
+                same_repository(&run.repository.full_name, &repository)?;
+                (Some(run.head_sha.clone()), run.pull(), Some(run.id))
+            }
+            // All zeros: the branch is gone, and there is nothing to set a status on.
+            "push" => {
+                (payload.after.filter(|id| id.bytes().any(|b| b != b'0')), Pull::None, None)
+            }
+            _ => {
+                let sha = trigger.sha.clone().ok_or(EventError::Missing("commit"))?;
+                (Some(sha), Pull::None, None)
+            }
+        };
+        if head.as_deref().is_some_and(|id| !is_object_id(id)) {
+            return Err(EventError::Missing("commit id of 40 or 64 hexadecimal digits"));
+        }
+        Ok(Self { name, repository, head, pull, measured_by })
+    }
+}
+
+impl Payload {
+    /// The event's name where the environment does not tell it.
+    fn name(&self) -> &'static str {
+        if self.pull_request.is_some() {
+            "pull_request"
+        } else if self.workflow_run.is_some() {
+            "workflow_run"
+        } else if self.merge_group.is_some() {
+            "merge_group"
+        } else if self.before.is_some() && self.after.is_some() {
+            "push"
+        } else {
+            "workflow_dispatch"
+        }
+    }
+
+    fn repository(&self, trigger: &Trigger) -> Result<String, EventError> {
+        let event = self.repository.as_ref().map(|repository| repository.full_name.as_str());
+        let workflow = trigger.repository.as_deref();
+        if let (Some(event), Some(workflow)) = (event, workflow) {
+            same_repository(event, workflow)?;
+        }
+        let name = workflow.or(event).ok_or(EventError::Missing("repository"))?;
+        if is_repository(name) { Ok(name.to_owned()) } else { Err(EventError::Missing("repository")) }
+    }
+}
+
+impl WorkflowRun {
+    fn pull(&self) -> Pull {
+        let asks = matches!(self.event.as_str(), "pull_request" | "pull_request_target");
+        match (&self.head_repository, &self.head_branch) {
+            (Some(Repository { full_name }), Some(branch)) if asks && is_repository(full_name) => {
+                Pull::Branch { repository: full_name.clone(), branch: branch.clone() }
+            }
+            _ => Pull::None,
+        }
+    }
+}
+
+fn same_repository(event: &str, workflow: &str) -> Result<(), EventError> {
+    if event.eq_ignore_ascii_case(workflow) {
+        return Ok(());
+    }
+    Err(EventError::OtherRepository { event: event.to_owned(), workflow: workflow.to_owned() })
+}
+
+/// Names end up in the paths of requests, so nothing but GitHub's own alphabet passes.
+fn is_repository(name: &str) -> bool {
+    let legal = |part: &str| {
+        !part.is_empty()
+            && !part.bytes().all(|byte| byte == b'.')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    name.split_once('/').is_some_and(|(owner, name)| legal(owner) && legal(name))
+}
+
+fn is_object_id(id: &str) -> bool {
+    matches!(id.len(), 40 | 64) && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, payload: &str) -> Result<Event, EventError> {
+        Event::read(&Trigger {
+            name: Some(name.to_owned()),
+            payload: payload.into(),
+            repository: Some("octo/repo".to_owned()),
+            sha: Some("a".repeat(40)),
+        })
+    }
+
+    #[test]
+    fn a_repository_name_cannot_leave_its_place_in_a_path() {
+        for bad in ["a", "/b", "a/", "a/b/c", "../b", "a/..", "a/b?x", "a b/c", "a/%2e"] {
+            assert!(!is_repository(bad), "{bad}");
+        }
+        assert!(is_repository("octo-org/a.b_c-1"));
+    }
+
+    #[test]
+    fn an_event_of_another_repository_is_refused() {
+        let refused = read("schedule", r#"{"repository": {"full_name": "evil/repo"}}"#);
+        assert!(matches!(refused, Err(EventError::OtherRepository { .. })));
+    }
+
+    #[test]
+    fn a_commit_that_is_not_an_object_id_is_refused() {
+        let payload = r#"{"merge_group": {"head_sha": "../../user"}}"#;
+        assert!(read("merge_group", payload).is_err());
+    }
+
+    #[test]
+    fn a_deleted_branch_has_no_commit() {
+        let payload = format!(r#"{{"before": "{}", "after": "{}"}}"#, "a".repeat(40), "0".repeat(40));
+        assert_eq!(read("push", &payload).unwrap().head, None);
+    }
+
+    #[test]
+    fn a_pull_request_whose_fork_is_gone_is_still_one() {
+        let head = "b".repeat(40);
+        let payload =
+            format!(r#"{{"pull_request": {{"number": 7, "head": {{"sha": "{head}", "repo": null}}}}}}"#);
+        let event = read("pull_request", &payload).unwrap();
+        assert_eq!((event.pull, event.head), (Pull::Number(7), Some(head)));
+    }
+}

@@ -1,0 +1,372 @@
+//! Requests one by one: waiting, repeating, and what each answer means.
+
+use std::cell::Cell;
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use octocrab::Octocrab;
+use octocrab::service::middleware::retry::RetryConfig;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use thiserror::Error;
+
+/// Longest wait for GitHub over the whole command, in seconds.
+const PATIENCE: u64 = 90;
+/// Requests of one kind before giving up.
+const ATTEMPTS: u32 = 4;
+/// Longest answer that is read, in bytes.
+const ANSWER_LIMIT: usize = 16 << 20;
+/// GitHub asks for a second between writes; the handful that every run makes it takes at once.
+const WRITES_AT_ONCE: u32 = 4;
+
+/// Where GitHub is and who asks.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// `GITHUB_API_URL`.
+    pub api_url: String,
+    /// `GITHUB_TOKEN`.
+    pub token: Token,
+}
+
+/// A secret: it has no text of its own, so that no message can hold it.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl From<String> for Token {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// Why GitHub did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// The token may not, now or later: 403 without a limit to wait for.
+    #[error("{request}: {message}")]
+    Refused {
+        /// Method and path.
+        request: String,
+        /// GitHub's words.
+        message: String,
+    },
+    /// 404 or 410.
+    #[error("{request}: {message}")]
+    Gone {
+        /// Method and path.
+        request: String,
+        /// GitHub's words.
+        message: String,
+    },
+    /// 403 or 429 with a time to wait.
+    #[error("{request}: GitHub asks to wait {} s ({message})", wait.as_secs())]
+    Limited {
+        /// Method and path.
+        request: String,
+        /// GitHub's words.
+        message: String,
+        /// How long.
+        wait: Duration,
+    },
+    /// 5xx, a broken connection, a timeout: it may have been done or not.
+    #[error("{request}: {message}")]
+    Uncertain {
+        /// Method and path.
+        request: String,
+        /// What happened.
+        message: String,
+    },
+    /// Any other status.
+    #[error("{request}: status {status}: {message}")]
+    Status {
+        /// Method and path.
+        request: String,
+        /// The status.
+        status: u16,
+        /// GitHub's words.
+        message: String,
+    },
+    /// An answer that is not GitHub's.
+    #[error("{request}: the answer is not GitHub's: {message}")]
+    Answer {
+        /// Method and path.
+        request: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// No request could be made at all.
+    #[error("`{api_url}` cannot be asked: {message}")]
+    Unusable {
+        /// The address.
+        api_url: String,
+        /// Why.
+        message: String,
+    },
+}
+
+/// An answer of the 2xx kind.
+pub(super) struct Answer {
+    request: String,
+    pub(super) value: Value,
+    pub(super) has_next: bool,
+}
+
+impl Answer {
+    pub(super) fn parse<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+        serde_json::from_value(self.value)
+            .map_err(|error| ApiError::Answer { request: self.request, message: error.to_string() })
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Request<'a> {
+    Get,
+    Post(&'a Value),
+    Patch(&'a Value),
+}
+
+/// Runs `future` to its end on this thread.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, ApiError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| ApiError::Unusable {
+        api_url: "GitHub".to_owned(),
+        message: error.to_string(),
+    })?;
+    Ok(runtime.block_on(future))
+}
+
+pub(super) struct Client {
+    github: Octocrab,
+    patience: Cell<Duration>,
+    writes: Cell<u32>,
+}
+
+impl Client {
+    pub(super) fn new(connection: &Connection) -> Result<Self, ApiError> {
+        let Connection { api_url, token } = connection;
+        let unusable = |error: octocrab::Error| ApiError::Unusable {
+            api_url: api_url.clone(),
+            message: without_source(&error),
+        };
+        // Its client needs a runtime to be built, though it asks nothing yet.
+        let github = block_on(async {
+            Octocrab::builder()
+                .base_uri(api_url.trim_end_matches('/'))?
+                .personal_token(token.0.clone())
+                .set_connect_timeout(Some(Duration::from_secs(10)))
+                .set_read_timeout(Some(Duration::from_secs(30)))
+                .add_retry_config(RetryConfig::None)
+                .build()
+        })?
+        .map_err(unusable)?;
+        let patience = Cell::new(Duration::from_secs(PATIENCE));
+        Ok(Self { github, patience, writes: Cell::new(0) })
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, ApiError> {
+        self.repeated(path, Request::Get).await
+    }
+
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<(), ApiError> {
+        self.repeated(path, Request::Patch(body)).await.map(drop)
+    }
+
+    /// Posts; where it is uncertain whether GitHub did it, `already_there` looks before it is posted again.
+    pub(super) async fn create<T>(
+        &self,
+        path: &str,
+        body: &Value,
+        created: impl Fn(Answer) -> Result<T, ApiError>,
+        already_there: impl AsyncFn() -> Result<Option<T>, ApiError>,
+    ) -> Result<T, ApiError> {
+        for attempt in 1.. {
+            let error = match self.ask(path, Request::Post(body)).await {
+                Ok(answer) => return created(answer),
+                Err(error) => error,
+            };
+            self.wait_after(error, attempt).await?;
+            if let Some(there) = already_there().await? {
+                return Ok(there);
+            }
+        }
+        unreachable!("waiting ends with an error after the last attempt")
+    }
+
+    /// The content at `path`, which may be a redirection, of at most `limit` bytes.
+    pub(super) async fn download(&self, path: &str, limit: usize) -> Result<Vec<u8>, ApiError> {
+        for attempt in 1.. {
+            match self.bytes(path, Request::Get, limit).await {
+                Ok(Received { bytes, .. }) => return Ok(bytes),
+                Err(error) => self.wait_after(error, attempt).await?,
+            }
+        }
+        unreachable!("waiting ends with an error after the last attempt")
+    }
+
+    async fn repeated(&self, path: &str, request: Request<'_>) -> Result<Answer, ApiError> {
+        for attempt in 1.. {
+            match self.ask(path, request).await {
+                Err(error) => self.wait_after(error, attempt).await?,
+                answered => return answered,
+            }
+        }
+        unreachable!("waiting ends with an error after the last attempt")
+    }
+
+    /// Waits for as long as `error` asks for, within patience; what waiting does not mend is given back.
+    async fn wait_after(&self, error: ApiError, attempt: u32) -> Result<(), ApiError> {
+        let wait = match &error {
+            ApiError::Limited { wait, .. } => *wait,
+            ApiError::Uncertain { .. } => Duration::from_millis(250) * 2_u32.pow(attempt.min(4)),
+            _ => return Err(error),
+        };
+        match self.patience.get().checked_sub(wait) {
+            Some(left) if attempt < ATTEMPTS => {
+                self.patience.set(left);
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+
+    async fn ask(&self, path: &str, request: Request<'_>) -> Result<Answer, ApiError> {
+        if !matches!(request, Request::Get) {
+            self.writes.set(self.writes.get() + 1);
+            if self.writes.get() > WRITES_AT_ONCE {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        let Received { name, bytes, has_next } = self.bytes(path, request, ANSWER_LIMIT).await?;
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(Answer { request: name, value, has_next }),
+            Err(error) => Err(ApiError::Answer { request: name, message: error.to_string() }),
+        }
+    }
+
+    async fn bytes(&self, path: &str, request: Request<'_>, limit: usize) -> Result<Received, ApiError> {
+        let (method, answer) = match request {
+            Request::Get => ("GET", self.github._get(path).await),
+            Request::Post(body) => ("POST", self.github._post(path, Some(body)).await),
+            Request::Patch(body) => ("PATCH", self.github._patch(path, Some(body)).await),
+        };
+        let name = format!("{method} {}", path.split('?').next().unwrap_or(path));
+        let uncertain = |message: String| ApiError::Uncertain { request: name.clone(), message };
+        let answer = answer.map_err(|error| uncertain(without_source(&error)))?;
+        let status = answer.status().as_u16();
+        let header = |key: &str| answer.headers().get(key).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let has_next = header("link").is_some_and(|link| link.contains("rel=\"next\""));
+        let limits = RateLimit {
+            retry_after: header("retry-after"),
+            remaining: header("x-ratelimit-remaining"),
+            reset: header("x-ratelimit-reset"),
+        };
+        let bytes = match Limited::new(answer.into_body(), limit).collect().await {
+            Ok(body) => body.to_bytes().to_vec(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                let message = format!("longer than {limit} bytes");
+                return Err(ApiError::Answer { request: name, message });
+            }
+            Err(error) => return Err(uncertain(error.to_string())),
+        };
+        match status {
+            200..=299 => Ok(Received { name, bytes, has_next }),
+            _ => Err(refusal(name, status, said(&bytes), &limits)),
+        }
+    }
+}
+
+struct Received {
+    name: String,
+    bytes: Vec<u8>,
+    has_next: bool,
+}
+
+struct RateLimit {
+    retry_after: Option<String>,
+    remaining: Option<String>,
+    reset: Option<String>,
+}
+
+impl RateLimit {
+    /// How long GitHub asks to wait; `None` where it does not limit. `now` in seconds since 1970.
+    fn wait(&self, message: &str, now: u64) -> Option<Duration> {
+        let seconds = |text: &Option<String>| text.as_ref().and_then(|text| text.trim().parse::<u64>().ok());
+        if let Some(wait) = seconds(&self.retry_after) {
+            return Some(Duration::from_secs(wait));
+        }
+        if self.remaining.as_deref() == Some("0") {
+            return seconds(&self.reset).map(|reset| Duration::from_secs(reset.saturating_sub(now) + 1));
+        }
+        // A secondary limit that names no time: GitHub's documentation says a minute at least.
+        message.contains("secondary rate limit").then_some(Duration::from_secs(60))
+    }
+}
+
+fn refusal(request: String, status: u16, message: String, limits: &RateLimit) -> ApiError {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    match (status, limits.wait(&message, now)) {
+        (403 | 429, Some(wait)) => ApiError::Limited { request, message, wait },
+        (403, None) => ApiError::Refused { request, message },
+        (404 | 410, _) => ApiError::Gone { request, message },
+        (500.., _) => ApiError::Uncertain { request, message: format!("status {status}: {message}") },
+        _ => ApiError::Status { request, status, message },
+    }
+}
+
+/// GitHub's `message` and the messages of its `errors`, or the beginning of whatever else answered.
+fn said(bytes: &[u8]) -> String {
+    let Ok(answer) = serde_json::from_slice::<Value>(bytes) else {
+        let text = String::from_utf8_lossy(bytes);
+        return text.chars().filter(|character| !character.is_control()).take(200).collect();
+    };
+    let details = answer["errors"].as_array().into_iter().flatten().filter_map(|one| one["message"].as_str());
+    let words: Vec<_> = answer["message"].as_str().into_iter().chain(details).collect();
+    words.join(": ")
+}
+
+/// The innermost cause: the outer ones only say that there is one.
+fn without_source(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(retry_after: Option<&str>, remaining: Option<&str>, reset: Option<&str>) -> RateLimit {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        RateLimit { retry_after: owned(retry_after), remaining: owned(remaining), reset: owned(reset) }
+    }
+
+    #[track_caller]
+    fn waits(limits: &RateLimit, message: &str, seconds: Option<u64>) {
+        assert_eq!(limits.wait(message, 1000), seconds.map(Duration::from_secs));
+    }
+
+    #[test]
+    fn a_wait_is_taken_from_where_github_says_it() {
+        waits(&limits(Some("7"), Some("0"), Some("1100")), "", Some(7));
+        waits(&limits(None, Some("0"), Some("1100")), "", Some(101));
+        waits(&limits(None, Some("12"), Some("1100")), "", None);
+        waits(&limits(None, None, None), "You have exceeded a secondary rate limit", Some(60));
+        waits(&limits(None, None, None), "Resource not accessible by integration", None);
+    }
+
+    #[test]
+    fn a_token_shows_itself_nowhere() {
+        let connection =
+            Connection { api_url: "https://x".to_owned(), token: "ghs_secret".to_owned().into() };
+        assert!(!format!("{connection:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,165 @@
+//! What is published about one or several decisions, as one typed value.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::verdict::{Change, Decision, Judgement, TargetStatus, Verdict};
+
+/// One decision under the name of its suite.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    /// What tells it from the others; empty where it is the only one.
+    pub name: String,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+/// How many benchmarks and targets came out how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Slower than is tolerated, and not accepted.
+    pub regressed: usize,
+    /// Slower or gone, and accepted by a waiver.
+    pub waived: usize,
+    /// In the baseline only.
+    pub missing: usize,
+    /// Not measured.
+    pub failed: usize,
+    /// The data do not tell.
+    pub inconclusive: usize,
+    /// Faster.
+    pub improved: usize,
+    /// In the candidate only.
+    pub new: usize,
+    /// No slowdown.
+    pub unchanged: usize,
+    /// Targets that hold.
+    pub targets_met: usize,
+    /// Targets that do not.
+    pub targets_missed: usize,
+    /// Targets that the data do not decide.
+    pub targets_unproven: usize,
+}
+
+/// Everything that `publish` says, before it is known what is there already.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The worst verdict of all suites.
+    pub verdict: Verdict,
+    /// The counts of all suites together.
+    pub counts: Counts,
+    /// What is wrong, each as a short hash: so that a later push can tell what is new.
+    pub wrong: BTreeSet<String>,
+    /// The commit that was judged, where the decision names it.
+    pub commit: Option<String>,
+    /// The Markdown of the comment, without marker.
+    pub comment: String,
+    /// The Markdown of the step summary.
+    pub summary: String,
+}
+
+impl Counts {
+    /// Over all benchmarks of `suites`.
+    pub fn of(suites: &[Suite]) -> Self {
+        let mut counts = Self::default();
+        for judgement in judgements(suites).map(|(_, judgement)| judgement) {
+            *counts.of_change(judgement) += 1;
+            for target in &judgement.targets {
+                *match target.status {
+                    TargetStatus::Met => &mut counts.targets_met,
+                    TargetStatus::Missed => &mut counts.targets_missed,
+                    TargetStatus::Unproven => &mut counts.targets_unproven,
+                } += 1;
+            }
+        }
+        counts
+    }
+
+    fn of_change(&mut self, judgement: &Judgement) -> &mut usize {
+        match judgement.change {
+            Change::Regressed | Change::Missing if judgement.waiver.is_some() => &mut self.waived,
+            Change::Regressed => &mut self.regressed,
+            Change::Missing => &mut self.missing,
+            Change::Failed => &mut self.failed,
+            Change::Inconclusive => &mut self.inconclusive,
+            Change::Improved => &mut self.improved,
+            Change::New => &mut self.new,
+            Change::Unchanged => &mut self.unchanged,
+        }
+    }
+
+    /// Each count with its name, in the order a reader needs them.
+    pub fn named(&self) -> [(&'static str, usize); 11] {
+        [
+            ("regressed", self.regressed),
+            ("missing", self.missing),
+            ("failed", self.failed),
+            ("targets-missed", self.targets_missed),
+            ("targets-unproven", self.targets_unproven),
+            ("inconclusive", self.inconclusive),
+            ("waived", self.waived),
+            ("improved", self.improved),
+            ("new", self.new),
+            ("unchanged", self.unchanged),
+            ("targets-met", self.targets_met),
+        ]
+    }
+
+    /// In words, leaving out what there is none of.
+    pub fn in_words(&self) -> String {
+        let words: Vec<_> = self
+            .named()
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| format!("{count} {}", name.replace('-', " ")))
+            .collect();
+        if words.is_empty() { "nothing was measured".to_owned() } else { words.join(", ") }
+    }
+}
+
+impl Page {
+    /// What is said about `suites`, with the Markdown that `render` made of them.
+    pub fn new(suites: &[Suite], comment: String, summary: String) -> Self {
+        let decisions = || suites.iter().map(|suite| &suite.decision);
+        let commit = decisions().find_map(|decision| decision.candidate.commit.as_ref());
+        Self {
+            verdict: decisions().map(|decision| decision.verdict).max().unwrap_or(Verdict::Inconclusive),
+            counts: Counts::of(suites),
+            wrong: judgements(suites).flat_map(|(suite, judgement)| faults(suite, judgement)).collect(),
+            commit: commit.map(|commit| commit.id.clone()),
+            comment,
+            summary,
+        }
+    }
+
+    /// Whether a reader of the pull request should be told: something is wrong, undecided though it
+    /// was asked for, accepted on purpose, or better.
+    pub fn is_worth_a_word(&self) -> bool {
+        self.verdict != Verdict::Pass
+            || !self.wrong.is_empty()
+            || self.counts.waived > 0
+            || self.counts.improved > 0
+    }
+}
+
+pub(crate) fn judgements(suites: &[Suite]) -> impl Iterator<Item = (&Suite, &Judgement)> {
+    suites.iter().flat_map(|suite| suite.decision.benchmarks.iter().map(move |one| (suite, one)))
+}
+
+/// Whether the change itself is wrong: slower, gone or broken, and not accepted.
+pub(crate) fn is_bad(judgement: &Judgement) -> bool {
+    matches!(judgement.change, Change::Regressed | Change::Missing | Change::Failed)
+        && judgement.waiver.is_none()
+}
+
+fn faults<'a>(suite: &'a Suite, judgement: &'a Judgement) -> impl Iterator<Item = String> + 'a {
+    let change = is_bad(judgement).then(|| format!("{:?}", judgement.change));
+    let missed = judgement.targets.iter().filter(|target| target.status == TargetStatus::Missed);
+    let targets = missed.map(|target| format!("{:?}", target.metric));
+    change.into_iter().chain(targets).map(move |fault| {
+        let parts = [&suite.name, &judgement.package.clone().unwrap_or_default(), &judgement.id, &fault];
+        let hash = Sha256::digest(parts.map(String::as_str).join("\0"));
+        hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    })
+}

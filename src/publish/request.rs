@@ -1,0 +1,177 @@
+//! The bodies of requests, within GitHub's limits, and what is sent where nothing is known of GitHub.
+
+use std::str::FromStr;
+
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::publish::annotation::Annotation;
+use crate::publish::comment::{self, Step, Wish};
+use crate::publish::event::{Event, Pull};
+use crate::publish::page::Page;
+use crate::publish::summary;
+use crate::verdict::Verdict;
+
+/// GitHub's limit on the description of a commit status, in characters.
+const DESCRIPTION_LIMIT: usize = 140;
+/// GitHub's limit on the summary of a check run, in characters.
+const CHECK_SUMMARY_LIMIT: usize = 65_535;
+/// GitHub's limit on annotations in one request.
+const ANNOTATIONS_A_REQUEST: usize = 50;
+
+/// What tells one perfgate comment, status or check run from another on the same commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Id(String);
+
+/// A name that cannot stand in a marker or a status.
+#[derive(Debug, Error)]
+#[error("`{0}` is not an id: use up to 100 letters, digits, `.`, `_` and `-`")]
+pub struct IdError(String);
+
+impl FromStr for Id {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        // Two hyphens would end the HTML comment that the marker is.
+        let holds = (1..=100).contains(&text.len()) && text.bytes().all(legal) && !text.contains("--");
+        if holds { Ok(Self(text.to_owned())) } else { Err(IdError(text.to_owned())) }
+    }
+}
+
+impl Id {
+    /// The id that is used when none is given.
+    pub const DEFAULT: &str = "gate";
+
+    /// The bare name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The context of the commit status and the name of the check run.
+    pub fn context(&self) -> String {
+        if self.0 == Self::DEFAULT { "perfgate".to_owned() } else { format!("perfgate/{}", self.0) }
+    }
+}
+
+/// What the user asked for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which comment, status and check run.
+    pub id: Id,
+    /// When a comment is written.
+    pub comment: Wish,
+    /// Whether a check run is made.
+    pub check_run: bool,
+    /// The page of the workflow run that measured.
+    pub run_url: Option<String>,
+}
+
+/// `POST /repos/…/statuses/{sha}`.
+pub fn commit_status(page: &Page, settings: &Settings) -> Value {
+    let state = match page.verdict {
+        Verdict::Pass => "success",
+        Verdict::Fail => "failure",
+        Verdict::Inconclusive => "error",
+    };
+    let words = match page.verdict {
+        Verdict::Inconclusive => format!("inconclusive: {}", page.counts.in_words()),
+        _ => page.counts.in_words(),
+    };
+    let mut body = json!({
+        "state": state,
+        "context": settings.id.context(),
+        "description": cut(&words, DESCRIPTION_LIMIT),
+    });
+    if let Some(url) = &settings.run_url {
+        body["target_url"] = json!(url);
+    }
+    body
+}
+
+/// The `POST /repos/…/check-runs` and the `PATCH`es after it, with as many annotations as each takes.
+pub fn check_run(head: &str, page: &Page, settings: &Settings, remarks: &[Annotation]) -> (Value, Vec<Value>) {
+    let conclusion = match page.verdict {
+        Verdict::Pass => "success",
+        Verdict::Fail => "failure",
+        Verdict::Inconclusive => "neutral",
+    };
+    let placed: Vec<_> = remarks.iter().filter_map(Annotation::for_check_run).collect();
+    let output = |annotations: &[Value]| {
+        json!({
+            "title": page.counts.in_words(),
+            "summary": cut(&page.comment, CHECK_SUMMARY_LIMIT),
+            "annotations": annotations,
+        })
+    };
+    let mut batches = placed.chunks(ANNOTATIONS_A_REQUEST);
+    let mut first = json!({
+        "name": settings.id.context(), "head_sha": head, "status": "completed",
+        "conclusion": conclusion, "output": output(batches.next().unwrap_or_default()),
+    });
+    if let Some(url) = &settings.run_url {
+        first["details_url"] = json!(url);
+        first["external_id"] = json!(url);
+    }
+    (first, batches.map(|batch| json!({ "output": output(batch) })).collect())
+}
+
+/// Everything that would be sent to a GitHub on which nothing of ours stands yet, without asking it.
+pub fn dry_run(event: &Event, page: &Page, settings: &Settings, remarks: &[Annotation]) -> Vec<Value> {
+    let repository = &event.repository;
+    let post = |path: String, body: Value| json!({ "method": "POST", "path": path, "body": body });
+    let number = match &event.pull {
+        Pull::None => None,
+        Pull::Number(number) => Some(number.to_string()),
+        Pull::Branch { .. } => Some("{issue_number}".to_owned()),
+    };
+    let comments = number.into_iter().flat_map(|number| {
+        let steps = comment::steps(settings.id.as_str(), &[], page, settings.comment);
+        let path = format!("/repos/{repository}/issues/{number}/comments");
+        steps.into_iter().filter_map(move |step| match step {
+            Step::Create { body } => Some(post(path.clone(), json!({ "body": body }))),
+            Step::Edit { .. } | Step::Fold { .. } => None,
+        })
+    });
+    let on_commit = event.head.iter().flat_map(|head| {
+        let status = post(format!("/repos/{repository}/statuses/{head}"), commit_status(page, settings));
+        let check = settings.check_run.then(|| check_run(head, page, settings, remarks));
+        let checks = check.into_iter().flat_map(|(first, further)| {
+            let path = format!("/repos/{repository}/check-runs");
+            let patch = |body| {
+                json!({ "method": "PATCH", "path": format!("/repos/{repository}/check-runs/{{check_run_id}}"), "body": body })
+            };
+            [post(path, first)].into_iter().chain(further.into_iter().map(patch)).collect::<Vec<_>>()
+        });
+        [status].into_iter().chain(checks).collect::<Vec<_>>()
+    });
+    let summary = json!({ "step_summary_bytes": summary::text(page).len() });
+    on_commit.chain(comments).chain([summary]).collect()
+}
+
+fn cut(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    text.chars().take(limit - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_cannot_leave_its_marker() {
+        for bad in ["", "a b", "a-->", "a--b", "<x", "ü", &"x".repeat(101)] {
+            assert!(bad.parse::<Id>().is_err(), "{bad}");
+        }
+        assert_eq!("gpu.linux-1".parse::<Id>().unwrap().context(), "perfgate/gpu.linux-1");
+        assert_eq!("gate".parse::<Id>().unwrap().context(), "perfgate");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_shows_it() {
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("äöüß", 4), "äöüß");
+    }
+}

@@ -1,0 +1,73 @@
+//! The line a benchmark is declared on, found by its name in the sources of the benches.
+
+/// A bench's source.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// From the repository's root, with `/`.
+    pub path: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// From the repository's root, with `/`.
+    pub path: String,
+    /// From 1.
+    pub line: u32,
+}
+
+/// The one line that holds the benchmark's id, or the longest possible beginning of it, as a string literal.
+///
+/// Criterion builds an id of what group, function and parameter are called, so the beginning is the
+/// group. `None` where no beginning stands on exactly one line: a wrong line is worse than none.
+pub fn locate(id: &str, sources: &[SourceFile]) -> Option<Place> {
+    let ends = id.match_indices('/').map(|(end, _)| end).chain([id.len()]);
+    let mut beginnings: Vec<_> = ends.map(|end| &id[..end]).collect();
+    beginnings.reverse();
+    beginnings.into_iter().filter(|name| !name.is_empty()).find_map(|name| {
+        let literal = format!("\"{name}\"");
+        let mut places = sources.iter().flat_map(|file| lines_with(file, &literal));
+        places.next().filter(|_| places.next().is_none())
+    })
+}
+
+fn lines_with(file: &SourceFile, literal: &str) -> impl Iterator<Item = Place> {
+    let code = (1..).zip(file.text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"));
+    code.filter(move |(_, line)| line.contains(literal))
+        .map(|(line, _)| Place { path: file.path.clone(), line })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files() -> Vec<SourceFile> {
+        let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+        vec![
+            file("benches/a.rs", "// \"graph/batch\"\nfn x() {\n  c.benchmark_group(\"graph/batch\");\n}"),
+            file("benches/b.rs", "c.bench_function(\"twice\");\nc.bench_function(\"twice\");\ng(\"t\")"),
+        ]
+    }
+
+    #[track_caller]
+    fn located(id: &str, expected: Option<(&str, u32)>) {
+        let place = locate(id, &files());
+        assert_eq!(place.as_ref().map(|place| (place.path.as_str(), place.line)), expected);
+    }
+
+    #[test]
+    fn a_benchmark_is_found_by_the_longest_part_of_its_id() {
+        located("graph/batch/32", Some(("benches/a.rs", 3)));
+        located("graph/batch", Some(("benches/a.rs", 3)));
+        located("t/x", Some(("benches/b.rs", 3)));
+    }
+
+    #[test]
+    fn what_stands_nowhere_or_twice_has_no_line() {
+        located("twice", None);
+        located("graph", None);
+        located("other/batch/32", None);
+    }
+}

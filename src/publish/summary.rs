@@ -1,0 +1,73 @@
+//! The step summary and the step's outputs: files that the runner gives and reads.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use crate::publish::page::Page;
+
+/// GitHub drops a summary whole when it is longer, in bytes.
+pub const SUMMARY_LIMIT: usize = 1 << 20;
+
+/// The summary, or the comment's text where that is too long.
+pub fn text(page: &Page) -> &str {
+    if page.summary.len() < SUMMARY_LIMIT { &page.summary } else { &page.comment }
+}
+
+/// Appends the summary to the file at `path`, unless the whole would be longer than GitHub takes;
+/// says whether it did.
+pub fn append(path: &Path, page: &Page) -> io::Result<bool> {
+    let mut file = appending(path)?;
+    let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    let fitting = [page.summary.as_str(), page.comment.as_str()]
+        .into_iter()
+        .find(|text| there.saturating_add(text.len() + 1) <= SUMMARY_LIMIT);
+    if let Some(text) = fitting {
+        file.write_all(format!("{}\n", text.trim_end()).as_bytes())?;
+    }
+    Ok(fitting.is_some())
+}
+
+/// Appends verdict and counts to the step's outputs, one line each.
+pub fn write_outputs(path: &Path, page: &Page) -> io::Result<()> {
+    let verdict = format!("{:?}", page.verdict).to_lowercase();
+    let counts = page.counts.named().map(|(name, count)| format!("{name}={count}\n")).concat();
+    appending(path)?.write_all(format!("verdict={verdict}\n{counts}").as_bytes())
+}
+
+fn appending(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::page::Suite;
+
+    fn page(summary: usize) -> Page {
+        let suites: [Suite; 0] = [];
+        Page::new(&suites, "comment".to_owned(), "s".repeat(summary))
+    }
+
+    #[test]
+    fn a_summary_that_github_would_drop_gives_way_to_the_comment() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary");
+        assert!(append(&path, &page(SUMMARY_LIMIT - 1)).unwrap());
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), SUMMARY_LIMIT as u64);
+        assert!(!append(&path, &page(1)).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(append(&path, &page(SUMMARY_LIMIT)).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "comment\n");
+    }
+
+    #[test]
+    fn outputs_are_one_line_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("output");
+        write_outputs(&path, &page(0)).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("verdict=inconclusive\nregressed=0\n"), "{text}");
+        assert!(text.lines().all(|line| line.matches('=').count() == 1));
+    }
+}
