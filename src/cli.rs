@@ -1,8 +1,12 @@
 //! The command line, as types.
 
+mod publish;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use publish::{InitArgs, PublishArgs};
 
 use crate::units::{Confidence, Nanos, Share};
 
@@ -45,6 +49,10 @@ pub enum Command {
     /// Write down what Cargo gives a bench; Cargo starts this in place of it
     #[command(hide = true)]
     RecordEnvironment(RecordArgs),
+    /// Tell GitHub: comment, commit status, step summary, annotations
+    Publish(PublishArgs),
+    /// Write perfgate.toml and workflows for this repository
+    Init(InitArgs),
 }
 
 /// Which benchmarks, and how to build them.

@@ -1,8 +1,10 @@
 //! The sticky comment: which one is ours, what it says already, and what has to happen to it.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::publish::page::Page;
 
@@ -55,6 +57,24 @@ pub enum Wish {
     Always,
     /// Never.
     Never,
+}
+
+/// A word that is none of the wishes.
+#[derive(Debug, Error)]
+#[error("`{0}` is none of auto, always, never")]
+pub struct WishError(String);
+
+impl FromStr for Wish {
+    type Err = WishError;
+
+    fn from_str(word: &str) -> Result<Self, WishError> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "always" => Ok(Self::Always),
+            "never" => Ok(Self::Never),
+            _ => Err(WishError(word.to_owned())),
+        }
+    }
 }
 
 /// What a comment said, in its second line, for the next push to compare with.

@@ -4,12 +4,19 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::render::{COMMENT_LIMIT, RenderError, markdown};
+use crate::report::{Context, Report};
 use crate::verdict::{Change, Decision, Judgement, TargetStatus, Verdict};
+
+/// Characters of a step summary: room for two bytes each below GitHub's limit of 1 MiB.
+const SUMMARY_LENGTH: usize = 500_000;
+/// Characters a suite's heading takes at most, its name being of limited length.
+const HEADING_LENGTH: usize = 110;
 
 /// One decision under the name of its suite.
 #[derive(Clone, Debug)]
 pub struct Suite {
-    /// What tells it from the others; empty where it is the only one.
+    /// What tells it from the others, an [`Id`](super::request::Id); empty where it is the only one.
     pub name: String,
     /// What was decided.
     pub decision: Decision,
@@ -119,18 +126,17 @@ impl Counts {
 }
 
 impl Page {
-    /// What is said about `suites`, with the Markdown that `render` made of them.
-    pub fn new(suites: &[Suite], comment: String, summary: String) -> Self {
-        let decisions = || suites.iter().map(|suite| &suite.decision);
-        let commit = decisions().find_map(|decision| decision.candidate.commit.as_ref());
-        Self {
-            verdict: decisions().map(|decision| decision.verdict).max().unwrap_or(Verdict::Inconclusive),
+    /// What is said about `suites`, judged at the commit `head`; `run_url` has the files.
+    pub fn new(suites: &[Suite], head: Option<&str>, run_url: Option<&str>) -> Result<Self, RenderError> {
+        let verdicts = suites.iter().map(|suite| suite.decision.verdict);
+        Ok(Self {
+            verdict: verdicts.max().unwrap_or(Verdict::Inconclusive),
             counts: Counts::of(suites),
             wrong: judgements(suites).flat_map(|(suite, judgement)| faults(suite, judgement)).collect(),
-            commit: commit.map(|commit| commit.id.clone()),
-            comment,
-            summary,
-        }
+            commit: head.map(str::to_owned),
+            comment: text(suites, run_url, COMMENT_LIMIT)?,
+            summary: text(suites, run_url, SUMMARY_LENGTH)?,
+        })
     }
 
     /// Whether a reader of the pull request should be told: something is wrong, undecided though it
@@ -141,6 +147,23 @@ impl Page {
             || self.counts.waived > 0
             || self.counts.improved > 0
     }
+}
+
+/// The reports of all suites one below the other, in at most `limit` characters.
+fn text(suites: &[Suite], run_url: Option<&str>, limit: usize) -> Result<String, RenderError> {
+    let context = Context { full_report: run_url.map(str::to_owned), ..Context::default() };
+    let each = limit / suites.len().max(1) - HEADING_LENGTH;
+    let reports: Result<Vec<_>, _> = suites
+        .iter()
+        .map(|suite| {
+            let report = markdown(&Report::new(&suite.decision, &context), each)?;
+            // The first line is the marker of a comment of its own.
+            let report = report.split_once('\n').map_or("", |(_, report)| report).trim();
+            let heading = if suite.name.is_empty() { String::new() } else { format!("## {}\n\n", suite.name) };
+            Ok(format!("{heading}{report}\n"))
+        })
+        .collect();
+    Ok(reports?.join("\n"))
 }
 
 pub(crate) fn judgements(suites: &[Suite]) -> impl Iterator<Item = (&Suite, &Judgement)> {

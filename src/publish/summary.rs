@@ -42,11 +42,18 @@ fn appending(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::page::Suite;
+    use crate::publish::page::Counts;
+    use crate::verdict::Verdict;
 
     fn page(summary: usize) -> Page {
-        let suites: [Suite; 0] = [];
-        Page::new(&suites, "comment".to_owned(), "s".repeat(summary))
+        Page {
+            verdict: Verdict::Inconclusive,
+            counts: Counts::default(),
+            wrong: std::collections::BTreeSet::new(),
+            commit: None,
+            comment: "comment".to_owned(),
+            summary: "s".repeat(summary),
+        }
     }
 
     #[test]

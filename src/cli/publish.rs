@@ -1,0 +1,59 @@
+//! The arguments of the commands that know GitHub.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::publish::comment::Wish;
+use crate::publish::request::Id;
+
+/// `perfgate publish`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  perfgate publish target/perfgate/decision.json
+  perfgate publish linux=linux/decision.json arm=arm/decision.json
+  perfgate publish --artifact perfgate-decision     in a workflow_run workflow
+  perfgate publish decision.json --event event.json --dry-run
+
+Reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_API_URL,
+GITHUB_TOKEN, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT. The exit status is that of publishing, not the
+verdict: 0 also when the token may not write, which a notice says.")]
+pub struct PublishArgs {
+    /// The decisions to publish together; NAME= tells several apart
+    #[arg(value_name = "[NAME=]DECISION", required_unless_present = "artifact")]
+    pub decisions: Vec<String>,
+    /// Fetch the decision from this artifact of the run that started a workflow_run; may be repeated
+    #[arg(long, value_name = "NAME", conflicts_with = "decisions")]
+    pub artifact: Vec<String>,
+    /// Which comment and status, when a pull request has several
+    #[arg(long, value_name = "ID", default_value = Id::DEFAULT)]
+    pub id: Id,
+    /// When to comment: `auto` (when there is something worth a word), `always` or `never`
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub comment: Wish,
+    /// Make a check run as well; it stands under an arbitrary workflow of the commit
+    #[arg(long)]
+    pub check_run: bool,
+    /// The event's payload [default: the file GITHUB_EVENT_PATH names]
+    #[arg(long, value_name = "FILE")]
+    pub event: Option<PathBuf>,
+    /// Ask nothing of GitHub; print what a first publication would send, one JSON document a line
+    #[arg(long, conflicts_with = "artifact")]
+    pub dry_run: bool,
+}
+
+/// `perfgate init`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  perfgate init
+  perfgate init --manifest-path engine/Cargo.toml --force")]
+pub struct InitArgs {
+    /// Path of the workspace's Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    pub manifest_path: Option<PathBuf>,
+    /// Replace files that are there already
+    #[arg(long)]
+    pub force: bool,
+}
