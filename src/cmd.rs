@@ -6,10 +6,12 @@ mod compare;
 mod doctor;
 mod files;
 mod gate;
+mod init;
 mod measure;
 mod print;
 mod progress;
 mod project;
+mod publish;
 mod report;
 
 use std::fmt;
@@ -103,6 +105,8 @@ pub fn run(cli: Cli) -> Result<ExitStatus> {
             criterion::record(&args.records, &args.executable)?;
             Ok(ExitStatus::Pass)
         }
+        Command::Publish(args) => publish::run(&args),
+        Command::Init(args) => init::run(&args),
     }
 }
 

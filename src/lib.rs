@@ -29,5 +29,6 @@ pub mod report;
 pub mod render;
 pub mod site;
 pub mod publish;
+pub mod init;
 pub mod cli;
 pub mod cmd;

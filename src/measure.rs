@@ -8,6 +8,7 @@ pub mod criterion;
 pub mod plan;
 pub mod process;
 mod selection;
+pub mod survey;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

@@ -14,7 +14,6 @@ use crate::publish::event::Event;
 use crate::publish::page::{Page, Suite};
 use crate::publish::request::{self, Id, Settings};
 use crate::publish::summary;
-use crate::verdict::Decision;
 use environment::Environment;
 
 /// Publishes; the status says whether that succeeded, not what the verdict is.
@@ -39,15 +38,15 @@ pub(super) fn run(args: &PublishArgs) -> Result<ExitStatus> {
     let remarks = annotations(&suites, &sources::benches(&environment, &event));
     if args.dry_run {
         let documents = request::dry_run(&event, &page, &settings, &remarks);
-        return print::lines(documents.iter().map(ToString::to_string)).map(|()| ExitStatus::Pass);
+        return lines(documents.iter().map(ToString::to_string)).map(|()| ExitStatus::Pass);
     }
-    print::lines(commands(&remarks))?;
+    lines(commands(&remarks))?;
     let mut notices = write_files(&environment, &page)?;
     match &environment.token {
         Some(_) => notices.extend(online::sent(&environment, &event, &page, &settings, &remarks)?),
         None => notices.push("GITHUB_TOKEN is not set: only the step summary is written".to_owned()),
     }
-    print::lines(notices.iter().map(|text| notice(text)))?;
+    lines(notices.iter().map(|text| notice(text)))?;
     Ok(ExitStatus::Pass)
 }
 
@@ -66,6 +65,11 @@ fn write_files(environment: &Environment, page: &Page) -> Result<Vec<String>> {
         }
     }
     Ok(notices)
+}
+
+/// Prints one line each.
+fn lines(lines: impl IntoIterator<Item = String>) -> Result<()> {
+    print::answer(&lines.into_iter().map(|line| line + "\n").collect::<String>())
 }
 
 /// Reads each `[NAME=]PATH`; several without a name are called by the folders they are in.
@@ -97,7 +101,9 @@ fn named(name: &str) -> Result<()> {
 mod online {
     //! What asks GitHub.
 
-    use super::{Context as _, Environment, Event, Page, Refusal, Result, Settings, Suite, named};
+    use anyhow::Context as _;
+
+    use super::{Environment, Event, Page, Refusal, Result, Settings, Suite, named};
     use crate::publish::annotation::Annotation;
     use crate::publish::github::{self, Connection};
 

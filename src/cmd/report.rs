@@ -27,7 +27,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
-fn read(path: &Path) -> Result<Decision> {
+/// The decision in the file at `path`.
+pub(super) fn read(path: &Path) -> Result<Decision> {
     let read = fs::read(path).map_err(FileError::from);
     read.and_then(|json| Decision::from_json(&json)).map_err(|error| {
         let shown = path.display();

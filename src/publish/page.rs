@@ -153,7 +153,7 @@ impl Page {
 fn text(suites: &[Suite], run_url: Option<&str>, limit: usize) -> Result<String, RenderError> {
     let context = Context { full_report: run_url.map(str::to_owned), ..Context::default() };
     let each = limit / suites.len().max(1) - HEADING_LENGTH;
-    let reports: Result<Vec<_>, _> = suites
+    let reports: Result<Vec<_>, RenderError> = suites
         .iter()
         .map(|suite| {
             let report = markdown(&Report::new(&suite.decision, &context), each)?;

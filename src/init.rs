@@ -1,0 +1,154 @@
+//! The files that `perfgate init` writes: the configuration and the workflows of one repository.
+//!
+//! The workflows stand in `templates/init/` with three names in them that differ between
+//! repositories; `examples/workflows/` holds them filled in for a plain one.
+
+use std::path::{Path, PathBuf};
+
+use crate::measure::survey::{Bench, Survey};
+
+/// The repository the action is used from.
+pub const ACTION: &str = env!("CARGO_PKG_REPOSITORY");
+
+const CONFIG: &str = include_str!("../templates/init/perfgate.toml");
+const GATE: &str = include_str!("../templates/init/perfgate.yml");
+const PUBLISH: &str = include_str!("../templates/init/perfgate-publish.yml");
+
+/// What the files depend on besides the benches.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Top folder of the repository.
+    pub repository: PathBuf,
+    /// The branch whose runs are the baselines.
+    pub default_branch: String,
+}
+
+/// A file to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFile {
+    /// Where.
+    pub path: PathBuf,
+    /// What.
+    pub content: String,
+}
+
+/// The configuration beside the workspace's manifest, and the two workflows of the repository.
+pub fn files(survey: &Survey, place: &Place) -> Vec<NewFile> {
+    let workflows = place.repository.join(".github").join("workflows");
+    let file = |path: PathBuf, content: String| NewFile { path, content };
+    vec![
+        file(survey.root.join("perfgate.toml"), configuration(survey)),
+        file(workflows.join("perfgate.yml"), workflow(GATE, survey, place)),
+        file(workflows.join("perfgate-publish.yml"), workflow(PUBLISH, survey, place)),
+    ]
+}
+
+/// What the reader should know about the benches that were found, one line each.
+pub fn remarks(survey: &Survey) -> Vec<String> {
+    let (criterion, others): (Vec<&Bench>, Vec<&Bench>) =
+        survey.benches.iter().partition(|bench| bench.is_criterion);
+    let mut remarks = vec![match criterion.as_slice() {
+        [] => "no Criterion bench: `perfgate check` has nothing to measure yet".to_owned(),
+        some => format!("benches    {}", names(some)),
+    }];
+    if !others.is_empty() {
+        remarks.push(format!("left out   {}: without Criterion they cannot be measured; `perfgate measure command` takes any program", names(&others)));
+    }
+    remarks.extend(criterion.iter().filter(|bench| !bench.required_features.is_empty()).map(|bench| {
+        let features = bench.required_features.join(",");
+        format!("features   `{}` is built with `--features {features}` only: add them to the workflow's step", bench.name)
+    }));
+    remarks
+}
+
+fn names(benches: &[&Bench]) -> String {
+    benches.iter().map(|bench| format!("`{}`", bench.name)).collect::<Vec<_>>().join(", ")
+}
+
+fn configuration(survey: &Survey) -> String {
+    let first = survey.benches.iter().find(|bench| bench.is_criterion);
+    let pattern = first.map_or("**".to_owned(), |bench| format!("{}/**", bench.name));
+    CONFIG.replace("@PATTERN@", &pattern)
+}
+
+fn workflow(template: &str, survey: &Survey, place: &Place) -> String {
+    let folder = survey.root.strip_prefix(&place.repository).unwrap_or(Path::new(""));
+    let folder = folder.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+    // A line of its own, which goes where the workspace is the repository.
+    let line = "          working-directory: @FOLDER@\n";
+    let working_directory = if folder.is_empty() { String::new() } else { line.replace("@FOLDER@", &quoted(&folder)) };
+    let action = ACTION.trim_start_matches("https://github.com/");
+    template
+        .replace(line, &working_directory)
+        .replace("@BRANCH@", &quoted(&place.default_branch))
+        .replace("@ACTION@", &format!("{action}@v{}", env!("CARGO_PKG_VERSION")))
+}
+
+/// As a YAML scalar: JSON's strings are a part of YAML.
+fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+    let starts_plain = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
+    if starts_plain && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        serde_json::Value::from(text).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Config;
+
+    fn survey(root: &str) -> Survey {
+        let bench = |name: &str, is_criterion, features: &[&str]| Bench {
+            package: "engine".to_owned(),
+            name: name.to_owned(),
+            is_criterion,
+            required_features: features.iter().map(|&feature| feature.to_owned()).collect(),
+        };
+        let benches = vec![bench("old", false, &[]), bench("graph", true, &["model"])];
+        Survey { root: root.into(), benches }
+    }
+
+    fn written(root: &str, branch: &str) -> Vec<NewFile> {
+        files(&survey(root), &Place { repository: "/r".into(), default_branch: branch.to_owned() })
+    }
+
+    #[test]
+    fn the_configuration_is_one_that_perfgate_reads() {
+        let [config, ..] = written("/r", "main").try_into().unwrap_or_else(|_| panic!("three files"));
+        let config: NewFile = config;
+        Config::from_toml(&config.content).unwrap();
+        assert!(config.content.contains("# bench = \"graph/**\""), "{}", config.content);
+        // What stands in comments is meant to be taken out of them.
+        let uncommented = config.content.replace("\n# ", "\n");
+        let settings: Vec<_> = uncommented.lines().filter(|line| line.contains(" = ") || line.starts_with('[')).collect();
+        Config::from_toml(&settings.join("\n")).unwrap();
+    }
+
+    #[test]
+    fn nothing_of_a_template_is_left_over() {
+        for file in written("/r/engine", "a b\"c") {
+            assert!(!file.content.contains("@FOLDER@") && !file.content.contains("@BRANCH@"));
+            assert!(!file.content.contains("@ACTION@") && !file.content.contains("@PATTERN@"));
+        }
+    }
+
+    #[test]
+    fn a_workspace_below_the_repository_is_named() {
+        let below = written("/r/engine/rust", "main");
+        assert!(below[1].content.contains("          working-directory: engine/rust\n"));
+        assert_eq!(below[0].path, Path::new("/r/engine/rust/perfgate.toml"));
+        assert_eq!(below[1].path, Path::new("/r/.github/workflows/perfgate.yml"));
+        assert!(!written("/r", "main")[1].content.contains("working-directory"));
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_said() {
+        let remarks = remarks(&survey("/r"));
+        assert_eq!(remarks.len(), 3);
+        assert!(remarks[0].contains("`graph`") && remarks[1].contains("`old`"), "{remarks:?}");
+        assert!(remarks[2].contains("--features model"), "{remarks:?}");
+    }
+}
