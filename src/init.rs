@@ -76,7 +76,8 @@ fn workflow(template: &str, survey: &Survey, place: &Place) -> String {
     let folder = folder.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
     // A line of its own, which goes where the workspace is the repository.
     let line = "          working-directory: @FOLDER@\n";
-    let working_directory = if folder.is_empty() { String::new() } else { line.replace("@FOLDER@", &quoted(&folder)) };
+    let working_directory =
+        if folder.is_empty() { String::new() } else { line.replace("@FOLDER@", &quoted(&folder)) };
     let action = ACTION.trim_start_matches("https://github.com/");
     template
         .replace(line, &working_directory)
@@ -117,13 +118,17 @@ mod tests {
 
     #[test]
     fn the_configuration_is_one_that_perfgate_reads() {
-        let [config, ..] = written("/r", "main").try_into().unwrap_or_else(|_| panic!("three files"));
+        let [config, ..] =
+            written("/r", "main").try_into().unwrap_or_else(|_| panic!("three files"));
         let config: NewFile = config;
         Config::from_toml(&config.content).unwrap();
         assert!(config.content.contains("# bench = \"graph/**\""), "{}", config.content);
         // What stands in comments is meant to be taken out of them.
         let uncommented = config.content.replace("\n# ", "\n");
-        let settings: Vec<_> = uncommented.lines().filter(|line| line.contains(" = ") || line.starts_with('[')).collect();
+        let settings: Vec<_> = uncommented
+            .lines()
+            .filter(|line| line.contains(" = ") || line.starts_with('['))
+            .collect();
         Config::from_toml(&settings.join("\n")).unwrap();
     }
 

@@ -4,6 +4,7 @@
 //! its `Rules`.
 
 mod config;
+pub mod waiver;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

@@ -44,7 +44,9 @@ pub(super) fn run(args: &PublishArgs) -> Result<ExitStatus> {
     let mut notices = write_files(&environment, &page)?;
     match &environment.token {
         Some(_) => notices.extend(online::sent(&environment, &event, &page, &settings, &remarks)?),
-        None => notices.push("GITHUB_TOKEN is not set: only the step summary is written".to_owned()),
+        None => {
+            notices.push("GITHUB_TOKEN is not set: only the step summary is written".to_owned())
+        }
     }
     lines(notices.iter().map(|text| notice(text)))?;
     Ok(ExitStatus::Pass)
@@ -82,7 +84,11 @@ fn suites(decisions: &[String]) -> Result<Vec<Suite>> {
                 Some((name, path)) => (Some(name.to_owned()), Path::new(path)),
                 None => (None, Path::new(argument)),
             };
-            let folder = || path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+            let folder = || {
+                path.parent()
+                    .and_then(Path::file_name)
+                    .map(|name| name.to_string_lossy().into_owned())
+            };
             let name = name.or_else(|| folder().filter(|_| several)).unwrap_or_default();
             if several || !name.is_empty() {
                 named(&name)?;
@@ -108,10 +114,17 @@ mod online {
     use crate::publish::github::{self, Connection};
 
     /// The suites in the artifacts of the run that started this workflow.
-    pub(super) fn fetched(environment: &Environment, event: &Event, artifacts: &[String]) -> Result<Vec<Suite>> {
+    pub(super) fn fetched(
+        environment: &Environment,
+        event: &Event,
+        artifacts: &[String],
+    ) -> Result<Vec<Suite>> {
         let run = event.measured_by.ok_or_else(|| {
-            Refusal::usage(format!("--artifact needs a workflow_run event, this is `{}`", event.name))
-                .help("name the decision's file instead")
+            Refusal::usage(format!(
+                "--artifact needs a workflow_run event, this is `{}`",
+                event.name
+            ))
+            .help("name the decision's file instead")
         })?;
         let connection = connection(environment)?;
         artifacts.iter().try_for_each(|name| named(name))?;
@@ -135,7 +148,8 @@ mod online {
 
     fn connection(environment: &Environment) -> Result<Connection> {
         let token = environment.token.clone().ok_or_else(|| {
-            Refusal::usage("GITHUB_TOKEN is not set").help("give the step `env: GITHUB_TOKEN: ${{ github.token }}`")
+            Refusal::usage("GITHUB_TOKEN is not set")
+                .help("give the step `env: GITHUB_TOKEN: ${{ github.token }}`")
         })?;
         Ok(Connection { api_url: environment.api_url.clone(), token: token.into() })
     }

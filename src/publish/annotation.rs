@@ -39,9 +39,10 @@ impl Annotation {
             Level::Error => "error",
             Level::Warning => "warning",
         };
-        let place = self.place.as_ref().map(|place| {
-            format!("file={},line={},", escaped_property(&place.path), place.line)
-        });
+        let place = self
+            .place
+            .as_ref()
+            .map(|place| format!("file={},line={},", escaped_property(&place.path), place.line));
         let place = place.unwrap_or_default();
         let title = escaped_property(&self.title);
         format!("::{level} {place}title={title}::{}", escaped(&self.message))
@@ -86,14 +87,19 @@ pub fn commands(annotations: &[Annotation]) -> Vec<String> {
         .flat_map(|level| {
             let of_level: Vec<_> =
                 annotations.iter().filter(|annotation| annotation.level == level).collect();
-            let shown = if of_level.len() > SHOWN_A_LEVEL { SHOWN_A_LEVEL - 1 } else { of_level.len() };
+            let shown =
+                if of_level.len() > SHOWN_A_LEVEL { SHOWN_A_LEVEL - 1 } else { of_level.len() };
             let (shown, rest) = of_level.split_at(shown);
             let more = rest.first().map(|first| Annotation {
                 place: None,
                 message: format!("{} more: the step summary lists them all", rest.len()),
                 ..(*first).clone()
             });
-            shown.iter().map(|annotation| annotation.command()).chain(more.map(|one| one.command())).collect::<Vec<_>>()
+            shown
+                .iter()
+                .map(|annotation| annotation.command())
+                .chain(more.map(|one| one.command()))
+                .collect::<Vec<_>>()
         })
         .collect()
 }
@@ -127,7 +133,8 @@ fn sentence(suite: &Suite, judgement: &Judgement, what: &str) -> String {
     });
     let reasons = judgement.failure.iter().map(|failure| &failure.reason).chain(&judgement.reasons);
     let reasons: Vec<_> = reasons.map(String::as_str).collect();
-    let reasons = if reasons.is_empty() { String::new() } else { format!("\n{}", reasons.join("\n")) };
+    let reasons =
+        if reasons.is_empty() { String::new() } else { format!("\n{}", reasons.join("\n")) };
     format!("{suite}{} {what}{}{reasons}", judgement.identity(), ratio.unwrap_or_default())
 }
 
@@ -168,7 +175,9 @@ mod tests {
     #[test]
     fn ten_of_each_level_and_the_last_counts_the_rest() {
         let many: Vec<_> = (0..25)
-            .map(|n| annotation(if n < 12 { Level::Error } else { Level::Warning }, &format!("m{n}")))
+            .map(|n| {
+                annotation(if n < 12 { Level::Error } else { Level::Warning }, &format!("m{n}"))
+            })
             .collect();
         let lines = commands(&many);
         let errors: Vec<_> = lines.iter().filter(|line| line.starts_with("::error")).collect();

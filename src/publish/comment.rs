@@ -99,7 +99,8 @@ impl State {
     /// An unreadable state knows of no fault, so that the next one notifies.
     fn read(body: &str) -> Self {
         let line = body.lines().nth(1).unwrap_or_default();
-        let json = line.strip_prefix("<!-- perfgate-state ").and_then(|rest| rest.strip_suffix(" -->"));
+        let json =
+            line.strip_prefix("<!-- perfgate-state ").and_then(|rest| rest.strip_suffix(" -->"));
         json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
     }
 
@@ -183,7 +184,8 @@ fn folded(id: &str, body: &str) -> String {
 
 /// GitHub stores comments with its own line ends and without trailing space.
 fn same_text(one: &str, other: &str) -> bool {
-    let lines = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    let lines =
+        |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
     lines(one.trim()) == lines(other.trim())
 }
 
@@ -253,7 +255,9 @@ mod tests {
         let text: Vec<_> = body.lines().skip(2).collect();
         assert_eq!(
             text,
-            ["**perfgate**: mended: what was wrong here is not any more as of 0123456 (5 unchanged)."]
+            [
+                "**perfgate**: mended: what was wrong here is not any more as of 0123456 (5 unchanged)."
+            ]
         );
         let later = Page { commit: Some("fedcba9876".to_owned()), ..page(&[]) };
         let stored = Comment { id: 3, body: body.clone() };

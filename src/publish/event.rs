@@ -128,9 +128,7 @@ impl Event {
                 (Some(run.head_sha.clone()), run.pull(), Some(run.id))
             }
             // All zeros: the branch is gone, and there is nothing to set a status on.
-            "push" => {
-                (payload.after.filter(|id| id.bytes().any(|b| b != b'0')), Pull::None, None)
-            }
+            "push" => (payload.after.filter(|id| id.bytes().any(|b| b != b'0')), Pull::None, None),
             _ => {
                 let sha = trigger.sha.clone().ok_or(EventError::Missing("commit"))?;
                 (Some(sha), Pull::None, None)
@@ -166,7 +164,11 @@ impl Payload {
             same_repository(event, workflow)?;
         }
         let name = workflow.or(event).ok_or(EventError::Missing("repository"))?;
-        if is_repository(name) { Ok(name.to_owned()) } else { Err(EventError::Missing("repository")) }
+        if is_repository(name) {
+            Ok(name.to_owned())
+        } else {
+            Err(EventError::Missing("repository"))
+        }
     }
 }
 
@@ -238,15 +240,17 @@ mod tests {
 
     #[test]
     fn a_deleted_branch_has_no_commit() {
-        let payload = format!(r#"{{"before": "{}", "after": "{}"}}"#, "a".repeat(40), "0".repeat(40));
+        let payload =
+            format!(r#"{{"before": "{}", "after": "{}"}}"#, "a".repeat(40), "0".repeat(40));
         assert_eq!(read("push", &payload).unwrap().head, None);
     }
 
     #[test]
     fn a_pull_request_whose_fork_is_gone_is_still_one() {
         let head = "b".repeat(40);
-        let payload =
-            format!(r#"{{"pull_request": {{"number": 7, "head": {{"sha": "{head}", "repo": null}}}}}}"#);
+        let payload = format!(
+            r#"{{"pull_request": {{"number": 7, "head": {{"sha": "{head}", "repo": null}}}}}}"#
+        );
         let event = read("pull_request", &payload).unwrap();
         assert_eq!((event.pull, event.head), (Pull::Number(7), Some(head)));
     }

@@ -136,7 +136,12 @@ pub fn send(
 }
 
 /// The decisions in the artifacts `names` of the run that started this workflow.
-pub fn fetch(connection: &Connection, event: &Event, run: u64, names: &[String]) -> Result<Vec<Decision>, FetchError> {
+pub fn fetch(
+    connection: &Connection,
+    event: &Event,
+    run: u64,
+    names: &[String],
+) -> Result<Vec<Decision>, FetchError> {
     let client = Client::new(connection)?;
     block_on(async {
         let mut decisions = Vec::with_capacity(names.len());
@@ -149,9 +154,17 @@ pub fn fetch(connection: &Connection, event: &Event, run: u64, names: &[String])
     })?
 }
 
-async fn archive(client: &Client, event: &Event, run: u64, name: &str) -> Result<Vec<u8>, FetchError> {
+async fn archive(
+    client: &Client,
+    event: &Event,
+    run: u64,
+    name: &str,
+) -> Result<Vec<u8>, FetchError> {
     let repository = &event.repository;
-    let path = format!("/repos/{repository}/actions/runs/{run}/artifacts?per_page=100&name={}", encoded(name));
+    let path = format!(
+        "/repos/{repository}/actions/runs/{run}/artifacts?per_page=100&name={}",
+        encoded(name)
+    );
     let listed: Artifacts = client.get(&path).await?.parse()?;
     let of_name = listed.artifacts.into_iter().filter(|one| one.name == name && !one.expired);
     // A repeated run uploads again under the same name: the latest is meant.
@@ -164,7 +177,10 @@ async fn archive(client: &Client, event: &Event, run: u64, name: &str) -> Result
         return Err(unfit("belongs to another commit than the event".to_owned()));
     }
     if artifact.size_in_bytes > artifact::ARCHIVE_LIMIT as u64 {
-        return Err(unfit(format!("has {} bytes: upload `decision.json` alone", artifact.size_in_bytes)));
+        return Err(unfit(format!(
+            "has {} bytes: upload `decision.json` alone",
+            artifact.size_in_bytes
+        )));
     }
     let path = format!("/repos/{repository}/actions/artifacts/{}/zip", artifact.id);
     Ok(client.download(&path, artifact::ARCHIVE_LIMIT).await?)
@@ -185,7 +201,9 @@ impl Publication<'_> {
         let already_there = async || {
             let answer = self.client.get(&seen).await?.value;
             let ours = |status: &&serde_json::Value| {
-                ["context", "state", "description", "target_url"].iter().all(|key| status[key] == body[key])
+                ["context", "state", "description", "target_url"]
+                    .iter()
+                    .all(|key| status[key] == body[key])
             };
             Ok(answer["statuses"].as_array().into_iter().flatten().find(ours).map(|_| ()))
         };
@@ -255,7 +273,9 @@ impl Publication<'_> {
             let is_last = !answer.has_next;
             for CommentAnswer { id, body, user } in answer.parse::<Vec<CommentAnswer>>()? {
                 let (Some(body), Some(user)) = (body, user) else { continue };
-                if comment::is_ours(&body, self.settings.id.as_str()) && self.is_author(user, &mut ourselves).await? {
+                if comment::is_ours(&body, self.settings.id.as_str())
+                    && self.is_author(user, &mut ourselves).await?
+                {
                     living.push(Comment { id, body });
                 }
             }
@@ -267,7 +287,11 @@ impl Publication<'_> {
     }
 
     /// A bot, or the account of the token; a workflow's own token may not ask who it is, and is a bot.
-    async fn is_author(&self, user: User, known: &mut HashMap<String, bool>) -> Result<bool, ApiError> {
+    async fn is_author(
+        &self,
+        user: User,
+        known: &mut HashMap<String, bool>,
+    ) -> Result<bool, ApiError> {
         if user.kind.as_deref() == Some("Bot") {
             return Ok(true);
         }
@@ -288,7 +312,12 @@ impl Publication<'_> {
         let candidates = match &self.event.pull {
             Pull::None => return Ok(None),
             Pull::Number(number) => {
-                vec![self.client.get(&self.path(&format!("pulls/{number}"))).await?.parse::<PullAnswer>()?]
+                vec![
+                    self.client
+                        .get(&self.path(&format!("pulls/{number}")))
+                        .await?
+                        .parse::<PullAnswer>()?,
+                ]
             }
             Pull::Branch { repository, branch } => {
                 let owner = repository.split('/').next().unwrap_or_default();
@@ -303,8 +332,12 @@ impl Publication<'_> {
         let numbers: Vec<_> = at_head.map(|pull| pull.number).collect();
         match numbers.as_slice() {
             [number] => return Ok(Some(*number)),
-            [] => notices.push("no comment: no open pull request here stands at the commit that was measured".to_owned()),
-            many => notices.push(format!("no comment: {} pull requests ask for the same branch", many.len())),
+            [] => notices.push(
+                "no comment: no open pull request here stands at the commit that was measured"
+                    .to_owned(),
+            ),
+            many => notices
+                .push(format!("no comment: {} pull requests ask for the same branch", many.len())),
         }
         Ok(None)
     }

@@ -127,12 +127,18 @@ impl Counts {
 
 impl Page {
     /// What is said about `suites`, judged at the commit `head`; `run_url` has the files.
-    pub fn new(suites: &[Suite], head: Option<&str>, run_url: Option<&str>) -> Result<Self, RenderError> {
+    pub fn new(
+        suites: &[Suite],
+        head: Option<&str>,
+        run_url: Option<&str>,
+    ) -> Result<Self, RenderError> {
         let verdicts = suites.iter().map(|suite| suite.decision.verdict);
         Ok(Self {
             verdict: verdicts.max().unwrap_or(Verdict::Inconclusive),
             counts: Counts::of(suites),
-            wrong: judgements(suites).flat_map(|(suite, judgement)| faults(suite, judgement)).collect(),
+            wrong: judgements(suites)
+                .flat_map(|(suite, judgement)| faults(suite, judgement))
+                .collect(),
             commit: head.map(str::to_owned),
             comment: text(suites, run_url, COMMENT_LIMIT)?,
             summary: text(suites, run_url, SUMMARY_LENGTH)?,
@@ -159,7 +165,11 @@ fn text(suites: &[Suite], run_url: Option<&str>, limit: usize) -> Result<String,
             let report = markdown(&Report::new(&suite.decision, &context), each)?;
             // The first line is the marker of a comment of its own.
             let report = report.split_once('\n').map_or("", |(_, report)| report).trim();
-            let heading = if suite.name.is_empty() { String::new() } else { format!("## {}\n\n", suite.name) };
+            let heading = if suite.name.is_empty() {
+                String::new()
+            } else {
+                format!("## {}\n\n", suite.name)
+            };
             Ok(format!("{heading}{report}\n"))
         })
         .collect();
@@ -181,7 +191,8 @@ fn faults<'a>(suite: &'a Suite, judgement: &'a Judgement) -> impl Iterator<Item 
     let missed = judgement.targets.iter().filter(|target| target.status == TargetStatus::Missed);
     let targets = missed.map(|target| format!("{:?}", target.metric));
     change.into_iter().chain(targets).map(move |fault| {
-        let parts = [&suite.name, &judgement.package.clone().unwrap_or_default(), &judgement.id, &fault];
+        let parts =
+            [&suite.name, &judgement.package.clone().unwrap_or_default(), &judgement.id, &fault];
         let hash = Sha256::digest(parts.map(String::as_str).join("\0"));
         hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     })

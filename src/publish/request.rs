@@ -34,7 +34,8 @@ impl FromStr for Id {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         // Two hyphens would end the HTML comment that the marker is.
-        let holds = (1..=100).contains(&text.len()) && text.bytes().all(legal) && !text.contains("--");
+        let holds =
+            (1..=100).contains(&text.len()) && text.bytes().all(legal) && !text.contains("--");
         if holds { Ok(Self(text.to_owned())) } else { Err(IdError(text.to_owned())) }
     }
 }
@@ -90,7 +91,12 @@ pub fn commit_status(page: &Page, settings: &Settings) -> Value {
 }
 
 /// The `POST /repos/…/check-runs` and the `PATCH`es after it, with as many annotations as each takes.
-pub fn check_run(head: &str, page: &Page, settings: &Settings, remarks: &[Annotation]) -> (Value, Vec<Value>) {
+pub fn check_run(
+    head: &str,
+    page: &Page,
+    settings: &Settings,
+    remarks: &[Annotation],
+) -> (Value, Vec<Value>) {
     let conclusion = match page.verdict {
         Verdict::Pass => "success",
         Verdict::Fail => "failure",
@@ -117,7 +123,12 @@ pub fn check_run(head: &str, page: &Page, settings: &Settings, remarks: &[Annota
 }
 
 /// Everything that would be sent to a GitHub on which nothing of ours stands yet, without asking it.
-pub fn dry_run(event: &Event, page: &Page, settings: &Settings, remarks: &[Annotation]) -> Vec<Value> {
+pub fn dry_run(
+    event: &Event,
+    page: &Page,
+    settings: &Settings,
+    remarks: &[Annotation],
+) -> Vec<Value> {
     let repository = &event.repository;
     let post = |path: String, body: Value| json!({ "method": "POST", "path": path, "body": body });
     let number = match &event.pull {

@@ -34,7 +34,8 @@ pub fn locate(id: &str, sources: &[SourceFile]) -> Option<Place> {
 }
 
 fn lines_with(file: &SourceFile, literal: &str) -> impl Iterator<Item = Place> {
-    let code = (1..).zip(file.text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"));
+    let code =
+        (1..).zip(file.text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"));
     code.filter(move |(_, line)| line.contains(literal))
         .map(|(line, _)| Place { path: file.path.clone(), line })
 }
@@ -44,10 +45,17 @@ mod tests {
     use super::*;
 
     fn files() -> Vec<SourceFile> {
-        let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+        let file =
+            |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
         vec![
-            file("benches/a.rs", "// \"graph/batch\"\nfn x() {\n  c.benchmark_group(\"graph/batch\");\n}"),
-            file("benches/b.rs", "c.bench_function(\"twice\");\nc.bench_function(\"twice\");\ng(\"t\")"),
+            file(
+                "benches/a.rs",
+                "// \"graph/batch\"\nfn x() {\n  c.benchmark_group(\"graph/batch\");\n}",
+            ),
+            file(
+                "benches/b.rs",
+                "c.bench_function(\"twice\");\nc.bench_function(\"twice\");\ng(\"t\")",
+            ),
         ]
     }
 

@@ -1,12 +1,22 @@
 //! One integration binary: a module a subject.
 
+#[cfg(feature = "github")]
+mod action;
 mod change_points;
 mod git;
 mod git_server;
+#[cfg(feature = "github")]
+mod github;
+#[cfg(feature = "github")]
+mod hostile;
 #[cfg(feature = "inference")]
 mod inference;
+#[cfg(feature = "github")]
+mod init;
 mod layers;
 mod measure;
+#[cfg(feature = "github")]
+mod publish;
 mod reference;
 mod repositories;
 mod store;

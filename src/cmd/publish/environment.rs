@@ -23,10 +23,12 @@ pub(super) struct Environment {
 impl Environment {
     /// Reads them, and the event's payload from `event` or where `GITHUB_EVENT_PATH` says.
     pub(super) fn read(event: Option<&Path>) -> Result<Self> {
-        let path = event.map(Path::to_owned).or_else(|| variable("GITHUB_EVENT_PATH").map(PathBuf::from));
+        let path =
+            event.map(Path::to_owned).or_else(|| variable("GITHUB_EVENT_PATH").map(PathBuf::from));
         let path = path.ok_or_else(|| {
-            Refusal::usage("there is no event: GITHUB_EVENT_PATH is not set")
-                .help("publish runs in a GitHub workflow; elsewhere give it --event FILE and --dry-run")
+            Refusal::usage("there is no event: GITHUB_EVENT_PATH is not set").help(
+                "publish runs in a GitHub workflow; elsewhere give it --event FILE and --dry-run",
+            )
         })?;
         let payload = fs::read(&path).map_err(|error| {
             Refusal::usage(format!("failed to read the event `{}`: {error}", path.display()))

@@ -26,7 +26,9 @@ pub(super) fn benches(environment: &Environment, event: &Event) -> Vec<SourceFil
 fn look_into(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<SourceFile>) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
-        let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else { continue };
+        let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else {
+            continue;
+        };
         let path = format!("{prefix}{name}");
         let is_built = name.starts_with('.') || name == "target" || name == "node_modules";
         if kind.is_dir() && depth > 0 && !is_built {
@@ -36,7 +38,9 @@ fn look_into(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<SourceFi
             && Path::new(&name).extension().is_some_and(|extension| extension == "rs");
         let is_short = || entry.metadata().is_ok_and(|about| about.len() <= LONGEST);
         if kind.is_file() && is_bench && is_short() {
-            found.extend(fs::read_to_string(entry.path()).ok().map(|text| SourceFile { path, text }));
+            found.extend(
+                fs::read_to_string(entry.path()).ok().map(|text| SourceFile { path, text }),
+            );
         }
     }
 }

@@ -250,7 +250,12 @@ impl Client {
         }
     }
 
-    async fn bytes(&self, path: &str, request: Request<'_>, limit: usize) -> Result<Received, ApiError> {
+    async fn bytes(
+        &self,
+        path: &str,
+        request: Request<'_>,
+        limit: usize,
+    ) -> Result<Received, ApiError> {
         let (method, answer) = match request {
             Request::Get => ("GET", self.github._get(path).await),
             Request::Post(body) => ("POST", self.github._post(path, Some(body)).await),
@@ -260,7 +265,9 @@ impl Client {
         let uncertain = |message: String| ApiError::Uncertain { request: name.clone(), message };
         let answer = answer.map_err(|error| uncertain(without_source(&error)))?;
         let status = answer.status().as_u16();
-        let header = |key: &str| answer.headers().get(key).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header = |key: &str| {
+            answer.headers().get(key).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
         let has_next = header("link").is_some_and(|link| link.contains("rel=\"next\""));
         let limits = RateLimit {
             retry_after: header("retry-after"),
@@ -297,12 +304,14 @@ struct RateLimit {
 impl RateLimit {
     /// How long GitHub asks to wait; `None` where it does not limit. `now` in seconds since 1970.
     fn wait(&self, message: &str, now: u64) -> Option<Duration> {
-        let seconds = |text: &Option<String>| text.as_ref().and_then(|text| text.trim().parse::<u64>().ok());
+        let seconds =
+            |text: &Option<String>| text.as_ref().and_then(|text| text.trim().parse::<u64>().ok());
         if let Some(wait) = seconds(&self.retry_after) {
             return Some(Duration::from_secs(wait));
         }
         if self.remaining.as_deref() == Some("0") {
-            return seconds(&self.reset).map(|reset| Duration::from_secs(reset.saturating_sub(now) + 1));
+            return seconds(&self.reset)
+                .map(|reset| Duration::from_secs(reset.saturating_sub(now) + 1));
         }
         // A secondary limit that names no time: GitHub's documentation says a minute at least.
         message.contains("secondary rate limit").then_some(Duration::from_secs(60))
@@ -315,7 +324,9 @@ fn refusal(request: String, status: u16, message: String, limits: &RateLimit) ->
         (403 | 429, Some(wait)) => ApiError::Limited { request, message, wait },
         (403, None) => ApiError::Refused { request, message },
         (404 | 410, _) => ApiError::Gone { request, message },
-        (500.., _) => ApiError::Uncertain { request, message: format!("status {status}: {message}") },
+        (500.., _) => {
+            ApiError::Uncertain { request, message: format!("status {status}: {message}") }
+        }
         _ => ApiError::Status { request, status, message },
     }
 }
@@ -326,7 +337,8 @@ fn said(bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes);
         return text.chars().filter(|character| !character.is_control()).take(200).collect();
     };
-    let details = answer["errors"].as_array().into_iter().flatten().filter_map(|one| one["message"].as_str());
+    let details =
+        answer["errors"].as_array().into_iter().flatten().filter_map(|one| one["message"].as_str());
     let words: Vec<_> = answer["message"].as_str().into_iter().chain(details).collect();
     words.join(": ")
 }
@@ -344,9 +356,17 @@ fn without_source(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
 
-    fn limits(retry_after: Option<&str>, remaining: Option<&str>, reset: Option<&str>) -> RateLimit {
+    fn limits(
+        retry_after: Option<&str>,
+        remaining: Option<&str>,
+        reset: Option<&str>,
+    ) -> RateLimit {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        RateLimit { retry_after: owned(retry_after), remaining: owned(remaining), reset: owned(reset) }
+        RateLimit {
+            retry_after: owned(retry_after),
+            remaining: owned(remaining),
+            reset: owned(reset),
+        }
     }
 
     #[track_caller]

@@ -1,0 +1,190 @@
+//! Accepted regressions: `Perfgate-Accept:` trailers of commit messages.
+//!
+//! ```text
+//! Perfgate-Accept: graphsage/** +12% because the new layer needs it
+//! Perfgate-Accept: old/name missing because it measured a codec that is gone
+//! ```
+
+use globset::GlobMatcher;
+use thiserror::Error;
+
+use super::{PolicyError, glob};
+use crate::units::Share;
+
+/// The trailer's key; letter case does not matter.
+const KEY: &str = "perfgate-accept:";
+
+/// What one trailer accepts.
+#[derive(Clone, Debug)]
+pub struct Waiver {
+    matcher: GlobMatcher,
+    /// For benchmarks whose id matches this.
+    pub pattern: String,
+    /// What is accepted of them.
+    pub accepted: Accepted,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is accepted of a benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// A slowdown up to this, and no more.
+    UpTo(Share),
+    /// That it is gone.
+    Missing,
+}
+
+/// Why a trailer accepts nothing.
+#[derive(Debug, Error)]
+pub enum WaiverError {
+    /// It says not why.
+    #[error("`{0}` gives no reason: end it with `because …`")]
+    NoReason(String),
+    /// It says not how much.
+    #[error("`{0}` names no limit: write `PATTERN +12% because …` or `PATTERN missing because …`")]
+    NoLimit(String),
+    /// Its pattern cannot be read.
+    #[error(transparent)]
+    Pattern(#[from] PolicyError),
+}
+
+impl Waiver {
+    /// Whether the benchmark with this id is meant.
+    pub fn covers(&self, id: &str) -> bool {
+        self.matcher.is_match(id)
+    }
+
+    fn parse(text: &str) -> Result<Self, WaiverError> {
+        let no_reason = || WaiverError::NoReason(text.to_owned());
+        let (scope, reason) = text.split_once(" because ").ok_or_else(no_reason)?;
+        let (pattern, accepted) =
+            scope_of(scope.trim()).ok_or_else(|| WaiverError::NoLimit(text.to_owned()))?;
+        if reason.trim().is_empty() {
+            return Err(no_reason());
+        }
+        Ok(Self {
+            matcher: glob(pattern)?,
+            pattern: pattern.to_owned(),
+            accepted,
+            reason: reason.trim().to_owned(),
+        })
+    }
+}
+
+/// Pattern and limit; read from the end, because an id may hold spaces.
+fn scope_of(scope: &str) -> Option<(&str, Accepted)> {
+    let (pattern, accepted) = match scope.strip_suffix("missing") {
+        Some(pattern) => (pattern, Accepted::Missing),
+        None => {
+            let (pattern, limit) = scope.rsplit_once('+')?;
+            (pattern, Accepted::UpTo(limit.parse().ok()?))
+        }
+    };
+    // `old/missing` is a name, not a name and a word.
+    let is_apart = pattern.ends_with(char::is_whitespace) && !pattern.trim().is_empty();
+    is_apart.then(|| (pattern.trim(), accepted))
+}
+
+/// The waivers in a commit message, each with what is wrong with it where it is not one.
+///
+/// A trailer counts on any line, not only in the last paragraph: squashing moves it. Lines that begin
+/// with white space continue it.
+pub fn waivers(message: &str) -> Vec<Result<Waiver, WaiverError>> {
+    let mut trailers: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for line in message.lines() {
+        let key = line.get(..KEY.len()).filter(|key| key.eq_ignore_ascii_case(KEY));
+        if key.is_some() {
+            trailers.push(line[KEY.len()..].trim().to_owned());
+        } else if let (true, true, Some(open)) =
+            (is_open, line.starts_with([' ', '\t']), trailers.last_mut())
+        {
+            *open = format!("{open} {}", line.trim()).trim().to_owned();
+            continue;
+        }
+        is_open = key.is_some();
+    }
+    trailers.iter().map(|trailer| Waiver::parse(trailer)).collect()
+}
+
+/// The waivers that cover none of `ids`: a typing error, or left over.
+pub fn unmatched<'a>(waivers: &'a [Waiver], ids: &[&str]) -> Vec<&'a Waiver> {
+    waivers.iter().filter(|waiver| !ids.iter().any(|id| waiver.covers(id))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(message: &str) -> Waiver {
+        let mut found = waivers(message);
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0).unwrap()
+    }
+
+    #[test]
+    fn a_slowdown_is_accepted_up_to_a_limit() {
+        let waiver =
+            only("subject\n\nPerfgate-Accept: graphsage/** +12% because the layer needs it\n");
+        assert_eq!(waiver.accepted, Accepted::UpTo("12%".parse().unwrap()));
+        assert_eq!(waiver.reason, "the layer needs it");
+        assert!(waiver.covers("graphsage/batch/32") && !waiver.covers("batching/graphsage"));
+    }
+
+    #[test]
+    fn a_benchmark_may_be_gone_on_purpose() {
+        let waiver = only("perfgate-accept: old/name missing because it is");
+        assert_eq!((waiver.accepted, waiver.pattern.as_str()), (Accepted::Missing, "old/name"));
+    }
+
+    #[test]
+    fn an_id_may_hold_spaces_and_signs() {
+        assert_eq!(only("Perfgate-Accept: a b/c+d +2.5 % because x").pattern, "a b/c+d");
+        assert_eq!(only("Perfgate-Accept: is missing missing because x").pattern, "is missing");
+    }
+
+    #[test]
+    fn a_long_reason_goes_on_in_the_next_line() {
+        let waiver = only("Perfgate-Accept: a +1%\n  because it\n\tis long\nSigned-off-by: me");
+        assert_eq!(waiver.reason, "it is long");
+    }
+
+    #[test]
+    fn a_trailer_moved_up_by_a_squash_still_counts() {
+        assert_eq!(
+            only("all (#7)\n\n* one\n\nPerfgate-Accept: a +1% because b\n\n* two\n").pattern,
+            "a"
+        );
+    }
+
+    #[test]
+    fn what_names_no_reason_or_no_limit_accepts_nothing() {
+        for bad in [
+            "a +12%",
+            "a +12% because ",
+            "a because it is fine",
+            "a 12% because x",
+            "+12% because x",
+            "missing because x",
+            "old/missing because x",
+            "a +-1% because x",
+            "a +x% because x",
+            "a/[ +1% because x",
+            "",
+        ] {
+            let found = waivers(&format!("Perfgate-Accept: {bad}"));
+            assert!(matches!(found.as_slice(), [Err(_)]), "{bad}: {found:?}");
+        }
+        assert!(waivers("it says Perfgate-Accept: a +1% because x\nPerfgate: a").is_empty());
+    }
+
+    #[test]
+    fn a_waiver_that_covers_nothing_is_told() {
+        let waivers =
+            [only("Perfgate-Accept: a/* +1% because x"), only("Perfgate-Accept: b +1% because x")];
+        let left: Vec<_> =
+            unmatched(&waivers, &["a/1", "c"]).iter().map(|one| one.pattern.clone()).collect();
+        assert_eq!(left, ["b"]);
+    }
+}

@@ -1,0 +1,432 @@
+//! A stand-in for GitHub: comments, statuses, check runs, pull requests and artifacts in memory, and
+//! every request checked against GitHub's own description of it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+/// What a request is answered instead of doing it.
+pub(crate) enum Trouble {
+    /// Refused, nothing done.
+    Instead(ResponseTemplate),
+    /// Done, and answered as if it had not been.
+    DoneBut(ResponseTemplate),
+}
+
+#[derive(Default)]
+struct State {
+    comments: BTreeMap<u64, Value>,
+    next_comment: u64,
+    pulls: Vec<Value>,
+    statuses: Vec<Value>,
+    check_runs: Vec<Value>,
+    artifacts: Vec<Value>,
+    archive: Vec<u8>,
+    archive_at: Option<String>,
+    /// Method and end of the path, with what happens to the requests that match, in turn.
+    troubles: Vec<(&'static str, &'static str, VecDeque<Trouble>)>,
+    read_only: bool,
+    base: String,
+}
+
+#[derive(Clone, Default)]
+struct Fake(Arc<Mutex<State>>);
+
+impl Respond for Fake {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let mut state = self.0.lock().unwrap();
+        let (method, path) = (request.method.as_str(), request.url.path());
+        let trouble = state
+            .troubles
+            .iter_mut()
+            .filter(|(verb, end, _)| *verb == method && path.ends_with(end))
+            .find_map(|(_, _, queue)| queue.pop_front());
+        match trouble {
+            Some(Trouble::Instead(answer)) => answer,
+            Some(Trouble::DoneBut(answer)) => {
+                state.answer(request);
+                answer
+            }
+            None => state.answer(request),
+        }
+    }
+}
+
+impl State {
+    fn answer(&mut self, request: &Request) -> ResponseTemplate {
+        let path = request.url.path().trim_start_matches("/api/v3");
+        let parts: Vec<_> = path.split('/').skip(1).collect();
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let method = request.method.as_str();
+        if self.read_only && method != "GET" {
+            return answer(403, &json!({ "message": "Resource not accessible by integration" }));
+        }
+        match (method, parts.as_slice()) {
+            ("GET", ["repos", _, _, "issues", _, "comments"]) => self.page_of_comments(request),
+            ("POST", ["repos", _, _, "issues", _, "comments"]) => {
+                if body["body"].as_str().unwrap().chars().count() > 65_536 {
+                    return answer(
+                        422,
+                        &json!({ "message": "Validation Failed", "errors": [{ "message": "Body is too long" }] }),
+                    );
+                }
+                self.next_comment += 1;
+                let comment = comment(
+                    self.next_comment,
+                    body["body"].as_str().unwrap(),
+                    "github-actions[bot]",
+                    "Bot",
+                );
+                self.comments.insert(self.next_comment, comment.clone());
+                answer(201, &comment)
+            }
+            ("PATCH", ["repos", _, _, "issues", "comments", id]) => {
+                match self.comments.get_mut(&id.parse().unwrap()) {
+                    Some(comment) => {
+                        comment["body"] = body["body"].clone();
+                        answer(200, comment)
+                    }
+                    None => answer(404, &json!({ "message": "Not Found" })),
+                }
+            }
+            ("POST", ["repos", _, _, "statuses", _]) => {
+                self.statuses.push(body.clone());
+                answer(201, &body)
+            }
+            ("GET", ["repos", _, _, "commits", _, "status"]) => {
+                answer(200, &json!({ "statuses": self.statuses }))
+            }
+            ("POST", ["repos", _, _, "check-runs"]) => {
+                let mut run = body;
+                run["id"] = json!(self.check_runs.len() + 1);
+                self.check_runs.push(run.clone());
+                answer(201, &run)
+            }
+            ("PATCH", ["repos", _, _, "check-runs", _]) => answer(200, &json!({ "id": 1 })),
+            ("GET", ["repos", _, _, "commits", _, "check-runs"]) => {
+                answer(200, &json!({ "check_runs": self.check_runs }))
+            }
+            ("GET", ["repos", _, _, "pulls"]) => answer(200, &json!(self.pulls)),
+            ("GET", ["repos", _, _, "pulls", number]) => {
+                match self.pulls.iter().find(|pull| pull["number"].to_string() == *number) {
+                    Some(pull) => answer(200, pull),
+                    None => answer(404, &json!({ "message": "Not Found" })),
+                }
+            }
+            ("GET", ["repos", _, _, "actions", "runs", _, "artifacts"]) => {
+                answer(200, &json!({ "artifacts": self.artifacts }))
+            }
+            ("GET", ["repos", _, _, "actions", "artifacts", _, "zip"]) => match &self.archive_at {
+                Some(elsewhere) => {
+                    ResponseTemplate::new(302).insert_header("location", elsewhere.as_str())
+                }
+                None => ResponseTemplate::new(200).set_body_bytes(self.archive.clone()),
+            },
+            ("GET", ["user"]) => {
+                answer(403, &json!({ "message": "Resource not accessible by integration" }))
+            }
+            _ => {
+                answer(404, &json!({ "message": format!("the stand-in knows no {method} {path}") }))
+            }
+        }
+    }
+
+    /// A hundred at most, with GitHub's `Link` to the next.
+    fn page_of_comments(&self, request: &Request) -> ResponseTemplate {
+        let query: BTreeMap<_, _> = request.url.query_pairs().into_owned().collect();
+        let page: usize = query.get("page").map_or(1, |page| page.parse().unwrap());
+        let size: usize = query.get("per_page").map_or(30, |size| size.parse().unwrap());
+        let all: Vec<_> = self.comments.values().collect();
+        let begin = ((page - 1) * size).min(all.len());
+        let end = (begin + size).min(all.len());
+        let response = answer(200, &json!(all[begin..end]));
+        if end == all.len() {
+            return response;
+        }
+        let path = request.url.path();
+        let next = format!("<{}{path}?per_page={size}&page={}>; rel=\"next\"", self.base, page + 1);
+        response.insert_header("link", next.as_str())
+    }
+}
+
+pub(crate) fn answer(status: u16, body: &Value) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(body)
+}
+
+pub(crate) fn comment(id: u64, body: &str, login: &str, kind: &str) -> Value {
+    json!({ "id": id, "body": body, "user": { "login": login, "type": kind } })
+}
+
+/// A server, the workflow's files and what is asked of it.
+pub(crate) struct GitHub {
+    runtime: tokio::runtime::Runtime,
+    server: MockServer,
+    fake: Fake,
+    folder: tempfile::TempDir,
+    prefix: &'static str,
+}
+
+/// The workflow's own token, which must turn up nowhere.
+pub(crate) const TOKEN: &str = "ghs_16C7e42F292c6912E7710c838347Ae178B4a";
+
+impl GitHub {
+    pub(crate) fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let fake = Fake::default();
+        let server = runtime.block_on(async {
+            let server = MockServer::start().await;
+            Mock::given(any()).respond_with(fake.clone()).mount(&server).await;
+            server
+        });
+        fake.0.lock().unwrap().base = server.uri();
+        fake.0.lock().unwrap().next_comment = 1000;
+        Self { runtime, server, fake, folder: tempfile::tempdir().unwrap(), prefix: "" }
+    }
+
+    /// Under `/api/v3`, as GitHub Enterprise is.
+    pub(crate) fn enterprise() -> Self {
+        Self { prefix: "/api/v3", ..Self::new() }
+    }
+
+    fn state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.fake.0.lock().unwrap())
+    }
+
+    /// The open pull request of the event fixtures.
+    pub(crate) fn with_pull(
+        self,
+        number: u64,
+        head: &str,
+        head_repository: &str,
+        base_repository: &str,
+    ) -> Self {
+        let repo = |name: &str| json!({ "full_name": name });
+        let pull = json!({
+            "number": number,
+            "head": { "sha": head, "repo": repo(head_repository) },
+            "base": { "sha": "b".repeat(40), "repo": repo(base_repository) },
+        });
+        self.state(|state| state.pulls.push(pull));
+        self
+    }
+
+    pub(crate) fn with_comment(self, id: u64, body: &str, login: &str, kind: &str) -> Self {
+        self.state(|state| state.comments.insert(id, comment(id, body, login, kind)));
+        self
+    }
+
+    pub(crate) fn with_artifact(self, name: &str, head: &str, archive: Vec<u8>) -> Self {
+        let size = archive.len();
+        self.state(|state| {
+            state.archive = archive;
+            state.artifacts.push(json!({
+                "id": 5, "name": name, "size_in_bytes": size, "expired": false, "workflow_run": { "head_sha": head },
+            }));
+        });
+        self
+    }
+
+    /// The artifact is at another server, as it is with GitHub.
+    pub(crate) fn with_archive_at(self, address: String) -> Self {
+        self.state(|state| state.archive_at = Some(address));
+        self
+    }
+
+    pub(crate) fn with_claimed_size(self, size: u64) -> Self {
+        self.state(|state| state.artifacts[0]["size_in_bytes"] = json!(size));
+        self
+    }
+
+    pub(crate) fn read_only(self) -> Self {
+        self.state(|state| state.read_only = true);
+        self
+    }
+
+    pub(crate) fn with_trouble(
+        self,
+        method: &'static str,
+        path: &'static str,
+        troubles: Vec<Trouble>,
+    ) -> Self {
+        self.state(|state| state.troubles.push((method, path, troubles.into())));
+        self
+    }
+
+    pub(crate) fn comments(&self) -> Vec<(u64, String)> {
+        self.state(|state| {
+            let text = |comment: &Value| comment["body"].as_str().unwrap().to_owned();
+            state.comments.iter().map(|(id, comment)| (*id, text(comment))).collect()
+        })
+    }
+
+    pub(crate) fn statuses(&self) -> Vec<Value> {
+        self.state(|state| state.statuses.clone())
+    }
+
+    pub(crate) fn uri(&self) -> String {
+        self.server.uri()
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.runtime.block_on(self.server.received_requests()).unwrap()
+    }
+
+    /// Method and path of every request that was not a GET.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        let writes = self.requests().into_iter().filter(|request| request.method.as_str() != "GET");
+        writes.map(|request| format!("{} {}", request.method, request.url.path())).collect()
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn summary(&self) -> String {
+        std::fs::read_to_string(self.file("summary")).unwrap_or_default()
+    }
+
+    /// Runs `perfgate publish` as a workflow step of this event would, and checks every request it made.
+    pub(crate) fn publish(&self, event: &str, arguments: &[&str]) -> Output {
+        let output = self.command(event, arguments).output().unwrap();
+        let spec = Spec::load();
+        for request in self.requests() {
+            let path =
+                request.url.path().strip_prefix(self.prefix).expect("every path is below the base");
+            spec.check(&request, path)
+                .unwrap_or_else(|wrong| panic!("{} {}: {wrong}", request.method, request.url));
+            assert_eq!(
+                request.headers["authorization"].to_str().unwrap(),
+                format!("Bearer {TOKEN}")
+            );
+        }
+        let said = format!("{output:?}{}", self.summary());
+        assert!(!said.contains(TOKEN), "the token was printed: {said}");
+        output
+    }
+
+    pub(crate) fn command(&self, event: &str, arguments: &[&str]) -> Command {
+        let name = event.split(['_', '.']).next().unwrap();
+        let name = match name {
+            "push" | "schedule" => name.to_owned(),
+            _ => event.split('_').take(2).collect::<Vec<_>>().join("_"),
+        };
+        let mut command = perfgate();
+        command
+            .args(["publish"])
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("GITHUB_EVENT_NAME", name)
+            .env("GITHUB_EVENT_PATH", root().join(format!("fixtures/github/events/{event}.json")))
+            .env("GITHUB_API_URL", format!("{}{}", self.server.uri(), self.prefix))
+            .env("GITHUB_TOKEN", TOKEN)
+            .env("GITHUB_STEP_SUMMARY", self.file("summary"))
+            .env("GITHUB_OUTPUT", self.file("output"))
+            .env("GITHUB_WORKSPACE", self.folder.path())
+            .env("GITHUB_RUN_ID", "77");
+        command
+    }
+}
+
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub(crate) fn decision(name: &str) -> String {
+    root().join(format!("fixtures/decisions/{name}.json")).to_str().unwrap().to_owned()
+}
+
+/// perfgate without what a workflow around the tests would tell it.
+pub(crate) fn perfgate() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_perfgate"));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let is_ours =
+            ["GITHUB_", "RUNNER_", "PERFGATE_"].iter().any(|prefix| name.starts_with(prefix));
+        if is_ours || name == "CI" || name == "NO_COLOR" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// GitHub's description of its API, cut to what is in use.
+struct Spec(Value);
+
+impl Spec {
+    fn load() -> Self {
+        let json = std::fs::read(root().join("fixtures/github/openapi.json")).unwrap();
+        let mut spec: Value = serde_json::from_slice(&json).unwrap();
+        allow_null(&mut spec);
+        Self(spec)
+    }
+
+    fn check(&self, request: &Request, path: &str) -> Result<(), String> {
+        let operation = self.operation(request.method.as_str(), path)?;
+        self.check_query(operation, request)?;
+        let schema = operation.pointer("/requestBody/content/application~1json/schema");
+        let Some(schema) = schema.filter(|_| !request.body.is_empty()) else {
+            let needs = operation.pointer("/requestBody/required") == Some(&json!(true));
+            return if needs { Err("no body".to_owned()) } else { Ok(()) };
+        };
+        let body: Value =
+            serde_json::from_slice(&request.body).map_err(|error| error.to_string())?;
+        let schema = json!({ "components": self.0["components"], "allOf": [schema] });
+        let validator = jsonschema::draft7::new(&schema).map_err(|error| error.to_string())?;
+        let wrong: Vec<_> = validator.iter_errors(&body).map(|error| error.to_string()).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+    }
+
+    fn operation(&self, method: &str, path: &str) -> Result<&Value, String> {
+        let parts: Vec<_> = path.split('/').collect();
+        let fits = |template: &str| {
+            let template: Vec<_> = template.split('/').collect();
+            template.len() == parts.len()
+                && template
+                    .iter()
+                    .zip(&parts)
+                    .all(|(one, part)| one == part || (one.starts_with('{') && !part.is_empty()))
+        };
+        let mut paths =
+            self.0["paths"].as_object().unwrap().iter().filter(|(template, _)| fits(template));
+        let (template, operations) = paths.next().ok_or("GitHub has no such path")?;
+        operations
+            .get(method.to_lowercase())
+            .ok_or(format!("GitHub has no {method} for {template}"))
+    }
+
+    fn check_query(&self, operation: &Value, request: &Request) -> Result<(), String> {
+        let resolved = |parameter: &Value| match parameter["$ref"].as_str() {
+            Some(reference) => self.0.pointer(reference.trim_start_matches('#')).unwrap().clone(),
+            None => parameter.clone(),
+        };
+        let parameters = operation["parameters"].as_array().unwrap().iter().map(resolved);
+        let known: Vec<_> = parameters
+            .filter(|one| one["in"] == "query")
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect();
+        let unknown =
+            request.url.query_pairs().find(|(name, _)| !known.iter().any(|one| one == name));
+        unknown.map_or(Ok(()), |(name, _)| Err(format!("GitHub knows no parameter {name}")))
+    }
+}
+
+/// `nullable: true` of OpenAPI 3.0 as JSON Schema has it.
+fn allow_null(node: &mut Value) {
+    match node {
+        Value::Object(object) => {
+            if let (Some(Value::Bool(true)), Some(Value::String(kind))) =
+                (object.get("nullable"), object.get("type").cloned())
+            {
+                object.insert("type".to_owned(), json!([kind, "null"]));
+            }
+            object.values_mut().for_each(allow_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(allow_null),
+        _ => {}
+    }
+}

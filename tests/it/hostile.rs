@@ -1,0 +1,225 @@
+//! The trusted half of the fork pattern against artifacts that somebody made up: one test an attack.
+
+use std::io::{Cursor, Write as _};
+
+use serde_json::{Value, json};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::github::{GitHub, decision, perfgate};
+
+/// Of the event `workflow_run_fork`.
+const HEAD: &str = "3484a3fb816e0859fd6e1cea078d76385ff50625";
+const BASE: &str = "octo-org/octo-repo";
+const FORK: &str = "contributor/octo-repo";
+const NAME: &str = "perfgate-decision";
+
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    for (name, content) in files {
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn json_of(name: &str) -> Vec<u8> {
+    std::fs::read(decision(name)).unwrap()
+}
+
+fn github(archive: Vec<u8>) -> GitHub {
+    GitHub::new().with_pull(7, HEAD, FORK, BASE).with_artifact(NAME, HEAD, archive)
+}
+
+#[track_caller]
+fn refused(github: &GitHub, why: &str) {
+    let output = github.publish("workflow_run_fork", &["--artifact", NAME]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(why) && said.contains("help: "), "{said}");
+    assert_eq!(github.writes(), [""; 0]);
+    assert!(github.summary().is_empty());
+}
+
+#[track_caller]
+fn accepted(github: &GitHub) -> String {
+    let output = github.publish("workflow_run_fork", &["--artifact", NAME]);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_a_fork_measured_is_published_on_its_pull_request() {
+    let github = github(archive(&[("decision.json", &json_of("fail"))]));
+    accepted(&github);
+    let expected = [
+        format!("POST /repos/{BASE}/statuses/{HEAD}"),
+        format!("POST /repos/{BASE}/issues/7/comments"),
+    ];
+    assert_eq!(github.writes(), expected);
+    let link = github.statuses()[0]["target_url"].as_str().unwrap().to_owned();
+    assert!(
+        link.ends_with("/actions/runs/289782451"),
+        "the run that measured, not this one: {link}"
+    );
+}
+
+#[test]
+fn a_pull_request_number_in_the_artifact_means_nothing() {
+    let mut claims: Value = serde_json::from_slice(&json_of("fail")).unwrap();
+    claims["pull_request"] = json!(1);
+    refused(
+        &github(archive(&[("decision.json", claims.to_string().as_bytes())])),
+        "unknown field `pull_request`",
+    );
+    let beside = [("decision.json", json_of("fail")), ("pr_number", b"1".to_vec())];
+    let beside: Vec<_> = beside.iter().map(|(name, content)| (*name, content.as_slice())).collect();
+    let github = github(archive(&beside)).with_pull(1, &"d".repeat(40), "victim/octo-repo", BASE);
+    accepted(&github);
+    assert!(github.writes().contains(&format!("POST /repos/{BASE}/issues/7/comments")));
+}
+
+#[test]
+fn a_pull_request_at_another_commit_or_of_another_repository_is_not_commented_on() {
+    let whole = archive(&[("decision.json", &json_of("fail"))]);
+    for (head, from, into) in [
+        ("d".repeat(40), FORK, BASE),
+        (HEAD.to_owned(), "contributor/other", BASE),
+        (HEAD.to_owned(), FORK, "victim/octo-repo"),
+    ] {
+        let github =
+            GitHub::new().with_pull(7, &head, from, into).with_artifact(NAME, HEAD, whole.clone());
+        let log = accepted(&github);
+        assert!(github.comments().is_empty() && log.contains("::notice"), "{log}");
+    }
+}
+
+#[test]
+fn an_event_of_another_repository_is_refused() {
+    let github = github(archive(&[("decision.json", &json_of("fail"))]));
+    let mut command = github.command("workflow_run_fork", &["--artifact", NAME]);
+    let output = command.env("GITHUB_REPOSITORY", "victim/octo-repo").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(github.requests().is_empty());
+}
+
+#[test]
+fn an_artifact_of_another_commit_is_refused() {
+    let whole = archive(&[("decision.json", &json_of("fail"))]);
+    let github =
+        GitHub::new().with_pull(7, HEAD, FORK, BASE).with_artifact(NAME, &"e".repeat(40), whole);
+    refused(&github, "belongs to another commit");
+}
+
+#[test]
+fn an_artifact_that_says_it_is_too_long_is_not_fetched() {
+    let github = github(archive(&[("decision.json", &json_of("fail"))])).with_claimed_size(1 << 40);
+    refused(&github, "1099511627776 bytes");
+    assert!(!github.requests().iter().any(|request| request.url.path().ends_with("/zip")));
+}
+
+#[test]
+fn an_artifact_longer_than_it_says_is_cut_off() {
+    let mut long = archive(&[("decision.json", &json_of("fail"))]);
+    long.resize(17 << 20, 0);
+    let github = github(long).with_claimed_size(100);
+    let output = github.publish("workflow_run_fork", &["--artifact", NAME]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("longer than 16777216 bytes"));
+    assert_eq!(github.writes(), [""; 0]);
+}
+
+#[test]
+fn a_zip_bomb_is_stopped_while_it_unpacks() {
+    let bomb = archive(&[("decision.json", &vec![b' '; 200 << 20])]);
+    assert!(bomb.len() < 1 << 20, "{} bytes packed", bomb.len());
+    refused(&github(bomb), "longer than 67108864 bytes");
+}
+
+#[test]
+fn a_path_in_the_archive_leads_nowhere() {
+    let outside = "../../../../../../../../tmp/perfgate-escaped";
+    let names = [
+        outside,
+        "/tmp/perfgate-escaped",
+        "a/../decision.json",
+        "..\\decision.json",
+        "decision.json/x",
+    ];
+    let files: Vec<_> = names.iter().map(|name| (*name, b"x".as_slice())).collect();
+    let github = github(archive(&files));
+    refused(&github, "holds no `decision.json`");
+    assert!(!std::path::Path::new("/tmp/perfgate-escaped").exists());
+    let left: Vec<_> = std::fs::read_dir(github.file("")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn what_is_no_decision_is_refused() {
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut whole: Value = serde_json::from_slice(&json_of("fail")).unwrap();
+        change(&mut whole);
+        archive(&[("decision.json", whole.to_string().as_bytes())])
+    };
+    let cases: [(Vec<u8>, &str); 8] = [
+        (
+            with(&|whole| whole["schema"] = json!("perfgate.decision/99")),
+            "schema `perfgate.decision/99`",
+        ),
+        (with(&|whole| whole["benchmarks"][0]["html"] = json!("<b>")), "unknown field `html`"),
+        (with(&|whole| whole["exit_status"] = json!(0)), "its status is not that of its verdict"),
+        (with(&|whole| whole["benchmarks"][0]["id"] = json!("")), "nameless or stands there twice"),
+        (
+            with(&|whole| whole["benchmarks"][1]["id"] = whole["benchmarks"][0]["id"].clone()),
+            "nameless or stands there twice",
+        ),
+        (
+            with(&|whole| whole["warnings"] = json!(["x".repeat(20_000)])),
+            "longer than anybody would read",
+        ),
+        (archive(&[("decision.json", b"[")]), "is not a decision"),
+        (b"PK not a zip".to_vec(), "not a readable archive"),
+    ];
+    for (archive, why) in cases {
+        refused(&github(archive), why);
+    }
+}
+
+#[test]
+fn mentions_and_html_in_names_stay_text() {
+    let github = github(archive(&[("decision.json", &json_of("hostile"))]));
+    accepted(&github);
+    let [(_, comment)] = github.comments().try_into().unwrap();
+    assert!(
+        !comment.contains('@') && !comment.contains("<script") && !comment.contains("<img"),
+        "{comment}"
+    );
+}
+
+#[test]
+fn the_token_stays_with_github_when_the_archive_is_elsewhere() {
+    let storage =
+        GitHub::new().with_artifact(NAME, HEAD, archive(&[("decision.json", &json_of("pass"))]));
+    let elsewhere = format!("{}/repos/a/b/actions/artifacts/5/zip", storage.uri());
+    let github = github(Vec::new()).with_archive_at(elsewhere);
+    accepted(&github);
+    let asked = storage.requests();
+    assert_eq!(asked.len(), 1);
+    assert!(!asked[0].headers.contains_key("authorization"));
+}
+
+#[test]
+fn a_run_without_the_artifact_is_said() {
+    refused(&GitHub::new().with_pull(7, HEAD, FORK, BASE), "no artifact `perfgate-decision`");
+}
+
+#[test]
+fn an_artifact_is_asked_for_in_a_workflow_run_only() {
+    let github = github(Vec::new());
+    let output = github.command("pull_request", &["--artifact", NAME]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(github.requests().is_empty());
+    let both = perfgate().args(["publish", "--artifact", NAME, "decision.json"]).output().unwrap();
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
+}
