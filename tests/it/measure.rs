@@ -245,6 +245,33 @@ fn a_command_is_measured_without_cargo_or_git() {
     assert_eq!((run.complete, run.commit, run.host.rustc), (true, None, None));
 }
 
+/// The code of the block that `docs/command-source.md` has under a heading.
+fn example(heading: &str) -> String {
+    let document = include_str!("../../docs/command-source.md");
+    let (_, after) = document.split_once(heading).unwrap();
+    let (_, code) = after.split_once("```").unwrap();
+    let (_, code) = code.split_once('\n').unwrap();
+    code.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_examples_of_the_protocol_work() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bench.py"), example("## In Python")).unwrap();
+    fs::write(folder.path().join("bench.sh"), example("## In a shell")).unwrap();
+    for (command, expected) in [
+        (["python3", "bench.py"], ("sum/20000", vec![100, 100], None)),
+        (["sh", "bench.sh"], ("gzip/sh", vec![10, 10], None)),
+    ] {
+        let mut measure = perfgate(folder.path());
+        measure.args(["measure", "command", "--launches", "2", "--"]).args(command);
+        let output = measure.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let run = Run::read(&folder.path().join("run.json")).unwrap();
+        assert_eq!(outcome(&run), [expected]);
+    }
+}
+
 #[test]
 fn what_cannot_be_measured_is_refused_with_a_remedy() {
     let empty = tempfile::tempdir().unwrap();
