@@ -67,7 +67,7 @@ pub(super) fn html(out: &mut dyn Write, text: &str) -> fmt::Result {
 }
 
 /// Entities cannot begin or end anything in Markdown, in HTML inside it, or in a table.
-fn markdown(out: &mut dyn Write, text: &str) -> fmt::Result {
+pub(super) fn markdown(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
         '&' => out.write_str("&amp;"),
         '<' => out.write_str("&lt;"),

@@ -1,6 +1,6 @@
 //! How typed values are written: durations, shares, ratios, counts, names.
 
-use minijinja::{Environment, Value};
+use minijinja::{AutoEscape, Environment, State, Value};
 
 use super::escape;
 
@@ -34,7 +34,10 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     });
     environment.add_filter("amount", amount);
     environment.add_filter("name", |name: &str| shortened(name, NAME_WIDTH));
-    environment.add_filter("prose", |text: &str| shortened(text, PROSE_WIDTH));
+    environment
+        .add_filter("label", |state: &State<'_, '_>, text: &str| prose(state, text, NAME_WIDTH));
+    environment
+        .add_filter("prose", |state: &State<'_, '_>, text: &str| prose(state, text, PROSE_WIDTH));
     environment.add_filter("lines", lines);
     environment.add_filter("short", |id: &str| id.chars().take(7).collect::<String>());
     environment.add_filter("right", |text: &str, width: usize| format!("{text:>width$}"));
@@ -145,6 +148,21 @@ fn amount(number: f64) -> String {
     let fits = |(scale, _): &&(f64, &str)| number >= *scale;
     let (scale, prefix) = PREFIXES.iter().find(fits).unwrap_or(&(1.0, ""));
     format!("{}{prefix}", significant(number / scale, 3))
+}
+
+/// Text outside of `<code>`, where GitHub would call people and link issues whatever the entity.
+fn prose(state: &State<'_, '_>, text: &str, width: usize) -> Value {
+    const WORD_JOINER: &str = "&#8288;";
+    let shown = shortened(text, width);
+    if state.auto_escape() != AutoEscape::Custom(escape::MARKDOWN) {
+        return shown.into();
+    }
+    let mut escaped = String::new();
+    let _ = escape::markdown(&mut escaped, &shown);
+    for sign in ["&#64;", "&#35;"] {
+        escaped = escaped.replace(sign, &format!("{sign}{WORD_JOINER}"));
+    }
+    Value::from_safe_string(escaped)
 }
 
 /// The end of an output, line by line, for a page.

@@ -1,6 +1,7 @@
 //! One integration binary: a module a subject.
 
 #[cfg(feature = "github")]
+#[cfg(feature = "github")]
 mod action;
 mod change_points;
 mod git;
@@ -18,6 +19,8 @@ mod measure;
 #[cfg(feature = "github")]
 mod publish;
 mod reference;
+mod report;
 mod repositories;
+mod schemas;
 mod store;
 mod store_shared;
