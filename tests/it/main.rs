@@ -1,7 +1,6 @@
 //! One integration binary: a module a subject.
 
 #[cfg(feature = "github")]
-#[cfg(feature = "github")]
 mod action;
 mod change_points;
 mod git;
