@@ -15,8 +15,8 @@ use crate::verdict::Decision;
 
 /// The longest archive that is fetched, in bytes.
 pub const ARCHIVE_LIMIT: usize = 16 << 20;
-/// The longest decision that is read out of it, in bytes: 5,000 benchmarks with histograms are a third of it.
-pub const DECISION_LIMIT: usize = 64 << 20;
+/// The longest decision that is read out of it, in bytes: 5,000 benchmarks with histograms are half of it.
+pub const DECISION_LIMIT: usize = 32 << 20;
 /// Benchmarks in a decision.
 const BENCHMARKS: usize = 20_000;
 /// Bytes of a name, a reason or a warning.

@@ -115,8 +115,8 @@ pub fn send(
     settings: &Settings,
     remarks: &[Annotation],
 ) -> Result<Vec<String>, ApiError> {
-    let client = Client::new(connection)?;
     block_on(async {
+        let client = Client::new(connection)?;
         let publication = Publication { client, event, page, settings };
         let mut notices = Vec::new();
         if let Some(head) = &event.head {
@@ -142,8 +142,8 @@ pub fn fetch(
     run: u64,
     names: &[String],
 ) -> Result<Vec<Decision>, FetchError> {
-    let client = Client::new(connection)?;
     block_on(async {
+        let client = Client::new(connection)?;
         let mut decisions = Vec::with_capacity(names.len());
         for name in names {
             let archive = archive(&client, event, run, name).await?;

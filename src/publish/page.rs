@@ -119,7 +119,11 @@ impl Counts {
             .named()
             .iter()
             .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| format!("{count} {}", name.replace('-', " ")))
+            .map(|(name, count)| match name.strip_prefix("targets-") {
+                Some(status) if *count == 1 => format!("1 target {status}"),
+                Some(status) => format!("{count} targets {status}"),
+                None => format!("{count} {name}"),
+            })
             .collect();
         if words.is_empty() { "nothing was measured".to_owned() } else { words.join(", ") }
     }

@@ -94,7 +94,10 @@ fn workflows_begin_without_permissions_and_pin_what_they_use() {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains("\npermissions: {}\n"), "{}", path.display());
         for line in text.lines() {
-            let Some((_, used)) = line.split_once("uses: ") else { continue };
+            let Some(used) = line.trim_start().trim_start_matches("- ").strip_prefix("uses: ")
+            else {
+                continue;
+            };
             let hash = used.split(['@', ' ']).nth(1).unwrap_or_default();
             let ours = used == "./" || used.starts_with("perfgate/perfgate@v");
             assert!(ours || hash.len() == 40, "{}: {line}", path.display());

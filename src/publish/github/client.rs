@@ -148,23 +148,23 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// Called inside `block_on`: octocrab starts a task that lives as long as the runtime.
     pub(super) fn new(connection: &Connection) -> Result<Self, ApiError> {
         let Connection { api_url, token } = connection;
         let unusable = |error: octocrab::Error| ApiError::Unusable {
             api_url: api_url.clone(),
             message: without_source(&error),
         };
-        // Its client needs a runtime to be built, though it asks nothing yet.
-        let github = block_on(async {
-            Octocrab::builder()
-                .base_uri(api_url.trim_end_matches('/'))?
-                .personal_token(token.0.clone())
-                .set_connect_timeout(Some(Duration::from_secs(10)))
-                .set_read_timeout(Some(Duration::from_secs(30)))
-                .add_retry_config(RetryConfig::None)
-                .build()
-        })?
-        .map_err(unusable)?;
+        let uri = api_url.trim_end_matches('/');
+        let github = Octocrab::builder()
+            .base_uri(uri)
+            .map_err(unusable)?
+            .personal_token(token.0.clone())
+            .set_connect_timeout(Some(Duration::from_secs(10)))
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .add_retry_config(RetryConfig::None)
+            .build()
+            .map_err(unusable)?;
         let patience = Cell::new(Duration::from_secs(PATIENCE));
         Ok(Self { github, patience, writes: Cell::new(0) })
     }
