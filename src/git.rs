@@ -228,16 +228,28 @@ impl Repository {
     /// merge commit gives the base tip, then the pull request's head. A commit that is not in the
     /// repository at all comes alone.
     pub fn ancestry(&self, from: &CommitId, parents: Parents) -> Ancestry<'_> {
+        self.ancestry_of([from], parents)
+    }
+
+    fn ancestry_of<'a>(
+        &self,
+        from: impl IntoIterator<Item = &'a CommitId>,
+        parents: Parents,
+    ) -> Ancestry<'_> {
         let mut ancestry = Ancestry {
             repository: &self.inner,
             parents,
             waiting: BinaryHeap::new(),
             seen: HashSet::new(),
         };
-        if let Ok(id) = Oid::from_str(from.as_str()) {
+        for id in from.into_iter().filter_map(|id| Oid::from_str(id.as_str()).ok()) {
             ancestry.enter(id, i64::MAX);
         }
         ancestry
+    }
+
+    fn has(&self, id: &CommitId) -> bool {
+        Oid::from_str(id.as_str()).is_ok_and(|id| self.inner.find_commit(id).is_ok())
     }
 
     /// The parents of a commit as it names them, whether or not they were fetched.

@@ -1,9 +1,9 @@
 //! A store on a branch of the repository that has no history in common with the code.
 //!
-//! Three references: the branch is what this clone has; `refs/perfgate/synced/BRANCH` is what of it
-//! came from or reached the remote, so that the difference waits to be pushed; and
-//! `refs/perfgate/incoming/BRANCH` receives what is fetched. A process killed at any point leaves
-//! at worst a record that is still waiting.
+//! Three references: the branch is what this clone has; `refs/perfgate/synced/REMOTE/BRANCH` is what
+//! of it came from or reached that remote, so that the difference waits to be pushed; and
+//! `refs/perfgate/incoming/REMOTE/BRANCH` receives what is fetched. A process killed at any point
+//! leaves at worst a record that is still waiting.
 
 use std::collections::HashSet;
 use std::thread;
@@ -12,13 +12,16 @@ use std::time::Duration;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
-use super::key::ROOT;
+use super::key::{ROOT, hash};
 use super::{Key, LONGEST_RECORD, Pruned, StoreError, sort};
 use crate::git::{Branch, CommitId, Entry, GitError, Push, Remote, Repository};
 use crate::run::FileError;
 
 /// How often a change is tried when others get in between.
 const ATTEMPTS: u32 = 30;
+
+/// The remote that an ordinary clone has.
+const ORIGIN: &str = "origin";
 
 const README: &str = "README.md";
 
@@ -103,16 +106,16 @@ impl GitStore {
 
     /// Brings what the remote has, beside what waits here to be pushed.
     pub fn fetch(&self, remote: &Remote<'_>) -> Result<(), StoreError> {
-        let incoming = self.incoming(remote)?;
-        let mut pauses = Pauses::new(incoming.as_ref());
+        let Some(incoming) = self.incoming(remote)? else { return Ok(()) };
+        let mut pauses = Pauses::new(Some(&incoming));
         for _ in 0..ATTEMPTS {
-            let joined = self.join(incoming.as_ref())?;
-            let Some(commit) = &joined.commit else { return Ok(()) };
+            let joined = self.join(remote, Some(&incoming))?;
+            let commit = joined.commit.as_ref().unwrap_or(&incoming);
             match self.own()?.swap(joined.local.as_ref(), commit) {
                 Err(GitError::Moved(_)) => pauses.pause(),
                 swapped => {
                     swapped?;
-                    return incoming.map_or(Ok(()), |incoming| self.mark_synced(&incoming));
+                    return self.mark_synced(&word_for(remote), &incoming);
                 }
             }
         }
@@ -144,7 +147,7 @@ impl GitStore {
         let mut pauses: Option<Pauses> = None;
         for attempts in 1..=ATTEMPTS {
             let incoming = self.incoming(remote)?;
-            let joined = self.join(incoming.as_ref())?;
+            let joined = self.join(remote, incoming.as_ref())?;
             let Some(commit) = joined.commit.map(&mut edit).transpose()? else {
                 return Ok(Pushed { runs: 0, attempts });
             };
@@ -157,7 +160,9 @@ impl GitStore {
                 Push::Done => {
                     match self.own()?.swap(joined.local.as_ref(), &commit) {
                         // Another process of this clone saved in between: its record waits.
-                        Ok(()) | Err(GitError::Moved(_)) => self.mark_synced(&commit)?,
+                        Ok(()) | Err(GitError::Moved(_)) => {
+                            self.mark_synced(&word_for(remote), &commit)?;
+                        }
                         Err(error) => return Err(error.into()),
                     }
                     return Ok(Pushed { runs: joined.waiting, attempts });
@@ -170,7 +175,7 @@ impl GitStore {
 
     /// What the remote has now.
     fn incoming(&self, remote: &Remote<'_>) -> Result<Option<CommitId>, StoreError> {
-        let into = format!("refs/perfgate/incoming/{}", self.branch);
+        let into = format!("refs/perfgate/incoming/{}/{}", word_for(remote), self.branch);
         let mut pauses = Pauses::new(None);
         for _ in 1..ATTEMPTS {
             match remote.fetch(&self.branch, &into) {
@@ -181,25 +186,22 @@ impl GitStore {
         Ok(remote.fetch(&self.branch, &into)?)
     }
 
-    /// `incoming` with what waits here on top of it.
-    fn join(&self, incoming: Option<&CommitId>) -> Result<Joined, StoreError> {
+    /// `incoming` with what waits here on top of it: all there is where the remote has nothing.
+    fn join(&self, remote: &Remote<'_>, incoming: Option<&CommitId>) -> Result<Joined, StoreError> {
         let local = self.own()?.tip()?;
-        let synced = self.synced()?.tip()?;
-        let known: HashSet<String> = match &synced {
-            Some(synced) => self.files(synced)?.into_iter().map(|file| file.path).collect(),
-            None => HashSet::new(),
-        };
-        let there: HashSet<String> = match incoming {
-            Some(incoming) => self.files(incoming)?.into_iter().map(|file| file.path).collect(),
-            None => HashSet::new(),
-        };
+        let synced = self.synced(&word_for(remote))?.tip()?;
+        let mut elsewhere = HashSet::new();
+        if let Some(incoming) = incoming {
+            for commit in synced.iter().chain([incoming]) {
+                elsewhere.extend(self.files(commit)?.into_iter().map(|file| file.path));
+            }
+        }
         let mut waiting = local.as_ref().map_or(Ok(Vec::new()), |local| self.files(local))?;
-        waiting.retain(|file| !known.contains(&file.path) && !there.contains(&file.path));
+        waiting.retain(|file| !elsewhere.contains(&file.path));
         let count = waiting.len();
-        let commit = match incoming {
-            _ if count > 0 => Some(self.add(incoming, waiting, &format!("{count} runs"))?),
-            Some(incoming) => Some(incoming.clone()),
-            None => None,
+        let commit = match count {
+            0 => incoming.cloned(),
+            _ => Some(self.add(incoming, waiting, &format!("{count} runs"))?),
         };
         Ok(Joined { local, commit, waiting: count })
     }
@@ -215,7 +217,7 @@ impl GitStore {
             if own.is_none()
                 && let Some(theirs) = self.tip()?
             {
-                self.mark_synced(&theirs)?;
+                self.mark_synced(ORIGIN, &theirs)?;
             }
             let tip = own.clone().or(self.tip()?);
             let Some(changed) = edit(tip.as_ref())? else { return Ok(()) };
@@ -272,7 +274,7 @@ impl GitStore {
     fn tip(&self) -> Result<Option<CommitId>, GitError> {
         match self.own()?.tip()? {
             Some(tip) => Ok(Some(tip)),
-            None => self.reference(&format!("refs/remotes/origin/{}", self.branch))?.tip(),
+            None => self.reference(&format!("refs/remotes/{ORIGIN}/{}", self.branch))?.tip(),
         }
     }
 
@@ -280,8 +282,8 @@ impl GitStore {
         self.repository.branch(&self.branch)
     }
 
-    fn synced(&self) -> Result<Branch<'_>, GitError> {
-        self.reference(&format!("refs/perfgate/synced/{}", self.branch))
+    fn synced(&self, remote: &str) -> Result<Branch<'_>, GitError> {
+        self.reference(&format!("refs/perfgate/synced/{remote}/{}", self.branch))
     }
 
     fn reference(&self, name: &str) -> Result<Branch<'_>, GitError> {
@@ -289,8 +291,8 @@ impl GitStore {
         self.repository.reference(name).ok_or_else(invalid)
     }
 
-    fn mark_synced(&self, commit: &CommitId) -> Result<(), StoreError> {
-        let synced = self.synced()?;
+    fn mark_synced(&self, remote: &str, commit: &CommitId) -> Result<(), StoreError> {
+        let synced = self.synced(remote)?;
         let mut pauses = Pauses::new(Some(commit));
         for _ in 0..ATTEMPTS {
             match synced.swap(synced.tip()?.as_ref(), commit) {
@@ -305,6 +307,13 @@ impl GitStore {
         let lock = self.own().ok().and_then(|branch| branch.lock_file());
         StoreError::Contended { branch: self.branch.clone(), attempts: ATTEMPTS, lock }
     }
+}
+
+/// The name of a remote, or a word that stands for its address.
+fn word_for(remote: &Remote<'_>) -> String {
+    let shown = remote.shown();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if shown.chars().all(is_plain) { shown } else { hash(shown.as_bytes()) }
 }
 
 /// Full jitter: each pause is drawn from zero to a limit that doubles.

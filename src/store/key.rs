@@ -134,7 +134,8 @@ fn as_word(fingerprint: &str) -> String {
     if is_word(fingerprint) { fingerprint.to_owned() } else { hash(fingerprint.as_bytes()) }
 }
 
-fn hash(bytes: &[u8]) -> String {
+/// Twelve digits that stand for `bytes`.
+pub(super) fn hash(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).take(ID_DIGITS / 2).collect()
 }

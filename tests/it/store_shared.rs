@@ -225,6 +225,36 @@ fn pruned_runs_do_not_come_back_and_waiting_ones_are_not_lost() {
     assert_eq!(history.trim(), "2", "one squashed commit and the one after it");
 }
 
+#[test]
+fn the_history_behind_a_shallow_merge_is_fetched_without_deepening_the_clone() {
+    let Some((bed, server, recorded)) = shared() else { return };
+    let base = bed.commit("base tip, not recorded");
+    bed.git("work", &["checkout", "--quiet", "-b", "change", "HEAD~1"]);
+    let head = bed.commit("pull request");
+    bed.git("work", &["checkout", "--quiet", "main"]);
+    bed.git("work", &["merge", "--quiet", "--strategy=ours", "--message", "merge", "change"]);
+    bed.git(
+        "work",
+        &["push", "--quiet", "origin", "HEAD:refs/pull/1/merge", "HEAD~1:refs/heads/main"],
+    );
+    let merge = bed.repository("work").resolve("HEAD").unwrap();
+    let checkout = bed.path("checkout");
+    fs::create_dir(&checkout).unwrap();
+    git_in(&checkout, &["init", "--quiet"]);
+    git_in(&checkout, &["remote", "add", "origin", &server.open_url("data.git")]);
+    git_in(&checkout, &["fetch", "--quiet", "--depth=1", "origin", "refs/pull/1/merge"]);
+    git_in(&checkout, &["checkout", "--quiet", "--detach", "FETCH_HEAD"]);
+    let repository = bed.repository("checkout");
+    let remote = repository.remote("origin", None).unwrap();
+    let known: Vec<CommitId> = repository.ancestry(&merge, Parents::All).collect();
+    assert_eq!(known, [merge.clone(), base.clone(), head.clone()]);
+    let ancestry = remote.ancestry(&merge, Parents::All, 100).unwrap();
+    assert_eq!(ancestry[..4], [merge.clone(), base, head, recorded]);
+    assert_eq!(ancestry.len(), 5, "down to the first commit");
+    assert_eq!(git_in(&checkout, &["rev-list", "--count", "HEAD"]).trim(), "1");
+    assert_eq!(remote.ancestry(&merge, Parents::All, 100).unwrap(), ancestry, "and again");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_said_and_the_store_stays_whole() {
