@@ -21,6 +21,7 @@ Examples:
   perfgate check --baseline main               measure main and the working tree in turn
   perfgate compare main.json candidate.json    compare two run files
   perfgate report target/perfgate/decision.json --format markdown
+  perfgate evaluate --scenario mixed           how often the decision is wrong
 
 Exit status: 0 pass, 1 perfgate failed, 2 usage or unreadable input, 3 a capability is not
 available, 10 fail, 11 inconclusive."
@@ -46,6 +47,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print a decision as text, Markdown, HTML, JSON, CSV or JUnit
     Report(ReportArgs),
+    /// Print how often the decision is wrong, on simulated and recorded data
+    Evaluate(EvaluateArgs),
     /// Write down what Cargo gives a bench; Cargo starts this in place of it
     #[command(hide = true)]
     RecordEnvironment(RecordArgs),
@@ -463,4 +466,75 @@ pub struct ReportArgs {
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For terminals
+    #[default]
+    Text,
+    /// For documents
+    Markdown,
+    /// For programs
+    Json,
+}
+
+/// What is true of a labelled pair of runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Expect {
+    /// The candidate is as fast
+    Unchanged,
+    /// The candidate is slower
+    Regressed,
+    /// The candidate is faster
+    Improved,
+}
+
+/// `perfgate evaluate`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  perfgate evaluate --scenario mixed --suites 4000           the table of METHODOLOGY.md
+  perfgate evaluate --scenario mixed --threshold 0% --detect 2%
+  perfgate evaluate --data series.csv.gz --suites 400        recorded launches of unchanged code
+  perfgate evaluate --aa run.json                            your own launches of unchanged code
+  perfgate evaluate --labelled main.json slow.json --expect regressed
+
+Without --scenario, --data, --aa and --labelled every scenario is simulated. Every answer is given by
+the code that decides in `perfgate check`. Rates are shown with 95 % intervals (Clopper-Pearson).")]
+pub struct EvaluateArgs {
+    /// Simulate only this scenario; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Vec<String>,
+    /// Suites a row: simulated, or dealt from a recording
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u64).range(1..))]
+    pub suites: u64,
+    /// Seed of every random choice
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Slowdowns put into the candidate
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "0%,2%,5%,10%")]
+    pub effects: Vec<Share>,
+    /// A slowdown up to this is tolerated [default: the defaults, and 0 % with a detect of 2 %]
+    #[arg(long, value_name = "SHARE")]
+    pub threshold: Option<Share>,
+    /// A slowdown of this size must be found, or the answer is inconclusive
+    #[arg(long, value_name = "SHARE")]
+    pub detect: Option<Share>,
+    /// A recording of unchanged code: `runstamp,toolchain,bench,rep,ns_per_op` or `VM_id,t_min,value`, also packed by gzip; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub data: Vec<PathBuf>,
+    /// A run of many launches of unchanged code
+    #[arg(long, value_name = "RUN")]
+    pub aa: Option<PathBuf>,
+    /// Two runs of which the truth is known
+    #[arg(long, num_args = 2, value_names = ["BASELINE", "CANDIDATE"], requires = "expect")]
+    pub labelled: Vec<PathBuf>,
+    /// The truth about them
+    #[arg(long, value_enum, requires = "labelled")]
+    pub expect: Option<Expect>,
+    /// How the tables are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TableFormat,
 }

@@ -4,6 +4,7 @@ mod baseline;
 mod check;
 mod compare;
 mod doctor;
+mod evaluate;
 mod files;
 mod gate;
 mod init;
@@ -101,6 +102,7 @@ pub fn run(cli: Cli) -> Result<ExitStatus> {
         Command::Check(args) => check::run(&args),
         Command::Measure(args) => measure::run(args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::RecordEnvironment(args) => {
             criterion::record(&args.records, &args.executable)?;
             Ok(ExitStatus::Pass)

@@ -1,1 +1,21 @@
-//! How often the shipped decision is wrong: error rates on labelled and A/A data.
+//! How often the decision is wrong: data whose truth is known, through the code that ships.
+//!
+//! Nothing here decides anything. Scenarios and recordings are turned into runs, the runs go through
+//! [`verdict::decide`](crate::verdict::decide), and what comes out is counted.
+
+mod judge;
+mod peers;
+mod recorded;
+mod scenario;
+mod simulate;
+pub mod table;
+mod tally;
+
+pub use peers::Peer;
+pub use recorded::{
+    Expected, Labelled, MACHINES_HEAD, RecordingError, Replay, SERIES_HEAD, Table, labelled,
+    launches_of_one_code, machines, series,
+};
+pub use scenario::{SCENARIOS, Scenario};
+pub use simulate::{Extent, simulate};
+pub use tally::{Cell, PeerCell, Rate, Tally};

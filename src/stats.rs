@@ -13,6 +13,7 @@ pub mod multiplicity;
 pub mod normal;
 pub mod order;
 pub mod power;
+pub mod proportion;
 pub mod quantile;
 pub mod random_effects;
 pub mod rank;

@@ -55,8 +55,9 @@ fn central_series(z: f64) -> f64 {
 
 /// `P(Z > z) ÷ density(z)` for `z ≥ 2`, from the inside of the continued fraction outwards.
 fn mills_ratio(z: f64) -> f64 {
-    // At z = 2 the hundredth level no longer changes the last bit; further out it takes fewer.
-    let deepest = 100;
+    // What the level n leaves out falls like exp(−z √8n), so that fewer do further out.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "8 to 108")]
+    let deepest = (400.0 / (z * z)) as u32 + 8;
     let tail = (1..=deepest).rev().map(f64::from).fold(z, |inner, level| z + level / inner);
     1.0 / tail
 }

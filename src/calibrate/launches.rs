@@ -1,0 +1,145 @@
+//! The launches of unchanged code as one series in time: how they depend on each other, and where
+//! their variance arises.
+
+use serde::{Deserialize, Serialize};
+
+use super::slowdown_after;
+use crate::run::{Benchmark, Launch, Observed};
+use crate::stats::components::Components;
+use crate::stats::summary::Summary;
+use crate::units::Nanos;
+use crate::verdict::Noise;
+
+/// Distance of two groups of launches, in their own standard deviations, from which they are two.
+///
+/// The best split of a normal sample lies about 2.7 apart, and up to 3.9 in samples of forty.
+const MODES_APART: f64 = 4.5;
+
+/// The smaller group has at least this share, and three launches.
+const LEAST_MODE: f64 = 0.1;
+
+/// A launch has at least so many calls, below which its median means little.
+const LEAST_CALLS: f64 = 10.0;
+
+/// And at most so many.
+const MOST_CALLS: f64 = 1000.0;
+
+/// The most rounds that a decision may take.
+const MOST_ROUNDS: usize = 20;
+
+/// The slowdown that the advised launches must find.
+const WANTED: f64 = 0.04;
+
+/// Two groups of launches that lie far apart, as where memory is laid out in one of two ways.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Modes {
+    /// Share of the slower launches.
+    pub slower: f64,
+    /// How much slower they are.
+    pub slowdown: f64,
+}
+
+/// What a launch costs before its first call, and a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Start and warm-up.
+    pub start: Nanos,
+    /// One call.
+    pub call: Nanos,
+}
+
+/// How to spend the time on a benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Advice {
+    /// Launches per side with which a slowdown of 4 % beyond the tolerated one is found in 80 % of cases.
+    pub launches: usize,
+    /// Calls per launch that give the most precise level for the time (Kalibera & Jones 2013).
+    pub calls: usize,
+}
+
+/// Launches of both sides in the order of time.
+pub(super) struct Series<'a> {
+    launches: Vec<&'a Launch>,
+}
+
+/// The launches of both sides by session, round and place within the round.
+pub(super) fn in_time_order<'a>(baseline: &'a Benchmark, candidate: &'a Benchmark) -> Series<'a> {
+    let mut launches: Vec<&Launch> = baseline.launches.iter().chain(&candidate.launches).collect();
+    launches.sort_by_key(|launch| (&launch.session, launch.round, launch.order));
+    Series { launches }
+}
+
+impl Series<'_> {
+    /// Logarithms of the launch medians.
+    pub(super) fn levels(&self) -> Vec<f64> {
+        self.launches.iter().map(|launch| launch.digest().ln_median()).collect()
+    }
+
+    /// The variance of samples within and between launches; none where launches have one value each.
+    pub(super) fn components(&self) -> Option<Components> {
+        let logarithms: Vec<Vec<f64>> = self
+            .launches
+            .iter()
+            .filter_map(|launch| match &launch.observed {
+                Observed::Samples(samples) => Some(samples.iter().map(|one| one.ln()).collect()),
+                Observed::Digest(_) => None,
+            })
+            .collect();
+        let groups: Vec<&[f64]> = logarithms.iter().map(Vec::as_slice).collect();
+        groups.iter().all(|group| group.len() > 1).then(|| Components::of(&groups).ok())?
+    }
+}
+
+/// Least-squares slope over the positions of `levels`; zero for fewer than two.
+pub(super) fn slope(levels: &[f64]) -> f64 {
+    let centre = 0.5 * (levels.len() as f64 - 1.0);
+    let Ok(summary) = Summary::of(levels) else { return 0.0 };
+    let (mut product, mut square) = (0.0, 0.0);
+    for (place, level) in levels.iter().enumerate() {
+        let distance = place as f64 - centre;
+        product += distance * (level - summary.mean());
+        square += distance * distance;
+    }
+    if square > 0.0 { product / square } else { 0.0 }
+}
+
+impl Modes {
+    /// The two groups of `levels` that explain most of their variance, if they are far apart (distance in
+    /// standard deviations within groups, Ashman, Bird & Zepf 1994).
+    pub(super) fn of(levels: &[f64]) -> Option<Self> {
+        let mut sorted = levels.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let n = sorted.len();
+        let least = ((LEAST_MODE * n as f64).ceil().max(3.0)) as usize;
+        let split = |at: usize| {
+            let (fast, slow) = sorted.split_at(at);
+            let (fast, slow) = (Summary::of(fast).ok()?, Summary::of(slow).ok()?);
+            let spread = |side: &Summary| side.variance() * (side.count() as f64 - 1.0);
+            let within = (spread(&fast) + spread(&slow)) / (n as f64 - 2.0);
+            Some((fast.difference(&slow), within.sqrt(), slow.count()))
+        };
+        let splits = (least..=n.checked_sub(least)?).filter_map(split);
+        let best = splits.min_by(|one, other| one.1.total_cmp(&other.1))?;
+        let (distance, deviation, slower) = best;
+        (distance >= MODES_APART * deviation && distance > 0.0)
+            .then(|| Self { slower: slower as f64 / n as f64, slowdown: distance.exp_m1() })
+    }
+}
+
+impl Advice {
+    /// Most repetitions where the variance arises.
+    pub(super) fn of(parts: &Components, pace: Pace, noise: &Noise, entered: usize) -> Self {
+        let cost = pace.start.get() / pace.call.get().max(1.0);
+        let calls = parts.optimal_group_size(cost);
+        // Without any variance between launches the optimum is infinite, without any at all NaN.
+        let calls = if calls.is_nan() { LEAST_CALLS } else { calls.clamp(LEAST_CALLS, MOST_CALLS) };
+        let finds = |rounds: &usize| {
+            slowdown_after(*rounds, noise, entered).is_some_and(|slowdown| slowdown <= WANTED)
+        };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+        let calls = calls.round() as usize;
+        Self { launches: (3..MOST_ROUNDS).find(finds).unwrap_or(MOST_ROUNDS), calls }
+    }
+}

@@ -1,0 +1,133 @@
+//! Recordings whose truth is known: series of launches of unchanged code, values of many machines,
+//! runs that a user has labelled.
+
+mod machines;
+mod series;
+mod user;
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use thiserror::Error;
+
+pub use machines::{MACHINES_HEAD, machines};
+pub use series::{SERIES_HEAD, series};
+pub use user::{Expected, Labelled, labelled, launches_of_one_code};
+
+use crate::policy::Policy;
+
+/// How recordings are put to the decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Replay<'a> {
+    /// Times that the launches of a recording are dealt anew.
+    pub deals: u64,
+    /// Seed of the dealing.
+    pub seed: u64,
+    /// Slowdowns put into the candidate, by multiplication.
+    pub effects: &'a [f64],
+    /// Policies with their names.
+    pub policies: &'a [(String, Policy)],
+}
+
+/// Why a recording cannot be replayed.
+#[derive(Debug, Error)]
+pub enum RecordingError {
+    /// It cannot be read.
+    #[error("failed to read `{path}`: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is of no known shape.
+    #[error("`{path}`, line {line}: {why}")]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is too little in it.
+    #[error("`{path}` holds too little: {why}")]
+    TooLittle {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+}
+
+/// A table of a recording, by lines.
+#[derive(Clone, Debug)]
+pub struct Table {
+    path: PathBuf,
+    text: String,
+}
+
+impl Table {
+    /// Reads the file; what ends in `.gz` goes through `gzip`.
+    pub fn read(path: &Path) -> Result<Self, RecordingError> {
+        let text = if path.extension().is_some_and(|ending| ending == "gz") {
+            unpacked(path)
+        } else {
+            let mut text = String::new();
+            File::open(path).and_then(|mut file| file.read_to_string(&mut text)).map(|_| text)
+        };
+        let path = path.to_owned();
+        text.map(|text| Self { path: path.clone(), text })
+            .map_err(|source| RecordingError::Read { path, source })
+    }
+
+    /// The names of the columns.
+    pub fn head(&self) -> &str {
+        self.text.lines().next().unwrap_or_default()
+    }
+
+    /// The name of the file without its endings.
+    pub fn name(&self) -> &str {
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or("recording");
+        name.split_once(".csv").map_or(name, |(name, _)| name)
+    }
+
+    /// The fields of each line below the head, `N` of them.
+    fn rows<const N: usize>(&self) -> impl Iterator<Item = Result<[&str; N], RecordingError>> {
+        self.text.lines().enumerate().skip(1).map(|(index, line)| {
+            let fields: Vec<&str> = line.split(',').collect();
+            let found = fields.len();
+            fields.try_into().map_err(|_| self.shape(index, format!("{found} fields, not {N}")))
+        })
+    }
+
+    fn shape(&self, index: usize, why: String) -> RecordingError {
+        RecordingError::Shape { path: self.path.clone(), line: index + 1, why }
+    }
+
+    fn too_little(&self, why: &str) -> RecordingError {
+        RecordingError::TooLittle { path: self.path.clone(), why: why.to_owned() }
+    }
+}
+
+fn unpacked(path: &Path) -> io::Result<String> {
+    let output = Command::new("gzip").arg("-dc").arg(path).output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(io::Error::new(io::ErrorKind::InvalidData, said));
+    }
+    String::from_utf8(output.stdout)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// A positive and finite value as its logarithm.
+fn logarithm(field: &str) -> Result<f64, String> {
+    let value: f64 = field.parse().map_err(|_| format!("`{field}` is not a number"))?;
+    if value > 0.0 && value.is_finite() {
+        Ok(value.ln())
+    } else {
+        Err(format!("`{field}` is not positive"))
+    }
+}

@@ -1,0 +1,212 @@
+//! Noise as a model: what a launch of unchanged code may show.
+
+use rand::RngExt as _;
+use rand_pcg::Pcg64;
+
+use crate::run::Sampling;
+
+/// Launches of one side of a simulated benchmark, each the logarithms of its samples.
+pub(super) type Side = Vec<Vec<f64>>;
+
+/// One kind of noise. All parts are on the scale of logarithms, so that .02 is about 2 %.
+///
+/// One sample is machine + launch + environment + drift + private; samples of a launch share all but the
+/// last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it stands for.
+    pub about: &'static str,
+    /// Standard deviation of machines: one draw for both sides where they are measured in turn.
+    pub machine: f64,
+    /// Standard deviation of launches.
+    pub launch: f64,
+    /// Share of launches that run in a slower mode.
+    pub slow_share: f64,
+    /// How much slower that mode is.
+    pub slow_by: f64,
+    /// Autoregression of the environment from one launch to the next.
+    pub phi: f64,
+    /// Standard deviation of the environment.
+    pub environment: f64,
+    /// Trend per launch.
+    pub drift: f64,
+    /// Correlation of the launch parts of partners.
+    pub partners: f64,
+    /// Scale of the private noise of a sample.
+    pub private: f64,
+    /// Private noise follows Student's t with three degrees of freedom, else the normal distribution.
+    pub heavy_tails: bool,
+    /// Share of samples that come later.
+    pub late_share: f64,
+    /// By an exponential of this mean.
+    pub late_by: f64,
+    /// What one sample is; a batch is one value a launch.
+    pub sampling: Sampling,
+    /// Noise between launches, as a multiple of what the history showed.
+    pub regime: f64,
+    /// Rounds after which the time is up.
+    pub budget: Option<usize>,
+}
+
+/// Samples of a simulated launch.
+const SAMPLES: usize = 10;
+
+const QUIET: Scenario = Scenario {
+    name: "",
+    about: "",
+    machine: 0.0,
+    launch: 0.0,
+    slow_share: 0.0,
+    slow_by: 0.0,
+    phi: 0.0,
+    environment: 0.0,
+    drift: 0.0,
+    partners: 0.0,
+    private: 0.02,
+    heavy_tails: false,
+    late_share: 0.0,
+    late_by: 0.0,
+    sampling: Sampling::Call,
+    regime: 1.0,
+    budget: None,
+};
+
+const MIXED: Scenario = Scenario {
+    name: "mixed",
+    about: "machine 5 %, launch 1.5 %, AR(1) .6 with 1.5 %, heavy tails, 3 % of samples late",
+    machine: 0.05,
+    launch: 0.015,
+    phi: 0.6,
+    environment: 0.015,
+    private: 0.006,
+    heavy_tails: true,
+    late_share: 0.03,
+    late_by: 0.2,
+    ..QUIET
+};
+
+/// Every scenario, the mixed one first: the floor is about that one.
+pub const SCENARIOS: [Scenario; 20] = [
+    MIXED,
+    Scenario { name: "iid", about: "independent samples with 2 %", ..QUIET },
+    ar("ar-0.5", "AR(1) .5 with 2 % through all launches", 0.5),
+    ar("ar-0.7", "AR(1) .7 with 2 % through all launches", 0.7),
+    ar("ar-0.9", "AR(1) .9 with 2 % through all launches", 0.9),
+    Scenario { name: "launch-1", about: "launches differ by 1 %", launch: 0.01, ..QUIET },
+    Scenario { name: "launch-2", about: "launches differ by 2 %", launch: 0.02, ..QUIET },
+    Scenario { name: "launch-3", about: "launches differ by 3 %", launch: 0.03, ..QUIET },
+    Scenario { name: "machine-5", about: "machines differ by 5 %", machine: 0.05, launch: 0.01, ..QUIET },
+    Scenario { name: "machine-10", about: "machines differ by 10 %", machine: 0.1, launch: 0.01, ..QUIET },
+    Scenario {
+        name: "heavy",
+        about: "t with 3 degrees of freedom × 1.2 %, 5 % of samples late by 30 %",
+        launch: 0.01,
+        private: 0.012,
+        heavy_tails: true,
+        late_share: 0.05,
+        late_by: 0.3,
+        ..QUIET
+    },
+    Scenario {
+        name: "bimodal",
+        about: "30 % of launches are 4 % slower",
+        launch: 0.005,
+        slow_share: 0.3,
+        slow_by: 0.04,
+        ..QUIET
+    },
+    Scenario { name: "drift", about: "mixed, and each launch .3 % slower than the last", drift: 0.003, ..MIXED },
+    Scenario {
+        name: "antipodal",
+        about: "mixed without AR(1); partners correlate by −.3",
+        environment: 0.0,
+        launch: 0.02,
+        partners: -0.3,
+        ..MIXED
+    },
+    Scenario { name: "batch", about: "mixed, one value a launch", sampling: Sampling::Batch, ..MIXED },
+    Scenario { name: "budget-4", about: "mixed, the time is up after 4 rounds", budget: Some(4), ..MIXED },
+    Scenario { name: "budget-12", about: "mixed, the time is up after 12 rounds", budget: Some(12), ..MIXED },
+    Scenario { name: "regime-1.5", about: "mixed, launches 1.5 times as noisy as in the history", regime: 1.5, ..MIXED },
+    Scenario { name: "regime-2", about: "mixed, launches 2 times as noisy as in the history", regime: 2.0, ..MIXED },
+    Scenario { name: "regime-3", about: "mixed, launches 3 times as noisy as in the history", regime: 3.0, ..MIXED },
+];
+
+const fn ar(name: &'static str, about: &'static str, phi: f64) -> Scenario {
+    Scenario { name, about, phi, environment: 0.02, private: 0.006, ..QUIET }
+}
+
+impl Scenario {
+    /// The scenario of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        SCENARIOS.into_iter().find(|scenario| scenario.name == name)
+    }
+
+    /// The same before its noise changed.
+    pub(super) fn before(self) -> Self {
+        Self { regime: 1.0, ..self }
+    }
+
+    /// `rounds` rounds of unchanged code on one machine, the order within each drawn at random.
+    pub(super) fn rounds(&self, rounds: usize, random: &mut Pcg64) -> (Side, Side) {
+        let (mut baseline, mut candidate) = (Vec::new(), Vec::new());
+        let mut environment = self.environment * normal(random);
+        for round in 0..rounds {
+            let one = normal(random);
+            let other = self.partners * one + (1.0 - self.partners.powi(2)).sqrt() * normal(random);
+            let candidate_first = random.random_bool(0.5);
+            for (place, launch) in [one, other].into_iter().enumerate() {
+                let trend = self.drift * (2 * round + place) as f64;
+                let shared = self.regime * (self.launch * launch + environment) + trend + self.mode(random);
+                let samples = self.samples(shared, random);
+                let is_candidate = (place == 0) == candidate_first;
+                if is_candidate { candidate.push(samples) } else { baseline.push(samples) }
+                environment = self.phi * environment
+                    + self.environment * (1.0 - self.phi.powi(2)).sqrt() * normal(random);
+            }
+        }
+        (baseline, candidate)
+    }
+
+    /// How much two machines differ.
+    pub(super) fn between_machines(&self, random: &mut Pcg64) -> f64 {
+        self.machine * std::f64::consts::SQRT_2 * normal(random)
+    }
+
+    fn mode(&self, random: &mut Pcg64) -> f64 {
+        if self.slow_share > 0.0 && random.random_bool(self.slow_share) { self.slow_by } else { 0.0 }
+    }
+
+    fn samples(&self, shared: f64, random: &mut Pcg64) -> Vec<f64> {
+        let count = match self.sampling {
+            Sampling::Call => SAMPLES,
+            Sampling::Batch => 1,
+        };
+        (0..count).map(|_| shared + self.private_noise(random)).collect()
+    }
+
+    fn private_noise(&self, random: &mut Pcg64) -> f64 {
+        let mut noise = normal(random);
+        if self.heavy_tails {
+            // χ² with three degrees of freedom: an exponential and a squared normal.
+            let chi_squared = normal(random).powi(2) - 2.0 * positive(random).ln();
+            noise /= (chi_squared / 3.0).sqrt();
+        }
+        let is_late = self.late_share > 0.0 && random.random_bool(self.late_share);
+        let late = if is_late { -self.late_by * positive(random).ln() } else { 0.0 };
+        self.private * noise + late
+    }
+}
+
+/// A standard normal number (Box & Muller 1958).
+pub(super) fn normal(random: &mut Pcg64) -> f64 {
+    let angle = std::f64::consts::TAU * random.random::<f64>();
+    (-2.0 * positive(random).ln()).sqrt() * angle.cos()
+}
+
+/// Uniform and above zero, at most one.
+fn positive(random: &mut Pcg64) -> f64 {
+    1.0 - random.random::<f64>()
+}

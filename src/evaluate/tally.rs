@@ -1,0 +1,162 @@
+//! Answers counted, and what the counts say about rates.
+
+use serde::Serialize;
+
+use crate::stats::proportion::clopper_pearson;
+use crate::verdict::Change;
+
+/// Confidence of the intervals around rates.
+const CONFIDENCE: f64 = 0.95;
+
+/// What was said of one benchmark, after how many rounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Answer {
+    /// What the decision says.
+    pub(super) change: Change,
+    /// Launches of the candidate that it rests on.
+    pub(super) rounds: u32,
+}
+
+/// How often each answer was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Suites judged.
+    pub suites: u64,
+    /// Suites in which a benchmark was called regressed.
+    pub failing_suites: u64,
+    /// Benchmarks judged.
+    pub benchmarks: u64,
+    /// Called regressed.
+    pub regressed: u64,
+    /// Called improved.
+    pub improved: u64,
+    /// Called unchanged.
+    pub unchanged: u64,
+    /// Called inconclusive.
+    pub inconclusive: u64,
+    /// Rounds of all benchmarks together.
+    pub rounds: u64,
+    /// Rounds of the longest benchmark of each suite, together.
+    pub suite_rounds: u64,
+}
+
+/// How often something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Rate {
+    /// Times it happened.
+    pub count: u64,
+    /// Times it could have happened.
+    pub of: u64,
+    /// Lower end of the 95 % interval (Clopper & Pearson 1934).
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// One row of a table: one kind of data, one effect, one policy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cell {
+    /// Which data.
+    pub data: String,
+    /// The slowdown that is in them.
+    pub effect: f64,
+    /// Which policy: threshold and detect.
+    pub policy: String,
+    /// What was known beforehand, or how the data were put.
+    pub given: String,
+    /// The answers.
+    pub tally: Tally,
+}
+
+/// What a simple rule said of the same data.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PeerCell {
+    /// Which data.
+    pub data: String,
+    /// The slowdown that is in them.
+    pub effect: f64,
+    /// The rule.
+    pub rule: String,
+    /// The answers: regressed or unchanged.
+    pub tally: Tally,
+}
+
+impl Rate {
+    pub(super) fn new(count: u64, of: u64) -> Self {
+        let (low, high) = clopper_pearson(count, of, CONFIDENCE);
+        Self { count, of, low, high }
+    }
+
+    /// The share itself; NaN of nothing.
+    pub fn point(&self) -> f64 {
+        self.count as f64 / self.of as f64
+    }
+}
+
+impl Tally {
+    /// Counts the answers on one suite.
+    pub(super) fn add(&mut self, answers: &[Answer]) {
+        self.suites += 1;
+        let mut longest = 0;
+        let mut fails = false;
+        for answer in answers {
+            self.benchmarks += 1;
+            self.rounds += u64::from(answer.rounds);
+            longest = longest.max(answer.rounds);
+            match answer.change {
+                Change::Regressed => self.regressed += 1,
+                Change::Improved => self.improved += 1,
+                Change::Unchanged => self.unchanged += 1,
+                Change::Inconclusive | Change::New | Change::Missing | Change::Failed => {
+                    self.inconclusive += 1;
+                }
+            }
+            fails |= answer.change == Change::Regressed;
+        }
+        self.failing_suites += u64::from(fails);
+        self.suite_rounds += u64::from(longest);
+    }
+
+    /// Both together.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.suites += other.suites;
+        self.failing_suites += other.failing_suites;
+        self.benchmarks += other.benchmarks;
+        self.regressed += other.regressed;
+        self.improved += other.improved;
+        self.unchanged += other.unchanged;
+        self.inconclusive += other.inconclusive;
+        self.rounds += other.rounds;
+        self.suite_rounds += other.suite_rounds;
+    }
+
+    /// Benchmarks called regressed.
+    pub fn regressed(&self) -> Rate {
+        Rate::new(self.regressed, self.benchmarks)
+    }
+
+    /// Suites with at least one of them.
+    pub fn failing(&self) -> Rate {
+        Rate::new(self.failing_suites, self.suites)
+    }
+
+    /// Benchmarks called unchanged.
+    pub fn unchanged(&self) -> Rate {
+        Rate::new(self.unchanged, self.benchmarks)
+    }
+
+    /// Benchmarks of which nothing could be told.
+    pub fn inconclusive(&self) -> Rate {
+        Rate::new(self.inconclusive, self.benchmarks)
+    }
+
+    /// Rounds until a benchmark is decided, on average.
+    pub fn mean_rounds(&self) -> f64 {
+        self.rounds as f64 / self.benchmarks as f64
+    }
+
+    /// Rounds until the last benchmark of a suite is decided, on average.
+    pub fn mean_suite_rounds(&self) -> f64 {
+        self.suite_rounds as f64 / self.suites as f64
+    }
+}
