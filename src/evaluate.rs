@@ -16,6 +16,6 @@ pub use recorded::{
     Expected, Labelled, MACHINES_HEAD, RecordingError, Replay, SERIES_HEAD, Table, labelled,
     launches_of_one_code, machines, series,
 };
-pub use scenario::{SCENARIOS, Scenario};
+pub use scenario::{Pace, SCENARIOS, Scenario};
 pub use simulate::{Extent, simulate};
 pub use tally::{Cell, PeerCell, Rate, Tally};

@@ -10,8 +10,8 @@ pub(super) type Side = Vec<Vec<f64>>;
 
 /// One kind of noise. All parts are on the scale of logarithms, so that .02 is about 2 %.
 ///
-/// One sample is machine + launch + environment + drift + private; samples of a launch share all but the
-/// last.
+/// One sample is machine + launch + environment + drift + private. The environment runs on from sample to
+/// sample, or from launch to launch, in the order of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scenario {
     /// Its name on the command line.
@@ -26,7 +26,9 @@ pub struct Scenario {
     pub slow_share: f64,
     /// How much slower that mode is.
     pub slow_by: f64,
-    /// Autoregression of the environment from one launch to the next.
+    /// What the environment changes with.
+    pub pace: Pace,
+    /// Autoregression of the environment from one step to the next.
     pub phi: f64,
     /// Standard deviation of the environment.
     pub environment: f64,
@@ -50,6 +52,15 @@ pub struct Scenario {
     pub budget: Option<usize>,
 }
 
+/// What the environment changes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Every sample.
+    Sample,
+    /// Every launch, so that all samples of a launch share it.
+    Launch,
+}
+
 /// Samples of a simulated launch.
 const SAMPLES: usize = 10;
 
@@ -60,6 +71,7 @@ const QUIET: Scenario = Scenario {
     launch: 0.0,
     slow_share: 0.0,
     slow_by: 0.0,
+    pace: Pace::Sample,
     phi: 0.0,
     environment: 0.0,
     drift: 0.0,
@@ -88,12 +100,18 @@ const MIXED: Scenario = Scenario {
 };
 
 /// Every scenario, the mixed one first: the floor is about that one.
-pub const SCENARIOS: [Scenario; 20] = [
+pub const SCENARIOS: [Scenario; 21] = [
     MIXED,
     Scenario { name: "iid", about: "independent samples with 2 %", ..QUIET },
     ar("ar-0.5", "AR(1) .5 with 2 % through all launches", 0.5),
     ar("ar-0.7", "AR(1) .7 with 2 % through all launches", 0.7),
     ar("ar-0.9", "AR(1) .9 with 2 % through all launches", 0.9),
+    Scenario {
+        name: "slow-environment",
+        about: "mixed, but the environment changes from launch to launch only",
+        pace: Pace::Launch,
+        ..MIXED
+    },
     Scenario { name: "launch-1", about: "launches differ by 1 %", launch: 0.01, ..QUIET },
     Scenario { name: "launch-2", about: "launches differ by 2 %", launch: 0.02, ..QUIET },
     Scenario { name: "launch-3", about: "launches differ by 3 %", launch: 0.03, ..QUIET },
@@ -159,12 +177,10 @@ impl Scenario {
             let candidate_first = random.random_bool(0.5);
             for (place, launch) in [one, other].into_iter().enumerate() {
                 let trend = self.drift * (2 * round + place) as f64;
-                let shared = self.regime * (self.launch * launch + environment) + trend + self.mode(random);
-                let samples = self.samples(shared, random);
+                let shared = self.regime * self.launch * launch + trend + self.mode(random);
+                let samples = self.samples(shared, &mut environment, random);
                 let is_candidate = (place == 0) == candidate_first;
                 if is_candidate { candidate.push(samples) } else { baseline.push(samples) }
-                environment = self.phi * environment
-                    + self.environment * (1.0 - self.phi.powi(2)).sqrt() * normal(random);
             }
         }
         (baseline, candidate)
@@ -179,12 +195,28 @@ impl Scenario {
         if self.slow_share > 0.0 && random.random_bool(self.slow_share) { self.slow_by } else { 0.0 }
     }
 
-    fn samples(&self, shared: f64, random: &mut Pcg64) -> Vec<f64> {
+    fn samples(&self, shared: f64, environment: &mut f64, random: &mut Pcg64) -> Vec<f64> {
         let count = match self.sampling {
             Sampling::Call => SAMPLES,
             Sampling::Batch => 1,
         };
-        (0..count).map(|_| shared + self.private_noise(random)).collect()
+        if self.pace == Pace::Launch {
+            self.step(environment, random);
+        }
+        let mut sample = || {
+            if self.pace == Pace::Sample {
+                self.step(environment, random);
+            }
+            shared + self.regime * *environment + self.private_noise(random)
+        };
+        (0..count).map(|_| sample()).collect()
+    }
+
+    fn step(&self, environment: &mut f64, random: &mut Pcg64) {
+        if self.environment > 0.0 {
+            let fresh = self.environment * (1.0 - self.phi.powi(2)).sqrt();
+            *environment = self.phi * *environment + fresh * normal(random);
+        }
     }
 
     fn private_noise(&self, random: &mut Pcg64) -> f64 {
