@@ -3,6 +3,8 @@
 #[cfg(feature = "github")]
 mod action;
 mod change_points;
+mod decide;
+mod evaluate;
 mod git;
 mod git_server;
 #[cfg(feature = "github")]

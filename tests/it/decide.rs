@@ -1,0 +1,240 @@
+//! The decision: made in one place, and what must hold of it whatever the numbers are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use perfgate::host::Host;
+use perfgate::policy::{Config, Policy, Selection};
+use perfgate::run::{Benchmark, Launch, Observed, Run, Sampling, Source};
+use perfgate::units::Nanos;
+use perfgate::verdict::{Baseline, Change, Decision, Evidence, Rounds, decide};
+use proptest::prelude::*;
+use proptest::test_runner::{Config as Effort, RngAlgorithm, TestRng, TestRunner};
+
+/// Samples of the launches of one side.
+type Side = Vec<Vec<f64>>;
+
+fn run(sides: &[Side]) -> Run {
+    let host = Host {
+        fingerprint: "f".to_owned(),
+        cpu_model: "c".to_owned(),
+        cores: 1,
+        memory_bytes: 0,
+        os: "o".to_owned(),
+        kernel: "k".to_owned(),
+        image: None,
+        rustc: None,
+    };
+    let mut run = Run::new("2026-11-22T00:00:00Z".to_owned(), Source::Command, host);
+    run.benchmarks = sides.iter().enumerate().map(|(index, side)| benchmark(index, side)).collect();
+    run
+}
+
+fn benchmark(index: usize, side: &Side) -> Benchmark {
+    let launch = |(round, samples): (u32, &Vec<f64>)| Launch {
+        round,
+        session: Some("s".to_owned()),
+        order: None,
+        observed: Observed::Samples(samples.iter().map(|ns| Nanos::new(*ns).unwrap()).collect()),
+        metrics: BTreeMap::new(),
+    };
+    Benchmark {
+        id: format!("suite/{index}"),
+        package: None,
+        target: None,
+        sampling: Sampling::Call,
+        elements: None,
+        per_call: BTreeMap::new(),
+        launches: (0..).zip(side).map(launch).collect(),
+        failure: None,
+    }
+}
+
+fn policy() -> Policy {
+    Policy::new(&Config::default(), &BTreeMap::new(), Selection::default()).unwrap()
+}
+
+fn in_rounds(baseline: &[Side], candidate: &[Side]) -> Decision {
+    let (baseline, candidate) = (run(baseline), run(candidate));
+    let entered = candidate.benchmarks.len();
+    let rounds =
+        Rounds { baseline: &baseline, candidate: &candidate, entered, ended: true };
+    let evidence = Evidence {
+        candidate: &candidate,
+        baseline: Baseline::None,
+        rounds: Some(rounds),
+        noise: &BTreeMap::new(),
+    };
+    decide(&evidence, &policy())
+}
+
+fn as_files(baseline: &[Side], candidate: &[Side]) -> Decision {
+    let (baseline, candidate) = (run(baseline), run(candidate));
+    let evidence = Evidence {
+        candidate: &candidate,
+        baseline: Baseline::File(&baseline),
+        rounds: None,
+        noise: &BTreeMap::new(),
+    };
+    decide(&evidence, &policy())
+}
+
+fn changes(decision: &Decision) -> Vec<Change> {
+    decision.benchmarks.iter().map(|one| one.change).collect()
+}
+
+fn points(decision: &Decision) -> Vec<f64> {
+    let point = |one: &perfgate::verdict::Judgement| one.ratio.expect("a ratio").point.get();
+    decision.benchmarks.iter().map(point).collect()
+}
+
+/// Rounds of one benchmark: as many launches on either side, the candidate's shifted.
+fn sides() -> impl Strategy<Value = (Side, Side)> {
+    let launch = prop::collection::vec(0.9_f64..1.1, 5);
+    (3_usize..13, -0.15_f64..0.15, 0.001_f64..0.3)
+        .prop_flat_map(move |(rounds, shift, noise)| {
+            let side = prop::collection::vec(launch.clone(), rounds);
+            (side.clone(), side, Just(shift), Just(noise))
+        })
+        .prop_map(|(baseline, candidate, shift, noise)| {
+            let spread = |side: Side, factor: f64| -> Side {
+                let sample = |x: f64| 1e6 * factor * (1.0 + noise * (x - 1.0));
+                side.into_iter().map(|launch| launch.into_iter().map(sample).collect()).collect()
+            };
+            (spread(baseline, 1.0), spread(candidate, 1.0 + shift))
+        })
+}
+
+/// The same cases on every machine and every day.
+#[track_caller]
+fn holds(test: impl Fn((Side, Side)) -> Result<(), TestCaseError>) {
+    let effort = Effort { cases: 200, failure_persistence: None, ..Effort::default() };
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    TestRunner::new_with_rng(effort, random).run(&sides(), test).unwrap();
+}
+
+fn mirrored(change: Change) -> Option<Change> {
+    match change {
+        Change::Regressed => Some(Change::Improved),
+        Change::Improved => Some(Change::Regressed),
+        // "No slowdown of 5 % or more" says nothing about the other direction.
+        _ => None,
+    }
+}
+
+#[test]
+fn swapping_the_sides_inverts_the_ratio_and_the_change() {
+    holds(|(baseline, candidate)| {
+        for decide in [in_rounds, as_files] {
+            let forth = decide(&[baseline.clone()], &[candidate.clone()]);
+            let back = decide(&[candidate.clone()], &[baseline.clone()]);
+            if let Some(expected) = mirrored(changes(&forth)[0]) {
+                prop_assert_eq!(changes(&back)[0], expected);
+            }
+            if forth.benchmarks[0].launches == back.benchmarks[0].launches {
+                prop_assert!((points(&forth)[0] * points(&back)[0] - 1.0).abs() < 1e-9);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn scaling_both_sides_changes_nothing() {
+    holds(|(baseline, candidate)| {
+        let scaled = |side: &Side| -> Side {
+            side.iter().map(|launch| launch.iter().map(|ns| ns * 1024.0).collect()).collect()
+        };
+        for decide in [in_rounds, as_files] {
+            let one = decide(&[baseline.clone()], &[candidate.clone()]);
+            let other = decide(&[scaled(&baseline)], &[scaled(&candidate)]);
+            prop_assert_eq!(changes(&one), changes(&other));
+            prop_assert!((points(&one)[0] / points(&other)[0] - 1.0).abs() < 1e-9);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_order_of_samples_inside_a_launch_changes_nothing() {
+    holds(|(baseline, candidate)| {
+        let reversed = |side: &Side| -> Side {
+            side.iter().map(|launch| launch.iter().rev().copied().collect()).collect()
+        };
+        for decide in [in_rounds, as_files] {
+            let one = decide(&[baseline.clone()], &[candidate.clone()]);
+            let other = decide(&[reversed(&baseline)], &[reversed(&candidate)]);
+            prop_assert_eq!(one, other);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn more_data_of_the_same_kind_never_turn_regressed_into_improved() {
+    holds(|(baseline, candidate)| {
+        let repeated = |side: &Side| [side.clone(), side.clone(), side.clone()].concat();
+        for decide in [in_rounds, as_files] {
+            let few = changes(&decide(&[baseline.clone()], &[candidate.clone()]))[0];
+            let many = changes(&decide(&[repeated(&baseline)], &[repeated(&candidate)]))[0];
+            prop_assert!(mirrored(few) != Some(many), "{:?} became {:?}", few, many);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_decided_benchmark_stays_as_it_is_when_others_go_on() {
+    holds(|(baseline, candidate)| {
+        let longer = |side: &Side| [side.clone(), side.clone()].concat();
+        let short = in_rounds(&[baseline.clone()], &[candidate.clone()]);
+        let long = in_rounds(&[longer(&baseline)], &[longer(&candidate)]);
+        let planned = usize::try_from(short.benchmarks[0].launches.candidate).unwrap();
+        if [5, 10, 20].contains(&planned) && changes(&short)[0] != Change::Inconclusive {
+            prop_assert_eq!(changes(&short), changes(&long));
+        }
+        Ok(())
+    });
+}
+
+/// Every source file of the product below `folder`, with its code before the unit tests.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut sources = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources.extend(self::sources(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            sources.push((path, code));
+        }
+    }
+    sources
+}
+
+#[test]
+fn one_function_decides_and_everybody_calls_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let sources = sources(&root);
+    let inside = |path: &Path| path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+    let naming = |words: &[&str]| -> Vec<String> {
+        let names = |code: &str| words.iter().any(|word| code.contains(word));
+        let files = sources.iter().filter(|(_, code)| names(code));
+        let mut files: Vec<String> = files.map(|(path, _)| inside(path)).collect();
+        files.sort();
+        files
+    };
+    let outside = |files: Vec<String>| -> Vec<String> {
+        files.into_iter().filter(|file| !file.starts_with("verdict")).collect()
+    };
+    assert_eq!(naming(&["fn classify("]), ["verdict/change.rs"]);
+    // The bounds that a change rests on, and the α they are taken at, are nobody else's business.
+    assert_eq!(outside(naming(&["classify(", ".lower(errors", ".upper(errors"])), [""; 0]);
+    assert_eq!(naming(&["pub fn decide("]), ["verdict/decide.rs"]);
+    let callers = outside(naming(&["decide(&evidence", "decide(&Evidence"]));
+    for caller in ["cmd/compare.rs", "evaluate/judge.rs"] {
+        assert!(callers.iter().any(|file| file == caller), "{caller} is not among {callers:?}");
+    }
+}
