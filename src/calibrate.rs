@@ -15,7 +15,8 @@ use crate::compare::{Comparison, Partners, compare};
 use crate::host::Host;
 use crate::run::{BenchmarkId, FileError, Run, check_schema};
 use crate::stats::sequential::{self, Form};
-use crate::stats::{normal, power, shrinkage, summary::Summary};
+use crate::stats::shrinkage::Prior;
+use crate::stats::{normal, power, summary, summary::Summary};
 use crate::verdict::Noise;
 
 /// The schema that this version writes.
@@ -118,21 +119,19 @@ impl Calibration {
     ///
     /// `pace` is what a launch and a call cost; `entered` the number of benchmarks that a gate would
     /// judge together. Benchmarks without two rounds, or without any variation, are left out.
-    pub fn of(created: String, baseline: &Run, candidate: &Run, pace: &dyn Fn(&BenchmarkId) -> Pace) -> Self {
+    pub fn of(
+        created: String,
+        baseline: &Run,
+        candidate: &Run,
+        pace: &dyn Fn(&BenchmarkId) -> Pace,
+    ) -> Self {
         let comparisons = compare(&baseline.benchmarks, &candidate.benchmarks);
         let entered = comparisons.len();
         let benchmarks = comparisons
             .iter()
-            .filter_map(|comparison| {
-                BenchmarkNoise::of(comparison, entered, pace(&comparison.id))
-            })
+            .filter_map(|comparison| BenchmarkNoise::of(comparison, entered, pace(&comparison.id)))
             .collect();
-        Self {
-            schema: SCHEMA.to_owned(),
-            created,
-            host: candidate.host.clone(),
-            benchmarks,
-        }
+        Self { schema: SCHEMA.to_owned(), created, host: candidate.host.clone(), benchmarks }
     }
 
     /// Reads a calibration.
@@ -164,7 +163,7 @@ impl BenchmarkNoise {
             correlation: noise.correlation,
             within_variance: variances.map(|parts| parts.within),
             between_variance: variances.map(|parts| parts.group_variance()),
-            autocorrelation: crate::stats::summary::autocorrelation(&levels, 1),
+            autocorrelation: summary::autocorrelation(&levels, 1),
             drift: launches::slope(&levels),
             modes: Modes::of(&levels),
             minimum_detectable: detectable(&noise, entered),
@@ -191,7 +190,8 @@ impl BenchmarkNoise {
 
 /// The detectable slowdown after each listed number of rounds, in a suite of `entered` benchmarks.
 fn detectable(noise: &Noise, entered: usize) -> Vec<Detectable> {
-    let at = |rounds| Some(Detectable { rounds, slowdown: slowdown_after(rounds, noise, entered)? });
+    let at =
+        |rounds| Some(Detectable { rounds, slowdown: slowdown_after(rounds, noise, entered)? });
     LISTED_ROUNDS.into_iter().filter_map(at).collect()
 }
 
@@ -199,11 +199,59 @@ fn detectable(noise: &Noise, entered: usize) -> Vec<Detectable> {
 fn slowdown_after(rounds: usize, noise: &Noise, entered: usize) -> Option<f64> {
     let correlation = (noise.rounds >= sequential::LEAST_HISTORY).then_some(noise.correlation);
     let form = sequential::form(rounds, correlation);
-    let (variance, degrees) = match form {
-        Form::Paired => (noise.difference_variance, noise.rounds as f64 - 1.0),
-        Form::Welch => (noise.launch_variance, 2.0 * (noise.rounds as f64 - 1.0)),
+    let degrees = noise.rounds as f64 - 1.0;
+    let (variance, prior) = match form {
+        Form::Paired => {
+            let variance = noise.difference_variance;
+            (variance, Prior::new(variance, degrees)?.of_differences(rounds))
+        }
+        Form::Welch => {
+            let variance = noise.launch_variance;
+            (variance, Prior::new(variance, 2.0 * degrees)?.of_two_means(rounds, rounds))
+        }
     };
-    let prior = if correlation.is_some() { degrees.min(shrinkage::MOST_PRIOR_DEGREES) } else { 0.0 };
+    let prior = correlation.map_or(0.0, |_| prior.degrees_of_freedom);
     let alpha = sequential::benchmark_alpha(entered);
     power::detectable_after(rounds, form, variance.sqrt(), prior, alpha).map(f64::exp_m1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partners(baseline: &[f64], candidate: &[f64]) -> Partners {
+        Partners { baseline: baseline.to_vec(), candidate: candidate.to_vec() }
+    }
+
+    #[test]
+    fn noise_is_what_other_software_finds() {
+        // Python 3.11: statistics.variance of the differences, and the mean of that of both sides
+        let noise = noise(&partners(&[0.01, 0.03, 0.02, 0.05], &[0.02, 0.02, 0.04, 0.04])).unwrap();
+        assert!((noise.difference_variance - 2.25e-4).abs() < 1e-15);
+        assert!((noise.launch_variance - 2.125e-4).abs() < 1e-15);
+        assert_eq!((noise.rounds, noise.correlation), (4, 0.0));
+        // expm1(statistics.NormalDist().inv_cdf(.75) * sqrt(2.25e-4 / 5))
+        assert!((noise.floor - 0.004_534_866_3).abs() < 1e-9, "{}", noise.floor);
+    }
+
+    #[test]
+    fn rounds_that_show_no_noise_are_no_history() {
+        assert_eq!(noise(&partners(&[0.1; 20], &[0.1; 20])), None);
+        assert_eq!(noise(&partners(&[0.1], &[0.2])), None);
+        assert_eq!(noise(&partners(&[0.1, 0.2], &[0.2])), None);
+    }
+
+    #[test]
+    fn more_rounds_detect_smaller_slowdowns() {
+        let noise = Noise {
+            rounds: 20,
+            difference_variance: 4e-4,
+            launch_variance: 2e-4,
+            correlation: 0.0,
+            floor: 0.006,
+        };
+        let detectable = detectable(&noise, 50);
+        assert_eq!(detectable.len(), LISTED_ROUNDS.len());
+        assert!(detectable.windows(2).all(|pair| pair[1].slowdown < pair[0].slowdown));
+    }
 }

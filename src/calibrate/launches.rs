@@ -15,8 +15,8 @@ use crate::verdict::Noise;
 /// The best split of a normal sample lies about 2.7 apart, and up to 3.9 in samples of forty.
 const MODES_APART: f64 = 4.5;
 
-/// The smaller group has at least this share, and three launches.
-const LEAST_MODE: f64 = 0.1;
+/// The smaller group has at least one of so many launches, and three.
+const MODE_SHARE: usize = 10;
 
 /// A launch has at least so many calls, below which its median means little.
 const LEAST_CALLS: f64 = 10.0;
@@ -112,7 +112,7 @@ impl Modes {
         let mut sorted = levels.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
         let n = sorted.len();
-        let least = ((LEAST_MODE * n as f64).ceil().max(3.0)) as usize;
+        let least = n.div_ceil(MODE_SHARE).max(3);
         let split = |at: usize| {
             let (fast, slow) = sorted.split_at(at);
             let (fast, slow) = (Summary::of(fast).ok()?, Summary::of(slow).ok()?);
@@ -141,5 +141,31 @@ impl Advice {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let calls = calls.round() as usize;
         Self { launches: (3..MOST_ROUNDS).find(finds).unwrap_or(MOST_ROUNDS), calls }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Modes, slope};
+
+    #[test]
+    fn a_straight_line_has_its_slope() {
+        assert!((slope(&[1.0, 1.5, 2.0, 2.5]) - 0.5).abs() < 1e-15);
+        assert_eq!((slope(&[]), slope(&[3.0])), (0.0, 0.0));
+    }
+
+    #[test]
+    fn two_groups_are_told_from_one() {
+        // The quantiles of a normal distribution with 1 %, whole and with a third of them 10 % later.
+        let normal =
+            |i: u32| 0.01 * crate::stats::normal::upper_quantile((f64::from(i) + 0.5) / 30.0);
+        let one: Vec<f64> = (0..30).map(normal).collect();
+        assert_eq!(Modes::of(&one), None);
+        let two: Vec<f64> =
+            (0..30).map(|i| normal(i) + if i % 3 == 0 { 0.1 } else { 0.0 }).collect();
+        let modes = Modes::of(&two).unwrap();
+        assert!((modes.slower - 1.0 / 3.0).abs() < 1e-12 && (modes.slowdown - 0.105).abs() < 0.01);
+        assert_eq!(Modes::of(&[0.0, 0.0, 0.1]), None);
+        assert_eq!(Modes::of(&[0.2; 30]), None);
     }
 }

@@ -13,9 +13,11 @@ use super::{ExitStatus, Refusal, files, gate};
 use crate::cli::{EvaluateArgs, Expect, TableFormat};
 use crate::evaluate::{
     Cell, Expected, Extent, Labelled, MACHINES_HEAD, PeerCell, RecordingError, Replay, SCENARIOS,
-    SERIES_HEAD, Scenario, Table, labelled, launches_of_one_code, machines, series, simulate, table,
+    SERIES_HEAD, Scenario, Table, labelled, launches_of_one_code, machines, series, simulate,
+    table,
 };
-use crate::policy::{Config, Policy, Selection};
+use crate::measure::Selection;
+use crate::policy::{Config, Policy};
 use crate::units::Share;
 
 /// Everything that was found.
@@ -126,7 +128,9 @@ fn recording(path: &Path, replay: &Replay<'_>) -> Result<Vec<Cell>> {
         MACHINES_HEAD => machines(&table, replay),
         other => {
             let unknown = Refusal::usage(format!("`{}` begins with `{other}`", path.display()));
-            return Err(unknown.help(format!("known are {SERIES_HEAD} and {MACHINES_HEAD}")).into());
+            return Err(unknown
+                .help(format!("known are {SERIES_HEAD} and {MACHINES_HEAD}"))
+                .into());
         }
     };
     cells.map_err(|error| unusable(&error))
@@ -174,7 +178,8 @@ fn print(findings: &Findings, format: TableFormat) -> Result<()> {
         tables.push(table::peers(&findings.peers, layout));
     }
     for (policy, Labelled { right, wrong, inconclusive }) in &findings.labelled {
-        tables.push(format!("{policy}: {right} right, {wrong} wrong, {inconclusive} inconclusive\n"));
+        tables
+            .push(format!("{policy}: {right} right, {wrong} wrong, {inconclusive} inconclusive\n"));
     }
     write!(out, "{}", tables.join("\n"))?;
     Ok(())

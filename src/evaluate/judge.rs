@@ -81,7 +81,12 @@ pub(super) fn slower(digest: &Digest, factor: f64) -> Digest {
 }
 
 /// What is decided from rounds, all of which are there: the looks are replayed.
-pub(super) fn in_rounds(baseline: &Run, candidate: &Run, noise: &Known, policy: &Policy) -> Vec<Answer> {
+pub(super) fn in_rounds(
+    baseline: &Run,
+    candidate: &Run,
+    noise: &Known,
+    policy: &Policy,
+) -> Vec<Answer> {
     let entered = candidate.benchmarks.len();
     let rounds = Rounds { baseline, candidate, entered, ended: true };
     let evidence = Evidence { candidate, baseline: Baseline::None, rounds: Some(rounds), noise };

@@ -15,7 +15,7 @@ const SIGNIFICANT: f64 = 0.05;
 const CRITERION_NOISE: f64 = 0.01;
 
 /// Launches a side of the rule by ranks.
-const RANKED_LAUNCHES: usize = 10;
+const RANKED_LAUNCHES: u32 = 10;
 
 /// A rule by which other tools call a benchmark slower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Peer {
             Self::MannWhitney => ranked(seen.baseline_launches, seen.candidate_launches),
         };
         let change = if is_slower { Change::Regressed } else { Change::Unchanged };
-        let rounds = if self == Self::MannWhitney { RANKED_LAUNCHES as u32 } else { 1 };
+        let rounds = if self == Self::MannWhitney { RANKED_LAUNCHES } else { 1 };
         Answer { change, rounds }
     }
 }
@@ -82,7 +82,8 @@ fn criterion(baseline: &[f64], candidate: &[f64], seed: u64) -> bool {
 }
 
 fn ranked(baseline: &[f64], candidate: &[f64]) -> bool {
-    let first = |side: &[f64]| side[..side.len().min(RANKED_LAUNCHES)].to_vec();
+    let most = RANKED_LAUNCHES as usize;
+    let first = |side: &[f64]| side[..side.len().min(most)].to_vec();
     let (baseline, candidate) = (first(baseline), first(candidate));
     let middle = 0.5 * (baseline.len() * candidate.len()) as f64;
     MannWhitney::of(&baseline, &candidate).is_some_and(|test| {

@@ -115,8 +115,20 @@ pub const SCENARIOS: [Scenario; 21] = [
     Scenario { name: "launch-1", about: "launches differ by 1 %", launch: 0.01, ..QUIET },
     Scenario { name: "launch-2", about: "launches differ by 2 %", launch: 0.02, ..QUIET },
     Scenario { name: "launch-3", about: "launches differ by 3 %", launch: 0.03, ..QUIET },
-    Scenario { name: "machine-5", about: "machines differ by 5 %", machine: 0.05, launch: 0.01, ..QUIET },
-    Scenario { name: "machine-10", about: "machines differ by 10 %", machine: 0.1, launch: 0.01, ..QUIET },
+    Scenario {
+        name: "machine-5",
+        about: "machines differ by 5 %",
+        machine: 0.05,
+        launch: 0.01,
+        ..QUIET
+    },
+    Scenario {
+        name: "machine-10",
+        about: "machines differ by 10 %",
+        machine: 0.1,
+        launch: 0.01,
+        ..QUIET
+    },
     Scenario {
         name: "heavy",
         about: "t with 3 degrees of freedom × 1.2 %, 5 % of samples late by 30 %",
@@ -135,7 +147,12 @@ pub const SCENARIOS: [Scenario; 21] = [
         slow_by: 0.04,
         ..QUIET
     },
-    Scenario { name: "drift", about: "mixed, and each launch .3 % slower than the last", drift: 0.003, ..MIXED },
+    Scenario {
+        name: "drift",
+        about: "mixed, and each launch .3 % slower than the last",
+        drift: 0.003,
+        ..MIXED
+    },
     Scenario {
         name: "antipodal",
         about: "mixed without AR(1); partners correlate by −.3",
@@ -144,12 +161,42 @@ pub const SCENARIOS: [Scenario; 21] = [
         partners: -0.3,
         ..MIXED
     },
-    Scenario { name: "batch", about: "mixed, one value a launch", sampling: Sampling::Batch, ..MIXED },
-    Scenario { name: "budget-4", about: "mixed, the time is up after 4 rounds", budget: Some(4), ..MIXED },
-    Scenario { name: "budget-12", about: "mixed, the time is up after 12 rounds", budget: Some(12), ..MIXED },
-    Scenario { name: "regime-1.5", about: "mixed, launches 1.5 times as noisy as in the history", regime: 1.5, ..MIXED },
-    Scenario { name: "regime-2", about: "mixed, launches 2 times as noisy as in the history", regime: 2.0, ..MIXED },
-    Scenario { name: "regime-3", about: "mixed, launches 3 times as noisy as in the history", regime: 3.0, ..MIXED },
+    Scenario {
+        name: "batch",
+        about: "mixed, one value a launch",
+        sampling: Sampling::Batch,
+        ..MIXED
+    },
+    Scenario {
+        name: "budget-4",
+        about: "mixed, the time is up after 4 rounds",
+        budget: Some(4),
+        ..MIXED
+    },
+    Scenario {
+        name: "budget-12",
+        about: "mixed, the time is up after 12 rounds",
+        budget: Some(12),
+        ..MIXED
+    },
+    Scenario {
+        name: "regime-1.5",
+        about: "mixed, launches 1.5 times as noisy as in the history",
+        regime: 1.5,
+        ..MIXED
+    },
+    Scenario {
+        name: "regime-2",
+        about: "mixed, launches 2 times as noisy as in the history",
+        regime: 2.0,
+        ..MIXED
+    },
+    Scenario {
+        name: "regime-3",
+        about: "mixed, launches 3 times as noisy as in the history",
+        regime: 3.0,
+        ..MIXED
+    },
 ];
 
 const fn ar(name: &'static str, about: &'static str, phi: f64) -> Scenario {
@@ -192,7 +239,11 @@ impl Scenario {
     }
 
     fn mode(&self, random: &mut Pcg64) -> f64 {
-        if self.slow_share > 0.0 && random.random_bool(self.slow_share) { self.slow_by } else { 0.0 }
+        if self.slow_share > 0.0 && random.random_bool(self.slow_share) {
+            self.slow_by
+        } else {
+            0.0
+        }
     }
 
     fn samples(&self, shared: f64, environment: &mut f64, random: &mut Pcg64) -> Vec<f64> {

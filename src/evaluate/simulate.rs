@@ -62,7 +62,8 @@ pub fn simulate(
     };
     let counts = thread::scope(|scope| {
         let workers: Vec<_> = (0..extent.threads.max(1)).map(|_| scope.spawn(work)).collect();
-        let counts = workers.into_iter().map(|worker| worker.join().expect("a worker does not panic"));
+        let counts =
+            workers.into_iter().map(|worker| worker.join().expect("a worker does not panic"));
         counts.reduce(Counts::merge).expect("there is at least one worker")
     });
     counts.into_cells(scenario, extent)
@@ -173,7 +174,10 @@ impl Suite {
         for index in 0..SUITE {
             let id = id(index);
             let history = scenario.before().rounds(HISTORY, &mut random);
-            let known = calibrate::noise(&Partners { baseline: levels(&history.0), candidate: levels(&history.1) });
+            let known = calibrate::noise(&Partners {
+                baseline: levels(&history.0),
+                candidate: levels(&history.1),
+            });
             noise.extend(known.map(|known| (BenchmarkId { id: id.clone(), package: None }, known)));
             let sides = scenario.rounds(rounds, &mut random);
             let digests: Vec<Digest> = sides.0.iter().map(|launch| judge::digest(launch)).collect();
@@ -184,7 +188,13 @@ impl Suite {
                 peers.push(PeerData::new(&sides.0, &sides.1, elsewhere));
             }
         }
-        Self { scenario: *scenario, baseline: judge::run("simulated", baseline), candidate, noise, peers }
+        Self {
+            scenario: *scenario,
+            baseline: judge::run("simulated", baseline),
+            candidate,
+            noise,
+            peers,
+        }
     }
 
     /// The candidate's run with this slowdown in every benchmark.
@@ -230,34 +240,15 @@ fn id(index: usize) -> String {
     format!("simulated/{index}")
 }
 
-fn simulated(id: String, scenario: &Scenario, digests: impl IntoIterator<Item = Digest>) -> Benchmark {
+fn simulated(
+    id: String,
+    scenario: &Scenario,
+    digests: impl IntoIterator<Item = Digest>,
+) -> Benchmark {
     judge::benchmark(id, scenario.sampling, Some("simulated"), digests)
 }
 
 /// The median of each launch, as a logarithm.
 fn levels(launches: &[Vec<f64>]) -> Vec<f64> {
     launches.iter().map(|launch| judge::digest(launch).ln_median()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::{Config, Selection};
-    use crate::units::Share;
-
-    pub(super) fn policy(threshold: f64, detect: f64) -> Policy {
-        let mut config = Config::default();
-        config.gate.threshold = Some(Share::new(threshold).unwrap());
-        config.gate.detect = Some(Share::new(detect).unwrap());
-        Policy::new(&config, &std::collections::BTreeMap::new(), Selection::default()).unwrap()
-    }
-
-    #[test]
-    fn tmp() {
-        let policies = [("1 %/5 %".to_owned(), policy(0.01, 0.05)), ("0/2 %".to_owned(), policy(0.0, 0.02))];
-        let extent = Extent { suites: 20, seed: 1, effects: &[0.0, 0.02, 0.05], policies: &policies, threads: 2 };
-        let start = std::time::Instant::now();
-        let (cells, peers) = simulate(&Scenario::named("mixed").unwrap(), &extent, &|_| ());
-        println!("{}\n{}\n{:?}", super::super::table::cells(&cells, super::super::table::Layout::Text), super::super::table::peers(&peers, super::super::table::Layout::Text), start.elapsed());
-    }
 }

@@ -14,8 +14,18 @@ pub enum Layout {
 }
 
 const HEAD: [&str; 12] = [
-    "data", "effect", "policy", "given", "suites", "regressed", "suites failing", "unchanged", "inconclusive",
-    "improved", "rounds", "rounds a suite",
+    "data",
+    "effect",
+    "policy",
+    "given",
+    "suites",
+    "regressed",
+    "suites failing",
+    "unchanged",
+    "inconclusive",
+    "improved",
+    "rounds",
+    "rounds a suite",
 ];
 
 const PEER_HEAD: [&str; 5] = ["data", "effect", "rule", "called slower", "suites failing"];

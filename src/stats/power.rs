@@ -86,7 +86,11 @@ fn exceedance(shift: f64, critical: f64, df: f64) -> f64 {
     let (low, high) = (-(9.0 * spread).max(20.0 / df), 9.0 * spread);
     // The rule's error falls like exp(−2π² (width ÷ step)²), the width being that of both factors together.
     let width = spread / (1.0 + (critical * spread).powi(2)).sqrt();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and small")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive and small"
+    )]
     let steps = ((high - low) / (0.5 * width)).ceil().min(400.0) as u32;
     let (mut sum, mut weights) = (0.0, 0.0);
     for step in 0..=steps {

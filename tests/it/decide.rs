@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use perfgate::host::Host;
-use perfgate::policy::{Config, Policy, Selection};
+use perfgate::measure::Selection;
+use perfgate::policy::{Config, Policy};
 use perfgate::run::{Benchmark, Launch, Observed, Run, Sampling, Source};
 use perfgate::units::Nanos;
 use perfgate::verdict::{Baseline, Change, Decision, Evidence, Rounds, decide};
@@ -58,8 +59,7 @@ fn policy() -> Policy {
 fn in_rounds(baseline: &[Side], candidate: &[Side]) -> Decision {
     let (baseline, candidate) = (run(baseline), run(candidate));
     let entered = candidate.benchmarks.len();
-    let rounds =
-        Rounds { baseline: &baseline, candidate: &candidate, entered, ended: true };
+    let rounds = Rounds { baseline: &baseline, candidate: &candidate, entered, ended: true };
     let evidence = Evidence {
         candidate: &candidate,
         baseline: Baseline::None,

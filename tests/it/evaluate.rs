@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use perfgate::evaluate::{
-    Cell, Extent, Replay, Scenario, Table, machines, series, simulate,
-};
-use perfgate::policy::{Config, Policy, Selection};
+use perfgate::evaluate::{Cell, Extent, Replay, Scenario, Table, machines, series, simulate};
+use perfgate::measure::Selection;
+use perfgate::policy::{Config, Policy};
 use perfgate::units::Share;
 
 fn policy(threshold: f64, detect: f64) -> (String, Policy) {

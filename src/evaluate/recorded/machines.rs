@@ -31,8 +31,7 @@ enum Put {
 }
 
 impl Put {
-    const ALL: [Self; 4] =
-        [Self::SameMachine, Self::OtherMachine, Self::Undetected, Self::Welch];
+    const ALL: [Self; 4] = [Self::SameMachine, Self::OtherMachine, Self::Undetected, Self::Welch];
 
     fn name(self) -> &'static str {
         match self {

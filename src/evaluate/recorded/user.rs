@@ -91,7 +91,8 @@ fn deals(
             baseline.push(one);
             candidate.push(other);
         }
-        let [baseline, candidate] = [baseline, candidate].map(|side| judge::run("one machine", side));
+        let [baseline, candidate] =
+            [baseline, candidate].map(|side| judge::run("one machine", side));
         tally.add(&judge::in_rounds(&baseline, &candidate, noise, policy));
     }
     tally
