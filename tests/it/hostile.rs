@@ -168,7 +168,7 @@ fn what_is_no_decision_is_refused() {
             "schema `perfgate.decision/99`",
         ),
         (with(&|whole| whole["benchmarks"][0]["html"] = json!("<b>")), "unknown field `html`"),
-        (with(&|whole| whole["exit_status"] = json!(0)), "its status is not that of its verdict"),
+        (with(&|whole| whole["exit_status"] = json!(0)), "exit status 0 where 10 belongs"),
         (with(&|whole| whole["benchmarks"][0]["id"] = json!("")), "nameless or stands there twice"),
         (
             with(&|whole| whole["benchmarks"][1]["id"] = whole["benchmarks"][0]["id"].clone()),
