@@ -43,6 +43,8 @@ pub enum Command {
     Baseline(BaselineArgs),
     /// Compare two runs and print the decision
     Compare(CompareArgs),
+    /// Measure the same code on both sides: the noise of this machine
+    Calibrate(CalibrateArgs),
     /// Say what makes measurements on this machine unfit, and the remedy
     Doctor(DoctorArgs),
     /// Print a decision as text, Markdown, HTML, JSON, CSV or JUnit
@@ -424,6 +426,28 @@ pub enum StoreFormat {
     Text,
     /// For programs
     Json,
+}
+
+/// `perfgate calibrate`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  perfgate calibrate
+  perfgate calibrate --bench 'tokenization/**' --rounds 40
+  perfgate calibrate --command 'python3 bench.py'")]
+pub struct CalibrateArgs {
+    /// Which benchmarks.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How much each launch measures.
+    #[command(flatten)]
+    pub effort: EffortArgs,
+    /// Rounds; from 15 on, later checks lean on them
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub rounds: u32,
+    /// Calibrate this command instead of the benches
+    #[arg(long, value_name = "CMD")]
+    pub command: Option<String>,
 }
 
 /// `perfgate compare`.

@@ -1,6 +1,7 @@
 //! One module a command; each reads like a table of contents.
 
 mod baseline;
+mod calibrate;
 mod check;
 mod compare;
 mod doctor;
@@ -100,6 +101,7 @@ pub fn run(cli: Cli) -> Result<ExitStatus> {
         Command::Report(args) => report::run(&args),
         Command::Baseline(args) => baseline::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
         Command::Measure(args) => measure::run(args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),

@@ -11,7 +11,7 @@ use anyhow::Result;
 use self::comparand::{Choice, Comparand};
 use self::in_turn::Pair;
 use super::project::Project;
-use super::{ExitStatus, Refusal, files, gate, measure, print};
+use super::{ExitStatus, Refusal, calibrate, files, gate, measure, print};
 use crate::cli::CheckArgs;
 use crate::git::CommitId;
 use crate::measure::Interrupt;
@@ -68,7 +68,11 @@ impl<'a> Check<'a> {
             _ => Choice::of(&args.baseline),
         };
         let interrupt = Interrupt::watch()?;
-        Ok(Self { args, choice, project, config, policy, noise: BTreeMap::new(), interrupt })
+        let fingerprint = measure::host(&project.folder).fingerprint;
+        let (calibration, note) = calibrate::known(&project.folder, &fingerprint);
+        note.iter().for_each(|note| print::note(note));
+        let noise = calibration.map(|calibration| calibration.noise()).unwrap_or_default();
+        Ok(Self { args, choice, project, config, policy, noise, interrupt })
     }
 
     /// One run against what is there already; where that only screens, rounds confirm the rest.
