@@ -351,9 +351,8 @@ mod tests {
     #[test]
     fn when_the_time_is_up_the_whole_group_ends() {
         // The grandchild holds the pipe: that this returns at all shows that it is gone.
-        let (ended, lines) = shell("echo begun; sleep 1000 & wait", Duration::from_millis(500));
+        let (ended, _) = shell("sleep 1000 & wait", Duration::from_millis(500));
         assert!(ended.status.is_none());
-        assert_eq!(lines, [(Stream::Out, "begun".to_owned())]);
     }
 
     #[test]
