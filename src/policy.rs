@@ -48,7 +48,7 @@ pub enum PolicyError {
         why: String,
     },
     /// `detect` does not exceed `threshold`.
-    #[error("detect ({detect:.4}) must exceed threshold ({threshold:.4}){at}")]
+    #[error("detect ({}) must exceed threshold ({}){at}", percent(*.detect), percent(*.threshold))]
     Detect {
         /// What must be found.
         detect: f64,
@@ -82,6 +82,10 @@ pub enum Metric {
     P95,
     /// 99th percentile of single calls.
     P99,
+}
+
+fn percent(share: f64) -> String {
+    format!("{} %", (share * 1e4).round() / 100.0)
 }
 
 impl Metric {

@@ -5,16 +5,18 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{ExitStatus, files, gate, print};
+use super::{ExitStatus, Refusal, files, gate, print};
 use crate::cli::CompareArgs;
+use crate::run::Run;
+use crate::store::{DEFAULT_URL, Store};
 use crate::verdict::{Baseline, Evidence, decide};
 
 /// Compares two runs and prints the decision; status 0 for any comparison that could be made.
 pub(super) fn run(args: &CompareArgs) -> Result<ExitStatus> {
     let config = gate::config(&args.gate, Path::new("."))?;
     let policy = gate::policy(config, &args.gate, &args.bench)?;
-    let baseline = files::read_run(Path::new(&args.baseline))?;
-    let candidate = files::read_run(Path::new(&args.candidate))?;
+    let baseline = run_of(&args.baseline, args)?;
+    let candidate = run_of(&args.candidate, args)?;
     policy.check_targets(&candidate.benchmarks).map_err(|error| gate::refused(&error))?;
     let evidence = Evidence {
         candidate: &candidate,
@@ -24,4 +26,17 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitStatus> {
     };
     print::decision(&decide(&evidence, &policy), args.format)?;
     Ok(ExitStatus::Pass)
+}
+
+/// The run in a file, else the one that the store keeps under this key.
+fn run_of(name: &str, args: &CompareArgs) -> Result<Run> {
+    let path = Path::new(name);
+    let is_key = name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if path.exists() || !is_key {
+        return files::read_run(path);
+    }
+    let url = args.store.store.as_deref().unwrap_or(DEFAULT_URL);
+    let store = Store::open(url, Path::new(".")).map_err(Refusal::from)?;
+    let keys = store.find(name).map_err(Refusal::from)?;
+    Ok(store.load(&keys[0]).map_err(Refusal::from)?)
 }
