@@ -142,7 +142,8 @@ fn memory_bytes() -> u64 {
 
 /// The compiler that Cargo uses in `folder`, as it names itself.
 pub fn rustc(folder: &Path) -> Option<String> {
-    printed(Command::new("rustc").arg("-V").current_dir(folder))
+    let version = printed(Command::new("rustc").arg("-V").current_dir(folder))?;
+    Some(version.strip_prefix("rustc ").unwrap_or(&version).to_owned())
 }
 
 /// Processor and kernel: what changes where a virtual machine is moved.
