@@ -97,7 +97,7 @@ impl Table {
     /// The fields of each line below the head, `N` of them.
     fn rows<const N: usize>(&self) -> impl Iterator<Item = Result<[&str; N], RecordingError>> {
         self.text.lines().enumerate().skip(1).map(|(index, line)| {
-            let fields: Vec<&str> = line.split(',').collect();
+            let fields: Vec<&str> = fields(line).collect();
             let found = fields.len();
             fields.try_into().map_err(|_| self.shape(index, format!("{found} fields, not {N}")))
         })
@@ -110,6 +110,16 @@ impl Table {
     fn too_little(&self, why: &str) -> RecordingError {
         RecordingError::TooLittle { path: self.path.clone(), why: why.to_owned() }
     }
+}
+
+/// The fields of a line; a comma between quotes is part of a name.
+fn fields(line: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    let between = move |c: char| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    };
+    line.split(between).map(|field| field.trim_matches('"'))
 }
 
 fn unpacked(path: &Path) -> io::Result<String> {

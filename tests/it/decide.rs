@@ -114,12 +114,14 @@ fn holds(test: impl Fn((Side, Side)) -> Result<(), TestCaseError>) {
     TestRunner::new_with_rng(effort, random).run(&sides(), test).unwrap();
 }
 
-fn mirrored(change: Change) -> Option<Change> {
+/// What may be said of swapped sides. "No slowdown of 5 % or more" also holds of what got faster, and an
+/// earlier look may say so before a later one would say *improved*; of itself it says nothing about the
+/// other direction.
+fn mirrored(change: Change) -> &'static [Change] {
     match change {
-        Change::Regressed => Some(Change::Improved),
-        Change::Improved => Some(Change::Regressed),
-        // "No slowdown of 5 % or more" says nothing about the other direction.
-        _ => None,
+        Change::Regressed => &[Change::Improved, Change::Unchanged],
+        Change::Improved => &[Change::Regressed],
+        _ => &[Change::Improved, Change::Unchanged, Change::Inconclusive, Change::Regressed],
     }
 }
 
@@ -129,9 +131,7 @@ fn swapping_the_sides_inverts_the_ratio_and_the_change() {
         for decide in [in_rounds, as_files] {
             let forth = decide(&[baseline.clone()], &[candidate.clone()]);
             let back = decide(&[candidate.clone()], &[baseline.clone()]);
-            if let Some(expected) = mirrored(changes(&forth)[0]) {
-                prop_assert_eq!(changes(&back)[0], expected);
-            }
+            prop_assert!(mirrored(changes(&forth)[0]).contains(&changes(&back)[0]));
             if forth.benchmarks[0].launches == back.benchmarks[0].launches {
                 prop_assert!((points(&forth)[0] * points(&back)[0] - 1.0).abs() < 1e-9);
             }

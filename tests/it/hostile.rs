@@ -169,7 +169,7 @@ fn what_is_no_decision_is_refused() {
         ),
         (with(&|whole| whole["benchmarks"][0]["html"] = json!("<b>")), "unknown field `html`"),
         (with(&|whole| whole["exit_status"] = json!(0)), "exit status 0 where 10 belongs"),
-        (with(&|whole| whole["benchmarks"][0]["id"] = json!("")), "nameless or stands there twice"),
+        (with(&|whole| whole["benchmarks"][0]["id"] = json!("")), "its id is empty"),
         (
             with(&|whole| whole["benchmarks"][1]["id"] = whole["benchmarks"][0]["id"].clone()),
             "nameless or stands there twice",
