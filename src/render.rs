@@ -48,12 +48,14 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.set_keep_trailing_newline(true);
-    environment.set_auto_escape_callback(|name| match name.trim_end_matches(".j2") {
-        name if name.ends_with(".html") => AutoEscape::Html,
-        name if name.ends_with(".md") => AutoEscape::Custom(escape::MARKDOWN),
-        name if name.ends_with(".csv") => AutoEscape::Custom(escape::CSV),
-        name if name.ends_with(".xml") => AutoEscape::Custom(escape::XML),
-        _ => AutoEscape::Custom(escape::TEXT),
+    environment.set_auto_escape_callback(|name| {
+        match name.trim_end_matches(".j2").rsplit('.').next() {
+            Some("html") => AutoEscape::Html,
+            Some("md") => AutoEscape::Custom(escape::MARKDOWN),
+            Some("csv") => AutoEscape::Custom(escape::CSV),
+            Some("xml") => AutoEscape::Custom(escape::XML),
+            _ => AutoEscape::Custom(escape::TEXT),
+        }
     });
     environment.set_formatter(escape::format);
     filters::add_to(&mut environment);

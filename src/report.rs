@@ -14,7 +14,7 @@ mod again;
 mod row;
 mod source;
 
-pub use row::{Figure, Figures, Row, TargetLine, Throughput};
+pub use row::{Figure, Figures, Row, TargetLine, Throughput, WaiverLine};
 pub use source::{BaselineLine, CommitLine, HostLine};
 
 /// What surrounds a decision where it is shown.

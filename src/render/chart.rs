@@ -1,5 +1,7 @@
 //! Where things lie in a chart: percentages of its width and paths, for the templates to draw.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use crate::report::{Figure, Figures, Row};
@@ -204,8 +206,8 @@ fn dense(lines: &[RatioLine<'_>]) -> Dense {
         });
         let Stretch { at, width } = line.interval;
         let y = top as f64 + 0.5;
-        paths[place].intervals += &format!("M{at:.2} {y}h{width:.2}");
-        paths[place].points += &format!("M{:.2} {y}h.4", line.point - 0.2);
+        let _ = write!(paths[place].intervals, "M{at:.2} {y}h{width:.2}");
+        let _ = write!(paths[place].points, "M{:.2} {y}h.4", line.point - 0.2);
     }
     Dense { rows: lines.len(), bands, paths }
 }
@@ -331,7 +333,7 @@ fn outline(axis: Axis, tallest: f64, side: &Figures<'_>) -> String {
     for (place, count) in histogram.counts.iter().enumerate() {
         let share = *count as f64 / all.max(1) as f64 / tallest;
         let top = HEIGHT * (1.0 - share);
-        path += &format!("V{top:.1}H{:.1}", edge(place as f64 + 1.0));
+        let _ = write!(path, "V{top:.1}H{:.1}", edge(place as f64 + 1.0));
     }
     path + &format!("V{HEIGHT}Z")
 }

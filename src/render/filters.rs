@@ -73,15 +73,15 @@ pub(super) fn duration_tick(ns: f64) -> String {
 }
 
 /// So many digits that count; very large and very small numbers by their power of ten.
-fn significant(value: f64, digits: usize) -> String {
+fn significant(value: f64, digits: u8) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    let written = format!("{value:.*e}", digits - 1);
+    let written = format!("{value:.*e}", usize::from(digits) - 1);
     let exponent = written.split('e').nth(1).and_then(|exponent| exponent.parse().ok());
     match exponent.unwrap_or(0i32) {
         exponent @ -4..=5 => {
-            let decimals = (digits as i32 - 1 - exponent).max(0);
+            let decimals = (i32::from(digits) - 1 - exponent).max(0);
             format!("{value:.*}", usize::try_from(decimals).unwrap_or(0))
         }
         _ => written,
@@ -91,7 +91,7 @@ fn significant(value: f64, digits: usize) -> String {
 /// A share in percent: `5 %`, `3.1 %`, `0.04 %`.
 pub(super) fn share(share: f64) -> String {
     let percent = share * 100.0;
-    let text = if percent >= 0.95 && percent < 1e6 {
+    let text = if (0.95..1e6).contains(&percent) {
         format!("{percent:.1}")
     } else {
         significant(percent, if percent < 1.0 { 1 } else { 3 })

@@ -45,7 +45,7 @@ fn baseline(decision: &Decision) -> Option<&str> {
 }
 
 fn is_object_id(id: &str) -> bool {
-    id.len() >= 7 && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+    (7..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Enough of an object id to be told from all others of a repository.

@@ -34,7 +34,7 @@ impl Judgement {
             }
         }
         let shares = [self.minimum_detectable, self.noise_floor].into_iter().flatten();
-        if shares.chain(self.per_call.values().copied()).any(|amount| !(amount >= 0.0)) {
+        if shares.chain(self.per_call.values().copied()).any(|amount| amount < 0.0) {
             return Err("an amount is negative".to_owned());
         }
         let sides = self.baseline.iter().chain(&self.candidate);
