@@ -15,6 +15,7 @@ mod progress;
 mod project;
 mod publish;
 mod report;
+mod trend;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -105,6 +106,7 @@ pub fn run(cli: Cli) -> Result<ExitStatus> {
         Command::Measure(args) => measure::run(args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Trend(args) => trend::run(&args),
         Command::RecordEnvironment(args) => {
             criterion::record(&args.records, &args.executable)?;
             Ok(ExitStatus::Pass)

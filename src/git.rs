@@ -4,7 +4,7 @@
 //! libgit2 reads history and writes objects; the user's own `git` does what filters, credentials
 //! and proxies have a say in: status, worktrees, fetch and push.
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use crate::run::Commit;
 
 mod branch;
 mod command;
+mod log;
 mod remote;
 mod worktree;
 
@@ -261,22 +262,12 @@ impl Repository {
     /// The nearest release before `from`: a tag like `v1.2.3` or `1.2`, with or without a prefix
     /// that ends in `-` or `/`; not a pre-release.
     pub fn last_release(&self, from: &CommitId) -> Result<Option<(String, CommitId)>, GitError> {
-        let mut releases: HashMap<CommitId, (Vec<u64>, String)> = HashMap::new();
-        for name in &self.inner.tag_names(None)? {
-            let Ok(Some(name)) = name else { continue };
-            let Some(version) = release_version(name) else { continue };
-            let Ok(id) = self.resolve(&format!("refs/tags/{name}")) else { continue };
-            let release = (version, name.to_owned());
-            let latest = releases.entry(id).or_insert_with(|| release.clone());
-            if *latest < release {
-                *latest = release;
-            }
-        }
+        let mut releases = self.releases()?;
         if releases.is_empty() {
             return Ok(None);
         }
         let mut before = self.ancestry(from, Parents::All).skip(1);
-        Ok(before.find_map(|id| releases.remove(&id).map(|(_, name)| (name, id))))
+        Ok(before.find_map(|id| releases.remove(&id).map(|name| (name, id))))
     }
 }
 

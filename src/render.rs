@@ -19,6 +19,8 @@ mod filters;
 mod html;
 mod markdown;
 mod rows;
+pub mod plot;
+pub mod site;
 mod text;
 
 pub use html::html;

@@ -109,7 +109,7 @@ pub(super) fn address(text: &str) -> String {
     out
 }
 
-fn xml(out: &mut dyn Write, text: &str) -> fmt::Result {
+pub(super) fn xml(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
         // Not characters in XML 1.0, not even as references.
         '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {

@@ -100,7 +100,7 @@ pub(super) fn share(share: f64) -> String {
 }
 
 /// A difference in percent with its sign: `+18.4 %`, `−2.2 %`.
-fn signed(share: f64) -> String {
+pub(super) fn signed(share: f64) -> String {
     let percent = share * 100.0;
     let size = percent.abs();
     let digits = if size < 1e5 { format!("{size:.1}") } else { significant(size, 3) };
@@ -179,7 +179,7 @@ fn lines(text: &str) -> Value {
 }
 
 /// Made visible and cut in the middle, so that both ends still tell which one it is.
-fn shortened(text: &str, width: usize) -> String {
+pub(super) fn shortened(text: &str, width: usize) -> String {
     let mut shown = String::new();
     let _ = escape::visible(&mut shown, text);
     let characters = shown.chars().count();

@@ -45,39 +45,94 @@ const NEAR: usize = 3;
 /// How many series each machine's history is cut into.
 const PARTS: usize = 5;
 
+/// Nights on either side whose medians the naive rule compares.
+const NAIVE_WINDOW: usize = 7;
+
+/// Difference of medians from which the naive rule reports a change: below the steps that it must find.
+const NAIVE_LIMIT: f64 = 0.04;
+
 #[derive(Default)]
 struct Score {
-    series: usize,
     nights: usize,
+    steps: usize,
     found: usize,
     reported: usize,
-    off: usize,
 }
 
 impl Score {
-    fn add(&mut self, found: &[usize], step: Option<usize>, nights: usize) {
-        let near = |index: &&usize| step.is_some_and(|step| index.abs_diff(step) <= NEAR);
-        let hit = found.iter().find(near);
-        self.series += 1;
+    fn add(&mut self, found: &[usize], steps: &[usize], nights: usize) {
+        let is_found = |step: &&usize| found.iter().any(|index| index.abs_diff(**step) <= NEAR);
         self.nights += nights;
+        self.steps += steps.len();
+        self.found += steps.iter().filter(is_found).count();
         self.reported += found.len();
-        self.found += usize::from(hit.is_some());
-        self.off += hit.map_or(0, |index| index.abs_diff(step.unwrap_or(0)));
     }
 
     fn line(&self, name: &str) -> String {
-        let false_points = self.reported - self.found;
-        let share = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
+        let missed = self.reported - self.found.min(self.reported);
         format!(
-            "{name:24} {:6} {:7} {:7.1} {:9.1} {:12.3} {:9.2}",
-            self.series,
-            self.nights,
-            share(self.found, self.series),
+            "{name:36} {:>22} {:>22} {:>8.2}",
+            share(self.found, self.steps),
             share(self.found, self.reported),
-            share(false_points, self.nights),
-            self.off as f64 / self.found.max(1) as f64,
+            100.0 * missed as f64 / self.nights as f64,
         )
     }
+}
+
+/// A share in percent with Wilson's interval at 95 %.
+fn share(part: usize, whole: usize) -> String {
+    const Z: f64 = 1.959_964;
+    if whole == 0 {
+        return "–".to_owned();
+    }
+    let (n, p) = (whole as f64, part as f64 / whole as f64);
+    let centre = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    format!("{:.1} [{:.1}, {:.1}]", 100.0 * p, 100.0 * (centre - half), 100.0 * (centre + half))
+}
+
+/// Where medians of the nights before and after differ by more than the limit, most in their surroundings.
+fn naive(values: &[f64]) -> Vec<usize> {
+    let median =
+        |nights: &[f64]| median_in_place(&mut nights.to_vec()).expect("a window of nights");
+    let rise = |at: usize| {
+        let (before, after) = (&values[at - NAIVE_WINDOW..at], &values[at..at + NAIVE_WINDOW]);
+        (median(after) / median(before)).ln().abs()
+    };
+    let places = NAIVE_WINDOW..=values.len() - NAIVE_WINDOW;
+    let rises: Vec<(usize, f64)> = places.map(|at| (at, rise(at))).collect();
+    let is_peak = |place: usize| {
+        let around = place.saturating_sub(NAIVE_WINDOW)..rises.len().min(place + NAIVE_WINDOW + 1);
+        let (_, rise) = rises[place];
+        rise > NAIVE_LIMIT.ln_1p()
+            && rises[around]
+                .iter()
+                .all(|(at, other)| *other < rise || (*other <= rise && *at >= rises[place].0))
+    };
+    (0..rises.len()).filter(|place| is_peak(*place)).map(|place| rises[place].0).collect()
+}
+
+fn with_pelt(values: &[f64]) -> Vec<usize> {
+    let found = change_points(values, LEAST_SHIFT, 0.95).expect("positive values");
+    found.iter().map(|point| point.index).collect()
+}
+
+/// Scores one rule on every series with these steps injected, each in a stretch of its own.
+fn score(series: &[Vec<f64>], steps: &[f64], rule: fn(&[f64]) -> Vec<usize>) -> Score {
+    let (mut score, mut random) = (Score::default(), Pcg64::seed_from_u64(1));
+    for values in series {
+        let mut values = values.clone();
+        let stretch = values.len() / (steps.len() + 2);
+        let mut places = Vec::new();
+        for (number, step) in steps.iter().enumerate() {
+            let from = stretch / 2 + stretch * number + stretch / 2;
+            let place = random.random_range(from..from + stretch / 2);
+            values[place..].iter_mut().for_each(|value| *value *= step);
+            places.push(place);
+        }
+        score.add(&rule(&values), &places, values.len());
+    }
+    score
 }
 
 #[test]
@@ -92,19 +147,21 @@ fn injected_steps_on_long_lived_cloud_machines() {
     files.sort();
     let series: Vec<Vec<f64>> =
         files.iter().flat_map(|file| nightly(file)).flat_map(|history| cut(&history)).collect();
-    say("                         series  nights  recall  precision  false per 100  nights off");
-    for step in [1.0, 1.02, 1.03, 1.05, 1.10] {
-        let (mut score, mut random) = (Score::default(), Pcg64::seed_from_u64(1));
-        for values in &series {
-            let third = values.len() / 3;
-            let place = random.random_range(third..2 * third);
-            let mut values = values.clone();
-            values[place..].iter_mut().for_each(|value| *value *= step);
-            let found = change_points(&values, LEAST_SHIFT, 0.95).expect("positive values");
-            let found: Vec<usize> = found.iter().map(|point| point.index).collect();
-            score.add(&found, (step > 1.0).then_some(place), values.len());
+    say(&format!("{} series of {} files, found within {NEAR} nights", series.len(), files.len()));
+    say(&format!("{:36} {:>22} {:>22} {:>8}", "", "recall %", "precision %", "false/100"));
+    let cases: [(&str, &[f64]); 5] = [
+        ("no step", &[]),
+        ("+2 %", &[1.02]),
+        ("+5 %", &[1.05]),
+        ("−5 %", &[0.95]),
+        ("+5 % twice", &[1.05, 1.05]),
+    ];
+    let rules: [(&str, fn(&[f64]) -> Vec<usize>); 2] =
+        [("perfgate", with_pelt), ("difference of medians", naive)];
+    for (case, steps) in cases {
+        for (name, rule) in rules {
+            say(&score(&series, steps, rule).line(&format!("{case}, {name}")));
         }
-        say(&score.line(&format!("step {:+.0} %", 100.0 * (step - 1.0))));
     }
 }
 

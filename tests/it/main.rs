@@ -25,3 +25,4 @@ mod repositories;
 mod schemas;
 mod store;
 mod store_shared;
+mod trend;

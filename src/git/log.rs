@@ -1,0 +1,77 @@
+//! What commits are called: subjects, releases, and where they can be looked at.
+
+use std::collections::HashMap;
+
+use super::{CommitId, GitError, Repository, release_version};
+
+impl Repository {
+    /// First line of a commit's message; empty where the commit was not fetched.
+    pub fn subject(&self, id: &CommitId) -> String {
+        let commit = git2::Oid::from_str(id.as_str()).and_then(|id| self.inner.find_commit(id));
+        let subject = commit.ok().and_then(|commit| {
+            let line = String::from_utf8_lossy(commit.message_bytes()).lines().next()?.to_owned();
+            Some(line)
+        });
+        subject.unwrap_or_default()
+    }
+
+    /// Tags that name a release, by their commit; of several the latest version.
+    pub fn releases(&self) -> Result<HashMap<CommitId, String>, GitError> {
+        let mut releases: HashMap<CommitId, (Vec<u64>, String)> = HashMap::new();
+        for name in &self.inner.tag_names(None)? {
+            let Ok(Some(name)) = name else { continue };
+            let Some(version) = release_version(name) else { continue };
+            let Ok(id) = self.resolve(&format!("refs/tags/{name}")) else { continue };
+            let release = (version, name.to_owned());
+            let latest = releases.entry(id).or_insert_with(|| release.clone());
+            if *latest < release {
+                *latest = release;
+            }
+        }
+        Ok(releases.into_iter().map(|(id, (_, name))| (id, name)).collect())
+    }
+
+    /// The page of the repository that `origin` was cloned from, where that is on the web.
+    pub fn web_address(&self) -> Option<String> {
+        let origin = self.inner.find_remote("origin").ok()?;
+        web_address(origin.url().ok()?)
+    }
+}
+
+/// The page of a repository from the address it is cloned from, without user, password and `.git`.
+fn web_address(url: &str) -> Option<String> {
+    let place = match url.split_once("://") {
+        Some(("https" | "http" | "ssh" | "git", place)) => {
+            place.rsplit_once('@').map_or(place, |(_, place)| place).to_owned()
+        }
+        Some(_) => return None,
+        None => {
+            let (host, path) = url.split_once(':')?;
+            let (_, host) = host.split_once('@')?;
+            format!("{host}/{path}")
+        }
+    };
+    let place = place.trim_end_matches('/').trim_end_matches(".git");
+    place.contains('/').then(|| format!("https://{place}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::web_address;
+
+    #[test]
+    fn the_web_page_of_a_repository_has_no_credentials() {
+        let page = Some("https://example.org/owner/name".to_owned());
+        for url in [
+            "https://example.org/owner/name.git",
+            "https://user:secret@example.org/owner/name",
+            "git@example.org:owner/name.git",
+            "ssh://git@example.org/owner/name.git",
+        ] {
+            assert_eq!(web_address(url), page, "{url}");
+        }
+        for local in ["/srv/git/name.git", "file:///srv/name.git", "../name", "C:\\name"] {
+            assert_eq!(web_address(local), None, "{local}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Writes the site: every page that is new or differs, and no other.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use super::standing::Standing;
+use super::track::Track;
+use super::{Material, benchmark, export, names, overview, run};
+use crate::files;
+use crate::render::site::{self as layout, Layout};
+
+/// Lists the files of the site and what each was made from.
+const INDEX: &str = ".perfgate-pages";
+
+/// Why the site cannot be built.
+#[derive(Debug, Error)]
+pub enum SiteError {
+    /// A file that cannot be read or written.
+    #[error("failed to write `{}`", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A page that cannot be rendered.
+    #[error(transparent)]
+    Render(#[from] crate::render::RenderError),
+}
+
+/// What a build did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Files of the site.
+    pub files: usize,
+    /// Those that were new or differed.
+    pub written: usize,
+    /// Those of runs or benchmarks that are gone.
+    pub removed: usize,
+}
+
+/// The site in a folder while it is written.
+struct Folder<'a> {
+    path: &'a Path,
+    before: HashMap<String, String>,
+    index: String,
+    written: Written,
+}
+
+/// Writes the site of `material` to `folder`.
+pub fn build(
+    material: &Material<'_>,
+    tracks: &[Track<'_>],
+    folder: &Path,
+) -> Result<Written, SiteError> {
+    let standings: Vec<Standing> =
+        tracks.iter().map(|track| Standing::of(track, material)).collect();
+    let mut site = Folder::open(folder);
+    let first = overview::overview(material, tracks, &standings);
+    site.put("index.html", layout::page(Layout::Overview, &first)?.as_bytes())?;
+    for (track, standing) in tracks.iter().zip(standings) {
+        let page = benchmark::page(material, track, standing);
+        let name = format!("bench/{}.html", track.slug);
+        site.put(&name, layout::page(Layout::Benchmark, &page)?.as_bytes())?;
+        let data = export::of_track(track, &material.nights);
+        site.put(&format!("data/{}.csv", track.slug), data.as_bytes())?;
+    }
+    let common = common(material);
+    for place in 0..material.nights.len() {
+        let name = format!("run/{}.html", material.nights[place].id);
+        let inputs = run_inputs(material, place, &common);
+        if !site.is_made_from(&name, &inputs) {
+            let page = layout::page(Layout::Run, &run::page(material, place))?;
+            site.write(&name, page.as_bytes())?;
+        }
+        site.note(&name, &inputs);
+    }
+    site.close()
+}
+
+/// What the pages of all runs depend on.
+fn common(material: &Material<'_>) -> String {
+    let mut hash = Sha256::new();
+    for part in [layout::version(), &material.title] {
+        hash.update(part);
+        hash.update([0]);
+    }
+    hash.update(material.repository.as_deref().unwrap_or_default());
+    names::hex(&hash.finalize()[..6])
+}
+
+/// What the page of a run depends on, in one word: a run's id stands for its content.
+fn run_inputs(material: &Material<'_>, place: usize, common: &str) -> String {
+    let mut inputs = common.to_owned();
+    for neighbour in run::neighbours(&material.nights, place) {
+        let id = neighbour.map_or("none", |place| material.nights[place].id.as_str());
+        let _ = write!(inputs, "-{id}");
+    }
+    inputs
+}
+
+impl<'a> Folder<'a> {
+    fn open(path: &'a Path) -> Self {
+        let index = fs::read_to_string(path.join(INDEX)).unwrap_or_default();
+        let entry = |line: &str| {
+            let (name, inputs) = line.split_once(' ')?;
+            Some((name.to_owned(), inputs.to_owned()))
+        };
+        let before = index.lines().filter_map(entry).collect();
+        Self { path, before, index: String::new(), written: Written::default() }
+    }
+
+    fn is_made_from(&self, name: &str, inputs: &str) -> bool {
+        self.before.get(name).is_some_and(|before| before == inputs)
+            && self.path.join(name).is_file()
+    }
+
+    /// Writes the file unless it is there with this content.
+    fn put(&mut self, name: &str, content: &[u8]) -> Result<(), SiteError> {
+        if fs::read(self.path.join(name)).is_ok_and(|there| there == content) {
+            self.note(name, "content");
+            return Ok(());
+        }
+        self.write(name, content)?;
+        self.note(name, "content");
+        Ok(())
+    }
+
+    fn write(&mut self, name: &str, content: &[u8]) -> Result<(), SiteError> {
+        let path = self.path.join(name);
+        files::write(&path, content).map_err(|source| SiteError::Io { path, source })?;
+        self.written.written += 1;
+        Ok(())
+    }
+
+    fn note(&mut self, name: &str, inputs: &str) {
+        let _ = writeln!(self.index, "{name} {inputs}");
+        self.before.remove(name);
+        self.written.files += 1;
+    }
+
+    /// Removes what an earlier build wrote and this one did not, and keeps the index.
+    fn close(mut self) -> Result<Written, SiteError> {
+        for name in self.before.keys().filter(|name| is_ours(name)) {
+            let path = self.path.join(name);
+            match fs::remove_file(&path) {
+                Ok(()) => self.written.removed += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(SiteError::Io { path, source }),
+            }
+        }
+        let path = self.path.join(INDEX);
+        files::write(&path, self.index.as_bytes())
+            .map_err(|source| SiteError::Io { path, source })?;
+        Ok(self.written)
+    }
+}
+
+/// Whether a build could have written a file of this name: the index may be anybody's.
+fn is_ours(name: &str) -> bool {
+    let is_plain = |stem: &str| {
+        !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let ends = [("bench/", ".html"), ("run/", ".html"), ("data/", ".csv")];
+    ends.iter().any(|(start, end)| {
+        name.strip_prefix(start).and_then(|rest| rest.strip_suffix(end)).is_some_and(is_plain)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ours;
+
+    #[test]
+    fn nothing_but_pages_is_ever_removed() {
+        assert!(is_ours("run/0123456789ab.html") && is_ours("data/a-b-1.csv"));
+        for foreign in ["index.html", "run/../../x.html", "/etc/passwd", "run/.html", "data/x.html"]
+        {
+            assert!(!is_ours(foreign), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! File names for benchmarks: readable, unique, and harmless whatever the benchmark is called.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::run::BenchmarkId;
+
+/// Characters of a benchmark's id that its file name shows.
+const READABLE: usize = 60;
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// What the files of a benchmark are called, without ending: letters, digits and dashes, the last
+/// eight from a hash of package and id.
+pub(super) fn slug(benchmark: &BenchmarkId) -> String {
+    let mut name = String::with_capacity(READABLE + 9);
+    for character in benchmark.id.chars() {
+        if name.len() >= READABLE {
+            break;
+        }
+        match character.to_ascii_lowercase() {
+            plain if plain.is_ascii_alphanumeric() => name.push(plain),
+            _ if name.ends_with('-') || name.is_empty() => {}
+            _ => name.push('-'),
+        }
+    }
+    let mut hash = Sha256::new();
+    hash.update(benchmark.package.as_deref().unwrap_or_default());
+    hash.update([0]);
+    hash.update(&benchmark.id);
+    let name = name.trim_end_matches('-');
+    let dash = if name.is_empty() { "" } else { "-" };
+    format!("{name}{dash}{}", hex(&hash.finalize()[..4]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn is_called(id: &str, start: &str) {
+        let slug = slug(&BenchmarkId { id: id.to_owned(), package: None });
+        let (name, hash) = slug.rsplit_once('-').unwrap_or(("", &slug));
+        assert_eq!((name, hash.len()), (start, 8), "{slug}");
+    }
+
+    #[test]
+    fn a_file_name_holds_nothing_but_letters_digits_and_dashes() {
+        is_called("graphsage/batch/1", "graphsage-batch-1");
+        is_called("../../etc/passwd", "etc-passwd");
+        is_called("<script>alert(1)</script>", "script-alert-1-script");
+        is_called("\u{202e}", "");
+        is_called(&"x".repeat(500), &"x".repeat(READABLE));
+    }
+
+    #[test]
+    fn names_that_look_alike_have_different_files() {
+        let slug = |id: &str, package: Option<&str>| {
+            slug(&BenchmarkId { id: id.to_owned(), package: package.map(str::to_owned) })
+        };
+        assert_ne!(slug("a/b", None), slug("a-b", None));
+        assert_ne!(slug("a", Some("p")), slug("a", Some("q")));
+    }
+}

@@ -1,0 +1,89 @@
+//! Which benchmarks have an open slowdown: what an issue for each is opened from and closed by.
+
+use serde::Serialize;
+
+use super::standing::{Level, Standing, State};
+use super::track::Track;
+use super::{Material, Suspect};
+
+/// One benchmark and what is open about it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// `group/function/parameter`.
+    pub id: String,
+    /// The Cargo package it belongs to.
+    pub package: Option<String>,
+    /// In one word.
+    pub state: State,
+    /// Page within the site.
+    pub page: String,
+    /// Current level in nanoseconds.
+    pub level: Option<Level>,
+    /// All open slowdowns together: current level ÷ the level before the first; 1 without any.
+    pub open_ratio: f64,
+    /// Open slowdowns on the host of the last night, oldest first.
+    pub open: Vec<Open>,
+}
+
+/// A slowdown from which the benchmark has not recovered.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Open {
+    /// New level ÷ old level.
+    pub ratio: f64,
+    /// Its interval at 95 %.
+    pub interval: (f64, f64),
+    /// P-value of "the levels differ".
+    pub p_value: f64,
+    /// When the first run of the new level was measured, RFC 3339.
+    pub since: String,
+    /// The last commit measured on the old level.
+    pub from: Option<String>,
+    /// The first commit measured on the new level.
+    pub to: Option<String>,
+    /// Commits after `from` up to `to`, newest first, where the history is known.
+    pub suspects: Vec<Suspect>,
+    /// Where they can be looked at.
+    pub compare: Option<String>,
+    /// Fingerprint of the host it was seen on.
+    pub host: String,
+}
+
+/// Every benchmark of the history and what is open about it.
+pub fn status(material: &Material<'_>, tracks: &[Track<'_>]) -> Vec<Status> {
+    let status = |track: &Track<'_>| {
+        let standing = Standing::of(track, material);
+        Status {
+            id: track.id.id.clone(),
+            package: track.id.package.clone(),
+            state: standing.state,
+            page: format!("bench/{}.html", track.slug),
+            level: standing.level,
+            open_ratio: standing.open_ratio,
+            open: open(track, material),
+        }
+    };
+    tracks.iter().map(status).collect()
+}
+
+fn open(track: &Track<'_>, material: &Material<'_>) -> Vec<Open> {
+    let Some(host) = track.main_host() else { return Vec::new() };
+    let night = |place: usize| &material.nights[place];
+    let open = |change: &super::Change| {
+        let from = night(change.before).commit_id();
+        let to = night(change.after).commit_id();
+        let range = from.zip(to);
+        let compare = material.repository.as_deref().zip(range);
+        Open {
+            ratio: change.ratio,
+            interval: change.interval,
+            p_value: change.p_value,
+            since: night(change.after).created.to_string(),
+            from: from.map(str::to_owned),
+            to: to.map(str::to_owned),
+            suspects: range.map_or(Vec::new(), |(a, b)| (material.commits_between)(a, b)),
+            compare: compare.map(|(address, (a, b))| format!("{address}/compare/{a}...{b}")),
+            host: host.fingerprint.clone(),
+        }
+    };
+    host.changes.iter().filter(|change| change.is_open).map(open).collect()
+}

@@ -1,0 +1,153 @@
+//! Made-up histories: nights with noise, steps, gaps and a change of machine, from a seed.
+
+use std::path::Path;
+
+use perfgate::host::Host;
+use perfgate::run::{Benchmark, Commit, Digest, Failure, Launch, Observed, Run, Sampling, Source};
+use perfgate::store::Store;
+use perfgate::units::Nanos;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg64;
+
+/// What a history looks like.
+#[derive(Clone)]
+pub(super) struct History {
+    pub(super) nights: usize,
+    pub(super) benchmarks: usize,
+    pub(super) launches: u32,
+    /// Night from which on benchmark 0 is this many times as slow.
+    pub(super) step: Option<(usize, f64)>,
+    /// Nights without a run.
+    pub(super) missing: Vec<usize>,
+    /// Night from which on another machine measures.
+    pub(super) other_host_from: Option<usize>,
+    /// Names in place of the made-up ones.
+    pub(super) names: Vec<String>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            nights: 60,
+            benchmarks: 3,
+            launches: 5,
+            step: None,
+            missing: Vec::new(),
+            other_host_from: None,
+            names: Vec::new(),
+        }
+    }
+}
+
+/// 2026-01-01T02:00:00Z.
+const FIRST_NIGHT: i64 = 1_767_232_800;
+
+const SEED: u64 = 5;
+
+fn nanos(ns: f64) -> Nanos {
+    Nanos::new(ns).unwrap()
+}
+
+/// Roughly normal, mean zero and variance one.
+fn noise(rng: &mut Pcg64) -> f64 {
+    (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
+}
+
+fn host(number: usize) -> Host {
+    let text = |text: &str| text.to_owned();
+    Host {
+        fingerprint: format!("{:012x}", 0x00c0_ffee_0000_u64 + number as u64),
+        cpu_model: ["AMD EPYC 9R14", "Intel Xeon 8488C"][number % 2].to_owned(),
+        cores: 2,
+        memory_bytes: 8 << 30,
+        os: text("Debian GNU/Linux 12"),
+        kernel: text("6.1.0"),
+        image: None,
+        rustc: Some(text("1.95.0")),
+    }
+}
+
+pub(super) fn commit_id(night: usize) -> String {
+    let mut rng = Pcg64::seed_from_u64(night as u64 + 1);
+    (0..40).map(|_| char::from_digit(rng.random_range(0..16), 16).unwrap()).collect()
+}
+
+fn launch(round: u32, level: f64, rng: &mut Pcg64) -> Launch {
+    let p50 = level * (1.0 + 0.008 * noise(rng)).max(0.5);
+    let digest = Digest {
+        count: 200,
+        mean: nanos(p50 * (1.03 + 0.004 * noise(rng))),
+        sd: nanos(p50 * 0.06),
+        min: nanos(p50 * 0.93),
+        p50: nanos(p50),
+        p90: nanos(p50 * 1.08),
+        p95: nanos(p50 * (1.14 + 0.01 * noise(rng))),
+        p99: nanos(p50 * (1.36 + 0.03 * noise(rng))),
+        max: nanos(p50 * 2.2),
+    };
+    Launch {
+        round,
+        session: None,
+        order: None,
+        observed: Observed::Digest(digest),
+        metrics: std::collections::BTreeMap::new(),
+    }
+}
+
+impl History {
+    fn name(&self, number: usize) -> String {
+        const GROUPS: [&str; 4] = ["tokenization", "batching", "graphsage", "transformer"];
+        let made_up = || format!("{}/encode/batch/{number}", GROUPS[number % GROUPS.len()]);
+        self.names.get(number).cloned().unwrap_or_else(made_up)
+    }
+
+    fn night(&self, night: usize, rng: &mut Pcg64) -> Run {
+        let seconds = FIRST_NIGHT + 86_400 * i64::try_from(night).unwrap();
+        let created = jiff::Timestamp::from_second(seconds).unwrap().to_string();
+        let elsewhere = self.other_host_from.is_some_and(|from| night >= from);
+        let mut run = Run::new(created.clone(), Source::Criterion, host(usize::from(elsewhere)));
+        run.commit = Some(Commit {
+            id: commit_id(night),
+            branch: Some("main".to_owned()),
+            time: Some(created),
+            dirty: false,
+        });
+        let of_night = 1.0 + 0.006 * noise(rng);
+        run.benchmarks = (0..self.benchmarks)
+            .map(|number| {
+                let slowed = self.step.filter(|(from, _)| number == 0 && night >= *from);
+                let level = 150e3 * (1.0 + number as f64) * of_night;
+                let level = level * slowed.map_or(1.0, |(_, ratio)| ratio);
+                let level = level * if elsewhere { 1.4 } else { 1.0 };
+                Benchmark {
+                    id: self.name(number),
+                    package: Some("demo".to_owned()),
+                    target: None,
+                    sampling: Sampling::Call,
+                    elements: None,
+                    per_call: std::collections::BTreeMap::new(),
+                    launches: (0..self.launches).map(|round| launch(round, level, rng)).collect(),
+                    failure: None::<Failure>,
+                }
+            })
+            .collect();
+        run
+    }
+
+    /// The runs in commit order.
+    pub(super) fn runs(&self) -> Vec<Run> {
+        let mut rng = Pcg64::seed_from_u64(SEED);
+        let nights = (0..self.nights).map(|night| (night, self.night(night, &mut rng)));
+        let measured = nights.filter(|(night, _)| !self.missing.contains(night));
+        measured.map(|(_, run)| run).collect()
+    }
+
+    /// The same in a store in a folder.
+    pub(super) fn store(&self, folder: &Path) {
+        let url = format!("dir:{}", folder.display());
+        let store = Store::open(&url, folder).unwrap();
+        for run in self.runs() {
+            store.save(&run).unwrap();
+        }
+    }
+}
