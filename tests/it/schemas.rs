@@ -33,7 +33,8 @@ fn fixture(path: &str) -> Value {
 
 #[track_caller]
 fn holds(schema: &Validator, document: &Value, what: &Path) {
-    let errors: Vec<_> = schema.iter_errors(document).map(|error| error.to_string()).take(3).collect();
+    let errors: Vec<_> =
+        schema.iter_errors(document).map(|error| error.to_string()).take(3).collect();
     assert!(errors.is_empty(), "{}: {errors:#?}", what.display());
 }
 

@@ -183,7 +183,10 @@ impl Line {
             keys.retain(|key| place(key).is_some());
         }
         keys.sort_by(|a, b| {
-            place(b).cmp(&place(a)).then(a.created().cmp(b.created())).then_with(|| a.id().cmp(b.id()))
+            place(b)
+                .cmp(&place(a))
+                .then(a.created().cmp(b.created()))
+                .then_with(|| a.id().cmp(b.id()))
         });
         keys
     }

@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn a_line_before_a_title_may_belong_to_it() {
         let mut listing = Listing::default();
-        ["a: benchmark", "", "noise", "b: benchmark"].map(|line| listing.take(line));
+        let _ = ["a: benchmark", "", "noise", "b: benchmark"].map(|line| listing.take(line));
         assert_eq!(
             listing.benchmarks,
             [vec!["a".to_owned()], vec!["b".to_owned(), "noise\nb".to_owned()]]
