@@ -7,7 +7,6 @@ use std::thread;
 use std::time::Instant;
 
 use perfgate::git::{CommitId, Parents};
-use perfgate::run::Run;
 use perfgate::store::{Found, Kind, Store, StoreError};
 
 use crate::git_server::{Server, TOKEN};
