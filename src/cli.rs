@@ -47,7 +47,7 @@ pub enum Command {
     Calibrate(CalibrateArgs),
     /// Say what makes measurements on this machine unfit, and the remedy
     Doctor(DoctorArgs),
-    /// Print a decision as text, Markdown, HTML, JSON, CSV or JUnit
+    /// Print a decision as text, Markdown, HTML, JSON, CSV or `JUnit`
     Report(ReportArgs),
     /// Print how often the decision is wrong, on simulated and recorded data
     Evaluate(EvaluateArgs),

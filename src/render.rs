@@ -1,4 +1,4 @@
-//! A report as text, Markdown, HTML, CSV or JUnit, and a decision as JSON.
+//! A report as text, Markdown, HTML, CSV or `JUnit`, and a decision as JSON.
 //!
 //! `templates/` hold the layout, filters format the typed values, and every value is escaped for
 //! its format unless a filter says that it is safe. Nothing is decided here.

@@ -23,7 +23,7 @@ pub struct PublishArgs {
     /// The decisions to publish together; NAME= tells several apart
     #[arg(value_name = "[NAME=]DECISION", required_unless_present = "artifact")]
     pub decisions: Vec<String>,
-    /// Fetch the decision from this artifact of the run that started a workflow_run; may be repeated
+    /// Fetch the decision from this artifact of the run that started a `workflow_run`; may be repeated
     #[arg(long, value_name = "NAME", conflicts_with = "decisions")]
     pub artifact: Vec<String>,
     /// Which comment and status, when a pull request has several
@@ -35,7 +35,7 @@ pub struct PublishArgs {
     /// Make a check run as well; it stands under an arbitrary workflow of the commit
     #[arg(long)]
     pub check_run: bool,
-    /// The event's payload [default: the file GITHUB_EVENT_PATH names]
+    /// The event's payload [default: the file `GITHUB_EVENT_PATH` names]
     #[arg(long, value_name = "FILE")]
     pub event: Option<PathBuf>,
     /// Ask nothing of GitHub; print what a first publication would send, one JSON document a line

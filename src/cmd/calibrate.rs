@@ -31,12 +31,11 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<ExitStatus> {
     let effort_args = gate::effort(&args.effort, &config.measure);
     let effort = measuring::settled(&effort_args);
     let interrupt = Interrupt::watch()?;
-    let (subject, source) = match &args.command {
-        Some(text) => (Subject::Command(SampleCommand::new(text.clone())), Source::Command),
-        None => {
-            let built = measuring::built(&measuring::workspace(&args.selection), &interrupt)?;
-            (built, Source::Criterion)
-        }
+    let (subject, source) = if let Some(text) = &args.command {
+        (Subject::Command(SampleCommand::new(text.clone())), Source::Command)
+    } else {
+        let built = measuring::built(&measuring::workspace(&args.selection), &interrupt)?;
+        (built, Source::Criterion)
     };
     let run = measuring::empty_run(source, &args.selection, &effort_args);
     let created = run.created.clone();

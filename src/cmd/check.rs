@@ -144,17 +144,16 @@ impl<'a> Check<'a> {
 
     /// The run that is judged: measured now and written at once, or read.
     fn candidate(&self) -> Result<Run> {
-        let candidate = match &self.args.run {
-            Some(path) => files::read_run(path)?,
-            None => {
-                let effort = gate::effort(&self.args.effort, &self.config.measure);
-                // Before anything is written beside the sources, and makes them dirty.
-                let commit = self.project.head()?;
-                let mut run =
-                    measure::measure_criterion(&self.args.selection, &effort, &self.interrupt)?;
-                run.commit = commit;
-                run
-            }
+        let candidate = if let Some(path) = &self.args.run {
+            files::read_run(path)?
+        } else {
+            let effort = gate::effort(&self.args.effort, &self.config.measure);
+            // Before anything is written beside the sources, and makes them dirty.
+            let commit = self.project.head()?;
+            let mut run =
+                measure::measure_criterion(&self.args.selection, &effort, &self.interrupt)?;
+            run.commit = commit;
+            run
         };
         outputs::write_run(&self.args.out, &candidate)?;
         self.policy.check_targets(&candidate.benchmarks).map_err(|error| gate::refused(&error))?;

@@ -45,7 +45,7 @@ pub(super) fn run(args: &PublishArgs) -> Result<ExitStatus> {
     match &environment.token {
         Some(_) => notices.extend(online::sent(&environment, &event, &page, &settings, &remarks)?),
         None => {
-            notices.push("GITHUB_TOKEN is not set: only the step summary is written".to_owned())
+            notices.push("GITHUB_TOKEN is not set: only the step summary is written".to_owned());
         }
     }
     lines(notices.iter().map(|text| notice(text)))?;

@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn both_streams_come_as_lines_and_the_last_needs_no_end() {
-        let (ended, mut lines) = shell("echo one; printf two >&2", Duration::from_secs(60));
+        let (ended, mut lines) = shell("echo one; printf two >&2", Duration::from_mins(1));
         lines.sort_by_key(|(stream, _)| *stream as u8);
         assert!(ended.status.unwrap().success());
         assert_eq!(lines, [(Stream::Out, "one".to_owned()), (Stream::Err, "two".to_owned())]);
@@ -357,14 +357,14 @@ mod tests {
 
     #[test]
     fn what_a_process_leaves_behind_ends_with_it() {
-        let (ended, _) = shell("sleep 1000 & exit 3", Duration::from_secs(600));
+        let (ended, _) = shell("sleep 1000 & exit 3", Duration::from_mins(10));
         assert_eq!(ended.status.unwrap().code(), Some(3));
     }
 
     #[test]
     fn only_the_end_of_long_output_is_kept() {
         let (ended, lines) =
-            shell("head -c 1000000 /dev/zero | tr '\\0' x; echo end", Duration::from_secs(60));
+            shell("head -c 1000000 /dev/zero | tr '\\0' x; echo end", Duration::from_mins(1));
         assert_eq!(ended.output.len(), KEPT_OUTPUT - 1);
         assert!(ended.output.ends_with("xend"));
         assert_eq!(lines[0].1.len(), 1_000_003);
@@ -386,7 +386,7 @@ mod tests {
         let ended = run(
             Command::new("sh").args(["-c", "echo begun; sleep 1000"]),
             StandardError::Lines,
-            Duration::from_secs(600),
+            Duration::from_mins(10),
             &interrupt,
             |_| {
                 raised.raise();

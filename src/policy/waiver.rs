@@ -74,12 +74,11 @@ impl Waiver {
 
 /// Pattern and limit; read from the end, because an id may hold spaces.
 fn scope_of(scope: &str) -> Option<(&str, Accepted)> {
-    let (pattern, accepted) = match scope.strip_suffix("missing") {
-        Some(pattern) => (pattern, Accepted::Missing),
-        None => {
-            let (pattern, limit) = scope.rsplit_once('+')?;
-            (pattern, Accepted::UpTo(limit.parse().ok()?))
-        }
+    let (pattern, accepted) = if let Some(pattern) = scope.strip_suffix("missing") {
+        (pattern, Accepted::Missing)
+    } else {
+        let (pattern, limit) = scope.rsplit_once('+')?;
+        (pattern, Accepted::UpTo(limit.parse().ok()?))
     };
     // `old/missing` is a name, not a name and a word.
     let is_apart = pattern.ends_with(char::is_whitespace) && !pattern.trim().is_empty();

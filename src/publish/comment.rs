@@ -146,7 +146,7 @@ pub fn steps(id: &str, living: &[Comment], page: &Page, wish: Wish) -> Vec<Step>
         (false, true) => newest.body.clone(),
         (false, false) => mended(id, page, known.wrong.len()),
     };
-    let edit = (!same_text(&body, &newest.body)).then(|| Step::Edit { id: newest.id, body });
+    let edit = (!same_text(&body, &newest.body)).then_some(Step::Edit { id: newest.id, body });
     edit.into_iter().chain(older.iter().map(fold)).collect()
 }
 

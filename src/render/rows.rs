@@ -11,7 +11,7 @@ pub fn csv(report: &Report<'_>) -> Result<String, RenderError> {
     each("report.csv.j2", report)
 }
 
-/// JUnit XML: one test case a benchmark.
+/// `JUnit` XML: one test case a benchmark.
 pub fn junit(report: &Report<'_>) -> Result<String, RenderError> {
     each("report.xml.j2", report)
 }

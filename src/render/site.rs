@@ -168,7 +168,7 @@ fn sparkline(lns: &[f64]) -> String {
 
 /// Where places of a sparkline of so many points stand, from the left.
 fn spark_places(places: Vec<usize>, count: usize) -> Vec<String> {
-    let between = |place: usize| (spark_x(place, count) + spark_x(place - 1, count)) / 2.0;
+    let between = |place: usize| f64::midpoint(spark_x(place, count), spark_x(place - 1, count));
     places.into_iter().map(|place| format!("{:.1}", between(place))).collect()
 }
 

@@ -54,7 +54,7 @@ fn short(id: &str) -> &str {
 }
 
 fn is_typable(name: &str) -> bool {
-    name.len() <= LONGEST_NAME && !name.chars().any(|character| character.is_control())
+    name.len() <= LONGEST_NAME && !name.chars().any(char::is_control)
 }
 
 /// A pattern that matches this name only.

@@ -415,7 +415,7 @@ impl Spec {
     }
 }
 
-/// `nullable: true` of OpenAPI 3.0 as JSON Schema has it.
+/// `nullable: true` of `OpenAPI` 3.0 as JSON Schema has it.
 fn allow_null(node: &mut Value) {
     match node {
         Value::Object(object) => {

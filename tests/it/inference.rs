@@ -207,7 +207,7 @@ fn a_batch_size_is_chosen_by_what_the_real_model_takes() {
         tried.push((size, cost));
         embedded.map(|_| cost)
     };
-    let limits = Limits { latency: Duration::from_secs(3600), memory_bytes: None };
+    let limits = Limits { latency: Duration::from_hours(1), memory_bytes: None };
     let chosen = measured_batch_size(&limits, 4, measure).unwrap().unwrap();
     assert_eq!(tried.iter().map(|(size, _)| *size).collect::<Vec<_>>(), [1, 2, 4]);
     assert!(tried.contains(&chosen), "{chosen:?} is one of {tried:?}");

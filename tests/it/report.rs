@@ -114,7 +114,7 @@ fn rendered(markdown: &str) -> Rendered {
                 }
             }
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                seen.links.push(dest_url.to_string())
+                seen.links.push(dest_url.to_string());
             }
             Event::Start(Tag::Heading { .. }) => seen.headings += 1,
             Event::Start(Tag::TableRow) => columns = 0,

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use perfgate::git::{CommitId, Parents};
-use perfgate::store::{Found, Kind, Store, StoreError};
+use perfgate::store::{Found, Kind, Store};
 
 use crate::git_server::{Server, TOKEN};
 use crate::repositories::{Bed, benchmark, git_in, perfgate_in, text_of};

@@ -314,7 +314,7 @@ impl RateLimit {
                 .map(|reset| Duration::from_secs(reset.saturating_sub(now) + 1));
         }
         // A secondary limit that names no time: GitHub's documentation says a minute at least.
-        message.contains("secondary rate limit").then_some(Duration::from_secs(60))
+        message.contains("secondary rate limit").then_some(Duration::from_mins(1))
     }
 }
 
