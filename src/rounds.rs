@@ -73,16 +73,19 @@ impl InTurn {
     }
 }
 
+/// Which benchmarks need another round, given the launches so far.
+pub type Look<'a> = dyn FnMut(Rounds<'_>) -> HashSet<BenchmarkId> + 'a;
+
 /// Measures in rounds until `look`, given the launches so far, leaves nothing undecided or the budget
 /// is spent. `baseline` and `candidate` are empty runs that say what is measured.
 ///
 /// `look` answers which benchmarks need another round.
 pub fn interleave(
-    sides: Sides<'_>,
+    sides: &Sides<'_>,
     baseline: Run,
     candidate: Run,
     interrupt: &Interrupt,
-    look: &mut dyn FnMut(Rounds<'_>) -> HashSet<BenchmarkId>,
+    look: &mut Look<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<InTurn, MeasureError> {
     let began = Instant::now();
@@ -96,7 +99,7 @@ pub fn interleave(
         for job in plan.jobs() {
             let place = Place { round, session: Some(sides.session.clone()), order: None };
             let is_swapped = order.random();
-            side_by_side(&sides, &job, is_swapped, place, interrupt, &mut measured, progress)?;
+            side_by_side(sides, &job, is_swapped, &place, interrupt, &mut measured, progress)?;
         }
         if round == 0 {
             in_turn.entered = both(&measured).len();
@@ -120,7 +123,7 @@ fn side_by_side(
     sides: &Sides<'_>,
     job: &Job,
     is_swapped: bool,
-    place: Place,
+    place: &Place,
     interrupt: &Interrupt,
     measured: &mut (Measured, Measured),
     progress: &mut dyn FnMut(Progress),

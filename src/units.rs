@@ -151,6 +151,7 @@ unit!(
 
 impl Ratio {
     /// Baseline ÷ candidate.
+    #[must_use]
     pub fn inverse(self) -> Self {
         Self(1.0 / self.0)
     }
@@ -175,6 +176,7 @@ impl Nanos {
     }
 
     /// The duration `ratio` times as long; saturates.
+    #[must_use]
     pub fn times(self, ratio: Ratio) -> Self {
         Self((self.0 * ratio.0).min(f64::MAX))
     }

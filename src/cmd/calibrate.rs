@@ -100,7 +100,7 @@ fn in_turn(
         left.map(Benchmark::identity).collect()
     };
     let mut progress = |progress| stages.round(&progress);
-    interleave(sides, run.clone(), run, interrupt, &mut look, &mut progress)
+    interleave(&sides, run.clone(), run, interrupt, &mut look, &mut progress)
         .map_err(measuring::explain)
 }
 

@@ -70,7 +70,9 @@ impl<'a> Check<'a> {
         let interrupt = Interrupt::watch()?;
         let fingerprint = measure::host(&project.folder).fingerprint;
         let (calibration, note) = calibrate::known(&project.folder, &fingerprint);
-        note.iter().for_each(|note| print::note(note));
+        if let Some(note) = note {
+            print::note(&note);
+        }
         let noise = calibration.map(|calibration| calibration.noise()).unwrap_or_default();
         Ok(Self { args, choice, project, config, policy, noise, interrupt })
     }
@@ -164,13 +166,12 @@ impl<'a> Check<'a> {
         let no_store =
             || Comparand::noted("no baseline: there is no git repository to keep one in");
         match &self.choice {
-            Choice::None => Ok(Comparand::default()),
+            Choice::None | Choice::Commands(..) => Ok(Comparand::default()),
             Choice::File(path) => Comparand::file(path),
             Choice::Auto | Choice::Stored => match self.store()? {
                 Some(store) => Comparand::stored(&store, &self.project, candidate),
                 None => Ok(no_store()),
             },
-            Choice::Commands(..) => Ok(Comparand::default()),
             Choice::Revision(revision) => {
                 let (_, commit) = self.project.commit(revision)?;
                 match self.store()? {

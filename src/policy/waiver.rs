@@ -99,7 +99,8 @@ pub fn waivers(message: &str) -> Vec<Result<Waiver, WaiverError>> {
         } else if let (true, true, Some(open)) =
             (is_open, line.starts_with([' ', '\t']), trailers.last_mut())
         {
-            *open = format!("{open} {}", line.trim()).trim().to_owned();
+            let continued = format!("{open} {}", line.trim());
+            continued.trim().clone_into(open);
             continue;
         }
         is_open = key.is_some();

@@ -198,6 +198,6 @@ fn faults<'a>(suite: &'a Suite, judgement: &'a Judgement) -> impl Iterator<Item 
         let parts =
             [&suite.name, &judgement.package.clone().unwrap_or_default(), &judgement.id, &fault];
         let hash = Sha256::digest(parts.map(String::as_str).join("\0"));
-        hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        hash.iter().take(4).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     })
 }

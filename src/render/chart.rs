@@ -217,7 +217,7 @@ fn dense(lines: &[RatioLine<'_>]) -> Dense {
 pub(super) struct Distribution {
     ticks: Vec<Tick>,
     sides: Vec<SideDrawing>,
-    limits: Vec<Limit>,
+    limits: Vec<TargetMark>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -245,7 +245,7 @@ struct Mark {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Limit {
+struct TargetMark {
     at: f64,
     metric: crate::policy::Metric,
     limit: crate::units::Nanos,
@@ -258,7 +258,7 @@ pub(super) fn distribution(row: &Row<'_>) -> Option<Distribution> {
         named.iter().filter_map(|(name, side)| Some((*name, side.as_ref()?))).collect();
     let axis = duration_axis(row, &sides)?;
     let tallest = sides.iter().filter_map(|(_, side)| tallest_bin(side)).reduce(f64::max)?;
-    let limits = row.targets.iter().map(|target| Limit {
+    let limits = row.targets.iter().map(|target| TargetMark {
         at: axis.at(target.limit.get()),
         metric: target.metric,
         limit: target.limit,

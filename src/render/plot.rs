@@ -27,6 +27,9 @@ pub enum Figure {
     Comparison(Comparison),
 }
 
+/// Lower and upper end of an interval, where one is known.
+pub type Ends = Option<(f64, f64)>;
+
 /// A benchmark over its runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Course {
@@ -48,7 +51,7 @@ pub struct Line {
     /// Its name.
     pub name: String,
     /// Place, value, and interval; a line is broken where places are left out.
-    pub points: Vec<(usize, f64, Option<(f64, f64)>)>,
+    pub points: Vec<(usize, f64, Ends)>,
 }
 
 /// Many benchmarks against an earlier level.
@@ -57,7 +60,7 @@ pub struct Comparison {
     /// What is compared with what.
     pub title: String,
     /// Name, ratio and interval of each.
-    pub rows: Vec<(String, f64, Option<(f64, f64)>)>,
+    pub rows: Vec<(String, f64, Ends)>,
 }
 
 /// The chart as SVG.

@@ -263,9 +263,9 @@ fn targets(material: &Material<'_>, track: &Track<'_>) -> Vec<TargetRow> {
 
 fn night_rows<'a>(material: &Material<'_>, track: &'a Track<'_>) -> Vec<NightRow<'a>> {
     let host_of = host_numbers(track);
-    let nights = material.nights.iter().zip(&track.cells).rev();
-    let row = |(night, cell): (&super::Night, &Option<&'a super::Cell>)| {
-        let cell = (*cell)?;
+    let nights = material.nights.iter().zip(track.cells.iter().copied()).rev();
+    let row = |(night, cell): (&super::Night, Option<&'a super::Cell>)| {
+        let cell = cell?;
         Some(NightRow {
             night: NightName::of(night),
             link: commit_link(material, night.commit_id()),

@@ -55,11 +55,13 @@ fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
+/// The shift of a benchmark against one earlier time.
+type Since = fn(&Standing) -> Option<super::Shift>;
+
 fn comparison(material: &Material<'_>, tracks: &[Track<'_>]) -> Option<Comparison> {
     let standings: Vec<Standing> =
         tracks.iter().map(|track| Standing::of(track, material)).collect();
     let release = material.releases.last().map(|release| format!("since {}", release.name));
-    type Since = fn(&Standing) -> Option<super::Shift>;
     let choices: [(Option<String>, Since); 3] = [
         (release, |standing| standing.release.as_ref().map(|(_, shift)| *shift)),
         (Some("against a month ago".to_owned()), |standing| standing.month),

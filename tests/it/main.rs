@@ -1,4 +1,14 @@
 //! One integration binary: a module a subject.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cloned_ref_to_slice_refs,
+    clippy::type_complexity,
+    clippy::float_cmp,
+    clippy::cmp_owned,
+    reason = "helpers of tests fail by panicking, and say what is skipped"
+)]
 
 #[cfg(feature = "github")]
 mod action;

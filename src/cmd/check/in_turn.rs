@@ -111,7 +111,7 @@ impl Pair {
             undecided(check, &decision, rounds, effort.launches)
         };
         let in_turn =
-            interleave(sides, baseline, candidate, interrupt, &mut look, &mut |progress| {
+            interleave(&sides, baseline, candidate, interrupt, &mut look, &mut |progress| {
                 stages.round(&progress);
             });
         in_turn.map_err(measuring::explain)
