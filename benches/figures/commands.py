@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""What perfgate's own commands cost: processor seconds and peak memory, the least of several runs, on one core.
+
+    cargo build --release && benches/figures/commands.py
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PERFGATE = Path(__file__).resolve().parents[2] / "target/release/perfgate"
+HOST = {"fingerprint": "f", "cpu_model": "c", "cores": 1, "memory_bytes": 1, "os": "o", "kernel": "k"}
+
+
+def run(path, benchmarks, launches, samples, seed):
+    draw = random.Random(seed)
+    made = [
+        {
+            "id": f"group/{number}",
+            "sampling": "call",
+            "launches": [
+                {"round": launch, "samples": [round(1e5 * draw.lognormvariate(0, 0.02), 1) for _ in range(samples)]}
+                for launch in range(launches)
+            ],
+        }
+        for number in range(benchmarks)
+    ]
+    run = {"schema": "perfgate.run/1", "created": "2026-11-22T00:00:00Z", "source": "command", "host": HOST, "benchmarks": made}
+    path.write_text(json.dumps(run))
+    return path.stat().st_size
+
+
+def least(words, times):
+    """Processor seconds and bytes of the cheapest of some runs on one core; other load does not count."""
+    core = min(os.sched_getaffinity(0))
+    best = None
+    for _ in range(times):
+        process = subprocess.Popen(
+            [PERFGATE, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = usage.ru_utime + usage.ru_stime
+        assert os.waitstatus_to_exitcode(status) in (0, 10, 11), words
+        best = min(best or (seconds, 0), (seconds, usage.ru_maxrss * 1024))
+    return best
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        size = run(folder / "a.json", 2500, 10, 100, 1) + run(folder / "b.json", 2500, 10, 100, 2)
+        run(folder / "suites.json", 56, 5, 100, 3)
+        seconds, memory = least(["compare", folder / "a.json", folder / "b.json"], 5)
+        print(f"compare, 2,500 benchmarks × 10 × 100 a side: {seconds:.2f} s, {memory / size:.1f} times the input")
+        check = ["check", "--run", folder / "suites.json", "--baseline", "none", "--out", folder / "out"]
+        print(f"check --run, 56 benchmarks × 5 × 100: {least(check, 10)[0] * 1e3:.0f} ms")
+        print(f"--version: {least(['--version'], 20)[0] * 1e3:.1f} ms")
+    print(f"release binary: {PERFGATE.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
