@@ -172,7 +172,7 @@ fn what_is_no_decision_is_refused() {
         (with(&|whole| whole["benchmarks"][0]["id"] = json!("")), "its id is empty"),
         (
             with(&|whole| whole["benchmarks"][1]["id"] = whole["benchmarks"][0]["id"].clone()),
-            "nameless or stands there twice",
+            "stands there twice",
         ),
         (
             with(&|whole| whole["warnings"] = json!(["x".repeat(20_000)])),
