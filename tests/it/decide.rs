@@ -240,3 +240,54 @@ fn one_function_decides_and_everybody_calls_it() {
         assert!(callers.iter().any(|file| file == caller), "{caller} is not among {callers:?}");
     }
 }
+
+/// Run it by `cargo test --release --test it cost_of -- --ignored --nocapture`: no wall clock is asserted on.
+#[test]
+#[ignore = "prints a time, asserts nothing about it"]
+fn cost_of_a_decision_on_fifty_benchmarks_in_ten_rounds() {
+    let side = |shift: f64| -> Side {
+        let sample = |launch: usize, call: usize| {
+            let noise = ((launch * 7919 + call * 104_729) % 1000) as f64 / 1e5;
+            1e6 * (1.0 + shift + noise)
+        };
+        (0..10).map(|launch| (0..200).map(|call| sample(launch, call)).collect()).collect()
+    };
+    let (baseline, candidate) = (run(&vec![side(0.0); 50]), run(&vec![side(0.02); 50]));
+    let rounds = Rounds { baseline: &baseline, candidate: &candidate, entered: 50, ended: false };
+    let evidence = Evidence {
+        candidate: &candidate,
+        baseline: Baseline::None,
+        rounds: Some(rounds),
+        noise: &BTreeMap::new(),
+    };
+    let policy = policy();
+    let times = 100;
+    let start = std::time::Instant::now();
+    for _ in 0..times {
+        assert_eq!(decide(&evidence, &policy).benchmarks.len(), 50);
+    }
+    println!("{:?} a decision", start.elapsed() / times);
+}
+
+#[test]
+fn digests_are_decided_like_the_samples_they_sum_up() {
+    holds(|(baseline, candidate)| {
+        let digested = |side: &Side| {
+            let mut run = run(&[side.clone()]);
+            for launch in &mut run.benchmarks[0].launches {
+                launch.observed = Observed::Digest(launch.digest());
+            }
+            run
+        };
+        let (old, new) = (digested(&baseline), digested(&candidate));
+        let evidence = Evidence {
+            candidate: &new,
+            baseline: Baseline::File(&old),
+            rounds: None,
+            noise: &BTreeMap::new(),
+        };
+        let samples = as_files(&[baseline], &[candidate]);
+        prop_assert_eq!(changes(&decide(&evidence, &policy())), changes(&samples));
+        Ok(())
+    });
+}
