@@ -55,30 +55,81 @@ pub struct Plan {
     looks: &'static [Look],
 }
 
-/// Where the variance of this benchmark on this machine is known from earlier rounds.
-pub const WITH_HISTORY: Plan = Plan {
+/// Where the variance of this benchmark on this machine is known from earlier rounds, and by it a
+/// slowdown of the size that must be found will be found early: most of α is spent by then.
+pub const WITHIN_REACH: Plan = Plan {
     looks: &[
-        look(3, 0.02, 0.10),
-        look(5, 0.05, 0.12),
-        look(7, 0.08, 0.15),
-        look(10, 0.13, 0.18),
-        look(14, 0.22, 0.20),
-        look(20, 0.50, 0.25),
+        look(3, 0.02, 0.15),
+        look(4, 0.03, 0.075),
+        look(5, 0.03, 0.075),
+        look(6, 0.085, 0.075),
+        look(7, 0.085, 0.075),
+        look(8, 0.10, 0.07),
+        look(10, 0.20, 0.13),
+        look(12, 0.10, 0.10),
+        look(14, 0.10, 0.10),
+        look(20, 0.25, 0.15),
     ],
 };
 
-/// Where it is not.
-pub const WITHOUT_HISTORY: Plan =
-    Plan { looks: &[look(5, 0.1, 0.1), look(10, 0.3, 0.3), look(20, 0.6, 0.6)] };
+/// Where it is known, and such a slowdown takes all rounds there are: α is kept for the last look.
+pub const OUT_OF_REACH: Plan = Plan {
+    looks: &[
+        look(3, 0.01, 0.15),
+        look(4, 0.005, 0.075),
+        look(5, 0.005, 0.075),
+        look(6, 0.01, 0.075),
+        look(7, 0.01, 0.075),
+        look(8, 0.02, 0.07),
+        look(10, 0.04, 0.13),
+        look(12, 0.075, 0.10),
+        look(14, 0.075, 0.10),
+        look(20, 0.75, 0.15),
+    ],
+};
+
+/// Where the variance is not known.
+pub const WITHOUT_HISTORY: Plan = Plan {
+    looks: &[
+        look(4, 0.02, 0.10),
+        look(5, 0.01, 0.10),
+        look(7, 0.07, 0.10),
+        look(10, 0.20, 0.15),
+        look(14, 0.20, 0.20),
+        look(20, 0.50, 0.35),
+    ],
+};
+
+/// Rounds whose precision, as history predicts it, chooses the plan.
+pub const REACH_ROUNDS: usize = 14;
+
+/// Standard errors after [`REACH_ROUNDS`] rounds that lie between what is tolerated and what must be
+/// found, from which on the latter is within reach.
+const REACH: f64 = 4.5;
+
+/// The plan of a benchmark with history, fixed before the first round: `margin` is the distance from what
+/// is tolerated to what must be found, `standard_error` the one expected after [`REACH_ROUNDS`] rounds.
+///
+/// Both plans look after the same rounds; they differ in when they spend α (the information time of Lan
+/// & `DeMets` 1983, known here from history).
+///
+/// ```
+/// use perfgate::stats::sequential::{OUT_OF_REACH, WITHIN_REACH, plan};
+/// assert_eq!(plan(0.04, 0.007), WITHIN_REACH);
+/// assert_eq!(plan(0.02, 0.007), OUT_OF_REACH);
+/// ```
+pub fn plan(margin: f64, standard_error: f64) -> Plan {
+    if margin >= REACH * standard_error { WITHIN_REACH } else { OUT_OF_REACH }
+}
 
 impl Plan {
     /// The first planned look after `rounds` rounds; `None` after the last.
     ///
     /// ```
-    /// use perfgate::stats::sequential::{WITH_HISTORY, WITHOUT_HISTORY};
-    /// assert_eq!(WITH_HISTORY.next_look(0), Some(3));
-    /// assert_eq!(WITHOUT_HISTORY.next_look(5), Some(10));
-    /// assert_eq!(WITH_HISTORY.next_look(20), None);
+    /// use perfgate::stats::sequential::{WITHIN_REACH, WITHOUT_HISTORY};
+    /// assert_eq!(WITHIN_REACH.next_look(0), Some(3));
+    /// assert_eq!(WITHOUT_HISTORY.next_look(5), Some(7));
+    /// assert_eq!(WITHIN_REACH.next_look(20), None);
     /// ```
     pub fn next_look(&self, rounds: usize) -> Option<usize> {
         self.looks.iter().map(|look| look.rounds).find(|planned| *planned > rounds)
@@ -90,10 +141,10 @@ impl Plan {
     /// when there is nothing new to look at.
     ///
     /// ```
-    /// use perfgate::stats::sequential::WITH_HISTORY;
-    /// let share = WITH_HISTORY.spend(3, 4).expect("a new round");
-    /// assert!((share.alpha - 0.025).abs() < 1e-12 && (share.pass - 0.06).abs() < 1e-12);
-    /// assert_eq!(WITH_HISTORY.spend(0, 2), None);
+    /// use perfgate::stats::sequential::WITHOUT_HISTORY;
+    /// let share = WITHOUT_HISTORY.spend(5, 6).expect("a new round");
+    /// assert!((share.alpha - 0.035).abs() < 1e-12 && (share.pass - 0.05).abs() < 1e-12);
+    /// assert_eq!(WITHOUT_HISTORY.spend(0, 2), None);
     /// ```
     pub fn spend(&self, previous: usize, rounds: usize) -> Option<Share> {
         if rounds < LEAST_ROUNDS || rounds <= previous {
@@ -211,7 +262,7 @@ pub fn p_over_looks(looks: impl IntoIterator<Item = (f64, Share)>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Plan, WITH_HISTORY, WITHOUT_HISTORY};
+    use super::{OUT_OF_REACH, Plan, WITHIN_REACH, WITHOUT_HISTORY};
 
     #[track_caller]
     fn spends_everything_once(plan: Plan, stops: &[usize]) {
@@ -226,25 +277,34 @@ mod tests {
 
     #[test]
     fn the_looks_of_a_plan_spend_the_whole_error_and_no_more() {
-        spends_everything_once(WITH_HISTORY, &[3, 5, 7, 10, 14, 20]);
-        spends_everything_once(WITHOUT_HISTORY, &[5, 10, 20]);
+        spends_everything_once(WITHIN_REACH, &[3, 4, 5, 6, 7, 8, 10, 12, 14, 20]);
+        spends_everything_once(OUT_OF_REACH, &[3, 4, 5, 6, 7, 8, 10, 12, 14, 20]);
+        spends_everything_once(WITHOUT_HISTORY, &[4, 5, 7, 10, 14, 20]);
     }
 
     #[test]
     fn forced_looks_between_planned_ones_spend_no_more() {
-        spends_everything_once(WITH_HISTORY, &[4, 5, 9, 20]);
+        spends_everything_once(WITHIN_REACH, &[4, 5, 9, 20]);
+        spends_everything_once(OUT_OF_REACH, &[5, 13, 17, 20]);
         spends_everything_once(WITHOUT_HISTORY, &[3, 4, 6, 10, 19, 20]);
     }
 
     #[test]
     fn planned_looks_spend_their_own_share() {
-        let share = WITH_HISTORY.spend(10, 14).expect("planned");
-        assert!((share.alpha - 0.22).abs() < 1e-12 && (share.pass - 0.20).abs() < 1e-12);
+        let share = WITHIN_REACH.spend(8, 10).expect("planned");
+        assert!((share.alpha - 0.20).abs() < 1e-12 && (share.pass - 0.13).abs() < 1e-12);
+    }
+
+    #[test]
+    fn whoever_asks_for_the_next_look_need_not_know_which_plan_a_history_chose() {
+        for rounds in 0..21 {
+            assert_eq!(WITHIN_REACH.next_look(rounds), OUT_OF_REACH.next_look(rounds));
+        }
     }
 
     #[test]
     fn nothing_is_left_after_the_last_look() {
-        assert_eq!(WITH_HISTORY.spend(20, 21), None);
+        assert_eq!(WITHIN_REACH.spend(20, 21), None);
         assert_eq!(WITHOUT_HISTORY.spend(10, 10), None);
     }
 }

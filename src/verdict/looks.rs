@@ -68,9 +68,12 @@ impl Series {
     }
 
     fn plan(&self) -> Plan {
-        match self.history() {
-            Some(_) => sequential::WITH_HISTORY,
-            None => sequential::WITHOUT_HISTORY,
+        let Some(noise) = self.history() else { return sequential::WITHOUT_HISTORY };
+        let rounds = sequential::REACH_ROUNDS;
+        let margin = self.rules.detect.get().ln_1p() - self.rules.threshold.get().ln_1p();
+        match noise.prior(self.form(rounds), rounds) {
+            Some(expected) => sequential::plan(margin, expected.value),
+            None => sequential::OUT_OF_REACH,
         }
     }
 
@@ -91,7 +94,8 @@ impl Series {
 /// Rounds after which a benchmark of this noise is looked at next; none after the last look.
 pub fn next_look(noise: Option<&Noise>, rounds: usize) -> Option<usize> {
     let plan = match noise.filter(|noise| noise.is_history()) {
-        Some(_) => sequential::WITH_HISTORY,
+        // Which of the two plans it is makes no difference to when they look.
+        Some(_) => sequential::WITHIN_REACH,
         None => sequential::WITHOUT_HISTORY,
     };
     plan.next_look(rounds)
