@@ -17,7 +17,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::host::{Counters, Disturbance, Watch};
-use crate::run::{self, Benchmark, BenchmarkId, Failure, Launch, Sampling};
+use crate::run::{self, Benchmark, BenchmarkId, Failure, Launch, Sampling, Settings};
 use crate::units::Nanos;
 
 pub use self::plan::{Job, Mode, Plan, Planned};
@@ -124,6 +124,8 @@ pub type Observed = Vec<(BenchmarkId, Result<Observation, Failure>)>;
 pub struct Launched {
     /// Its benchmarks. What the subject does not have any more is not among them.
     pub benchmarks: Observed,
+    /// What the process said of its threads and provider, where it did.
+    pub settings: Option<Settings>,
     /// What the machine did to it.
     pub disturbance: Disturbance,
 }
@@ -162,11 +164,14 @@ impl Subject {
         interrupt: &Interrupt,
     ) -> Result<Launched, MeasureError> {
         let before = Counters::now();
-        let benchmarks = match self {
+        let launched = match self {
             Self::Criterion(built) => criterion::launch(built, job, effort, interrupt)?,
-            Self::Command(command) => command.launch(job, effort, interrupt)?,
+            Self::Command(command) => {
+                let benchmarks = command.launch(job, effort, interrupt)?;
+                Launched { benchmarks, ..Launched::default() }
+            }
         };
-        Ok(Launched { benchmarks, disturbance: before.until(&Counters::now()) })
+        Ok(Launched { disturbance: before.until(&Counters::now()), ..launched })
     }
 }
 
@@ -188,6 +193,8 @@ pub struct Measured {
     pub benchmarks: Vec<Benchmark>,
     /// What was unfit or surprising.
     pub warnings: Vec<String>,
+    /// What the first process that said it said of its threads and provider.
+    pub settings: Option<Settings>,
     places: HashMap<BenchmarkId, usize>,
 }
 
@@ -195,7 +202,7 @@ impl Measured {
     /// Begins with what a plan knows already.
     pub fn new(plan: Plan) -> Self {
         let places = plan.failed.iter().map(Benchmark::identity).zip(0..).collect();
-        Self { benchmarks: plan.failed, warnings: plan.notes, places }
+        Self { benchmarks: plan.failed, warnings: plan.notes, settings: None, places }
     }
 
     /// False when nothing was measured or a benchmark failed.
@@ -210,6 +217,9 @@ impl Measured {
 
     /// Adds what one launch of a bench target observed.
     pub fn add(&mut self, launched: Launched, target: Option<&str>, place: &Place) {
+        if let Some(settings) = launched.settings {
+            self.agree(settings, target);
+        }
         for (id, observed) in launched.benchmarks {
             let benchmark = self.benchmark(id, target);
             match observed {
@@ -217,6 +227,22 @@ impl Measured {
                 Err(failure) => {
                     benchmark.failure.get_or_insert(failure);
                 }
+            }
+        }
+    }
+
+    /// A run has one number of threads and one provider: a process with others is told of.
+    fn agree(&mut self, settings: Settings, target: Option<&str>) {
+        let first = self.settings.get_or_insert_with(|| settings.clone());
+        if *first != settings {
+            let warning = format!(
+                "{} ran with {}, others with {}",
+                target.unwrap_or("the command"),
+                said(&settings),
+                said(first)
+            );
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
             }
         }
     }
@@ -238,6 +264,12 @@ impl Measured {
         });
         &mut self.benchmarks[at]
     }
+}
+
+fn said(settings: &Settings) -> String {
+    let threads = settings.threads.map_or_else(|| "?".to_owned(), |threads| threads.to_string());
+    let provider = settings.provider.as_ref().map_or("?", |provider| &provider.actual);
+    format!("{threads} threads on {provider}")
 }
 
 impl Benchmark {

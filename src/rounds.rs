@@ -180,6 +180,8 @@ impl InTurn {
         let (baseline, candidate) = measured;
         self.baseline.complete = baseline.is_complete();
         self.candidate.complete = candidate.is_complete();
+        self.baseline.settings.take_runtime(baseline.settings);
+        self.candidate.settings.take_runtime(candidate.settings);
         self.baseline.warnings.extend(baseline.warnings);
         self.candidate.warnings.extend(candidate.warnings);
         self.baseline.benchmarks = baseline.benchmarks;

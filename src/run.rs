@@ -107,6 +107,16 @@ pub struct Settings {
     pub command: Option<String>,
 }
 
+impl Settings {
+    /// Takes threads and provider from what the measured processes said, where they said it.
+    pub fn take_runtime(&mut self, said: Option<Self>) {
+        if let Some(Self { threads, provider, .. }) = said {
+            self.threads = threads;
+            self.provider = provider;
+        }
+    }
+}
+
 /// An execution provider: never silently another than the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -78,7 +78,6 @@ pub(super) fn empty_run(source: Source, selection: &SelectionArgs, effort: &Effo
     let mut run = Run::new(Timestamp::now().to_string(), source, host);
     run.settings = Settings {
         seed: effort.seed,
-        threads: threads(),
         calls: Some(settled(effort).calls),
         command: Some(command_line()),
         ..Settings::default()
@@ -112,10 +111,11 @@ fn fill(
     .map_err(explain)?;
     stages.finish();
     run.complete = measured.is_complete();
-    let Measured { benchmarks, warnings, .. } = measured;
+    let Measured { benchmarks, warnings, settings, .. } = measured;
     run.benchmarks = benchmarks;
     run.warnings = warnings;
     run.settings.command = Some(command_line());
+    run.settings.take_runtime(settings);
     Ok(run)
 }
 
@@ -131,10 +131,6 @@ fn folder_of(manifest: Option<&Path>) -> &Path {
 }
 
 /// Threads that models run with, where the user has set them for the benches.
-fn threads() -> Option<u32> {
-    env::var("PERFGATE_THREADS").ok()?.parse().ok()
-}
-
 /// What `--bench` selects.
 pub(super) fn patterns(bench: &[String]) -> Result<Selection> {
     Selection::new(bench).map_err(|error| Refusal::usage(error).into())

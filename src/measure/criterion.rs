@@ -15,12 +15,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::run::{BenchmarkId, Failure};
+use crate::run::{BenchmarkId, Failure, Settings};
 
-use self::output::{Listing, Stages, is_cut, is_title_of, read_tree};
+use self::output::{Listing, Stages, is_cut, is_title_of, read_settings, read_tree};
 use super::plan::{LEAST_CALLS, Mode};
 use super::process::{self, Ended, Interrupt, ProcessError, StandardError, Stream, peak_memory};
-use super::{Effort, Job, MeasureError, Observation, Observed};
+use super::{Effort, Job, Launched, MeasureError, Observation, Observed};
 
 pub use self::build::{BuildError, Built, Target, Workspace, build};
 pub use self::environment::{Environment, record};
@@ -43,19 +43,20 @@ pub(super) fn launch(
     job: &Job,
     effort: &Effort,
     interrupt: &Interrupt,
-) -> Result<Observed, MeasureError> {
+) -> Result<Launched, MeasureError> {
     let is_meant = |target: &&Target| {
         Some(&target.package) == job.package.as_ref() && Some(&target.name) == job.target.as_ref()
     };
     let Some(target) = built.targets.iter().find(is_meant) else {
-        return Ok(Vec::new());
+        return Ok(Launched::default());
     };
     let mut left: BTreeSet<String> = job.ids.iter().flatten().cloned().collect();
-    let mut observed = Vec::new();
+    let (mut observed, mut settings) = (Vec::new(), None);
     let mut time_outs = 0;
     while !left.is_empty() {
         let only = exact_filter(left.iter().map(String::as_str));
         let started = target.start(Some(&only), job.mode, effort, interrupt)?;
+        settings = started.settings.clone().or(settings);
         let culprit = started.culprit().map(str::to_owned);
         let failure = started.failure(effort);
         let began: Vec<String> =
@@ -83,7 +84,7 @@ pub(super) fn launch(
             }
         }
     }
-    Ok(observed)
+    Ok(Launched { benchmarks: observed, settings, ..Launched::default() })
 }
 
 fn fail(target: &Target, ids: BTreeSet<String>, failure: &Failure) -> Observed {
@@ -98,6 +99,8 @@ fn nothing_written(output: String) -> Failure {
 struct Started {
     /// What it wrote.
     written: Vec<(String, Result<Observation, Failure>)>,
+    /// What it said of its threads and provider.
+    settings: Option<Settings>,
     stages: Stages,
     ended: Ended,
 }
@@ -148,7 +151,7 @@ impl Target {
                 |observation| Observation { metrics: metrics.clone(), ..observation };
             (written.id, written.observed.map(with_metrics))
         });
-        Ok(Started { written: written.collect(), stages, ended })
+        Ok(Started { written: written.collect(), settings: read_settings(&home), stages, ended })
     }
 
     fn command(&self, home: &Path) -> Command {

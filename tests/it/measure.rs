@@ -133,6 +133,16 @@ fn a_foreign_workspace_is_measured_without_configuration() {
 }
 
 #[test]
+fn what_a_bench_says_of_its_threads_and_provider_is_recorded() {
+    let (run, _) = measure(&["--package", "beta"]);
+    let provider = run.settings.provider.as_ref().map(|provider| provider.actual.as_str());
+    assert_eq!((run.settings.threads, provider), (Some(3), Some("cpu")));
+    assert!(run.settings.command.unwrap().starts_with("perfgate measure"));
+    let (run, _) = measure(&["--package", "alpha", "--bench", "short"]);
+    assert_eq!((run.settings.threads, run.settings.provider), (None, None));
+}
+
+#[test]
 fn features_and_patterns_choose_what_is_measured() {
     let alpha = ["--package", "alpha", "--features", "alpha/extra"];
     let (run, _) =

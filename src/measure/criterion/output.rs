@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::measure::{Amounts, Observation};
-use crate::run::{Failure, Sampling};
+use crate::run::{Failure, Sampling, Settings};
 use crate::units::Nanos;
 
 /// Criterion cuts a title after this many bytes.
@@ -69,6 +69,13 @@ pub(super) fn read_tree(folder: &Path) -> io::Result<Vec<Written>> {
     collect(folder, 0, &mut found)?;
     found.sort();
     Ok(found.iter().filter_map(|folder| read_benchmark(folder)).collect())
+}
+
+/// What a bench wrote of its threads and provider into `settings.json` beside Criterion's results; most
+/// write none, and what cannot be read says nothing.
+pub(super) fn read_settings(home: &Path) -> Option<Settings> {
+    let said: Settings = read_json(&home.join("settings.json")).ok()?;
+    Some(Settings { threads: said.threads, provider: said.provider, ..Settings::default() })
 }
 
 fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
