@@ -10,12 +10,14 @@ use crate::rounds;
 /// What happens, on standard error: a line that changes on a terminal, one line a stage elsewhere.
 pub(super) struct Stages {
     bar: Option<ProgressBar>,
+    /// Launches there will be, and the one that was said last.
+    launches: (u32, Option<u32>),
 }
 
 impl Stages {
     /// Nothing has happened yet.
     pub(super) fn new() -> Self {
-        Self { bar: None }
+        Self { bar: None, launches: (0, None) }
     }
 
     /// How far a measurement is.
@@ -29,11 +31,15 @@ impl Stages {
                 };
                 self.say(&format!("measuring {what}: {launches} launches of {starts} processes"));
                 self.begin(u64::from(*launches) * *starts as u64);
+                self.launches = (*launches, None);
             }
             Progress::Launch { launch, target } => {
                 if let Some(bar) = &self.bar {
                     bar.set_message(format!("launch {} of {target}", launch + 1));
                     bar.inc(1);
+                } else if self.launches.1 != Some(*launch) {
+                    self.launches.1 = Some(*launch);
+                    self.say(&format!("launch {} of {}", launch + 1, self.launches.0));
                 }
             }
             Progress::Repeated(why) => self.say(why),

@@ -1,6 +1,7 @@
 //! For terminals: aligned columns, colour only where it was asked for.
 
 use minijinja::context;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{RenderError, fill, head, values_of};
 use crate::report::Report;
@@ -70,7 +71,19 @@ fn align(row: &[&str], widths: &[usize]) -> String {
 /// Columns of a terminal that the cell takes; colour takes none.
 fn columns_of(cell: &str) -> usize {
     let mut parts = cell.split('\u{1b}');
-    let plain = parts.next().map_or(0, |part| part.chars().count());
+    let plain = parts.next().unwrap_or_default();
     let coloured = parts.map(|part| part.split_once('m').map_or("", |(_, shown)| shown));
-    plain + coloured.map(|part| part.chars().count()).sum::<usize>()
+    plain.width() + coloured.map(|part| part.width()).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_whatever_the_cells_are_written_in() {
+        let given = "a\tx\n編碼/批次\tx\n\u{1b}[31mred\u{1b}[0m\tx\ne\u{301}\tx\n";
+        let expected = "a           x\n編碼/批次   x\n\u{1b}[31mred\u{1b}[0m         x\ne\u{301}           x\n";
+        assert_eq!(aligned(given), expected);
+    }
 }

@@ -311,6 +311,34 @@ fn says(folder: &Path, arguments: &[&str], status: i32, words: &[&str]) -> Strin
 }
 
 #[test]
+fn stored_runs_are_compared_by_their_keys() {
+    let bed = Bed::new();
+    let commits = [bed.commit("base"), bed.commit("head")];
+    let work = bed.path("work");
+    let store = ["--store", "dir:../runs"];
+    let save = |commit: &CommitId, second: u32| {
+        run_file(&bed, commit, second);
+        let words = [&["baseline", "save", "../run.json"][..], &store].concat();
+        let saved = says(&work, &words, 0, &["saved"]);
+        saved.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    let id = save(&commits[0], 1);
+    save(&commits[1], 2);
+    let compare = |keys: [&str; 2], status: i32, words: &[&str]| {
+        let given = [&["compare"][..], &keys, &store, &["--format", "json"]].concat();
+        says(&work, &given, status, words)
+    };
+    let decision = compare([&id, commits[1].short()], 0, &[]);
+    let decision: serde_json::Value = serde_json::from_str(&decision).unwrap();
+    assert_eq!(decision["baseline"]["commit"]["id"], commits[0].as_str());
+    assert_eq!(decision["candidate"]["commit"]["id"], commits[1].as_str());
+    fs::write(work.join("perfgate.toml"), "[store]\nurl = \"dir:../runs\"\n").unwrap();
+    says(&work, &["compare", &id, commits[1].short()], 0, &["group/function"]);
+    compare(["abcdef0", &id], 2, &["no stored run", "help: "]);
+    compare(["absent.json", &id], 2, &["absent.json", "help: "]);
+}
+
+#[test]
 fn the_commands_save_list_show_and_prune() {
     let bed = Bed::new();
     let commit = bed.commit("measured");
