@@ -36,3 +36,4 @@ mod schemas;
 mod store;
 mod store_shared;
 mod trend;
+mod waivers;
