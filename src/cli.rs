@@ -184,6 +184,9 @@ pub struct CheckArgs {
     /// Where baselines are kept.
     #[command(flatten)]
     pub store: StoreArgs,
+    /// Where they are shared; fetched from there when this clone has none.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
     /// What to compare with: `auto`, `stored`, `none`, a run file, or a git revision
     #[arg(long, value_name = "BASELINE", default_value = "auto")]
     pub baseline: String,

@@ -16,11 +16,13 @@ use crate::run::Commit;
 
 mod branch;
 mod command;
+mod history;
 mod log;
 mod remote;
 mod worktree;
 
 pub use branch::{Branch, Entry};
+pub use history::Messages;
 pub use remote::{Push, Remote, Token};
 pub use worktree::Worktree;
 
@@ -249,7 +251,8 @@ impl Repository {
         ancestry
     }
 
-    fn has(&self, id: &CommitId) -> bool {
+    /// Whether the commit itself is here, whatever is behind it.
+    pub fn has(&self, id: &CommitId) -> bool {
         Oid::from_str(id.as_str()).is_ok_and(|id| self.inner.find_commit(id).is_ok())
     }
 

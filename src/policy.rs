@@ -13,6 +13,7 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use self::waiver::Waiver;
 pub use config::{BenchConfig, Config, GateConfig, MeasureConfig, StoreConfig, TargetConfig};
 
 use crate::measure::Selection;
@@ -160,6 +161,7 @@ pub struct Policy {
     tolerance: Tolerance,
     exceptions: Vec<(GlobMatcher, Tolerance)>,
     targets: Vec<TargetRule>,
+    waivers: Vec<Waiver>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -223,6 +225,7 @@ impl Policy {
             tolerance,
             exceptions,
             targets,
+            waivers: Vec::new(),
         })
     }
 
@@ -236,6 +239,18 @@ impl Policy {
     /// Is the answer inconclusive where there is no baseline?
     pub fn requires_baseline(&self) -> bool {
         self.requires_baseline
+    }
+
+    /// The same, with what commit messages accept.
+    #[must_use]
+    pub fn accepting(mut self, waivers: Vec<Waiver>) -> Self {
+        self.waivers = waivers;
+        self
+    }
+
+    /// What commit messages accept.
+    pub fn waivers(&self) -> &[Waiver] {
+        &self.waivers
     }
 
     /// Is this a reason not to pass?

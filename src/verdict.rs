@@ -5,6 +5,7 @@ mod decide;
 mod file;
 mod looks;
 mod target;
+mod waive;
 
 use std::collections::BTreeMap;
 

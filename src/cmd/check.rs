@@ -3,6 +3,8 @@
 mod comparand;
 mod in_turn;
 mod outputs;
+mod shared;
+mod waivers;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +12,7 @@ use anyhow::Result;
 
 use self::comparand::{Choice, Comparand};
 use self::in_turn::Pair;
+use self::waivers::Terms;
 use super::project::Project;
 use super::{ExitStatus, Refusal, calibrate, files, gate, measure, print};
 use crate::cli::CheckArgs;
@@ -26,12 +29,12 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitStatus> {
     let check = Check::new(args)?;
     let (candidate, decision) = match (&args.run, &check.choice) {
         (None, Choice::Commands(baseline, candidate)) => {
-            check.in_turn(&Pair::of_commands(baseline, candidate))?
+            check.in_turn(&Pair::of_commands(baseline, candidate), None)?
         }
         (None, Choice::Revision(revision)) => {
             let (repository, commit) = check.project.commit(revision)?;
             let pair = Pair::of_commits(&check, repository, &commit, &check.interrupt)?;
-            check.in_turn(&pair)?
+            check.in_turn(&pair, Some(&commit))?
         }
         _ => check.once()?,
     };
@@ -81,15 +84,16 @@ impl<'a> Check<'a> {
     fn once(&self) -> Result<(Run, Decision)> {
         let candidate = self.candidate()?;
         let mut comparand = self.comparand(&candidate)?;
+        let terms = Terms::read(self, candidate.commit.as_ref(), comparand.base().as_ref());
         let in_turn = match self.base_to_confirm(&candidate, &comparand) {
-            Some(base) => self.confirm(&base, &candidate, &mut comparand)?,
+            Some(base) => self.confirm(&base, &candidate, &mut comparand, &terms)?,
             None => None,
         };
-        let mut decision = match &in_turn {
-            Some(in_turn) => self.judge(&candidate, comparand.screen(), Some(in_turn.evidence())),
-            None => self.judge(&candidate, comparand.baseline(), None),
-        };
+        let rounds = in_turn.as_ref().map(InTurn::evidence);
+        let baseline = if rounds.is_some() { comparand.screen() } else { comparand.baseline() };
+        let mut decision = self.judge(&candidate, baseline, rounds, &terms);
         decision.warnings.extend(comparand.notes);
+        terms.tell(&mut decision);
         Ok((candidate, decision))
     }
 
@@ -108,8 +112,9 @@ impl<'a> Check<'a> {
         base: &CommitId,
         candidate: &Run,
         comparand: &mut Comparand,
+        terms: &Terms,
     ) -> Result<Option<InTurn>> {
-        let screen = self.judge(candidate, comparand.screen(), None);
+        let screen = self.judge(candidate, comparand.screen(), None, terms);
         let wanted = comparand.unsettled(&screen);
         let Some(repository) = self.project.repository.as_ref().filter(|_| !wanted.is_empty())
         else {
@@ -130,17 +135,19 @@ impl<'a> Check<'a> {
             Err(error) => return Err(error),
         };
         let mut decide =
-            |rounds: Rounds<'_>| self.judge(candidate, comparand.screen(), Some(rounds));
+            |rounds: Rounds<'_>| self.judge(candidate, comparand.screen(), Some(rounds), terms);
         pair.measure(self, Some(&wanted), &self.interrupt, &mut decide).map(Some)
     }
 
     /// Base and candidate in rounds.
-    fn in_turn(&self, pair: &Pair) -> Result<(Run, Decision)> {
+    fn in_turn(&self, pair: &Pair, base: Option<&CommitId>) -> Result<(Run, Decision)> {
+        let terms = Terms::read(self, self.project.head()?.as_ref(), base);
         let mut decide =
-            |rounds: Rounds<'_>| self.judge(rounds.candidate, Baseline::None, Some(rounds));
+            |rounds: Rounds<'_>| self.judge(rounds.candidate, Baseline::None, Some(rounds), &terms);
         let in_turn = pair.measure(self, None, &self.interrupt, &mut decide)?;
         outputs::write_run(&self.args.out, &in_turn.candidate)?;
-        let decision = decide(in_turn.evidence());
+        let mut decision = decide(in_turn.evidence());
+        terms.tell(&mut decision);
         Ok((in_turn.candidate, decision))
     }
 
@@ -169,7 +176,9 @@ impl<'a> Check<'a> {
             Choice::None | Choice::Commands(..) => Ok(Comparand::default()),
             Choice::File(path) => Comparand::file(path),
             Choice::Auto | Choice::Stored => match self.store()? {
-                Some(store) => Comparand::stored(&store, &self.project, candidate),
+                Some(store) => {
+                    Comparand::stored(&store, &self.args.remote, &self.project, candidate)
+                }
                 None => Ok(no_store()),
             },
             Choice::Revision(revision) => {
@@ -187,9 +196,10 @@ impl<'a> Check<'a> {
         candidate: &'e Run,
         baseline: Baseline<'e>,
         rounds: Option<Rounds<'e>>,
+        terms: &Terms,
     ) -> Decision {
         let evidence = Evidence { candidate, baseline, rounds, noise: &self.noise };
-        decide(&evidence, &self.policy)
+        decide(&evidence, &terms.policy)
     }
 
     /// The store of baselines; none outside of a repository unless one is named.

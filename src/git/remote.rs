@@ -4,14 +4,14 @@ use std::env;
 use std::fmt;
 
 use super::command::{Git, hide_user_info};
-use super::{CommitId, GitError, Parents, Repository};
+use super::{CommitId, GitError, Repository};
 
 /// Where git is told to go: the name of a remote, an address or a path.
 pub struct Remote<'a> {
-    repository: &'a Repository,
+    pub(super) repository: &'a Repository,
     name: String,
-    url: String,
-    token: Option<Token>,
+    pub(super) url: String,
+    pub(super) token: Option<Token>,
 }
 
 /// How a push ended that the server had no lasting objection to.
@@ -40,6 +40,12 @@ impl Remote<'_> {
 
     fn git(&self) -> Git<'_> {
         Git::at(self.repository.folder()).authorized(self.token.as_ref(), &self.url)
+    }
+
+    /// Whether git knows more of it than what it was called: false for a name like `origin` that
+    /// no remote has.
+    pub fn is_known(&self) -> bool {
+        self.url != self.name || self.name.contains(['/', '\\', ':'])
     }
 
     /// Fetches `branch` into the reference `into`; `None` where the remote has no such branch.
@@ -87,42 +93,12 @@ impl Remote<'_> {
         }
     }
 
-    /// The ancestry of `from`, latest first and at most `most` commits, also where this clone ends.
-    ///
-    /// What is missing of the history is fetched without its files, into a repository of its own:
-    /// the user's clone stays as shallow as it was made.
-    pub fn ancestry(
-        &self,
-        from: &CommitId,
-        parents: Parents,
-        most: usize,
-    ) -> Result<Vec<CommitId>, GitError> {
-        let here = self.repository.ancestry(from, parents).take(most);
-        let (mut known, missing): (Vec<_>, Vec<_>) = here.partition(|id| self.repository.has(id));
-        if missing.is_empty() || known.len() >= most {
-            return Ok(known);
-        }
-        let history = self.repository.inner.commondir().join("perfgate").join("history.git");
-        let inner = git2::Repository::init_bare(&history)?;
-        let depth = format!("--depth={most}");
-        let mut arguments = vec!["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
-        arguments.extend(["--no-auto-maintenance", "--filter=tree:0", &depth, "--", &self.url]);
-        arguments.extend(missing.iter().map(CommitId::as_str));
-        let git = Git::at(&history).authorized(self.token.as_ref(), &self.url);
-        if let (_, Some(message)) = git.try_run(&arguments)? {
-            return Err(self.explain("fetch", &message));
-        }
-        let beyond = Repository { inner };
-        known.extend(beyond.ancestry_of(&missing, parents).take(most - known.len()));
-        Ok(known)
-    }
-
     /// Whether the message of a failed fetch is about something that passes.
     pub fn is_passing(error: &GitError) -> bool {
         matches!(error, GitError::Command { message, .. } if is_passing(message))
     }
 
-    fn explain(&self, command: &str, message: &str) -> GitError {
+    pub(super) fn explain(&self, command: &str, message: &str) -> GitError {
         let message = told(message);
         match refusal(&message) {
             Some(help) => GitError::Refused { remote: self.shown(), message, help },

@@ -4,6 +4,11 @@
 //! Perfgate-Accept: graphsage/** +12% because the new layer needs it
 //! Perfgate-Accept: old/name missing because it measured a codec that is gone
 //! ```
+//!
+//! Whoever writes a commit message may write one, so each is scoped, bounded, gives its reason, and
+//! is shown wherever it counts.
+
+use std::fmt;
 
 use globset::GlobMatcher;
 use thiserror::Error;
@@ -13,6 +18,9 @@ use crate::units::Share;
 
 /// The trailer's key; letter case does not matter.
 const KEY: &str = "perfgate-accept:";
+
+/// A longer trailer, in bytes, is a mistake or an attempt to fill the report.
+const LONGEST: usize = 2000;
 
 /// What one trailer accepts.
 #[derive(Clone, Debug)]
@@ -38,6 +46,9 @@ pub enum Accepted {
 /// Why a trailer accepts nothing.
 #[derive(Debug, Error)]
 pub enum WaiverError {
+    /// Longer than anybody would read.
+    #[error("`{0}…` is longer than {LONGEST} bytes")]
+    TooLong(String),
     /// It says not why.
     #[error("`{0}` gives no reason: end it with `because …`")]
     NoReason(String),
@@ -51,11 +62,16 @@ pub enum WaiverError {
 
 impl Waiver {
     /// Whether the benchmark with this id is meant.
+    ///
+    /// An id that is written out means itself, also where its characters have a meaning in patterns.
     pub fn covers(&self, id: &str) -> bool {
-        self.matcher.is_match(id)
+        self.pattern == id || self.matcher.is_match(id)
     }
 
     fn parse(text: &str) -> Result<Self, WaiverError> {
+        if text.len() > LONGEST {
+            return Err(WaiverError::TooLong(text.chars().take(40).collect()));
+        }
         let no_reason = || WaiverError::NoReason(text.to_owned());
         let (scope, reason) = text.split_once(" because ").ok_or_else(no_reason)?;
         let (pattern, accepted) =
@@ -69,6 +85,18 @@ impl Waiver {
             accepted,
             reason: reason.trim().to_owned(),
         })
+    }
+}
+
+impl fmt::Display for Waiver {
+    /// What it accepts, as it was written, without the reason.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.accepted {
+            Accepted::UpTo(limit) => {
+                write!(f, "{} +{}", self.pattern, super::percent(limit.get()))
+            }
+            Accepted::Missing => write!(f, "{} missing", self.pattern),
+        }
     }
 }
 
@@ -106,11 +134,6 @@ pub fn waivers(message: &str) -> Vec<Result<Waiver, WaiverError>> {
         is_open = key.is_some();
     }
     trailers.iter().map(|trailer| Waiver::parse(trailer)).collect()
-}
-
-/// The waivers that cover none of `ids`: a typing error, or left over.
-pub fn unmatched<'a>(waivers: &'a [Waiver], ids: &[&str]) -> Vec<&'a Waiver> {
-    waivers.iter().filter(|waiver| !ids.iter().any(|id| waiver.covers(id))).collect()
 }
 
 #[cfg(test)]
@@ -180,11 +203,21 @@ mod tests {
     }
 
     #[test]
-    fn a_waiver_that_covers_nothing_is_told() {
-        let waivers =
-            [only("Perfgate-Accept: a/* +1% because x"), only("Perfgate-Accept: b +1% because x")];
-        let left: Vec<_> =
-            unmatched(&waivers, &["a/1", "c"]).iter().map(|one| one.pattern.clone()).collect();
-        assert_eq!(left, ["b"]);
+    fn an_id_with_signs_of_patterns_in_it_can_be_written_out() {
+        let waiver = only("Perfgate-Accept: a[1]/{b} +1% because x");
+        assert!(waiver.covers("a[1]/{b}") && !waiver.covers("a1/c"));
+    }
+
+    #[test]
+    fn a_trailer_that_nobody_would_read_accepts_nothing() {
+        let long = format!("Perfgate-Accept: a +1% because {}", "x".repeat(LONGEST));
+        assert!(matches!(waivers(&long).as_slice(), [Err(WaiverError::TooLong(_))]));
+    }
+
+    #[test]
+    fn what_it_accepts_can_be_said() {
+        for text in ["a/** +2.5 %", "a b missing"] {
+            assert_eq!(only(&format!("Perfgate-Accept: {text} because x")).to_string(), text);
+        }
     }
 }

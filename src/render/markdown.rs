@@ -1,5 +1,7 @@
 //! For pull requests: the verdict and its reasons always fit, the tables as far as there is room.
 
+use std::collections::HashSet;
+
 use minijinja::context;
 
 use super::{RenderError, fill, head, values_of};
@@ -39,6 +41,7 @@ pub fn markdown(report: &Report<'_>, limit: usize) -> Result<String, RenderError
 fn with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderError> {
     let notable = &report.notable[..report.notable.len().min(rows)];
     let folded = &report.folded[..report.folded.len().min(rows - notable.len())];
+    let accepted = first_accepted(report);
     fill(
         "comment.md.j2",
         context! {
@@ -46,6 +49,8 @@ fn with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderError> {
             marker => marker(&report.id),
             reasons => values_of(&first_reasons(report)),
             more_reasons => report.reasons.saturating_sub(SENTENCES),
+            more_accepted => report.counts.accepted.saturating_sub(accepted.len()),
+            accepted => values_of(&accepted),
             notable => values_of(notable),
             folded => values_of(folded),
             left_out => report.notable.len() + report.folded.len() - notable.len() - folded.len(),
@@ -56,6 +61,16 @@ fn with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderError> {
 fn first_reasons<'a>(report: &Report<'a>) -> Vec<Row<'a>> {
     let reasons = report.notable.iter().filter(|row| row.is_reason);
     reasons.take(SENTENCES).cloned().collect()
+}
+
+/// One benchmark for each reason that something was accepted for.
+fn first_accepted<'a>(report: &Report<'a>) -> Vec<Row<'a>> {
+    let mut seen = HashSet::new();
+    let first = report
+        .notable
+        .iter()
+        .filter(|row| row.waiver.is_some_and(|waiver| seen.insert(waiver.reason)));
+    first.take(SENTENCES).cloned().collect()
 }
 
 /// `publish` finds its own comment by it, so that nothing in it may end the HTML comment.

@@ -64,6 +64,11 @@ impl GitStore {
         &self.repository
     }
 
+    /// Whether this clone has the branch, from its own runs or from a fetch.
+    pub fn is_here(&self) -> Result<bool, StoreError> {
+        Ok(self.tip()?.is_some())
+    }
+
     pub(super) fn save(&self, key: &Key, record: &[u8]) -> Result<(), StoreError> {
         let file = self.repository.write_file(key.path(), record)?;
         let message = format!("{} of {}", key.source_word(), key.commit().short());

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::change::{self, Errors, Finding};
 use super::looks::{self, Noise, Series, Terms};
 use super::target::Calls;
+use super::waive;
 use super::{
     BaselineKind, BaselineSource, CandidateSource, Change, Decision, Judgement, Launches,
     RatioInterval, SCHEMA, Stage, Target, TargetStatus, Verdict,
@@ -59,6 +60,10 @@ pub struct Rounds<'a> {
 }
 
 impl Evidence<'_> {
+    fn has_baseline(&self) -> bool {
+        !matches!(self.baseline, Baseline::None) || self.rounds.is_some()
+    }
+
     /// Was the baseline measured on another machine?
     fn is_elsewhere(&self) -> bool {
         let baseline = match self.baseline {
@@ -81,6 +86,10 @@ pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     for judgement in judgements.iter_mut().filter(|one| one.p_value.is_some()) {
         judgement.q_value = q_values.next();
     }
+    waive::apply(&mut judgements, policy.waivers());
+    let mut warnings = warnings(evidence);
+    let has_baseline = evidence.has_baseline();
+    warnings.extend(waive::complaints(&judgements, policy.waivers(), has_baseline));
     let verdict = verdict(evidence, &judgements, policy);
     Decision {
         schema: SCHEMA.to_owned(),
@@ -92,7 +101,7 @@ pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
             host: evidence.candidate.host.clone(),
         },
         benchmarks: judgements,
-        warnings: warnings(evidence),
+        warnings,
     }
 }
 
@@ -351,9 +360,9 @@ fn unmeasured(metric: crate::policy::Metric, limit: Nanos) -> Target {
 /// The worst of all reasons; nothing measured, or not everything, is never a pass.
 fn verdict(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Verdict {
     let is_measured = judgements.iter().any(|one| one.launches.candidate > 0);
-    let has_baseline = !matches!(evidence.baseline, Baseline::None) || evidence.rounds.is_some();
-    let is_whole =
-        evidence.candidate.complete && is_measured && (has_baseline || !policy.requires_baseline());
+    let is_whole = evidence.candidate.complete
+        && is_measured
+        && (evidence.has_baseline() || !policy.requires_baseline());
     let reasons =
         judgements.iter().flat_map(reasons).filter(|(reason, _)| policy.fails_on(*reason));
     reasons

@@ -191,6 +191,49 @@ fn a_release_is_installed_when_its_checksum_is_the_committed_one() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn before_the_first_release_one_line_says_what_to_do() {
+    let folder = release("right");
+    let lines = read("checksums.txt");
+    let lines: Vec<_> = lines.lines().filter(|line| line.starts_with('#')).collect();
+    fs::write(folder.path().join("checksums.txt"), lines.join("\n") + "\n").unwrap();
+    let output = install(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("::error") && said.lines().count() == 1, "{said}");
+    assert!(said.contains("no release to install yet: use install-method: cargo"), "{said}");
+    assert!(!folder.path().join("asked").exists(), "something was fetched");
+}
+
+/// What `cargo` is asked for by `install-method: cargo` when the action is of this version.
+#[cfg(target_os = "linux")]
+fn asked_of_cargo(own: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = release("right");
+    let cargo = folder.path().join("cargo");
+    let script = format!(
+        "#!/bin/sh\necho \"$*\" >{0}/asked\nmkdir -p {0}/temp/perfgate/bin\ncp {0}/perfgate {0}/temp/perfgate/bin/\n",
+        folder.path().display()
+    );
+    fs::write(&cargo, script).unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(folder.path().join("Cargo.toml"), format!("version = \"{own}\"\n")).unwrap();
+    let output = install(folder.path(), &[("METHOD", "cargo")]);
+    assert!(output.status.success(), "{output:?}");
+    let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
+    asked.replace(folder.path().to_str().unwrap(), "ACTION")
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn cargo_builds_the_source_that_was_pinned_and_another_version_from_its_tag() {
+    assert!(asked_of_cargo("9.9.9").trim_end().ends_with("--path ACTION"));
+    let asked = asked_of_cargo("1.0.0");
+    let from = "--git https://github.test/octo/perfgate --tag v9.9.9 perfgate";
+    assert!(asked.trim_end().ends_with(from), "{asked}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_release_of_another_checksum_or_an_unknown_version_is_not_run() {
     let folder = release(&"0".repeat(64));
     for (method, why) in [

@@ -13,6 +13,7 @@
 #[cfg(feature = "github")]
 mod action;
 mod change_points;
+mod checkout;
 mod decide;
 mod evaluate;
 mod git;
@@ -28,7 +29,11 @@ mod init;
 mod layers;
 mod measure;
 #[cfg(feature = "github")]
+mod openapi;
+#[cfg(feature = "github")]
 mod publish;
+#[cfg(feature = "github")]
+mod publish_troubles;
 mod reference;
 mod report;
 mod repositories;
@@ -36,3 +41,4 @@ mod schemas;
 mod store;
 mod store_shared;
 mod trend;
+mod waivers;

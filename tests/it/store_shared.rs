@@ -4,10 +4,9 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Instant;
 
 use perfgate::git::{CommitId, Parents};
-use perfgate::store::{Found, Kind, Store};
+use perfgate::store::Store;
 
 use crate::git_server::{Server, TOKEN};
 use crate::repositories::{Bed, benchmark, git_in, perfgate_in, text_of};
@@ -321,94 +320,4 @@ fn a_folder_that_cannot_be_written_is_named() {
     let text = text_of(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("baselines/runs/"), "{text}");
-}
-
-/// `cargo test --release --test it thousand -- --ignored --nocapture` prints the figures.
-#[test]
-#[ignore = "prints figures; run it on a quiet machine"]
-fn a_thousand_runs_are_fetched_and_searched() {
-    let Some((bed, server, first)) = shared() else { return };
-    let commits = history(&bed, &first, 1000);
-    let store = Store::open(URL, &bed.path("work")).unwrap();
-    let run = |number: usize| {
-        let mut run = Bed::run(&commits[number], &at(number), 1.0);
-        let samples = |b: usize| -> Vec<f64> {
-            (1..=20)
-                .map(|n| 1e5 * (1.0 + ((n * 7919 + b * 104_729 + number) % 997) as f64 / 1e4))
-                .collect()
-        };
-        run.benchmarks = (0..50)
-            .map(|b| {
-                let mut benchmark = benchmark(&format!("group/function/{b}"), &samples(b));
-                let launch = benchmark.launches[0].clone();
-                benchmark.launches = (0..5)
-                    .map(|round| {
-                        let mut launch = launch.clone();
-                        launch.round = round;
-                        launch
-                    })
-                    .collect();
-                benchmark
-            })
-            .collect();
-        run
-    };
-    for number in 0..1000 {
-        store.save(&run(number)).unwrap();
-    }
-    let git = store.as_git().unwrap();
-    git.push(&git.repository().remote("origin", None).unwrap()).unwrap();
-    for options in [&["--depth=1"][..], &[]] {
-        let folder = clone(
-            &bed,
-            &server,
-            &format!("reader{}", options.len()),
-            &[options, &["--single-branch"]].concat(),
-        );
-        let began = Instant::now();
-        let store = Store::open(URL, &folder).unwrap();
-        let git = store.as_git().unwrap();
-        git.fetch(&git.repository().remote("origin", None).unwrap()).unwrap();
-        let fetched = began.elapsed();
-        let candidate = run(999);
-        let ancestry = git.repository().ancestry(&commits[999], Parents::All);
-        let lookup = store.baseline(ancestry, Kind::of(&candidate)).unwrap();
-        let Found::Baseline(baseline) = lookup.found else { panic!("{:?}", lookup.found) };
-        assert_eq!(baseline.commit, commits[999]);
-        println!(
-            "{options:?}: fetched in {fetched:.2?}, baseline of {} runs in {:.2?}",
-            baseline.runs.len(),
-            began.elapsed()
-        );
-    }
-}
-
-/// `count` commits after `first` on `main`, pushed.
-fn history(bed: &Bed, first: &CommitId, count: usize) -> Vec<CommitId> {
-    use std::fmt::Write as _;
-    use std::io::Write as _;
-
-    let mut stream = String::new();
-    for number in 0..count {
-        let parent = if number == 0 { format!("from {first}\n") } else { String::new() };
-        let time = 1_790_000_000 + number;
-        write!(
-            stream,
-            "commit refs/heads/main\ncommitter C <c@example.com> {time} +0000\ndata 1\nx\n{parent}"
-        )
-        .unwrap();
-    }
-    let mut import = std::process::Command::new("git");
-    let mut import = crate::repositories::fixed(&mut import)
-        .arg("-C")
-        .arg(bed.path("work"))
-        .args(["fast-import", "--quiet"])
-        .stdin(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    import.stdin.take().unwrap().write_all(stream.as_bytes()).unwrap();
-    assert!(import.wait().unwrap().success());
-    bed.git("work", &["push", "--quiet", "origin", "main"]);
-    let ids = bed.git("work", &["rev-list", "--reverse", "main"]);
-    ids.lines().map(|id| CommitId::parse(id).unwrap()).skip(2).collect()
 }

@@ -7,7 +7,9 @@ use anyhow::Result;
 
 use super::super::project::Project;
 use super::super::{Refusal, files};
-use crate::git::{CommitId, Parents};
+use super::shared;
+use crate::cli::RemoteArgs;
+use crate::git::CommitId;
 use crate::host::Host;
 use crate::run::{BenchmarkId, Run};
 use crate::stats::random_effects::LEAST_RUNS;
@@ -67,7 +69,12 @@ impl Comparand {
     }
 
     /// Stored runs of the candidate's ancestors on its machine.
-    pub(super) fn stored(store: &Store, project: &Project, candidate: &Run) -> Result<Self> {
+    pub(super) fn stored(
+        store: &Store,
+        remote: &RemoteArgs,
+        project: &Project,
+        candidate: &Run,
+    ) -> Result<Self> {
         let Some((repository, commit)) = project.repository.as_ref().zip(candidate.commit.as_ref())
         else {
             return Ok(Self::noted(
@@ -77,9 +84,12 @@ impl Comparand {
         let Some(commit) = CommitId::parse(&commit.id) else {
             return Ok(Self::noted(&format!("no baseline: `{}` is no commit id", commit.id)));
         };
-        let ancestry = repository.ancestry(&commit, Parents::All);
+        let mut notes: Vec<String> = shared::fetch_branch(store, remote).into_iter().collect();
+        let has_runs = !store.list().map_err(Refusal::from)?.is_empty();
+        let ancestry = shared::ancestry(repository, &commit, has_runs, &mut notes);
         let lookup = store.baseline(ancestry, Kind::of(candidate)).map_err(Refusal::from)?;
-        Ok(Self::found(lookup.found, lookup.warnings))
+        notes.extend(lookup.warnings);
+        Ok(Self::found(lookup.found, notes))
     }
 
     /// Stored runs of exactly this commit.
@@ -122,6 +132,12 @@ impl Comparand {
             }
         };
         Self { stored, notes, commit: nearest, file: None }
+    }
+
+    /// The commit that is compared with, where it is known.
+    pub(super) fn base(&self) -> Option<CommitId> {
+        let of_file = self.file.as_ref().and_then(|run| run.commit.as_ref());
+        self.commit.clone().or_else(|| CommitId::parse(&of_file?.id))
     }
 
     /// As evidence.

@@ -12,7 +12,7 @@ use super::super::measure as measuring;
 use super::super::progress::Stages;
 use super::super::project::Project;
 use super::super::{Refusal, gate};
-use super::Check;
+use super::{Check, shared};
 use crate::git::{CommitId, Repository, Worktree};
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::Workspace;
@@ -57,6 +57,7 @@ impl Pair {
         base: &CommitId,
         interrupt: &Interrupt,
     ) -> Result<Self> {
+        shared::fetch_commit(repository, base).map_err(Refusal::from)?;
         repository.remove_stale_worktrees().map_err(Refusal::from)?;
         let head = check.project.head()?;
         let folder =

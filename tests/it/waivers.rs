@@ -1,0 +1,307 @@
+//! Regressions and missing benchmarks that commit messages accept: scoped, bounded, visible, and gone
+//! with the next baseline.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
+
+use perfgate::git::CommitId;
+use perfgate::measure::Selection;
+use perfgate::policy::waiver::waivers;
+use perfgate::policy::{Config, Policy};
+use perfgate::run::{Launch, Observed, Run};
+use perfgate::units::Nanos;
+use perfgate::verdict::{Baseline, Change, Decision, Evidence, Verdict, decide};
+use serde_json::Value;
+
+use crate::repositories::{Bed, benchmark, git_in, perfgate_in, text_of};
+
+/// Five launches around `ns`, half a percent apart.
+fn run(commit: &CommitId, created: &str, medians: &[(&str, f64)]) -> Run {
+    let mut run = Bed::run(commit, created, 1.0);
+    run.benchmarks = medians
+        .iter()
+        .map(|(id, ns)| {
+            let mut made = benchmark(id, &[*ns]);
+            made.launches = [0.995, 0.9975, 1.0, 1.0025, 1.005]
+                .iter()
+                .enumerate()
+                .map(|(round, factor)| Launch {
+                    round: u32::try_from(round).unwrap(),
+                    observed: Observed::Samples(vec![Nanos::new(ns * factor).unwrap(); 20]),
+                    ..made.launches[0].clone()
+                })
+                .collect();
+            made
+        })
+        .collect();
+    run
+}
+
+/// What is decided of `candidate` against `baseline` when a commit says `message`.
+fn decided(message: &str, baseline: &[(&str, f64)], candidate: &[(&str, f64)]) -> Decision {
+    let commit = CommitId::parse(&"a".repeat(40)).unwrap();
+    let [baseline, candidate] =
+        [baseline, candidate].map(|side| run(&commit, "2026-11-22T00:00:00Z", side));
+    let accepted = waivers(message).into_iter().map(Result::unwrap).collect();
+    let policy = Policy::new(&Config::default(), &BTreeMap::new(), Selection::default()).unwrap();
+    let evidence = Evidence {
+        candidate: &candidate,
+        baseline: Baseline::File(&baseline),
+        rounds: None,
+        noise: &BTreeMap::new(),
+    };
+    decide(&evidence, &policy.accepting(accepted))
+}
+
+const ACCEPT: &str = "Perfgate-Accept: suite/* +12% because it is exact now";
+
+#[test]
+fn a_regression_within_the_limit_passes_and_says_why() {
+    let decision = decided(ACCEPT, &[("suite/a", 100.0)], &[("suite/a", 110.0)]);
+    assert_eq!(decision.verdict, Verdict::Pass, "{decision:?}");
+    assert_eq!(decision.benchmarks[0].change, Change::Regressed);
+    let waiver = decision.benchmarks[0].waiver.as_ref().unwrap();
+    assert_eq!((waiver.reason.as_str(), waiver.limit.unwrap().get()), ("it is exact now", 0.12));
+    assert!(decision.warnings.is_empty(), "{:?}", decision.warnings);
+}
+
+#[test]
+fn a_regression_that_is_certainly_beyond_the_limit_fails_and_is_told() {
+    let decision = decided(ACCEPT, &[("suite/a", 100.0)], &[("suite/a", 114.0)]);
+    assert_eq!(decision.verdict, Verdict::Fail);
+    assert_eq!(decision.benchmarks[0].waiver, None);
+    assert_eq!(decision.warnings, ["`Perfgate-Accept: suite/* +12 %` is exceeded by `suite/a`"]);
+}
+
+#[test]
+fn a_regression_as_large_as_the_limit_passes() {
+    let decision = decided(ACCEPT, &[("suite/a", 100.0)], &[("suite/a", 112.0)]);
+    assert!(decision.benchmarks[0].ratio.unwrap().low.get() < 1.12);
+    assert_eq!(decision.verdict, Verdict::Pass);
+}
+
+#[test]
+fn what_a_trailer_does_not_cover_fails_as_before() {
+    let decision = decided(
+        ACCEPT,
+        &[("suite/a", 100.0), ("other/a", 100.0)],
+        &[("suite/a", 110.0), ("other/a", 110.0)],
+    );
+    assert_eq!(decision.verdict, Verdict::Fail);
+    let waived: Vec<_> = decision.benchmarks.iter().map(|one| one.waiver.is_some()).collect();
+    assert_eq!(waived, [true, false]);
+}
+
+#[test]
+fn of_several_trailers_the_lowest_sufficient_limit_counts() {
+    let message = "Perfgate-Accept: suite/a +50% because a\n\
+                   Perfgate-Accept: suite/a +12% because b\n\
+                   Perfgate-Accept: suite/a +5% because c";
+    let decision = decided(message, &[("suite/a", 100.0)], &[("suite/a", 110.0)]);
+    assert_eq!(decision.benchmarks[0].waiver.as_ref().unwrap().reason, "b");
+    assert!(decision.warnings.is_empty(), "{:?}", decision.warnings);
+}
+
+#[test]
+fn a_benchmark_that_is_gone_on_purpose_is_accepted_and_no_slowdown_is() {
+    let gone = "Perfgate-Accept: suite/a missing because the codec is gone";
+    let both = [("suite/a", 100.0), ("suite/b", 100.0)];
+    let decision = decided(gone, &both, &[("suite/b", 100.0)]);
+    assert_eq!(decision.verdict, Verdict::Pass, "{decision:?}");
+    assert_eq!(decided(ACCEPT, &both, &[("suite/b", 100.0)]).verdict, Verdict::Fail);
+    let decision = decided(gone, &both, &[("suite/a", 110.0), ("suite/b", 100.0)]);
+    assert_eq!(decision.verdict, Verdict::Fail);
+    assert_eq!(
+        decision.warnings,
+        ["`Perfgate-Accept: suite/a missing` covers no benchmark that is missing"]
+    );
+}
+
+#[test]
+fn a_trailer_that_matches_nothing_is_a_warning() {
+    let message = "Perfgate-Accept: siute/* +12% because x";
+    let decision = decided(message, &[("suite/a", 100.0)], &[("suite/a", 100.0)]);
+    assert_eq!(
+        decision.warnings,
+        ["`Perfgate-Accept: siute/* +12 %` covers no benchmark of this check"]
+    );
+}
+
+#[test]
+fn a_target_is_not_waived_with_the_regression() {
+    let commit = CommitId::parse(&"a".repeat(40)).unwrap();
+    let side = |ns| run(&commit, "2026-11-22T00:00:00Z", &[("suite/a", ns)]);
+    let (baseline, candidate) = (side(100.0), side(110.0));
+    let config = Config::from_toml("[[target]]\nbench = \"**\"\nmean = \"105ns\"").unwrap();
+    let policy = Policy::new(&config, &BTreeMap::new(), Selection::default()).unwrap();
+    let accepted = waivers(ACCEPT).into_iter().map(Result::unwrap).collect();
+    let evidence = Evidence {
+        candidate: &candidate,
+        baseline: Baseline::File(&baseline),
+        rounds: None,
+        noise: &BTreeMap::new(),
+    };
+    let decision = decide(&evidence, &policy.accepting(accepted));
+    assert!(decision.benchmarks[0].waiver.is_some());
+    assert_eq!(decision.verdict, Verdict::Fail);
+}
+
+/// A repository with a stored baseline of its second commit.
+struct Story {
+    bed: Bed,
+    clock: u32,
+}
+
+impl Story {
+    fn new() -> Self {
+        let mut story = Self { bed: Bed::new(), clock: 0 };
+        story.bed.git("work", &["config", "commit.cleanup", "verbatim"]);
+        let base = story.bed.commit("base");
+        let file = story.run(&base, 100.0);
+        story.save(&file);
+        story
+    }
+
+    fn run(&mut self, commit: &CommitId, ns: f64) -> PathBuf {
+        self.clock += 1;
+        let path = self.bed.path(&format!("run-{}.json", self.clock));
+        let created = format!("2026-11-22T00:00:{:02}Z", self.clock);
+        let run = run(commit, &created, &[("suite/a", ns), ("suite/b", 100.0)]);
+        fs::write(&path, serde_json::to_vec(&run).unwrap()).unwrap();
+        path
+    }
+
+    fn save(&self, file: &PathBuf) {
+        let mut save = perfgate_in(&self.bed.path("work"));
+        let output = save.args(["baseline", "save"]).arg(file).output().unwrap();
+        assert!(output.status.success(), "{}", text_of(&output));
+    }
+
+    fn check(&self, file: &PathBuf) -> (Output, Value) {
+        check(&self.bed.path("work"), file)
+    }
+}
+
+fn check(folder: &std::path::Path, file: &PathBuf) -> (Output, Value) {
+    let mut check = perfgate_in(folder);
+    let output = check
+        .args(["check", "--format", "json", "--baseline", "stored", "--out", "../out", "--run"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let decision = serde_json::from_slice(&output.stdout);
+    let decision = decision.unwrap_or_else(|error| panic!("{error}: {}", text_of(&output)));
+    (output, decision)
+}
+
+#[test]
+fn a_commit_between_the_baseline_and_the_head_accepts() {
+    let mut story = Story::new();
+    story.bed.commit(&format!("slower\n\n{ACCEPT}"));
+    let head = story.bed.commit("and something after it");
+    let file = story.run(&head, 110.0);
+    let (output, decision) = story.check(&file);
+    assert_eq!(output.status.code(), Some(0), "{decision:#}");
+    assert_eq!(decision["benchmarks"][0]["waiver"]["reason"], "it is exact now");
+    for report in ["report.md", "report.html"] {
+        let report = fs::read_to_string(story.bed.path("out").join(report)).unwrap();
+        assert!(report.contains("it is exact now") && report.contains("12 %"), "{report}");
+    }
+}
+
+#[test]
+fn an_accepted_regression_is_gone_with_the_next_baseline() {
+    let mut story = Story::new();
+    let slower = story.bed.commit(&format!("slower\n\n{ACCEPT}"));
+    let file = story.run(&slower, 110.0);
+    assert_eq!(story.check(&file).0.status.code(), Some(0));
+    story.save(&file);
+    let next = story.bed.commit("slower again");
+    let file = story.run(&next, 121.0);
+    let (output, decision) = story.check(&file);
+    assert_eq!(output.status.code(), Some(10), "{decision:#}");
+    assert!(decision["benchmarks"][0]["waiver"].is_null());
+    let file = story.run(&next, 110.0);
+    let (output, decision) = story.check(&file);
+    assert_eq!(output.status.code(), Some(0), "{decision:#}");
+    assert_eq!(decision["warnings"], serde_json::json!([]), "the old trailer is not told again");
+}
+
+#[test]
+fn a_trailer_that_cannot_be_read_is_a_warning_and_accepts_nothing() {
+    let mut story = Story::new();
+    let head = story.bed.commit("slower\n\nPerfgate-Accept: suite/a +12%");
+    let file = story.run(&head, 110.0);
+    let (output, decision) = story.check(&file);
+    assert_eq!(output.status.code(), Some(10));
+    let warning = decision["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("`suite/a +12%` gives no reason: end it with `because …`"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_thousand_trailers_are_not_a_thousand_lines() {
+    let mut story = Story::new();
+    let trailers: Vec<_> =
+        (0..1000).map(|n| format!("Perfgate-Accept: none/{n} +1% because x")).collect();
+    let head = story.bed.commit(&format!("many\n\n{}", trailers.join("\n")));
+    let file = story.run(&head, 100.0);
+    let (_, decision) = story.check(&file);
+    let warnings = decision["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 101);
+    assert!(warnings.iter().any(|one| one.as_str().unwrap().starts_with("900 more")));
+}
+
+/// `main` with its baseline, and the merge of a pull request's two commits into it, as GitHub makes it.
+fn pull_request() -> (Story, CommitId) {
+    let mut story = Story::new();
+    story.bed.git("work", &["checkout", "--quiet", "-b", "change"]);
+    story.bed.commit(&format!("slower\n\n{ACCEPT}"));
+    story.bed.commit("more");
+    story.bed.git("work", &["checkout", "--quiet", "main"]);
+    story.bed.git("work", &["commit", "--quiet", "--allow-empty", "--message", "meanwhile"]);
+    story.bed.git("work", &["merge", "--quiet", "--no-ff", "--message", "Merge", "change"]);
+    let merge = story.bed.repository("work").resolve("HEAD").unwrap();
+    story.run(&merge, 110.0);
+    (story, merge)
+}
+
+#[test]
+fn the_commits_of_a_pull_request_count_in_its_merge() {
+    let (story, _) = pull_request();
+    let (output, decision) = story.check(&story.bed.path("run-2.json"));
+    assert_eq!(output.status.code(), Some(0), "{decision:#}");
+}
+
+#[test]
+fn a_merge_without_its_commits_says_that_messages_are_missing() {
+    let (story, _) = pull_request();
+    let checkout = story.bed.path("checkout");
+    let source = format!("file://{}", story.bed.path("work").display());
+    git_in(&story.bed.path(""), &["clone", "--quiet", "--depth=1", &source, "checkout"]);
+    git_in(&checkout, &["remote", "remove", "origin"]);
+    let baseline = story.bed.path("run-1.json");
+    let mut check = perfgate_in(&checkout);
+    check.args(["check", "--format", "json", "--out", "../out", "--baseline"]).arg(&baseline);
+    let output = check.arg("--run").arg(story.bed.path("run-2.json")).output().unwrap();
+    assert_eq!(output.status.code(), Some(10), "{}", text_of(&output));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("only some of the commit messages") && said.contains("fetch-depth: 0"));
+}
+
+#[test]
+fn a_run_of_a_commit_that_is_not_here_is_not_waived_by_one_that_is() {
+    let mut story = Story::new();
+    story.bed.commit(&format!("slower\n\n{ACCEPT}"));
+    let elsewhere = CommitId::parse(&"b".repeat(40)).unwrap();
+    let file = story.run(&elsewhere, 110.0);
+    let mut check = perfgate_in(&story.bed.path("work"));
+    check.args(["check", "--out", "../out", "--baseline"]).arg(story.bed.path("run-1.json"));
+    let output = check.arg("--run").arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(10), "{}", text_of(&output));
+    assert!(!text_of(&output).contains("commit messages"), "{}", text_of(&output));
+}
