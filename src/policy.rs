@@ -115,7 +115,7 @@ impl Metric {
 }
 
 /// A reason for which a check does not pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailOn {
     /// A benchmark is slower than tolerated.
@@ -130,6 +130,18 @@ pub enum FailOn {
     TargetUnproven,
     /// A benchmark's change cannot be told.
     Inconclusive,
+}
+
+impl FailOn {
+    /// Every reason there is.
+    pub const ALL: [Self; 6] = [
+        Self::Regressed,
+        Self::TargetMissed,
+        Self::Missing,
+        Self::Failed,
+        Self::TargetUnproven,
+        Self::Inconclusive,
+    ];
 }
 
 impl FromStr for FailOn {
@@ -253,9 +265,9 @@ impl Policy {
         &self.waivers
     }
 
-    /// Is this a reason not to pass?
-    pub fn fails_on(&self, reason: FailOn) -> bool {
-        self.fail_on.contains(&reason)
+    /// What keeps a check from passing.
+    pub fn fail_on(&self) -> &[FailOn] {
+        &self.fail_on
     }
 
     /// What holds for the benchmark `id` whose median in the baseline is known, or not.

@@ -170,7 +170,7 @@ impl<'a> Report<'a> {
         let ambiguous = ambiguous_ids(decision);
         let judged = decision.benchmarks.iter();
         let rows = judged.map(|judgement| {
-            Row::new(judgement, decision.verdict, ambiguous.contains_key(judgement.id.as_str()))
+            Row::new(judgement, decision, ambiguous.contains_key(judgement.id.as_str()))
         });
         let (mut notable, folded): (Vec<_>, Vec<_>) = rows.partition(Row::is_notable);
         notable.sort_by(Row::worst_first);

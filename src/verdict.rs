@@ -4,6 +4,7 @@ mod change;
 mod decide;
 mod file;
 mod looks;
+mod reason;
 mod target;
 mod waive;
 
@@ -13,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 pub use decide::{Baseline, Evidence, Rounds, decide};
 pub use looks::{Noise, next_look};
+pub use reason::Reason;
 
 use crate::compare::Summary;
 use crate::host::Host;
-use crate::policy::Metric;
+use crate::policy::{FailOn, Metric};
 use crate::run::{
     BenchmarkId, Commit, Failure, FileError, Sampling, check_schema, null_is_default,
 };
@@ -95,9 +97,16 @@ pub struct Decision {
     pub candidate: CandidateSource,
     /// One judgement a benchmark.
     pub benchmarks: Vec<Judgement>,
+    /// What keeps it from passing; where it is not said, anything that can.
+    #[serde(default = "anything")]
+    pub fail_on: Vec<FailOn>,
     /// What makes the answer weaker than it looks.
     #[serde(default, deserialize_with = "null_is_default")]
     pub warnings: Vec<String>,
+}
+
+fn anything() -> Vec<FailOn> {
+    FailOn::ALL.to_vec()
 }
 
 /// Where the baseline came from.

@@ -9,7 +9,7 @@ use crate::policy::Metric;
 use crate::run::{Failure, Sampling};
 use crate::units::{Nanos, Share};
 use crate::verdict::{
-    Change, Judgement, Launches, RatioInterval, Stage, Target, TargetStatus, Verdict, Waiver,
+    Change, Decision, Judgement, Launches, RatioInterval, Stage, Target, TargetStatus, Waiver,
 };
 
 /// One benchmark with all that is shown of it.
@@ -132,19 +132,19 @@ pub struct WaiverLine<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(judgement: &'a Judgement, verdict: Verdict, is_ambiguous: bool) -> Self {
+    pub(super) fn new(judgement: &'a Judgement, decision: &Decision, is_ambiguous: bool) -> Self {
         let batch = judgement.sampling == Some(Sampling::Batch);
         let mut targets: Vec<_> =
-            judgement.targets.iter().map(|target| TargetLine::new(target, verdict)).collect();
+            judgement.targets.iter().map(|target| TargetLine::new(target, decision)).collect();
         targets.sort_by_key(|target| (target.status, target.metric));
+        let is_change_reason = decision.rests_on(judgement.change_reason());
         Self {
             id: &judgement.id,
             package: judgement.package.as_deref(),
             told_apart_by: judgement.package.as_deref().filter(|_| is_ambiguous),
             change: judgement.change,
-            is_reason: is_change_reason(judgement, verdict)
-                || targets.iter().any(|target| target.is_reason),
-            is_change_reason: is_change_reason(judgement, verdict),
+            is_reason: is_change_reason || targets.iter().any(|target| target.is_reason),
+            is_change_reason,
             ratio: judgement.ratio,
             p_value: judgement.p_value,
             q_value: judgement.q_value,
@@ -192,21 +192,6 @@ fn on_par(status: TargetStatus) -> Change {
     }
 }
 
-fn is_change_reason(judgement: &Judgement, verdict: Verdict) -> bool {
-    match (verdict, judgement.change) {
-        (Verdict::Fail, Change::Regressed | Change::Missing) => judgement.waiver.is_none(),
-        (Verdict::Fail, Change::Failed) | (Verdict::Inconclusive, Change::Inconclusive) => true,
-        _ => false,
-    }
-}
-
-fn decides(status: TargetStatus, verdict: Verdict) -> bool {
-    matches!(
-        (verdict, status),
-        (Verdict::Fail, TargetStatus::Missed) | (Verdict::Inconclusive, TargetStatus::Unproven)
-    )
-}
-
 fn throughput(judgement: &Judgement) -> Vec<Throughput<'_>> {
     const NANOS_PER_SECOND: f64 = 1e9;
     let median = judgement.candidate.as_ref().map(|summary| summary.median.point.get());
@@ -239,9 +224,9 @@ impl From<Estimate> for Figure {
 }
 
 impl<'a> TargetLine<'a> {
-    fn new(target: &'a Target, verdict: Verdict) -> Self {
+    fn new(target: &'a Target, decision: &Decision) -> Self {
         let Target { metric, limit, low, point, high, status, ref reason } = *target;
-        let is_reason = decides(status, verdict);
+        let is_reason = decision.rests_on(target.reason());
         Self { metric, limit, low, point, high, status, is_reason, reason: reason.as_deref() }
     }
 }

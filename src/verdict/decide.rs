@@ -11,7 +11,7 @@ use super::{
     RatioInterval, SCHEMA, Stage, Target, TargetStatus, Verdict,
 };
 use crate::compare::{Axis, Comparison, Side, compare};
-use crate::policy::{FailOn, Policy, Rules};
+use crate::policy::{Policy, Rules};
 use crate::run::{Benchmark, BenchmarkId, Digest, Launch, Run};
 use crate::stats::random_effects::LEAST_RUNS;
 use crate::stats::{multiplicity, sequential, summary};
@@ -101,6 +101,7 @@ pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
             host: evidence.candidate.host.clone(),
         },
         benchmarks: judgements,
+        fail_on: policy.fail_on().to_vec(),
         warnings,
     }
 }
@@ -363,29 +364,13 @@ fn verdict(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -
     let is_whole = evidence.candidate.complete
         && is_measured
         && (evidence.has_baseline() || !policy.requires_baseline());
-    let reasons =
-        judgements.iter().flat_map(reasons).filter(|(reason, _)| policy.fails_on(*reason));
+    let reasons = judgements.iter().flat_map(Judgement::reasons);
     reasons
+        .filter(|(reason, _)| policy.fail_on().contains(reason))
         .map(|(_, verdict)| verdict)
         .chain([if is_whole { Verdict::Pass } else { Verdict::Inconclusive }])
         .max()
         .unwrap_or(Verdict::Inconclusive)
-}
-
-fn reasons(judgement: &Judgement) -> impl Iterator<Item = (FailOn, Verdict)> {
-    let change = match judgement.change {
-        Change::Regressed => Some((FailOn::Regressed, Verdict::Fail)),
-        Change::Missing => Some((FailOn::Missing, Verdict::Fail)),
-        Change::Failed => Some((FailOn::Failed, Verdict::Fail)),
-        Change::Inconclusive => Some((FailOn::Inconclusive, Verdict::Inconclusive)),
-        Change::Improved | Change::New | Change::Unchanged => None,
-    };
-    let targets = judgement.targets.iter().filter_map(|target| match target.status {
-        TargetStatus::Missed => Some((FailOn::TargetMissed, Verdict::Fail)),
-        TargetStatus::Unproven => Some((FailOn::TargetUnproven, Verdict::Inconclusive)),
-        TargetStatus::Met => None,
-    });
-    change.into_iter().filter(|_| judgement.waiver.is_none()).chain(targets)
 }
 
 fn source(evidence: &Evidence<'_>) -> BaselineSource {

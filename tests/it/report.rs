@@ -53,6 +53,25 @@ snapshots! {
 }
 
 #[test]
+fn only_what_the_check_fails_on_is_a_reason() {
+    let reasons = |fail_on: Option<&[&str]>| {
+        let file = fs::read(fixtures().join("decisions/fail.json")).unwrap();
+        let mut json: Value = serde_json::from_slice(&file).unwrap();
+        if let Some(fail_on) = fail_on {
+            json["fail_on"] = json!(fail_on);
+        }
+        let decision = Decision::from_json(json.to_string().as_bytes()).unwrap();
+        let context = context();
+        let report = Report::new(&decision, &context);
+        let reasons = report.notable.iter().filter(|row| row.is_reason);
+        reasons.map(|row| row.id.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(reasons(None), ["tokenization/gpt2/batch/32"]);
+    assert_eq!(reasons(Some(&["regressed"])), ["tokenization/gpt2/batch/32"]);
+    assert!(reasons(Some(&["missing", "inconclusive"])).is_empty());
+}
+
+#[test]
 fn json_is_the_decision_and_the_same_bytes_each_time() {
     let decision = decision("fail.json");
     let json = render::json(&decision).unwrap();
