@@ -19,6 +19,7 @@ mod command;
 mod history;
 mod log;
 mod remote;
+mod times;
 mod worktree;
 
 pub use branch::{Branch, Entry};

@@ -183,6 +183,36 @@ fn a_worktree_holds_its_commit_and_is_gone_when_dropped() {
 }
 
 #[test]
+fn files_that_stay_the_same_keep_their_times_from_one_checkout_to_the_next() {
+    let bed = Bed::new();
+    fs::write(bed.path("work/same.txt"), "same").unwrap();
+    let one = bed.commit("one");
+    let two = bed.commit("two");
+    let (path, record) = (bed.path("worktrees/base"), bed.path("times.json"));
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+    let check_out = |commit: &CommitId, age: bool| {
+        let worktree = bed.repository("work").add_worktree(&path, commit).unwrap();
+        for name in ["code.txt", "same.txt"].into_iter().filter(|_| age) {
+            let file = fs::File::options().write(true).open(path.join(name)).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        worktree.keep_times(&record).unwrap();
+        let is_old =
+            |name: &str| path.join(name).metadata().unwrap().modified().unwrap() == long_ago;
+        (is_old("code.txt"), is_old("same.txt"))
+    };
+    assert_eq!(check_out(&one, true), (true, true));
+    assert_eq!(check_out(&one, false), (true, true));
+    assert_eq!(check_out(&two, false), (false, true));
+    // It was built as it was in between: going back is a change as well.
+    assert_eq!(check_out(&one, false), (false, true));
+    fs::write(bed.path("work/.gitattributes"), "*.txt text\n").unwrap();
+    assert_eq!(check_out(&bed.commit("one"), false), (false, false));
+    fs::write(&record, "not JSON").unwrap();
+    assert_eq!(check_out(&one, false), (false, false));
+}
+
+#[test]
 fn a_worktree_is_not_made_over_files_of_the_user() {
     let bed = Bed::new();
     let head = bed.commit("base");
