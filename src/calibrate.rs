@@ -5,7 +5,7 @@
 
 mod launches;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +138,16 @@ impl Calibration {
     pub fn from_json(json: &[u8]) -> Result<Self, FileError> {
         check_schema(json, SCHEMA)?;
         Ok(serde_json::from_slice(json)?)
+    }
+
+    /// With what an earlier calibration of this machine knows of other benchmarks.
+    #[must_use]
+    pub fn with_the_rest_of(mut self, earlier: Option<Self>) -> Self {
+        let known: HashSet<BenchmarkId> =
+            self.benchmarks.iter().map(BenchmarkNoise::identity).collect();
+        let earlier = earlier.into_iter().flat_map(|earlier| earlier.benchmarks);
+        self.benchmarks.extend(earlier.filter(|one| !known.contains(&one.identity())));
+        self
     }
 
     /// What decisions need of it.

@@ -56,6 +56,9 @@ pub enum Command {
     /// Write down what Cargo gives a bench; Cargo starts this in place of it
     #[command(hide = true)]
     RecordEnvironment(RecordArgs),
+    /// Clean up after perfgate where it is killed; perfgate starts it
+    #[command(hide = true)]
+    Guard,
     /// Tell GitHub: comment, commit status, step summary, annotations
     Publish(PublishArgs),
     /// Write perfgate.toml and workflows for this repository
@@ -199,6 +202,9 @@ pub struct CheckArgs {
     /// Longest time the rounds may take; what is undecided then is inconclusive
     #[arg(long, value_name = "DURATION")]
     pub budget: Option<Nanos>,
+    /// Count instructions, by callgrind, of what stays inconclusive: a second opinion, never a verdict
+    #[arg(long, conflicts_with = "run")]
+    pub counts: bool,
     /// Judge this run instead of measuring
     #[arg(long, value_name = "FILE")]
     pub run: Option<PathBuf>,

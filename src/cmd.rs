@@ -8,8 +8,10 @@ mod doctor;
 mod evaluate;
 mod files;
 mod gate;
+mod guard;
 mod init;
 mod measure;
+mod pair;
 mod print;
 mod progress;
 mod project;
@@ -111,6 +113,7 @@ pub fn run(cli: Cli) -> Result<ExitStatus> {
             criterion::record(&args.records, &args.executable)?;
             Ok(ExitStatus::Pass)
         }
+        Command::Guard => Ok(guard::run()),
         Command::Publish(args) => publish::run(&args),
         Command::Init(args) => init::run(&args),
     }

@@ -79,6 +79,11 @@ impl<'a> Side<'a> {
 }
 
 impl Comparison<'_> {
+    /// A benchmark that is in neither run.
+    pub fn unmeasured(id: BenchmarkId) -> Self {
+        Self { id, baseline: None, candidate: None }
+    }
+
     /// The launches that were measured next to each other: same session and round, in the order of
     /// rounds. Empty where the sides share none.
     pub fn partners(&self) -> Partners {

@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod criterion;
+pub mod guard;
 pub mod plan;
 pub mod process;
 mod selection;

@@ -47,6 +47,8 @@ pub struct Report<'a> {
     pub targets: TargetCounts,
     /// The unchanged benchmarks by the slowdown that they do not have.
     pub unchanged: Vec<Unchanged>,
+    /// How many of them were not measured, because both sides have the same program.
+    pub same: usize,
     /// What weakens the answer.
     pub warnings: &'a [String],
     /// What was compared with.
@@ -185,6 +187,7 @@ impl<'a> Report<'a> {
             counts,
             targets,
             unchanged: unchanged(decision),
+            same: decision.benchmarks.iter().filter(|one| one.is_same_program()).count(),
             warnings: &decision.warnings,
             baseline: BaselineLine::new(decision),
             candidate: decision.candidate.commit.as_ref().map(CommitLine::new),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
+use crate::host::Watch;
 use crate::measure::{
     Effort, Interrupt, Job, Launched, MeasureError, Measured, Place, Plan, Subject,
 };
@@ -22,8 +23,12 @@ pub struct Sides<'a> {
     pub baseline: &'a Subject,
     /// What is judged.
     pub candidate: &'a Subject,
-    /// The benchmarks that enter, measured alike on both sides.
-    pub plan: Plan,
+    /// The benchmarks that enter, measured alike on both sides, and what failed on the base already.
+    pub baseline_plan: Plan,
+    /// The same for the candidate.
+    pub candidate_plan: Plan,
+    /// Benchmarks that need no rounds: both sides have the same program.
+    pub same: Vec<BenchmarkId>,
     /// How much each launch measures.
     pub effort: &'a Effort,
     /// Seed of the order within rounds.
@@ -43,6 +48,8 @@ pub struct InTurn {
     pub candidate: Run,
     /// Benchmarks that entered.
     pub entered: usize,
+    /// Benchmarks that both sides have the same program of.
+    pub same: Vec<BenchmarkId>,
     /// The budget ended it.
     pub ended: bool,
 }
@@ -68,6 +75,7 @@ impl InTurn {
             baseline: &self.baseline,
             candidate: &self.candidate,
             entered: self.entered,
+            same: &self.same,
             ended: self.ended,
         }
     }
@@ -88,11 +96,14 @@ pub fn interleave(
     look: &mut Look<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<InTurn, MeasureError> {
+    let watch = Watch::begin();
     let began = Instant::now();
     let mut order = Pcg64::seed_from_u64(sides.seed);
-    let mut plan = Plan { planned: sides.plan.planned.clone(), ..Plan::default() };
-    let mut measured = (Measured::default(), Measured::new(sides.plan.clone()));
-    let mut in_turn = InTurn { baseline, candidate, entered: 0, ended: false };
+    let mut plan = Plan { planned: sides.candidate_plan.planned.clone(), ..Plan::default() };
+    let mut measured =
+        (Measured::new(sides.baseline_plan.clone()), Measured::new(sides.candidate_plan.clone()));
+    let same = sides.same.clone();
+    let mut in_turn = InTurn { baseline, candidate, entered: 0, same, ended: false };
     for round in 0.. {
         let undecided = plan.planned.as_ref().map_or(0, Vec::len);
         progress(Progress::Round { round: round + 1, undecided });
@@ -114,6 +125,7 @@ pub fn interleave(
         }
         plan = plan.only(&undecided);
     }
+    measured.1.warnings.extend(watch.end());
     in_turn.keep(measured);
     Ok(in_turn)
 }
@@ -128,13 +140,17 @@ fn side_by_side(
     measured: &mut (Measured, Measured),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), MeasureError> {
-    let launch = |subject: &Subject| subject.launch(job, sides.effort, interrupt);
+    let launch = |subject: &Subject, left: &Option<Job>| match left {
+        Some(job) => subject.launch(job, sides.effort, interrupt),
+        None => Ok(Launched::default()),
+    };
+    let left = (job.without(|id| measured.0.failed(id)), job.without(|id| measured.1.failed(id)));
     let both = || -> Result<(Launched, Launched), MeasureError> {
         if is_swapped {
-            let candidate = launch(sides.candidate)?;
-            Ok((launch(sides.baseline)?, candidate))
+            let candidate = launch(sides.candidate, &left.1)?;
+            Ok((launch(sides.baseline, &left.0)?, candidate))
         } else {
-            Ok((launch(sides.baseline)?, launch(sides.candidate)?))
+            Ok((launch(sides.baseline, &left.0)?, launch(sides.candidate, &left.1)?))
         }
     };
     let mut launched = both()?;
@@ -176,8 +192,19 @@ impl InTurn {
         answer
     }
 
+    /// What failed on the base and is not in the candidate was never there to lose: it is said, and
+    /// no benchmark.
     fn keep(&mut self, measured: (Measured, Measured)) {
-        let (baseline, candidate) = measured;
+        let (mut baseline, candidate) = measured;
+        let known: HashSet<BenchmarkId> =
+            candidate.benchmarks.iter().map(crate::run::Benchmark::identity).collect();
+        baseline.benchmarks.retain(|benchmark| match &benchmark.failure {
+            Some(failure) if !known.contains(&benchmark.identity()) => {
+                baseline.warnings.push(format!("`{}` failed: {}", benchmark.id, failure.reason));
+                false
+            }
+            _ => true,
+        });
         self.baseline.complete = baseline.is_complete();
         self.candidate.complete = candidate.is_complete();
         self.baseline.settings.take_runtime(baseline.settings);

@@ -5,6 +5,7 @@ mod decide;
 mod file;
 mod looks;
 mod reason;
+mod screen;
 mod target;
 mod waive;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use decide::{Baseline, Evidence, Rounds, decide};
 pub use looks::{Noise, next_look};
 pub use reason::Reason;
+pub use screen::Screen;
 
 use crate::compare::Summary;
 use crate::host::Host;
@@ -110,7 +112,7 @@ fn anything() -> Vec<FailOn> {
 }
 
 /// Where the baseline came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineSource {
     /// How it was had.
@@ -127,6 +129,9 @@ pub struct BaselineSource {
     /// Through which stages the answer came.
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<Stage>,
+    /// What the screen settled, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen: Option<Screen>,
 }
 
 /// How a baseline was had.
@@ -173,6 +178,9 @@ pub struct Judgement {
     /// The Cargo package it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
+    /// The bench target it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// What the data say.
     pub change: Change,
     /// Candidate ÷ baseline, with the plain two-sided interval.
@@ -220,6 +228,9 @@ pub struct Judgement {
     /// Why it could not be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// Instructions of a call, where they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<Instructions>,
     /// Its targets.
     #[serde(default, deserialize_with = "null_is_default")]
     pub targets: Vec<Target>,
@@ -253,6 +264,16 @@ pub struct Launches {
     pub baseline: u32,
     /// Of the candidate.
     pub candidate: u32,
+}
+
+/// Instructions of one call on both sides, as callgrind counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instructions {
+    /// Of the baseline.
+    pub baseline: f64,
+    /// Of the candidate.
+    pub candidate: f64,
 }
 
 /// An absolute limit and what the data say about it.
@@ -291,6 +312,13 @@ pub struct Waiver {
 }
 
 impl Judgement {
+    /// True where both sides have the same program, so that there was nothing to measure.
+    pub fn is_same_program(&self) -> bool {
+        self.change == Change::Unchanged
+            && self.ratio.is_none()
+            && self.reasons.iter().any(|reason| reason == decide::SAME_PROGRAM)
+    }
+
     /// Which benchmark this is about.
     pub fn identity(&self) -> BenchmarkId {
         BenchmarkId { id: self.id.clone(), package: self.package.clone() }

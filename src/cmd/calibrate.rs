@@ -1,23 +1,26 @@
 //! `perfgate calibrate`: the same code on both sides, and what that tells of this machine.
 
+mod table;
+
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 
 use anyhow::{Context as _, Result};
 
+use super::pair::{Attempt, Ground, Pair};
 use super::progress::Stages;
 use super::project::Project;
-use super::{ExitStatus, gate, measure as measuring, print};
+use super::{ExitStatus, Refusal, gate, guard, measure as measuring, print};
 use crate::calibrate::{Calibration, Pace};
 use crate::cli::{CalibrateArgs, GateArgs};
 use crate::files;
-use crate::measure::command::SampleCommand;
+use crate::git::CommitId;
 use crate::measure::{Effort, Interrupt, Subject};
+use crate::policy::Config;
 use crate::rounds::{InTurn, Sides, interleave};
-use crate::run::{Benchmark, BenchmarkId, Source};
+use crate::run::{Benchmark, BenchmarkId, Run, Source};
 use crate::units::Nanos;
 use crate::verdict::Rounds;
 
@@ -30,23 +33,29 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<ExitStatus> {
     let config = gate::config(&GateArgs::default(), &project.folder)?;
     let effort_args = gate::effort(&args.effort, &config.measure);
     let effort = measuring::settled(&effort_args);
-    let interrupt = Interrupt::watch()?;
-    let (subject, source) = if let Some(text) = &args.command {
-        (Subject::Command(SampleCommand::new(text.clone())), Source::Command)
-    } else {
-        let built = measuring::built(&measuring::workspace(&args.selection), &interrupt)?;
-        (built, Source::Criterion)
-    };
-    let run = measuring::empty_run(source, &args.selection, &effort_args);
+    let interrupt = guard::interrupt()?;
+    let sides = sides(args, &project, &config, &interrupt)?;
+    let run = measuring::empty_run(sides.source(), &args.selection, &effort_args);
     let created = run.created.clone();
-    let in_turn = in_turn(args, &subject, &effort, run, &interrupt)?;
+    let in_turn = in_turn(args, &sides, &effort, run, &interrupt)?;
+    for warning in in_turn.baseline.warnings.iter().chain(&in_turn.candidate.warnings) {
+        print::note(&format!("warning: {warning}"));
+    }
     let calibration = Calibration::of(created, &in_turn.baseline, &in_turn.candidate, &|id| {
         pace(&in_turn, id, &effort)
     });
+    if calibration.benchmarks.is_empty() {
+        let help = "see above for what failed; launches that all take the same time tell nothing";
+        return Err(Refusal::failed("nothing was learnt: no benchmark varied").help(help).into());
+    }
     let path = path(&project.folder, &calibration.host.fingerprint);
+    let shown = table::table(&calibration);
+    // What was not measured this time is still as it was.
+    let (before, _) = known(&project.folder, &calibration.host.fingerprint);
+    let calibration = calibration.with_the_rest_of(before);
     files::write(&path, &serde_json::to_vec_pretty(&calibration)?)
         .with_context(|| format!("failed to write `{}`", path.display()))?;
-    print::answer(&table(&calibration))?;
+    print::answer(&shown)?;
     print::note(&format!("kept in {}; later checks on this machine use it", path.display()));
     Ok(ExitStatus::Pass)
 }
@@ -70,22 +79,77 @@ pub(super) fn known(folder: &Path, fingerprint: &str) -> (Option<Calibration>, O
     }
 }
 
+/// The same code twice.
+enum SameCode {
+    /// In two builds, or as one command on both sides.
+    Twice(Box<Pair>),
+    /// One build on both sides.
+    Once(Subject),
+}
+
+impl SameCode {
+    fn source(&self) -> Source {
+        match self {
+            Self::Twice(pair) => pair.source,
+            Self::Once(_) => Source::Criterion,
+        }
+    }
+}
+
+/// A clean commit is built twice, as a check builds base and candidate, so that what the place of a
+/// build does to its speed is part of the noise.
+fn sides(
+    args: &CalibrateArgs,
+    project: &Project,
+    config: &Config,
+    interrupt: &Interrupt,
+) -> Result<SameCode> {
+    if let Some(text) = &args.command {
+        return Ok(SameCode::Twice(Box::new(Pair::of_commands(text, text))));
+    }
+    let head = project.head()?.filter(|head| !head.dirty);
+    let commit = head.and_then(|head| CommitId::parse(&head.id));
+    let Some((repository, commit)) = project.repository.as_ref().zip(commit) else {
+        print::note("this is no commit as it stands: built once, so that layout is not measured");
+        let workspace = measuring::workspace(&args.selection);
+        return Ok(SameCode::Once(measuring::built(&workspace, interrupt)?));
+    };
+    let prepare = config.measure.prepare.as_deref();
+    let ground = Ground { project, repository, selection: &args.selection, prepare, interrupt };
+    match Pair::of_commits(&ground, &commit)? {
+        Attempt::Ready(pair) => Ok(SameCode::Twice(pair)),
+        Attempt::NoBase(why) => Err(Refusal::failed(why).into()),
+    }
+}
+
 fn in_turn(
     args: &CalibrateArgs,
-    subject: &Subject,
+    same_code: &SameCode,
     effort: &Effort,
-    run: crate::run::Run,
+    run: Run,
     interrupt: &Interrupt,
 ) -> Result<InTurn> {
     let mut stages = Stages::new();
     let patterns = measuring::patterns(&args.selection.bench)?;
-    let plan = subject
-        .plan(&patterns, effort, interrupt, &mut |progress| stages.show(&progress))
-        .map_err(measuring::explain)?;
+    let [baseline_plan, candidate_plan] = match same_code {
+        SameCode::Twice(pair) => pair.plan(&patterns, effort, interrupt, &mut stages)?,
+        SameCode::Once(subject) => {
+            let mut show = |progress| stages.show(&progress);
+            let plan = subject.plan(&patterns, effort, interrupt, &mut show);
+            let plan = plan.map_err(measuring::explain)?;
+            [plan.clone(), plan]
+        }
+    };
+    let (baseline, candidate) = match same_code {
+        SameCode::Twice(pair) => (&pair.baseline, &pair.candidate),
+        SameCode::Once(subject) => (subject, subject),
+    };
     let sides = Sides {
-        baseline: subject,
-        candidate: subject,
-        plan,
+        baseline,
+        candidate,
+        baseline_plan,
+        candidate_plan,
+        same: Vec::new(),
         effort,
         seed: args.effort.seed.unwrap_or(1),
         session: format!("{}-{}", run.created, process::id()),
@@ -113,29 +177,4 @@ fn pace(in_turn: &InTurn, id: &BenchmarkId, effort: &Effort) -> Pace {
         start: nanos(effort.warmup.as_secs_f64() * 1e9 + START_NANOS),
         call: call.unwrap_or(nanos(0.0)),
     }
-}
-
-fn table(calibration: &Calibration) -> String {
-    let percent = |share: f64| format!("{:.1} %", share * 100.0);
-    let mut table = format!(
-        "{:<40} {:>11} {:>10} {:>9} {:>11} {:>16}\n",
-        "benchmark", "noise floor", "launch sd", "partners", "found at 10", "advised"
-    );
-    for one in &calibration.benchmarks {
-        let found = one.minimum_detectable.iter().find(|at| at.rounds == 10);
-        let advice = one
-            .advice
-            .map_or_else(String::new, |advice| format!("{} × {}", advice.launches, advice.calls));
-        let name: String = one.id.escape_debug().take(40).collect();
-        writeln!(
-            table,
-            "{name:<40} {:>11} {:>10} {:>+9.2} {:>11} {advice:>16}",
-            percent(one.noise_floor),
-            percent(one.launch_variance.sqrt()),
-            one.correlation,
-            found.map_or_else(String::new, |at| percent(at.slowdown)),
-        )
-        .expect("a string takes what is written");
-    }
-    table
 }

@@ -1,6 +1,8 @@
 //! `perfgate check`: measure, compare, judge, report; its exit status is the gate.
 
+mod anchor;
 mod comparand;
+mod counts;
 mod in_turn;
 mod outputs;
 mod shared;
@@ -11,10 +13,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use self::comparand::{Choice, Comparand};
-use self::in_turn::Pair;
 use self::waivers::Terms;
+use super::pair::{Attempt, Pair};
 use super::project::Project;
-use super::{ExitStatus, Refusal, calibrate, files, gate, measure, print};
+use super::{ExitStatus, Refusal, calibrate, files, gate, guard, measure, print};
 use crate::cli::CheckArgs;
 use crate::git::CommitId;
 use crate::measure::Interrupt;
@@ -27,14 +29,17 @@ use crate::verdict::{Baseline, Decision, Evidence, Noise, Rounds, decide};
 /// Runs the gate; the status is that of the verdict.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitStatus> {
     let check = Check::new(args)?;
+    check.require_counts()?;
     let (candidate, decision) = match (&args.run, &check.choice) {
         (None, Choice::Commands(baseline, candidate)) => {
             check.in_turn(&Pair::of_commands(baseline, candidate), None)?
         }
         (None, Choice::Revision(revision)) => {
             let (repository, commit) = check.project.commit(revision)?;
-            let pair = Pair::of_commits(&check, repository, &commit, &check.interrupt)?;
-            check.in_turn(&pair, Some(&commit))?
+            match check.pair(repository, &commit)? {
+                Attempt::Ready(pair) => check.in_turn(&pair, Some(&commit))?,
+                Attempt::NoBase(why) => check.alone(&why, &commit)?,
+            }
         }
         _ => check.once()?,
     };
@@ -45,6 +50,16 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitStatus> {
         print::note(&outputs::save_baseline(store.as_ref(), &candidate, &decision)?);
     }
     Ok(decision.verdict.into())
+}
+
+/// What became of the answers of a screen.
+enum Confirmed {
+    /// They stand: it passed everything.
+    ByScreen,
+    /// What it did not pass was measured in rounds.
+    Rounds(Box<Pair>, InTurn),
+    /// Nothing could be measured again.
+    Not,
 }
 
 /// What a check goes by, settled before anything is measured.
@@ -70,7 +85,7 @@ impl<'a> Check<'a> {
             }
             _ => Choice::of(&args.baseline),
         };
-        let interrupt = Interrupt::watch()?;
+        let interrupt = guard::interrupt()?;
         let fingerprint = measure::host(&project.folder).fingerprint;
         let (calibration, note) = calibrate::known(&project.folder, &fingerprint);
         if let Some(note) = note {
@@ -85,14 +100,28 @@ impl<'a> Check<'a> {
         let candidate = self.candidate()?;
         let mut comparand = self.comparand(&candidate)?;
         let terms = Terms::read(self, candidate.commit.as_ref(), comparand.base().as_ref());
-        let in_turn = match self.base_to_confirm(&candidate, &comparand) {
+        let confirmed = match self.base_to_confirm(&candidate, &comparand) {
             Some(base) => self.confirm(&base, &candidate, &mut comparand, &terms)?,
-            None => None,
+            None => Confirmed::Not,
         };
-        let rounds = in_turn.as_ref().map(InTurn::evidence);
-        let baseline = if rounds.is_some() { comparand.screen() } else { comparand.baseline() };
-        let mut decision = self.judge(&candidate, baseline, rounds, &terms);
+        let mut decision = match &confirmed {
+            Confirmed::Rounds(pair, in_turn) => {
+                let rounds = Some(in_turn.evidence());
+                let mut decision = self.judge(&candidate, comparand.screen(), rounds, &terms);
+                self.add_counts(pair, &mut decision)?;
+                decision
+            }
+            Confirmed::ByScreen => self.judge(&candidate, comparand.screen(), None, &terms),
+            Confirmed::Not => {
+                if self.args.counts {
+                    let note = "--counts counted nothing: there were no rounds";
+                    comparand.notes.push(note.to_owned());
+                }
+                self.judge(&candidate, comparand.baseline(), None, &terms)
+            }
+        };
         decision.warnings.extend(comparand.notes);
+        decision.warnings.extend(self.creep(&candidate, &decision)?);
         terms.tell(&mut decision);
         Ok((candidate, decision))
     }
@@ -105,38 +134,51 @@ impl<'a> Check<'a> {
         (self.choice == Choice::Auto && self.args.run.is_none() && !is_same).then_some(base)
     }
 
-    /// Measures in rounds what the screen does not pass; none where it passes everything, or where
-    /// the base cannot be built, which is noted.
+    /// Measures in rounds what the screen does not pass. That the base cannot be built is noted.
     fn confirm(
         &self,
         base: &CommitId,
         candidate: &Run,
         comparand: &mut Comparand,
         terms: &Terms,
-    ) -> Result<Option<InTurn>> {
+    ) -> Result<Confirmed> {
         let screen = self.judge(candidate, comparand.screen(), None, terms);
         let wanted = comparand.unsettled(&screen);
-        let Some(repository) = self.project.repository.as_ref().filter(|_| !wanted.is_empty())
-        else {
-            return Ok(None);
-        };
+        if wanted.is_empty() {
+            return Ok(Confirmed::ByScreen);
+        }
+        let Some(repository) = &self.project.repository else { return Ok(Confirmed::Not) };
         print::note(&format!(
             "confirming {} of {} benchmarks in rounds against {}",
             wanted.len(),
             screen.benchmarks.len(),
             base.short()
         ));
-        let pair = match Pair::of_commits(self, repository, base, &self.interrupt) {
-            Ok(pair) => pair,
-            Err(error) if !self.interrupt.is_raised() => {
-                comparand.notes.push(format!("not confirmed in rounds: {error:#}"));
-                return Ok(None);
+        let why = match self.pair(repository, base) {
+            Ok(Attempt::Ready(pair)) => {
+                let mut decide = |rounds: Rounds<'_>| {
+                    self.judge(candidate, comparand.screen(), Some(rounds), terms)
+                };
+                let in_turn = self.rounds(&pair, Some(&wanted), &mut decide)?;
+                comparand.notes.extend(in_turn.candidate.warnings.iter().cloned());
+                return Ok(Confirmed::Rounds(pair, in_turn));
             }
+            Ok(Attempt::NoBase(why)) => why,
+            Err(error) if !self.interrupt.is_raised() => format!("{error:#}"),
             Err(error) => return Err(error),
         };
-        let mut decide =
-            |rounds: Rounds<'_>| self.judge(candidate, comparand.screen(), Some(rounds), terms);
-        pair.measure(self, Some(&wanted), &self.interrupt, &mut decide).map(Some)
+        comparand.notes.push(format!("not confirmed in rounds: {why}"));
+        Ok(Confirmed::Not)
+    }
+
+    /// The candidate without a base that can be measured.
+    fn alone(&self, why: &str, base: &CommitId) -> Result<(Run, Decision)> {
+        let candidate = self.candidate()?;
+        let terms = Terms::read(self, candidate.commit.as_ref(), Some(base));
+        let mut decision = self.judge(&candidate, Baseline::None, None, &terms);
+        decision.warnings.push(format!("no baseline: {why}"));
+        terms.tell(&mut decision);
+        Ok((candidate, decision))
     }
 
     /// Base and candidate in rounds.
@@ -144,9 +186,10 @@ impl<'a> Check<'a> {
         let terms = Terms::read(self, self.project.head()?.as_ref(), base);
         let mut decide =
             |rounds: Rounds<'_>| self.judge(rounds.candidate, Baseline::None, Some(rounds), &terms);
-        let in_turn = pair.measure(self, None, &self.interrupt, &mut decide)?;
+        let in_turn = self.rounds(pair, None, &mut decide)?;
         outputs::write_run(&self.args.out, &in_turn.candidate)?;
         let mut decision = decide(in_turn.evidence());
+        self.add_counts(pair, &mut decision)?;
         terms.tell(&mut decision);
         Ok((in_turn.candidate, decision))
     }

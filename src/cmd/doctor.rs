@@ -1,15 +1,17 @@
 //! `perfgate doctor`: what makes measurements here unfit, and the remedy.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{ExitStatus, measure};
-use crate::cli::{DoctorArgs, DoctorFormat};
+use super::{ExitStatus, gate, measure};
+use crate::cli::{DoctorArgs, DoctorFormat, GateArgs};
 use crate::git::Repository;
 use crate::host::{Finding, Fitness, Host, fitness, version_of};
+use crate::store::{DEFAULT_URL, Store};
 
 /// Programs, what needs them, and how they are had.
 const TOOLS: [(&str, &str); 5] = [
@@ -30,10 +32,12 @@ struct Report {
 pub(super) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
     let mut findings = fitness();
     findings.push(git_depth(Path::new(".")));
+    let host = measure::host(Path::new("."));
+    findings.push(stored(Path::new("."), &host.fingerprint));
     findings.extend(TOOLS.map(|(tool, remedy)| installed(tool, remedy)));
     #[cfg(feature = "inference")]
     findings.push(runtime());
-    let report = Report { host: measure::host(Path::new(".")), findings };
+    let report = Report { host, findings };
     let mut out = io::stdout().lock();
     match args.format {
         DoctorFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
@@ -65,6 +69,37 @@ fn git_depth(folder: &Path) -> Finding {
             "make the repository readable for this user",
         ),
     }
+}
+
+/// Whether the store has runs of this machine, and of which others.
+fn stored(folder: &Path, fingerprint: &str) -> Finding {
+    const CONDITION: &str = "stored runs";
+    let config = gate::config(&GateArgs::default(), folder);
+    let url = config.ok().and_then(|config| config.store.url);
+    let keys =
+        Store::open(url.as_deref().unwrap_or(DEFAULT_URL), folder).and_then(|store| store.list());
+    let keys = match keys {
+        Ok(keys) => keys,
+        Err(error) => {
+            let remedy = "see `git history` above, or name a store with --store";
+            return Finding::judged(CONDITION, false, error.to_string(), remedy);
+        }
+    };
+    let mut machines: BTreeMap<&str, usize> = BTreeMap::new();
+    for key in &keys {
+        *machines.entry(key.fingerprint()).or_default() += 1;
+    }
+    let own = machines.remove(fingerprint).unwrap_or(0);
+    let others: Vec<String> =
+        machines.iter().map(|(other, count)| format!("{other} ({count})")).collect();
+    let found = match (own, others.as_slice()) {
+        (0, []) => "none yet".to_owned(),
+        (own, []) => format!("{own} of this machine"),
+        (own, others) => format!("{own} of this machine; of others: {}", others.join(", ")),
+    };
+    let remedy =
+        "baselines of other machines only start rounds: save some here with check --save-baseline";
+    Finding::judged(CONDITION, own > 0 || others.is_empty(), found, remedy)
 }
 
 fn installed(tool: &'static str, remedy: &'static str) -> Finding {

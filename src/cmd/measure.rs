@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use super::progress::Stages;
-use super::{ExitStatus, Refusal};
+use super::{ExitStatus, Refusal, guard};
 use crate::cli::{
     CommandArgs, CriterionArgs, EffortArgs, MeasureArgs, MeasureSource, SelectionArgs,
 };
@@ -23,7 +23,7 @@ use crate::units::Nanos;
 
 /// Runs the command.
 pub(super) fn run(args: MeasureArgs) -> Result<ExitStatus> {
-    let interrupt = Interrupt::watch()?;
+    let interrupt = guard::interrupt()?;
     let (run, output) = match args.source {
         None => criterion_run(args.criterion, &interrupt)?,
         Some(MeasureSource::Criterion(args)) => criterion_run(args, &interrupt)?,

@@ -88,7 +88,7 @@ pub(super) fn in_rounds(
     policy: &Policy,
 ) -> Vec<Answer> {
     let entered = candidate.benchmarks.len();
-    let rounds = Rounds { baseline, candidate, entered, ended: true };
+    let rounds = Rounds { baseline, candidate, entered, same: &[], ended: true };
     let evidence = Evidence { candidate, baseline: Baseline::None, rounds: Some(rounds), noise };
     answers(&decide(&evidence, policy))
 }

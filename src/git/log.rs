@@ -1,7 +1,9 @@
 //! What commits are called: subjects, releases, and where they can be looked at.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
+use super::command::Git;
 use super::{CommitId, GitError, Repository, release_version};
 
 impl Repository {
@@ -13,6 +15,21 @@ impl Repository {
             Some(line)
         });
         subject.unwrap_or_default()
+    }
+
+    /// Files that differ between two commits, as paths from the root.
+    pub fn changed(&self, from: &CommitId, to: &CommitId) -> Result<Vec<PathBuf>, GitError> {
+        let changed = Git::at(self.folder()).run(&[
+            "diff",
+            "--name-only",
+            "--no-renames",
+            "-z",
+            from.as_str(),
+            to.as_str(),
+            "--",
+        ])?;
+        let names = changed.split('\0').filter(|name| !name.is_empty());
+        Ok(names.map(PathBuf::from).collect())
     }
 
     /// Tags that name a release, by their commit; of several the latest version.

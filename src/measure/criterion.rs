@@ -5,9 +5,11 @@
 //! is stands in what was written, never in what was asked for.
 
 mod build;
+mod counts;
 mod environment;
 mod output;
 mod pilot;
+mod same;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -23,8 +25,10 @@ use super::process::{self, Ended, Interrupt, ProcessError, StandardError, Stream
 use super::{Effort, Job, Launched, MeasureError, Observation, Observed};
 
 pub use self::build::{BuildError, Built, Target, Workspace, build};
+pub use self::counts::{VALGRIND, instructions};
 pub use self::environment::{Environment, record};
 pub use self::pilot::pilot;
+pub use self::same::same;
 
 /// Samples and seconds of a benchmark that is measured in batches: the smallest batch is then some
 /// 80 µs, thousands of clock readings, and an interval over them still has 50 values.
@@ -129,7 +133,7 @@ impl Target {
         interrupt: &Interrupt,
     ) -> Result<Started, ProcessError> {
         // An id may climb out of Criterion's folder by `..` in three of its parts.
-        let folder = tempfile::tempdir()?;
+        let folder = interrupt.temporary_folder()?;
         let home = folder.path().join("a/b/c/d/e/criterion");
         fs::create_dir_all(&home)?;
         let mut command = self.command(&home);
@@ -169,7 +173,7 @@ impl Target {
         effort: &Effort,
         interrupt: &Interrupt,
     ) -> Result<Vec<Vec<String>>, ProcessError> {
-        let folder = tempfile::tempdir()?;
+        let folder = interrupt.temporary_folder()?;
         let mut command = self.command(folder.path());
         command.args(["--bench", "--list"]);
         let mut listing = Listing::default();

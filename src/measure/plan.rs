@@ -13,7 +13,7 @@ pub const CLOCK_NANOS: f64 = 5e3;
 /// Benchmarks whose calls differ by less than this share a process, with the smaller number.
 const SHARING: u32 = 2;
 /// Longest filter that is passed to a bench: systems limit one argument to 128 KiB.
-const LONGEST_FILTER: usize = 100_000;
+pub(super) const LONGEST_FILTER: usize = 100_000;
 
 /// How a benchmark is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +71,19 @@ impl Job {
             (None, _) => "command".to_owned(),
         }
     }
+
+    /// What of it has not failed yet; `None` where nothing is left.
+    #[must_use]
+    pub fn without(&self, has_failed: impl Fn(&BenchmarkId) -> bool) -> Option<Self> {
+        let Some(ids) = &self.ids else {
+            return (!has_failed(&super::command::whole())).then(|| self.clone());
+        };
+        let package = &self.package;
+        let fails =
+            |id: &String| has_failed(&BenchmarkId { id: id.clone(), package: package.clone() });
+        let ids: Vec<String> = ids.iter().filter(|id| !fails(id)).cloned().collect();
+        (!ids.is_empty()).then(|| Self { ids: Some(ids), ..self.clone() })
+    }
 }
 
 /// What a subject has to measure, and what of it cannot be measured.
@@ -102,22 +115,34 @@ impl Plan {
         Self { planned: Some(planned), ..self.clone() }
     }
 
-    /// One plan for two sides: what both have is measured alike, with the smaller number of calls,
-    /// and in batches where either side is too short for the clock.
+    /// The same without these benchmarks.
     #[must_use]
-    pub fn merge(mut self, other: Self) -> Self {
-        let (Some(mine), Some(theirs)) = (&mut self.planned, other.planned) else {
-            return self;
+    pub fn without(&self, same: &[BenchmarkId]) -> Self {
+        let left = |planned: &&Planned| !same.contains(&planned.id);
+        let planned = self.planned.as_ref();
+        let planned = planned.map(|planned| planned.iter().filter(left).cloned().collect());
+        Self { planned, ..self.clone() }
+    }
+
+    /// The plans of two sides, made alike: what both have is measured with the smaller number of
+    /// calls, and in batches where either side is too short for the clock. What failed on a side
+    /// stays with it, and so does what there is to say about it alone.
+    #[must_use]
+    pub fn merge(mut self, mut other: Self) -> (Self, Self) {
+        other.notes.retain(|note| !self.notes.contains(note));
+        let (Some(mine), Some(theirs)) = (&mut self.planned, &mut other.planned) else {
+            return (self, other);
         };
         let places: BTreeMap<BenchmarkId, usize> =
             mine.iter().enumerate().map(|(at, planned)| (planned.id.clone(), at)).collect();
-        for planned in theirs {
+        for planned in std::mem::take(theirs) {
             match places.get(&planned.id) {
                 Some(&at) => mine[at].mode = slower(mine[at].mode, planned.mode),
                 None => mine.push(planned),
             }
         }
-        self
+        theirs.clone_from(mine);
+        (self, other)
     }
 
     /// The process starts of one launch: one for each target, and number of calls where those
@@ -261,7 +286,43 @@ mod tests {
             ("c", Mode::Batch),
             ("d", Mode::Call(10)),
         ]);
-        assert_eq!(mine.merge(theirs), both);
+        assert_eq!(mine.merge(theirs), (both.clone(), both));
+    }
+
+    #[test]
+    fn what_failed_on_a_side_stays_with_it() {
+        let failed = |id: &str| crate::run::Benchmark {
+            id: id.to_owned(),
+            package: None,
+            target: None,
+            sampling: crate::run::Sampling::Call,
+            elements: None,
+            per_call: BTreeMap::new(),
+            launches: Vec::new(),
+            failure: None,
+        };
+        let side = |id: &str, note: &str| Plan {
+            failed: vec![failed(id)],
+            notes: vec!["both".to_owned(), note.to_owned()],
+            ..plan(&[("a", Mode::Batch)])
+        };
+        let (mine, theirs) = side("x", "mine").merge(side("y", "theirs"));
+        assert_eq!((&*mine.failed[0].id, &*theirs.failed[0].id), ("x", "y"));
+        assert_eq!(
+            (mine.notes.join(" "), theirs.notes.join(" ")),
+            ("both mine".into(), "theirs".into())
+        );
+    }
+
+    #[test]
+    fn what_failed_is_not_started_again() {
+        let job = &plan(&[("a", Mode::Batch), ("b", Mode::Batch)]).jobs()[0];
+        let left = job.without(|id| id.id == "a").unwrap();
+        assert_eq!(left.ids.unwrap(), ["b"]);
+        assert_eq!(job.without(|_| true), None);
+        let whole = &Plan::default().jobs()[0];
+        assert_eq!(whole.without(|id| id.id == "a").as_ref(), Some(whole));
+        assert_eq!(whole.without(|_| true), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -10,8 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tempfile::TempDir;
 use thiserror::Error;
 
+use super::guard::Guard;
 use crate::run::Failure;
 
 /// How much of the end of its output is kept of a process.
@@ -42,14 +45,17 @@ pub struct Interrupt(Arc<Watched>);
 struct Watched {
     raised: AtomicBool,
     group: Mutex<Option<Pid>>,
+    guard: Mutex<Option<Guard>>,
 }
 
 impl Interrupt {
-    /// Listens for Ctrl-C, SIGTERM and SIGHUP from now on, for the rest of the process.
-    pub fn watch() -> io::Result<Self> {
+    /// Listens for Ctrl-C, SIGTERM and SIGHUP from now on, for the rest of the process; `program` is
+    /// this program, which is started once more to guard what SIGKILL would leave behind.
+    pub fn watch(program: &Path) -> io::Result<Self> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let interrupt = Self::default();
+        *interrupt.guard() = Guard::start(program).ok();
         let raised = interrupt.clone();
         thread::spawn(move || signals.forever().for_each(|_| raised.raise()));
         Ok(interrupt)
@@ -66,7 +72,25 @@ impl Interrupt {
         self.0.raised.load(Ordering::SeqCst)
     }
 
+    /// A temporary folder that goes with perfgate, however it ends.
+    pub fn temporary_folder(&self) -> io::Result<TempDir> {
+        match self.guard().as_ref() {
+            Some(guard) => tempfile::tempdir_in(guard.scratch()),
+            None => tempfile::tempdir(),
+        }
+    }
+
+    /// Should perfgate be killed, its worktrees of this repository are removed.
+    pub fn guard_worktrees(&self, repository: &Path) {
+        if let Some(guard) = self.guard().as_mut() {
+            guard.has_worktrees(repository);
+        }
+    }
+
     fn enter(&self, group: Pid) {
+        if let Some(guard) = self.guard().as_mut() {
+            guard.began(group);
+        }
         let mut current = self.group();
         *current = Some(group);
         if self.is_raised() {
@@ -75,7 +99,14 @@ impl Interrupt {
     }
 
     fn leave(&self) {
-        *self.group() = None;
+        let group = self.group().take();
+        if let (Some(guard), Some(group)) = (self.guard().as_mut(), group) {
+            guard.ended(group);
+        }
+    }
+
+    fn guard(&self) -> std::sync::MutexGuard<'_, Option<Guard>> {
+        self.0.guard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn group(&self) -> std::sync::MutexGuard<'_, Option<Pid>> {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::host::Host;
 use crate::run::Commit;
-use crate::verdict::{BaselineKind, Decision, Stage};
+use crate::verdict::{BaselineKind, Decision, Screen, Stage};
 
 /// What was compared with.
 #[derive(Clone, Debug, Serialize)]
@@ -17,6 +17,8 @@ pub struct BaselineLine<'a> {
     pub runs: Option<u32>,
     /// Whether any answer came from rounds of both sides.
     pub is_confirmed: bool,
+    /// What stored runs settled without rounds.
+    pub screen: Option<Screen>,
     /// Its machine, where that is another than the candidate's.
     pub other_host: Option<HostLine<'a>>,
     /// Launches per side of the benchmark that has most of them.
@@ -66,6 +68,7 @@ impl<'a> BaselineLine<'a> {
             commit: baseline.commit.as_ref().map(CommitLine::new),
             runs: baseline.runs,
             is_confirmed: baseline.stages.contains(&Stage::Confirmed),
+            screen: baseline.screen,
             other_host: elsewhere.map(HostLine::new),
             launches: launches.max().unwrap_or(0),
         }

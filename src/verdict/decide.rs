@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::change::{self, Errors, Finding};
 use super::looks::{self, Noise, Series, Terms};
+use super::screen::screen;
 use super::target::Calls;
 use super::waive;
 use super::{
@@ -55,13 +56,27 @@ pub struct Rounds<'a> {
     pub candidate: &'a Run,
     /// Benchmarks that entered the rounds: fixed before the first look.
     pub entered: usize,
+    /// Benchmarks that did not enter because both sides have the same program of them.
+    pub same: &'a [BenchmarkId],
     /// No more rounds will come.
     pub ended: bool,
 }
 
+/// Why a benchmark is unchanged that was not launched.
+pub(super) const SAME_PROGRAM: &str =
+    "both commits build the same program, byte for byte: there is nothing to measure";
+
 impl Evidence<'_> {
+    /// Have both sides the same program of this benchmark?
+    fn is_same(&self, id: &BenchmarkId) -> bool {
+        self.rounds.is_some_and(|rounds| rounds.same.contains(id))
+    }
+
+    /// A base that gave nothing at all is none.
     fn has_baseline(&self) -> bool {
-        !matches!(self.baseline, Baseline::None) || self.rounds.is_some()
+        let has_base =
+            |rounds: Rounds<'_>| !rounds.baseline.benchmarks.is_empty() || !rounds.same.is_empty();
+        !matches!(self.baseline, Baseline::None) || self.rounds.is_some_and(has_base)
     }
 
     /// Was the baseline measured on another machine?
@@ -95,7 +110,7 @@ pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
         schema: SCHEMA.to_owned(),
         verdict,
         exit_status: verdict.exit_status(),
-        baseline: source(evidence),
+        baseline: BaselineSource { screen: screen(evidence, &judgements), ..source(evidence) },
         candidate: CandidateSource {
             commit: evidence.candidate.commit.clone(),
             host: evidence.candidate.host.clone(),
@@ -117,6 +132,10 @@ fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
             let rules = rules(comparison, policy);
             let (finding, stage) = match confirmed.get(&comparison.id) {
                 Some(finding) => (finding.clone(), Some(Stage::Confirmed)),
+                None if evidence.is_same(&comparison.id) => {
+                    let reason = Some(SAME_PROGRAM.to_owned());
+                    (Finding::untested(Change::Unchanged, reason), Some(Stage::Confirmed))
+                }
                 None => unconfirmed(evidence, comparison, &levels, compared, &rules),
             };
             describe(comparison, finding, stage, &rules, evidence, policy)
@@ -148,6 +167,8 @@ fn comparisons<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<Comparison<'
                 None => comparisons.push(comparison),
             }
         }
+        let unseen = rounds.same.iter().filter(|id| !places.contains_key(id));
+        comparisons.extend(unseen.map(|id| Comparison::unmeasured(id.clone())));
     }
     comparisons
 }
@@ -304,6 +325,7 @@ fn describe(
     Judgement {
         id: comparison.id.id.clone(),
         package: comparison.id.package.clone(),
+        target: shown.and_then(|benchmark| benchmark.target.clone()),
         change: finding.change,
         ratio: finding.test.as_ref().map(|test| {
             let (low, high) = test.interval(policy.confidence.get());
@@ -330,6 +352,7 @@ fn describe(
         baseline: summarize(&comparison.baseline),
         candidate: summarize(&comparison.candidate),
         failure: comparison.candidate.as_ref().and_then(|side| side.benchmark.failure.clone()),
+        instructions: None,
         targets: targets(comparison, rules),
         waiver: None,
         reasons: finding.reasons,
@@ -360,7 +383,9 @@ fn unmeasured(metric: crate::policy::Metric, limit: Nanos) -> Target {
 
 /// The worst of all reasons; nothing measured, or not everything, is never a pass.
 fn verdict(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Verdict {
-    let is_measured = judgements.iter().any(|one| one.launches.candidate > 0);
+    let is_measured = judgements
+        .iter()
+        .any(|one| one.launches.candidate > 0 || evidence.is_same(&one.identity()));
     let is_whole = evidence.candidate.complete
         && is_measured
         && (evidence.has_baseline() || !policy.requires_baseline());
@@ -390,6 +415,7 @@ fn source(evidence: &Evidence<'_>) -> BaselineSource {
         host: run.map(|run| run.host.clone()),
         runs,
         stages: screened.into_iter().chain(confirmed).collect(),
+        screen: None,
     }
 }
 

@@ -37,6 +37,10 @@ impl Judgement {
         if shares.chain(self.per_call.values().copied()).any(|amount| amount < 0.0) {
             return Err("an amount is negative".to_owned());
         }
+        let counts = self.instructions.iter();
+        if counts.flat_map(|it| [it.baseline, it.candidate]).any(|count| count <= 0.0) {
+            return Err("a count of instructions is not above zero".to_owned());
+        }
         let sides = self.baseline.iter().chain(&self.candidate);
         let mut histograms = sides.filter_map(|summary| summary.histogram.as_ref());
         if histograms.any(|one| one.counts.is_empty() || one.low > one.high) {

@@ -59,7 +59,8 @@ fn policy() -> Policy {
 fn in_rounds(baseline: &[Side], candidate: &[Side]) -> Decision {
     let (baseline, candidate) = (run(baseline), run(candidate));
     let entered = candidate.benchmarks.len();
-    let rounds = Rounds { baseline: &baseline, candidate: &candidate, entered, ended: true };
+    let rounds =
+        Rounds { baseline: &baseline, candidate: &candidate, entered, same: &[], ended: true };
     let evidence = Evidence {
         candidate: &candidate,
         baseline: Baseline::None,
@@ -253,7 +254,8 @@ fn cost_of_a_decision_on_fifty_benchmarks_in_ten_rounds() {
         (0..10).map(|launch| (0..200).map(|call| sample(launch, call)).collect()).collect()
     };
     let (baseline, candidate) = (run(&vec![side(0.0); 50]), run(&vec![side(0.02); 50]));
-    let rounds = Rounds { baseline: &baseline, candidate: &candidate, entered: 50, ended: false };
+    let (old, new) = (&baseline, &candidate);
+    let rounds = Rounds { baseline: old, candidate: new, entered: 50, same: &[], ended: false };
     let evidence = Evidence {
         candidate: &candidate,
         baseline: Baseline::None,

@@ -37,6 +37,7 @@ mod publish_troubles;
 mod reference;
 mod report;
 mod repositories;
+mod rounds;
 mod schemas;
 mod store;
 mod store_shared;

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use cargo_metadata::{CargoOpt, Message, Metadata, MetadataCommand, PackageId, TargetKind};
+use cargo_metadata::{
+    Artifact, CargoOpt, Message, Metadata, MetadataCommand, PackageId, TargetKind,
+};
 use thiserror::Error;
 
 use super::environment::{Environment, recorded};
@@ -83,6 +85,10 @@ pub struct Built {
     pub targets: Vec<Target>,
     /// Those that were left out, and why.
     pub notes: Vec<String>,
+    /// Programs and libraries of the workspace that a bench might start or load.
+    pub companions: Vec<PathBuf>,
+    /// Folders whose names the programs may hold: of the sources, and of what is built.
+    pub folders: Vec<PathBuf>,
 }
 
 /// A bench target as the manifest has it.
@@ -103,21 +109,22 @@ pub fn build(
     let metadata = workspace.metadata()?;
     let declared = workspace.benches(&metadata)?;
     if declared.values().all(|bench| bench.enabled == Some(false)) {
-        return Ok(Built { targets: Vec::new(), notes: left_out(declared.into_values()) });
+        return Ok(Built { notes: left_out(declared.into_values()), ..Built::default() });
     }
-    let records = tempfile::tempdir()?;
+    let records = interrupt.temporary_folder()?;
     let mut cargo = workspace.cargo_bench(&declared.values().collect::<Vec<_>>());
     cargo.args(runner_flags(runner, records.path())?);
     // Should another runner be set for this machine all the same, it would list and not measure.
     cargo.args(["--", "--list"]);
-    let mut executables = Vec::new();
+    let (mut executables, mut companions) = (Vec::new(), Vec::new());
     let (stderr, forever) = (StandardError::User, Duration::MAX);
     let ended = process::run(&mut cargo, stderr, forever, interrupt, |line| {
-        if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_slice(line.bytes)
-            && artifact.target.is_bench()
-            && let Some(executable) = artifact.executable
-        {
-            executables.push((artifact.package_id, artifact.target.name, executable));
+        if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_slice(line.bytes) {
+            if !artifact.target.is_bench() {
+                companions.extend(loadable(artifact));
+            } else if let Some(executable) = artifact.executable {
+                executables.push((artifact.package_id, artifact.target.name, executable));
+            }
         }
         false
     })
@@ -125,7 +132,22 @@ pub fn build(
     if !ended.status.is_some_and(|status| status.success()) {
         return Err(BuildError::Compile.into());
     }
-    collect(declared, executables, records.path())
+    companions.sort();
+    let folders =
+        [Some(&workspace.folder), workspace.target_folder.as_ref()].into_iter().flatten().cloned();
+    let built = collect(declared, executables, records.path())?;
+    Ok(Built { companions, folders: folders.collect(), ..built })
+}
+
+/// What a bench might start or load of this artifact while it runs.
+fn loadable(artifact: Artifact) -> impl Iterator<Item = PathBuf> {
+    let kinds = [TargetKind::Bin, TargetKind::CDyLib, TargetKind::DyLib];
+    let runs = artifact.target.kind.iter().any(|kind| kinds.contains(kind));
+    let is_read_at_run_time = move |file: &PathBuf| {
+        // Debugging symbols come as folders on some systems.
+        runs && file.is_file() && file.extension().is_none_or(|name| name != "rlib")
+    };
+    artifact.filenames.into_iter().map(PathBuf::from).filter(is_read_at_run_time)
 }
 
 type Executable = (PackageId, String, cargo_metadata::camino::Utf8PathBuf);

@@ -1,10 +1,11 @@
 //! The launch that only finds out what there is, and how long a call takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::output::is_title_of;
 use super::{Built, Started, TIME_OUTS, Target, filter, is_cut, nothing_written};
-use crate::measure::plan::{LEAST_CALLS, Mode, Plan, Planned};
+use crate::measure::plan::{LEAST_CALLS, LONGEST_FILTER, Mode, Plan, Planned};
+use crate::measure::process::ProcessError;
 use crate::measure::{Effort, Interrupt, MeasureError, Observation, Progress, Selection};
 use crate::run::{Benchmark, BenchmarkId, Failure, Sampling};
 
@@ -82,25 +83,20 @@ impl Target {
         interrupt: &Interrupt,
     ) -> Result<Found, MeasureError> {
         let mut found = Found::new();
-        // Everything, where the titles are not known.
-        let mut left: Option<Left> = None;
-        if !selection.is_everything() {
-            let mut listed = self.list(effort, interrupt)?;
-            listed.retain(|titles| {
-                titles.iter().any(|title| is_cut(title) || selection.selects(title))
-            });
-            left = Some(listed);
-        }
+        let mut queue = self.starts(selection, effort, interrupt)?;
         let mut time_outs = 0;
-        while left.as_ref().is_none_or(|left| !left.is_empty()) {
+        while let Some(left) = queue.pop_front() {
             let only = left.as_ref().map(|left| filter(left.iter().flatten().map(String::as_str)));
             let mode = Mode::Call(LEAST_CALLS);
             let started = self.start(only.as_deref(), mode, effort, interrupt)?;
-            found.extend(started.modes(effort.calls).filter(|(id, _)| selection.selects(id)));
+            // A title that was cut may stand for benchmarks of an earlier start.
+            let known: HashSet<String> = found.iter().map(|(id, _)| id.clone()).collect();
+            let is_new = |id: &String| selection.selects(id) && !known.contains(id);
+            found.extend(started.modes(effort.calls).filter(|(id, _)| is_new(id)));
             let Some(failure) = started.failure(effort) else {
                 found.extend(started.silent());
                 found.extend(started.never_began(left.unwrap_or_default()));
-                break;
+                continue;
             };
             time_outs += u32::from(started.ended.status.is_none());
             let mut unknown = match left {
@@ -112,15 +108,31 @@ impl Target {
                 Some(culprit) if time_outs < TIME_OUTS => {
                     unknown.retain(|titles| titles.iter().all(|title| title != culprit));
                     found.push((culprit.to_owned(), Err(failure)));
+                    fitting(unknown).into_iter().rev().for_each(|left| queue.push_front(left));
                 }
                 _ => {
+                    unknown.extend(queue.drain(..).flatten().flatten());
                     found.extend(self.all_fail(unknown, &failure));
-                    break;
                 }
             }
-            left = Some(unknown);
         }
         Ok(found)
+    }
+
+    /// What is to be started, one after the other: `None` is everything, where titles are not known.
+    fn starts(
+        &self,
+        selection: &Selection,
+        effort: &Effort,
+        interrupt: &Interrupt,
+    ) -> Result<VecDeque<Option<Left>>, ProcessError> {
+        if selection.is_everything() {
+            return Ok([None].into());
+        }
+        let mut listed = self.list(effort, interrupt)?;
+        listed
+            .retain(|titles| titles.iter().any(|title| is_cut(title) || selection.selects(title)));
+        Ok(fitting(listed).into())
     }
 
     /// Where the target cannot even list what it has, it fails under its own name.
@@ -130,6 +142,25 @@ impl Target {
         }
         left.into_iter().map(|titles| (named(titles), Err(failure.clone()))).collect()
     }
+}
+
+/// In as few parts as fit into a filter each.
+fn fitting(left: Left) -> Vec<Option<Left>> {
+    let mut parts: Vec<Option<Left>> = Vec::new();
+    let mut length = 0;
+    for titles in left {
+        // Escaped, a title grows to at most twice its length.
+        let own: usize = titles.iter().map(|title| 2 * title.len() + 1).sum();
+        length += own;
+        match parts.last_mut().and_then(Option::as_mut) {
+            Some(part) if length <= LONGEST_FILTER => part.push(titles),
+            _ => {
+                length = own;
+                parts.push(Some(vec![titles]));
+            }
+        }
+    }
+    parts
 }
 
 /// The shortest of the titles a benchmark may have.
@@ -185,5 +216,19 @@ impl Started {
             };
             (begun.title.clone(), mode)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_titles_than_a_filter_holds_are_started_in_parts() {
+        let titles = |count: usize| -> Left { vec![vec!["x".repeat(999)]; count] };
+        let parts = |count| fitting(titles(count)).into_iter().flatten().map(|part| part.len());
+        assert_eq!(parts(120).collect::<Vec<_>>(), [50, 50, 20]);
+        assert_eq!(parts(1).collect::<Vec<_>>(), [1]);
+        assert_eq!(parts(0).count(), 0);
     }
 }

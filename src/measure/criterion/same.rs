@@ -1,0 +1,151 @@
+//! Bench targets that two commits build to the same program.
+//!
+//! Both sides are built in folders of their own, whose names some programs hold. The folders' paths are of
+//! equal length, so that such programs are the same byte for byte everywhere else.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use super::{Built, Target};
+
+/// What comes before the build id in a program for Linux: lengths of name and id, a type, a name.
+const BUILD_ID: ([u8; 4], [u8; 8]) = ([4, 0, 0, 0], [3, 0, 0, 0, b'G', b'N', b'U', 0]);
+const BUILD_ID_HEADER: usize = 16;
+const LONGEST_BUILD_ID: usize = 64;
+
+/// The bench targets (package and name) of `candidate` that need not be launched because `baseline` has the
+/// same: the same program, with the same surroundings from Cargo, and the same in all that it might
+/// start or load of this workspace.
+pub fn same(baseline: &Built, candidate: &Built) -> io::Result<Vec<(String, String)>> {
+    let folders = Folders::of(baseline, candidate);
+    if baseline.companions.len() != candidate.companions.len() {
+        return Ok(Vec::new());
+    }
+    for (one, other) in baseline.companions.iter().zip(&candidate.companions) {
+        if !folders.are_same_files(one, other)? {
+            return Ok(Vec::new());
+        }
+    }
+    let mut same = Vec::new();
+    for target in &candidate.targets {
+        let is_it = |one: &&Target| one.package == target.package && one.name == target.name;
+        if let Some(other) = baseline.targets.iter().find(is_it)
+            && folders.are_same_targets(other, target)?
+        {
+            same.push((target.package.clone(), target.name.clone()));
+        }
+    }
+    Ok(same)
+}
+
+/// Folders of both sides that stand for each other.
+struct Folders<'a>(Vec<(&'a [u8], &'a [u8])>);
+
+impl<'a> Folders<'a> {
+    fn of(baseline: &'a Built, candidate: &'a Built) -> Self {
+        let bytes = |path: &'a Path| path.as_os_str().as_bytes();
+        let pairs = baseline.folders.iter().zip(&candidate.folders);
+        Self(pairs.map(|(one, other)| (bytes(one), bytes(other))).collect())
+    }
+
+    fn are_same_targets(&self, one: &Target, other: &Target) -> io::Result<bool> {
+        let sorted = |target: &Target| {
+            let mut variables: Vec<(OsString, OsString)> = target.environment.variables.clone();
+            variables.push(("".into(), target.environment.folder.clone().into()));
+            variables.sort();
+            variables
+        };
+        let (mine, theirs) = (sorted(one), sorted(other));
+        let is_same = |one: &OsStr, other: &OsStr| self.are_same(one.as_bytes(), other.as_bytes());
+        let is_same_environment = mine.len() == theirs.len()
+            && mine
+                .iter()
+                .zip(&theirs)
+                .all(|(one, other)| one.0 == other.0 && is_same(&one.1, &other.1));
+        Ok(is_same_environment && self.are_same_files(&one.executable, &other.executable)?)
+    }
+
+    fn are_same_files(&self, one: &Path, other: &Path) -> io::Result<bool> {
+        Ok(self.are_same(&fs::read(one)?, &fs::read(other)?))
+    }
+
+    /// Equal but for the names of the folders, and for the build id that is made of everything else.
+    fn are_same(&self, one: &[u8], other: &[u8]) -> bool {
+        if one.len() != other.len() {
+            return false;
+        }
+        let mut at = 0;
+        while let Some(here) = first_difference(one, other, at) {
+            let end =
+                self.end_of_folder(one, other, here).or_else(|| end_of_build_id(one, other, here));
+            let Some(end) = end else { return false };
+            at = end;
+        }
+        true
+    }
+
+    /// The end of the folders' names around `here`, where both hold theirs.
+    fn end_of_folder(&self, one: &[u8], other: &[u8], here: usize) -> Option<usize> {
+        self.0.iter().filter(|(mine, theirs)| mine.len() == theirs.len()).find_map(
+            |(mine, theirs)| {
+                let earliest = (here + 1).saturating_sub(mine.len());
+                let begins =
+                    |at: &usize| one[*at..].starts_with(mine) && other[*at..].starts_with(theirs);
+                (earliest..=here).find(begins).map(|at| at + mine.len())
+            },
+        )
+    }
+}
+
+fn first_difference(one: &[u8], other: &[u8], from: usize) -> Option<usize> {
+    let distance = one[from..].iter().zip(&other[from..]).position(|(one, other)| one != other)?;
+    Some(from + distance)
+}
+
+fn end_of_build_id(one: &[u8], other: &[u8], here: usize) -> Option<usize> {
+    let earliest = here.saturating_sub(BUILD_ID_HEADER + LONGEST_BUILD_ID);
+    (earliest..here).find_map(|at| {
+        let header = one.get(at..at + BUILD_ID_HEADER)?;
+        let length = usize::from(header[4]);
+        let end = at + BUILD_ID_HEADER + length;
+        let is_header = header.starts_with(&BUILD_ID.0)
+            && header.ends_with(&BUILD_ID.1)
+            && header[5..8] == [0; 3]
+            && other.get(at..at + BUILD_ID_HEADER) == Some(header);
+        (is_header && here < end).then_some(end)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn same(one: &[u8], other: &[u8]) -> bool {
+        Folders(vec![(b"/w/base", b"/w/head"), (b"/long/base", b"/x/head")]).are_same(one, other)
+    }
+
+    #[test]
+    fn programs_that_differ_by_the_folder_they_were_built_in_are_the_same() {
+        assert!(same(b"code /w/base/src data /w/base", b"code /w/head/src data /w/head"));
+        assert!(same(b"", b""));
+        assert!(!same(b"code base", b"code head"));
+        assert!(!same(b"code1 /w/base", b"code2 /w/head"));
+        assert!(!same(b"/w/base", b"/w/base "));
+        // Not of equal length: what follows lies elsewhere.
+        assert!(!same(b"/long/base", b"/x/head   "));
+    }
+
+    #[test]
+    fn the_build_id_is_made_of_everything_else() {
+        let with =
+            |id: &[u8; 8]| [&b"x\x04\0\0\0\x08\0\0\0\x03\0\0\0GNU\0"[..], id, b"code"].concat();
+        assert!(same(&with(b"12345678"), &with(b"abcdefgh")));
+        let mut other = with(b"12345678");
+        *other.last_mut().unwrap() = b'?';
+        assert!(!same(&with(b"12345678"), &other));
+    }
+}

@@ -1,0 +1,306 @@
+//! Checks in rounds on a small repository whose bench is a stand-in: it understands Criterion's flags,
+//! writes what Criterion writes, and takes as long as its source says.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use perfgate::verdict::{Change, Decision, Verdict};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::repositories::{Bed, perfgate_in, text_of};
+
+const MANIFEST: &str = "\
+[package]
+name = \"tiny\"
+version = \"0.1.0\"
+edition = \"2021\"
+
+[[bench]]
+name = \"standin\"
+harness = false
+
+[profile.bench]
+opt-level = 0
+";
+
+/// The source of the bench; `IDS` are ids with the nanoseconds of a call.
+const BENCH: &str = r#"
+use std::{env, fs, io::Write, path::PathBuf};
+
+const IDS: &[(&str, f64)] = &[/* ids */];
+
+fn main() {
+    let words: Vec<String> = env::args().skip(1).collect();
+    if words.iter().any(|word| word == "--help") {
+        return println!("This executable is a Criterion.rs benchmark.");
+    }
+    if words.iter().any(|word| word == "--list") {
+        return IDS.iter().for_each(|(id, _)| println!("{id}: benchmark"));
+    }
+    let size = words.iter().position(|word| word == "--sample-size").unwrap() + 1;
+    let size: usize = words[size].parse().unwrap();
+    if let (Ok(pipe), true) = (env::var("STANDIN_HANGS"), size != 10) {
+        let mut pipe = fs::OpenOptions::new().write(true).open(pipe).unwrap();
+        writeln!(pipe, "begun").unwrap();
+        loop { std::thread::park() }
+    }
+    // Launches differ by what a file counts, so that every run of a test is the same.
+    let mut shift = 0.0;
+    if let Ok(counter) = env::var("STANDIN_COUNTER") {
+        let count: usize = fs::read_to_string(&counter).ok().and_then(|it| it.parse().ok()).unwrap_or(0);
+        fs::write(&counter, (count + 1).to_string()).unwrap();
+        shift = (count * 7919 % 101) as f64 / 1e4;
+    }
+    let filter = words.iter().find(|word| word.starts_with("^(?"));
+    let wanted = filter.map(|filter| {
+        let titles = filter.split_once(':').unwrap().1.trim_end_matches(")$");
+        titles.split('|').collect::<Vec<_>>()
+    });
+    for (id, ns) in IDS.iter().filter(|(id, _)| wanted.as_ref().map_or(true, |wanted| wanted.contains(id))) {
+        println!("Benchmarking {id}: Warming up for 1 ms");
+        println!("Benchmarking {id}: Collecting {size} samples");
+        if *ns < 0.0 { panic!("no such work") }
+        let folder = PathBuf::from(env::var("CRITERION_HOME").unwrap()).join(id).join("new");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("benchmark.json"), format!("{{\"full_id\": \"{id}\"}}")).unwrap();
+        let times = (0..size).map(|call| ns * (1.0 + shift + call as f64 / 1e6)).collect::<Vec<_>>();
+        let sample = format!("{{\"iters\": {:?}, \"times\": {times:?}}}", vec![1.0; size]);
+        fs::write(folder.join("sample.json"), sample).unwrap();
+        println!("Benchmarking {id}: Analyzing");
+    }
+}
+"#;
+
+struct Tiny(Bed);
+
+impl Tiny {
+    /// A repository whose one commit has these benchmarks.
+    fn new(ids: &str) -> Self {
+        let bed = Bed::new();
+        fs::create_dir(bed.path("work").join("benches")).unwrap();
+        fs::write(bed.path("work").join("Cargo.toml"), MANIFEST).unwrap();
+        fs::write(bed.path("work").join(".gitignore"), "target\nCargo.lock\n").unwrap();
+        let tiny = Self(bed);
+        tiny.source(&BENCH.replace("/* ids */", ids));
+        tiny
+    }
+
+    /// A further commit with other benchmarks.
+    fn then(self, ids: &str) -> Self {
+        self.source(&BENCH.replace("/* ids */", ids));
+        self
+    }
+
+    fn source(&self, source: &str) {
+        fs::write(self.folder().join("benches/standin.rs"), source).unwrap();
+        self.0.git("work", &["add", "--all"]);
+        self.0.git("work", &["commit", "--quiet", "--allow-empty", "--message", "next"]);
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.0.path("work")
+    }
+
+    fn perfgate(&self, words: &[&str]) -> Command {
+        let mut command = perfgate_in(&self.folder());
+        command.args(words);
+        command
+    }
+
+    fn check(&self, words: &[&str]) -> (Decision, Output) {
+        let quick = ["check", "--calls", "15", "--warmup", "1ms"];
+        let output = self.perfgate(&quick).args(words).output().unwrap();
+        let path = self.folder().join("target/perfgate/decision.json");
+        let json = fs::read(path).unwrap_or_else(|_| panic!("{}", text_of(&output)));
+        (Decision::from_json(&json).unwrap(), output)
+    }
+
+    /// Worktrees besides the repository itself, and what lies where they are made.
+    fn left(&self) -> (usize, Vec<String>) {
+        let worktrees = self.0.git("work", &["worktree", "list", "--porcelain"]);
+        let worktrees = worktrees.lines().filter(|line| line.starts_with("worktree ")).count() - 1;
+        let entries = fs::read_dir(self.folder().join("target/perfgate/in-turn")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        (worktrees, names.collect())
+    }
+}
+
+fn changes(decision: &Decision) -> Vec<(&str, Change)> {
+    let mut changes: Vec<_> =
+        decision.benchmarks.iter().map(|one| (one.id.as_str(), one.change)).collect();
+    changes.sort_unstable();
+    changes
+}
+
+#[test]
+fn what_only_one_commit_has_is_new_or_missing_and_what_got_slower_is_found() {
+    let tiny = Tiny::new(r#"("kept", 1e6), ("slower", 1e6), ("gone", 1e6), ("mended", -1.0)"#)
+        .then(r#"("kept", 1e6), ("slower", 1.2e6), ("added", 1e6), ("mended", 1e6), ("broken", -1.0)"#);
+    let (decision, output) = tiny.check(&["--baseline", "HEAD~1"]);
+    let expected = [
+        ("added", Change::New),
+        ("broken", Change::Failed),
+        ("gone", Change::Missing),
+        ("kept", Change::Unchanged),
+        ("mended", Change::New),
+        ("slower", Change::Regressed),
+    ];
+    assert_eq!(changes(&decision), expected, "{}", text_of(&output));
+    assert_eq!((decision.verdict, output.status.code()), (Verdict::Fail, Some(10)));
+    assert_eq!(tiny.left(), (0, vec!["build".to_owned()]));
+}
+
+#[test]
+fn a_base_that_does_not_build_makes_everything_new() {
+    let tiny = Tiny::new("this is no Rust").then(r#"("a", 1e6)"#);
+    let (decision, output) = tiny.check(&["--baseline", "HEAD~1"]);
+    assert_eq!(changes(&decision), [("a", Change::New)]);
+    let said = decision.warnings.iter().any(|warning| warning.contains("cannot be built"));
+    assert!(said && output.status.code() == Some(0), "{}", text_of(&output));
+    let (decision, _) = tiny.check(&["--baseline", "HEAD~1", "--require-baseline"]);
+    assert_eq!(decision.verdict, Verdict::Inconclusive);
+    assert_eq!(tiny.left(), (0, vec!["build".to_owned()]));
+}
+
+#[test]
+fn the_same_program_is_not_launched_but_between_a_commit_and_itself() {
+    let tiny = Tiny::new(r#"("a", 1e6), ("b", 1e6)"#).then(r#"("a", 1e6), ("b", 1e6) /* said */"#);
+    let (decision, output) = tiny.check(&["--baseline", "HEAD~1"]);
+    assert_eq!(changes(&decision), [("a", Change::Unchanged), ("b", Change::Unchanged)]);
+    for judgement in &decision.benchmarks {
+        assert_eq!(
+            (judgement.ratio, judgement.launches.candidate),
+            (None, 0),
+            "{}",
+            text_of(&output)
+        );
+        assert!(judgement.reasons[0].contains("same program"), "{:?}", judgement.reasons);
+    }
+    assert_eq!(output.status.code(), Some(0));
+    // A target is about what a call takes, so that it is measured all the same.
+    let (decision, _) = tiny.check(&["--baseline", "HEAD~1", "--target-p50", "2ms"]);
+    assert!(decision.benchmarks.iter().all(|one| one.launches.candidate > 0));
+    let (decision, _) = tiny.check(&["--baseline", "HEAD"]);
+    assert!(decision.benchmarks.iter().all(|one| one.launches.candidate > 0));
+    // Something else changed that the program might read.
+    fs::write(tiny.folder().join("input.bin"), "x").unwrap();
+    tiny.source(&BENCH.replace("/* ids */", r#"("a", 1e6), ("b", 1e6)"#));
+    let (decision, _) = tiny.check(&["--baseline", "HEAD~1"]);
+    assert!(decision.benchmarks.iter().all(|one| one.launches.candidate > 0));
+}
+
+#[test]
+fn what_calibration_learns_is_used_by_the_next_check() {
+    let tiny = Tiny::new(r#"("a", 1e6)"#).then(r#"("a", 1.1e6)"#);
+    let counter = tiny.0.path("counter");
+    let calibrate = ["calibrate", "--rounds", "15", "--calls", "15", "--warmup", "1ms"];
+    let output = tiny.perfgate(&calibrate).env("STANDIN_COUNTER", &counter).output().unwrap();
+    let text = text_of(&output);
+    assert!(output.status.success() && text.contains("noise floor"), "{text}");
+    assert_eq!(tiny.left(), (0, vec!["build".to_owned()]));
+    let check = ["check", "--calls", "15", "--warmup", "1ms", "--baseline", "HEAD~1"];
+    let output = tiny.perfgate(&check).env("STANDIN_COUNTER", &counter).output().unwrap();
+    assert_eq!(output.status.code(), Some(10), "{}", text_of(&output));
+    let json = fs::read(tiny.folder().join("target/perfgate/decision.json")).unwrap();
+    let decision = Decision::from_json(&json).unwrap();
+    assert!(decision.benchmarks[0].noise_floor.is_some());
+    // With history the first look is after three rounds, without after four.
+    assert_eq!(decision.benchmarks[0].launches.candidate, 3);
+}
+
+impl Tiny {
+    /// Keeps three runs of what is checked out as baselines.
+    fn keep(&self, counter: &std::path::Path) {
+        for _ in 0..3 {
+            let keep = ["check", "--calls", "15", "--warmup", "1ms", "--baseline", "none"];
+            let mut command = self.perfgate(&keep);
+            let output = command.arg("--save-baseline").env("STANDIN_COUNTER", counter).output();
+            let output = output.unwrap();
+            assert!(text_of(&output).contains("saved as baseline"), "{}", text_of(&output));
+        }
+    }
+
+    /// A check against what is kept.
+    fn check_stored(&self, counter: &std::path::Path) -> (Decision, String) {
+        let check = ["check", "--calls", "15", "--warmup", "1ms"];
+        let output = self.perfgate(&check).env("STANDIN_COUNTER", counter).output().unwrap();
+        let text = text_of(&output);
+        let json = fs::read(self.folder().join("target/perfgate/decision.json")).unwrap();
+        (Decision::from_json(&json).unwrap(), text)
+    }
+}
+
+#[test]
+fn a_screen_settles_what_it_can_and_says_what_that_saved() {
+    let tiny = Tiny::new(r#"("a", 1e6), ("b", 1e6)"#);
+    let counter = tiny.0.path("counter");
+    tiny.keep(&counter);
+    let tiny = tiny.then(r#"("a", 1e6), ("b", 1.3e6)"#);
+    let (decision, text) = tiny.check_stored(&counter);
+    assert_eq!(changes(&decision), [("a", Change::Unchanged), ("b", Change::Regressed)], "{text}");
+    let screen = decision.baseline.screen.unwrap();
+    // Without history the first look is after four rounds of two launches.
+    assert_eq!((screen.judged, screen.settled, screen.launches_saved), (2, 1, 8));
+    assert!(text.contains("settled 1 of 2 benchmarks without rounds"), "{text}");
+}
+
+#[test]
+fn creep_since_the_last_release_is_said_and_decides_nothing() {
+    let tiny = Tiny::new(r#"("a", 1e6)"#);
+    let counter = tiny.0.path("counter");
+    tiny.keep(&counter);
+    tiny.0.git("work", &["tag", "v1.0"]);
+    let tiny = tiny.then(r#"("a", 1.2e6)"#);
+    tiny.keep(&counter);
+    let tiny = tiny.then(r#"("a", 1.2e6) /* said */"#);
+    let (decision, text) = tiny.check_stored(&counter);
+    assert_eq!(changes(&decision), [("a", Change::Unchanged)], "{text}");
+    assert_eq!(decision.verdict, Verdict::Pass);
+    let said = decision.warnings.iter().any(|it| it.contains("`a` is slower than v1.0 by"));
+    assert!(said, "{:?}", decision.warnings);
+}
+
+/// A check that hangs in its first round, and the pipe that its bench holds as long as it lives.
+fn hanging(tiny: &Tiny) -> (Child, BufReader<fs::File>) {
+    let pipe = tiny.0.path("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let check = ["check", "--calls", "15", "--warmup", "1ms", "--baseline", "HEAD"];
+    let mut command = tiny.perfgate(&check);
+    command.env("STANDIN_HANGS", &pipe).env("TMPDIR", tiny.0.path("temporary"));
+    fs::create_dir(tiny.0.path("temporary")).unwrap();
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut pipe = BufReader::new(fs::File::open(pipe).unwrap());
+    let mut line = String::new();
+    pipe.read_line(&mut line).unwrap();
+    assert_eq!(line, "begun\n");
+    (child, pipe)
+}
+
+/// Ends a check in a round by `signal`; what it said, once it and all that it started are gone.
+fn ended_by(signal: Signal, tiny: &Tiny) -> String {
+    let (mut child, mut pipe) = hanging(tiny);
+    kill_process(Pid::from_child(&child), signal).unwrap();
+    let mut rest = String::new();
+    // Ends when the bench is gone, and standard error when the guard is.
+    pipe.read_to_string(&mut rest).unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut rest).unwrap();
+    assert!(!child.wait().unwrap().success());
+    rest
+}
+
+#[test]
+fn a_signal_in_the_middle_of_a_round_leaves_nothing_behind() {
+    for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
+        let tiny = Tiny::new(r#"("a", 1e6)"#);
+        let said = ended_by(signal, &tiny);
+        assert_eq!(tiny.left(), (0, vec!["build".to_owned()]), "{signal:?}: {said}");
+        let temporary = fs::read_dir(tiny.0.path("temporary")).unwrap();
+        assert_eq!(temporary.count(), 0, "{signal:?}: {said}");
+        let out = fs::read_dir(tiny.folder().join("target/perfgate")).unwrap();
+        let names: Vec<_> = out.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["in-turn"], "{signal:?}: {said}");
+    }
+}
