@@ -1,13 +1,15 @@
 //! Base and candidate built side by side, to be measured in turn.
 
+mod place;
+
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use self::place::Place;
 use super::project::Project;
 use super::{Refusal, measure as measuring, print};
 use crate::cli::SelectionArgs;
@@ -33,6 +35,7 @@ pub(super) struct Pair {
     /// Bench targets, by package and name, that are the same program on both sides.
     pub(super) same: Vec<(String, String)>,
     _worktrees: Vec<Worktree>,
+    _place: Option<Place>,
 }
 
 /// What became of an attempt to have both sides.
@@ -68,6 +71,7 @@ impl Pair {
             commits: [None, None],
             same: Vec::new(),
             _worktrees: Vec::new(),
+            _place: None,
         }
     }
 
@@ -80,9 +84,13 @@ impl Pair {
         repository.remove_stale_worktrees().map_err(Refusal::from)?;
         ground.interrupt.guard_worktrees(repository.folder());
         let head = ground.project.head()?;
+        let place = Place::claim(
+            &env::current_dir()?.join(&ground.project.folder).join("target/perfgate/in-turn"),
+        )?;
         let mut worktrees = Vec::new();
-        worktrees.push(ground.check_out("base", base)?);
-        let baseline = match ground.build("base", worktrees[0].path()) {
+        worktrees.push(place.check_out(repository, "base", base)?);
+        let base_builds = place.build_folder("base");
+        let baseline = match ground.build(worktrees[0].path(), base_builds) {
             Ok(baseline) => baseline,
             Err(error) if ground.interrupt.is_raised() => return Err(error),
             Err(error) => {
@@ -95,8 +103,8 @@ impl Pair {
             clean.map(|head| CommitId::parse(&head.id).context("the head has a strange id"));
         let clean = clean.transpose()?;
         let candidate = if let Some(id) = &clean {
-            worktrees.push(ground.check_out("head", id)?);
-            let built = ground.build("head", worktrees[1].path());
+            worktrees.push(place.check_out(repository, "head", id)?);
+            let built = ground.build(worktrees[1].path(), place.build_folder("head"));
             built.with_context(|| format!("failed to build head ({})", id.short()))?
         } else {
             measuring::built(&measuring::workspace(ground.selection), ground.interrupt)?
@@ -112,6 +120,7 @@ impl Pair {
             commits: [Some(repository.commit(base).map_err(Refusal::from)?), head],
             same,
             _worktrees: worktrees,
+            _place: Some(place),
         })))
     }
 
@@ -134,14 +143,8 @@ impl Pair {
 }
 
 impl Ground<'_> {
-    /// Checks `commit` out. Names of equal length make paths of equal length.
-    fn check_out(&self, name: &str, commit: &CommitId) -> Result<Worktree> {
-        let path = self.in_turn()?.join(format!("{name}-{}", process::id()));
-        Ok(self.repository.add_worktree(&path, commit).map_err(Refusal::from)?)
-    }
-
     /// Prepares and builds the workspace in a worktree.
-    fn build(&self, name: &str, worktree: &Path) -> Result<Subject> {
+    fn build(&self, worktree: &Path, target_folder: PathBuf) -> Result<Subject> {
         let folder: PathBuf = worktree.join(self.inside()?).components().collect();
         if let Some(prepare) = self.prepare {
             self.run_prepare(prepare, &folder)?;
@@ -150,8 +153,7 @@ impl Ground<'_> {
         let workspace = Workspace {
             folder,
             manifest: manifest.map(PathBuf::from),
-            // Kept from one check to the next, so that dependencies are built once.
-            target_folder: Some(self.in_turn()?.join("build").join(name)),
+            target_folder: Some(target_folder),
             ..measuring::workspace(self.selection)
         };
         let mut subject = measuring::built(&workspace, self.interrupt)?;
@@ -159,13 +161,6 @@ impl Ground<'_> {
             built.folders.push(worktree.to_owned());
         }
         Ok(subject)
-    }
-
-    fn in_turn(&self) -> Result<PathBuf> {
-        let folder = env::current_dir()?.join(&self.project.folder).join("target/perfgate/in-turn");
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("failed to create `{}`", folder.display()))?;
-        Ok(folder.canonicalize()?)
     }
 
     /// Where the workspace lies within its repository.

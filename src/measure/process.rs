@@ -49,15 +49,23 @@ struct Watched {
 }
 
 impl Interrupt {
-    /// Listens for Ctrl-C, SIGTERM and SIGHUP from now on, for the rest of the process; `program` is
-    /// this program, which is started once more to guard what SIGKILL would leave behind.
+    /// Listens for Ctrl-C, SIGTERM and SIGHUP from now on, for the rest of the process; a second one
+    /// ends it at once. `program` is this program, which is started once more to guard what SIGKILL
+    /// would leave behind.
     pub fn watch(program: &Path) -> io::Result<Self> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let interrupt = Self::default();
         *interrupt.guard() = Guard::start(program).ok();
         let raised = interrupt.clone();
-        thread::spawn(move || signals.forever().for_each(|_| raised.raise()));
+        thread::spawn(move || {
+            for signal in signals.forever() {
+                if raised.is_raised() {
+                    let _ = signal_hook::low_level::emulate_default_handler(signal);
+                }
+                raised.raise();
+            }
+        });
         Ok(interrupt)
     }
 

@@ -153,6 +153,20 @@ fn what_only_one_commit_has_is_new_or_missing_and_what_got_slower_is_found() {
 }
 
 #[test]
+fn what_did_not_change_since_the_last_check_is_not_compiled_again() {
+    let tiny = Tiny::new(r#"("a", 1e6)"#).then(r#"("a", 2e6)"#);
+    let compiled = |revision: &str| {
+        let (_, output) = tiny.check(&["--baseline", revision]);
+        text_of(&output).matches("Compiling tiny").count()
+    };
+    assert_eq!(compiled("HEAD~1"), 2);
+    assert_eq!(compiled("HEAD~1"), 0);
+    assert_eq!(compiled("HEAD"), 1);
+    tiny.source(&BENCH.replace("/* ids */", r#"("a", 3e6)"#));
+    assert_eq!(compiled("HEAD~1"), 1);
+}
+
+#[test]
 fn a_base_that_does_not_build_makes_everything_new() {
     let tiny = Tiny::new("this is no Rust").then(r#"("a", 1e6)"#);
     let (decision, output) = tiny.check(&["--baseline", "HEAD~1"]);

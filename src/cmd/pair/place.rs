@@ -1,0 +1,62 @@
+//! Where both sides are checked out and built.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use anyhow::{Context as _, Result};
+
+use super::super::Refusal;
+use crate::git::{CommitId, Repository, Worktree};
+
+/// The folder of both sides, and this process's part in it.
+///
+/// The paths end up in the programs and in Cargo's idea of what is built already: one process at a time
+/// has those that are the same each time, so that what did not change since its last check is not
+/// compiled again; a second one has paths of its own, and compiles.
+pub(super) struct Place {
+    folder: PathBuf,
+    /// The paths are this process's while it holds this.
+    lock: Option<File>,
+}
+
+impl Place {
+    /// Below `folder`, which is created.
+    pub(super) fn claim(folder: &Path) -> Result<Self> {
+        let open = || -> io::Result<(PathBuf, File)> {
+            let builds = folder.join("build");
+            fs::create_dir_all(&builds)?;
+            Ok((folder.canonicalize()?, File::create(builds.join("lock"))?))
+        };
+        let (folder, lock) =
+            open().with_context(|| format!("failed to create `{}`", folder.display()))?;
+        let is_ours = lock.try_lock().is_ok();
+        Ok(Self { folder, lock: is_ours.then_some(lock) })
+    }
+
+    /// Checks `commit` out for the side `name`. Names of equal length make paths of equal length.
+    pub(super) fn check_out(
+        &self,
+        repository: &Repository,
+        name: &str,
+        commit: &CommitId,
+    ) -> Result<Worktree> {
+        let folder = match self.lock {
+            Some(_) => name.to_owned(),
+            None => format!("{name}-{}", process::id()),
+        };
+        let worktree =
+            repository.add_worktree(&self.folder.join(folder), commit).map_err(Refusal::from)?;
+        if self.lock.is_some() {
+            let times = self.build_folder(name).with_extension("times.json");
+            worktree.keep_times(&times).map_err(Refusal::from)?;
+        }
+        Ok(worktree)
+    }
+
+    /// Where the side `name` is built, kept from one check to the next.
+    pub(super) fn build_folder(&self, name: &str) -> PathBuf {
+        self.folder.join("build").join(name)
+    }
+}
