@@ -219,7 +219,7 @@ impl Measured {
     /// Adds what one launch of a bench target observed.
     pub fn add(&mut self, launched: Launched, target: Option<&str>, place: &Place) {
         if let Some(settings) = launched.settings {
-            self.agree(settings, target);
+            self.agree(&settings, target);
         }
         for (id, observed) in launched.benchmarks {
             let benchmark = self.benchmark(id, target);
@@ -233,13 +233,13 @@ impl Measured {
     }
 
     /// A run has one number of threads and one provider: a process with others is told of.
-    fn agree(&mut self, settings: Settings, target: Option<&str>) {
+    fn agree(&mut self, settings: &Settings, target: Option<&str>) {
         let first = self.settings.get_or_insert_with(|| settings.clone());
-        if *first != settings {
+        if first != settings {
             let warning = format!(
                 "{} ran with {}, others with {}",
                 target.unwrap_or("the command"),
-                said(&settings),
+                said(settings),
                 said(first)
             );
             if !self.warnings.contains(&warning) {

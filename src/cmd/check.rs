@@ -57,7 +57,7 @@ enum Confirmed {
     /// They stand: it passed everything.
     ByScreen,
     /// What it did not pass was measured in rounds.
-    Rounds(Box<Pair>, InTurn),
+    Rounds(Box<Pair>, Box<InTurn>),
     /// Nothing could be measured again.
     Not,
 }
@@ -162,7 +162,7 @@ impl<'a> Check<'a> {
                 };
                 let in_turn = self.rounds(&pair, Some(&wanted), &mut decide)?;
                 comparand.notes.extend(in_turn.candidate.warnings.iter().cloned());
-                return Ok(Confirmed::Rounds(pair, in_turn));
+                return Ok(Confirmed::Rounds(pair, Box::new(in_turn)));
             }
             Ok(Attempt::NoBase(why)) => why,
             Err(error) if !self.interrupt.is_raised() => format!("{error:#}"),

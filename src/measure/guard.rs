@@ -4,7 +4,7 @@
 //! It reads a pipe and learns from its end that perfgate is gone, so that it costs no time meanwhile.
 
 use std::ffi::OsStr;
-use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! For terminals: aligned columns, colour only where it was asked for.
 
 use minijinja::context;
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::UnicodeWidthStr;
 
 use super::{RenderError, fill, head, values_of};
 use crate::report::Report;
@@ -73,7 +73,7 @@ fn columns_of(cell: &str) -> usize {
     let mut parts = cell.split('\u{1b}');
     let plain = parts.next().unwrap_or_default();
     let coloured = parts.map(|part| part.split_once('m').map_or("", |(_, shown)| shown));
-    plain.width() + coloured.map(|part| part.width()).sum::<usize>()
+    plain.width() + coloured.map(UnicodeWidthStr::width).sum::<usize>()
 }
 
 #[cfg(test)]
