@@ -43,7 +43,7 @@ impl Terms {
             match trailer {
                 Ok(waiver) => accepted.push(waiver),
                 Err(error) => {
-                    notes.push(format!("a `Perfgate-Accept` trailer does not count: {error}"))
+                    notes.push(format!("a `Perfgate-Accept` trailer does not count: {error}"));
                 }
             }
         }
