@@ -664,6 +664,9 @@ pub enum TrendAction {
         /// What they are made from.
         #[command(flatten)]
         history: HistoryArgs,
+        /// Kind of file
+        #[arg(long, value_enum, default_value_t)]
+        format: PlotFormat,
         /// Folder of the charts
         #[arg(long, value_name = "DIR", default_value = "target/perfgate/plots")]
         out: PathBuf,
@@ -680,6 +683,16 @@ pub enum TrendFormat {
     Json,
 }
 
+/// Files of charts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlotFormat {
+    /// For papers and web pages
+    #[default]
+    Svg,
+    /// For wikis, at twice the size; needs the feature `png`
+    Png,
+}
+
 /// Files of a whole history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
@@ -687,4 +700,6 @@ pub enum ExportFormat {
     Csv,
     /// A list of objects
     Json,
+    /// Columns, for DuckDB, Spark, Trino, ClickHouse; needs the feature `parquet`
+    Parquet,
 }

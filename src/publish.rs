@@ -10,6 +10,7 @@ pub mod comment;
 pub mod event;
 #[cfg(feature = "github")]
 pub mod github;
+pub mod issues;
 pub mod page;
 pub mod request;
 pub mod source;

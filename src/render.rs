@@ -17,6 +17,7 @@ mod chart;
 mod escape;
 mod filters;
 mod html;
+pub mod issue;
 mod markdown;
 mod rows;
 pub mod plot;
@@ -29,12 +30,13 @@ pub use rows::{csv, junit};
 pub use text::{Colour, text};
 
 /// Every template, by its file name; the last extension but one tells how values are escaped.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("_words.j2", include_str!("../templates/_words.j2")),
     ("report.txt.j2", include_str!("../templates/report.txt.j2")),
     ("comment.md.j2", include_str!("../templates/comment.md.j2")),
     ("_chart.html.j2", include_str!("../templates/_chart.html.j2")),
     ("report.html.j2", include_str!("../templates/report.html.j2")),
+    ("issue.md.j2", include_str!("../templates/issue.md.j2")),
     ("report.csv.j2", include_str!("../templates/report.csv.j2")),
     ("report.xml.j2", include_str!("../templates/report.xml.j2")),
 ];

@@ -6,12 +6,15 @@
 
 mod benchmark;
 mod build;
+mod drawing;
 mod encode;
 mod export;
 mod file;
 mod names;
 mod night;
 mod overview;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod plot;
 mod run;
 mod standing;
@@ -22,10 +25,12 @@ use jiff::Timestamp;
 
 pub use build::{SiteError, Written, build};
 pub use export::{Row, csv, json, rows};
-pub use file::{Known, known, remember};
+pub use file::{Known, remember};
 pub use night::{Cell, Figure, Night, SHOWN};
+#[cfg(feature = "parquet")]
+pub use parquet::parquet;
 pub use plot::plots;
-pub use standing::{Creep, Gap, Shift, Standing, State, Watch};
+pub use standing::{Creep, Gap, Level, Shift, Standing, State, Watch};
 pub use status::{Open, Status, status};
 pub use track::{Change, HostTrack, Track, tracks};
 
@@ -59,7 +64,8 @@ pub struct Release {
 }
 
 /// A commit that may be to blame.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Suspect {
     /// Full id.
     pub id: String,

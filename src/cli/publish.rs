@@ -15,17 +15,24 @@ Examples:
   perfgate publish linux=linux/decision.json arm=arm/decision.json
   perfgate publish --artifact perfgate-decision     in a workflow_run workflow
   perfgate publish decision.json --event event.json --dry-run
+  perfgate publish --issues status.json             in a nightly workflow
 
 Reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_API_URL,
 GITHUB_TOKEN, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT. The exit status is that of publishing, not the
 verdict: 0 also when the token may not write, which a notice says.")]
 pub struct PublishArgs {
     /// The decisions to publish together; NAME= tells several apart
-    #[arg(value_name = "[NAME=]DECISION", required_unless_present = "artifact")]
+    #[arg(value_name = "[NAME=]DECISION", required_unless_present_any = ["artifact", "issues"])]
     pub decisions: Vec<String>,
     /// Fetch the decision from this artifact of the run that started a `workflow_run`; may be repeated
     #[arg(long, value_name = "NAME", conflicts_with = "decisions")]
     pub artifact: Vec<String>,
+    /// Keep an issue for each benchmark that got slower, from `trend status --format json`, in place of a comment
+    #[arg(long, value_name = "STATUS", conflicts_with_all = ["decisions", "artifact", "check_run"])]
+    pub issues: Option<PathBuf>,
+    /// Address of the trend pages, for links in issues
+    #[arg(long, value_name = "URL", requires = "issues")]
+    pub site: Option<String>,
     /// Which comment and status, when a pull request has several
     #[arg(long, value_name = "ID", default_value = Id::DEFAULT)]
     pub id: Id,

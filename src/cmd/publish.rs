@@ -1,6 +1,7 @@
 //! `perfgate publish`: decisions and an event in, everything GitHub shows out.
 
 mod environment;
+mod issues;
 mod sources;
 
 use std::path::Path;
@@ -23,6 +24,10 @@ pub(super) fn run(args: &PublishArgs) -> Result<ExitStatus> {
         let help = "it is the file that GITHUB_EVENT_PATH names in a workflow, or --event FILE";
         Refusal::usage(format!("failed to read the event: {error}")).help(help)
     })?;
+    if let Some(status) = &args.issues {
+        let site = args.site.as_deref();
+        return issues::settle(status, site, &environment, &event, args.dry_run);
+    }
     let suites = if args.artifact.is_empty() {
         suites(&args.decisions)?
     } else {
@@ -111,7 +116,9 @@ mod online {
 
     use super::{Environment, Event, Page, Refusal, Result, Settings, Suite, named};
     use crate::publish::annotation::Annotation;
+    use crate::publish::github::issues::IssuesError;
     use crate::publish::github::{self, Connection};
+    use crate::site::Status;
 
     /// The suites in the artifacts of the run that started this workflow.
     pub(super) fn fetched(
@@ -146,6 +153,21 @@ mod online {
         sent.context("failed to publish")
     }
 
+    /// Brings the issues up to date; says what GitHub would not take.
+    pub(super) fn settled(
+        environment: &Environment,
+        event: &Event,
+        status: &[Status],
+        site: Option<&str>,
+    ) -> Result<Vec<String>> {
+        let connection = connection(environment)?;
+        let settled = github::issues::settle(&connection, &event.repository, status, site);
+        settled.map_err(|error| match error {
+            IssuesError::Status(error) => Refusal::usage(error).into(),
+            error => anyhow::Error::new(error).context("failed to bring the issues up to date"),
+        })
+    }
+
     fn connection(environment: &Environment) -> Result<Connection> {
         let token = environment.token.clone().ok_or_else(|| {
             Refusal::usage("GITHUB_TOKEN is not set")
@@ -169,6 +191,7 @@ mod online {
 
     use super::{Environment, Event, Page, Refusal, Result, Settings, Suite};
     use crate::publish::annotation::Annotation;
+    use crate::site::Status;
 
     pub(super) fn fetched(_: &Environment, _: &Event, _: &[String]) -> Result<Vec<Suite>> {
         Err(absent())
@@ -180,6 +203,15 @@ mod online {
         _: &Page,
         _: &Settings,
         _: &[Annotation],
+    ) -> Result<Vec<String>> {
+        Err(absent())
+    }
+
+    pub(super) fn settled(
+        _: &Environment,
+        _: &Event,
+        _: &[Status],
+        _: Option<&str>,
     ) -> Result<Vec<String>> {
         Err(absent())
     }

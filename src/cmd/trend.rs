@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use self::history::History;
 use super::{ExitStatus, print};
-use crate::cli::{ExportFormat, HistoryArgs, TrendAction, TrendArgs, TrendFormat};
+use crate::cli::{ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat};
 use crate::files;
 use crate::render::plot;
 use crate::site::{self, Status};
@@ -25,7 +25,7 @@ pub(super) fn run(args: &TrendArgs) -> Result<ExitStatus> {
         }
         Some(TrendAction::Status { history, format }) => status(history, *format)?,
         Some(TrendAction::Export { history, format, output }) => export(history, *format, output)?,
-        Some(TrendAction::Plot { history, out }) => draw(history, out)?,
+        Some(TrendAction::Plot { history, format, out }) => draw(history, *format, out)?,
     }
     Ok(ExitStatus::Pass)
 }
@@ -81,26 +81,52 @@ fn as_text(status: &[Status]) -> String {
 }
 
 fn export(args: &HistoryArgs, format: ExportFormat, output: &Path) -> Result<()> {
+    let history = History::read(args, None)?;
+    let nights = history.nights();
     let content = match format {
-        ExportFormat::Csv => {
-            site::csv(site::rows(History::read(args, None)?.nights())).into_bytes()
-        }
-        ExportFormat::Json => {
-            site::json(site::rows(History::read(args, None)?.nights()))?.into_bytes()
-        }
+        ExportFormat::Csv => site::csv(site::rows(nights)).into_bytes(),
+        ExportFormat::Json => site::json(site::rows(nights))?.into_bytes(),
+        ExportFormat::Parquet => parquet(nights)?,
     };
     files::write(output, &content)
         .with_context(|| format!("failed to write `{}`", output.display()))
 }
 
-fn draw(args: &HistoryArgs, out: &Path) -> Result<()> {
+#[cfg(feature = "parquet")]
+fn parquet(nights: &[site::Night]) -> Result<Vec<u8>> {
+    site::parquet(site::rows(nights)).context("failed to write Parquet")
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(_: &[site::Night]) -> Result<Vec<u8>> {
+    Err(super::Refusal::unavailable("this perfgate was built without Parquet")
+        .help("build it with `--features parquet`, or export csv or json")
+        .into())
+}
+
+#[cfg(feature = "png")]
+fn png(figure: &plot::Figure) -> Result<Vec<u8>> {
+    plot::png(figure).context("failed to draw a chart")
+}
+
+#[cfg(not(feature = "png"))]
+fn png(_: &plot::Figure) -> Result<Vec<u8>> {
+    Err(super::Refusal::unavailable("this perfgate was built without PNG")
+        .help("build it with `--features png`, or draw svg")
+        .into())
+}
+
+fn draw(args: &HistoryArgs, format: PlotFormat, out: &Path) -> Result<()> {
     let history = History::read(args, None)?;
     let plots = history.with_material(Timestamp::now(), |material| {
         site::plots(material, &site::tracks(&material.nights))
     });
     for (name, figure) in &plots {
-        let path = out.join(format!("{name}.svg"));
-        files::write(&path, plot::svg(figure).as_bytes())
+        let (path, content) = match format {
+            PlotFormat::Svg => (out.join(format!("{name}.svg")), plot::svg(figure).into_bytes()),
+            PlotFormat::Png => (out.join(format!("{name}.png")), png(figure)?),
+        };
+        files::write(&path, &content)
             .with_context(|| format!("failed to write `{}`", path.display()))?;
     }
     print::answer(&format!("{} charts in {}\n", plots.len(), out.display()))

@@ -4,6 +4,7 @@
 //! `POST` only after a look whether the first one was accepted after all.
 
 mod client;
+pub mod issues;
 
 use std::collections::HashMap;
 
@@ -274,7 +275,7 @@ impl Publication<'_> {
             for CommentAnswer { id, body, user } in answer.parse::<Vec<CommentAnswer>>()? {
                 let (Some(body), Some(user)) = (body, user) else { continue };
                 if comment::is_ours(&body, self.settings.id.as_str())
-                    && self.is_author(user, &mut ourselves).await?
+                    && is_author(&self.client, user, &mut ourselves).await?
                 {
                     living.push(Comment { id, body });
                 }
@@ -284,27 +285,6 @@ impl Publication<'_> {
             }
         }
         Ok(living)
-    }
-
-    /// A bot, or the account of the token; a workflow's own token may not ask who it is, and is a bot.
-    async fn is_author(
-        &self,
-        user: User,
-        known: &mut HashMap<String, bool>,
-    ) -> Result<bool, ApiError> {
-        if user.kind.as_deref() == Some("Bot") {
-            return Ok(true);
-        }
-        if let Some(&known) = known.get(&user.login) {
-            return Ok(known);
-        }
-        let is_us = match self.client.get("/user").await {
-            Ok(answer) => answer.parse::<User>()?.login == user.login,
-            Err(ApiError::Refused { .. } | ApiError::Gone { .. }) => false,
-            Err(error) => return Err(error),
-        };
-        known.insert(user.login, is_us);
-        Ok(is_us)
     }
 
     /// The pull request whose newest commit is the one that was judged.
@@ -345,6 +325,27 @@ impl Publication<'_> {
     fn path(&self, rest: &str) -> String {
         format!("/repos/{}/{rest}", self.event.repository)
     }
+}
+
+/// A bot, or the account of the token; a workflow's own token may not ask who it is, and is a bot.
+async fn is_author(
+    client: &Client,
+    user: User,
+    known: &mut HashMap<String, bool>,
+) -> Result<bool, ApiError> {
+    if user.kind.as_deref() == Some("Bot") {
+        return Ok(true);
+    }
+    if let Some(&known) = known.get(&user.login) {
+        return Ok(known);
+    }
+    let is_us = match client.get("/user").await {
+        Ok(answer) => answer.parse::<User>()?.login == user.login,
+        Err(ApiError::Refused { .. } | ApiError::Gone { .. }) => false,
+        Err(error) => return Err(error),
+    };
+    known.insert(user.login, is_us);
+    Ok(is_us)
 }
 
 fn is_in(side: &Side, repository: &str) -> bool {

@@ -39,6 +39,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment
         .add_filter("prose", |state: &State<'_, '_>, text: &str| prose(state, text, PROSE_WIDTH));
     environment.add_filter("lines", lines);
+    environment.add_filter("day", |time: &str| time.chars().take(10).collect::<String>());
     environment.add_filter("short", |id: &str| id.chars().take(7).collect::<String>());
     environment.add_filter("right", |text: &str, width: usize| format!("{text:>width$}"));
 }

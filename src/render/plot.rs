@@ -1,6 +1,12 @@
 //! Charts to keep, for papers and wikis: SVG with its colours in it, black on white.
 
+#[cfg(feature = "png")]
+mod png;
+
 use std::fmt::Write as _;
+
+#[cfg(feature = "png")]
+pub use png::{DrawError, png};
 
 use super::{escape, filters};
 

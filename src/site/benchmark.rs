@@ -1,10 +1,8 @@
 //! What the page of a benchmark shows: its course, its changes and what cannot be said.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 
-use super::encode;
+use super::drawing::{drawing, host_numbers};
 use super::night::{Figure, SHOWN};
 use super::overview::{NightName, date};
 use super::standing::{Gap, LEAST_RUNS, Level, Shift, Standing, State, WINDOWS, Watch};
@@ -17,9 +15,6 @@ const TABLED: usize = 30;
 
 /// Commits named for one change; the link shows them all.
 const SUSPECTS: usize = 20;
-
-/// Digits of a commit that tell it apart.
-const DIGITS: usize = 12;
 
 #[derive(Serialize)]
 pub(super) struct Page<'a> {
@@ -107,52 +102,15 @@ struct NightRow<'a> {
     failure: Option<&'a str>,
 }
 
-/// What the script draws; columns as `encode` writes them.
-#[derive(Serialize)]
-struct Data<'a> {
-    step: f64,
-    count: usize,
-    minutes: String,
-    host: String,
-    commit: String,
-    run: String,
-    launches: String,
-    samples: String,
-    warnings: String,
-    metrics: Vec<Column>,
-    hosts: Vec<String>,
-    changes: Vec<Mark>,
-    releases: Vec<(&'a str, usize)>,
-    breaks: Vec<(usize, i64)>,
-    targets: Vec<(&'static str, f64)>,
-    repository: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Column {
-    name: &'static str,
-    point: String,
-    low: String,
-    high: String,
-}
-
-#[derive(Serialize)]
-struct Mark {
-    slot: usize,
-    host: usize,
-    ratio: f64,
-    low: f64,
-    high: f64,
-    is_open: bool,
-}
-
 pub(super) fn page<'a>(
     material: &'a Material<'_>,
     track: &'a Track<'_>,
     standing: Standing,
 ) -> Page<'a> {
     let targets = targets(material, track);
-    let data = data(material, track, &standing, &targets);
+    let lines = targets.iter().filter(|target| target.has_percentile);
+    let lines = lines.map(|target| (target.metric, target.limit)).collect();
+    let data = drawing(material, track, &standing, lines);
     let gap = |gap: &Gap| GapRow {
         after: date(&material.nights[gap.after]),
         nights: gap.nights,
@@ -277,99 +235,4 @@ fn night_rows<'a>(material: &Material<'_>, track: &'a Track<'_>) -> Vec<NightRow
         })
     };
     nights.filter_map(row).take(TABLED).collect()
-}
-
-fn host_numbers<'a>(track: &'a Track<'_>) -> HashMap<&'a str, usize> {
-    let hosts = track.hosts.iter().enumerate();
-    hosts.map(|(number, host)| (host.fingerprint.as_str(), number)).collect()
-}
-
-fn data<'a>(
-    material: &'a Material<'_>,
-    track: &'a Track<'_>,
-    standing: &Standing,
-    targets: &[TargetRow],
-) -> Data<'a> {
-    let nights = &material.nights;
-    let slots: Vec<usize> =
-        (0..nights.len()).filter(|night| track.figure(*night, 0).is_some()).collect();
-    let slot_of = |night: usize| slots.partition_point(|slot| *slot < night);
-    let host_of = host_numbers(track);
-    let whole = |number: usize| i64::try_from(number).ok();
-    let cells = || slots.iter().filter_map(|night| track.cells[*night]);
-    let of_nights = || slots.iter().map(|night| &nights[*night]);
-    let digits = |text: &str| format!("{text:-<DIGITS$.DIGITS$}");
-    let marks = track.hosts.iter().enumerate().flat_map(|(host, of_host)| {
-        of_host.changes.iter().map(move |change| Mark {
-            slot: slot_of(change.after),
-            host,
-            ratio: change.ratio,
-            low: change.interval.0,
-            high: change.interval.1,
-            is_open: change.is_open,
-        })
-    });
-    let marks = marks.collect();
-    Data {
-        step: encode::STEP,
-        count: slots.len(),
-        minutes: encode::differences(of_nights().map(|n| Some(n.created.as_second() / 60))),
-        host: encode::column(
-            of_nights().map(|n| whole(*host_of.get(n.host.fingerprint.as_str())?)),
-        ),
-        commit: of_nights().map(|n| digits(n.commit_id().unwrap_or_default())).collect(),
-        run: of_nights().map(|n| digits(&n.id)).collect(),
-        launches: encode::differences(cells().map(|cell| Some(i64::from(cell.launches)))),
-        samples: encode::differences(cells().map(|cell| i64::try_from(cell.samples).ok())),
-        warnings: encode::column(of_nights().map(|n| whole(n.warnings.len()))),
-        metrics: (0..SHOWN.len()).map(|metric| column(track, &slots, metric)).collect(),
-        hosts: hosts(material, track).iter().map(|h| host_name(h)).collect(),
-        changes: marks,
-        releases: releases(material, &slots),
-        breaks: breaks(standing, &slots),
-        targets: targets
-            .iter()
-            .filter(|target| target.has_percentile)
-            .map(|target| (target.metric, target.limit))
-            .collect(),
-        repository: material.repository.as_deref(),
-    }
-}
-
-fn host_name(host: &HostRow<'_>) -> String {
-    format!("{}, {} cores ({})", host.cpu_model, host.cores, host.fingerprint)
-}
-
-fn releases<'a>(material: &'a Material<'_>, slots: &[usize]) -> Vec<(&'a str, usize)> {
-    let place = |release: &'a super::Release| {
-        let slot = slots.partition_point(|slot| *slot < release.night);
-        (slot < slots.len()).then_some((release.name.as_str(), slot))
-    };
-    material.releases.iter().filter_map(place).collect()
-}
-
-/// After which slots how many nights are missing.
-fn breaks(standing: &Standing, slots: &[usize]) -> Vec<(usize, i64)> {
-    let mut breaks: Vec<(usize, i64)> = Vec::new();
-    for gap in &standing.gaps {
-        let Some(slot) = slots.partition_point(|slot| *slot <= gap.after).checked_sub(1) else {
-            continue;
-        };
-        match breaks.last_mut() {
-            Some(last) if last.0 == slot => last.1 += gap.nights,
-            _ => breaks.push((slot, gap.nights)),
-        }
-    }
-    breaks
-}
-
-fn column(track: &Track<'_>, slots: &[usize], metric: usize) -> Column {
-    let figures = || slots.iter().map(|night| track.figure(*night, metric));
-    let ln = |value: f32| encode::steps(Figure { point: value, low: None, high: None }.ln());
-    Column {
-        name: SHOWN[metric].name(),
-        point: encode::differences(figures().map(|figure| Some(ln(figure?.point)))),
-        low: encode::column(figures().map(|f| Some(ln(f?.point) - ln(f?.low?)))),
-        high: encode::column(figures().map(|f| Some(ln(f?.high?) - ln(f?.point)))),
-    }
 }

@@ -1,7 +1,7 @@
 //! A run in figures: what the pages need of it, small enough to be kept beside them.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::names;
@@ -15,8 +15,7 @@ use crate::units::Confidence;
 pub const SHOWN: [Metric; 4] = [Metric::P50, Metric::P95, Metric::P99, Metric::Mean];
 
 /// One run of the history, in figures.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Night {
     /// Names the run's page: 12 hexadecimal digits.
     pub id: String,
@@ -37,8 +36,7 @@ pub struct Night {
 }
 
 /// One benchmark on one night.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
     /// `group/function/parameter`.
     pub id: String,
@@ -57,7 +55,7 @@ pub struct Cell {
 }
 
 /// A duration in nanoseconds with its interval over launches, to seven digits.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Figure {
     /// Best guess.
     pub point: f32,

@@ -51,7 +51,9 @@ pub struct Standing {
 }
 
 /// A benchmark in one word, worst first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It slowed down and has not recovered.
@@ -71,7 +73,8 @@ pub enum State {
 }
 
 /// A level in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Level {
     /// Best guess.
     pub point: f64,

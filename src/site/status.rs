@@ -1,13 +1,14 @@
 //! Which benchmarks have an open slowdown: what an issue for each is opened from and closed by.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::standing::{Level, Standing, State};
 use super::track::Track;
 use super::{Material, Suspect};
 
 /// One benchmark and what is open about it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Status {
     /// `group/function/parameter`.
     pub id: String,
@@ -26,7 +27,8 @@ pub struct Status {
 }
 
 /// A slowdown from which the benchmark has not recovered.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Open {
     /// New level ÷ old level.
     pub ratio: f64,

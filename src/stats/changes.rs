@@ -10,6 +10,9 @@ pub const LEAST_SHIFT: f64 = 0.02;
 /// Fewest values on one level.
 pub const LEAST_SEGMENT: usize = 3;
 
+/// Fewest values on the first level: with less there is nothing yet to have changed from.
+pub const LEAST_BASELINE: usize = 5;
+
 /// Values of the rolling median that outliers are judged against, an odd number.
 const WINDOW: usize = 7;
 
@@ -57,6 +60,9 @@ pub struct ChangePoint {
 /// the series and inflated for the autocorrelation of what remains; the weakest point is dropped until
 /// none has a p-value above 0.001, which slow noise alone would otherwise reach.
 ///
+/// A change before the first [`LEAST_BASELINE`] values is none. At the end, two values on a new level
+/// would borrow from the old one to be long enough: they wait for a third of their own.
+///
 /// ```
 /// use perfgate::stats::changes::{LEAST_SHIFT, change_points};
 /// let nights = [100.0, 101.0, 100.5, 99.5, 100.2, 110.0, 111.0, 110.4, 109.8, 110.3];
@@ -80,6 +86,7 @@ pub fn change_points(
     }
     let scale = noise(&logs);
     let mut starts = best_partition(&logs, scale, PENALTY * (logs.len() as f64).ln());
+    drop_unsettled_ends(&logs, &mut starts);
     loop {
         merge_small_shifts(&logs, &mut starts, least_shift.ln_1p());
         let points = describe(&logs, &starts, confidence);
@@ -170,6 +177,19 @@ fn running_sums(series: &[f64], scale: f64) -> Vec<f64> {
         sum
     });
     std::iter::once(0.0).chain(rises).collect()
+}
+
+/// Drops a change from a first level that is too short, and one to a last level that is nearer to the
+/// level before when its last two values, which are not enough for a level, are left out.
+fn drop_unsettled_ends(series: &[f64], starts: &mut Vec<usize>) {
+    starts.retain(|start| *start >= LEAST_BASELINE);
+    let Some(last) = starts.last().copied() else { return };
+    let [.., old, new] = levels(series, starts)[..] else { return };
+    let settled = &series[last..series.len() + 1 - LEAST_SEGMENT];
+    let distance = |level: &Summary| settled.iter().map(|x| x - level.mean()).sum::<f64>().abs();
+    if distance(&old) < distance(&new) {
+        starts.pop();
+    }
 }
 
 /// Joins the two neighbours that differ least until all differ by `least`, on the log scale.
@@ -282,6 +302,24 @@ mod tests {
         values[23] = 20.0;
         values[24] = 250.0;
         assert!(places(&values).is_empty());
+    }
+
+    #[test]
+    fn two_values_on_a_new_level_are_no_change_yet_and_three_are() {
+        let mut values: Vec<f64> = (0..40).map(|i| 100.0 + 0.5 * f64::from(i % 3)).collect();
+        values[38..].iter_mut().for_each(|value| *value *= 1.1);
+        assert!(places(&values).is_empty());
+        values[37] *= 1.1;
+        assert_eq!(places(&values), [37]);
+    }
+
+    #[test]
+    fn a_change_needs_five_values_to_change_from() {
+        let mut values: Vec<f64> = (0..40).map(|i| 100.0 + 0.5 * f64::from(i % 3)).collect();
+        values[4..].iter_mut().for_each(|value| *value *= 1.1);
+        assert!(places(&values).is_empty());
+        values[4] /= 1.1;
+        assert_eq!(places(&values), [5]);
     }
 
     #[test]

@@ -127,10 +127,17 @@
     return { rows, options, bands };
   }
 
-  function label(context, text, x, y, fill) {
-    context.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-    context.fillStyle = fill;
+  // A rim of the ground keeps the text readable on lines.
+  function label(context, text, x, y, fill, strong) {
+    context.font = `${strong ? "600 " : ""}${11 * devicePixelRatio}px system-ui, sans-serif`;
+    context.textAlign = "left";
     context.textBaseline = "top";
+    context.setLineDash([]);
+    context.lineJoin = "round";
+    context.lineWidth = 3 * devicePixelRatio;
+    context.strokeStyle = colour("bg");
+    context.strokeText(text, x, y);
+    context.fillStyle = fill;
     context.fillText(text, x, y);
   }
 
@@ -151,24 +158,72 @@
     label(ctx, text, x + side, bbox.top + (2 + row * 14) * devicePixelRatio, stroke);
   }
 
-  function marks(u) {
+  function inside(u, paint) {
     const { ctx, bbox } = u;
     ctx.save();
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
-    ctx.fillStyle = colour("grey-bg");
-    slotAt.forEach((slot, place) => {
-      if (slot !== null) return;
-      const left = u.valToPos(place - 0.5, "x", true);
-      ctx.fillRect(left, bbox.top, Math.max(1, u.valToPos(place + 0.5, "x", true) - left), bbox.height);
+    paint(ctx, bbox);
+    ctx.restore();
+  }
+
+  // Behind the lines: missing nights, commits to blame, levels of p50.
+  function ground(u) {
+    inside(u, (ctx, bbox) => {
+      const x = (place) => u.valToPos(place, "x", true);
+      const stripe = (from, to, fill) => {
+        ctx.fillStyle = fill;
+        ctx.fillRect(x(from), bbox.top, Math.max(devicePixelRatio, x(to) - x(from)), bbox.height);
+      };
+      slotAt.forEach((slot, place) => {
+        if (slot === null) stripe(place - 0.5, place + 0.5, colour("grey-bg"));
+      });
+      for (const change of data.changes) {
+        if (!shown.host[change.host]) continue;
+        stripe(placeOf[change.from], placeOf[change.slot], colour(change.ratio > 1 ? "red-bg" : "green-bg"));
+      }
+      if (!shown.metric[0]) return;
+      ctx.lineWidth = 6 * devicePixelRatio;
+      ctx.strokeStyle = `${colour("p50")}40`;
+      for (const level of data.levels) {
+        if (!shown.host[level.host]) continue;
+        const y = u.valToPos(level.ns, "y", true);
+        ctx.beginPath();
+        ctx.moveTo(x(placeOf[level.from] - 0.3), y);
+        ctx.lineTo(x(placeOf[level.to] + 0.3), y);
+        ctx.stroke();
+      }
     });
+  }
+
+  // The size of a level below it, where there is room.
+  function levelLabels(u, ctx) {
+    ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
+    for (const level of data.levels) {
+      if (!shown.metric[0] || !shown.host[level.host]) continue;
+      const ends = [placeOf[level.from], placeOf[level.to]].map((place) => u.valToPos(place, "x", true));
+      const left = Math.max(ends[0], u.bbox.left + 4 * devicePixelRatio);
+      const right = Math.min(ends[1], u.bbox.left + u.bbox.width - 4 * devicePixelRatio);
+      const text = duration(level.ns);
+      if (right - left < ctx.measureText(text).width) continue;
+      label(ctx, text, left, u.valToPos(level.ns, "y", true) + 9 * devicePixelRatio, colour("p50"), true);
+    }
+  }
+
+  function marks(u) {
+    inside(u, (ctx, bbox) => foreground(u, ctx, bbox));
+  }
+
+  function foreground(u, ctx, bbox) {
+    levelLabels(u, ctx);
     let row = 0;
     for (const [name, slot] of data.releases) vertical(u, placeOf[slot] - 0.5, colour("quiet"), [2, 3], name, (row = 1 - row));
     data.changes.forEach((change, i) => {
       if (!shown.host[change.host]) return;
       const tone = change.ratio > 1 ? "red" : "green";
-      vertical(u, placeOf[change.slot] - 0.5, colour(tone), [5, 3], percent(change.ratio), 2 + (i % 2));
+      const middle = (placeOf[change.from] + placeOf[change.slot]) / 2;
+      vertical(u, middle, colour(tone), [5, 3], percent(change.ratio), 2 + (i % 2));
     });
     for (const [name, limit] of data.targets) {
       const m = metrics.findIndex((metric) => metric.name === name);
@@ -181,9 +236,8 @@
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
-      label(ctx, `target ${name} ${duration(limit)}`, bbox.left + 4, y - 14 * devicePixelRatio, colour("red"));
+      label(ctx, `target ${name} ${duration(limit)}`, bbox.left + 4 * devicePixelRatio, y - 14 * devicePixelRatio, colour("red"));
     }
-    ctx.restore();
   }
 
   function element(name, className, text) {
@@ -264,6 +318,7 @@
         series: options,
         bands,
         hooks: {
+          drawAxes: [ground],
           draw: [marks],
           setCursor: [
             (u) => {
@@ -335,11 +390,11 @@
     keys[event.key]();
   });
 
-  function toggle(text, pressed, swatch, change) {
+  function toggle(text, pressed, sign, change) {
     const button = element("button");
     button.type = "button";
     button.setAttribute("aria-pressed", String(pressed));
-    if (swatch) button.append(element("span", `swatch swatch-${swatch}`));
+    button.append(element("span", sign));
     button.append(text);
     button.addEventListener("click", () => {
       const now = button.getAttribute("aria-pressed") !== "true";
@@ -357,7 +412,7 @@
   }
 
   const figures = metrics.flatMap((metric, m) =>
-    has[m] ? [toggle(metric.name, shown.metric[m], metric.name, (on) => (shown.metric[m] = on))] : [],
+    has[m] ? [toggle(metric.name, shown.metric[m], `swatch swatch-${metric.name}`, (on) => (shown.metric[m] = on))] : [],
   );
   const ranges = [[30, "30 runs"], [120, "120 runs"], [data.count, "all"]]
     .filter(([count, text]) => text === "all" || count < data.count)
@@ -369,10 +424,10 @@
     });
   controls.append(group("Figures", figures), group("Range", ranges));
   if (data.hosts.length > 1) {
-    const hosts = data.hosts.map((name, h) => toggle(name, true, null, (on) => (shown.host[h] = on)));
+    const hosts = data.hosts.map((name, h) => toggle(name, true, `host host-${Math.min(h, 3)}`, (on) => (shown.host[h] = on)));
     controls.append(group("Hosts", hosts));
   }
-  for (const part of [controls, chart, reading, document.getElementById("keys")]) part.hidden = false;
+  for (const part of [controls, chart, reading, document.getElementById("keys"), document.getElementById("legend")]) part.hidden = false;
   draw();
   read(data.count - 1);
   dark.addEventListener("change", draw);

@@ -12,8 +12,7 @@ const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 const complaints = [];
 
-async function open(path, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
+async function open(path, context) {
   const page = await context.newPage();
   const address = pathToFileURL(join(site, path)).href;
   page.on("console", (message) => complaints.push(`${path}: ${message.text()}`));
@@ -29,19 +28,17 @@ async function open(path, options = {}) {
   });
   const started = performance.now();
   await page.goto(address);
-  return { page, context, milliseconds: performance.now() - started };
-}
-
-async function shoot(page, name) {
-  if (shots) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+  return { page, milliseconds: performance.now() - started };
 }
 
 const pages = readdirSync(join(site, "bench")).filter((name) => name.endsWith(".html"));
 const largest = pages.map((name) => [statSync(join(site, "bench", name)).size, name]).sort((a, b) => b[0] - a[0])[0];
 
+const desk = await browser.newContext({ viewport: { width: 1200, height: 900 } });
+
 // Filter, search and order.
 {
-  const { page, context } = await open("index.html");
+  const { page } = await open("index.html", desk);
   const rows = page.locator("#benchmarks tbody tr:visible");
   const all = await rows.count();
   assert.equal(all, pages.length);
@@ -63,13 +60,13 @@ const largest = pages.map((name) => [statSync(join(site, "bench", name)).size, n
   await page.selectOption("#order", "name");
   const names = await page.locator("#benchmarks tbody tr").evaluateAll((all) => all.map((row) => row.dataset.name));
   assert.deepEqual(names, [...names].sort((a, b) => a.localeCompare(b)));
-  await context.close();
+  await page.close();
 }
 
 // Hover and keys on the largest page, and how soon it answers.
 {
   const path = `bench/${largest[1]}`;
-  const { page, context, milliseconds } = await open(path);
+  const { page, milliseconds } = await open(path, desk);
   await page.waitForSelector("#chart canvas");
   const ready = await page.evaluate(() => performance.timing.loadEventEnd - performance.timing.navigationStart);
   const box = await page.locator("#chart .u-over").boundingBox();
@@ -97,32 +94,37 @@ const largest = pages.map((name) => [statSync(join(site, "bench", name)).size, n
   await page.keyboard.press("End");
   await Promise.all([page.waitForURL(/\/run\//), page.keyboard.press("Enter")]);
   console.log(`${path}: ${largest[0]} bytes, loaded after ${ready} ms, ${Math.round(milliseconds)} ms with the driver`);
-  await context.close();
+  await page.close();
 }
 
 // Every kind of page without complaint: light, dark, on a phone, and without scripts.
 const run = readdirSync(join(site, "run")).sort()[0];
-const kinds = { overview: "index.html", benchmark: `bench/${pages.find((name) => name.startsWith("tokenization")) ?? pages[0]}`, run: `run/${run}` };
-for (const [kind, path] of Object.entries(kinds)) {
-  for (const [look, options] of Object.entries({
-    light: { colorScheme: "light" },
-    dark: { colorScheme: "dark" },
-    phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 },
-    plain: { javaScriptEnabled: false },
-  })) {
-    const { page, context } = await open(path, options);
+const first = pages.find((name) => name.startsWith("tokenization")) ?? pages[0];
+const kinds = { overview: "index.html", benchmark: `bench/${first}`, run: `run/${run}` };
+const looks = {
+  light: { colorScheme: "light" },
+  dark: { colorScheme: "dark" },
+  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 },
+  plain: { javaScriptEnabled: false },
+};
+for (const [look, options] of Object.entries(looks)) {
+  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
+  for (const [kind, path] of Object.entries(kinds)) {
+    const { page } = await open(path, context);
     if (kind === "benchmark" && look !== "plain") await page.waitForSelector("#chart canvas");
-    const wide = await page.locator("html").evaluate((html) => html.scrollWidth - html.clientWidth).catch(() => 0);
+    const wide = await page.locator("html").evaluate((html) => html.scrollWidth - html.clientWidth);
     if (wide > 0) complaints.push(`${path}: ${wide} pixels too wide (${look})`);
     if (look === "plain") assert.ok((await page.locator("table tbody tr").count()) > 0);
-    await shoot(page, `${kind}-${look}`);
-    await context.close();
+    if (shots) await page.screenshot({ path: join(shots, `${kind}-${look}.png`), fullPage: true });
+    await page.close();
   }
-}
-for (const name of pages.slice(0, 10)) {
-  const { page, context } = await open(`bench/${name}`);
-  await page.waitForSelector("#chart canvas");
   await context.close();
+}
+const context = await browser.newContext();
+for (const name of pages.slice(0, 10)) {
+  const { page } = await open(`bench/${name}`, context);
+  await page.waitForSelector("#chart canvas");
+  await page.close();
 }
 await browser.close();
 for (const complaint of complaints) console.error(complaint);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use perfgate::stats::changes::{LEAST_SHIFT, change_points};
+use perfgate::stats::proportion::clopper_pearson;
 use perfgate::stats::summary::median_in_place;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
@@ -48,11 +49,73 @@ const PARTS: usize = 5;
 /// Nights on either side whose medians the naive rule compares.
 const NAIVE_WINDOW: usize = 7;
 
-/// Difference of medians from which the naive rule reports a change: below the steps that it must find.
-const NAIVE_LIMIT: f64 = 0.04;
+/// How often the places of the steps are drawn in each series.
+const DRAWS: usize = 20;
+
+/// Confidence of the intervals in the table.
+const CONFIDENCE: f64 = 0.95;
+
+/// One stretch of the history of an unchanged machine.
+struct Series {
+    workload: String,
+    values: Vec<f64>,
+}
+
+/// Steps that are put into a series.
+struct Case {
+    name: &'static str,
+    steps: &'static [f64],
+    /// Nights before the end at which the step is, where it is not drawn.
+    before_end: Option<usize>,
+}
+
+const CASES: [Case; 6] = [
+    Case { name: "none", steps: &[], before_end: None },
+    Case { name: "+2 %", steps: &[1.02], before_end: None },
+    Case { name: "+5 %", steps: &[1.05], before_end: None },
+    Case { name: "−5 %", steps: &[0.95], before_end: None },
+    Case { name: "+5 % twice", steps: &[1.05, 1.05], before_end: None },
+    Case { name: "+5 %, five nights ago", steps: &[1.05], before_end: Some(5) },
+];
+
+/// What reports change points in the table.
+#[derive(Clone, Copy)]
+enum Rule {
+    /// `change_points`, shifts below this share merged.
+    Perfgate(f64),
+    /// Medians of the nights before and after that differ by more than this share.
+    Naive(f64),
+}
+
+const RULES: [Rule; 4] = [
+    Rule::Perfgate(LEAST_SHIFT),
+    Rule::Perfgate(0.03),
+    Rule::Naive(LEAST_SHIFT),
+    Rule::Naive(0.04),
+];
+
+impl Rule {
+    fn name(self) -> String {
+        match self {
+            Self::Perfgate(least) => format!("perfgate, from {:.0} %", 100.0 * least),
+            Self::Naive(limit) => format!("difference of medians above {:.0} %", 100.0 * limit),
+        }
+    }
+
+    fn found(self, values: &[f64]) -> Vec<usize> {
+        match self {
+            Self::Perfgate(least) => {
+                let found = change_points(values, least, CONFIDENCE).expect("positive values");
+                found.iter().map(|point| point.index).collect()
+            }
+            Self::Naive(limit) => naive(values, limit),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Score {
+    series: usize,
     nights: usize,
     steps: usize,
     found: usize,
@@ -62,37 +125,42 @@ struct Score {
 impl Score {
     fn add(&mut self, found: &[usize], steps: &[usize], nights: usize) {
         let is_found = |step: &&usize| found.iter().any(|index| index.abs_diff(**step) <= NEAR);
+        self.series += 1;
         self.nights += nights;
         self.steps += steps.len();
         self.found += steps.iter().filter(is_found).count();
         self.reported += found.len();
     }
 
-    fn line(&self, name: &str) -> String {
+    fn cells(&self) -> String {
         let missed = self.reported - self.found.min(self.reported);
         format!(
-            "{name:36} {:>22} {:>22} {:>8.2}",
+            "{} | {} | {} | {:.2}",
+            self.series / DRAWS,
             share(self.found, self.steps),
-            share(self.found, self.reported),
+            share(self.found.min(self.reported), self.reported),
             100.0 * missed as f64 / self.nights as f64,
         )
     }
 }
 
-/// A share in percent with Wilson's interval at 95 %.
+/// A share in percent with the interval of Clopper and Pearson. Places drawn again in the same series are no
+/// further evidence, so that the interval is that of one draw.
 fn share(part: usize, whole: usize) -> String {
-    const Z: f64 = 1.959_964;
     if whole == 0 {
         return "–".to_owned();
     }
-    let (n, p) = (whole as f64, part as f64 / whole as f64);
-    let centre = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-    let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    format!("{:.1} [{:.1}, {:.1}]", 100.0 * p, 100.0 * (centre - half), 100.0 * (centre + half))
+    let once = |count: usize| ((count + DRAWS / 2) / DRAWS) as u64;
+    let percent = 100.0 * part as f64 / whole as f64;
+    if once(whole) == 0 {
+        return format!("{percent:.1}");
+    }
+    let (low, high) = clopper_pearson(once(part), once(whole), CONFIDENCE);
+    format!("{percent:.1} ({:.1}–{:.1})", 100.0 * low, 100.0 * high)
 }
 
 /// Where medians of the nights before and after differ by more than the limit, most in their surroundings.
-fn naive(values: &[f64]) -> Vec<usize> {
+fn naive(values: &[f64], limit: f64) -> Vec<usize> {
     let median =
         |nights: &[f64]| median_in_place(&mut nights.to_vec()).expect("a window of nights");
     let rise = |at: usize| {
@@ -104,7 +172,7 @@ fn naive(values: &[f64]) -> Vec<usize> {
     let is_peak = |place: usize| {
         let around = place.saturating_sub(NAIVE_WINDOW)..rises.len().min(place + NAIVE_WINDOW + 1);
         let (_, rise) = rises[place];
-        rise > NAIVE_LIMIT.ln_1p()
+        rise > limit.ln_1p()
             && rises[around]
                 .iter()
                 .all(|(at, other)| *other < rise || (*other <= rise && *at >= rises[place].0))
@@ -112,31 +180,42 @@ fn naive(values: &[f64]) -> Vec<usize> {
     (0..rises.len()).filter(|place| is_peak(*place)).map(|place| rises[place].0).collect()
 }
 
-fn with_pelt(values: &[f64]) -> Vec<usize> {
-    let found = change_points(values, LEAST_SHIFT, 0.95).expect("positive values");
-    found.iter().map(|point| point.index).collect()
-}
-
-/// Scores one rule on every series with these steps injected, each in a stretch of its own.
-fn score(series: &[Vec<f64>], steps: &[f64], rule: fn(&[f64]) -> Vec<usize>) -> Score {
-    let (mut score, mut random) = (Score::default(), Pcg64::seed_from_u64(1));
-    for values in series {
-        let mut values = values.clone();
-        let stretch = values.len() / (steps.len() + 2);
+impl Case {
+    /// The series with the steps in it, each drawn in a stretch of its own, and where they are.
+    fn inject(&self, values: &[f64], random: &mut Pcg64) -> (Vec<f64>, Vec<usize>) {
+        let mut values = values.to_vec();
+        let stretch = values.len() / (self.steps.len() + 2);
         let mut places = Vec::new();
-        for (number, step) in steps.iter().enumerate() {
+        for (number, step) in self.steps.iter().enumerate() {
             let from = stretch / 2 + stretch * number + stretch / 2;
-            let place = random.random_range(from..from + stretch / 2);
+            let drawn = random.random_range(from..from + stretch / 2);
+            let place = self.before_end.map_or(drawn, |nights| values.len() - nights);
             values[place..].iter_mut().for_each(|value| *value *= step);
             places.push(place);
         }
-        score.add(&rule(&values), &places, values.len());
+        (values, places)
     }
-    score
+
+    /// One rule on every series, by workload, all of them last.
+    fn scores(&self, series: &[Series], rule: Rule) -> BTreeMap<String, Score> {
+        let mut scores: BTreeMap<String, Score> = BTreeMap::new();
+        for draw in 0..DRAWS {
+            let mut random = Pcg64::seed_from_u64(1 + draw as u64);
+            for one in series {
+                let (values, places) = self.inject(&one.values, &mut random);
+                let found = rule.found(&values);
+                for name in [one.workload.as_str(), "~all"] {
+                    let score = scores.entry(name.to_owned()).or_default();
+                    score.add(&found, &places, values.len());
+                }
+            }
+        }
+        scores
+    }
 }
 
 #[test]
-#[ignore = "prints a table: cargo test --test it injected_steps -- --ignored --nocapture"]
+#[ignore = "prints tables: cargo test --test it injected_steps -- --ignored --nocapture"]
 fn injected_steps_on_long_lived_cloud_machines() {
     let folder = shared("azure-vm-noise");
     let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -145,28 +224,30 @@ fn injected_steps_on_long_lived_cloud_machines() {
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     files.retain(|file| file.to_string_lossy().contains("__long"));
     files.sort();
-    let series: Vec<Vec<f64>> =
-        files.iter().flat_map(|file| nightly(file)).flat_map(|history| cut(&history)).collect();
-    say(&format!("{} series of {} files, found within {NEAR} nights", series.len(), files.len()));
-    say(&format!("{:36} {:>22} {:>22} {:>8}", "", "recall %", "precision %", "false/100"));
-    let cases: [(&str, &[f64]); 5] = [
-        ("no step", &[]),
-        ("+2 %", &[1.02]),
-        ("+5 %", &[1.05]),
-        ("−5 %", &[0.95]),
-        ("+5 % twice", &[1.05, 1.05]),
-    ];
-    let rules: [(&str, fn(&[f64]) -> Vec<usize>); 2] =
-        [("perfgate", with_pelt), ("difference of medians", naive)];
-    for (case, steps) in cases {
-        for (name, rule) in rules {
-            say(&score(&series, steps, rule).line(&format!("{case}, {name}")));
+    let series: Vec<Series> = files.iter().flat_map(|file| cut(file)).collect();
+    for (title, by_workload) in [("all series", false), ("by workload", true)] {
+        say(&format!("\n{title}, a step counts as found within {NEAR} nights\n"));
+        say("| step | rule | workload | series | recall % | precision % | false per 100 nights |");
+        say("|---|---|---|---|---|---|---|");
+        for case in &CASES {
+            for rule in if by_workload { &RULES[..1] } else { &RULES[..] } {
+                for (workload, score) in case.scores(&series, *rule) {
+                    if by_workload != workload.starts_with('~') {
+                        let (rule, workload) = (rule.name(), workload.trim_start_matches('~'));
+                        say(&format!(
+                            "| {} | {rule} | {workload} | {} |",
+                            case.name,
+                            score.cells()
+                        ));
+                    }
+                }
+            }
         }
     }
 }
 
-/// The median of each day of each machine in a file of `VM_id,t_min,value`.
-fn nightly(file: &Path) -> Vec<Vec<f64>> {
+/// The median of each day of each machine in a file of `VM_id,t_min,value`, each machine cut into equal parts.
+fn cut(file: &Path) -> Vec<Series> {
     let output = Command::new("gzip").arg("-dc").arg(file).output().expect("gzip is there");
     let text = String::from_utf8(output.stdout).expect("text");
     let mut machines: BTreeMap<&str, BTreeMap<u64, Vec<f64>>> = BTreeMap::new();
@@ -176,25 +257,14 @@ fn nightly(file: &Path) -> Vec<Vec<f64>> {
         let value = fields[2].parse().expect("a number");
         machines.entry(fields[0]).or_default().entry(day).or_default().push(value);
     }
+    let name = file.file_name().expect("a file").to_string_lossy();
+    let workload = name.split("__").next().expect("a first part").to_owned();
     let median = |day: &mut Vec<f64>| median_in_place(day).expect("a value a day");
-    machines.into_values().map(|mut days| days.values_mut().map(median).collect()).collect()
-}
-
-fn cut(history: &[f64]) -> Vec<Vec<f64>> {
-    history.chunks_exact((history.len() / PARTS).max(1)).take(PARTS).map(<[f64]>::to_vec).collect()
-}
-
-#[test]
-#[ignore = "prints the cost: cargo test --test it cost_of -- --ignored --nocapture"]
-fn cost_of_fifty_long_histories() {
-    let mut random = Pcg64::seed_from_u64(1);
-    let series: Vec<Vec<f64>> = (0..50)
-        .map(|_| (0..2000).map(|_| 100.0 + random.random_range(-1.0..1.0)).collect())
-        .collect();
-    let started = std::time::Instant::now();
-    let found: usize = series
-        .iter()
-        .map(|values| change_points(values, LEAST_SHIFT, 0.95).expect("positive values").len())
-        .sum();
-    say(&format!("50 series of 2,000 values: {:?}, {found} change points", started.elapsed()));
+    let histories = machines.into_values().map(|mut days| days.values_mut().map(median).collect());
+    let parts = |history: Vec<f64>| -> Vec<Series> {
+        let length = (history.len() / PARTS).max(1);
+        let parts = history.chunks_exact(length).take(PARTS);
+        parts.map(|p| Series { workload: workload.clone(), values: p.to_vec() }).collect()
+    };
+    histories.flat_map(parts).collect()
 }

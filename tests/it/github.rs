@@ -23,6 +23,8 @@ pub(crate) enum Trouble {
 #[derive(Default)]
 struct State {
     comments: BTreeMap<u64, Value>,
+    issues: Vec<Value>,
+    keeps_labels: bool,
     next_comment: u64,
     pulls: Vec<Value>,
     statuses: Vec<Value>,
@@ -69,6 +71,18 @@ impl State {
             return answer(403, &json!({ "message": "Resource not accessible by integration" }));
         }
         match (method, parts.as_slice()) {
+            ("GET", ["repos", _, _, "issues"]) => self.page_of(request, &self.issues),
+            ("POST", ["repos", _, _, "issues"]) => answer(201, &self.open_issue(&body)),
+            ("PATCH", ["repos", _, _, "issues", number]) => {
+                let is_it = |issue: &&mut Value| issue["number"].to_string() == *number;
+                let Some(issue) = self.issues.iter_mut().find(is_it) else {
+                    return answer(404, &json!({ "message": "Not Found" }));
+                };
+                for (key, value) in body.as_object().unwrap() {
+                    issue[key] = value.clone();
+                }
+                answer(200, issue)
+            }
             ("GET", ["repos", _, _, "issues", _, "comments"]) => self.page_of_comments(request),
             ("POST", ["repos", _, _, "issues", _, "comments"]) => {
                 if body["body"].as_str().unwrap().chars().count() > 65_536 {
@@ -138,12 +152,28 @@ impl State {
         }
     }
 
-    /// A hundred at most, with GitHub's `Link` to the next.
+    fn open_issue(&mut self, body: &Value) -> Value {
+        let label = |name: &Value| json!({ "name": name });
+        let labels: Vec<_> = body["labels"].as_array().unwrap().iter().map(label).collect();
+        let issue = json!({
+            "number": self.issues.len() + 1, "state": "open", "title": body["title"], "body": body["body"],
+            "labels": if self.keeps_labels { labels } else { Vec::new() },
+            "user": { "login": "github-actions[bot]", "type": "Bot" },
+        });
+        self.issues.push(issue.clone());
+        issue
+    }
+
     fn page_of_comments(&self, request: &Request) -> ResponseTemplate {
+        let all: Vec<_> = self.comments.values().cloned().collect();
+        self.page_of(request, &all)
+    }
+
+    /// A hundred at most, with GitHub's `Link` to the next.
+    fn page_of(&self, request: &Request, all: &[Value]) -> ResponseTemplate {
         let query: BTreeMap<_, _> = request.url.query_pairs().into_owned().collect();
         let page: usize = query.get("page").map_or(1, |page| page.parse().unwrap());
         let size: usize = query.get("per_page").map_or(30, |size| size.parse().unwrap());
-        let all: Vec<_> = self.comments.values().collect();
         let begin = ((page - 1) * size).min(all.len());
         let end = (begin + size).min(all.len());
         let response = answer(200, &json!(all[begin..end]));
@@ -187,6 +217,7 @@ impl GitHub {
         });
         fake.0.lock().unwrap().base = server.uri();
         fake.0.lock().unwrap().next_comment = 1000;
+        fake.0.lock().unwrap().keeps_labels = true;
         Self { runtime, server, fake, folder: tempfile::tempdir().unwrap(), prefix: "" }
     }
 
@@ -266,6 +297,20 @@ impl GitHub {
         })
     }
 
+    pub(crate) fn with_issue(self, issue: Value) -> Self {
+        self.state(|state| state.issues.push(issue));
+        self
+    }
+
+    pub(crate) fn without_labels(self) -> Self {
+        self.state(|state| state.keeps_labels = false);
+        self
+    }
+
+    pub(crate) fn issues(&self) -> Vec<Value> {
+        self.state(|state| state.issues.clone())
+    }
+
     pub(crate) fn statuses(&self) -> Vec<Value> {
         self.state(|state| state.statuses.clone())
     }
@@ -294,7 +339,12 @@ impl GitHub {
 
     /// Runs `perfgate publish` as a workflow step of this event would, and checks every request it made.
     pub(crate) fn publish(&self, event: &str, arguments: &[&str]) -> Output {
-        let output = self.command(event, arguments).output().unwrap();
+        self.run(&mut self.command(event, arguments))
+    }
+
+    /// Runs what `command` made, and checks every request.
+    pub(crate) fn run(&self, command: &mut Command) -> Output {
+        let output = command.output().unwrap();
         let spec = Spec::load();
         for request in self.requests() {
             let path =

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Dependencies that one module alone may name, with the modules that may.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 14] = [
     ("statrs", &["stats"]),
     ("git2", &["git"]),
     ("ort", &["inference"]),
@@ -14,6 +14,8 @@ const OWNERS: [(&str, &[&str]); 12] = [
     ("cargo_metadata", &["measure"]),
     ("toml", &["policy"]),
     ("minijinja", &["render"]),
+    ("resvg", &["render"]),
+    ("parquet", &["site"]),
     ("octocrab", &["publish"]),
     ("tokio", &["publish"]),
     ("clap", &["cli", "main"]),

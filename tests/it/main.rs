@@ -26,6 +26,8 @@ mod hostile;
 mod inference;
 #[cfg(feature = "github")]
 mod init;
+#[cfg(feature = "github")]
+mod issues;
 mod layers;
 mod measure;
 #[cfg(feature = "github")]

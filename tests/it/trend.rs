@@ -1,5 +1,7 @@
 //! The trend pages, from made-up histories in a folder.
 
+mod files;
+mod said;
 mod synthetic;
 
 use std::collections::BTreeMap;
@@ -79,6 +81,15 @@ impl Site {
     }
 }
 
+/// What `trend status` prints of nights with this step in the first of three benchmarks.
+#[cfg(feature = "github")]
+pub(crate) fn status_after(nights: usize, step: Option<(usize, f64)>) -> Value {
+    let site = Site::of(&History { nights, step, ..History::default() });
+    let address = "https://example.org/demo";
+    let output = site.trend(&["status", "--format", "json", "--repository-url", address]);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 fn visible(page: &str) -> String {
     let body = page.split("<main").nth(1).unwrap().split("</main>").next().unwrap();
     let mut text = String::new();
@@ -132,28 +143,6 @@ fn status_has_the_open_slowdown_and_nothing_after_it_recovered() {
         (steady["state"].as_str(), steady["open"].as_array().unwrap().len()),
         (Some("steady"), 0)
     );
-}
-
-#[test]
-fn two_slow_nights_are_said_and_one_proves_nothing() {
-    let last = |slow: usize| {
-        let step = Some((60 - slow, 1.10));
-        let site = Site::of(&History { step, ..History::default() });
-        site.build();
-        visible(&site.page("bench/tokenization"))
-    };
-    says(&last(1), "one night proves nothing");
-    says(&last(2), "Two nights in a row");
-}
-
-#[test]
-fn few_runs_and_missing_nights_are_said() {
-    let site = Site::of(&History { nights: 4, ..History::default() });
-    site.build();
-    says(&visible(&site.page("bench/tokenization")), "Insufficient data: 4 runs");
-    let site = Site::of(&History { missing: vec![20, 21, 22], ..History::default() });
-    site.build();
-    says(&visible(&site.page("bench/tokenization")), "after 2026-01-20: 3 nights without a run");
 }
 
 #[test]
@@ -263,35 +252,6 @@ fn resolved(folder: &Path, address: &str) -> PathBuf {
     }
 }
 
-#[test]
-fn exports_have_a_row_for_each_run_benchmark_and_metric() {
-    let site = Site::of(&History { nights: 6, ..History::default() });
-    let file = site.folder.path().join("history");
-    let export = |format: &str| {
-        let output =
-            site.trend(&["export", "--format", format, "--output", file.to_str().unwrap()]);
-        assert!(output.status.success(), "{output:?}");
-        fs::read_to_string(&file).unwrap()
-    };
-    let csv = export("csv");
-    assert_eq!(csv.lines().count(), 1 + 6 * 3 * 4);
-    assert!(csv.starts_with("run,created,commit,branch,host,"), "{csv}");
-    let json: Vec<Value> = serde_json::from_str(&export("json")).unwrap();
-    assert_eq!(json.len(), 6 * 3 * 4);
-    assert_eq!(json[0]["metric"], "p50");
-}
-
-#[test]
-fn charts_to_keep_are_one_a_benchmark_and_one_of_all() {
-    let site = Site::of(&History { step: Some((40, 1.1)), ..History::default() });
-    let out = site.folder.path().join("plots");
-    let output = site.trend(&["plot", "--out", out.to_str().unwrap()]);
-    says(&String::from_utf8(output.stdout).unwrap(), "4 charts");
-    let comparison = fs::read_to_string(out.join("comparison.svg")).unwrap();
-    says(&comparison, "against a month ago");
-    says(&comparison, "tokenization/encode/batch/0");
-}
-
 #[track_caller]
 fn changes(input: &str) -> (Output, Value) {
     let folder = tempfile::tempdir().unwrap();
@@ -349,36 +309,44 @@ fn a_series_that_cannot_be_read_is_refused_in_one_line() {
 
 #[test]
 fn vendored_files_are_what_their_checksums_say() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/uplot");
-    let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
-    assert_eq!(sums.lines().count(), 3);
-    for line in sums.lines() {
-        let (sum, name) = line.split_once("  ").unwrap();
-        let bytes = fs::read(folder.join(name)).unwrap();
-        let found: String = Sha256::digest(bytes)
-            .iter()
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        assert_eq!(found, sum, "{name}");
+    for folder in ["assets/uplot", "assets/fonts"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
+        assert_eq!(sums.lines().count(), 3);
+        for line in sums.lines() {
+            let (sum, name) = line.split_once("  ").unwrap();
+            let bytes = fs::read(folder.join(name)).unwrap();
+            let found: String = Sha256::digest(bytes)
+                .iter()
+                .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+            assert_eq!(found, sum, "{name}");
+        }
     }
 }
 
 /// Writes a history to the folder `TREND_STORE`, for figures and for the browser:
 /// `TREND_STORE=DIR TREND_NIGHTS=2000 TREND_BENCHMARKS=50 cargo test --test it -- --ignored writes_a_history`.
+/// `TREND_COMMITS` names a file with the commits of the nights, `TREND_BEGIN` the second of the first.
 #[test]
 #[ignore = "writes where it is told to"]
 fn writes_a_history() {
-    let number = |name: &str, otherwise: usize| {
-        std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
-    };
-    let nights = number("TREND_NIGHTS", 120);
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<usize>().unwrap());
+    let nights = number("TREND_NIGHTS").unwrap_or(120);
     let mut history = History {
         nights,
-        benchmarks: number("TREND_BENCHMARKS", 12),
+        benchmarks: number("TREND_BENCHMARKS").unwrap_or(12),
         step: Some((nights * 2 / 3, 1.12)),
         missing: vec![nights / 4, nights / 4 + 1],
         other_host_from: Some(nights / 5),
         ..History::default()
     };
+    if let Some(begin) = number("TREND_BEGIN") {
+        history.begin = i64::try_from(begin).unwrap();
+    }
+    if let Some(file) = std::env::var_os("TREND_COMMITS") {
+        let commits = fs::read_to_string(file).unwrap();
+        history.commits = commits.lines().map(str::to_owned).collect();
+    }
     if std::env::var_os("TREND_HOSTILE").is_some() {
         history.names = vec![
             "<script>alert(1)</script>".to_owned(),

@@ -21,6 +21,9 @@ const FARTHEST: usize = 50_000;
 /// The runs of the store and what is known about their commits.
 pub(super) struct History {
     stored: Vec<String>,
+    /// What an earlier build kept of them, and the places of those that it had not seen.
+    kept: Option<String>,
+    unseen: Vec<usize>,
     nights: Vec<Night>,
     policy: Policy,
     releases: Vec<Release>,
@@ -50,9 +53,12 @@ impl History {
         let line = Line::of(args.revision.as_deref())?;
         let keys = line.in_order(store.list().map_err(Refusal::from)?);
         let mut known = site
-            .map_or_else(site::Known::new, |folder| site::known(folder, policy.confidence.get()));
+            .map(|folder| site::Known::in_folder(folder, policy.confidence.get()))
+            .unwrap_or_default();
         let mut history = Self {
             stored: Vec::new(),
+            kept: None,
+            unseen: Vec::new(),
             nights: Vec::new(),
             releases: Vec::new(),
             title: title(args),
@@ -62,15 +68,15 @@ impl History {
         };
         for key in keys {
             let path = key.path();
-            let night = match known.remove(&path) {
-                Some(night) => Some(night),
-                None => load(&store, &key, &history.policy),
-            };
-            if let Some(night) = night {
+            let seen = known.take(&path);
+            let is_new = seen.is_none();
+            if let Some(night) = seen.or_else(|| load(&store, &key, &history.policy)) {
+                history.unseen.extend(is_new.then_some(history.nights.len()));
                 history.nights.push(night);
                 history.stored.push(path);
             }
         }
+        history.kept = known.kept();
         history.releases = history.line.releases(&history.nights)?;
         Ok(history)
     }
@@ -105,8 +111,15 @@ impl History {
 
     /// Keeps what was read for the next build in `folder`.
     pub(super) fn remember(&self, folder: &Path) -> Result<()> {
-        let nights = self.stored.iter().map(String::as_str).zip(&self.nights);
-        site::remember(folder, self.policy.confidence.get(), nights)
+        let all = self.stored.iter().map(String::as_str).zip(&self.nights);
+        let nights: Vec<_> = match &self.kept {
+            Some(_) => {
+                self.unseen.iter().map(|&i| (self.stored[i].as_str(), &self.nights[i])).collect()
+            }
+            None => all.collect(),
+        };
+        let kept = self.kept.as_deref();
+        site::remember(folder, self.policy.confidence.get(), kept, nights)
             .with_context(|| format!("failed to write to `{}`", folder.display()))
     }
 }

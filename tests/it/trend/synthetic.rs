@@ -17,12 +17,18 @@ pub(super) struct History {
     pub(super) launches: u32,
     /// Night from which on benchmark 0 is this many times as slow.
     pub(super) step: Option<(usize, f64)>,
+    /// Share by which benchmark 0 gets slower every night.
+    pub(super) creep: f64,
     /// Nights without a run.
     pub(super) missing: Vec<usize>,
     /// Night from which on another machine measures.
     pub(super) other_host_from: Option<usize>,
     /// Names in place of the made-up ones.
     pub(super) names: Vec<String>,
+    /// Commits of the nights in place of the made-up ones.
+    pub(super) commits: Vec<String>,
+    /// When the first night was measured, in seconds since 1970.
+    pub(super) begin: i64,
 }
 
 impl Default for History {
@@ -32,9 +38,12 @@ impl Default for History {
             benchmarks: 3,
             launches: 5,
             step: None,
+            creep: 0.0,
             missing: Vec::new(),
             other_host_from: None,
             names: Vec::new(),
+            commits: Vec::new(),
+            begin: FIRST_NIGHT,
         }
     }
 }
@@ -102,12 +111,12 @@ impl History {
     }
 
     fn night(&self, night: usize, rng: &mut Pcg64) -> Run {
-        let seconds = FIRST_NIGHT + 86_400 * i64::try_from(night).unwrap();
+        let seconds = self.begin + 86_400 * i64::try_from(night).unwrap();
         let created = jiff::Timestamp::from_second(seconds).unwrap().to_string();
         let elsewhere = self.other_host_from.is_some_and(|from| night >= from);
         let mut run = Run::new(created.clone(), Source::Criterion, host(usize::from(elsewhere)));
         run.commit = Some(Commit {
-            id: commit_id(night),
+            id: self.commits.get(night).cloned().unwrap_or_else(|| commit_id(night)),
             branch: Some("main".to_owned()),
             time: Some(created),
             dirty: false,
@@ -118,6 +127,8 @@ impl History {
                 let slowed = self.step.filter(|(from, _)| number == 0 && night >= *from);
                 let level = 150e3 * (1.0 + number as f64) * of_night;
                 let level = level * slowed.map_or(1.0, |(_, ratio)| ratio);
+                let crept = if number == 0 { self.creep * night as f64 } else { 0.0 };
+                let level = level * crept.exp();
                 let level = level * if elsewhere { 1.4 } else { 1.0 };
                 Benchmark {
                     id: self.name(number),

@@ -1,0 +1,41 @@
+//! For one benchmark that got slower: the text of its issue.
+
+use minijinja::context;
+use serde::Serialize;
+
+use super::{RenderError, escape, fill, filters};
+
+/// Commits that are named; the comparison has them all.
+const MOST_SUSPECTS: usize = 20;
+/// Characters of a title; GitHub takes 256.
+const TITLE_WIDTH: usize = 120;
+
+/// What stands around the words.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// What tells the issue of one benchmark from another; letters, digits and dashes.
+    pub key: &'a str,
+    /// What the next night has to know, JSON without `>`.
+    pub state: &'a str,
+    /// Whether it is slower; otherwise it has recovered.
+    pub is_open: bool,
+    /// Address of its trend page.
+    pub page: Option<&'a str>,
+}
+
+/// The body of the issue of a benchmark; `status` is one of `perfgate trend status`.
+pub fn issue(status: &impl Serialize, frame: Frame<'_>) -> Result<String, RenderError> {
+    let Frame { key, state, is_open, page } = frame;
+    let state = minijinja::Value::from_safe_string(state.to_owned());
+    let most_suspects = MOST_SUSPECTS;
+    let it = minijinja::Value::from_serialize(status);
+    fill("issue.md.j2", context! { it, key, state, is_open, page, most_suspects })
+}
+
+/// The title: without figures, so that it stays the same from night to night.
+pub fn title(id: &str) -> String {
+    let mut title = String::from("Slower: ");
+    escape::visible(&mut title, &filters::shortened(id, TITLE_WIDTH))
+        .expect("a string takes all that is written to it");
+    title
+}

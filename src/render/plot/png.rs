@@ -1,0 +1,81 @@
+//! Charts as PNG at twice their size, with letters of an embedded font: the same on every machine.
+
+use std::sync::{Arc, LazyLock};
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::fontdb::Database;
+use resvg::usvg::{Options, Tree};
+use thiserror::Error;
+
+use super::{Figure, svg};
+
+/// Pixels for one unit of the drawing, for screens and print of today.
+const SCALE: f32 = 2.0;
+const REGULAR: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans.ttf");
+const BOLD: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-Bold.ttf");
+
+static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
+    let mut fonts = Database::new();
+    fonts.load_font_data(REGULAR.to_vec());
+    fonts.load_font_data(BOLD.to_vec());
+    Arc::new(fonts)
+});
+
+/// A chart that cannot be drawn.
+#[derive(Debug, Error)]
+pub enum DrawError {
+    /// The drawing is not to be read.
+    #[error("the drawing is not SVG")]
+    Svg(#[from] resvg::usvg::Error),
+    /// It is too large to be held.
+    #[error("the drawing is too large")]
+    Size,
+    /// It cannot be written as PNG.
+    #[error("failed to encode PNG: {0}")]
+    Encode(String),
+}
+
+/// The chart as PNG.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a drawing is some hundred units wide and high"
+)]
+pub fn png(figure: &Figure) -> Result<Vec<u8>, DrawError> {
+    let options = Options { fontdb: Arc::clone(&FONTS), ..Options::default() };
+    let tree = Tree::from_str(&svg(figure), &options)?;
+    let size = tree.size();
+    let pixels = |length: f32| (length * SCALE).round() as u32;
+    let image = Pixmap::new(pixels(size.width()), pixels(size.height()));
+    let mut image = image.ok_or(DrawError::Size)?;
+    resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut image.as_mut());
+    image.encode_png().map_err(|error| DrawError::Encode(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Course, Line};
+    use super::*;
+
+    fn titled(title: &str) -> Vec<u8> {
+        let course = Course {
+            title: title.to_owned(),
+            subtitle: String::new(),
+            days: (String::new(), String::new()),
+            lines: vec![Line {
+                name: "p50".to_owned(),
+                points: vec![(0, 1.0, None), (1, 2.0, None)],
+            }],
+            changes: Vec::new(),
+        };
+        png(&Figure::Course(course)).expect("a small drawing")
+    }
+
+    #[test]
+    fn a_chart_has_twice_its_size_in_pixels_and_letters() {
+        let image = Pixmap::decode_png(&titled("graphsage/batch/1")).expect("PNG");
+        assert_eq!((image.width(), image.height()), (1600, 800));
+        // No font on the machine is asked, so that letters can only come from the embedded one.
+        assert_ne!(titled("graphsage/batch/1"), titled("graphsage/batch/2"));
+    }
+}
