@@ -59,9 +59,9 @@ def git(folder, *words, stdin=None):
     return done.stdout.strip()
 
 
-def timed(words, folder, environment, statuses=(0,)):
+def timed(words, folder, variables, statuses=(0,)):
     began = time.perf_counter()
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=folder, env=variables, capture_output=True, text=True)
     taken = time.perf_counter() - began
     assert done.returncode in statuses, (words, done.returncode, done.stdout, done.stderr)
     return taken, done.stdout
@@ -149,14 +149,14 @@ def cloned(folder, address, options):
     subprocess.run(["git", "clone", "--quiet", "--single-branch", *options, address, folder], check=True)
 
 
-def finding(program, folder, address, environment):
+def finding(program, folder, address, variables):
     for options in (["--depth=1"], []):
         best = 9e9
         for _ in range(5):
             clone = folder / "clone"
             cloned(clone, address, options)
             words = [program, "check", "--run", folder / "candidate.json", "--baseline", "stored", "--format", "json"]
-            taken, decision = timed(words, clone, environment, (0, 10, 11))
+            taken, decision = timed(words, clone, variables, (0, 10, 11))
             decision = json.loads(decision)
             assert decision["baseline"]["runs"] == 20, decision["warnings"]
             best = min(best, taken)
@@ -164,14 +164,14 @@ def finding(program, folder, address, environment):
         print(f"check in a {kind} clone: {RUNS:,} runs of {BENCHMARKS} benchmarks fetched, 20 of them compared with: {best:.2f} s")
 
 
-def action(program, folder, address, environment):
+def action(program, folder, address, variables):
     inputs = "TARGET_MEAN TARGET_P50 TARGET_P90 TARGET_P95 TARGET_P99 THRESHOLD DETECT BENCH PACKAGE FEATURES BUDGET FAIL_ON STORE"
-    environment = environment | dict.fromkeys(inputs.split(), "") | {
+    variables = variables | dict.fromkeys(inputs.split(), "") | {
         "RUNNER_TEMP": str(folder), "RUNNER_OS": "Linux", "RUNNER_ARCH": "X64", "GITHUB_ACTION_PATH": str(ROOT),
         "GITHUB_SERVER_URL": "https://github.com", "GITHUB_REF_NAME": "2/merge", "GITHUB_REF_TYPE": "branch",
         "ACTION_REPOSITORY": "", "METHOD": "path", "VERSION": "", "BINARY_PATH": str(program), "PERFGATE": str(program),
         "RUN": str(folder / "candidate.json"), "BASELINE": "stored", "REQUIRE_BASELINE": "false", "RECORD": "auto",
-        "DATA_REPOSITORY": "origin", "DEFAULT_BRANCH": "main", "COMMENT": "auto", "CHECK_RUN": "false", "ID": "gate",
+        "DATA_REPOSITORY": "origin", "DEFAULT_BRANCH": "main", "HEAD_REPOSITORY": REPOSITORY, "COMMENT": "auto", "CHECK_RUN": "false", "ID": "gate",
         "DECISION": "target/perfgate/decision.json", "ARTIFACT": "",
     }
     best = 9e9
@@ -180,7 +180,7 @@ def action(program, folder, address, environment):
         cloned(clone, address, [])
         GitHub.spent = 0.0
         steps = ["install", "check", "publish"]
-        taken = sum(timed([ROOT / "scripts/action" / step], clone, environment)[0] for step in steps)
+        taken = sum(timed([ROOT / "scripts/action" / step], clone, variables)[0] for step in steps)
         best = min(best, taken - GitHub.spent)
     print(f"the action around a measured run, binary installed, store of {RUNS:,} runs fetched: {best:.2f} s")
 
