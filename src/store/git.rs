@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
@@ -151,6 +151,7 @@ impl GitStore {
     ) -> Result<Pushed, StoreError> {
         let mut pauses: Option<Pauses> = None;
         for attempts in 1..=ATTEMPTS {
+            let began = Instant::now();
             let incoming = self.incoming(remote)?;
             let joined = self.join(remote, incoming.as_ref())?;
             let Some(commit) = joined.commit.map(&mut edit).transpose()? else {
@@ -172,7 +173,10 @@ impl GitStore {
                     }
                     return Ok(Pushed { runs: joined.waiting, attempts });
                 }
-                Push::TryAgain => pauses.get_or_insert_with(|| Pauses::new(Some(&commit))).pause(),
+                Push::TryAgain => {
+                    let pauses = pauses.get_or_insert_with(|| Pauses::new(Some(&commit)));
+                    pauses.pause_after(began.elapsed());
+                }
             }
         }
         Err(self.contended())
@@ -330,6 +334,7 @@ struct Pauses {
 impl Pauses {
     const FIRST: Duration = Duration::from_millis(10);
     const LONGEST: Duration = Duration::from_secs(2);
+    const ATTEMPTS_APART: u32 = 16;
 
     /// Seeded so that two processes differ: by what they want to write, and by their ids.
     fn new(wanted: Option<&CommitId>) -> Self {
@@ -341,5 +346,13 @@ impl Pauses {
     fn pause(&mut self) {
         thread::sleep(self.limit.mul_f64(self.random.random_range(0.0..1.0)));
         self.limit = (self.limit * 2).min(Self::LONGEST);
+    }
+
+    /// Pauses that are short beside an attempt would have all writers attempt at once for ever: on
+    /// a busy machine or a slow line they grow with what an attempt takes.
+    fn pause_after(&mut self, attempt: Duration) {
+        let limit = self.limit.max(attempt);
+        thread::sleep(limit.mul_f64(self.random.random_range(0.0..1.0)));
+        self.limit = (limit * 2).min(Self::LONGEST.max(attempt * Self::ATTEMPTS_APART));
     }
 }
