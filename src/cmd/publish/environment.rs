@@ -11,6 +11,7 @@ use crate::publish::event::{Event, Trigger};
 /// The variables of a GitHub workflow that `publish` reads.
 pub(super) struct Environment {
     pub(super) trigger: Trigger,
+    #[cfg(feature = "github")]
     pub(super) api_url: String,
     pub(super) token: Option<String>,
     pub(super) summary: Option<PathBuf>,
@@ -42,6 +43,7 @@ impl Environment {
         let or = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
         Ok(Self {
             trigger,
+            #[cfg(feature = "github")]
             api_url: or("GITHUB_API_URL", "https://api.github.com"),
             token: variable("GITHUB_TOKEN"),
             summary: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
