@@ -19,6 +19,9 @@ const SAMPLES: [u32; 2] = [10, 30];
 /// Calls of fewer instructions are not told from what Criterion does around them: its share of a call
 /// was seen to change by some two thousand instructions from one start to the next.
 const LEAST_INSTRUCTIONS: f64 = 500_000.0;
+/// The calls in question have at least this share of all instructions: what comes before them, such as
+/// hash tables with keys drawn at random, is not the same in two starts.
+const LEAST_SHARE: f64 = 0.01;
 
 /// Instructions of one call of the benchmark `id` of a bench target, with what the benchmark does between
 /// its calls; or why they cannot be counted.
@@ -41,7 +44,11 @@ pub fn instructions(
         }
     }
     let calls = f64::from(SAMPLES[1] - SAMPLES[0]);
-    let a_call = (counted[1] - counted[0]) / calls;
+    let difference = counted[1] - counted[0];
+    if difference < LEAST_SHARE * counted[1] {
+        return Ok(Err("what it does before its first call outweighs its calls".to_owned()));
+    }
+    let a_call = difference / calls;
     if a_call < LEAST_INSTRUCTIONS {
         return Ok(Err("its calls are too short to be told from Criterion's own work".to_owned()));
     }
