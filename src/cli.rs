@@ -700,6 +700,6 @@ pub enum ExportFormat {
     Csv,
     /// A list of objects
     Json,
-    /// Columns, for DuckDB, Spark, Trino, ClickHouse; needs the feature `parquet`
+    /// Columns, for programs like Spark and Trino; needs the feature `parquet`
     Parquet,
 }

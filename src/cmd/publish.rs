@@ -164,7 +164,9 @@ mod online {
         let settled = github::issues::settle(&connection, &event.repository, status, site);
         settled.map_err(|error| match error {
             IssuesError::Status(error) => Refusal::usage(error).into(),
-            error => anyhow::Error::new(error).context("failed to bring the issues up to date"),
+            IssuesError::Api(error) => {
+                anyhow::Error::new(error).context("failed to bring the issues up to date")
+            }
         })
     }
 

@@ -50,7 +50,10 @@ struct Line {
     cells: Vec<CellOfLine>,
 }
 
-/// Id, package, sampling, launches, samples, point and ends of the figures, failure.
+/// Point, lower and upper end.
+type FigureOfLine = (f32, Option<f32>, Option<f32>);
+
+/// Id, package, sampling, launches, samples, figures, failure.
 #[derive(Serialize, Deserialize)]
 struct CellOfLine(
     String,
@@ -58,7 +61,7 @@ struct CellOfLine(
     Sampling,
     u32,
     u64,
-    [Option<(f32, Option<f32>, Option<f32>)>; 4],
+    [Option<FigureOfLine>; 4],
     Option<String>,
 );
 
