@@ -68,6 +68,10 @@ fn path(folder: &Path, fingerprint: &str) -> PathBuf {
 /// What calibration told about this machine; nothing where it was never made, and what is said
 /// where it cannot be read.
 pub(super) fn known(folder: &Path, fingerprint: &str) -> (Option<Calibration>, Option<String>) {
+    // A run that was read may claim any fingerprint, and this one becomes the name of a file.
+    if !fingerprint.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return (None, None);
+    }
     let path = path(folder, fingerprint);
     let Ok(json) = fs::read(&path) else { return (None, None) };
     match Calibration::from_json(&json) {

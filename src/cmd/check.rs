@@ -69,6 +69,9 @@ struct Check<'a> {
     project: Project,
     config: Config,
     policy: Policy,
+    /// The run that is judged, where it was measured before.
+    given: Option<Run>,
+    /// What is known of the machine that it was, or will be, measured on.
     noise: BTreeMap<BenchmarkId, Noise>,
     interrupt: Interrupt,
 }
@@ -87,13 +90,17 @@ impl<'a> Check<'a> {
         };
         // Nothing is started where a run is read, and a signal may simply end it.
         let interrupt = if args.run.is_some() { Interrupt::default() } else { guard::interrupt()? };
-        let fingerprint = measure::host(&project.folder).fingerprint;
+        let given = args.run.as_deref().map(files::read_run).transpose()?;
+        let fingerprint = match &given {
+            Some(run) => run.host.fingerprint.clone(),
+            None => measure::host(&project.folder).fingerprint,
+        };
         let (calibration, note) = calibrate::known(&project.folder, &fingerprint);
         if let Some(note) = note {
             print::note(&note);
         }
         let noise = calibration.map(|calibration| calibration.noise()).unwrap_or_default();
-        Ok(Self { args, choice, project, config, policy, noise, interrupt })
+        Ok(Self { args, choice, project, config, policy, given, noise, interrupt })
     }
 
     /// One run against what is there already; where that only screens, rounds confirm the rest.
@@ -197,8 +204,8 @@ impl<'a> Check<'a> {
 
     /// The run that is judged: measured now and written at once, or read.
     fn candidate(&self) -> Result<Run> {
-        let candidate = if let Some(path) = &self.args.run {
-            files::read_run(path)?
+        let candidate = if let Some(run) = &self.given {
+            run.clone()
         } else {
             let effort = gate::effort(&self.args.effort, &self.config.measure);
             // Before anything is written beside the sources, and makes them dirty.
