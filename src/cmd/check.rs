@@ -128,6 +128,8 @@ impl<'a> Check<'a> {
                 self.judge(&candidate, comparand.baseline(), None, &terms)
             }
         };
+        // The rounds find again what the screen's run has said already, as of benches that are skipped.
+        comparand.notes.retain(|note| !decision.warnings.contains(note));
         decision.warnings.extend(comparand.notes);
         decision.warnings.extend(self.creep(&candidate, &decision)?);
         terms.tell(&mut decision);
