@@ -88,6 +88,14 @@ impl Evidence<'_> {
         };
         baseline.is_some_and(|run| run.host.fingerprint != self.candidate.host.fingerprint)
     }
+
+    /// Are the nearest stored runs of the very code that is judged?
+    fn is_same_commit(&self) -> bool {
+        let (Baseline::Stored(runs) | Baseline::Screen(runs)) = self.baseline else { return false };
+        let stored = runs.first().and_then(|run| run.commit.as_ref());
+        let judged = self.candidate.commit.as_ref();
+        stored.zip(judged).is_some_and(|(stored, judged)| stored.id == judged.id && !judged.dirty)
+    }
 }
 
 /// Judges `evidence` by `policy`.
@@ -250,7 +258,14 @@ fn unconfirmed(
             };
             let own = comparison.candidate.as_ref().map(Side::levels).unwrap_or_default();
             let stored = levels.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
-            (change::stored(stored, &own, errors, rules), Some(Stage::Screened))
+            let mut finding = change::stored(stored, &own, errors, rules);
+            let is_change = matches!(finding.change, Change::Regressed | Change::Improved);
+            if is_change && evidence.is_same_commit() {
+                finding.change = Change::Inconclusive;
+                finding.reasons =
+                    vec!["the stored runs are of the same commit: the machine changed".to_owned()];
+            }
+            (finding, Some(Stage::Screened))
         }
     }
 }

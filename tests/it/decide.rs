@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use perfgate::host::Host;
 use perfgate::measure::Selection;
 use perfgate::policy::{Config, Policy};
-use perfgate::run::{Benchmark, Launch, Observed, Run, Sampling, Source};
+use perfgate::run::{Benchmark, Commit, Launch, Observed, Run, Sampling, Source};
 use perfgate::units::Nanos;
 use perfgate::verdict::{Baseline, Change, Decision, Evidence, Rounds, decide};
 use proptest::prelude::*;
@@ -68,6 +68,34 @@ fn in_rounds(baseline: &[Side], candidate: &[Side]) -> Decision {
         noise: &BTreeMap::new(),
     };
     decide(&evidence, &policy())
+}
+
+/// Against three stored runs of commit `base`, the candidate being of `head`.
+fn as_stored(base: &str, head: &str, slower: f64) -> Decision {
+    let of = |id: &str, factor: f64| {
+        let launch = |at: usize| vec![factor * (1e6 + 1e3 * at as f64); 10];
+        let mut run = run(&[(0..5).map(launch).collect()]);
+        run.commit = Some(Commit { id: id.to_owned(), branch: None, time: None, dirty: false });
+        run
+    };
+    let (stored, candidate) =
+        ([1.0, 1.001, 0.999].map(|factor| of(base, factor)), of(head, slower));
+    let evidence = Evidence {
+        candidate: &candidate,
+        baseline: Baseline::Stored(&stored),
+        rounds: None,
+        noise: &BTreeMap::new(),
+    };
+    decide(&evidence, &policy())
+}
+
+#[test]
+fn stored_runs_of_the_same_commit_cannot_tell_a_change_of_the_code() {
+    let [one, other] = ["1", "2"].map(|digit| digit.repeat(40));
+    assert_eq!(changes(&as_stored(&one, &other, 2.0)), [Change::Regressed]);
+    let same = as_stored(&one, &one, 2.0);
+    assert_eq!((changes(&same)[0], same.exit_status), (Change::Inconclusive, 0));
+    assert_eq!(changes(&as_stored(&one, &one, 1.0)), [Change::Unchanged]);
 }
 
 fn as_files(baseline: &[Side], candidate: &[Side]) -> Decision {
