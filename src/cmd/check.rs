@@ -52,15 +52,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitStatus> {
     Ok(decision.verdict.into())
 }
 
-/// What became of the answers of a screen.
-enum Confirmed {
-    /// They stand: it passed everything.
-    ByScreen,
-    /// What it did not pass was measured in rounds.
-    Rounds(Box<Pair>, Box<InTurn>),
-    /// Nothing could be measured again.
-    Not,
-}
+/// Both sides and their launches, where something was measured in rounds.
+type Confirmed = Option<(Box<Pair>, Box<InTurn>)>;
 
 /// What a check goes by, settled before anything is measured.
 struct Check<'a> {
@@ -110,24 +103,18 @@ impl<'a> Check<'a> {
         let terms = Terms::read(self, candidate.commit.as_ref(), comparand.base().as_ref());
         let confirmed = match self.base_to_confirm(&candidate, &comparand) {
             Some(base) => self.confirm(&base, &candidate, &mut comparand, &terms)?,
-            None => Confirmed::Not,
+            None => None,
         };
-        let mut decision = match &confirmed {
-            Confirmed::Rounds(pair, in_turn) => {
-                let rounds = Some(in_turn.evidence());
-                let mut decision = self.judge(&candidate, comparand.screen(), rounds, &terms);
-                self.add_counts(pair, &mut decision)?;
-                decision
-            }
-            Confirmed::ByScreen => self.judge(&candidate, comparand.screen(), None, &terms),
-            Confirmed::Not => {
-                if self.args.counts {
-                    let note = "--counts counted nothing: there were no rounds";
-                    comparand.notes.push(note.to_owned());
-                }
-                self.judge(&candidate, comparand.baseline(), None, &terms)
-            }
-        };
+        // A screen fails nothing by itself, also where nothing could be measured again.
+        let baseline = if self.screens() { comparand.screen() } else { comparand.baseline() };
+        let rounds = confirmed.as_ref().map(|(_, in_turn)| in_turn.evidence());
+        let mut decision = self.judge(&candidate, baseline, rounds, &terms);
+        if let Some((pair, _)) = &confirmed {
+            self.add_counts(pair, &mut decision)?;
+        } else if self.args.counts {
+            let note = "--counts counted nothing: there were no rounds";
+            comparand.notes.push(note.to_owned());
+        }
         // The rounds find again what the screen's run has said already, as of benches that are skipped.
         comparand.notes.retain(|note| !decision.warnings.contains(note));
         decision.warnings.extend(comparand.notes);
@@ -136,12 +123,17 @@ impl<'a> Check<'a> {
         Ok((candidate, decision))
     }
 
+    /// Are stored runs only a screen, because rounds can confirm what it does not pass?
+    fn screens(&self) -> bool {
+        self.choice == Choice::Auto && self.args.run.is_none()
+    }
+
     /// The commit to measure again: that of the stored baseline, unless it is the candidate's own.
     fn base_to_confirm(&self, candidate: &Run, comparand: &Comparand) -> Option<CommitId> {
         let base = comparand.commit.clone()?;
         let head = candidate.commit.as_ref();
         let is_same = head.is_some_and(|head| head.id == base.as_str() && !head.dirty);
-        (self.choice == Choice::Auto && self.args.run.is_none() && !is_same).then_some(base)
+        (self.screens() && !is_same).then_some(base)
     }
 
     /// Measures in rounds what the screen does not pass. That the base cannot be built is noted.
@@ -155,9 +147,9 @@ impl<'a> Check<'a> {
         let screen = self.judge(candidate, comparand.screen(), None, terms);
         let wanted = comparand.unsettled(&screen);
         if wanted.is_empty() {
-            return Ok(Confirmed::ByScreen);
+            return Ok(None);
         }
-        let Some(repository) = &self.project.repository else { return Ok(Confirmed::Not) };
+        let Some(repository) = &self.project.repository else { return Ok(None) };
         print::note(&format!(
             "confirming {} of {} benchmarks in rounds against {}",
             wanted.len(),
@@ -171,14 +163,14 @@ impl<'a> Check<'a> {
                 };
                 let in_turn = self.rounds(&pair, Some(&wanted), &mut decide)?;
                 comparand.notes.extend(in_turn.candidate.warnings.iter().cloned());
-                return Ok(Confirmed::Rounds(pair, Box::new(in_turn)));
+                return Ok(Some((pair, Box::new(in_turn))));
             }
             Ok(Attempt::NoBase(why)) => why,
             Err(error) if !self.interrupt.is_raised() => format!("{error:#}"),
             Err(error) => return Err(error),
         };
         comparand.notes.push(format!("not confirmed in rounds: {why}"));
-        Ok(Confirmed::Not)
+        Ok(None)
     }
 
     /// The candidate without a base that can be measured.

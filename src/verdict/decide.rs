@@ -260,10 +260,14 @@ fn unconfirmed(
             let stored = levels.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
             let mut finding = change::stored(stored, &own, errors, rules);
             let is_change = matches!(finding.change, Change::Regressed | Change::Improved);
-            if is_change && evidence.is_same_commit() {
+            let doubt = if evidence.is_same_commit() {
+                Some("the stored runs are of the same commit: the machine changed")
+            } else {
+                is_screen.then_some("it looks changed by stored runs, and no rounds confirmed it")
+            };
+            if let Some(doubt) = doubt.filter(|_| is_change) {
                 finding.change = Change::Inconclusive;
-                finding.reasons =
-                    vec!["the stored runs are of the same commit: the machine changed".to_owned()];
+                finding.reasons = vec![doubt.to_owned()];
             }
             (finding, Some(Stage::Screened))
         }

@@ -249,6 +249,9 @@ impl Tiny {
 #[test]
 fn a_screen_settles_what_it_can_and_says_what_that_saved() {
     let tiny = Tiny::new(r#"("a", 1e6), ("b", 1e6)"#);
+    // A bench that is skipped, in the screen's run and on both sides of the rounds.
+    fs::write(tiny.folder().join("benches/other.rs"), "").unwrap();
+    let tiny = tiny.then(r#"("a", 1e6), ("b", 1e6)"#);
     let counter = tiny.0.path("counter");
     tiny.keep(&counter);
     let tiny = tiny.then(r#"("a", 1e6), ("b", 1.3e6)"#);
@@ -258,6 +261,29 @@ fn a_screen_settles_what_it_can_and_says_what_that_saved() {
     // Without history the first look is after four rounds of two launches.
     assert_eq!((screen.judged, screen.settled, screen.launches_saved), (2, 1, 8));
     assert!(text.contains("settled 1 of 2 benchmarks without rounds"), "{text}");
+    let skipped = decision.warnings.iter().filter(|warning| warning.contains("`other`"));
+    assert_eq!(skipped.count(), 1, "{:?}", decision.warnings);
+}
+
+#[test]
+fn what_no_rounds_confirm_does_not_fail() {
+    // What the checkout has beside the repository, a worktree has not: the base cannot be built there.
+    let local = "const _: &str = include_str!(\"../target/local.txt\");\n";
+    let source = |ids: &str| BENCH.replace("/* ids */", ids) + local;
+    let tiny = Tiny::new(r#"("a", 1e6)"#);
+    fs::create_dir_all(tiny.folder().join("target")).unwrap();
+    fs::write(tiny.folder().join("target/local.txt"), "").unwrap();
+    tiny.source(&source(r#"("a", 1e6)"#));
+    let counter = tiny.0.path("counter");
+    tiny.keep(&counter);
+    tiny.source(&source(r#"("a", 1.5e6)"#));
+    let (decision, text) = tiny.check_stored(&counter);
+    assert!(text.contains("not confirmed in rounds: base"), "{text}");
+    assert_eq!(changes(&decision), [("a", Change::Inconclusive)], "{text}");
+    assert_eq!(decision.exit_status, 0);
+    let stored = ["check", "--calls", "15", "--warmup", "1ms", "--baseline", "stored"];
+    let output = tiny.perfgate(&stored).env("STANDIN_COUNTER", &counter).output().unwrap();
+    assert_eq!(output.status.code(), Some(10), "{}", text_of(&output));
 }
 
 #[test]

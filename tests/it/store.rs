@@ -1,12 +1,14 @@
 //! Baselines on a branch and in a folder: kept, found again, never lost, never believed blindly.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
 use perfgate::git::{CommitId, Parents};
 use perfgate::history::History;
 use perfgate::run::{Observed, Run};
 use perfgate::store::{Found, Kind, Lookup, Store, StoreError, Unfit};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::repositories::{Bed, benchmark, git_in, host, perfgate_in, text_of};
 
@@ -336,6 +338,41 @@ fn stored_runs_are_compared_by_their_keys() {
     says(&work, &["compare", &id, commits[1].short()], 0, &["group/function"]);
     compare(["abcdef0", &id], 2, &["no stored run", "help: "]);
     compare(["absent.json", &id], 2, &["absent.json", "help: "]);
+}
+
+#[test]
+fn a_run_that_is_read_is_judged_by_the_noise_of_its_own_machine() {
+    let bed = Bed::new();
+    let commit = bed.commit("measured");
+    let work = bed.path("work");
+    let kept = work.join("target/perfgate/calibration");
+    fs::create_dir_all(&kept).unwrap();
+    // What cannot be read is told of, so that one sees what was looked for.
+    fs::write(kept.join("0f1e2d3c.json"), "no calibration").unwrap();
+    fs::write(kept.join("../secret.json"), "no calibration").unwrap();
+    let check = |fingerprint: &str| {
+        let mut run = Bed::run(&commit, &at(1), 1.0);
+        run.host.fingerprint = fingerprint.to_owned();
+        fs::write(bed.path("run.json"), serde_json::to_vec(&run).unwrap()).unwrap();
+        let words = ["check", "--run", "../run.json", "--baseline", "none"];
+        text_of(&perfgate_in(&work).args(words).output().unwrap()).contains("is not used")
+    };
+    assert!(check("0f1e2d3c"));
+    assert!(!check("another"));
+    assert!(!check("../secret"));
+}
+
+#[test]
+fn a_check_that_waits_for_a_run_ends_by_a_signal() {
+    let bed = Bed::new();
+    let pipe = bed.path("run.json");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut check = perfgate_in(&bed.path("work"));
+    let mut check = check.args(["check", "--run", "../run.json"]).spawn().unwrap();
+    // Opens once the check reads.
+    let _writer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    kill_process(Pid::from_child(&check), Signal::TERM).unwrap();
+    assert_eq!(check.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
 }
 
 #[test]

@@ -165,10 +165,11 @@ impl Comparand {
     pub(super) fn unsettled(&self, screen: &Decision) -> HashSet<BenchmarkId> {
         let is_screen = self.stored.len() >= LEAST_RUNS;
         let open = screen.benchmarks.iter().filter(|judgement| match judgement.change {
-            Change::Regressed | Change::Improved | Change::Inconclusive => true,
+            Change::Inconclusive => true,
             Change::Unchanged => !is_screen,
             Change::New => self.stored.is_empty(),
-            Change::Missing | Change::Failed => false,
+            // A screen says of nothing that it changed.
+            Change::Regressed | Change::Improved | Change::Missing | Change::Failed => false,
         });
         open.map(verdict::Judgement::identity).collect()
     }
