@@ -1,12 +1,16 @@
 //! The command line, as types.
 
+mod baseline;
 mod publish;
+mod trend;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use baseline::{BaselineAction, BaselineArgs, RemoteArgs, StoreFormat};
 pub use publish::{InitArgs, PublishArgs};
+pub use trend::{ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat};
 
 use crate::units::{Confidence, Nanos, Share};
 
@@ -326,119 +330,6 @@ pub struct RecordArgs {
     pub arguments: Vec<std::ffi::OsString>,
 }
 
-/// `perfgate baseline`.
-#[derive(Args, Debug)]
-pub struct BaselineArgs {
-    /// What to do with the store.
-    #[command(subcommand)]
-    pub action: BaselineAction,
-}
-
-/// What to do with the store.
-#[derive(Debug, Subcommand)]
-pub enum BaselineAction {
-    /// Keep a run as a baseline
-    #[command(after_help = "\
-Examples:
-  perfgate baseline save target/perfgate/run.json
-  perfgate baseline save run.json --push                     for everybody, through origin
-  perfgate baseline save run.json --store dir:/mnt/baselines")]
-    Save {
-        /// The run
-        run: PathBuf,
-        /// Where baselines are kept.
-        #[command(flatten)]
-        store: StoreArgs,
-        /// Push it, and what else waits, to the data repository
-        #[arg(long)]
-        push: bool,
-        /// Where the branch is shared.
-        #[command(flatten)]
-        remote: RemoteArgs,
-    },
-    /// One line for each stored run, newest first
-    #[command(after_help = "\
-Examples:
-  perfgate baseline list
-  perfgate baseline list --fetch --format json")]
-    List {
-        /// Where baselines are kept.
-        #[command(flatten)]
-        store: StoreArgs,
-        /// Fetch from the data repository first
-        #[arg(long)]
-        fetch: bool,
-        /// Where the branch is shared.
-        #[command(flatten)]
-        remote: RemoteArgs,
-        /// How it is printed
-        #[arg(long, value_enum, default_value_t)]
-        format: StoreFormat,
-    },
-    /// What a stored run holds
-    #[command(after_help = "\
-Examples:
-  perfgate baseline show 3f9a1c22b0d4      by id, or its first digits
-  perfgate baseline show main              all runs of the commit that main is at")]
-    Show {
-        /// Id of a run, or a git revision
-        #[arg(value_name = "ID|REVISION")]
-        name: String,
-        /// Where baselines are kept.
-        #[command(flatten)]
-        store: StoreArgs,
-        /// Fetch from the data repository first
-        #[arg(long)]
-        fetch: bool,
-        /// Where the branch is shared.
-        #[command(flatten)]
-        remote: RemoteArgs,
-        /// How it is printed
-        #[arg(long, value_enum, default_value_t)]
-        format: StoreFormat,
-    },
-    /// Remove all but the newest runs of each host and source
-    #[command(after_help = "\
-Examples:
-  perfgate baseline prune --keep 100 --dry-run
-  perfgate baseline prune --push                             nightly, on the data repository")]
-    Prune {
-        /// Runs to keep of each host and source
-        #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
-        keep: u32,
-        /// Only say what would be removed
-        #[arg(long)]
-        dry_run: bool,
-        /// Where baselines are kept.
-        #[command(flatten)]
-        store: StoreArgs,
-        /// Prune the branch of the data repository too
-        #[arg(long)]
-        push: bool,
-        /// Where the branch is shared.
-        #[command(flatten)]
-        remote: RemoteArgs,
-    },
-}
-
-/// Where the branch of a git store is shared.
-#[derive(Args, Clone, Debug)]
-pub struct RemoteArgs {
-    /// Remote or address of the repository that shares the baselines
-    #[arg(long, value_name = "REPOSITORY", default_value = "origin")]
-    pub data_repository: String,
-}
-
-/// How stored runs are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum StoreFormat {
-    /// For terminals
-    #[default]
-    Text,
-    /// For programs
-    Json,
-}
-
 /// `perfgate calibrate`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -572,134 +463,4 @@ pub struct EvaluateArgs {
     /// How the tables are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: TableFormat,
-}
-
-/// `perfgate trend`.
-#[derive(Args, Debug)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "\
-Examples:
-  perfgate trend --out site                        build or update the pages
-  perfgate trend changes series.jsonl --format json
-  perfgate trend status --format json              what is slower and since when
-  perfgate trend export --format csv --output history.csv
-  perfgate trend plot --out plots"
-)]
-pub struct TrendArgs {
-    /// Something else than building the pages.
-    #[command(subcommand)]
-    pub action: Option<TrendAction>,
-    /// What they are made from.
-    #[command(flatten)]
-    pub history: HistoryArgs,
-    /// Folder of the pages
-    #[arg(long, value_name = "DIR", default_value = "target/perfgate/trend")]
-    pub out: PathBuf,
-}
-
-/// Which runs are followed, and what is known about them.
-#[derive(Args, Clone, Debug, Default)]
-pub struct HistoryArgs {
-    /// Where they are kept.
-    #[command(flatten)]
-    pub store: StoreArgs,
-    /// Branch, tag or commit whose history is followed [default: HEAD]
-    #[arg(long, value_name = "REVISION")]
-    pub revision: Option<String>,
-    /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
-    #[arg(long, value_name = "GLOB")]
-    pub bench: Vec<String>,
-    /// Name of the site [default: that of the repository's folder]
-    #[arg(long, value_name = "TITLE")]
-    pub title: Option<String>,
-    /// Web page of the repository, for links to commits [default: from `origin`]
-    #[arg(long, value_name = "URL")]
-    pub repository_url: Option<String>,
-    /// Configuration file [default: perfgate.toml]
-    #[arg(long, value_name = "PATH")]
-    pub config: Option<PathBuf>,
-}
-
-/// What `trend` prints or writes besides pages.
-#[derive(Debug, Subcommand)]
-pub enum TrendAction {
-    /// Print the change points of any series: JSON lines {"id": "…", "values": [ … ]}
-    Changes {
-        /// File of the series; `-` for standard input
-        file: PathBuf,
-        /// Smaller shifts are merged away
-        #[arg(long, value_name = "SHARE")]
-        least_shift: Option<Share>,
-        /// Confidence of the intervals
-        #[arg(long, value_name = "CONFIDENCE")]
-        confidence: Option<Confidence>,
-        /// How they are printed
-        #[arg(long, value_enum, default_value_t)]
-        format: TrendFormat,
-    },
-    /// Print each benchmark's state and its open slowdowns
-    Status {
-        /// What it is made from.
-        #[command(flatten)]
-        history: HistoryArgs,
-        /// How it is printed
-        #[arg(long, value_enum, default_value_t)]
-        format: TrendFormat,
-    },
-    /// Write all runs: one row a run, benchmark and metric
-    Export {
-        /// What it is made from.
-        #[command(flatten)]
-        history: HistoryArgs,
-        /// Kind of file
-        #[arg(long, value_enum)]
-        format: ExportFormat,
-        /// File to write
-        #[arg(long, value_name = "FILE")]
-        output: PathBuf,
-    },
-    /// Draw charts to keep: the course of each benchmark, and all against the last release
-    Plot {
-        /// What they are made from.
-        #[command(flatten)]
-        history: HistoryArgs,
-        /// Kind of file
-        #[arg(long, value_enum, default_value_t)]
-        format: PlotFormat,
-        /// Folder of the charts
-        #[arg(long, value_name = "DIR", default_value = "target/perfgate/plots")]
-        out: PathBuf,
-    },
-}
-
-/// How `trend` prints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum TrendFormat {
-    /// For terminals
-    #[default]
-    Text,
-    /// For programs
-    Json,
-}
-
-/// Files of charts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum PlotFormat {
-    /// For papers and web pages
-    #[default]
-    Svg,
-    /// For wikis, at twice the size; needs the feature `png`
-    Png,
-}
-
-/// Files of a whole history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// Comma-separated
-    Csv,
-    /// A list of objects
-    Json,
-    /// Columns, for programs like Spark and Trino; needs the feature `parquet`
-    Parquet,
 }

@@ -205,24 +205,58 @@ pub fn run(
     if interrupt.is_raised() {
         return Err(ProcessError::Interrupted);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+    let leader = Leader::start()?;
+    let group = leader.group();
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    command.process_group(group.as_raw_nonzero().get());
     match stderr {
         StandardError::Lines => command.stderr(Stdio::piped()),
         StandardError::User => command.stderr(Stdio::inherit()),
     };
-    let mut child = command.spawn()?;
-    let group = Pid::from_child(&child);
     interrupt.enter(group);
-    let (events, readers) = watch(&mut child, group);
-    let mut lines = Lines::new(child.id(), on_line);
-    let timed_out = follow(&events, readers, timeout, group, &mut lines);
-    // Not yet reaped, so that the id of its group cannot belong to anybody else.
+    let ended = command.spawn().map_err(ProcessError::from).and_then(|mut child| {
+        // A signal before this had nobody but the leader to end.
+        if interrupt.is_raised() {
+            kill(Some(group));
+        }
+        let id = Pid::from_child(&child);
+        let (events, readers) = watch(&mut child, id);
+        let mut lines = Lines::new(child.id(), on_line);
+        let timed_out = follow(&events, readers, timeout, group, &mut lines);
+        let status = child.wait()?;
+        Ok(Ended { status: (!timed_out).then_some(status), output: lines.finish() })
+    });
+    // The leader is not reaped yet, so that the id of its group cannot belong to anybody else.
     interrupt.leave();
-    let status = child.wait()?;
     if interrupt.is_raised() {
         return Err(ProcessError::Interrupted);
     }
-    Ok(Ended { status: (!timed_out).then_some(status), output: lines.finish() })
+    ended
+}
+
+/// The first of a group of processes, there and known to the guard before the one that matters is
+/// started: whenever perfgate is killed, what runs belongs to a group that somebody ends.
+struct Leader(Child);
+
+impl Leader {
+    /// It waits for input that never comes, and for its end, which comes when perfgate is gone.
+    fn start() -> io::Result<Self> {
+        use std::os::unix::process::CommandExt as _;
+        let mut leader = Command::new("cat");
+        leader.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        leader.process_group(0).spawn().map(Self)
+    }
+
+    fn group(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        kill(Some(self.group()));
+        let _ = self.0.wait();
+    }
 }
 
 fn watch(child: &mut Child, id: Pid) -> (Receiver<Event>, usize) {
@@ -377,6 +411,15 @@ mod tests {
             },
         );
         (ended.unwrap(), lines)
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_joins_a_group_that_was_there_and_known_before_it() {
+        let script = r#"read -r id name state parent group rest < "/proc/$$/stat"
+            test "$group" != "$$" && kill -0 "$group""#;
+        let (ended, _) = shell(script, Duration::from_mins(1));
+        assert!(ended.status.unwrap().success());
     }
 
     #[test]

@@ -73,34 +73,9 @@ impl State {
         match (method, parts.as_slice()) {
             ("GET", ["repos", _, _, "issues"]) => self.page_of(request, &self.issues),
             ("POST", ["repos", _, _, "issues"]) => answer(201, &self.open_issue(&body)),
-            ("PATCH", ["repos", _, _, "issues", number]) => {
-                let is_it = |issue: &&mut Value| issue["number"].to_string() == *number;
-                let Some(issue) = self.issues.iter_mut().find(is_it) else {
-                    return answer(404, &json!({ "message": "Not Found" }));
-                };
-                for (key, value) in body.as_object().unwrap() {
-                    issue[key] = value.clone();
-                }
-                answer(200, issue)
-            }
+            ("PATCH", ["repos", _, _, "issues", number]) => self.edit_issue(number, &body),
             ("GET", ["repos", _, _, "issues", _, "comments"]) => self.page_of_comments(request),
-            ("POST", ["repos", _, _, "issues", _, "comments"]) => {
-                if body["body"].as_str().unwrap().chars().count() > 65_536 {
-                    return answer(
-                        422,
-                        &json!({ "message": "Validation Failed", "errors": [{ "message": "Body is too long" }] }),
-                    );
-                }
-                self.next_comment += 1;
-                let comment = comment(
-                    self.next_comment,
-                    body["body"].as_str().unwrap(),
-                    "github-actions[bot]",
-                    "Bot",
-                );
-                self.comments.insert(self.next_comment, comment.clone());
-                answer(201, &comment)
-            }
+            ("POST", ["repos", _, _, "issues", _, "comments"]) => self.add_comment(&body),
             ("PATCH", ["repos", _, _, "issues", "comments", id]) => {
                 match self.comments.get_mut(&id.parse().unwrap()) {
                     Some(comment) => {
@@ -150,6 +125,29 @@ impl State {
                 answer(404, &json!({ "message": format!("the stand-in knows no {method} {path}") }))
             }
         }
+    }
+
+    fn add_comment(&mut self, body: &Value) -> ResponseTemplate {
+        let text = body["body"].as_str().unwrap();
+        if text.chars().count() > 65_536 {
+            let errors = json!([{ "message": "Body is too long" }]);
+            return answer(422, &json!({ "message": "Validation Failed", "errors": errors }));
+        }
+        self.next_comment += 1;
+        let comment = comment(self.next_comment, text, "github-actions[bot]", "Bot");
+        self.comments.insert(self.next_comment, comment.clone());
+        answer(201, &comment)
+    }
+
+    fn edit_issue(&mut self, number: &str, body: &Value) -> ResponseTemplate {
+        let is_it = |issue: &&mut Value| issue["number"].to_string() == number;
+        let Some(issue) = self.issues.iter_mut().find(is_it) else {
+            return answer(404, &json!({ "message": "Not Found" }));
+        };
+        for (key, value) in body.as_object().unwrap() {
+            issue[key] = value.clone();
+        }
+        answer(200, issue)
     }
 
     fn open_issue(&mut self, body: &Value) -> Value {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use perfgate::run::{Benchmark, Observed, Run, Sampling};
 use rustix::process::{Pid, Signal, kill_process};
@@ -227,7 +227,7 @@ fn a_signal_in_the_middle_of_a_launch_leaves_nothing_behind() {
     let mut command = perfgate(&workspace());
     command.args(["measure", "--package", "nasty", "--bench", "hangs/here", "--output"]).arg(&file);
     command.env("HANG", &fifo).env("TMPDIR", &temporary);
-    let mut child = command.spawn().unwrap();
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     // Opening waits for the bench, reading for what it says, reading to the end for the last process
     // that holds it: the bench and its child.
     let mut reader = BufReader::new(fs::File::open(&fifo).unwrap());
@@ -236,6 +236,8 @@ fn a_signal_in_the_middle_of_a_launch_leaves_nothing_behind() {
     assert_eq!(line, "begun\n");
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     reader.read_to_end(&mut Vec::new()).unwrap();
+    // Ends when the guard is gone, which removes the temporary folder last of all.
+    child.stderr.take().unwrap().read_to_end(&mut Vec::new()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert!(!file.exists());
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);

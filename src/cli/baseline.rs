@@ -1,0 +1,120 @@
+//! The arguments of `perfgate baseline`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::StoreArgs;
+
+/// `perfgate baseline`.
+#[derive(Args, Debug)]
+pub struct BaselineArgs {
+    /// What to do with the store.
+    #[command(subcommand)]
+    pub action: BaselineAction,
+}
+
+/// What to do with the store.
+#[derive(Debug, Subcommand)]
+pub enum BaselineAction {
+    /// Keep a run as a baseline
+    #[command(after_help = "\
+Examples:
+  perfgate baseline save target/perfgate/run.json
+  perfgate baseline save run.json --push                     for everybody, through origin
+  perfgate baseline save run.json --store dir:/mnt/baselines")]
+    Save {
+        /// The run
+        run: PathBuf,
+        /// Where baselines are kept.
+        #[command(flatten)]
+        store: StoreArgs,
+        /// Push it, and what else waits, to the data repository
+        #[arg(long)]
+        push: bool,
+        /// Where the branch is shared.
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+    /// One line for each stored run, newest first
+    #[command(after_help = "\
+Examples:
+  perfgate baseline list
+  perfgate baseline list --fetch --format json")]
+    List {
+        /// Where baselines are kept.
+        #[command(flatten)]
+        store: StoreArgs,
+        /// Fetch from the data repository first
+        #[arg(long)]
+        fetch: bool,
+        /// Where the branch is shared.
+        #[command(flatten)]
+        remote: RemoteArgs,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: StoreFormat,
+    },
+    /// What a stored run holds
+    #[command(after_help = "\
+Examples:
+  perfgate baseline show 3f9a1c22b0d4      by id, or its first digits
+  perfgate baseline show main              all runs of the commit that main is at")]
+    Show {
+        /// Id of a run, or a git revision
+        #[arg(value_name = "ID|REVISION")]
+        name: String,
+        /// Where baselines are kept.
+        #[command(flatten)]
+        store: StoreArgs,
+        /// Fetch from the data repository first
+        #[arg(long)]
+        fetch: bool,
+        /// Where the branch is shared.
+        #[command(flatten)]
+        remote: RemoteArgs,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: StoreFormat,
+    },
+    /// Remove all but the newest runs of each host and source
+    #[command(after_help = "\
+Examples:
+  perfgate baseline prune --keep 100 --dry-run
+  perfgate baseline prune --push                             nightly, on the data repository")]
+    Prune {
+        /// Runs to keep of each host and source
+        #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+        keep: u32,
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+        /// Where baselines are kept.
+        #[command(flatten)]
+        store: StoreArgs,
+        /// Prune the branch of the data repository too
+        #[arg(long)]
+        push: bool,
+        /// Where the branch is shared.
+        #[command(flatten)]
+        remote: RemoteArgs,
+    },
+}
+
+/// Where the branch of a git store is shared.
+#[derive(Args, Clone, Debug)]
+pub struct RemoteArgs {
+    /// Remote or address of the repository that shares the baselines
+    #[arg(long, value_name = "REPOSITORY", default_value = "origin")]
+    pub data_repository: String,
+}
+
+/// How stored runs are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StoreFormat {
+    /// For terminals
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}

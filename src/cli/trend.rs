@@ -1,0 +1,138 @@
+//! The arguments of `perfgate trend`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::StoreArgs;
+use crate::units::{Confidence, Share};
+
+/// `perfgate trend`.
+#[derive(Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  perfgate trend --out site                        build or update the pages
+  perfgate trend changes series.jsonl --format json
+  perfgate trend status --format json              what is slower and since when
+  perfgate trend export --format csv --output history.csv
+  perfgate trend plot --out plots"
+)]
+pub struct TrendArgs {
+    /// Something else than building the pages.
+    #[command(subcommand)]
+    pub action: Option<TrendAction>,
+    /// What they are made from.
+    #[command(flatten)]
+    pub history: HistoryArgs,
+    /// Folder of the pages
+    #[arg(long, value_name = "DIR", default_value = "target/perfgate/trend")]
+    pub out: PathBuf,
+}
+
+/// Which runs are followed, and what is known about them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct HistoryArgs {
+    /// Where they are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Branch, tag or commit whose history is followed [default: HEAD]
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
+    /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub bench: Vec<String>,
+    /// Name of the site [default: that of the repository's folder]
+    #[arg(long, value_name = "TITLE")]
+    pub title: Option<String>,
+    /// Web page of the repository, for links to commits [default: from `origin`]
+    #[arg(long, value_name = "URL")]
+    pub repository_url: Option<String>,
+    /// Configuration file [default: perfgate.toml]
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+}
+
+/// What `trend` prints or writes besides pages.
+#[derive(Debug, Subcommand)]
+pub enum TrendAction {
+    /// Print the change points of any series: JSON lines {"id": "…", "values": [ … ]}
+    Changes {
+        /// File of the series; `-` for standard input
+        file: PathBuf,
+        /// Smaller shifts are merged away
+        #[arg(long, value_name = "SHARE")]
+        least_shift: Option<Share>,
+        /// Confidence of the intervals
+        #[arg(long, value_name = "CONFIDENCE")]
+        confidence: Option<Confidence>,
+        /// How they are printed
+        #[arg(long, value_enum, default_value_t)]
+        format: TrendFormat,
+    },
+    /// Print each benchmark's state and its open slowdowns
+    Status {
+        /// What it is made from.
+        #[command(flatten)]
+        history: HistoryArgs,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: TrendFormat,
+    },
+    /// Write all runs: one row a run, benchmark and metric
+    Export {
+        /// What it is made from.
+        #[command(flatten)]
+        history: HistoryArgs,
+        /// Kind of file
+        #[arg(long, value_enum)]
+        format: ExportFormat,
+        /// File to write
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Draw charts to keep: the course of each benchmark, and all against the last release
+    Plot {
+        /// What they are made from.
+        #[command(flatten)]
+        history: HistoryArgs,
+        /// Kind of file
+        #[arg(long, value_enum, default_value_t)]
+        format: PlotFormat,
+        /// Folder of the charts
+        #[arg(long, value_name = "DIR", default_value = "target/perfgate/plots")]
+        out: PathBuf,
+    },
+}
+
+/// How `trend` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TrendFormat {
+    /// For terminals
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Files of charts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PlotFormat {
+    /// For papers and web pages
+    #[default]
+    Svg,
+    /// For wikis, at twice the size; needs the feature `png`
+    Png,
+}
+
+/// Files of a whole history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated
+    Csv,
+    /// A list of objects
+    Json,
+    /// Columns, for programs like Spark and Trino; needs the feature `parquet`
+    Parquet,
+}
