@@ -208,7 +208,7 @@ fn detectable(noise: &Noise, entered: usize) -> Vec<Detectable> {
 /// The slowdown that one look after `rounds` rounds finds with 80 % power.
 fn slowdown_after(rounds: usize, noise: &Noise, entered: usize) -> Option<f64> {
     let correlation = (noise.rounds >= sequential::LEAST_HISTORY).then_some(noise.correlation);
-    let form = sequential::form(rounds, correlation);
+    let form = sequential::form(rounds, correlation, None);
     let degrees = noise.rounds as f64 - 1.0;
     let (variance, prior) = match form {
         Form::Paired => {

@@ -71,7 +71,7 @@ pub(super) fn once(comparison: &Comparison<'_>, compared: usize, rules: &Rules) 
     };
     let partners = comparison.partners();
     let pairs = partners.baseline.len();
-    let form = sequential::form(pairs, None);
+    let form = sequential::form(pairs, None, None);
     let test = match form {
         Form::Paired => welch::paired(&partners.baseline, &partners.candidate),
         Form::Welch => welch::welch(&baseline.levels(), &candidate.levels()),

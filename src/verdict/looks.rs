@@ -7,6 +7,7 @@ use crate::compare::Partners;
 use crate::policy::Rules;
 use crate::stats::sequential::{self, Form, Plan, Share};
 use crate::stats::shrinkage::{self, Prior};
+use crate::stats::summary;
 use crate::stats::welch::{StandardError, TTest};
 
 /// What earlier rounds of the same code on both sides told about one benchmark on this machine.
@@ -71,7 +72,7 @@ impl Series {
         let Some(noise) = self.history() else { return sequential::WITHOUT_HISTORY };
         let rounds = sequential::REACH_ROUNDS;
         let margin = self.rules.detect.get().ln_1p() - self.rules.threshold.get().ln_1p();
-        match noise.prior(self.form(rounds), rounds) {
+        match noise.prior(self.form(rounds, None), rounds) {
             Some(expected) => sequential::plan(margin, expected.value),
             None => sequential::OUT_OF_REACH,
         }
@@ -81,13 +82,24 @@ impl Series {
         self.partners.baseline.len()
     }
 
-    fn form(&self, rounds: usize) -> Form {
-        sequential::form(rounds, self.history().map(|noise| noise.correlation))
+    fn form(&self, rounds: usize, suite: Option<f64>) -> Form {
+        sequential::form(rounds, self.history().map(|noise| noise.correlation), suite)
     }
 
-    fn test(&self, rounds: usize) -> Option<TTest> {
-        let Partners { baseline, candidate } = &self.partners;
-        sequential::test(self.form(rounds), &baseline[..rounds], &candidate[..rounds]).ok()
+    fn test(&self, rounds: usize, suite: Option<f64>) -> Option<TTest> {
+        let (baseline, candidate) = self.first(rounds);
+        sequential::test(self.form(rounds, suite), baseline, candidate).ok()
+    }
+
+    /// How its partners correlate, by its history or else by the first rounds.
+    fn correlation(&self, rounds: usize) -> Option<f64> {
+        let (baseline, candidate) = self.first(rounds);
+        let known = self.history().map(|noise| noise.correlation);
+        known.or_else(|| sequential::correlation(baseline, candidate))
+    }
+
+    fn first(&self, rounds: usize) -> (&[f64], &[f64]) {
+        (&self.partners.baseline[..rounds], &self.partners.candidate[..rounds])
     }
 }
 
@@ -121,35 +133,32 @@ pub(super) fn judge(suite: &[Series], terms: Terms) -> Vec<Finding> {
     suite.iter().zip(progress).map(|(series, progress)| conclude(series, terms, progress)).collect()
 }
 
+/// A benchmark at one look.
+struct Due<'a> {
+    index: usize,
+    series: &'a Series,
+    share: Share,
+    form: Form,
+    test: TTest,
+}
+
 /// One look at all benchmarks that are due after `rounds` rounds.
 fn look(suite: &[Series], terms: Terms, rounds: usize, progress: &mut [Progress]) {
-    let due: Vec<(usize, Share, TTest)> = suite
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| progress[*index].finding.is_none())
-        .filter_map(|(index, series)| {
-            let looked_at = progress[index].looked_at;
-            let is_planned = series.plan().next_look(looked_at) == Some(rounds);
-            let is_forced = terms.ended && series.rounds() == rounds;
-            let share = series.plan().spend(looked_at, rounds)?;
-            let test = series.test(rounds.min(series.rounds()))?;
-            (series.rounds() >= rounds && (is_planned || is_forced)).then_some((index, share, test))
-        })
-        .collect();
-    for ((index, share, test), shrunk) in due.iter().zip(shrunken(suite, rounds, &due)) {
-        let errors = terms.errors(*share);
+    let due = due(suite, terms, rounds, progress);
+    for (due, shrunk) in due.iter().zip(shrunken(rounds, &due)) {
+        let errors = terms.errors(due.share);
+        let progress = &mut progress[due.index];
         let p = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
-        progress[*index].p_values.push((p, *share));
-        progress[*index].looked_at = rounds;
-        let change = classify(&shrunk, errors, &suite[*index].rules);
+        progress.p_values.push((p, due.share));
+        progress.looked_at = rounds;
+        let change = classify(&shrunk, errors, &due.series.rules);
         if change != Change::Inconclusive {
-            let minimum = minimum_detectable(&shrunk, errors, &suite[*index].rules);
-            let p_values = std::mem::take(&mut progress[*index].p_values);
-            progress[*index].finding = Some(Finding {
+            let p_values = std::mem::take(&mut progress.p_values);
+            progress.finding = Some(Finding {
                 change,
-                test: Some(*test),
+                test: Some(due.test),
                 p_value: Some(sequential::p_over_looks(p_values)),
-                minimum_detectable: Some(minimum),
+                minimum_detectable: Some(minimum_detectable(&shrunk, errors, &due.series.rules)),
                 rounds: Some(rounds),
                 reasons: Vec::new(),
             });
@@ -157,23 +166,56 @@ fn look(suite: &[Series], terms: Terms, rounds: usize, progress: &mut [Progress]
     }
 }
 
+/// The undecided benchmarks that are looked at after `rounds` rounds, because it was planned or because no
+/// more will come.
+fn due<'a>(
+    suite: &'a [Series],
+    terms: Terms,
+    rounds: usize,
+    progress: &[Progress],
+) -> Vec<Due<'a>> {
+    let undecided: Vec<(usize, &Series, Share)> = suite
+        .iter()
+        .zip(progress)
+        .enumerate()
+        .filter(|(_, (series, progress))| progress.finding.is_none() && series.rounds() >= rounds)
+        .filter_map(|(index, (series, progress))| {
+            let is_planned = series.plan().next_look(progress.looked_at) == Some(rounds);
+            let is_forced = terms.ended && series.rounds() == rounds;
+            let share = series.plan().spend(progress.looked_at, rounds)?;
+            (is_planned || is_forced).then_some((index, series, share))
+        })
+        .collect();
+    let mut correlations: Vec<f64> =
+        undecided.iter().filter_map(|(_, series, _)| series.correlation(rounds)).collect();
+    let together = (correlations.len() >= shrinkage::LEAST_SUITE)
+        .then(|| summary::median_in_place(&mut correlations))
+        .flatten();
+    undecided
+        .into_iter()
+        .filter_map(|(index, series, share)| {
+            let test = series.test(rounds, together)?;
+            Some(Due { index, series, share, form: series.form(rounds, together), test })
+        })
+        .collect()
+}
+
 /// The tests that are due, with the priors that still hold.
-fn shrunken(suite: &[Series], rounds: usize, due: &[(usize, Share, TTest)]) -> Vec<TTest> {
+fn shrunken(rounds: usize, due: &[Due<'_>]) -> Vec<TTest> {
     let with_prior: Vec<(usize, StandardError, StandardError)> = due
         .iter()
         .enumerate()
-        .filter_map(|(place, (index, _, test))| {
-            let series = &suite[*index];
-            let prior = series.history()?.prior(series.form(rounds), rounds)?;
+        .filter_map(|(place, due)| {
+            let prior = due.series.history()?.prior(due.form, rounds)?;
             let observed = StandardError {
-                value: test.standard_error,
-                degrees_of_freedom: test.degrees_of_freedom,
+                value: due.test.standard_error,
+                degrees_of_freedom: due.test.degrees_of_freedom,
             };
             Some((place, observed, prior))
         })
         .collect();
     let pairs: Vec<_> = with_prior.iter().map(|(_, observed, prior)| (*observed, *prior)).collect();
-    let mut tests: Vec<TTest> = due.iter().map(|(_, _, test)| *test).collect();
+    let mut tests: Vec<TTest> = due.iter().map(|due| due.test).collect();
     for ((place, _, _), prior) in with_prior.iter().zip(shrinkage::guard(&pairs)) {
         if let Some(prior) = prior {
             tests[*place] = shrinkage::shrink(tests[*place], prior);
@@ -202,7 +244,7 @@ fn conclude(series: &Series, terms: Terms, progress: Progress) -> Finding {
         return finding;
     }
     let rounds = series.rounds();
-    let Some(test) = series.test(rounds) else {
+    let Some(test) = series.test(rounds, None) else {
         let reason = format!("{rounds} rounds are too few to tell anything");
         return Finding::untested(Change::Inconclusive, Some(reason));
     };
