@@ -135,28 +135,28 @@ impl Score {
     fn cells(&self) -> String {
         let missed = self.reported - self.found.min(self.reported);
         format!(
-            "{} | {} | {} | {:.2}",
+            "{} | {} | {} | {}",
             self.series / DRAWS,
-            share(self.found, self.steps),
-            share(self.found.min(self.reported), self.reported),
-            100.0 * missed as f64 / self.nights as f64,
+            share(self.found, self.steps, 1),
+            share(self.found.min(self.reported), self.reported, 1),
+            share(missed, self.nights, 2),
         )
     }
 }
 
 /// A share in percent with the interval of Clopper and Pearson. Places drawn again in the same series are no
 /// further evidence, so that the interval is that of one draw.
-fn share(part: usize, whole: usize) -> String {
+fn share(part: usize, whole: usize, digits: usize) -> String {
     if whole == 0 {
         return "–".to_owned();
     }
     let once = |count: usize| ((count + DRAWS / 2) / DRAWS) as u64;
     let percent = 100.0 * part as f64 / whole as f64;
     if once(whole) == 0 {
-        return format!("{percent:.1}");
+        return format!("{percent:.digits$}");
     }
     let (low, high) = clopper_pearson(once(part), once(whole), CONFIDENCE);
-    format!("{percent:.1} ({:.1}–{:.1})", 100.0 * low, 100.0 * high)
+    format!("{percent:.digits$} ({:.digits$}–{:.digits$})", 100.0 * low, 100.0 * high)
 }
 
 /// Where medians of the nights before and after differ by more than the limit, most in their surroundings.
