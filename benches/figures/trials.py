@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Whole checks in rounds of code that did not change, and of code that really does more work: how often they say so.
+
+    cargo build --release && benches/figures/trials.py suite && benches/figures/trials.py command
+
+`suite` gates a clone of this repository: its candidate decodes some of the tokens again, as many percent as a variable
+says that only it reads, so that all trials share two builds. `command` gates a loop in Python. The kinds take turns.
+Decisions are kept in `target/trials`, and what is there is not measured again.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PERFGATE = ROOT / "target/release/perfgate"
+FOLDER = ROOT / "target/trials"
+ONLY = ["tokenization/*/decode", "tokenization/*/short", "tokenization/*/long/500"]
+SLOWED = "/decode"
+DECODE = "self.inner.decode(tokens, true)"
+AGAIN = """static AGAIN: std::sync::LazyLock<usize> =
+            std::sync::LazyLock::new(|| std::env::var("TRIAL_AGAIN").map_or(0, |n| n.parse().expect("a number")));
+        let again = tokens.len() * *AGAIN / 100;
+        if again > 0 {
+            std::hint::black_box(self.inner.decode(&tokens[..again], true)).map_err(InferenceError::Tokenize)?;
+        }
+        """
+LOOP = """import json, sys, time
+work = int(sys.argv[1])
+def call():
+    start = time.perf_counter_ns()
+    for _ in range(work):
+        pass
+    return time.perf_counter_ns() - start
+for _ in range(5):
+    call()
+print(json.dumps({"id": "loop", "samples_ns": [call() for _ in range(30)]}))
+"""
+STEPS = 100_000
+
+
+def git(folder, *words):
+    who = ["-c", "user.name=trials", "-c", "user.email=trials@localhost"]
+    subprocess.run(["git", "-C", folder, *who, *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def clone():
+    """A clone whose last commit makes `decode` repeat itself on demand."""
+    folder = FOLDER / "clone"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        git(ROOT, "clone", "--quiet", ROOT, folder)
+        source = folder / "src/inference/tokenization.rs"
+        text = source.read_text()
+        assert text.count(DECODE) == 1, "`decode` is not what it was"
+        source.write_text(text.replace(DECODE, AGAIN + DECODE))
+        git(folder, "commit", "--quiet", "--all", "--message", "decode: again on demand")
+    return folder
+
+
+def suite(percent):
+    """Words, folder and environment of one check; without a percentage that of a commit against itself."""
+    only = [word for glob in ONLY for word in ("--bench", glob)]
+    base = "HEAD" if percent is None else "HEAD~1"
+    return ["check", "--baseline", base, "--calls", "30", *only], clone(), {"TRIAL_AGAIN": str(percent or 0)}
+
+
+def command(percent):
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    script = FOLDER / "loop.py"
+    script.write_text(LOOP)
+    run = lambda steps: shlex.join([sys.executable, str(script), str(steps)])
+    slower = STEPS * (100 + percent) // 100
+    return ["check", "--baseline-command", run(STEPS), "--candidate-command", run(slower)], FOLDER, {}
+
+
+# What is measured, with how much more work, how often at most, and which benchmarks do that work.
+KINDS = {
+    "suite": (suite, [(None, 20), (0, 20), (2, 10), (5, 10), (10, 10)], SLOWED),
+    "command": (command, [(0, 20), (2, 10), (5, 10), (10, 10)], "loop"),
+}
+
+
+def trial(make, name, percent, number):
+    decision = FOLDER / f"{name}-{percent}-{number}.json"
+    if decision.exists():
+        return
+    words, folder, more = make(percent)
+    out = FOLDER / "out"
+    start = time.monotonic()
+    done = subprocess.run(
+        [PERFGATE, *words, "--out", out, "--store", f"dir:{FOLDER / 'store'}"],
+        cwd=folder, env={**os.environ, **more}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )
+    assert done.returncode in (0, 10, 11), done.stderr
+    made = json.loads((out / "decision.json").read_text())
+    made["seconds"] = time.monotonic() - start
+    partial = decision.with_suffix(".part")
+    partial.write_text(json.dumps(made))
+    partial.rename(decision)
+    print(f"{decision.stem}: {made['verdict']}, {made['seconds']:.0f} s", file=sys.stderr)
+
+
+def row(name, percent, slowed):
+    trials = [json.loads(path.read_text()) for path in sorted(FOLDER.glob(f"{name}-{percent}-*.json"))]
+    if not trials:
+        return None
+    does_more = lambda one: slowed in one["id"] and percent
+    judged = [one for made in trials for one in made["benchmarks"]]
+    called = lambda which, change: sum(one["change"] == change for one in which)
+    touched, rest = [one for one in judged if does_more(one)], [one for one in judged if not does_more(one)]
+    ratios = [one["ratio"]["point"] for one in touched if one.get("ratio")]
+    measured = f"{100 * statistics.median(ratios) - 100:+.1f} %" if ratios else "–"
+    rounds = statistics.mean(one["launches"]["candidate"] for one in judged)
+    return [
+        {None: "the same commit", 0: "nothing"}.get(percent, f"+{percent} %"), measured, len(trials),
+        sum(made["exit_status"] == 10 for made in trials),
+        f"{called(touched, 'regressed')} of {len(touched)}" if touched else "–",
+        called(touched, "unchanged") if touched else "–",
+        f"{called(rest, 'regressed')} of {len(rest)}" if rest else "–",
+        called(judged, "inconclusive"),
+        f"{rounds:.1f}", f"{statistics.median(made['seconds'] for made in trials):.0f}",
+    ]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=KINDS)
+    name = parser.parse_args().name
+    make, kinds, slowed = KINDS[name]
+    for number in range(max(times for _, times in kinds)):
+        for percent, times in kinds:
+            if number < times:
+                trial(make, name, percent, number)
+    heads = ["more work", "ratio seen (median)", "checks", "failed", "slower ones found", "called unchanged",
+             "others called slower", "inconclusive", "rounds", "seconds (median)"]
+    for cells in [heads, ["---"] * len(heads), *filter(None, (row(name, percent, slowed) for percent, _ in kinds))]:
+        print("|", " | ".join(map(str, cells)), "|")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
