@@ -93,16 +93,8 @@ pub(super) fn in_rounds(
     answers(&decide(&evidence, policy))
 }
 
-/// What is decided from two runs as they are.
-pub(super) fn as_files(baseline: &Run, candidate: &Run, policy: &Policy) -> Vec<Answer> {
-    let baseline = Baseline::File(baseline);
-    let evidence = Evidence { candidate, baseline, rounds: None, noise: &Known::new() };
-    answers(&decide(&evidence, policy))
-}
-
-/// What is decided from stored runs alone.
-pub(super) fn against_stored(stored: &[Run], candidate: &Run, policy: &Policy) -> Vec<Answer> {
-    let baseline = Baseline::Stored(stored);
+/// What is decided without rounds.
+pub(super) fn as_it_is(baseline: Baseline<'_>, candidate: &Run, policy: &Policy) -> Vec<Answer> {
     let evidence = Evidence { candidate, baseline, rounds: None, noise: &Known::new() };
     answers(&decide(&evidence, policy))
 }

@@ -27,7 +27,11 @@ pub const LEAST_HISTORY: usize = 15;
 const PAIRED_FROM: f64 = 0.15;
 
 /// Without history: from these rounds on, pairing gains from this correlation on.
-const BREAK_EVEN: [(usize, f64); 2] = [(10, 0.35), (5, 0.76)];
+const BREAK_EVEN: [(usize, f64); 2] = [(10, 0.35), (7, 0.55)];
+
+/// Rounds from which a suite tells how its partners correlate: benchmarks of one process share their
+/// fate, so that many of them make up for few rounds only in part.
+pub const CORRELATED_ROUNDS: usize = 7;
 
 /// Without history, rounds from which the test is the paired one.
 const PAIRED_ROUNDS: usize = 20;
@@ -198,8 +202,8 @@ pub enum Form {
 /// The form of the test after `rounds` rounds, fixed by how partners correlate and never by a p-value.
 ///
 /// `own` is the [`partner_correlation`] of the benchmark's history, `None` where there is too little of it.
-/// `suite` is the median over the benchmarks that are judged together, which a few rounds already tell: what
-/// makes partners alike, or repel each other, is the machine. `None` where there are too few of them.
+/// `suite` is the median over the benchmarks that are judged together, since what makes partners alike, or
+/// repel each other, is the machine; `None` where there are too few of them or too few rounds.
 ///
 /// The correlation of two normal samples says nothing of their means, so that choosing by it is no look at
 /// the answer.
@@ -211,7 +215,7 @@ pub enum Form {
 /// assert_eq!(form(3, Some(-0.3), None), Form::Paired);
 /// assert_eq!(form(20, Some(0.1), Some(0.1)), Form::Welch);
 /// assert_eq!(form(20, Some(0.1), Some(-0.3)), Form::Paired);
-/// assert_eq!(form(7, None, Some(0.5)), Form::Welch);
+/// assert_eq!(form(9, None, Some(0.5)), Form::Welch);
 /// assert_eq!(form(10, None, Some(0.5)), Form::Paired);
 /// ```
 pub fn form(rounds: usize, own: Option<f64>, suite: Option<f64>) -> Form {

@@ -86,16 +86,21 @@ impl Series {
         sequential::form(rounds, self.history().map(|noise| noise.correlation), suite)
     }
 
-    fn test(&self, rounds: usize, suite: Option<f64>) -> Option<TTest> {
+    fn test(&self, rounds: usize, form: Form) -> Option<TTest> {
         let (baseline, candidate) = self.first(rounds);
-        sequential::test(self.form(rounds, suite), baseline, candidate).ok()
+        sequential::test(form, baseline, candidate).ok()
     }
 
-    /// How its partners correlate, by its history or else by the first rounds.
+    /// How its partners correlate, by its history or else by the first rounds, if they are enough.
     fn correlation(&self, rounds: usize) -> Option<f64> {
-        let (baseline, candidate) = self.first(rounds);
-        let known = self.history().map(|noise| noise.correlation);
-        known.or_else(|| sequential::correlation(baseline, candidate))
+        match self.history() {
+            Some(noise) => Some(noise.correlation),
+            None if rounds < sequential::CORRELATED_ROUNDS => None,
+            None => {
+                let (baseline, candidate) = self.first(rounds);
+                sequential::correlation(baseline, candidate)
+            }
+        }
     }
 
     fn first(&self, rounds: usize) -> (&[f64], &[f64]) {
@@ -117,6 +122,8 @@ pub fn next_look(noise: Option<&Noise>, rounds: usize) -> Option<usize> {
 struct Progress {
     finding: Option<Finding>,
     looked_at: usize,
+    /// The form of the test at the last of them.
+    form: Option<Form>,
     p_values: Vec<(f64, Share)>,
 }
 
@@ -124,7 +131,7 @@ struct Progress {
 pub(super) fn judge(suite: &[Series], terms: Terms) -> Vec<Finding> {
     let mut progress: Vec<Progress> = suite
         .iter()
-        .map(|_| Progress { finding: None, looked_at: 0, p_values: Vec::new() })
+        .map(|_| Progress { finding: None, looked_at: 0, form: None, p_values: Vec::new() })
         .collect();
     let most = suite.iter().map(Series::rounds).max().unwrap_or(0);
     for rounds in sequential::LEAST_ROUNDS..=most {
@@ -150,7 +157,7 @@ fn look(suite: &[Series], terms: Terms, rounds: usize, progress: &mut [Progress]
         let progress = &mut progress[due.index];
         let p = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
         progress.p_values.push((p, due.share));
-        progress.looked_at = rounds;
+        (progress.looked_at, progress.form) = (rounds, Some(due.form));
         let change = classify(&shrunk, errors, &due.series.rules);
         if change != Change::Inconclusive {
             let p_values = std::mem::take(&mut progress.p_values);
@@ -186,18 +193,23 @@ fn due<'a>(
             (is_planned || is_forced).then_some((index, series, share))
         })
         .collect();
-    let mut correlations: Vec<f64> =
-        undecided.iter().filter_map(|(_, series, _)| series.correlation(rounds)).collect();
-    let together = (correlations.len() >= shrinkage::LEAST_SUITE)
-        .then(|| summary::median_in_place(&mut correlations))
-        .flatten();
+    let together = together(undecided.iter().map(|(_, series, _)| *series), rounds);
     undecided
         .into_iter()
         .filter_map(|(index, series, share)| {
-            let test = series.test(rounds, together)?;
-            Some(Due { index, series, share, form: series.form(rounds, together), test })
+            let form = series.form(rounds, together);
+            Some(Due { index, series, share, form, test: series.test(rounds, form)? })
         })
         .collect()
+}
+
+/// How partners correlate in most of the benchmarks, if they are enough to tell.
+fn together<'a>(suite: impl Iterator<Item = &'a Series>, rounds: usize) -> Option<f64> {
+    let mut correlations: Vec<f64> =
+        suite.filter_map(|series| series.correlation(rounds)).collect();
+    (correlations.len() >= shrinkage::LEAST_SUITE)
+        .then(|| summary::median_in_place(&mut correlations))
+        .flatten()
 }
 
 /// The tests that are due, with the priors that still hold.
@@ -244,7 +256,8 @@ fn conclude(series: &Series, terms: Terms, progress: Progress) -> Finding {
         return finding;
     }
     let rounds = series.rounds();
-    let Some(test) = series.test(rounds, None) else {
+    let form = progress.form.unwrap_or_else(|| series.form(rounds, None));
+    let Some(test) = series.test(rounds, form) else {
         let reason = format!("{rounds} rounds are too few to tell anything");
         return Finding::untested(Change::Inconclusive, Some(reason));
     };

@@ -118,6 +118,21 @@ fn points(decision: &Decision) -> Vec<f64> {
     decision.benchmarks.iter().map(point).collect()
 }
 
+#[test]
+fn where_partners_of_a_suite_repel_each_other_they_are_compared_in_pairs() {
+    let side = |level: f64, noise: f64| -> Side {
+        let sign = |round: usize| if round.is_multiple_of(2) { 1.0 } else { -1.0 };
+        (0..10).map(|round| vec![1e6 * level * (1.0 + noise * sign(round)); 3]).collect()
+    };
+    let suite = |benchmarks: usize, noise: f64| {
+        let (old, new) = (side(1.0, 0.02), side(1.058, noise));
+        changes(&in_rounds(&vec![old; benchmarks], &vec![new; benchmarks]))
+    };
+    assert_eq!(suite(12, -0.02), [Change::Inconclusive; 12]);
+    assert_eq!(suite(12, 0.02), [Change::Regressed; 12]);
+    assert_eq!(suite(9, -0.02), [Change::Regressed; 9], "too few to tell how partners correlate");
+}
+
 /// Rounds of one benchmark: as many launches on either side, the candidate's shifted.
 fn sides() -> impl Strategy<Value = (Side, Side)> {
     let launch = prop::collection::vec(0.9_f64..1.1, 5);

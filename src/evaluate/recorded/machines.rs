@@ -11,7 +11,7 @@ use crate::evaluate::tally::{Answer, Cell, Tally};
 use crate::policy::Policy;
 use crate::run::{Run, Sampling};
 use crate::stats::welch;
-use crate::verdict::Change;
+use crate::verdict::{Baseline, Change};
 
 /// Columns of the values of machines.
 pub const MACHINES_HEAD: &str = "VM_id,t_min,value";
@@ -115,7 +115,7 @@ fn answers(put: Put, baseline: &[f64], candidate: &[f64], policy: &Policy) -> Ve
             vec![Answer { change, rounds: 5 }]
         }
         Put::SameMachine | Put::OtherMachine | Put::Undetected => {
-            judge::as_files(&run("one", baseline), &run(other, candidate), policy)
+            judge::as_it_is(Baseline::File(&run("one", baseline)), &run(other, candidate), policy)
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::evaluate::judge::{self, Known};
 use crate::evaluate::tally::{Answer, Cell, Tally};
 use crate::policy::Policy;
 use crate::run::{Benchmark, BenchmarkId, Run, Sampling};
+use crate::verdict::Baseline;
 
 /// Columns of a series.
 pub const SERIES_HEAD: &str = "runstamp,toolchain,bench,rep,ns_per_op";
@@ -48,15 +49,17 @@ enum Put {
     RoundsWithHistory,
     OneLook(usize),
     Stored,
+    Screen,
 }
 
 impl Put {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Rounds,
         Self::RoundsWithHistory,
         Self::OneLook(ONE_LOOK[0]),
         Self::OneLook(ONE_LOOK[1]),
         Self::Stored,
+        Self::Screen,
     ];
 
     fn name(self) -> String {
@@ -65,6 +68,7 @@ impl Put {
             Self::RoundsWithHistory => format!("in rounds, history of {HISTORY_DAYS} earlier days"),
             Self::OneLook(launches) => format!("files, {launches} v {launches}"),
             Self::Stored => format!("{STORED_RUNS} stored days v a new day"),
+            Self::Screen => format!("{STORED_RUNS} stored days as a screen"),
         }
     }
 }
@@ -144,14 +148,18 @@ fn one_day(
         }
         Put::OneLook(launches) => {
             let [baseline, candidate] = dealt(today, &benches, launches, effect, random);
-            Some(judge::as_files(&baseline, &candidate, policy))
+            Some(judge::as_it_is(Baseline::File(&baseline), &candidate, policy))
         }
-        Put::Stored => {
+        Put::Stored | Put::Screen => {
             let first = earlier.len().checked_sub(STORED_RUNS)?;
             let stored = earlier[first..].iter().rev();
             let stored: Vec<Run> = stored.map(|day| drawn(day, &benches, 0.0, random)).collect();
             let candidate = drawn(today, &benches, effect, random);
-            Some(judge::against_stored(&stored, &candidate, policy))
+            let baseline = match put {
+                Put::Screen => Baseline::Screen(&stored),
+                _ => Baseline::Stored(&stored),
+            };
+            Some(judge::as_it_is(baseline, &candidate, policy))
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::evaluate::judge::{self, Known};
 use crate::evaluate::tally::{Cell, Tally};
 use crate::policy::Policy;
 use crate::run::{Benchmark, BenchmarkId, Digest, Launch, Run};
-use crate::verdict::Change;
+use crate::verdict::{Baseline, Change};
 
 /// Rounds until the last look.
 const ROUNDS: usize = 20;
@@ -159,7 +159,7 @@ pub fn labelled(
 ) -> BTreeMap<String, Labelled> {
     let count = |policy: &Policy| {
         let mut counts = Labelled::default();
-        for answer in judge::as_files(baseline, candidate, policy) {
+        for answer in judge::as_it_is(Baseline::File(baseline), candidate, policy) {
             match (answer.change, expected) {
                 (Change::Unchanged, Expected::Unchanged)
                 | (Change::Regressed, Expected::Regressed)
