@@ -69,6 +69,17 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment
 });
 
+/// Text of others for a terminal: what would move a cursor, turn writing around or be invisible is spelled out.
+///
+/// ```
+/// assert_eq!(perfgate::render::plain("a\u{1b}[2J"), "a\\u{1b}[2J");
+/// ```
+pub fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    escape::visible(&mut shown, text).expect("a string takes everything");
+    shown
+}
+
 fn fill(template: &str, values: impl Serialize) -> Result<String, RenderError> {
     Ok(ENVIRONMENT.get_template(template)?.render(values)?)
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{ExitStatus, Refusal, files};
 use crate::cli::{BaselineAction, BaselineArgs, RemoteArgs, StoreArgs, StoreFormat};
 use crate::git::{GitError, Token};
+use crate::render::plain;
 use crate::run::Run;
 use crate::store::{DEFAULT_URL, GitStore, Key, Pruned, Store, StoreError};
 
@@ -168,23 +169,23 @@ pub(super) fn named(name: &str, store: &Store) -> Result<Vec<Key>> {
 fn describe(key: &Key, run: &Run) -> Result<()> {
     let mut out = io::stdout().lock();
     let branch = run.commit.as_ref().and_then(|commit| commit.branch.as_deref());
-    let branch = branch.map(|branch| format!(" on {}", printable(branch))).unwrap_or_default();
+    let branch = branch.map(|branch| format!(" on {}", plain(branch))).unwrap_or_default();
     writeln!(
         out,
         "{} of commit {}{branch}, measured {}",
         key.id(),
         key.commit(),
-        printable(&run.created)
+        plain(&run.created)
     )?;
     let host = &run.host;
     writeln!(
         out,
         "host {}: {}, {} cores, {}, kernel {}",
-        printable(&host.fingerprint),
-        printable(&host.cpu_model),
+        plain(&host.fingerprint),
+        plain(&host.cpu_model),
         host.cores,
-        printable(&host.os),
-        printable(&host.kernel),
+        plain(&host.os),
+        plain(&host.kernel),
     )?;
     for benchmark in &run.benchmarks {
         let mut medians: Vec<_> =
@@ -195,10 +196,10 @@ fn describe(key: &Key, run: &Run) -> Result<()> {
             Some(median) => writeln!(
                 out,
                 "  {}  median {:.1} ns, {launches}",
-                printable(&benchmark.identity().to_string()),
+                plain(&benchmark.identity().to_string()),
                 median.get(),
             )?,
-            None => writeln!(out, "  {}  failed", printable(&benchmark.identity().to_string()))?,
+            None => writeln!(out, "  {}  failed", plain(&benchmark.identity().to_string()))?,
         }
     }
     Ok(())
@@ -235,11 +236,6 @@ fn count(number: usize, what: &str) -> String {
         (_, "launch") => format!("{number} launches"),
         _ => format!("{number} {what}s"),
     }
-}
-
-/// Text from a file, without what a terminal would act on.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 impl From<StoreError> for Refusal {

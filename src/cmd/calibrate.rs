@@ -19,7 +19,7 @@ use crate::files;
 use crate::git::CommitId;
 use crate::measure::{Effort, Interrupt, Subject};
 use crate::policy::Config;
-use crate::rounds::{InTurn, Sides, interleave};
+use crate::rounds::{InTurn, Progress, Sides, interleave};
 use crate::run::{Benchmark, BenchmarkId, Run, Source};
 use crate::units::Nanos;
 use crate::verdict::Rounds;
@@ -38,6 +38,7 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<ExitStatus> {
     let run = measuring::empty_run(sides.source(), &args.selection, &effort_args);
     let created = run.created.clone();
     let in_turn = in_turn(args, &sides, &effort, run, &interrupt)?;
+    print::failures(&in_turn.candidate.benchmarks);
     for warning in in_turn.baseline.warnings.iter().chain(&in_turn.candidate.warnings) {
         print::note(&format!("warning: {warning}"));
     }
@@ -167,7 +168,10 @@ fn in_turn(
             });
         left.map(Benchmark::identity).collect()
     };
-    let mut progress = |progress| stages.round(&progress);
+    let mut progress = |progress| match progress {
+        Progress::Round { round, .. } => stages.say(&format!("round {round} of {wanted}")),
+        Progress::Repeated(why) => stages.say(&why),
+    };
     interleave(&sides, run.clone(), run, interrupt, &mut look, &mut progress)
         .map_err(measuring::explain)
 }

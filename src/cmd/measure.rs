@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use super::progress::Stages;
-use super::{ExitStatus, Refusal, guard};
+use super::{ExitStatus, Refusal, guard, print};
 use crate::cli::{
     CommandArgs, CriterionArgs, EffortArgs, MeasureArgs, MeasureSource, SelectionArgs,
 };
@@ -33,6 +33,7 @@ pub(super) fn run(args: MeasureArgs) -> Result<ExitStatus> {
     json.push(b'\n');
     files::write(&output, &json)
         .with_context(|| format!("failed to write `{}`", output.display()))?;
+    print::failures(&run.benchmarks);
     Stages::new().say(&format!("{} benchmarks in {}", run.benchmarks.len(), output.display()));
     Ok(ExitStatus::Pass)
 }

@@ -6,9 +6,13 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anyhow::{Context as _, Result};
 
 use crate::cli::Format;
-use crate::render::{self, COMMENT_LIMIT, Colour};
+use crate::render::{self, COMMENT_LIMIT, Colour, plain};
 use crate::report::{Context, Report};
+use crate::run::Benchmark;
 use crate::verdict::Decision;
+
+/// Lines of the output of what failed that are shown.
+const LAST_LINES: usize = 5;
 
 /// Prints the decision in this format.
 pub(super) fn decision(decision: &Decision, format: Format) -> Result<()> {
@@ -46,6 +50,18 @@ pub(super) fn answer(answer: &str) -> Result<()> {
     match out.write_all(answer.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("failed to write to standard output"),
+    }
+}
+
+/// Says which benchmarks could not be measured, and the end of what they wrote.
+pub(super) fn failures(benchmarks: &[Benchmark]) {
+    for benchmark in benchmarks {
+        let Some(failure) = &benchmark.failure else { continue };
+        note(&format!("failed: {}: {}", plain(&benchmark.id), plain(&failure.reason)));
+        let lines: Vec<&str> = failure.output.lines().collect();
+        for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+            note(&format!("  {}", plain(line)));
+        }
     }
 }
 

@@ -257,6 +257,28 @@ fn a_command_is_measured_without_cargo_or_git() {
     assert_eq!((run.complete, run.commit, run.host.rustc), (true, None, None));
 }
 
+#[test]
+fn what_failed_is_said_with_the_end_of_what_it_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"echo "{\"id\": \"a\", \"samples_ns\": [$$, 2]}"; echo "no more" >&2; exit 3"#;
+    let said = |arguments: &[&str]| {
+        let output = perfgate(folder.path()).args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for arguments in [
+        &["measure", "command", "--launches", "1", "--", script][..],
+        &["calibrate", "--rounds", "3", "--command", script],
+    ] {
+        let (status, said) = said(arguments);
+        assert!(said.contains("failed: command: ended with status 3\n  no more\n"), "{said}");
+        assert_eq!(status, Some(0), "what was measured is kept: {said}");
+    }
+    let (status, said) = said(&["calibrate", "--rounds", "3", "--command", "echo nonsense"]);
+    assert_eq!(status, Some(1));
+    assert!(said.contains("failed: command: line 1 is not samples"), "{said}");
+    assert!(said.contains("nothing was learnt"), "{said}");
+}
+
 /// The code of the block that `docs/command-source.md` has under a heading.
 fn example(heading: &str) -> String {
     let document = include_str!("../../docs/command-source.md");

@@ -1,6 +1,9 @@
 //! What calibration found, for a person to read.
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::calibrate::{BenchmarkNoise, Calibration};
+use crate::render::plain;
 
 /// Two tables: the noise of each benchmark, and what it lets rounds find.
 pub(super) fn table(calibration: &Calibration) -> String {
@@ -66,22 +69,22 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// Ids are text of others: nothing in them moves a cursor.
 fn name(one: &BenchmarkNoise) -> String {
-    one.id.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(40).collect()
+    plain(&one.id.chars().take(40).collect::<String>())
 }
 
 /// The first column to the left, the others to the right.
 fn lines(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let head: Vec<String> = head.iter().map(|&word| word.to_owned()).collect();
     let rows: Vec<Vec<String>> = [head].into_iter().chain(rows).collect();
-    let length = |cell: &String| cell.chars().count();
+    let length = |cell: &String| cell.width();
     let widths: Vec<usize> = (0..rows[0].len())
         .map(|column| rows.iter().map(|row| length(&row[column])).max().unwrap_or(0))
         .collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-            if column == 0 { format!("  {cell:<width$}") } else { format!("{cell:>width$}") }
+            let fill = " ".repeat(width - cell.width());
+            if column == 0 { format!("  {cell}{fill}") } else { fill + cell }
         });
         cells.collect::<Vec<_>>().join("  ") + "\n"
     };
@@ -94,7 +97,9 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_what_is_in_them() {
-        let rows = vec![vec!["a/long/name".to_owned(), "1 %".to_owned()]];
-        assert_eq!(lines(&["name", "floor"], rows), "  name         floor\n  a/long/name    1 %\n");
+        let row = |name: &str| vec![name.to_owned(), "1 %".to_owned()];
+        let rows = vec![row("a/long/name"), row("推論")];
+        let shown = "  name         floor\n  a/long/name    1 %\n  推論           1 %\n";
+        assert_eq!(lines(&["name", "floor"], rows), shown);
     }
 }
