@@ -1,6 +1,6 @@
-//! Whole files: what others read is never seen half-written.
+//! Whole files and folders: what others read is never seen half-written.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -23,5 +23,48 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
         file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
     }
     file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Copies a folder with all that is in it, files with their times; `to`, which must not be there, appears
+/// when everything is.
+pub fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    let part = to.with_extension("part");
+    let copied = gone(fs::remove_dir_all(&part))
+        .and_then(|()| copy_into(from, &part))
+        .and_then(|()| fs::rename(&part, to));
+    if copied.is_err() {
+        let _ = fs::remove_dir_all(&part);
+    }
+    copied
+}
+
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) -> io::Result<()> {
+    gone(fs::remove_file(path))
+}
+
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+fn copy_into(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, old, new) = (entry.file_type()?, entry.path(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_into(&old, &new)?;
+        } else if kind.is_file() {
+            fs::copy(&old, &new)?;
+            File::open(&new)?.set_modified(entry.metadata()?.modified()?)?;
+        } else {
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(fs::read_link(&old)?, &new)?;
+        }
+    }
     Ok(())
 }

@@ -103,6 +103,7 @@ impl Pair {
             clean.map(|head| CommitId::parse(&head.id).context("the head has a strange id"));
         let clean = clean.transpose()?;
         let candidate = if let Some(id) = &clean {
+            place.take_over("head", "base")?;
             worktrees.push(place.check_out(repository, "head", id)?);
             let built = ground.build(worktrees[1].path(), place.build_folder("head"));
             built.with_context(|| format!("failed to build head ({})", id.short()))?

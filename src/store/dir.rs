@@ -46,12 +46,8 @@ impl DirStore {
 
     pub(super) fn remove(&self, keys: &[Key]) -> Result<(), StoreError> {
         for path in keys.iter().map(|key| self.folder.join(key.path())) {
-            match fs::remove_file(&path) {
-                Ok(()) => {}
-                // Another process pruned the same.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(StoreError::Io(path, error)),
-            }
+            // Another process may have pruned the same.
+            files::remove(&path).map_err(|error| StoreError::Io(path.clone(), error))?;
             for folder in path.ancestors().skip(1).take(2) {
                 // Fails where other runs are left, as it should.
                 let _ = fs::remove_dir(folder);

@@ -167,6 +167,35 @@ fn what_did_not_change_since_the_last_check_is_not_compiled_again() {
 }
 
 #[test]
+fn what_both_sides_depend_on_is_compiled_once() {
+    let tiny = Tiny::new(r#"("a", 1e6)"#);
+    let dependency = tiny.0.path("dependency");
+    fs::create_dir_all(dependency.join("src")).unwrap();
+    let manifest = MANIFEST.replace("tiny", "dependency").replace("[[bench]]", "[lib]");
+    let manifest = manifest.split("[lib]").next().unwrap();
+    fs::write(dependency.join("Cargo.toml"), manifest).unwrap();
+    fs::write(dependency.join("src/lib.rs"), "").unwrap();
+    let depends =
+        format!("{MANIFEST}\n[dev-dependencies]\ndependency = {{ path = {dependency:?} }}\n");
+    fs::write(tiny.folder().join("Cargo.toml"), depends).unwrap();
+    let tiny = tiny.then(r#"("a", 1e6)"#).then(r#"("a", 2e6)"#);
+    let check = || {
+        let (decision, output) = tiny.check(&["--baseline", "HEAD~1"]);
+        let said = text_of(&output);
+        // A program of the base in the place of the head's would be unchanged.
+        assert_eq!(changes(&decision), [("a", Change::Regressed)], "{said}");
+        ["dependency", "tiny"].map(|name| said.matches(&format!("Compiling {name}")).count())
+    };
+    assert_eq!(check(), [1, 2]);
+    // What was built is gone, and how old the files of the head were is still written down: older than
+    // what will have been built for the base.
+    for side in ["base", "head"] {
+        fs::remove_dir_all(tiny.folder().join("target/perfgate/in-turn/build").join(side)).unwrap();
+    }
+    assert_eq!(check(), [1, 2]);
+}
+
+#[test]
 fn a_base_that_does_not_build_makes_everything_new() {
     let tiny = Tiny::new("this is no Rust").then(r#"("a", 1e6)"#);
     let (decision, output) = tiny.check(&["--baseline", "HEAD~1"]);

@@ -7,7 +7,8 @@ use std::process;
 
 use anyhow::{Context as _, Result};
 
-use super::super::Refusal;
+use super::super::{Refusal, print};
+use crate::files;
 use crate::git::{CommitId, Repository, Worktree};
 
 /// The folder of both sides, and this process's part in it.
@@ -49,10 +50,33 @@ impl Place {
         let worktree =
             repository.add_worktree(&self.folder.join(folder), commit).map_err(Refusal::from)?;
         if self.lock.is_some() {
-            let times = self.build_folder(name).with_extension("times.json");
-            worktree.keep_times(&times).map_err(Refusal::from)?;
+            worktree.keep_times(&self.times(name)).map_err(Refusal::from)?;
         }
         Ok(worktree)
+    }
+
+    /// Lets `name`, if it was never built here, begin with what `other` has built: most dependencies are
+    /// the same, and Cargo knows by itself which are not.
+    ///
+    /// To Cargo the sources of both sides are the same files, of which it asks only whether they are newer
+    /// than what was built: so this comes before the checkout of `name`, whose files must not get the times
+    /// of an earlier one. Where copying fails, the dependencies are compiled.
+    pub(super) fn take_over(&self, name: &str, other: &str) -> Result<()> {
+        let (from, to) = (self.build_folder(other), self.build_folder(name));
+        if self.lock.is_none() || to.exists() {
+            return Ok(());
+        }
+        let times = self.times(name);
+        files::remove(&times).with_context(|| format!("failed to remove `{}`", times.display()))?;
+        if let Err(error) = files::copy_folder(&from, &to) {
+            print::note(&format!("dependencies are compiled twice: {error}"));
+        }
+        Ok(())
+    }
+
+    /// What the files of the last checkout of this side were, and their times.
+    fn times(&self, name: &str) -> PathBuf {
+        self.build_folder(name).with_extension("times.json")
     }
 
     /// Where the side `name` is built, kept from one check to the next.
