@@ -61,6 +61,8 @@ def clone():
         assert text.count(DECODE) == 1, "`decode` is not what it was"
         source.write_text(text.replace(DECODE, AGAIN + DECODE))
         git(folder, "commit", "--quiet", "--all", "--message", "decode: again on demand")
+        # Worktrees take the models from here.
+        subprocess.run([sys.executable, folder / "scripts/setup.py"], check=True, stdout=subprocess.DEVNULL)
     return folder
 
 
@@ -68,7 +70,7 @@ def suite(percent):
     """Words, folder and environment of one check; without a percentage that of a commit against itself."""
     only = [word for glob in ONLY for word in ("--bench", glob)]
     base = "HEAD" if percent is None else "HEAD~1"
-    return ["check", "--baseline", base, "--calls", "30", *only], clone(), {"TRIAL_AGAIN": str(percent or 0)}
+    return ["check", "--baseline", base, "--calls", "1000", *only], clone(), {"TRIAL_AGAIN": str(percent or 0)}
 
 
 def command(percent):
@@ -80,10 +82,11 @@ def command(percent):
     return ["check", "--baseline-command", run(STEPS), "--candidate-command", run(slower)], FOLDER, {}
 
 
-# What is measured, with how much more work, how often at most, and which benchmarks do that work.
+# What is measured, with how much more work, how often at most, and which benchmarks do that work. Kinds that take turns
+# stand together; a commit against itself stands alone, since its base is another and would be built for each turn.
 KINDS = {
-    "suite": (suite, [(None, 20), (0, 20), (2, 10), (5, 10), (10, 10)], SLOWED),
-    "command": (command, [(0, 20), (2, 10), (5, 10), (10, 10)], "loop"),
+    "suite": (suite, [[(None, 20)], [(0, 20), (2, 10), (5, 10), (10, 10)]], SLOWED),
+    "command": (command, [[(0, 20), (2, 10), (5, 10), (10, 10)]], "loop"),
 }
 
 
@@ -133,11 +136,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=KINDS)
     name = parser.parse_args().name
-    make, kinds, slowed = KINDS[name]
-    for number in range(max(times for _, times in kinds)):
-        for percent, times in kinds:
-            if number < times:
-                trial(make, name, percent, number)
+    make, groups, slowed = KINDS[name]
+    for kinds in groups:
+        for number in range(max(times for _, times in kinds)):
+            for percent, times in kinds:
+                if number < times:
+                    trial(make, name, percent, number)
+    kinds = [kind for kinds in groups for kind in kinds]
     heads = ["more work", "ratio seen (median)", "checks", "failed", "slower ones found", "called unchanged",
              "others called slower", "inconclusive", "rounds", "seconds (median)"]
     for cells in [heads, ["---"] * len(heads), *filter(None, (row(name, percent, slowed) for percent, _ in kinds))]:
