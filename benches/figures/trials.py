@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Whole checks in rounds of code that did not change, and of code that really does more work: how often they say so.
 
-    cargo build --release && benches/figures/trials.py suite && benches/figures/trials.py command
+    cargo build --release && benches/figures/trials.py suite --calls 1000 && benches/figures/trials.py command
 
 `suite` gates a clone of this repository: its candidate decodes some of the tokens again, as many percent as a variable
 says that only it reads, so that all trials share two builds. `command` gates a loop in Python. The kinds take turns.
-Decisions are kept in `target/trials`, and what is there is not measured again.
+Decisions are kept in `target/trials`, and what is there is not measured again; `--more 10` is for one kind only.
 """
 
 import argparse
@@ -40,9 +40,9 @@ def call():
     return time.perf_counter_ns() - start
 for _ in range(5):
     call()
-print(json.dumps({"id": "loop", "samples_ns": [call() for _ in range(30)]}))
+print(json.dumps({"id": "loop", "samples_ns": [call() for _ in range(int(sys.argv[2]))]}))
 """
-STEPS = 100_000
+STEPS = 20_000
 
 
 def git(folder, *words):
@@ -66,18 +66,18 @@ def clone():
     return folder
 
 
-def suite(percent):
+def suite(percent, calls):
     """Words, folder and environment of one check; without a percentage that of a commit against itself."""
     only = [word for glob in ONLY for word in ("--bench", glob)]
     base = "HEAD" if percent is None else "HEAD~1"
-    return ["check", "--baseline", base, "--calls", "1000", *only], clone(), {"TRIAL_AGAIN": str(percent or 0)}
+    return ["check", "--baseline", base, "--calls", str(calls), *only], clone(), {"TRIAL_AGAIN": str(percent or 0)}
 
 
-def command(percent):
+def command(percent, calls):
     FOLDER.mkdir(parents=True, exist_ok=True)
     script = FOLDER / "loop.py"
     script.write_text(LOOP)
-    run = lambda steps: shlex.join([sys.executable, str(script), str(steps)])
+    run = lambda steps: shlex.join([sys.executable, str(script), str(steps), str(calls)])
     slower = STEPS * (100 + percent) // 100
     return ["check", "--baseline-command", run(STEPS), "--candidate-command", run(slower)], FOLDER, {}
 
@@ -90,11 +90,11 @@ KINDS = {
 }
 
 
-def trial(make, name, percent, number):
-    decision = FOLDER / f"{name}-{percent}-{number}.json"
+def trial(make, name, percent, number, calls):
+    decision = FOLDER / f"{name}-{calls}-{percent}-{number}.json"
     if decision.exists():
         return
-    words, folder, more = make(percent)
+    words, folder, more = make(percent, calls)
     out = FOLDER / "out"
     start = time.monotonic()
     done = subprocess.run(
@@ -110,8 +110,8 @@ def trial(make, name, percent, number):
     print(f"{decision.stem}: {made['verdict']}, {made['seconds']:.0f} s", file=sys.stderr)
 
 
-def row(name, percent, slowed):
-    trials = [json.loads(path.read_text()) for path in sorted(FOLDER.glob(f"{name}-{percent}-*.json"))]
+def row(name, percent, calls, slowed):
+    trials = [json.loads(path.read_text()) for path in sorted(FOLDER.glob(f"{name}-{calls}-{percent}-*.json"))]
     if not trials:
         return None
     does_more = lambda one: slowed in one["id"] and percent
@@ -135,17 +135,20 @@ def row(name, percent, slowed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=KINDS)
-    name = parser.parse_args().name
-    make, groups, slowed = KINDS[name]
-    for kinds in groups:
+    parser.add_argument("--calls", type=int, default=1000, help="calls a launch")
+    parser.add_argument("--more", type=int, help="only checks of this much more work, in percent")
+    args = parser.parse_args()
+    make, groups, slowed = KINDS[args.name]
+    wanted = [[kind for kind in kinds if args.more in (None, kind[0])] for kinds in groups]
+    for kinds in filter(None, wanted):
         for number in range(max(times for _, times in kinds)):
             for percent, times in kinds:
                 if number < times:
-                    trial(make, name, percent, number)
-    kinds = [kind for kinds in groups for kind in kinds]
+                    trial(make, args.name, percent, number, args.calls)
+    rows = [row(args.name, percent, args.calls, slowed) for kinds in groups for percent, _ in kinds]
     heads = ["more work", "ratio seen (median)", "checks", "failed", "slower ones found", "called unchanged",
              "others called slower", "inconclusive", "rounds", "seconds (median)"]
-    for cells in [heads, ["---"] * len(heads), *filter(None, (row(name, percent, slowed) for percent, _ in kinds))]:
+    for cells in [heads, ["---"] * len(heads), *filter(None, rows)]:
         print("|", " | ".join(map(str, cells)), "|")
 
 

@@ -151,7 +151,7 @@ impl Plan {
     /// ```
     /// use perfgate::stats::sequential::WITHOUT_HISTORY;
     /// let share = WITHOUT_HISTORY.spend(5, 6).expect("a new round");
-    /// assert!((share.alpha - 0.035).abs() < 1e-12 && (share.pass - 0.05).abs() < 1e-12);
+    /// assert!((share.alpha - 0.04375).abs() < 1e-12 && (share.pass - 0.05).abs() < 1e-12);
     /// assert_eq!(WITHOUT_HISTORY.spend(0, 2), None);
     /// ```
     pub fn spend(&self, previous: usize, rounds: usize) -> Option<Share> {
