@@ -122,7 +122,7 @@ def row(name, percent, calls, slowed):
     measured = f"{100 * statistics.median(ratios) - 100:+.1f} %" if ratios else "–"
     rounds = statistics.mean(one["launches"]["candidate"] for one in judged)
     return [
-        {None: "the same commit", 0: "nothing"}.get(percent, f"+{percent} %"), measured, len(trials),
+        {None: "the same commit", 0: "nothing"}.get(percent, f"+{percent} %"), f"{calls:,}", measured, len(trials),
         sum(made["exit_status"] == 10 for made in trials),
         f"{called(touched, 'regressed')} of {len(touched)}" if touched else "–",
         called(touched, "unchanged") if touched else "–",
@@ -146,7 +146,7 @@ def main():
                 if number < times:
                     trial(make, args.name, percent, number, args.calls)
     rows = [row(args.name, percent, args.calls, slowed) for kinds in groups for percent, _ in kinds]
-    heads = ["more work", "ratio seen (median)", "checks", "failed", "slower ones found", "called unchanged",
+    heads = ["more work", "calls", "ratio seen (median)", "checks", "failed", "slower ones found", "called unchanged",
              "others called slower", "inconclusive", "rounds", "seconds (median)"]
     for cells in [heads, ["---"] * len(heads), *filter(None, rows)]:
         print("|", " | ".join(map(str, cells)), "|")
