@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use baseline::{BaselineAction, BaselineArgs, RemoteArgs, StoreFormat};
+pub use baseline::{BaselineAction, BaselineArgs, ReadArgs, RemoteArgs, StoreFormat};
 pub use publish::{InitArgs, PublishArgs};
 pub use trend::{ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat};
 

@@ -41,20 +41,7 @@ Examples:
 Examples:
   perfgate baseline list
   perfgate baseline list --fetch --format json")]
-    List {
-        /// Where baselines are kept.
-        #[command(flatten)]
-        store: StoreArgs,
-        /// Fetch from the data repository first
-        #[arg(long)]
-        fetch: bool,
-        /// Where the branch is shared.
-        #[command(flatten)]
-        remote: RemoteArgs,
-        /// How it is printed
-        #[arg(long, value_enum, default_value_t)]
-        format: StoreFormat,
-    },
+    List(ReadArgs),
     /// What a stored run holds
     #[command(after_help = "\
 Examples:
@@ -64,18 +51,9 @@ Examples:
         /// Id of a run, or a git revision
         #[arg(value_name = "ID|REVISION")]
         name: String,
-        /// Where baselines are kept.
+        /// Of which store, and how.
         #[command(flatten)]
-        store: StoreArgs,
-        /// Fetch from the data repository first
-        #[arg(long)]
-        fetch: bool,
-        /// Where the branch is shared.
-        #[command(flatten)]
-        remote: RemoteArgs,
-        /// How it is printed
-        #[arg(long, value_enum, default_value_t)]
-        format: StoreFormat,
+        read: ReadArgs,
     },
     /// Remove all but the newest runs of each host and source
     #[command(after_help = "\
@@ -99,6 +77,23 @@ Examples:
         #[command(flatten)]
         remote: RemoteArgs,
     },
+}
+
+/// What of a store is shown, and how.
+#[derive(Args, Debug)]
+pub struct ReadArgs {
+    /// Where baselines are kept.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Fetch from the data repository first
+    #[arg(long)]
+    pub fetch: bool,
+    /// Where the branch is shared.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: StoreFormat,
 }
 
 /// Where the branch of a git store is shared.

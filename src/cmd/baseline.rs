@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{ExitStatus, Refusal, files};
-use crate::cli::{BaselineAction, BaselineArgs, RemoteArgs, StoreArgs, StoreFormat};
+use crate::cli::{BaselineAction, BaselineArgs, ReadArgs, RemoteArgs, StoreArgs, StoreFormat};
 use crate::git::{GitError, Token};
 use crate::render::plain;
 use crate::run::Run;
@@ -19,12 +19,8 @@ pub(super) fn run(args: &BaselineArgs) -> Result<ExitStatus> {
         BaselineAction::Save { run, store, push, remote } => {
             save(run, &open(store)?, push.then_some(remote))?;
         }
-        BaselineAction::List { store, fetch, remote, format } => {
-            list(&open_fetched(store, *fetch, remote)?, *format)?;
-        }
-        BaselineAction::Show { name, store, fetch, remote, format } => {
-            show(name, &open_fetched(store, *fetch, remote)?, *format)?;
-        }
+        BaselineAction::List(read) => list(&open_to_read(read)?, read.format)?,
+        BaselineAction::Show { name, read } => show(name, &open_to_read(read)?, read.format)?,
         BaselineAction::Prune { keep, dry_run, store, push, remote } => {
             prune(*keep as usize, *dry_run, &open(store)?, push.then_some(remote))?;
         }
@@ -43,10 +39,10 @@ pub(super) fn fetch(store: &Store, remote: &RemoteArgs) -> Result<()> {
     with_remote(store, remote, GitStore::fetch)
 }
 
-fn open_fetched(args: &StoreArgs, fetched: bool, remote: &RemoteArgs) -> Result<Store> {
-    let store = open(args)?;
-    if fetched {
-        fetch(&store, remote)?;
+fn open_to_read(args: &ReadArgs) -> Result<Store> {
+    let store = open(&args.store)?;
+    if args.fetch {
+        fetch(&store, &args.remote)?;
     }
     Ok(store)
 }
