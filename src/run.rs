@@ -2,6 +2,8 @@
 //!
 //! What is read is checked whole before anything is computed from it: a `Run` that exists is valid.
 
+mod digest;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::fs;
@@ -11,8 +13,9 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
+pub use digest::Digest;
+
 use crate::host::Host;
-use crate::stats::{quantile::type7, summary::Summary};
 use crate::units::Nanos;
 
 /// The schema that this version writes.
@@ -240,30 +243,6 @@ pub enum Observed {
     Digest(Digest),
 }
 
-/// A summary of the samples of one launch.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Digest {
-    /// Number of samples.
-    pub count: u64,
-    /// Arithmetic mean.
-    pub mean: Nanos,
-    /// Standard deviation, `n − 1` in the denominator; zero for one sample.
-    pub sd: Nanos,
-    /// Smallest.
-    pub min: Nanos,
-    /// Median.
-    pub p50: Nanos,
-    /// 90th percentile.
-    pub p90: Nanos,
-    /// 95th percentile.
-    pub p95: Nanos,
-    /// 99th percentile.
-    pub p99: Nanos,
-    /// Largest.
-    pub max: Nanos,
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LaunchFile {
@@ -429,36 +408,6 @@ impl Launch {
     }
 }
 
-impl Digest {
-    /// The digest of `samples`, which must not be empty.
-    pub fn of(samples: &[Nanos]) -> Self {
-        let mut sorted: Vec<f64> = samples.iter().map(|sample| sample.get()).collect();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let summary = Summary::of(&sorted).expect("a launch has samples, and samples are finite");
-        let at = |q| nanos(type7(&sorted, q).expect("a launch has samples"));
-        Self {
-            count: sorted.len() as u64,
-            mean: nanos(summary.mean()),
-            sd: nanos(summary.standard_deviation()),
-            min: nanos(sorted[0]),
-            p50: at(0.5),
-            p90: at(0.9),
-            p95: at(0.95),
-            p99: at(0.99),
-            max: nanos(sorted[sorted.len() - 1]),
-        }
-    }
-
-    /// The natural logarithm of the median: the one number a launch is tested on.
-    pub fn ln_median(&self) -> f64 {
-        self.p50.ln()
-    }
-}
-
-fn nanos(ns: f64) -> Nanos {
-    Nanos::new(ns).expect("figures of samples lie among the samples")
-}
-
 /// The name, cut in the middle where it is too long for one line of a message.
 fn shortened(name: &str) -> String {
     const LONGEST: usize = 80;
@@ -560,11 +509,5 @@ mod tests {
                "digest": null, "metrics": null}]}"#,
         );
         assert_eq!(absent.unwrap(), null.unwrap());
-    }
-
-    #[test]
-    fn the_digest_of_one_sample_is_that_sample() {
-        let digest = Digest::of(&[nanos(7.0)]);
-        assert_eq!((digest.count, digest.sd.get(), digest.p99.get()), (1, 0.0, 7.0));
     }
 }
