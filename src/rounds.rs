@@ -13,7 +13,7 @@ use crate::host::Watch;
 use crate::measure::{
     Effort, Interrupt, Job, Launched, MeasureError, Measured, Place, Plan, Subject,
 };
-use crate::run::{BenchmarkId, Run};
+use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::verdict::Rounds;
 
 /// What is measured in turn, and how.
@@ -69,6 +69,13 @@ pub enum Progress {
 }
 
 impl InTurn {
+    /// What failed on either side, each benchmark once.
+    pub fn failed(&self) -> Vec<&Benchmark> {
+        let mut seen = HashSet::new();
+        let all = self.candidate.benchmarks.iter().chain(&self.baseline.benchmarks);
+        all.filter(|one| one.failure.is_some() && seen.insert(one.identity())).collect()
+    }
+
     /// As evidence.
     pub fn evidence(&self) -> Rounds<'_> {
         Rounds {
@@ -172,7 +179,7 @@ fn side_by_side(
 fn both(measured: &(Measured, Measured)) -> HashSet<BenchmarkId> {
     let ids = |side: &Measured| -> HashSet<BenchmarkId> {
         let worked = side.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
-        worked.map(crate::run::Benchmark::identity).collect()
+        worked.map(Benchmark::identity).collect()
     };
     ids(&measured.0).intersection(&ids(&measured.1)).cloned().collect()
 }
@@ -197,7 +204,7 @@ impl InTurn {
     fn keep(&mut self, measured: (Measured, Measured)) {
         let (mut baseline, candidate) = measured;
         let known: HashSet<BenchmarkId> =
-            candidate.benchmarks.iter().map(crate::run::Benchmark::identity).collect();
+            candidate.benchmarks.iter().map(Benchmark::identity).collect();
         baseline.benchmarks.retain(|benchmark| match &benchmark.failure {
             Some(failure) if !known.contains(&benchmark.identity()) => {
                 baseline.warnings.push(format!("`{}` failed: {}", benchmark.id, failure.reason));

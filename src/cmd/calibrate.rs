@@ -38,7 +38,7 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<ExitStatus> {
     let run = measuring::empty_run(sides.source(), &args.selection, &effort_args);
     let created = run.created.clone();
     let in_turn = in_turn(args, &sides, &effort, run, &interrupt)?;
-    print::failures(&in_turn.candidate.benchmarks);
+    print::failures(in_turn.failed());
     for warning in in_turn.baseline.warnings.iter().chain(&in_turn.candidate.warnings) {
         print::note(&format!("warning: {warning}"));
     }

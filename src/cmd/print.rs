@@ -54,7 +54,7 @@ pub(super) fn answer(answer: &str) -> Result<()> {
 }
 
 /// Says which benchmarks could not be measured, and the end of what they wrote.
-pub(super) fn failures(benchmarks: &[Benchmark]) {
+pub(super) fn failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchmark>) {
     for benchmark in benchmarks {
         let Some(failure) = &benchmark.failure else { continue };
         note(&format!("failed: {}: {}", plain(&benchmark.id), plain(&failure.reason)));
