@@ -2,11 +2,12 @@
 
 mod summary;
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 pub use summary::{Axis, Estimate, Histogram, Summary};
 
-use crate::run::{Benchmark, BenchmarkId, Digest};
+use crate::run::{Benchmark, BenchmarkId, Digest, Launch};
 
 /// One benchmark in both runs, or in one of them.
 #[derive(Clone, Debug)]
@@ -24,7 +25,8 @@ pub struct Comparison<'a> {
 pub struct Side<'a> {
     /// What was measured.
     pub benchmark: &'a Benchmark,
-    digests: Vec<Digest>,
+    /// Made when first asked for: not every comparison that is made is kept.
+    digests: OnceCell<Vec<Digest>>,
 }
 
 /// The logarithms of launch medians of both sides, partners at the same index.
@@ -63,18 +65,18 @@ pub fn compare<'a>(
 impl<'a> Side<'a> {
     /// The side that `benchmark` is.
     pub fn new(benchmark: &'a Benchmark) -> Self {
-        let digests = benchmark.launches.iter().map(crate::run::Launch::digest).collect();
-        Self { benchmark, digests }
+        Self { benchmark, digests: OnceCell::new() }
     }
 
     /// The logarithms of the launch medians, in the order of the file.
     pub fn levels(&self) -> Vec<f64> {
-        self.digests.iter().map(Digest::ln_median).collect()
+        self.digests().iter().map(Digest::ln_median).collect()
     }
 
     /// The digest of each launch, in the order of the file.
     pub fn digests(&self) -> &[Digest] {
-        &self.digests
+        let digests = || self.benchmark.launches.iter().map(Launch::digest).collect();
+        self.digests.get_or_init(digests)
     }
 }
 
@@ -104,8 +106,8 @@ impl Comparison<'_> {
 }
 
 impl<'a> Side<'a> {
-    fn rounds(&self) -> impl Iterator<Item = ((&'a str, u32), f64)> {
-        self.benchmark.launches.iter().zip(&self.digests).filter_map(|(launch, digest)| {
+    fn rounds(&self) -> impl Iterator<Item = ((&'a str, u32), f64)> + use<'_, 'a> {
+        self.benchmark.launches.iter().zip(self.digests()).filter_map(|(launch, digest)| {
             Some(((launch.session.as_deref()?, launch.round), digest.ln_median()))
         })
     }

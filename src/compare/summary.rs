@@ -81,21 +81,19 @@ impl Axis {
         Self { low, high: (high * ABOVE).clamp(low * (1.0 + 1e-9), f64::MAX) }
     }
 
+    /// Where one bin ends and the next begins.
+    fn inner_edges(self) -> [f64; BINS - 1] {
+        let width = (self.high / self.low).ln() / BINS as f64;
+        std::array::from_fn(|bin| self.low * ((bin + 1) as f64 * width).exp())
+    }
+
     fn histogram(self, side: &Side<'_>) -> Option<Histogram> {
         let mut counts = vec![0; BINS];
-        let (start, bins_per_ln) = (self.low.ln(), BINS as f64 / (self.high / self.low).ln());
+        let edges = self.inner_edges();
         for launch in &side.benchmark.launches {
             let Observed::Samples(samples) = &launch.observed else { return None };
             for sample in samples {
-                // Below the axis nothing lies; a zero sample goes to the first bin by saturation.
-                let bin = (sample.get().ln() - start) * bins_per_ln;
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "saturates"
-                )]
-                let bin = (bin as usize).min(BINS - 1);
-                counts[bin] += 1;
+                counts[edges.partition_point(|edge| *edge <= sample.get())] += 1;
             }
         }
         Some(Histogram {
