@@ -159,8 +159,8 @@ impl Calibration {
 impl BenchmarkNoise {
     fn of(comparison: &Comparison<'_>, entered: usize, pace: Pace) -> Option<Self> {
         let noise = noise(&comparison.partners())?;
-        let (baseline, candidate) = (comparison.baseline.as_ref()?, comparison.candidate.as_ref()?);
-        let series = launches::in_time_order(baseline.benchmark, candidate.benchmark);
+        let (baseline, candidate) = (comparison.baseline?, comparison.candidate?);
+        let series = launches::in_time_order(baseline, candidate);
         let levels = series.levels();
         let variances = series.components();
         Some(Self {

@@ -2,12 +2,11 @@
 
 mod summary;
 
-use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 pub use summary::{Axis, Estimate, Histogram, Summary};
 
-use crate::run::{Benchmark, BenchmarkId, Digest, Launch};
+use crate::run::{Benchmark, BenchmarkId};
 
 /// One benchmark in both runs, or in one of them.
 #[derive(Clone, Debug)]
@@ -15,18 +14,9 @@ pub struct Comparison<'a> {
     /// Which benchmark.
     pub id: BenchmarkId,
     /// What the baseline measured.
-    pub baseline: Option<Side<'a>>,
+    pub baseline: Option<&'a Benchmark>,
     /// What the candidate measured.
-    pub candidate: Option<Side<'a>>,
-}
-
-/// One side of a comparison.
-#[derive(Clone, Debug)]
-pub struct Side<'a> {
-    /// What was measured.
-    pub benchmark: &'a Benchmark,
-    /// Made when first asked for: not every comparison that is made is kept.
-    digests: OnceCell<Vec<Digest>>,
+    pub candidate: Option<&'a Benchmark>,
 }
 
 /// The logarithms of launch medians of both sides, partners at the same index.
@@ -51,33 +41,15 @@ pub fn compare<'a>(
     let present: HashSet<_> = candidate.iter().map(key).collect();
     let judged = candidate.iter().map(|new| Comparison {
         id: new.identity(),
-        baseline: known.get(&key(new)).map(|old| Side::new(old)),
-        candidate: Some(Side::new(new)),
+        baseline: known.get(&key(new)).copied(),
+        candidate: Some(new),
     });
     let gone = baseline.iter().filter(|old| !present.contains(&key(old))).map(|old| Comparison {
         id: old.identity(),
-        baseline: Some(Side::new(old)),
+        baseline: Some(old),
         candidate: None,
     });
     judged.chain(gone).collect()
-}
-
-impl<'a> Side<'a> {
-    /// The side that `benchmark` is.
-    pub fn new(benchmark: &'a Benchmark) -> Self {
-        Self { benchmark, digests: OnceCell::new() }
-    }
-
-    /// The logarithms of the launch medians, in the order of the file.
-    pub fn levels(&self) -> Vec<f64> {
-        self.digests().iter().map(Digest::ln_median).collect()
-    }
-
-    /// The digest of each launch, in the order of the file.
-    pub fn digests(&self) -> &[Digest] {
-        let digests = || self.benchmark.launches.iter().map(Launch::digest).collect();
-        self.digests.get_or_init(digests)
-    }
 }
 
 impl Comparison<'_> {
@@ -89,12 +61,11 @@ impl Comparison<'_> {
     /// The launches that were measured next to each other: same session and round, in the order of
     /// rounds. Empty where the sides share none.
     pub fn partners(&self) -> Partners {
-        let (Some(baseline), Some(candidate)) = (&self.baseline, &self.candidate) else {
+        let (Some(baseline), Some(candidate)) = (self.baseline, self.candidate) else {
             return Partners::default();
         };
-        let old: HashMap<_, _> = baseline.rounds().collect();
-        let mut pairs: Vec<_> = candidate
-            .rounds()
+        let old: HashMap<_, _> = rounds(baseline).collect();
+        let mut pairs: Vec<_> = rounds(candidate)
             .filter_map(|(round, level)| Some((round, *old.get(&round)?, level)))
             .collect();
         pairs.sort_by(|one, other| one.0.cmp(&other.0));
@@ -105,10 +76,10 @@ impl Comparison<'_> {
     }
 }
 
-impl<'a> Side<'a> {
-    fn rounds(&self) -> impl Iterator<Item = ((&'a str, u32), f64)> + use<'_, 'a> {
-        self.benchmark.launches.iter().zip(self.digests()).filter_map(|(launch, digest)| {
-            Some(((launch.session.as_deref()?, launch.round), digest.ln_median()))
-        })
-    }
+/// The level of each launch that has partners, by its place.
+fn rounds(benchmark: &Benchmark) -> impl Iterator<Item = ((&str, u32), f64)> {
+    benchmark.launches.iter().filter_map(|launch| {
+        let place = (launch.session.as_deref()?, launch.round);
+        Some((place, launch.digest().ln_median()))
+    })
 }

@@ -38,8 +38,7 @@ pub struct Level {
 impl Level {
     /// `None` where the benchmark has no launches, or one too short for the clock.
     pub fn of(benchmark: &Benchmark) -> Option<Self> {
-        let medians = benchmark.launches.iter().map(|launch| launch.digest().ln_median());
-        let launches: Vec<f64> = medians.collect();
+        let launches = benchmark.levels();
         let mean = Summary::of(&launches).ok()?.mean();
         Some(Self { launches, mean })
     }

@@ -18,8 +18,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::host::{Counters, Disturbance, Watch};
-use crate::run::{self, Benchmark, BenchmarkId, Failure, Launch, Sampling, Settings};
-use crate::units::Nanos;
+use crate::run::{self, Benchmark, BenchmarkId, Failure, Launch, Samples, Sampling, Settings};
 
 pub use self::plan::{Job, Mode, Plan, Planned};
 pub use self::process::Interrupt;
@@ -109,8 +108,8 @@ pub struct Amounts {
 pub struct Observation {
     /// What one sample is.
     pub sampling: Sampling,
-    /// Every sample in the order it was taken; at least one.
-    pub samples: Vec<Nanos>,
+    /// Every sample.
+    pub samples: Samples,
     /// What one call handles.
     pub amounts: Amounts,
     /// Further figures of the process.

@@ -3,6 +3,7 @@
 //! What is read is checked whole before anything is computed from it: a `Run` that exists is valid.
 
 mod digest;
+mod launch;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -14,9 +15,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 pub use digest::Digest;
+pub use launch::{Launch, Observed, Samples};
 
 use crate::host::Host;
-use crate::units::Nanos;
 
 /// The schema that this version writes.
 pub const SCHEMA: &str = "perfgate.run/1";
@@ -218,85 +219,6 @@ pub struct Failure {
     pub output: String,
 }
 
-/// One start of the benchmark process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "LaunchFile", into = "LaunchFile")]
-pub struct Launch {
-    /// Position of the launch in its run, from 0.
-    pub round: u32,
-    /// Launches of two runs with the same session and round were measured next to each other.
-    pub session: Option<String>,
-    /// Place within the round, from 0.
-    pub order: Option<u32>,
-    /// What was observed.
-    pub observed: Observed,
-    /// Further figures of the whole process, by name with unit: `peak_rss_bytes`.
-    pub metrics: BTreeMap<String, f64>,
-}
-
-/// What a launch observed: the samples, or in the store a digest of them.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Observed {
-    /// Every sample in the order it was taken; at least one.
-    Samples(Vec<Nanos>),
-    /// Their summary.
-    Digest(Digest),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LaunchFile {
-    round: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    session: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    order: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    samples: Option<Vec<Nanos>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    digest: Option<Digest>,
-    #[serde(
-        default,
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
-    metrics: BTreeMap<String, f64>,
-}
-
-impl TryFrom<LaunchFile> for Launch {
-    type Error = String;
-
-    fn try_from(file: LaunchFile) -> Result<Self, String> {
-        let LaunchFile { round, session, order, samples, digest, metrics } = file;
-        let observed = match (samples, digest) {
-            (Some(samples), None) if samples.is_empty() => {
-                return Err(format!("launch {round} has no samples"));
-            }
-            (Some(samples), None) => Observed::Samples(samples),
-            (None, Some(digest)) if digest.count == 0 => {
-                return Err(format!("launch {round} is a digest of no samples"));
-            }
-            (None, Some(digest)) => Observed::Digest(digest),
-            (Some(_), Some(_)) => {
-                return Err(format!("launch {round} has both samples and a digest"));
-            }
-            (None, None) => return Err(format!("launch {round} has neither samples nor a digest")),
-        };
-        Ok(Self { round, session, order, observed, metrics })
-    }
-}
-
-impl From<Launch> for LaunchFile {
-    fn from(launch: Launch) -> Self {
-        let Launch { round, session, order, observed, metrics } = launch;
-        let (samples, digest) = match observed {
-            Observed::Samples(samples) => (Some(samples), None),
-            Observed::Digest(digest) => (None, Some(digest)),
-        };
-        Self { round, session, order, samples, digest, metrics }
-    }
-}
-
 fn yes() -> bool {
     true
 }
@@ -373,6 +295,16 @@ impl Benchmark {
         BenchmarkId { id: self.id.clone(), package: self.package.clone() }
     }
 
+    /// The digest of each launch, in the order of the file.
+    pub fn digests(&self) -> impl Iterator<Item = Digest> + use<'_> {
+        self.launches.iter().map(Launch::digest)
+    }
+
+    /// The logarithms of the launch medians, in the order of the file.
+    pub fn levels(&self) -> Vec<f64> {
+        self.digests().map(|digest| digest.ln_median()).collect()
+    }
+
     fn check(&self) -> Result<(), String> {
         let id = shortened(&self.id);
         if self.id.is_empty() {
@@ -386,24 +318,6 @@ impl Benchmark {
         match amounts.chain(metrics).find(|amount| !amount.is_finite() || **amount < 0.0) {
             Some(amount) => Err(format!("benchmark `{id}` handles `{amount}` items a call")),
             None => Ok(()),
-        }
-    }
-}
-
-impl Launch {
-    /// Number of samples it took.
-    pub fn count(&self) -> u64 {
-        match &self.observed {
-            Observed::Samples(samples) => samples.len() as u64,
-            Observed::Digest(digest) => digest.count,
-        }
-    }
-
-    /// Its samples summed up; a digest is its own.
-    pub fn digest(&self) -> Digest {
-        match &self.observed {
-            Observed::Samples(samples) => Digest::of(samples),
-            Observed::Digest(digest) => *digest,
         }
     }
 }

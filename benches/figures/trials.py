@@ -5,7 +5,7 @@
 
 `suite` gates a clone of this repository: its candidate decodes some of the tokens again, as many percent as a variable
 says that only it reads, so that all trials share two builds. `command` gates a loop in Python. The kinds take turns.
-Decisions are kept in `target/trials`, and what is there is not measured again; `--more 10` is for one kind only.
+Decisions are kept in `target/trials`, and what is there is not measured again; `--more 10` is for those kinds only.
 """
 
 import argparse
@@ -136,10 +136,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=KINDS)
     parser.add_argument("--calls", type=int, default=1000, help="calls a launch")
-    parser.add_argument("--more", type=int, help="only checks of this much more work, in percent")
+    parser.add_argument("--more", type=int, nargs="+", metavar="PERCENT", help="only checks of so much more work")
     args = parser.parse_args()
     make, groups, slowed = KINDS[args.name]
-    wanted = [[kind for kind in kinds if args.more in (None, kind[0])] for kinds in groups]
+    wanted = [[kind for kind in kinds if not args.more or kind[0] in args.more] for kinds in groups]
     for kinds in filter(None, wanted):
         for number in range(max(times for _, times in kinds)):
             for percent, times in kinds:

@@ -184,8 +184,7 @@ fn describe(key: &Key, run: &Run) -> Result<()> {
         plain(&host.kernel),
     )?;
     for benchmark in &run.benchmarks {
-        let mut medians: Vec<_> =
-            benchmark.launches.iter().map(|launch| launch.digest().p50).collect();
+        let mut medians: Vec<_> = benchmark.digests().map(|digest| digest.p50).collect();
         medians.sort_unstable();
         let launches = count(medians.len(), "launch");
         match medians.get(medians.len() / 2) {

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Side;
-use crate::run::{Digest, Observed, Sampling};
+use crate::run::{Benchmark, Digest, Observed, Sampling};
 use crate::stats::{order, student, summary};
 use crate::units::{Confidence, Nanos};
 
@@ -71,9 +70,9 @@ pub struct Axis {
 
 impl Axis {
     /// From the least sample to a little above the largest 95th percentile of a launch.
-    pub fn over<'a>(sides: impl IntoIterator<Item = &'a Side<'a>>) -> Self {
+    pub fn over<'a>(sides: impl IntoIterator<Item = &'a Benchmark>) -> Self {
         const ABOVE: f64 = 1.1;
-        let digests = sides.into_iter().flat_map(Side::digests);
+        let digests = sides.into_iter().flat_map(Benchmark::digests);
         let (low, high) = digests.fold((f64::MAX, 0.0_f64), |(low, high), digest| {
             (low.min(digest.min.get()), high.max(digest.p95.get()))
         });
@@ -87,12 +86,12 @@ impl Axis {
         std::array::from_fn(|bin| self.low * ((bin + 1) as f64 * width).exp())
     }
 
-    fn histogram(self, side: &Side<'_>) -> Option<Histogram> {
+    fn histogram(self, side: &Benchmark) -> Option<Histogram> {
         let mut counts = vec![0; BINS];
         let edges = self.inner_edges();
-        for launch in &side.benchmark.launches {
+        for launch in &side.launches {
             let Observed::Samples(samples) = &launch.observed else { return None };
-            for sample in samples {
+            for sample in samples.iter() {
                 counts[edges.partition_point(|edge| *edge <= sample.get())] += 1;
             }
         }
@@ -100,25 +99,25 @@ impl Axis {
             low: nanos(self.low),
             high: nanos(self.high),
             counts,
-            launch_medians: side.digests().iter().map(|digest| digest.p50).collect(),
+            launch_medians: side.digests().map(|digest| digest.p50).collect(),
         })
     }
 }
 
-impl Side<'_> {
-    /// The figures of this side; none without launches.
+impl Benchmark {
+    /// Its figures, as those of one side of a comparison; none without launches.
     pub fn summarize(&self, axis: Axis, confidence: Confidence) -> Option<Summary> {
-        let digests = self.digests();
+        let digests: Vec<Digest> = self.digests().collect();
         if digests.is_empty() {
             return None;
         }
         let samples = digests.iter().map(|digest| digest.count).sum();
         let tail = 0.5 * (1.0 - confidence.get());
         let margin = student::upper_quantile(tail, digests.len().saturating_sub(1).max(1) as f64);
-        let estimate = |figure: fn(&Digest) -> Nanos| estimate(digests, margin, figure);
+        let estimate = |figure: fn(&Digest) -> Nanos| estimate(&digests, margin, figure);
         // What a handful of calls cannot bound is not shown either.
         let percentile = |q, figure| {
-            let is_known = self.benchmark.sampling == Sampling::Call
+            let is_known = self.sampling == Sampling::Call
                 && samples >= order::least_count(q, confidence.get()) as u64;
             is_known.then(|| estimate(figure))
         };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::process::{self, Interrupt, StandardError, Stream};
 use super::{Amounts, Effort, Job, MeasureError, Observation, Observed};
-use crate::run::{BenchmarkId, Failure, Sampling};
+use crate::run::{BenchmarkId, Failure, Samples, Sampling};
 use crate::units::Nanos;
 
 /// The variable that holds the wanted ids, one a line.
@@ -122,13 +122,14 @@ impl Printed {
                 self.observed.retain(|(seen, _)| seen.id != id);
                 Err("printed twice in one launch".to_owned())
             }
-            Ok(samples) if samples.is_empty() => Err("printed without samples".to_owned()),
-            Ok(samples) => Ok(Observation {
-                sampling,
-                samples,
-                amounts: Amounts::default(),
-                metrics: BTreeMap::new(),
-            }),
+            Ok(samples) => Samples::new(samples)
+                .map(|samples| Observation {
+                    sampling,
+                    samples,
+                    amounts: Amounts::default(),
+                    metrics: BTreeMap::new(),
+                })
+                .ok_or_else(|| "printed without samples".to_owned()),
             Err(error) => Err(error.to_string()),
         };
         let failure = |reason| Failure { reason, output: String::new() };
@@ -204,9 +205,7 @@ mod tests {
         let seen: Vec<_> = observed
             .into_iter()
             .map(|(id, observed)| (id.id, observed.unwrap()))
-            .map(|(id, seen)| {
-                (id, seen.sampling, seen.samples.into_iter().map(Nanos::get).collect())
-            })
+            .map(|(id, seen)| (id, seen.sampling, seen.samples.iter().map(|ns| ns.get()).collect()))
             .collect::<Vec<(String, Sampling, Vec<f64>)>>();
         let expected = [
             ("a b".to_owned(), Sampling::Call, vec![3.0, 1.5]),

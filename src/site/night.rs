@@ -5,7 +5,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::names;
-use crate::compare::{Axis, Estimate, Side};
+use crate::compare::{Axis, Estimate};
 use crate::host::Host;
 use crate::policy::Metric;
 use crate::run::{Benchmark, BenchmarkId, Commit, Run, Sampling};
@@ -85,8 +85,7 @@ impl Figure {
 
 impl Cell {
     fn of(benchmark: &Benchmark, confidence: Confidence) -> Self {
-        let side = Side::new(benchmark);
-        let summary = side.summarize(Axis::over([&side]), confidence);
+        let summary = benchmark.summarize(Axis::over([benchmark]), confidence);
         let figures = summary.as_ref().map_or([None; 4], |summary| {
             let known = [Some(summary.median), summary.p95, summary.p99, Some(summary.mean)];
             known.map(|estimate| estimate.map(Figure::of))

@@ -66,7 +66,7 @@ pub(super) fn minimum_detectable(test: &TTest, errors: Errors, rules: &Rules) ->
 
 /// Two runs as they are: one look.
 pub(super) fn once(comparison: &Comparison<'_>, compared: usize, rules: &Rules) -> Finding {
-    let (Some(baseline), Some(candidate)) = (&comparison.baseline, &comparison.candidate) else {
+    let (Some(baseline), Some(candidate)) = (comparison.baseline, comparison.candidate) else {
         return Finding::untested(Change::Inconclusive, None);
     };
     let partners = comparison.partners();

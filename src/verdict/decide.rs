@@ -11,9 +11,9 @@ use super::{
     BaselineKind, BaselineSource, CandidateSource, Change, Decision, Judgement, Launches,
     RatioInterval, SCHEMA, Stage, Target, TargetStatus, Verdict,
 };
-use crate::compare::{Axis, Comparison, Side, compare};
+use crate::compare::{Axis, Comparison, compare};
 use crate::policy::{Policy, Rules};
-use crate::run::{Benchmark, BenchmarkId, Digest, Launch, Run};
+use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::stats::random_effects::LEAST_RUNS;
 use crate::stats::{multiplicity, sequential, summary};
 use crate::units::{Nanos, Ratio};
@@ -193,12 +193,12 @@ fn nearest(runs: &[Run]) -> impl Iterator<Item = &Benchmark> {
 }
 
 fn rules(comparison: &Comparison<'_>, policy: &Policy) -> Rules {
-    policy.rules(&comparison.id.id, comparison.baseline.as_ref().and_then(typical))
+    policy.rules(&comparison.id.id, comparison.baseline.and_then(typical))
 }
 
 /// The median of a typical launch.
-fn typical(side: &Side<'_>) -> Option<Nanos> {
-    let levels = summary::Summary::of(&side.levels()).ok()?;
+fn typical(benchmark: &Benchmark) -> Option<Nanos> {
+    let levels = summary::Summary::of(&benchmark.levels()).ok()?;
     Nanos::new(levels.mean().exp()).ok()
 }
 
@@ -256,7 +256,7 @@ fn unconfirmed(
                 alpha: sequential::benchmark_alpha(compared),
                 pass: if is_screen { SCREEN_ERROR } else { sequential::PASS_ERROR },
             };
-            let own = comparison.candidate.as_ref().map(Side::levels).unwrap_or_default();
+            let own = comparison.candidate.map(Benchmark::levels).unwrap_or_default();
             let stored = levels.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
             let mut finding = change::stored(stored, &own, errors, rules);
             let is_change = matches!(finding.change, Change::Regressed | Change::Improved);
@@ -279,12 +279,7 @@ fn stored_levels(baseline: Baseline<'_>) -> HashMap<BenchmarkId, Vec<Vec<f64>>> 
     let mut levels: HashMap<BenchmarkId, Vec<Vec<f64>>> = HashMap::new();
     let (Baseline::Stored(runs) | Baseline::Screen(runs)) = baseline else { return levels };
     for benchmark in runs.iter().flat_map(|run| &run.benchmarks) {
-        let launches: Vec<f64> = benchmark
-            .launches
-            .iter()
-            .map(Launch::digest)
-            .map(|digest| Digest::ln_median(&digest))
-            .collect();
+        let launches = benchmark.levels();
         if !launches.is_empty() {
             levels.entry(benchmark.identity()).or_default().push(launches);
         }
@@ -294,32 +289,30 @@ fn stored_levels(baseline: Baseline<'_>) -> HashMap<BenchmarkId, Vec<Vec<f64>>> 
 
 impl Comparison<'_> {
     fn is_testable(&self) -> bool {
-        let has_launches = |side: &Option<Side<'_>>| {
-            side.as_ref().is_some_and(|side| {
-                side.benchmark.failure.is_none() && !side.benchmark.launches.is_empty()
-            })
+        let has_launches = |side: Option<&Benchmark>| {
+            side.is_some_and(|side| side.failure.is_none() && !side.launches.is_empty())
         };
-        has_launches(&self.baseline) && has_launches(&self.candidate)
+        has_launches(self.baseline) && has_launches(self.candidate)
     }
 }
 
 /// What needs no test: failed, missing, new, or not the same thing on both sides.
 fn untestable(comparison: &Comparison<'_>) -> Option<Finding> {
-    let Some(candidate) = &comparison.candidate else {
+    let Some(candidate) = comparison.candidate else {
         let gone = "in the baseline, not in the candidate: deleted, renamed or not built";
         return Some(Finding::untested(Change::Missing, Some(gone.to_owned())));
     };
-    if let Some(failure) = &candidate.benchmark.failure {
+    if let Some(failure) = &candidate.failure {
         return Some(Finding::untested(Change::Failed, Some(failure.reason.clone())));
     }
-    let Some(baseline) = &comparison.baseline else {
+    let Some(baseline) = comparison.baseline else {
         return Some(Finding::untested(Change::New, None));
     };
-    if baseline.benchmark.failure.is_some() || baseline.benchmark.launches.is_empty() {
+    if baseline.failure.is_some() || baseline.launches.is_empty() {
         let reason = "it could not be measured in the baseline";
         return Some(Finding::untested(Change::New, Some(reason.to_owned())));
     }
-    (baseline.benchmark.sampling != candidate.benchmark.sampling).then(|| {
+    (baseline.sampling != candidate.sampling).then(|| {
         let reason = "single calls on one side, batches on the other: not comparable";
         Finding::untested(Change::Inconclusive, Some(reason.to_owned()))
     })
@@ -333,14 +326,14 @@ fn describe(
     evidence: &Evidence<'_>,
     policy: &Policy,
 ) -> Judgement {
-    let sides = || comparison.baseline.iter().chain(&comparison.candidate);
+    let sides = || comparison.baseline.into_iter().chain(comparison.candidate);
     let axis = Axis::over(sides());
-    let summarize = |side: &Option<Side<'_>>| side.as_ref()?.summarize(axis, policy.confidence);
-    let launches = |side: &Option<Side<'_>>| {
-        let measured = side.as_ref().map_or(0, |side| side.digests().len());
+    let summarize = |side: Option<&Benchmark>| side?.summarize(axis, policy.confidence);
+    let launches = |side: Option<&Benchmark>| {
+        let measured = side.map_or(0, |side| side.launches.len());
         u32::try_from(finding.rounds.unwrap_or(measured)).unwrap_or(u32::MAX)
     };
-    let shown = sides().last().map(|side| side.benchmark);
+    let shown = sides().last();
     Judgement {
         id: comparison.id.id.clone(),
         package: comparison.id.package.clone(),
@@ -358,8 +351,8 @@ fn describe(
         p_value: finding.p_value,
         q_value: None,
         launches: Launches {
-            baseline: launches(&comparison.baseline),
-            candidate: launches(&comparison.candidate),
+            baseline: launches(comparison.baseline),
+            candidate: launches(comparison.candidate),
         },
         minimum_detectable: finding.minimum_detectable,
         noise_floor: evidence.noise.get(&comparison.id).map(|noise| noise.floor),
@@ -368,9 +361,9 @@ fn describe(
         sampling: shown.map(|benchmark| benchmark.sampling),
         stage,
         per_call: shown.map(amounts).unwrap_or_default(),
-        baseline: summarize(&comparison.baseline),
-        candidate: summarize(&comparison.candidate),
-        failure: comparison.candidate.as_ref().and_then(|side| side.benchmark.failure.clone()),
+        baseline: summarize(comparison.baseline),
+        candidate: summarize(comparison.candidate),
+        failure: comparison.candidate.and_then(|side| side.failure.clone()),
         instructions: None,
         targets: targets(comparison, rules),
         waiver: None,
@@ -386,8 +379,8 @@ fn amounts(benchmark: &Benchmark) -> BTreeMap<String, f64> {
 }
 
 fn targets(comparison: &Comparison<'_>, rules: &Rules) -> Vec<Target> {
-    let Some(candidate) = &comparison.candidate else { return Vec::new() };
-    if rules.targets.is_empty() || candidate.benchmark.launches.is_empty() {
+    let Some(candidate) = comparison.candidate else { return Vec::new() };
+    if rules.targets.is_empty() || candidate.launches.is_empty() {
         return rules.targets.iter().map(|(metric, limit)| unmeasured(*metric, *limit)).collect();
     }
     let calls = Calls::of(candidate);

@@ -1,9 +1,8 @@
 //! Absolute limits on single calls, judged by bounds: a target is met only when its upper bound is.
 
 use super::{Target, TargetStatus};
-use crate::compare::Side;
 use crate::policy::Metric;
-use crate::run::{Digest, Observed, Sampling};
+use crate::run::{Benchmark, Digest, Observed, Sampling};
 use crate::stats::summary::Summary;
 use crate::stats::{order, quantile, student};
 use crate::units::Nanos;
@@ -13,21 +12,20 @@ const CONFIDENCE: f64 = 0.95;
 
 /// The samples of a benchmark, sorted once for all of its targets.
 pub(super) struct Calls<'a> {
-    side: &'a Side<'a>,
+    benchmark: &'a Benchmark,
     launches: Vec<Vec<f64>>,
     pooled: Vec<f64>,
 }
 
 impl<'a> Calls<'a> {
     /// Sorts the samples of each launch and of all together; empty where only digests are left.
-    pub(super) fn of(side: &'a Side<'a>) -> Self {
+    pub(super) fn of(benchmark: &'a Benchmark) -> Self {
         let sorted = |samples: &[Nanos]| {
             let mut sorted: Vec<f64> = samples.iter().map(|sample| sample.get()).collect();
             sorted.sort_unstable_by(f64::total_cmp);
             sorted
         };
-        let launches: Vec<Vec<f64>> = side
-            .benchmark
+        let launches: Vec<Vec<f64>> = benchmark
             .launches
             .iter()
             .filter_map(|launch| match &launch.observed {
@@ -36,8 +34,9 @@ impl<'a> Calls<'a> {
             })
             .collect();
         let mut pooled = launches.concat();
-        pooled.sort_unstable_by(f64::total_cmp);
-        Self { side, launches, pooled }
+        // The stable sort sees that each launch is sorted already, and merges them.
+        pooled.sort_by(f64::total_cmp);
+        Self { benchmark, launches, pooled }
     }
 
     /// What the data say about `limit`.
@@ -65,12 +64,12 @@ impl<'a> Calls<'a> {
     fn judge_quantile(&self, metric: Metric, q: f64, limit: Nanos) -> Target {
         let unproven =
             |reason: String| target(metric, limit, [None; 3], TargetStatus::Unproven, Some(reason));
-        if self.side.benchmark.sampling == Sampling::Batch {
+        if self.benchmark.sampling == Sampling::Batch {
             let name = metric.name();
             return unproven(format!("measured in batches, so it has no {name} of single calls"));
         }
         let count = self.pooled.len();
-        if self.launches.len() < self.side.benchmark.launches.len() || count == 0 {
+        if self.launches.len() < self.benchmark.launches.len() || count == 0 {
             return unproven("only digests are stored, and they bound no percentile".to_owned());
         }
         let least = order::least_count(q, CONFIDENCE);
@@ -123,7 +122,7 @@ impl<'a> Calls<'a> {
     }
 
     fn lns(&self, figure: fn(&Digest) -> Nanos) -> Vec<f64> {
-        self.side.digests().iter().map(|digest| figure(digest).ln()).collect()
+        self.benchmark.digests().map(|digest| figure(&digest).ln()).collect()
     }
 }
 

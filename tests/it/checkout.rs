@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use perfgate::git::CommitId;
-use perfgate::run::{Launch, Observed, Run};
-use perfgate::units::Nanos;
+use perfgate::run::{Launch, Run};
 use serde_json::Value;
 
 use crate::git_server::{Server, TOKEN};
-use crate::repositories::{Bed, benchmark, git_in, perfgate_in, text_of};
+use crate::repositories::{Bed, benchmark, git_in, observed, perfgate_in, text_of};
 
 const ACCEPT: &str = "slower\n\nPerfgate-Accept: suite/* +12% because it is exact now";
 
@@ -21,11 +20,7 @@ fn run(commit: &CommitId, created: &str, ns: f64) -> Run {
     made.launches = (0..5)
         .map(|round| Launch {
             round,
-            observed: Observed::Samples(vec![
-                Nanos::new(ns * (1.0 + 0.002 * f64::from(round)))
-                    .unwrap();
-                20
-            ]),
+            observed: observed(&[ns * (1.0 + 0.002 * f64::from(round)); 20]),
             ..made.launches[0].clone()
         })
         .collect();

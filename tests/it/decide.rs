@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use perfgate::host::Host;
 use perfgate::measure::Selection;
 use perfgate::policy::{Config, Policy};
 use perfgate::run::{Benchmark, Commit, Launch, Observed, Run, Sampling, Source};
-use perfgate::units::Nanos;
 use perfgate::verdict::{Baseline, Change, Decision, Evidence, Rounds, decide};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Effort, RngAlgorithm, TestRng, TestRunner};
+
+use crate::repositories::observed;
 
 /// Samples of the launches of one side.
 type Side = Vec<Vec<f64>>;
@@ -37,7 +39,7 @@ fn benchmark(index: usize, side: &Side) -> Benchmark {
         round,
         session: Some("s".to_owned()),
         order: None,
-        observed: Observed::Samples(samples.iter().map(|ns| Nanos::new(*ns).unwrap()).collect()),
+        observed: observed(samples),
         metrics: BTreeMap::new(),
     };
     Benchmark {
@@ -287,31 +289,54 @@ fn one_function_decides_and_everybody_calls_it() {
 
 /// Run it by `cargo test --release --test it cost_of -- --ignored --nocapture`: no wall clock is asserted on.
 #[test]
-#[ignore = "prints a time, asserts nothing about it"]
-fn cost_of_a_decision_on_fifty_benchmarks_in_ten_rounds() {
-    let side = |shift: f64| -> Side {
-        let sample = |launch: usize, call: usize| {
-            let noise = ((launch * 7919 + call * 104_729) % 1000) as f64 / 1e5;
-            1e6 * (1.0 + shift + noise)
-        };
-        (0..10).map(|launch| (0..200).map(|call| sample(launch, call)).collect()).collect()
+#[ignore = "prints times, asserts nothing about them"]
+fn cost_of_a_decision_on_fifty_benchmarks_after_ten_rounds() {
+    let limited = Config::from_toml("[[target]]\nbench = \"suite/*\"\np95 = \"1ms\"").unwrap();
+    for (config, what) in [(Config::default(), "without targets"), (limited, "with a p95 target")] {
+        let policy = Policy::new(&config, &BTreeMap::new(), Selection::default()).unwrap();
+        let (mut after_a_round, mut read_from_files) = (Vec::new(), Vec::new());
+        for _ in 0..50 {
+            let mut sides = [rounds_of_fifty(0.0, 9), rounds_of_fifty(0.02, 9)];
+            timed_decision(&sides, &policy);
+            for (side, more) in sides.iter_mut().zip([0.0, 0.02].map(|by| rounds_of_fifty(by, 10)))
+            {
+                for (benchmark, more) in side.benchmarks.iter_mut().zip(more.benchmarks) {
+                    benchmark.launches.extend(more.launches.into_iter().skip(9));
+                }
+            }
+            after_a_round.push(timed_decision(&sides, &policy));
+            let sides = [rounds_of_fifty(0.0, 10), rounds_of_fifty(0.02, 10)];
+            read_from_files.push(timed_decision(&sides, &policy));
+        }
+        for times in [&mut after_a_round, &mut read_from_files] {
+            times.sort();
+        }
+        let [round, files] = [after_a_round, read_from_files].map(|times| times[times.len() / 2]);
+        println!("{what}: {round:?} after the tenth round, {files:?} when all is read from files");
+    }
+}
+
+/// Fifty benchmarks, 200 calls a launch, all longer `by` a share.
+fn rounds_of_fifty(by: f64, rounds: usize) -> Run {
+    let sample = |launch: usize, call: usize| {
+        let noise = ((launch * 7919 + call * 104_729) % 1000) as f64 / 1e5;
+        1e6 * (1.0 + by + noise)
     };
-    let (baseline, candidate) = (run(&vec![side(0.0); 50]), run(&vec![side(0.02); 50]));
-    let (old, new) = (&baseline, &candidate);
-    let rounds = Rounds { baseline: old, candidate: new, entered: 50, same: &[], ended: false };
+    let launch = |launch| (0..200).map(|call| sample(launch, call)).collect();
+    run(&vec![(0..rounds).map(launch).collect(); 50])
+}
+
+fn timed_decision([baseline, candidate]: &[Run; 2], policy: &Policy) -> Duration {
+    let rounds = Rounds { baseline, candidate, entered: 50, same: &[], ended: false };
     let evidence = Evidence {
-        candidate: &candidate,
+        candidate,
         baseline: Baseline::None,
         rounds: Some(rounds),
         noise: &BTreeMap::new(),
     };
-    let policy = policy();
-    let times = 100;
-    let start = std::time::Instant::now();
-    for _ in 0..times {
-        assert_eq!(decide(&evidence, &policy).benchmarks.len(), 50);
-    }
-    println!("{:?} a decision", start.elapsed() / times);
+    let began = Instant::now();
+    assert_eq!(decide(&evidence, policy).benchmarks.len(), 50);
+    began.elapsed()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use perfgate::git::{CommitId, Repository};
 use perfgate::host::Host;
-use perfgate::run::{Benchmark, Commit, Launch, Observed, Run, Sampling, Source};
+use perfgate::run::{Benchmark, Commit, Launch, Observed, Run, Samples, Sampling, Source};
 use perfgate::units::Nanos;
 use tempfile::TempDir;
 
@@ -68,13 +68,17 @@ pub(crate) fn benchmark(id: &str, samples: &[f64]) -> Benchmark {
             round: 0,
             session: None,
             order: None,
-            observed: Observed::Samples(
-                samples.iter().map(|ns| Nanos::new(*ns).unwrap()).collect(),
-            ),
+            observed: observed(samples),
             metrics: std::collections::BTreeMap::new(),
         }],
         failure: None,
     }
+}
+
+/// The samples of a launch, in nanoseconds.
+pub(crate) fn observed(samples: &[f64]) -> Observed {
+    let samples = samples.iter().map(|ns| Nanos::new(*ns).unwrap()).collect();
+    Observed::Samples(Samples::new(samples).unwrap())
 }
 
 pub(crate) fn host(fingerprint: &str) -> Host {

@@ -10,12 +10,11 @@ use perfgate::git::CommitId;
 use perfgate::measure::Selection;
 use perfgate::policy::waiver::waivers;
 use perfgate::policy::{Config, Policy};
-use perfgate::run::{Launch, Observed, Run};
-use perfgate::units::Nanos;
+use perfgate::run::{Launch, Run};
 use perfgate::verdict::{Baseline, Change, Decision, Evidence, Verdict, decide};
 use serde_json::Value;
 
-use crate::repositories::{Bed, benchmark, git_in, perfgate_in, text_of};
+use crate::repositories::{Bed, benchmark, git_in, observed, perfgate_in, text_of};
 
 /// Five launches around `ns`, half a percent apart.
 fn run(commit: &CommitId, created: &str, medians: &[(&str, f64)]) -> Run {
@@ -29,7 +28,7 @@ fn run(commit: &CommitId, created: &str, medians: &[(&str, f64)]) -> Run {
                 .enumerate()
                 .map(|(round, factor)| Launch {
                     round: u32::try_from(round).unwrap(),
-                    observed: Observed::Samples(vec![Nanos::new(ns * factor).unwrap(); 20]),
+                    observed: observed(&[ns * factor; 20]),
                     ..made.launches[0].clone()
                 })
                 .collect();

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::measure::{Amounts, Observation};
-use crate::run::{Failure, Sampling, Settings};
+use crate::run::{Failure, Samples, Sampling, Settings};
 use crate::units::Nanos;
 
 /// Criterion cuts a title after this many bytes.
@@ -114,15 +114,17 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 }
 
 impl SampleFile {
-    fn samples(&self) -> Result<(Sampling, Vec<Nanos>), String> {
-        if self.iters.is_empty() || self.iters.len() != self.times.len() {
-            let (iters, times) = (self.iters.len(), self.times.len());
-            return Err(format!("{times} times of {iters} samples"));
+    fn samples(&self) -> Result<(Sampling, Samples), String> {
+        let contradiction =
+            || format!("{} times of {} samples", self.times.len(), self.iters.len());
+        if self.iters.len() != self.times.len() {
+            return Err(contradiction());
         }
         let single = self.iters.iter().all(|iters| (iters - 1.0).abs() < f64::EPSILON);
         let samples =
             self.times.iter().zip(&self.iters).map(|(time, iters)| Nanos::new(time / iters));
         let samples = samples.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        let samples = Samples::new(samples).ok_or_else(contradiction)?;
         Ok((if single { Sampling::Call } else { Sampling::Batch }, samples))
     }
 }
@@ -247,8 +249,9 @@ mod tests {
             let bytes = &written[3].observed.as_ref().unwrap().amounts.per_call;
             assert_eq!(bytes, &[("bytes".to_owned(), 512.0)].into(), "{version}");
             // The code under test takes longer than the clock and far less than a blink.
-            let times =
-                written.iter().flat_map(|written| &written.observed.as_ref().unwrap().samples);
+            let times = written
+                .iter()
+                .flat_map(|written| written.observed.as_ref().unwrap().samples.iter());
             assert!(times.clone().all(|time| time.get() > 0.1 && time.get() < 1e8), "{version}");
         }
     }
@@ -336,9 +339,10 @@ mod tests {
                 format!(r#"{{"sampling_mode": "Flat", "iters": {iters}, "times": [6.0, 8.0]}}"#);
             serde_json::from_str::<SampleFile>(&file).unwrap().samples().unwrap()
         };
-        let nanos = |ns| Nanos::new(ns).unwrap();
-        assert_eq!(sample("[1.0, 1.0]"), (Sampling::Call, vec![nanos(6.0), nanos(8.0)]));
-        assert_eq!(sample("[2.0, 4.0]"), (Sampling::Batch, vec![nanos(3.0), nanos(2.0)]));
+        let taken =
+            |ns: [f64; 2]| Samples::new(ns.map(|ns| Nanos::new(ns).unwrap()).to_vec()).unwrap();
+        assert_eq!(sample("[1.0, 1.0]"), (Sampling::Call, taken([6.0, 8.0])));
+        assert_eq!(sample("[2.0, 4.0]"), (Sampling::Batch, taken([3.0, 2.0])));
     }
 
     #[test]

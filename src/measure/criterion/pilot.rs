@@ -182,12 +182,11 @@ impl Started {
     }
 
     fn mode(&self, id: &str, observation: &Observation, calls: u32) -> Mode {
-        let mut sorted = observation.samples.clone();
-        sorted.sort_unstable();
-        let call = sorted[sorted.len() / 2].get();
+        let samples = &observation.samples;
+        let call = samples.digest().p50.get();
         let begun = self.stages.begun.iter().find(|begun| is_title_of(&begun.title, id));
         let elapsed = begun.and_then(|begun| begun.elapsed).unwrap_or_default();
-        Mode::of(call, elapsed / sorted.len() as f64, calls)
+        Mode::of(call, elapsed / samples.len() as f64, calls)
     }
 
     fn wrote_any(&self, titles: &[String]) -> bool {

@@ -1,0 +1,149 @@
+//! One launch: its samples, or in the store what they sum up to.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, null_is_default};
+use crate::units::Nanos;
+
+/// One start of the benchmark process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "LaunchFile", into = "LaunchFile")]
+pub struct Launch {
+    /// Position of the launch in its run, from 0.
+    pub round: u32,
+    /// Launches of two runs with the same session and round were measured next to each other.
+    pub session: Option<String>,
+    /// Place within the round, from 0.
+    pub order: Option<u32>,
+    /// What was observed.
+    pub observed: Observed,
+    /// Further figures of the whole process, by name with unit: `peak_rss_bytes`.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// What a launch observed: the samples, or in the store a digest of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observed {
+    /// Every sample.
+    Samples(Samples),
+    /// Their summary.
+    Digest(Digest),
+}
+
+/// Every sample of a launch in the order it was taken; at least one.
+///
+/// What they sum up to is kept: between two looks only the launches of the last round are new.
+#[derive(Clone, Debug)]
+pub struct Samples {
+    taken: Vec<Nanos>,
+    digest: OnceLock<Digest>,
+}
+
+impl Samples {
+    /// The samples `taken`; nothing where there are none.
+    pub fn new(taken: Vec<Nanos>) -> Option<Self> {
+        (!taken.is_empty()).then(|| Self { taken, digest: OnceLock::new() })
+    }
+
+    /// What they sum up to.
+    pub fn digest(&self) -> Digest {
+        *self.digest.get_or_init(|| Digest::of(&self.taken))
+    }
+}
+
+impl Deref for Samples {
+    type Target = [Nanos];
+
+    fn deref(&self) -> &[Nanos] {
+        &self.taken
+    }
+}
+
+impl From<Samples> for Vec<Nanos> {
+    fn from(samples: Samples) -> Self {
+        samples.taken
+    }
+}
+
+/// Whether the digest was asked for makes no difference.
+impl PartialEq for Samples {
+    fn eq(&self, other: &Self) -> bool {
+        self.taken == other.taken
+    }
+}
+
+impl Launch {
+    /// Number of samples it took.
+    pub fn count(&self) -> u64 {
+        match &self.observed {
+            Observed::Samples(samples) => samples.len() as u64,
+            Observed::Digest(digest) => digest.count,
+        }
+    }
+
+    /// Its samples summed up; a digest is its own.
+    pub fn digest(&self) -> Digest {
+        match &self.observed {
+            Observed::Samples(samples) => samples.digest(),
+            Observed::Digest(digest) => *digest,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LaunchFile {
+    round: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    order: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    samples: Option<Vec<Nanos>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
+    #[serde(
+        default,
+        deserialize_with = "null_is_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    metrics: BTreeMap<String, f64>,
+}
+
+impl TryFrom<LaunchFile> for Launch {
+    type Error = String;
+
+    fn try_from(file: LaunchFile) -> Result<Self, String> {
+        let LaunchFile { round, session, order, samples, digest, metrics } = file;
+        let observed = match (samples, digest) {
+            (Some(samples), None) => {
+                let samples = Samples::new(samples);
+                Observed::Samples(samples.ok_or_else(|| format!("launch {round} has no samples"))?)
+            }
+            (None, Some(digest)) if digest.count == 0 => {
+                return Err(format!("launch {round} is a digest of no samples"));
+            }
+            (None, Some(digest)) => Observed::Digest(digest),
+            (Some(_), Some(_)) => {
+                return Err(format!("launch {round} has both samples and a digest"));
+            }
+            (None, None) => return Err(format!("launch {round} has neither samples nor a digest")),
+        };
+        Ok(Self { round, session, order, observed, metrics })
+    }
+}
+
+impl From<Launch> for LaunchFile {
+    fn from(launch: Launch) -> Self {
+        let Launch { round, session, order, observed, metrics } = launch;
+        let (samples, digest) = match observed {
+            Observed::Samples(samples) => (Some(samples.into()), None),
+            Observed::Digest(digest) => (None, Some(digest)),
+        };
+        Self { round, session, order, samples, digest, metrics }
+    }
+}
