@@ -11,4 +11,4 @@ check: setup
 	target/release/perfgate check --save-baseline
 
 test: setup
-	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run && cargo test --doc; else cargo test; fi
+	@if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --all-features && cargo test --doc --all-features; else cargo test --all-features; fi

@@ -40,20 +40,6 @@ fn parquet_has_the_rows_of_the_json() {
 }
 
 #[test]
-#[cfg(not(any(feature = "parquet", feature = "png")))]
-fn a_format_that_was_not_built_in_is_an_absent_capability() {
-    let site = Site::of(&History { nights: 6, ..History::default() });
-    for arguments in [
-        ["export", "--format", "parquet", "--output", "history.parquet"],
-        ["plot", "--format", "png", "--out", "plots"],
-    ] {
-        let output = site.trend(&arguments);
-        assert_eq!(output.status.code(), Some(3), "{output:?}");
-        assert!(String::from_utf8(output.stderr).unwrap().contains("--features"));
-    }
-}
-
-#[test]
 fn charts_to_keep_are_one_a_benchmark_and_one_of_all() {
     let site = Site::of(&History { step: Some((40, 1.1)), ..History::default() });
     let out = site.folder.path().join("plots");
