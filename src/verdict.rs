@@ -6,6 +6,7 @@ mod file;
 mod looks;
 mod reason;
 mod screen;
+mod short;
 mod target;
 mod waive;
 

@@ -6,11 +6,11 @@ use super::change::{self, Errors, Finding};
 use super::looks::{self, Noise, Series, Terms};
 use super::screen::screen;
 use super::target::Calls;
-use super::waive;
 use super::{
     BaselineKind, BaselineSource, CandidateSource, Change, Decision, Judgement, Launches,
     RatioInterval, SCHEMA, Stage, Target, TargetStatus, Verdict,
 };
+use super::{short, waive};
 use crate::compare::{Axis, Comparison, compare};
 use crate::policy::{Policy, Rules};
 use crate::run::{Benchmark, BenchmarkId, Run};
@@ -113,6 +113,7 @@ pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     let mut warnings = warnings(evidence);
     let has_baseline = evidence.has_baseline();
     warnings.extend(waive::complaints(&judgements, policy.waivers(), has_baseline));
+    warnings.extend(short::complaint(&judgements));
     let verdict = verdict(evidence, &judgements, policy);
     Decision {
         schema: SCHEMA.to_owned(),

@@ -100,6 +100,25 @@ fn stored_runs_of_the_same_commit_cannot_tell_a_change_of_the_code() {
     assert_eq!(changes(&as_stored(&one, &one, 1.0)), [Change::Unchanged]);
 }
 
+/// So many rounds of a hundred calls of `ns`, of a machine that is fast or slow by launches.
+fn restless(rounds: usize, ns: f64) -> Decision {
+    let side = |seed: usize| -> Side {
+        let pace = |launch: usize| 1.0 + ((launch * 7 + seed) * 31 % 10) as f64 / 20.0;
+        (0..rounds).map(|launch| vec![ns * pace(launch); 100]).collect()
+    };
+    in_rounds(&[side(0)], &[side(3)])
+}
+
+#[test]
+fn short_launches_that_decide_nothing_are_told_to_be_longer() {
+    let short = restless(20, 1e4);
+    assert_eq!(changes(&short), [Change::Inconclusive]);
+    assert!(short.warnings[0].contains("`--calls 20000`"), "{:?}", short.warnings);
+    for other in [restless(20, 1e7), restless(10, 1e4)] {
+        assert_eq!((changes(&other)[0], other.warnings), (Change::Inconclusive, vec![]));
+    }
+}
+
 fn as_files(baseline: &[Side], candidate: &[Side]) -> Decision {
     let (baseline, candidate) = (run(baseline), run(candidate));
     let evidence = Evidence {
