@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::tally::Answer;
 use crate::host::Host;
 use crate::policy::Policy;
-use crate::run::{Benchmark, BenchmarkId, Digest, Launch, Observed, Run, Sampling, Source};
+use crate::run::{
+    Benchmark, BenchmarkId, Digest, Launch, Observed, Run, Samples, Sampling, Source,
+};
 use crate::units::Nanos;
 use crate::verdict::{Baseline, Decision, Evidence, Noise, Rounds, decide};
 
@@ -61,7 +63,7 @@ pub(super) fn benchmark(
 /// The digest of samples given as logarithms.
 pub(super) fn digest(logarithms: &[f64]) -> Digest {
     let samples: Vec<Nanos> = logarithms.iter().map(|ln| nanos(SCALE * ln.exp())).collect();
-    Digest::of(&samples)
+    Samples::new(samples).expect("a launch has samples").digest()
 }
 
 /// The digest of the same samples, each `factor` times as long.

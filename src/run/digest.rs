@@ -30,12 +30,10 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// The digest of `samples`, which must not be empty.
-    pub fn of(samples: &[Nanos]) -> Self {
-        let mut sorted: Vec<f64> = samples.iter().map(|sample| sample.get()).collect();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let summary = Summary::of(&sorted).expect("a launch has samples, and samples are finite");
-        let at = |q| nanos(type7(&sorted, q).expect("a launch has samples"));
+    /// The digest of samples that are sorted, and at least one.
+    pub(super) fn of_sorted(sorted: &[f64]) -> Self {
+        let summary = Summary::of(sorted).expect("a launch has samples, and samples are finite");
+        let at = |q| nanos(type7(sorted, q).expect("a launch has samples"));
         Self {
             count: sorted.len() as u64,
             mean: nanos(summary.mean()),
@@ -61,11 +59,11 @@ fn nanos(ns: f64) -> Nanos {
 
 #[cfg(test)]
 mod tests {
-    use super::{Digest, nanos};
+    use super::Digest;
 
     #[test]
     fn the_digest_of_one_sample_is_that_sample() {
-        let digest = Digest::of(&[nanos(7.0)]);
+        let digest = Digest::of_sorted(&[7.0]);
         assert_eq!((digest.count, digest.sd.get(), digest.p99.get()), (1, 0.0, 7.0));
     }
 }

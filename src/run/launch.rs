@@ -36,23 +36,44 @@ pub enum Observed {
 
 /// Every sample of a launch in the order it was taken; at least one.
 ///
-/// What they sum up to is kept: between two looks only the launches of the last round are new.
+/// What they sum up to is kept once it was asked for: between two looks only the launches of the last
+/// round are new.
 #[derive(Clone, Debug)]
 pub struct Samples {
     taken: Vec<Nanos>,
+    sorted: OnceLock<Vec<f64>>,
     digest: OnceLock<Digest>,
 }
 
 impl Samples {
     /// The samples `taken`; nothing where there are none.
     pub fn new(taken: Vec<Nanos>) -> Option<Self> {
-        (!taken.is_empty()).then(|| Self { taken, digest: OnceLock::new() })
+        (!taken.is_empty()).then(|| Self {
+            taken,
+            sorted: OnceLock::new(),
+            digest: OnceLock::new(),
+        })
     }
 
     /// What they sum up to.
     pub fn digest(&self) -> Digest {
-        *self.digest.get_or_init(|| Digest::of(&self.taken))
+        // Sorting is kept only where it is asked for itself: it takes as much memory as the samples.
+        *self.digest.get_or_init(|| match self.sorted.get() {
+            Some(sorted) => Digest::of_sorted(sorted),
+            None => Digest::of_sorted(&sorted(&self.taken)),
+        })
     }
+
+    /// From the shortest to the longest, in nanoseconds.
+    pub fn sorted(&self) -> &[f64] {
+        self.sorted.get_or_init(|| sorted(&self.taken))
+    }
+}
+
+fn sorted(samples: &[Nanos]) -> Vec<f64> {
+    let mut sorted: Vec<f64> = samples.iter().map(|sample| sample.get()).collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted
 }
 
 impl Deref for Samples {

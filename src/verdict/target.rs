@@ -1,5 +1,7 @@
 //! Absolute limits on single calls, judged by bounds: a target is met only when its upper bound is.
 
+use std::collections::HashMap;
+
 use super::{Target, TargetStatus};
 use crate::policy::Metric;
 use crate::run::{Benchmark, Digest, Observed, Sampling};
@@ -13,23 +15,18 @@ const CONFIDENCE: f64 = 0.95;
 /// The samples of a benchmark, sorted once for all of its targets.
 pub(super) struct Calls<'a> {
     benchmark: &'a Benchmark,
-    launches: Vec<Vec<f64>>,
+    launches: Vec<&'a [f64]>,
     pooled: Vec<f64>,
 }
 
 impl<'a> Calls<'a> {
-    /// Sorts the samples of each launch and of all together; empty where only digests are left.
+    /// Empty where only digests are left.
     pub(super) fn of(benchmark: &'a Benchmark) -> Self {
-        let sorted = |samples: &[Nanos]| {
-            let mut sorted: Vec<f64> = samples.iter().map(|sample| sample.get()).collect();
-            sorted.sort_unstable_by(f64::total_cmp);
-            sorted
-        };
-        let launches: Vec<Vec<f64>> = benchmark
+        let launches: Vec<&[f64]> = benchmark
             .launches
             .iter()
             .filter_map(|launch| match &launch.observed {
-                Observed::Samples(samples) => Some(sorted(samples)),
+                Observed::Samples(samples) => Some(samples.sorted()),
                 Observed::Digest(_) => None,
             })
             .collect();
@@ -102,9 +99,16 @@ impl<'a> Calls<'a> {
 
     /// The slowest launch whose own lower bound is above the limit.
     fn slow_launch(&self, q: f64, limit: Nanos) -> Option<usize> {
-        let bounds = self.launches.iter().enumerate().filter_map(|(launch, calls)| {
-            Some((launch, order::lower_bound(calls, q, CONFIDENCE)?))
-        });
+        // The dear part of a bound is its place, and most launches have the same number of calls.
+        let mut orders: HashMap<usize, Option<usize>> = HashMap::new();
+        let mut order = |count| {
+            *orders.entry(count).or_insert_with(|| order::lower_order(q, count, 1.0 - CONFIDENCE))
+        };
+        let bounds = self
+            .launches
+            .iter()
+            .enumerate()
+            .filter_map(|(launch, calls)| Some((launch, calls[order(calls.len())? - 1])));
         let above = bounds.filter(|(_, low)| *low > limit.get());
         above.max_by(|one, other| one.1.total_cmp(&other.1)).map(|(launch, _)| launch)
     }
