@@ -113,7 +113,7 @@ pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     let mut warnings = warnings(evidence);
     let has_baseline = evidence.has_baseline();
     warnings.extend(waive::complaints(&judgements, policy.waivers(), has_baseline));
-    warnings.extend(short::complaint(&judgements));
+    warnings.extend(short::complaint(&judgements, evidence.candidate.source));
     let verdict = verdict(evidence, &judgements, policy);
     Decision {
         schema: SCHEMA.to_owned(),

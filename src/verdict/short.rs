@@ -1,7 +1,7 @@
 //! What may decide what all rounds left undecided: longer launches, where they were short.
 
 use super::{Change, Judgement, Stage, looks};
-use crate::run::Sampling;
+use crate::run::{Sampling, Source};
 
 /// Nanoseconds of calls; a shorter launch takes in one moment of the machine, and no number of rounds
 /// makes up for it. METHODOLOGY, "Whole checks on a real machine", shows how much longer ones see.
@@ -11,7 +11,7 @@ const SHORT: f64 = 1e8;
 const LONG: f64 = 2.5e8;
 
 /// One sentence about all benchmarks that longer launches may decide.
-pub(super) fn complaint(judgements: &[Judgement]) -> Option<String> {
+pub(super) fn complaint(judgements: &[Judgement], source: Source) -> Option<String> {
     let mut calls: Vec<f64> = judgements.iter().filter_map(calls_to_outlast_a_moment).collect();
     calls.sort_unstable_by(f64::total_cmp);
     let typical = *calls.get(calls.len() / 2)?;
@@ -19,9 +19,11 @@ pub(super) fn complaint(judgements: &[Judgement]) -> Option<String> {
         1 => "1 benchmark stayed".to_owned(),
         count => format!("{count} benchmarks stayed"),
     };
+    // A command decides itself how often it calls.
+    let flag = if source == Source::Criterion { " (`--calls`)" } else { "" };
     Some(format!(
         "{stayed} undecided in launches of less than {} ms, which see only a moment of the machine: \
-         `--calls {}` may decide more",
+         about {} calls a launch{flag} may decide more",
         SHORT / 1e6,
         one_digit(typical)
     ))
