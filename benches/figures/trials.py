@@ -139,6 +139,9 @@ def main():
     parser.add_argument("--more", type=int, nargs="+", metavar="PERCENT", help="only checks of so much more work")
     args = parser.parse_args()
     make, groups, slowed = KINDS[args.name]
+    known = {percent for kinds in groups for percent, _ in kinds}
+    if unknown := set(args.more or []) - known:
+        parser.error(f"no check of {args.name} does {min(unknown)} % more work: {sorted(known - {None})}")
     wanted = [[kind for kind in kinds if not args.more or kind[0] in args.more] for kinds in groups]
     for kinds in filter(None, wanted):
         for number in range(max(times for _, times in kinds)):

@@ -3,8 +3,8 @@
 use super::{Change, Judgement, Stage, looks};
 use crate::run::{Sampling, Source};
 
-/// Nanoseconds of calls; a shorter launch takes in one moment of the machine, and no number of rounds
-/// makes up for it. METHODOLOGY, "Whole checks on a real machine", shows how much longer ones see.
+/// Nanoseconds of calls; a shorter launch takes in one moment of the machine, so that launches of the same
+/// program differ. METHODOLOGY, "Whole checks on a real machine", has what longer ones see.
 const SHORT: f64 = 1e8;
 
 /// What a launch should last instead.

@@ -9,7 +9,7 @@ use perfgate::host::Host;
 use perfgate::measure::Selection;
 use perfgate::policy::{Config, Policy};
 use perfgate::run::{Benchmark, Commit, Launch, Observed, Run, Sampling, Source};
-use perfgate::verdict::{Baseline, Change, Decision, Evidence, Rounds, decide};
+use perfgate::verdict::{Baseline, Change, Decision, Evidence, Rounds, TargetStatus, decide};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Effort, RngAlgorithm, TestRng, TestRunner};
 
@@ -59,12 +59,14 @@ fn policy() -> Policy {
 }
 
 fn in_rounds(baseline: &[Side], candidate: &[Side]) -> Decision {
-    let (baseline, candidate) = (run(baseline), run(candidate));
+    decide_in_rounds(&run(baseline), &run(candidate))
+}
+
+fn decide_in_rounds(baseline: &Run, candidate: &Run) -> Decision {
     let entered = candidate.benchmarks.len();
-    let rounds =
-        Rounds { baseline: &baseline, candidate: &candidate, entered, same: &[], ended: true };
+    let rounds = Rounds { baseline, candidate, entered, same: &[], ended: true };
     let evidence = Evidence {
-        candidate: &candidate,
+        candidate,
         baseline: Baseline::None,
         rounds: Some(rounds),
         noise: &BTreeMap::new(),
@@ -101,20 +103,55 @@ fn stored_runs_of_the_same_commit_cannot_tell_a_change_of_the_code() {
 }
 
 /// So many rounds of a hundred calls of `ns`, of a machine that is fast or slow by launches.
-fn restless(rounds: usize, ns: f64) -> Decision {
+fn restless(source: Source, rounds: usize, ns: f64) -> Decision {
     let side = |seed: usize| -> Side {
         let pace = |launch: usize| 1.0 + ((launch * 7 + seed) * 31 % 10) as f64 / 20.0;
         (0..rounds).map(|launch| vec![ns * pace(launch); 100]).collect()
     };
-    in_rounds(&[side(0)], &[side(3)])
+    let [baseline, candidate] = [0, 3].map(|seed| {
+        let mut run = run(&[side(seed)]);
+        run.source = source;
+        run
+    });
+    decide_in_rounds(&baseline, &candidate)
+}
+
+#[test]
+fn a_target_is_unproven_where_one_launch_alone_misses_it() {
+    // Launches of other lengths have their bounds at other places.
+    let launch = |ns: f64, calls: usize| vec![ns; calls];
+    let mut side: Side = vec![launch(0.99e6, 100); 40];
+    let target = |side: &Side| {
+        let config = Config::from_toml("[[target]]\nbench = \"suite/*\"\np95 = \"1ms\"").unwrap();
+        let policy = Policy::new(&config, &BTreeMap::new(), Selection::default()).unwrap();
+        let candidate = run(&[side.clone()]);
+        let evidence = Evidence {
+            candidate: &candidate,
+            baseline: Baseline::None,
+            rounds: None,
+            noise: &BTreeMap::new(),
+        };
+        let target = decide(&evidence, &policy).benchmarks.remove(0).targets.remove(0);
+        (target.status, target.reason)
+    };
+    assert_eq!(target(&side), (TargetStatus::Met, None));
+    side[7] = launch(1.02e6, 60);
+    let reason = "launch 7 alone misses it: launches differ".to_owned();
+    assert_eq!(target(&side), (TargetStatus::Unproven, Some(reason)));
 }
 
 #[test]
 fn short_launches_that_decide_nothing_are_told_to_be_longer() {
-    let short = restless(20, 1e4);
-    assert_eq!(changes(&short), [Change::Inconclusive]);
-    assert!(short.warnings[0].contains("about 20000 calls a launch may"), "{:?}", short.warnings);
-    for other in [restless(20, 1e7), restless(10, 1e4)] {
+    // A command decides itself how often it calls: no flag reaches it.
+    for (source, remedy) in [
+        (Source::Command, "about 20000 calls a launch may decide more"),
+        (Source::Criterion, "about 20000 calls a launch (`--calls`) may decide more"),
+    ] {
+        let short = restless(source, 20, 1e4);
+        assert_eq!(changes(&short), [Change::Inconclusive]);
+        assert!(short.warnings[0].contains(remedy), "{:?}", short.warnings);
+    }
+    for other in [restless(Source::Command, 20, 1e7), restless(Source::Command, 10, 1e4)] {
         assert_eq!((changes(&other)[0], other.warnings), (Change::Inconclusive, vec![]));
     }
 }

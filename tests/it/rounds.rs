@@ -6,10 +6,13 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
+use perfgate::git::CommitId;
+use perfgate::rounds::InTurn;
+use perfgate::run::Failure;
 use perfgate::verdict::{Change, Decision, Verdict};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::repositories::{Bed, perfgate_in, text_of};
+use crate::repositories::{Bed, benchmark, perfgate_in, text_of};
 
 const MANIFEST: &str = "\
 [package]
@@ -193,6 +196,23 @@ fn what_both_sides_depend_on_is_compiled_once() {
         fs::remove_dir_all(tiny.folder().join("target/perfgate/in-turn/build").join(side)).unwrap();
     }
     assert_eq!(check(), [1, 2]);
+}
+
+#[test]
+fn what_failed_on_the_base_alone_is_said_too() {
+    let commit = CommitId::parse(&"a".repeat(40)).unwrap();
+    let side = |failing: &[&str]| {
+        let mut run = Bed::run(&commit, "2026-11-22T00:00:00Z", 1.0);
+        run.benchmarks = ["both", "base", "none"].map(|id| benchmark(id, &[1.0])).to_vec();
+        for one in run.benchmarks.iter_mut().filter(|one| failing.contains(&one.id.as_str())) {
+            one.failure = Some(Failure { reason: "panicked".to_owned(), output: String::new() });
+        }
+        run
+    };
+    let (baseline, candidate) = (side(&["both", "base"]), side(&["both"]));
+    let in_turn = InTurn { baseline, candidate, entered: 1, same: vec![], ended: false };
+    let failed: Vec<&str> = in_turn.failed().iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(failed, ["both", "base"]);
 }
 
 #[test]
