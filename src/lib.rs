@@ -18,7 +18,6 @@ pub mod git;
 pub mod inference;
 pub mod measure;
 pub mod store;
-pub mod history;
 pub mod compare;
 pub mod policy;
 pub mod verdict;

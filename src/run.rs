@@ -80,14 +80,8 @@ pub struct Run {
 pub enum Source {
     /// Criterion bench targets of a Cargo workspace.
     Criterion,
-    /// An ONNX model.
-    Onnx,
-    /// Text generation by a decoder model.
-    Generate,
     /// Any command that prints samples.
     Command,
-    /// Requests to a server.
-    Load,
 }
 
 /// How a run was measured.

@@ -6,7 +6,6 @@
 pub mod bootstrap;
 pub mod changes;
 pub mod components;
-pub mod equivalence;
 pub mod fisher;
 mod incomplete_beta;
 pub mod multiplicity;

@@ -197,18 +197,6 @@ impl Store {
         Ok(by_commit)
     }
 
-    /// Stored runs of one kind along `commits`, which come nearest first; at most `most` of them.
-    ///
-    /// Nothing but the files of these runs is read.
-    pub fn along(
-        &self,
-        commits: impl IntoIterator<Item = CommitId>,
-        kind: Kind<'_>,
-        most: usize,
-    ) -> Result<Line, StoreError> {
-        Ok(self.search(commits, kind, most)?.0)
-    }
-
     /// What to compare a candidate of this kind with: `commits` is its ancestry, itself first.
     pub fn baseline(
         &self,

@@ -102,7 +102,7 @@ unit!(
     ///
     /// ```
     /// use perfgate::units::Ratio;
-    /// assert_eq!(Ratio::new(1.25).unwrap().inverse().get(), 0.8);
+    /// assert_eq!(Ratio::new(1.25).unwrap().get(), 1.25);
     /// assert!(Ratio::new(0.0).is_err());
     /// ```
     Ratio,
@@ -150,20 +150,9 @@ unit!(
 );
 
 impl Ratio {
-    /// Baseline ÷ candidate.
-    #[must_use]
-    pub fn inverse(self) -> Self {
-        Self(1.0 / self.0)
-    }
-
     /// The ratio whose natural logarithm this is; saturates at the ends of what a double holds.
     pub fn from_ln(ln: f64) -> Self {
         Self(ln.exp().clamp(f64::MIN_POSITIVE, f64::MAX))
-    }
-
-    /// The ratio of a slowdown by `share`.
-    pub fn slower_by(share: Share) -> Self {
-        Self(1.0 + share.0)
     }
 }
 
@@ -226,17 +215,6 @@ impl FromStr for Confidence {
             expected: "a confidence strictly between 0 and 1, like 0.95",
         })
     }
-}
-
-/// A point with the range it may lie in: `low ≤ point ≤ high`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Interval<T> {
-    /// Lower end.
-    pub low: T,
-    /// Best guess.
-    pub point: T,
-    /// Upper end.
-    pub high: T,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! How much of the variance lies between processes and how much within: one-way random effects.
 
+use super::Undefined;
 use super::summary::Summary;
-use super::{Undefined, student};
 
 /// Variance components of values in groups, such as the samples of each launch (Searle 1971, chapter 9).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,17 +63,6 @@ impl Components {
     /// Variance between the true means of groups, not below zero.
     pub fn group_variance(&self) -> f64 {
         ((self.between - self.within) / self.group_size).max(0.0)
-    }
-
-    /// Share of the variance of one value that its group has in common: 0 to 1, or NaN without variance.
-    pub fn intraclass_correlation(&self) -> f64 {
-        self.group_variance() / (self.group_variance() + self.within)
-    }
-
-    /// Interval `(low, high)` for the mean over all groups that could be drawn, by `groups − 1` degrees of freedom.
-    pub fn interval(&self, confidence: f64) -> (f64, f64) {
-        let t = student::upper_quantile(0.5 * (1.0 - confidence), self.groups as f64 - 1.0);
-        (self.mean - t * self.standard_error, self.mean + t * self.standard_error)
     }
 
     /// Values per group that give the most precise mean for the time spent, where starting a group costs as

@@ -9,17 +9,7 @@
 /// assert_eq!(benjamini_hochberg(&[0.01, 0.5, 0.02]), [0.03, 0.5, 0.03]);
 /// ```
 pub fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
-    step_up(p_values, 1.0)
-}
-
-/// Benjamini & Yekutieli 2001: as [`benjamini_hochberg`], under any dependence.
-///
-/// ```
-/// use perfgate::stats::multiplicity::benjamini_yekutieli;
-/// assert_eq!(benjamini_yekutieli(&[0.02, 0.5]), [0.06, 0.75]);
-/// ```
-pub fn benjamini_yekutieli(p_values: &[f64]) -> Vec<f64> {
-    step_up(p_values, (1..=p_values.len()).map(|rank| 1.0 / rank as f64).sum())
+    step_up(p_values)
 }
 
 /// Holm 1979: the chance of any false rejection at which each hypothesis would just be rejected.
@@ -39,22 +29,12 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
     adjusted
 }
 
-/// Bonferroni: each p-value times their number, at most one.
-///
-/// ```
-/// use perfgate::stats::multiplicity::bonferroni;
-/// assert_eq!(bonferroni(&[0.01, 0.5, 0.02]), [0.03, 1.0, 0.06]);
-/// ```
-pub fn bonferroni(p_values: &[f64]) -> Vec<f64> {
-    p_values.iter().map(|p| (p * p_values.len() as f64).min(1.0)).collect()
-}
-
-fn step_up(p_values: &[f64], factor: f64) -> Vec<f64> {
+fn step_up(p_values: &[f64]) -> Vec<f64> {
     let count = p_values.len();
     let mut adjusted = vec![0.0; count];
     let mut so_far = 1.0_f64;
     for (rank, index) in ascending(p_values).into_iter().enumerate().rev() {
-        so_far = so_far.min(p_values[index] * factor * count as f64 / (rank + 1) as f64);
+        so_far = so_far.min(p_values[index] * count as f64 / (rank + 1) as f64);
         adjusted[index] = so_far;
     }
     adjusted
@@ -68,7 +48,7 @@ fn ascending(p_values: &[f64]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{benjamini_hochberg, benjamini_yekutieli, bonferroni, holm};
+    use super::{benjamini_hochberg, holm};
 
     #[track_caller]
     fn close(got: &[f64], expected: &[f64]) {
@@ -80,13 +60,10 @@ mod tests {
 
     #[test]
     fn adjusted_p_values_are_those_of_their_definitions() {
-        // By hand, as p.adjust(c(.01, .04, .03, .005, .5), method = "BH" | "BY" | "holm" | "bonferroni") of R
+        // By hand, as p.adjust(c(.01, .04, .03, .005, .5), method = "BH" | "holm") of R
         let p = [0.01, 0.04, 0.03, 0.005, 0.5];
         close(&benjamini_hochberg(&p), &[0.025, 0.05, 0.05, 0.025, 0.5]);
-        let by = 137.0 / 60.0;
-        close(&benjamini_yekutieli(&p), &[0.025 * by, 0.05 * by, 0.05 * by, 0.025 * by, 1.0]);
         close(&holm(&p), &[0.04, 0.09, 0.09, 0.025, 0.5]);
-        close(&bonferroni(&p), &[0.05, 0.2, 0.15, 0.025, 1.0]);
     }
 
     #[test]

@@ -7,35 +7,6 @@
 
 use super::incomplete_beta;
 
-/// Order statistics around the `q`-quantile, and the probability that they hold it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Orders {
-    /// The lower bound is this order statistic; `None` when no sample is low enough.
-    pub lower: Option<usize>,
-    /// The upper bound is this order statistic; `None` when no sample is high enough.
-    pub upper: Option<usize>,
-    /// Probability that the quantile lies between the two, unbounded sides included.
-    pub coverage: f64,
-}
-
-/// Two-sided order-statistic interval for the `q`-quantile from `count` samples.
-///
-/// `q` and `confidence` are strictly between 0 and 1; each tail has at most half of `1 − confidence`.
-///
-/// ```
-/// use perfgate::stats::order::two_sided;
-/// let orders = two_sided(0.5, 100, 0.95);
-/// assert_eq!((orders.lower, orders.upper), (Some(40), Some(61)));
-/// ```
-pub fn two_sided(q: f64, count: usize, confidence: f64) -> Orders {
-    let tail = 0.5 * (1.0 - confidence);
-    let lower = lower_order(q, count, tail);
-    let upper = upper_order(q, count, tail);
-    let missed_below = lower.map_or(0.0, |order| at_most(order - 1, count, q).0);
-    let missed_above = upper.map_or(0.0, |order| at_most(order - 1, count, q).1);
-    Orders { lower, upper, coverage: 1.0 - missed_below - missed_above }
-}
-
 /// Value of the one-sided upper bound of the `q`-quantile; `None` below [`least_count`] samples.
 ///
 /// `sorted` is in ascending order.
@@ -171,7 +142,7 @@ fn whole(count: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Orders, count_to_decide, least_count, lower_bound, two_sided, upper_order};
+    use super::{count_to_decide, least_count, lower_bound, lower_order, upper_order};
 
     #[test]
     fn the_fewest_samples_for_a_bound_are_the_published_ones() {
@@ -188,8 +159,8 @@ mod tests {
 
     #[test]
     fn nothing_is_bounded_by_too_few_samples() {
-        assert_eq!(two_sided(0.99, 0, 0.95), Orders { lower: None, upper: None, coverage: 1.0 });
-        assert_eq!(two_sided(0.5, 5, 0.95).lower, None);
+        assert_eq!((lower_order(0.99, 0, 0.025), upper_order(0.99, 0, 0.025)), (None, None));
+        assert_eq!(lower_order(0.5, 5, 0.025), None);
         assert_eq!(lower_bound(&[], 0.5, 0.95), None);
     }
 
@@ -197,8 +168,8 @@ mod tests {
     fn a_large_sample_is_bounded_by_the_binomial_quantiles() {
         // Python: exp(lgamma …) summed over k, as qbinom(c(.025, .975), 1e6, .99): 989805 and 990195; an
         // upper order is one above
-        let orders = two_sided(0.99, 1_000_000, 0.95);
-        assert_eq!((orders.lower, orders.upper), (Some(989_805), Some(990_196)));
+        assert_eq!(lower_order(0.99, 1_000_000, 0.025), Some(989_805));
+        assert_eq!(upper_order(0.99, 1_000_000, 0.025), Some(990_196));
     }
 
     #[test]

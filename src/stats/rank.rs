@@ -1,6 +1,6 @@
-//! Tests and estimates by ranks, which peers use: Mann–Whitney, Hodges–Lehmann, Wilcoxon.
+//! The Mann–Whitney test, which peers use.
 
-use super::{normal, summary};
+use super::normal;
 
 /// How far the candidate tends to exceed the baseline, in counts of pairs (Mann & Whitney 1947).
 #[derive(Clone, Debug, PartialEq)]
@@ -83,81 +83,6 @@ impl MannWhitney {
     }
 }
 
-/// Median of all differences `candidate − baseline`, the shift that Mann–Whitney tests (Hodges & Lehmann 1963).
-///
-/// `None` when a side is empty.
-///
-/// ```
-/// use perfgate::stats::rank::hodges_lehmann;
-/// assert_eq!(hodges_lehmann(&[1.0, 2.0, 3.0], &[2.0, 3.0, 9.0]), Some(1.0));
-/// ```
-pub fn hodges_lehmann(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
-    let mut differences: Vec<f64> =
-        candidate.iter().flat_map(|b| baseline.iter().map(move |a| b - a)).collect();
-    summary::median_in_place(&mut differences)
-}
-
-/// Wilcoxon's signed-rank statistic of paired differences (Wilcoxon 1945).
-#[derive(Clone, Debug, PartialEq)]
-pub struct SignedRank {
-    /// Sum of the ranks of the positive differences.
-    pub positive: f64,
-    count: usize,
-    ties: f64,
-}
-
-impl SignedRank {
-    /// Ranks `differences` by size, leaving out zeros; `None` when nothing is left or one is NaN.
-    ///
-    /// ```
-    /// use perfgate::stats::rank::SignedRank;
-    /// let test = SignedRank::of(&[0.3, -0.1, 0.2]).expect("three differences");
-    /// assert_eq!((test.positive, test.p_exact_greater()), (5.0, Some(0.25)));
-    /// ```
-    pub fn of(differences: &[f64]) -> Option<Self> {
-        let kept: Vec<f64> = differences.iter().copied().filter(|d| *d != 0.0).collect();
-        if kept.is_empty() || kept.iter().any(|d| d.is_nan()) {
-            return None;
-        }
-        let sizes: Vec<f64> = kept.iter().map(|d| d.abs()).collect();
-        let (ranks, ties) = midranks(&sizes);
-        let positive = ranks.iter().zip(&kept).filter(|(_, d)| **d > 0.0).map(|(r, _)| r).sum();
-        Some(Self { positive, count: kept.len(), ties })
-    }
-
-    /// Exact p-value of "differences are positive"; `None` with ties.
-    pub fn p_exact_greater(&self) -> Option<f64> {
-        let most = (self.count * (self.count + 1) / 2) as f64;
-        (self.ties == 0.0).then(|| share_up_to(&subset_sums(self.count), most - self.positive))
-    }
-
-    /// Exact p-value of "differences are negative"; `None` with ties.
-    pub fn p_exact_less(&self) -> Option<f64> {
-        (self.ties == 0.0).then(|| share_up_to(&subset_sums(self.count), self.positive))
-    }
-
-    /// Exact two-sided p-value: twice the smaller tail; `None` with ties.
-    pub fn p_exact_two_sided(&self) -> Option<f64> {
-        Some((2.0 * self.p_exact_greater()?.min(self.p_exact_less()?)).min(1.0))
-    }
-}
-
-/// Median of the means of all pairs of values, each with itself included (Hodges & Lehmann 1963).
-///
-/// `None` when there are none.
-///
-/// ```
-/// use perfgate::stats::rank::pseudomedian;
-/// assert_eq!(pseudomedian(&[1.0, 2.0, 9.0]), Some(3.5));
-/// ```
-pub fn pseudomedian(values: &[f64]) -> Option<f64> {
-    let mut means: Vec<f64> = Vec::with_capacity(values.len() * (values.len() + 1) / 2);
-    for (i, x) in values.iter().enumerate() {
-        means.extend(values[i..].iter().map(|y| 0.5 * x + 0.5 * y));
-    }
-    summary::median_in_place(&mut means)
-}
-
 /// Ranks from one, equal values sharing the mean of theirs, and the sum of `t³ − t` over such groups.
 fn midranks(values: &[f64]) -> (Vec<f64>, f64) {
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -192,18 +117,6 @@ fn gaussian_binomial(m: usize, n: usize) -> Vec<f64> {
     counts
 }
 
-/// Number of subsets of `1..=count` for each sum.
-fn subset_sums(count: usize) -> Vec<f64> {
-    let mut counts = vec![0.0; count * (count + 1) / 2 + 1];
-    counts[0] = 1.0;
-    for rank in 1..=count {
-        for sum in (rank..counts.len()).rev() {
-            counts[sum] += counts[sum - rank];
-        }
-    }
-    counts
-}
-
 fn share_up_to(counts: &[f64], value: f64) -> f64 {
     let up_to: f64 =
         counts.iter().zip(0_u32..).filter(|(_, u)| f64::from(*u) <= value).map(|(c, _)| c).sum();
@@ -212,7 +125,7 @@ fn share_up_to(counts: &[f64], value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{MannWhitney, SignedRank, hodges_lehmann};
+    use super::MannWhitney;
 
     #[test]
     fn mann_whitney_agrees_with_r() {
@@ -230,20 +143,17 @@ mod tests {
         let (forth, back) =
             (MannWhitney::of(&a, &b).expect("two"), MannWhitney::of(&b, &a).expect("two"));
         assert_eq!(forth.p_exact_greater(), back.p_exact_less());
-        assert_eq!(hodges_lehmann(&a, &b), hodges_lehmann(&b, &a).map(|shift| -shift));
     }
 
     #[test]
     fn ties_have_no_exact_p_value() {
         let test = MannWhitney::of(&[1.0, 2.0], &[2.0, 3.0]).expect("two sides");
         assert_eq!(test.p_exact_two_sided(), None);
-        assert_eq!(SignedRank::of(&[1.0, -1.0]).and_then(|test| test.p_exact_greater()), None);
     }
 
     #[test]
     fn equal_values_everywhere_are_no_evidence() {
         let test = MannWhitney::of(&[2.0, 2.0], &[2.0, 2.0]).expect("two sides");
         assert!((test.p_asymptotic_two_sided(0.0) - 1.0).abs() < 1e-15);
-        assert_eq!(SignedRank::of(&[0.0, 0.0]), None);
     }
 }

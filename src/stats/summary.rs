@@ -132,22 +132,6 @@ pub fn log_ratios(values: &[f64], reference: f64) -> Result<Vec<f64>, Undefined>
     Ok(values.iter().map(log_ratio).collect())
 }
 
-/// Natural logarithm of the median of `samples`; `scratch` is overwritten and saves an allocation.
-///
-/// `None` when there are no samples or the median is not positive.
-///
-/// ```
-/// use perfgate::stats::summary::log_median;
-/// let mut scratch = Vec::new();
-/// assert_eq!(log_median(&[9.0, 1.0, 4.0, 4.0], &mut scratch), Some(4_f64.ln()));
-/// ```
-pub fn log_median(samples: &[f64], scratch: &mut Vec<f64>) -> Option<f64> {
-    scratch.clear();
-    scratch.extend_from_slice(samples);
-    let median = median_in_place(scratch)?;
-    (median > 0.0 && median.is_finite()).then(|| median.ln())
-}
-
 /// Median of `values`, which are reordered; the mean of the middle two for an even count, `None` for none.
 ///
 /// ```
@@ -183,41 +167,6 @@ pub fn autocorrelation(series: &[f64], lag: usize) -> Option<f64> {
     (whole > 0.0 && lag < series.len()).then(|| lagged / whole)
 }
 
-/// How many independent values a series is worth if it is autoregressive of order one.
-///
-/// `n (1 − r) ÷ (1 + r)` with the lag-one autocorrelation `r`, more than `n` where it is negative; `None` as
-/// for [`autocorrelation`].
-///
-/// ```
-/// use perfgate::stats::summary::effective_count;
-/// assert!(effective_count(&[1.0, 1.1, 1.2, 1.4, 1.6, 1.7]) < Some(3.0));
-/// ```
-pub fn effective_count(series: &[f64]) -> Option<f64> {
-    let r = autocorrelation(series, 1)?;
-    let n = series.len() as f64;
-    Some(n * (1.0 - r) / (1.0 + r))
-}
-
-/// Standard error of the mean of a dependent series from the means of `batches` equal stretches of it.
-///
-/// Values beyond the last full batch are left out; `None` for fewer than two batches or too few values
-/// (Law & Kelton 2000, section 9.5.3).
-///
-/// ```
-/// use perfgate::stats::summary::batch_means_error;
-/// assert_eq!(batch_means_error(&[1.0, 3.0, 5.0, 7.0], 2), Some(2.0));
-/// ```
-pub fn batch_means_error(series: &[f64], batches: usize) -> Option<f64> {
-    let length = series.len().checked_div(batches).filter(|length| *length > 0)?;
-    let means: Vec<f64> = series
-        .chunks_exact(length)
-        .take(batches)
-        .map(|batch| Summary::of(batch).map(|s| s.mean()))
-        .collect::<Result<_, _>>()
-        .ok()?;
-    (batches >= 2).then(|| Summary::of(&means).ok())?.map(|s| s.standard_error())
-}
-
 fn centred(series: &[f64]) -> Option<Vec<f64>> {
     let first = *series.first()?;
     let mean = series.iter().map(|x| x - first).sum::<f64>() / series.len() as f64;
@@ -226,9 +175,7 @@ fn centred(series: &[f64]) -> Option<Vec<f64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Summary, autocorrelation, batch_means_error, log_median, log_ratios, median_in_place,
-    };
+    use super::{Summary, autocorrelation, log_ratios, median_in_place};
 
     #[test]
     fn extreme_offsets_and_scales_leave_the_spread_exact() {
@@ -277,14 +224,11 @@ mod tests {
         assert_eq!(median_in_place(&mut [5.0]), Some(5.0));
         assert_eq!(median_in_place(&mut [f64::MAX, f64::MAX]), Some(f64::MAX));
         assert_eq!(median_in_place(&mut []), None);
-        assert_eq!(log_median(&[0.0, 0.0, 1.0], &mut Vec::new()), None);
     }
 
     #[test]
     fn a_series_that_cannot_tell_its_dependence_has_none() {
         assert_eq!(autocorrelation(&[1.0, 1.0, 1.0], 1), None);
         assert_eq!(autocorrelation(&[1.0, 2.0], 2), None);
-        assert_eq!(batch_means_error(&[1.0, 2.0], 3), None);
-        assert_eq!(batch_means_error(&[1.0, 2.0], 0), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Tests on a difference that follows Student's t: Welch's for two sides, the paired one for rounds.
 
-use super::summary::{Summary, log_ratios};
+use super::summary::Summary;
 use super::{Undefined, student};
 
 /// An estimated difference `candidate − baseline` that is t-distributed around the true one.
@@ -229,65 +229,23 @@ pub fn of_differences(differences: &[f64]) -> Result<TTest, Undefined> {
     })
 }
 
-/// [`welch`] on the natural logarithms of both sides: `difference` is the log of candidate ÷ baseline.
-///
-/// Logarithms are taken relative to the first baseline value, which keeps differences in the last digit.
-///
-/// ```
-/// use perfgate::stats::welch::welch_log_ratio;
-/// let test = welch_log_ratio(&[100.0, 102.0, 98.0], &[110.0, 112.2, 107.8])?;
-/// assert!((test.difference.exp() - 1.1).abs() < 1e-12);
-/// # Ok::<(), perfgate::stats::Undefined>(())
-/// ```
-pub fn welch_log_ratio(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
-    let Some(&reference) = baseline.first() else {
-        return Err(Undefined::TooFew { needed: 2, got: 0 });
-    };
-    welch(&log_ratios(baseline, reference)?, &log_ratios(candidate, reference)?)
-}
-
-/// Interval for the ratio of two means by Fieller's theorem (Fieller 1954), with Welch's degrees of freedom.
-///
-/// An error when a side has fewer than two values; `None` where the baseline's mean is not clearly away
-/// from zero, so that no bounded interval holds the ratio.
-///
-/// ```
-/// use perfgate::stats::{summary::Summary, welch::fieller};
-/// let (baseline, candidate) = (Summary::from_parts(9, 10.0, 0.3)?, Summary::from_parts(9, 11.0, 0.3)?);
-/// let (low, high) = fieller(&baseline, &candidate, 0.95)?.expect("ten is far from zero");
-/// assert!(low < 1.1 && 1.1 < high);
-/// # Ok::<(), perfgate::stats::Undefined>(())
-/// ```
-pub fn fieller(
-    baseline: &Summary,
-    candidate: &Summary,
-    confidence: f64,
-) -> Result<Option<(f64, f64)>, Undefined> {
-    let test = welch_of_summaries(baseline, candidate)?;
-    let t = student::upper_quantile(0.5 * (1.0 - confidence), test.degrees_of_freedom);
-    let mean = baseline.mean();
-    let below = t * baseline.standard_error() / mean;
-    let above = t * candidate.standard_error() / mean;
-    let ratio = candidate.mean() / mean;
-    let g = below * below;
-    if g.is_nan() || g >= 1.0 || !ratio.is_finite() {
-        return Ok(None);
-    }
-    let spread = (above * above * (1.0 - g) + ratio * ratio * g).max(0.0).sqrt();
-    Ok(Some(((ratio - spread) / (1.0 - g), (ratio + spread) / (1.0 - g))))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use proptest::test_runner::RngSeed;
 
-    use super::{TTest, fieller, paired, welch, welch_log_ratio};
-    use crate::stats::{Undefined, summary::Summary};
+    use super::{TTest, paired, welch};
+    use crate::stats::{Undefined, summary::log_ratios};
 
     #[track_caller]
     fn close(a: f64, b: f64) {
         assert!((a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs())), "{a} is not {b}");
+    }
+
+    /// The test of candidate ÷ baseline, on logarithms.
+    fn of_ratio(baseline: &[f64], candidate: &[f64]) -> TTest {
+        let logs = |side| log_ratios(side, baseline[0]).expect("positive values");
+        welch(&logs(baseline), &logs(candidate)).expect("two sides")
     }
 
     fn side() -> impl Strategy<Value = Vec<f64>> {
@@ -303,8 +261,8 @@ mod tests {
 
         #[test]
         fn swapping_the_sides_inverts_the_ratio(a in side(), b in side()) {
-            let forth = welch_log_ratio(&a, &b).expect("two sides");
-            let back = welch_log_ratio(&b, &a).expect("two sides");
+            let forth = of_ratio(&a, &b);
+            let back = of_ratio(&b, &a);
             close(forth.difference, -back.difference);
             close(forth.lower(0.01), -back.upper(0.01));
             close(forth.p_greater(0.0), back.p_less(0.0));
@@ -313,8 +271,8 @@ mod tests {
         #[test]
         fn scaling_all_samples_leaves_the_ratio(a in side(), b in side(), factor in 1e-9..1e9_f64) {
             let scaled = |side: &[f64]| side.iter().map(|x| x * factor).collect::<Vec<_>>();
-            let plain = welch_log_ratio(&a, &b).expect("two sides");
-            let other = welch_log_ratio(&scaled(&a), &scaled(&b)).expect("two sides");
+            let plain = of_ratio(&a, &b);
+            let other = of_ratio(&scaled(&a), &scaled(&b));
             close(plain.difference, other.difference);
             close(plain.standard_error, other.standard_error);
         }
@@ -369,15 +327,7 @@ mod tests {
         assert_eq!(welch(&[1.0], &[1.0, 2.0]), Err(Undefined::TooFew { needed: 2, got: 1 }));
         assert_eq!(welch(&[], &[1.0, 2.0]), Err(Undefined::TooFew { needed: 1, got: 0 }));
         assert_eq!(welch(&[1.0, f64::NAN], &[1.0, 2.0]), Err(Undefined::OutOfRange));
-        assert_eq!(welch_log_ratio(&[1.0, -1.0], &[1.0, 2.0]), Err(Undefined::OutOfRange));
         assert!(paired(&[1.0, 2.0], &[1.0]).is_err());
-    }
-
-    #[test]
-    fn a_baseline_that_may_be_zero_has_no_bounded_ratio() {
-        let baseline = Summary::of(&[-1.0, 1.0, 0.5]).expect("values");
-        let candidate = Summary::of(&[1.0, 2.0, 3.0]).expect("values");
-        assert_eq!(fieller(&baseline, &candidate, 0.95), Ok(None));
     }
 
     #[test]

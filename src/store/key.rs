@@ -102,16 +102,12 @@ impl Key {
     }
 }
 
-const SOURCES: [Source; 5] =
-    [Source::Criterion, Source::Onnx, Source::Generate, Source::Command, Source::Load];
+const SOURCES: [Source; 2] = [Source::Criterion, Source::Command];
 
 fn word(source: Source) -> &'static str {
     match source {
         Source::Criterion => "criterion",
-        Source::Onnx => "onnx",
-        Source::Generate => "generate",
         Source::Command => "command",
-        Source::Load => "load",
     }
 }
 

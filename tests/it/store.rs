@@ -5,7 +5,6 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
 use perfgate::git::{CommitId, Parents};
-use perfgate::history::History;
 use perfgate::run::{Observed, Run};
 use perfgate::store::{Found, Kind, Lookup, Store, StoreError, Unfit};
 use rustix::process::{Pid, Signal, kill_process};
@@ -268,31 +267,6 @@ fn pruning_keeps_the_newest_of_each_kind() {
     }
     assert_eq!(bed.git("work", &["rev-list", "--count", "perfgate-data"]).trim(), "1");
     bed.git("work", &["fsck", "--strict"]);
-}
-
-#[test]
-fn the_history_of_a_branch_comes_in_commit_order() {
-    let bed = Bed::new();
-    let commits = ["one", "two", "three"].map(|name| bed.commit(name));
-    let store = open(&bed, STORES[0]);
-    for (second, ns) in [(0, 100.0), (1, 200.0), (2, 300.0)] {
-        let mut run = Bed::run(&commits[second as usize], &at(9 - second), ns);
-        if second == 1 {
-            run.benchmarks = vec![benchmark("another", &[1.0])];
-        }
-        store.save(&run).unwrap();
-    }
-    let repository = bed.repository("work");
-    let ancestry = repository.ancestry(&commits[2], Parents::First);
-    let candidate = Bed::run(&commits[2], &at(1), 1.0);
-    let line = store.along(ancestry, Kind::of(&candidate), 100).unwrap();
-    let history = History::of(&line.runs);
-    let order: Vec<&CommitId> = history.points.iter().map(|point| &point.commit).collect();
-    assert_eq!(order, commits.iter().collect::<Vec<_>>());
-    let levels = history.levels(&candidate.benchmarks[0].identity());
-    let medians: Vec<Option<f64>> =
-        levels.iter().map(|level| level.as_ref().map(|level| level.mean.exp().round())).collect();
-    assert_eq!(medians, [Some(100.0), None, Some(300.0)]);
 }
 
 /// A run of `commit` in the file `run.json` of `work`.
