@@ -31,3 +31,6 @@ pub mod publish;
 pub mod init;
 pub mod cli;
 pub mod cmd;
+
+#[cfg(test)]
+mod tests;

@@ -4,28 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use perfgate::git::CommitId;
-use perfgate::run::{Launch, Run};
 use serde_json::Value;
 
+use crate::command::{perfgate_in, text_of};
+use crate::formats::{CommitId, Run};
 use crate::git_server::{Server, TOKEN};
-use crate::repositories::{Bed, benchmark, git_in, observed, perfgate_in, text_of};
+use crate::repositories::{Bed, git_in, run_of};
 
 const ACCEPT: &str = "slower\n\nPerfgate-Accept: suite/* +12% because it is exact now";
 
-/// Five launches around `ns`.
 fn run(commit: &CommitId, created: &str, ns: f64) -> Run {
-    let mut run = Bed::run(commit, created, 1.0);
-    let mut made = benchmark("suite/a", &[ns]);
-    made.launches = (0..5)
-        .map(|round| Launch {
-            round,
-            observed: observed(&[ns * (1.0 + 0.002 * f64::from(round)); 20]),
-            ..made.launches[0].clone()
-        })
-        .collect();
-    run.benchmarks = vec![made];
-    run
+    run_of(commit, created, &[("suite/a", ns)])
 }
 
 /// On the server: a recorded commit, two that are not, and the merge of a pull request of two commits.
@@ -33,7 +22,6 @@ struct Shared {
     bed: Bed,
     server: Server,
     recorded: CommitId,
-    base: CommitId,
     merge: CommitId,
 }
 
@@ -57,14 +45,13 @@ impl Shared {
         bed.commit("more");
         bed.git("work", &["checkout", "--quiet", "main"]);
         bed.git("work", &["commit", "--quiet", "--allow-empty", "--message", "base tip"]);
-        let base = bed.repository("work").resolve("HEAD").unwrap();
         bed.git("work", &["merge", "--quiet", "--no-ff", "--message", "Merge", "change"]);
         let refs = ["HEAD:refs/pull/1/merge", "HEAD~1:refs/heads/main"];
         bed.git("work", &[&["push", "--quiet", "origin"][..], &refs].concat());
-        let merge = bed.repository("work").resolve("HEAD").unwrap();
+        let merge = bed.head();
         let candidate = run(&merge, "2026-11-22T00:00:02Z", 110.0);
         fs::write(bed.path("candidate.json"), serde_json::to_vec(&candidate).unwrap()).unwrap();
-        Some(Self { bed, server, recorded, base, merge })
+        Some(Self { bed, server, recorded, merge })
     }
 
     /// The merge alone, as `actions/checkout` fetches it, from `origin` without credentials.
@@ -164,19 +151,4 @@ fn a_repository_without_a_remote_is_not_told_about_one() {
     let text = text_of(&output);
     assert!(output.status.success() && text.contains("no baseline yet"), "{text}");
     assert!(!text.contains("fetch"), "{text}");
-}
-
-#[test]
-fn a_commit_behind_a_shallow_clone_is_brought_alone_to_be_built() {
-    let Some(shared) = Shared::new() else { return };
-    let checkout = shared.checkout();
-    let repository = shared.bed.repository("checkout");
-    assert!(!repository.has(&shared.recorded));
-    let open = shared.server.open_url("code.git");
-    let remote = repository.remote(&open, None).unwrap();
-    remote.fetch_commit(&shared.recorded).unwrap();
-    let worktree = repository.add_worktree(&shared.bed.path("base"), &shared.recorded).unwrap();
-    assert_eq!(fs::read_to_string(worktree.path().join("code.txt")).unwrap(), "recorded");
-    assert_eq!(git_in(&checkout, &["rev-list", "--count", "HEAD"]).trim(), "1");
-    assert!(!repository.has(&shared.base), "nothing but that commit");
 }

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::repositories::{fixed, git_in};
+use super::repositories::{fixed, git_in};
 
 pub(crate) const TOKEN: &str = "s3cret-t0ken";
 

@@ -12,11 +12,9 @@
 
 #[cfg(feature = "github")]
 mod action;
-mod change_points;
 mod checkout;
-mod decide;
-mod evaluate;
-mod git;
+mod command;
+mod formats;
 mod git_server;
 #[cfg(feature = "github")]
 mod github;
@@ -36,12 +34,11 @@ mod openapi;
 mod publish;
 #[cfg(feature = "github")]
 mod publish_troubles;
-mod reference;
 mod report;
 mod repositories;
 mod rounds;
-mod schemas;
 mod store;
 mod store_shared;
+mod synthetic;
 mod trend;
 mod waivers;

@@ -6,8 +6,9 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use perfgate::run::{Benchmark, Observed, Run, Sampling};
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::formats::{Benchmark, Observed, Run, Sampling};
 
 /// The foreign workspace, at one place so that it is compiled once; only what differs is written.
 fn workspace() -> PathBuf {

@@ -1,14 +1,17 @@
 //! Real repositories in temporary folders, and runs to keep in them.
+//!
+//! The unit tests use this file too: `super::formats` has the types of the crate there, and here those
+//! that the files alone describe.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-use perfgate::git::{CommitId, Repository};
-use perfgate::host::Host;
-use perfgate::run::{Benchmark, Commit, Launch, Observed, Run, Samples, Sampling, Source};
-use perfgate::units::Nanos;
 use tempfile::TempDir;
+
+use super::formats::{
+    Benchmark, Commit, CommitId, Host, Launch, Nanos, Observed, Run, Samples, Sampling, Source,
+};
 
 /// A folder with a repository in it, and the settings that make git the same everywhere.
 pub(crate) struct Bed {
@@ -39,11 +42,12 @@ impl Bed {
         fs::write(self.path("work").join("code.txt"), name).unwrap();
         self.git("work", &["add", "--all"]);
         self.git("work", &["commit", "--quiet", "--message", name]);
-        CommitId::parse(self.git("work", &["rev-parse", "HEAD"]).trim()).unwrap()
+        self.head()
     }
 
-    pub(crate) fn repository(&self, folder: &str) -> Repository {
-        Repository::discover(&self.path(folder)).unwrap().unwrap()
+    /// The commit that is checked out in `work`.
+    pub(crate) fn head(&self) -> CommitId {
+        CommitId::parse(self.git("work", &["rev-parse", "HEAD"]).trim()).unwrap()
     }
 
     /// A run of `commit`, recognizable by `created` and the length of its one sample.
@@ -122,14 +126,24 @@ pub(crate) fn git_in(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The perfgate command, to be run in `folder`.
-pub(crate) fn perfgate_in(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_perfgate"));
-    fixed(&mut command).current_dir(folder);
-    command
-}
-
-pub(crate) fn text_of(output: &Output) -> String {
-    let [out, err] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-    format!("{out}{err}")
+/// A run of `commit` with five launches of each benchmark around its median, a quarter of a percent apart.
+pub(crate) fn run_of(commit: &CommitId, created: &str, medians: &[(&str, f64)]) -> Run {
+    let mut run = Bed::run(commit, created, 1.0);
+    run.benchmarks = medians
+        .iter()
+        .map(|(id, ns)| {
+            let mut made = benchmark(id, &[*ns]);
+            made.launches = [0.995, 0.9975, 1.0, 1.0025, 1.005]
+                .iter()
+                .enumerate()
+                .map(|(round, factor)| Launch {
+                    round: u32::try_from(round).unwrap(),
+                    observed: observed(&[ns * factor; 20]),
+                    ..made.launches[0].clone()
+                })
+                .collect();
+            made
+        })
+        .collect();
+    run
 }

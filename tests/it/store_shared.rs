@@ -5,11 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use perfgate::git::{CommitId, Parents};
-use perfgate::store::Store;
-
+use crate::command::{perfgate_in, text_of};
+use crate::formats::CommitId;
 use crate::git_server::{Server, TOKEN};
-use crate::repositories::{Bed, benchmark, git_in, perfgate_in, text_of};
+use crate::repositories::{Bed, benchmark, git_in};
 
 const URL: &str = "git:perfgate-data";
 
@@ -41,34 +40,12 @@ fn clone(bed: &Bed, server: &Server, name: &str, options: &[&str]) -> PathBuf {
     bed.path(name)
 }
 
-fn stored(folder: &Path) -> usize {
-    Store::open(URL, folder).unwrap().list().unwrap().len()
-}
-
-#[test]
-fn eight_writers_lose_nothing_over_http() {
-    let Some((bed, server, commit)) = shared() else { return };
-    let writer = |writer: usize| {
-        let folder = clone(&bed, &server, &format!("writer-{writer}"), &["--depth=1"]);
-        let store = Store::open(URL, &folder).unwrap();
-        let store = store.as_git().map(|git| (&store, git)).unwrap();
-        let remote = store.1.repository().remote("origin", None).unwrap();
-        for number in 0..20 {
-            store.0.save(&Bed::run(&commit, &at(writer * 100 + number), 1.0)).unwrap();
-            let pushed = store.1.push(&remote).unwrap();
-            assert_eq!(pushed.runs, 1);
-        }
-    };
-    thread::scope(|scope| {
-        for number in 0..8 {
-            let writer = &writer;
-            scope.spawn(move || writer(number));
-        }
-    });
-    let data = bed.path("server/git/data.git");
-    git_in(&data, &["fsck", "--strict"]);
-    assert_eq!(stored(&clone(&bed, &server, "reader", &[])), 160);
-    assert_eq!(git_in(&data, &["rev-list", "--count", "perfgate-data"]).trim(), "160");
+/// How many runs the store at `store` has.
+fn stored(folder: &Path, store: &str) -> usize {
+    let mut list = perfgate_in(folder);
+    let output = list.args(["baseline", "list", "--format", "json", "--store", store]).output();
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+    rows.len()
 }
 
 #[test]
@@ -88,7 +65,7 @@ fn eight_processes_in_one_clone_lose_nothing() {
             });
         }
     });
-    assert_eq!(stored(&bed.path("work")), 160);
+    assert_eq!(stored(&bed.path("work"), URL), 160);
     bed.git("work", &["fsck", "--strict"]);
 }
 
@@ -129,7 +106,7 @@ fn what_writers_killed_before_the_push_had_saved_is_pushed_by_the_next() {
         "{}",
         text_of(&output)
     );
-    assert_eq!(stored(&clone(&bed, &server, "reader", &[])), 101);
+    assert_eq!(stored(&clone(&bed, &server, "reader", &[]), URL), 101);
     bed.git("work", &["fsck", "--strict"]);
     git_in(&bed.path("server/git/data.git"), &["fsck", "--strict"]);
 }
@@ -195,64 +172,6 @@ fn what_one_clone_pushes_another_finds() {
     does(&clone(&bed, &server, "full", &[]), &["baseline", "list"], commit.short());
 }
 
-#[test]
-fn pruned_runs_do_not_come_back_and_waiting_ones_are_not_lost() {
-    let Some((bed, server, commit)) = shared() else { return };
-    let [work, other] = [bed.path("work"), clone(&bed, &server, "other", &[])];
-    let [one, two] = [&work, &other].map(|folder| Store::open(URL, folder).unwrap());
-    let [one_git, two_git] = [&one, &two].map(|store| store.as_git().unwrap());
-    let one_remote = one_git.repository().remote("origin", None).unwrap();
-    let two_remote = two_git.repository().remote("origin", None).unwrap();
-    for number in 0..5 {
-        one.save(&Bed::run(&commit, &at(number), 1.0)).unwrap();
-    }
-    assert_eq!(one_git.push(&one_remote).unwrap().runs, 5);
-    two_git.fetch(&two_remote).unwrap();
-    two.save(&Bed::run(&commit, &at(9), 1.0)).unwrap();
-    let pruned = one_git.prune_remote(&one_remote, 2).unwrap();
-    assert_eq!((pruned.removed.len(), pruned.kept), (3, 2));
-    assert_eq!(one.list().unwrap().len(), 2);
-    assert_eq!(two_git.push(&two_remote).unwrap().runs, 1);
-    one_git.fetch(&one_remote).unwrap();
-    for store in [&one, &two] {
-        let times: Vec<_> =
-            store.list().unwrap().iter().map(|key| key.created().to_owned()).collect();
-        assert_eq!(times, ["20261122T000009Z", "20261122T000004Z", "20261122T000003Z"]);
-    }
-    let history = git_in(&work, &["rev-list", "--count", "perfgate-data"]);
-    assert_eq!(history.trim(), "2", "one squashed commit and the one after it");
-}
-
-#[test]
-fn the_history_behind_a_shallow_merge_is_fetched_without_deepening_the_clone() {
-    let Some((bed, server, recorded)) = shared() else { return };
-    let base = bed.commit("base tip, not recorded");
-    bed.git("work", &["checkout", "--quiet", "-b", "change", "HEAD~1"]);
-    let head = bed.commit("pull request");
-    bed.git("work", &["checkout", "--quiet", "main"]);
-    bed.git("work", &["merge", "--quiet", "--strategy=ours", "--message", "merge", "change"]);
-    bed.git(
-        "work",
-        &["push", "--quiet", "origin", "HEAD:refs/pull/1/merge", "HEAD~1:refs/heads/main"],
-    );
-    let merge = bed.repository("work").resolve("HEAD").unwrap();
-    let checkout = bed.path("checkout");
-    fs::create_dir(&checkout).unwrap();
-    git_in(&checkout, &["init", "--quiet"]);
-    git_in(&checkout, &["remote", "add", "origin", &server.open_url("data.git")]);
-    git_in(&checkout, &["fetch", "--quiet", "--depth=1", "origin", "refs/pull/1/merge"]);
-    git_in(&checkout, &["checkout", "--quiet", "--detach", "FETCH_HEAD"]);
-    let repository = bed.repository("checkout");
-    let remote = repository.remote("origin", None).unwrap();
-    let known: Vec<CommitId> = repository.ancestry(&merge, Parents::All).collect();
-    assert_eq!(known, [merge.clone(), base.clone(), head.clone()]);
-    let ancestry = remote.ancestry(&merge, Parents::All, 100).unwrap();
-    assert_eq!(ancestry[..4], [merge.clone(), base, head, recorded]);
-    assert_eq!(ancestry.len(), 5, "down to the first commit");
-    assert_eq!(git_in(&checkout, &["rev-list", "--count", "HEAD"]).trim(), "1");
-    assert_eq!(remote.ancestry(&merge, Parents::All, 100).unwrap(), ancestry, "and again");
-}
-
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_said_and_the_store_stays_whole() {
@@ -278,10 +197,9 @@ fn a_full_disk_is_said_and_the_store_stays_whole() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", text_of(&output));
-        let opened = Store::open(store, &work).unwrap();
-        assert_eq!(opened.list().unwrap().len(), 1, "{store}");
+        assert_eq!(stored(&work, store), 1, "{store}");
         perfgate_saves(&work, &bed.path("run.json"), store);
-        assert_eq!(opened.list().unwrap().len(), 2, "{store}");
+        assert_eq!(stored(&work, store), 2, "{store}");
     }
     bed.git("work", &["fsck", "--strict"]);
 }

@@ -1,151 +1,16 @@
-//! Regressions and missing benchmarks that commit messages accept: scoped, bounded, visible, and gone
-//! with the next baseline.
+//! Commit messages that accept a regression, in real repositories: gone with the next baseline.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 
-use perfgate::git::CommitId;
-use perfgate::measure::Selection;
-use perfgate::policy::waiver::waivers;
-use perfgate::policy::{Config, Policy};
-use perfgate::run::{Launch, Run};
-use perfgate::verdict::{Baseline, Change, Decision, Evidence, Verdict, decide};
 use serde_json::Value;
 
-use crate::repositories::{Bed, benchmark, git_in, observed, perfgate_in, text_of};
-
-/// Five launches around `ns`, half a percent apart.
-fn run(commit: &CommitId, created: &str, medians: &[(&str, f64)]) -> Run {
-    let mut run = Bed::run(commit, created, 1.0);
-    run.benchmarks = medians
-        .iter()
-        .map(|(id, ns)| {
-            let mut made = benchmark(id, &[*ns]);
-            made.launches = [0.995, 0.9975, 1.0, 1.0025, 1.005]
-                .iter()
-                .enumerate()
-                .map(|(round, factor)| Launch {
-                    round: u32::try_from(round).unwrap(),
-                    observed: observed(&[ns * factor; 20]),
-                    ..made.launches[0].clone()
-                })
-                .collect();
-            made
-        })
-        .collect();
-    run
-}
-
-/// What is decided of `candidate` against `baseline` when a commit says `message`.
-fn decided(message: &str, baseline: &[(&str, f64)], candidate: &[(&str, f64)]) -> Decision {
-    let commit = CommitId::parse(&"a".repeat(40)).unwrap();
-    let [baseline, candidate] =
-        [baseline, candidate].map(|side| run(&commit, "2026-11-22T00:00:00Z", side));
-    let accepted = waivers(message).into_iter().map(Result::unwrap).collect();
-    let policy = Policy::new(&Config::default(), &BTreeMap::new(), Selection::default()).unwrap();
-    let evidence = Evidence {
-        candidate: &candidate,
-        baseline: Baseline::File(&baseline),
-        rounds: None,
-        noise: &BTreeMap::new(),
-    };
-    decide(&evidence, &policy.accepting(accepted))
-}
+use crate::command::{perfgate_in, text_of};
+use crate::formats::CommitId;
+use crate::repositories::{Bed, git_in, run_of};
 
 const ACCEPT: &str = "Perfgate-Accept: suite/* +12% because it is exact now";
-
-#[test]
-fn a_regression_within_the_limit_passes_and_says_why() {
-    let decision = decided(ACCEPT, &[("suite/a", 100.0)], &[("suite/a", 110.0)]);
-    assert_eq!(decision.verdict, Verdict::Pass, "{decision:?}");
-    assert_eq!(decision.benchmarks[0].change, Change::Regressed);
-    let waiver = decision.benchmarks[0].waiver.as_ref().unwrap();
-    assert_eq!((waiver.reason.as_str(), waiver.limit.unwrap().get()), ("it is exact now", 0.12));
-    assert!(decision.warnings.is_empty(), "{:?}", decision.warnings);
-}
-
-#[test]
-fn a_regression_that_is_certainly_beyond_the_limit_fails_and_is_told() {
-    let decision = decided(ACCEPT, &[("suite/a", 100.0)], &[("suite/a", 114.0)]);
-    assert_eq!(decision.verdict, Verdict::Fail);
-    assert_eq!(decision.benchmarks[0].waiver, None);
-    assert_eq!(decision.warnings, ["`Perfgate-Accept: suite/* +12 %` is exceeded by `suite/a`"]);
-}
-
-#[test]
-fn a_regression_as_large_as_the_limit_passes() {
-    let decision = decided(ACCEPT, &[("suite/a", 100.0)], &[("suite/a", 112.0)]);
-    assert!(decision.benchmarks[0].ratio.unwrap().low.get() < 1.12);
-    assert_eq!(decision.verdict, Verdict::Pass);
-}
-
-#[test]
-fn what_a_trailer_does_not_cover_fails_as_before() {
-    let decision = decided(
-        ACCEPT,
-        &[("suite/a", 100.0), ("other/a", 100.0)],
-        &[("suite/a", 110.0), ("other/a", 110.0)],
-    );
-    assert_eq!(decision.verdict, Verdict::Fail);
-    let waived: Vec<_> = decision.benchmarks.iter().map(|one| one.waiver.is_some()).collect();
-    assert_eq!(waived, [true, false]);
-}
-
-#[test]
-fn of_several_trailers_the_lowest_sufficient_limit_counts() {
-    let message = "Perfgate-Accept: suite/a +50% because a\n\
-                   Perfgate-Accept: suite/a +12% because b\n\
-                   Perfgate-Accept: suite/a +5% because c";
-    let decision = decided(message, &[("suite/a", 100.0)], &[("suite/a", 110.0)]);
-    assert_eq!(decision.benchmarks[0].waiver.as_ref().unwrap().reason, "b");
-    assert!(decision.warnings.is_empty(), "{:?}", decision.warnings);
-}
-
-#[test]
-fn a_benchmark_that_is_gone_on_purpose_is_accepted_and_no_slowdown_is() {
-    let gone = "Perfgate-Accept: suite/a missing because the codec is gone";
-    let both = [("suite/a", 100.0), ("suite/b", 100.0)];
-    let decision = decided(gone, &both, &[("suite/b", 100.0)]);
-    assert_eq!(decision.verdict, Verdict::Pass, "{decision:?}");
-    assert_eq!(decided(ACCEPT, &both, &[("suite/b", 100.0)]).verdict, Verdict::Fail);
-    let decision = decided(gone, &both, &[("suite/a", 110.0), ("suite/b", 100.0)]);
-    assert_eq!(decision.verdict, Verdict::Fail);
-    assert_eq!(
-        decision.warnings,
-        ["`Perfgate-Accept: suite/a missing` covers no benchmark that is missing"]
-    );
-}
-
-#[test]
-fn a_trailer_that_matches_nothing_is_a_warning() {
-    let message = "Perfgate-Accept: siute/* +12% because x";
-    let decision = decided(message, &[("suite/a", 100.0)], &[("suite/a", 100.0)]);
-    assert_eq!(
-        decision.warnings,
-        ["`Perfgate-Accept: siute/* +12 %` covers no benchmark of this check"]
-    );
-}
-
-#[test]
-fn a_target_is_not_waived_with_the_regression() {
-    let commit = CommitId::parse(&"a".repeat(40)).unwrap();
-    let side = |ns| run(&commit, "2026-11-22T00:00:00Z", &[("suite/a", ns)]);
-    let (baseline, candidate) = (side(100.0), side(110.0));
-    let config = Config::from_toml("[[target]]\nbench = \"**\"\nmean = \"105ns\"").unwrap();
-    let policy = Policy::new(&config, &BTreeMap::new(), Selection::default()).unwrap();
-    let accepted = waivers(ACCEPT).into_iter().map(Result::unwrap).collect();
-    let evidence = Evidence {
-        candidate: &candidate,
-        baseline: Baseline::File(&baseline),
-        rounds: None,
-        noise: &BTreeMap::new(),
-    };
-    let decision = decide(&evidence, &policy.accepting(accepted));
-    assert!(decision.benchmarks[0].waiver.is_some());
-    assert_eq!(decision.verdict, Verdict::Fail);
-}
 
 /// A repository with a stored baseline of its second commit.
 struct Story {
@@ -167,7 +32,7 @@ impl Story {
         self.clock += 1;
         let path = self.bed.path(&format!("run-{}.json", self.clock));
         let created = format!("2026-11-22T00:00:{:02}Z", self.clock);
-        let run = run(commit, &created, &[("suite/a", ns), ("suite/b", 100.0)]);
+        let run = run_of(commit, &created, &[("suite/a", ns), ("suite/b", 100.0)]);
         fs::write(&path, serde_json::to_vec(&run).unwrap()).unwrap();
         path
     }
@@ -264,7 +129,7 @@ fn pull_request() -> (Story, CommitId) {
     story.bed.git("work", &["checkout", "--quiet", "main"]);
     story.bed.git("work", &["commit", "--quiet", "--allow-empty", "--message", "meanwhile"]);
     story.bed.git("work", &["merge", "--quiet", "--no-ff", "--message", "Merge", "change"]);
-    let merge = story.bed.repository("work").resolve("HEAD").unwrap();
+    let merge = story.bed.head();
     story.run(&merge, 110.0);
     (story, merge)
 }

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::synthetic::History;
 use super::{Site, says};
+use crate::synthetic::History;
 
 #[test]
 fn exports_have_a_row_for_each_run_benchmark_and_metric() {

@@ -1,14 +1,7 @@
 //! What a page says of a benchmark besides its change points, and what it does not conclude.
 
-use std::collections::BTreeMap;
+use crate::synthetic::{History, commit_id};
 
-use perfgate::measure::Selection;
-use perfgate::policy::{Config, Policy};
-use perfgate::run::{Observed, Run};
-use perfgate::site::{Material, Night, Release, Standing, State, Watch, tracks};
-use perfgate::units::Nanos;
-
-use super::synthetic::{History, commit_id};
 use super::{Site, says, visible};
 
 #[test]
@@ -29,60 +22,6 @@ fn one_slow_night_proves_nothing_two_are_watched_and_three_are_a_change() {
     let three = last(3);
     says(&three, "batch/0 slower");
     says(&three, &format!("{}..{}", &commit_id(56)[..7], &commit_id(57)[..7]));
-}
-
-#[test]
-fn two_slow_nights_are_held_against_the_median_of_a_window_and_not_against_the_last_night() {
-    // The night before the last two was slow too, far less: the median of twenty nights does not see it.
-    let mut runs = History::default().runs();
-    let slow = |run: &mut Run, ratio: f64| {
-        for launch in &mut run.benchmarks[0].launches {
-            let Observed::Digest(digest) = &mut launch.observed else { unreachable!() };
-            digest.p50 = Nanos::new(digest.p50.get() * ratio).unwrap();
-        }
-    };
-    slow(&mut runs[50], 1.5);
-    slow(&mut runs[58], 1.08);
-    slow(&mut runs[59], 1.10);
-    let (standing, _) = standing_of(&runs, &[]);
-    let Watch::Twice { ratio } = standing.watch else { panic!("{standing:?}") };
-    assert!((ratio - 1.08).abs() < 0.03, "{ratio}");
-}
-
-/// What is said of the first benchmark of these runs with releases at these nights, and where it changed.
-fn standing_of(runs: &[Run], releases: &[(&str, usize)]) -> (Standing, usize) {
-    let policy = Policy::new(&Config::default(), &BTreeMap::new(), Selection::default()).unwrap();
-    let nights: Vec<Night> =
-        runs.iter().filter_map(|run| Night::of(run, policy.confidence)).collect();
-    let release =
-        |(name, night): &(&str, usize)| Release { name: (*name).to_owned(), night: *night };
-    let material = Material {
-        title: "demo".to_owned(),
-        now: nights.last().unwrap().created,
-        nights,
-        releases: releases.iter().map(release).collect(),
-        repository: None,
-        policy: &policy,
-        commits_between: &|_, _| Vec::new(),
-    };
-    let tracks = tracks(&material.nights);
-    let track = tracks.iter().find(|track| track.id.id == "tokenization/encode/batch/0").unwrap();
-    (Standing::of(track, &material), track.hosts[0].changes.len())
-}
-
-#[test]
-fn creep_is_said_against_a_release_though_no_night_changed() {
-    let history = History { nights: 90, creep: 0.0003, ..History::default() };
-    let (standing, changes) = standing_of(&history.runs(), &[("v0.9.0", 2), ("v1.0.0", 5)]);
-    assert_eq!((standing.state, changes), (State::Creep, 0));
-    let creep = standing.creep.unwrap();
-    assert_eq!(creep.release, "v1.0.0");
-    let (low, high) = creep.shift.interval.unwrap();
-    assert!(low > 1.01 && high < 1.04, "{low} to {high}");
-    // Without the anchor the same nights say nothing, and without the creep neither does the anchor.
-    assert_eq!(standing_of(&history.runs(), &[]).0.state, State::Steady);
-    let steady = History { nights: 90, ..History::default() };
-    assert_eq!(standing_of(&steady.runs(), &[("v1.0.0", 5)]).0.state, State::Steady);
 }
 
 #[test]

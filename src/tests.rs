@@ -1,0 +1,49 @@
+//! Tests of the crate across its modules; what drives the command is in `tests/it`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cloned_ref_to_slice_refs,
+    clippy::type_complexity,
+    clippy::float_cmp,
+    clippy::cmp_owned,
+    reason = "helpers of tests fail by panicking, and say what is skipped"
+)]
+
+mod change_points;
+mod checkout;
+mod decide;
+mod evaluate;
+mod git;
+#[path = "../tests/it/git_server.rs"]
+mod git_server;
+mod reference;
+mod report;
+#[path = "../tests/it/repositories.rs"]
+mod repositories;
+mod rounds;
+mod schemas;
+mod standing;
+mod store;
+mod store_shared;
+#[path = "../tests/it/synthetic.rs"]
+mod synthetic;
+mod waivers;
+
+use crate::git::Repository;
+
+/// What the files that the unit tests share with `tests/it` make runs of.
+mod formats {
+    pub(super) use crate::git::CommitId;
+    pub(super) use crate::host::Host;
+    pub(super) use crate::run::{
+        Benchmark, Commit, Digest, Failure, Launch, Observed, Run, Samples, Sampling, Source,
+    };
+    pub(super) use crate::units::Nanos;
+}
+
+impl repositories::Bed {
+    fn repository(&self, folder: &str) -> Repository {
+        Repository::discover(&self.path(folder)).unwrap().unwrap()
+    }
+}

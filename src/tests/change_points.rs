@@ -1,0 +1,270 @@
+//! Change points on shared series: the labelled one, and a table on cloud machines with injected steps.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::stats::changes::{LEAST_SHIFT, change_points};
+use crate::stats::proportion::clopper_pearson;
+use crate::stats::summary::median_in_place;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg64;
+
+fn shared(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(path)
+}
+
+#[expect(clippy::print_stderr, reason = "tables and skips are for a reader")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+#[test]
+fn labelled_series_of_other_tools_have_their_change_points() {
+    let path = shared("change-points/series.json");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return say(&format!("skipped: there is no `{}`", path.display()));
+    };
+    let series: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for entry in series.as_array().expect("a list") {
+        let numbers = |key: &str| -> Option<Vec<f64>> {
+            entry[key].as_array()?.iter().map(serde_json::Value::as_f64).collect()
+        };
+        let found = change_points(&numbers("values").expect("values"), LEAST_SHIFT, 0.95);
+        let found =
+            found.expect("positive values").iter().map(|point| point.index as f64).collect();
+        say(&format!("{}: {found:?}", entry["id"]));
+        if let Some(expected) = numbers("change_points") {
+            assert_eq!(Some(found), Some(expected), "{}", entry["id"]);
+        }
+    }
+}
+
+/// Nights within which a step counts as found.
+const NEAR: usize = 3;
+
+/// How many series each machine's history is cut into.
+const PARTS: usize = 5;
+
+/// Nights on either side whose medians the naive rule compares.
+const NAIVE_WINDOW: usize = 7;
+
+/// How often the places of the steps are drawn in each series.
+const DRAWS: usize = 20;
+
+/// Confidence of the intervals in the table.
+const CONFIDENCE: f64 = 0.95;
+
+/// One stretch of the history of an unchanged machine.
+struct Series {
+    workload: String,
+    values: Vec<f64>,
+}
+
+/// Steps that are put into a series.
+struct Case {
+    name: &'static str,
+    steps: &'static [f64],
+    /// Nights before the end at which the step is, where it is not drawn.
+    before_end: Option<usize>,
+}
+
+const CASES: [Case; 6] = [
+    Case { name: "none", steps: &[], before_end: None },
+    Case { name: "+2 %", steps: &[1.02], before_end: None },
+    Case { name: "+5 %", steps: &[1.05], before_end: None },
+    Case { name: "−5 %", steps: &[0.95], before_end: None },
+    Case { name: "+5 % twice", steps: &[1.05, 1.05], before_end: None },
+    Case { name: "+5 %, five nights ago", steps: &[1.05], before_end: Some(5) },
+];
+
+/// What reports change points in the table.
+#[derive(Clone, Copy)]
+enum Rule {
+    /// `change_points`, shifts below this share merged.
+    Perfgate(f64),
+    /// Medians of the nights before and after that differ by more than this share.
+    Naive(f64),
+}
+
+const RULES: [Rule; 4] = [
+    Rule::Perfgate(LEAST_SHIFT),
+    Rule::Perfgate(0.03),
+    Rule::Naive(LEAST_SHIFT),
+    Rule::Naive(0.04),
+];
+
+impl Rule {
+    fn name(self) -> String {
+        match self {
+            Self::Perfgate(least) => format!("perfgate, from {:.0} %", 100.0 * least),
+            Self::Naive(limit) => format!("difference of medians above {:.0} %", 100.0 * limit),
+        }
+    }
+
+    fn found(self, values: &[f64]) -> Vec<usize> {
+        match self {
+            Self::Perfgate(least) => {
+                let found = change_points(values, least, CONFIDENCE).expect("positive values");
+                found.iter().map(|point| point.index).collect()
+            }
+            Self::Naive(limit) => naive(values, limit),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Score {
+    series: usize,
+    nights: usize,
+    steps: usize,
+    found: usize,
+    reported: usize,
+}
+
+impl Score {
+    fn add(&mut self, found: &[usize], steps: &[usize], nights: usize) {
+        let is_found = |step: &&usize| found.iter().any(|index| index.abs_diff(**step) <= NEAR);
+        self.series += 1;
+        self.nights += nights;
+        self.steps += steps.len();
+        self.found += steps.iter().filter(is_found).count();
+        self.reported += found.len();
+    }
+
+    fn cells(&self) -> String {
+        let missed = self.reported - self.found.min(self.reported);
+        format!(
+            "{} | {} | {} | {}",
+            self.series / DRAWS,
+            share(self.found, self.steps, 1),
+            share(self.found.min(self.reported), self.reported, 1),
+            share(missed, self.nights, 2),
+        )
+    }
+}
+
+/// A share in percent with the interval of Clopper and Pearson. Places drawn again in the same series are no
+/// further evidence, so that the interval is that of one draw.
+fn share(part: usize, whole: usize, digits: usize) -> String {
+    if whole == 0 {
+        return "–".to_owned();
+    }
+    let once = |count: usize| ((count + DRAWS / 2) / DRAWS) as u64;
+    let percent = 100.0 * part as f64 / whole as f64;
+    if once(whole) == 0 {
+        return format!("{percent:.digits$}");
+    }
+    let (low, high) = clopper_pearson(once(part), once(whole), CONFIDENCE);
+    format!("{percent:.digits$} ({:.digits$}–{:.digits$})", 100.0 * low, 100.0 * high)
+}
+
+/// Where medians of the nights before and after differ by more than the limit, most in their surroundings.
+fn naive(values: &[f64], limit: f64) -> Vec<usize> {
+    let median =
+        |nights: &[f64]| median_in_place(&mut nights.to_vec()).expect("a window of nights");
+    let rise = |at: usize| {
+        let (before, after) = (&values[at - NAIVE_WINDOW..at], &values[at..at + NAIVE_WINDOW]);
+        (median(after) / median(before)).ln().abs()
+    };
+    let places = NAIVE_WINDOW..=values.len() - NAIVE_WINDOW;
+    let rises: Vec<(usize, f64)> = places.map(|at| (at, rise(at))).collect();
+    let is_peak = |place: usize| {
+        let around = place.saturating_sub(NAIVE_WINDOW)..rises.len().min(place + NAIVE_WINDOW + 1);
+        let (_, rise) = rises[place];
+        rise > limit.ln_1p()
+            && rises[around]
+                .iter()
+                .all(|(at, other)| *other < rise || (*other <= rise && *at >= rises[place].0))
+    };
+    (0..rises.len()).filter(|place| is_peak(*place)).map(|place| rises[place].0).collect()
+}
+
+impl Case {
+    /// The series with the steps in it, each drawn in a stretch of its own, and where they are.
+    fn inject(&self, values: &[f64], random: &mut Pcg64) -> (Vec<f64>, Vec<usize>) {
+        let mut values = values.to_vec();
+        let stretch = values.len() / (self.steps.len() + 2);
+        let mut places = Vec::new();
+        for (number, step) in self.steps.iter().enumerate() {
+            let from = stretch / 2 + stretch * number + stretch / 2;
+            let drawn = random.random_range(from..from + stretch / 2);
+            let place = self.before_end.map_or(drawn, |nights| values.len() - nights);
+            values[place..].iter_mut().for_each(|value| *value *= step);
+            places.push(place);
+        }
+        (values, places)
+    }
+
+    /// One rule on every series, by workload, all of them last.
+    fn scores(&self, series: &[Series], rule: Rule) -> BTreeMap<String, Score> {
+        let mut scores: BTreeMap<String, Score> = BTreeMap::new();
+        for draw in 0..DRAWS {
+            let mut random = Pcg64::seed_from_u64(1 + draw as u64);
+            for one in series {
+                let (values, places) = self.inject(&one.values, &mut random);
+                let found = rule.found(&values);
+                for name in [one.workload.as_str(), "~all"] {
+                    let score = scores.entry(name.to_owned()).or_default();
+                    score.add(&found, &places, values.len());
+                }
+            }
+        }
+        scores
+    }
+}
+
+#[test]
+#[ignore = "prints tables: cargo test --test it injected_steps -- --ignored --nocapture"]
+fn injected_steps_on_long_lived_cloud_machines() {
+    let folder = shared("azure-vm-noise");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        return say(&format!("skipped: there is no `{}`", folder.display()));
+    };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|file| file.to_string_lossy().contains("__long"));
+    files.sort();
+    let series: Vec<Series> = files.iter().flat_map(|file| cut(file)).collect();
+    for (title, by_workload) in [("all series", false), ("by workload", true)] {
+        say(&format!("\n{title}, a step counts as found within {NEAR} nights\n"));
+        say("| step | rule | workload | series | recall % | precision % | false per 100 nights |");
+        say("|---|---|---|---|---|---|---|");
+        for case in &CASES {
+            for rule in if by_workload { &RULES[..1] } else { &RULES[..] } {
+                for (workload, score) in case.scores(&series, *rule) {
+                    if by_workload != workload.starts_with('~') {
+                        let (rule, workload) = (rule.name(), workload.trim_start_matches('~'));
+                        say(&format!(
+                            "| {} | {rule} | {workload} | {} |",
+                            case.name,
+                            score.cells()
+                        ));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The median of each day of each machine in a file of `VM_id,t_min,value`, each machine cut into equal parts.
+fn cut(file: &Path) -> Vec<Series> {
+    let output = Command::new("gzip").arg("-dc").arg(file).output().expect("gzip is there");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let mut machines: BTreeMap<&str, BTreeMap<u64, Vec<f64>>> = BTreeMap::new();
+    for line in text.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let day = fields[1].parse::<u64>().expect("minutes") / (24 * 60);
+        let value = fields[2].parse().expect("a number");
+        machines.entry(fields[0]).or_default().entry(day).or_default().push(value);
+    }
+    let name = file.file_name().expect("a file").to_string_lossy();
+    let workload = name.split("__").next().expect("a first part").to_owned();
+    let median = |day: &mut Vec<f64>| median_in_place(day).expect("a value a day");
+    let histories = machines.into_values().map(|mut days| days.values_mut().map(median).collect());
+    let parts = |history: Vec<f64>| -> Vec<Series> {
+        let length = (history.len() / PARTS).max(1);
+        let parts = history.chunks_exact(length).take(PARTS);
+        parts.map(|p| Series { workload: workload.clone(), values: p.to_vec() }).collect()
+    };
+    histories.flat_map(parts).collect()
+}

@@ -1,0 +1,534 @@
+//! Every case of `fixtures/reference`.
+//!
+//! A kind or a key that nothing here computes fails the test, unless [`NOT_IMPLEMENTED`] names it.
+
+use std::collections::BTreeMap;
+
+use crate::stats::{
+    Undefined, bootstrap,
+    components::Components,
+    multiplicity, order, quantile,
+    rank::MannWhitney,
+    student,
+    summary::{self, Summary},
+    welch::{self, TTest},
+};
+use serde_json::{Value, json};
+
+/// Values of the reference that perfgate does not compute, as kind and key: no decision uses
+/// them. The file keeps them, so that an implementation finds its oracle.
+const NOT_IMPLEMENTED: [(&str, &str); 16] = [
+    ("welch", "fieller_ratio_ci95_welch_df"),
+    ("mann_whitney", "hodges_lehmann_b_minus_a"),
+    ("wilcoxon_signed", "V"),
+    ("wilcoxon_signed", "p_exact_greater"),
+    ("wilcoxon_signed", "p_exact_two_sided"),
+    ("wilcoxon_signed", "pseudomedian"),
+    ("multiplicity", "bonferroni"),
+    ("multiplicity", "fdr_by"),
+    ("quantile", "harrell_davis"),
+    ("quantile", "maritz_jarrett_se"),
+    ("quantile", "type8"),
+    ("order_stat_quantile_ci", "coverage"),
+    ("autocorr", "ess_ar1"),
+    ("autocorr", "batch_means_20x10_se"),
+    ("variance_components", "icc"),
+    ("variance_components", "ci95_grand_mean"),
+];
+
+#[test]
+fn every_reference_value_is_reproduced() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/reference/statistics_reference.json");
+    let text = std::fs::read_to_string(path).expect("the reference is in the repository");
+    let file: Value = serde_json::from_str(&quote_numbers(&text)).expect("the reference is JSON");
+    let cases = file["cases"].as_array().expect("a list of cases");
+    let mut passed: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for case in cases {
+        let kind = case["kind"].as_str().expect("a kind");
+        match check(kind, case) {
+            Ok(()) => *passed.entry(kind).or_default() += 1,
+            Err(reason) => {
+                failures.push(format!("{} {kind} {}: {reason}", case["id"], case["name"]));
+            }
+        }
+    }
+    say(&format!(
+        "{} of {} reference cases: {passed:?}",
+        passed.values().sum::<usize>(),
+        cases.len()
+    ));
+    assert_eq!(cases.len(), 111, "`{path}` is not whole");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// JSON with every number as a string: `serde_json` may be off in the last digit, which is noise of 1e-7
+/// in the cases at an offset of 1e9, and `str::parse` is not.
+fn quote_numbers(json: &str) -> String {
+    let (mut quoted, mut in_string, mut in_number, mut is_escaped) =
+        (String::new(), false, false, false);
+    for c in json.chars() {
+        let is_digit = !in_string
+            && matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E')
+            && (in_number || c == '-' || c.is_ascii_digit());
+        if is_digit != in_number {
+            quoted.push('"');
+        }
+        in_number = is_digit;
+        if c == '"' && !is_escaped {
+            in_string = !in_string;
+        }
+        is_escaped = c == '\\' && !is_escaped;
+        quoted.push(c);
+    }
+    quoted
+}
+
+#[expect(clippy::print_stderr, reason = "the count of cases is what a reader wants to see")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+type Check<T> = Result<T, String>;
+
+fn check(kind: &str, case: &Value) -> Check<()> {
+    let input = &case["input"];
+    let rtol = number(&case["rtol"]);
+    if kind == "welch_degenerate" {
+        return degenerate(input, &case["expected"]);
+    }
+    for (key, expected) in case["expected"].as_object().expect("expected values") {
+        if key.starts_with('_') || NOT_IMPLEMENTED.contains(&(kind, key.as_str())) {
+            continue;
+        }
+        // Published values have the digits that were printed, and perfgate offers no pooled test.
+        if key == "published_pooled" {
+            continue;
+        }
+        let rtol = if key == "published_welch" { 1e-4 } else { rtol };
+        let got = if kind == "quantile" {
+            quantiles(input, key, &case["expected"]["probs"])
+        } else {
+            compute(kind, input, key, expected)
+        };
+        let got = got.map_err(|reason| format!("{key}: {reason}"))?;
+        compare(&got, expected, rtol).map_err(|reason| format!("{key}: {reason}"))?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::float_cmp, reason = "infinities are equal or not")]
+fn compare(got: &Value, expected: &Value, rtol: f64) -> Check<()> {
+    let differs = || Err(format!("got {got}, expected {expected}"));
+    match (got, expected) {
+        (Value::Array(g), Value::Array(e)) if g.len() == e.len() => {
+            g.iter().zip(e).try_for_each(|(g, e)| compare(g, e, rtol))
+        }
+        (Value::Object(g), Value::Object(e)) => e.iter().try_for_each(|(key, e)| {
+            let g = g.get(key).ok_or_else(|| format!("no value for `{key}`"))?;
+            compare(g, e, rtol).map_err(|reason| format!("{key}: {reason}"))
+        }),
+        (Value::Number(_) | Value::String(_), Value::String(_)) => {
+            let (g, e) = (number(got), number(expected));
+            let tolerance = if e == 0.0 { 1e-12 } else { rtol * e.abs() };
+            let agrees = g == e || (g - e).abs() <= tolerance || (g.is_nan() && e.is_nan());
+            if agrees { Ok(()) } else { differs() }
+        }
+        _ if got == expected => Ok(()),
+        _ => differs(),
+    }
+}
+
+fn compute(kind: &str, input: &Value, key: &str, expected: &Value) -> Check<Value> {
+    match kind {
+        "welch" | "welch_generated" => {
+            let (a, b) = (values(&input["a"]), values(&input["b"]));
+            samples_key(&a, &b, key, expected).or_else(|_| {
+                let (a, b) = (Summary::of(&a).map_err(text)?, Summary::of(&b).map_err(text)?);
+                welch_key(&a, &b, key)
+            })
+        }
+        "welch_summary" => {
+            let side = |name: &str| {
+                let count = whole(&input[format!("n_{name}")]);
+                let (mean, sd) = (&input[format!("mean_{name}")], &input[format!("sd_{name}")]);
+                Summary::from_parts(count, number(mean), number(sd)).map_err(text)
+            };
+            welch_key(&side("a")?, &side("b")?, key)
+        }
+        "paired_t" => {
+            let test = welch::paired(&values(&input["a"]), &values(&input["b"])).map_err(text)?;
+            test_key(&test, key)
+        }
+        "t_quantile" => t_quantile(input, key),
+        "t_sf" => match key {
+            "sf" => Ok(values(&input["t"])
+                .iter()
+                .map(|t| student::upper_tail(*t, number(&input["df"])))
+                .collect()),
+            _ => unknown(),
+        },
+        "nist_univariate" => nist(input, key),
+        "tost_log_ratio" => tost(input, key),
+        "mann_whitney" => mann_whitney(input, key),
+        "multiplicity" => adjusted(&values(&input["p"]), key),
+        "order_stat_quantile_ci" => order_statistics(input, key),
+        "order_stat_min_n" => least_counts(input, key, expected),
+        "bootstrap_exhaustive" => resampled(&values(&input["x"]), key, expected),
+        "autocorr" => dependence(&values(&input["x"]), key),
+        "variance_components" => variance_components(input, key, expected),
+        _ => Err("an unknown kind of case".to_owned()),
+    }
+}
+
+/// No test, a refusal, or a certain answer, as the policy says in words.
+fn degenerate(input: &Value, expected: &Value) -> Check<()> {
+    let (a, b) = (values(&input["a"]), values(&input["b"]));
+    let policy = expected["policy"].as_str().unwrap_or_default();
+    let is_right = match welch::welch(&a, &b) {
+        Err(Undefined::TooFew { .. }) => policy.contains("insufficient"),
+        Err(Undefined::OutOfRange) => policy.contains("reject"),
+        Err(Undefined::Unequal { .. }) => false,
+        Ok(test) => {
+            let sides = (Summary::of(&a).map_err(text)?, Summary::of(&b).map_err(text)?);
+            for (key, value) in expected.as_object().expect("expected values") {
+                // With neither side varying, t and its degrees of freedom mean nothing; p and the policy do.
+                if !key.starts_with('_') && !["policy", "t", "df"].contains(&key.as_str()) {
+                    let key = if key == "p" { "p_two_sided" } else { key };
+                    compare(&welch_key(&sides.0, &sides.1, key)?, value, 1e-10)?;
+                }
+            }
+            test.standard_error == 0.0 && is_certain(&test)
+        }
+    };
+    if is_right { Ok(()) } else { Err(format!("policy `{policy}` is not followed")) }
+}
+
+/// Without any variance equal means are surely unchanged, and others surely changed.
+#[expect(clippy::float_cmp, reason = "exact by definition")]
+fn is_certain(test: &TTest) -> bool {
+    let p = if test.difference == 0.0 { 1.0 } else { 0.0 };
+    test.p_two_sided(0.0) == p && test.interval(0.95) == (test.difference, test.difference)
+}
+
+fn welch_key(a: &Summary, b: &Summary, key: &str) -> Check<Value> {
+    let test = welch::welch_of_summaries(a, b).map_err(text)?;
+    Ok(match key {
+        "mean_a" => json!(a.mean()),
+        "mean_b" => json!(b.mean()),
+        "var_a" => json!(a.variance()),
+        "var_b" => json!(b.variance()),
+        "ratio" => json!(b.mean() / a.mean()),
+        "published_welch" => json!({"t_a_minus_b": -test.t(0.0), "df": test.degrees_of_freedom}),
+        _ => return test_key(&test, key),
+    })
+}
+
+/// Keys that need the samples themselves.
+fn samples_key(a: &[f64], b: &[f64], key: &str, expected: &Value) -> Check<Value> {
+    if key == "log_ratio" {
+        let test = welch_of_logarithms(a, b)?;
+        let keys = expected.as_object().expect("keys").keys();
+        return keys.map(|key| Ok((key.clone(), log_ratio_key(&test, key)?))).collect();
+    }
+    let (name, side) = match key.rsplit_once('_') {
+        _ if key.contains("_type") => {
+            let (front, back) = key.split_once('_').expect("a side follows");
+            (front, if back.starts_with('a') { a } else { b })
+        }
+        Some((name, "a")) => (name, a),
+        Some((name, "b")) => (name, b),
+        _ => return unknown(),
+    };
+    let mut sorted = side.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match name {
+        "first3" => Ok(json!(side[..3])),
+        "last" => Ok(json!(side[side.len() - 1])),
+        "min" => Ok(json!(sorted[0])),
+        "max" => Ok(json!(sorted[sorted.len() - 1])),
+        "median" => Ok(json!(summary::median_in_place(&mut sorted))),
+        _ => match percent(name, "p", "") {
+            Some(q) if key.ends_with("type7") => Ok(json!(quantile::type7(&sorted, q))),
+            _ => unknown(),
+        },
+    }
+}
+
+/// Welch's test of the logarithms of both sides, taken relative to one value.
+fn welch_of_logarithms(a: &[f64], b: &[f64]) -> Check<TTest> {
+    let logarithms = |side: &[f64]| summary::log_ratios(side, a[0]).map_err(text);
+    welch::welch(&logarithms(a)?, &logarithms(b)?).map_err(text)
+}
+
+fn log_ratio_key(test: &TTest, key: &str) -> Check<Value> {
+    match key {
+        "geo_ratio" => Ok(json!(test.difference.exp())),
+        _ => match percent(key, "ratio_ci", "") {
+            Some(confidence) => {
+                let (low, high) = test.interval(confidence);
+                Ok(pair((low.exp(), high.exp())))
+            }
+            None => test_key(test, key),
+        },
+    }
+}
+
+fn test_key(test: &TTest, key: &str) -> Check<Value> {
+    Ok(match key {
+        "diff_b_minus_a" | "mean_diff" | "difference" => json!(test.difference),
+        "se" => json!(test.standard_error),
+        "t" => json!(test.t(0.0)),
+        "df" => json!(test.degrees_of_freedom),
+        "p_two_sided" => json!(test.p_two_sided(0.0)),
+        "p_b_greater" | "p_greater" => json!(test.p_greater(0.0)),
+        "p_b_less" | "p_less" => json!(test.p_less(0.0)),
+        _ => match percent(key, "ci", "") {
+            Some(confidence) => pair(test.interval(confidence)),
+            None => return unknown(),
+        },
+    })
+}
+
+fn t_quantile(input: &Value, key: &str) -> Check<Value> {
+    let df = number(&input["df"]);
+    match key {
+        "q" => Ok(values(&input["p"]).iter().map(|p| -student::upper_quantile(*p, df)).collect()),
+        _ => unknown(),
+    }
+}
+
+fn nist(input: &Value, key: &str) -> Check<Value> {
+    let series = nist_series(input)?;
+    let summary = Summary::of(&series).map_err(text)?;
+    match key {
+        "mean" => Ok(json!(summary.mean())),
+        "sd" => Ok(json!(summary.standard_deviation())),
+        "lag1_autocorr" => Ok(json!(summary::autocorrelation(&series, 1))),
+        _ => unknown(),
+    }
+}
+
+/// A list as it is, or a first value and a pattern with the number of its repetitions in the key.
+fn nist_series(input: &Value) -> Check<Vec<f64>> {
+    if input["x"].is_array() {
+        return Ok(values(&input["x"]));
+    }
+    let mut series = vec![number(&input["first"])];
+    for (key, pattern) in input.as_object().expect("an object") {
+        if let Some(times) = key.strip_prefix("then_repeat_") {
+            let times = times.parse().map_err(text)?;
+            series.extend(values(pattern).repeat(times));
+        }
+    }
+    if series.len() > 1 { Ok(series) } else { unknown() }
+}
+
+fn tost(input: &Value, key: &str) -> Check<Value> {
+    let test = welch_of_logarithms(&values(&input["a"]), &values(&input["b"]))?;
+    let margin = number(&input["margin"]).ln_1p();
+    let (p_lower, p_upper) = (test.p_greater(-margin), test.p_less(margin));
+    Ok(json!(match key {
+        "t_lower" => test.t(-margin),
+        "t_upper" => test.t(margin),
+        "p_lower" => p_lower,
+        "p_upper" | "p_noninferiority_H0_ratio_ge_1_plus_margin" => p_upper,
+        "p_tost" => p_lower.max(p_upper),
+        "p_superior_H0_ratio_le_1_plus_margin" => test.p_greater(margin),
+        _ => return log_ratio_key(&test, key),
+    }))
+}
+
+fn mann_whitney(input: &Value, key: &str) -> Check<Value> {
+    let (a, b) = (values(&input["a"]), values(&input["b"]));
+    let test = MannWhitney::of(&a, &b).ok_or("no test")?;
+    Ok(json!(match key {
+        "U_b" => Some(test.u),
+        "U_a" => Some((a.len() * b.len()) as f64 - test.u),
+        "p_exact_two_sided" => test.p_exact_two_sided(),
+        "p_exact_b_greater" => test.p_exact_greater(),
+        "p_exact_b_less" => test.p_exact_less(),
+        "p_asymptotic_cc_two_sided" => Some(test.p_asymptotic_two_sided(0.5)),
+        "p_asymptotic_nocc_two_sided" => Some(test.p_asymptotic_two_sided(0.0)),
+        _ => return unknown(),
+    }))
+}
+
+fn adjusted(p: &[f64], key: &str) -> Check<Value> {
+    let rejected = |adjusted: Vec<f64>, level: f64| -> Value {
+        adjusted.iter().map(|p| json!(*p <= level)).collect()
+    };
+    if let Some(level) = percent(key, "reject_bh_q", "") {
+        return Ok(rejected(multiplicity::benjamini_hochberg(p), level));
+    }
+    if let Some(level) = percent(key, "reject_holm_", "") {
+        return Ok(rejected(multiplicity::holm(p), level));
+    }
+    Ok(json!(match key {
+        "fdr_bh" => multiplicity::benjamini_hochberg(p),
+        "holm" => multiplicity::holm(p),
+        _ => return unknown(),
+    }))
+}
+
+/// The probabilities stand among the expected values, beside each list, in the same order.
+fn quantiles(input: &Value, key: &str, probabilities: &Value) -> Check<Value> {
+    let mut sorted = values(&input["x"]);
+    sorted.sort_by(f64::total_cmp);
+    let estimate: fn(&[f64], f64) -> Option<f64> = match key {
+        "probs" => return Ok(probabilities.clone()),
+        "type7" => quantile::type7,
+        _ => return unknown(),
+    };
+    Ok(values(probabilities)
+        .iter()
+        .map(|q| estimate(&sorted, *q).map_or_else(|| json!("nan"), |value| json!(value)))
+        .collect())
+}
+
+fn order_statistics(input: &Value, key: &str) -> Check<Value> {
+    let (q, n, confidence) = (number(&input["q"]), whole(&input["n"]), number(&input["conf"]));
+    let tail = 0.5 * (1.0 - confidence);
+    Ok(match key {
+        "lower_order_1based" => json!(order::lower_order(q, n, tail).unwrap_or(0)),
+        "upper_order_1based" => json!(order::upper_order(q, n, tail).unwrap_or(n + 1)),
+        "one_sided_upper_order_1based" => {
+            json!(order::upper_order(q, n, 1.0 - confidence).unwrap_or(n + 1))
+        }
+        "one_sided_lower_order_1based" => {
+            json!(order::lower_order(q, n, 1.0 - confidence).unwrap_or(0))
+        }
+        _ => return unknown(),
+    })
+}
+
+fn least_counts(input: &Value, key: &str, expected: &Value) -> Check<Value> {
+    let confidence = number(&input["conf"]);
+    let confidence = match key {
+        "one_sided_upper" => confidence,
+        _ if key.starts_with("two_sided_upper_tail_") => 0.5 + 0.5 * confidence,
+        _ => return unknown(),
+    };
+    let keys = expected.as_object().expect("counts by quantile").keys();
+    keys.map(|q| {
+        let count = order::least_count(q.parse().map_err(text)?, confidence);
+        Ok((q.clone(), json!(count)))
+    })
+    .collect()
+}
+
+fn resampled(x: &[f64], key: &str, expected: &Value) -> Check<Value> {
+    let mean = |x: &mut [f64]| Summary::of(x).map_or(f64::NAN, |s| s.mean());
+    let median = |x: &mut [f64]| summary::median_in_place(x).unwrap_or(f64::NAN);
+    let every = usize::MAX;
+    let at = |distribution: &[f64]| -> Value {
+        [0.025, 0.5, 0.975].iter().map(|q| json!(quantile::type7(distribution, *q))).collect()
+    };
+    match key {
+        "n_resamples" => Ok(json!(bootstrap::distribution(x, every, 0, mean).len())),
+        "se_mean" => {
+            let means = bootstrap::distribution(x, every, 0, mean);
+            let n = means.len() as f64;
+            let spread = Summary::of(&means).map_err(text)?.standard_deviation();
+            Ok(json!(spread * ((n - 1.0) / n).sqrt()))
+        }
+        "mean_pct_type7" => Ok(at(&bootstrap::distribution(x, every, 0, mean))),
+        "median_pct_type7" => Ok(at(&bootstrap::distribution(x, every, 0, median))),
+        _ => Err(format!("nothing computes it; expected {expected}")),
+    }
+}
+
+fn dependence(x: &[f64], key: &str) -> Check<Value> {
+    if let Some(lags) = key.strip_prefix("acf_lag_") {
+        let lags = lags.split('_').map(|lag| lag.parse::<usize>().map_err(text));
+        return lags.map(|lag| Ok(json!(summary::autocorrelation(x, lag?)))).collect();
+    }
+    match key {
+        "naive_se" => Ok(json!(Summary::of(x).map_err(text)?.standard_error())),
+        _ => unknown(),
+    }
+}
+
+fn variance_components(input: &Value, key: &str, expected: &Value) -> Check<Value> {
+    let groups: Vec<Vec<f64>> = input["x"].as_array().expect("groups").iter().map(values).collect();
+    let groups: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
+    let parts = Components::of(&groups).map_err(text)?;
+    if key.starts_with("kalibera_jones") {
+        let costs = expected.as_object().expect("sizes by cost").keys();
+        return costs
+            .map(|cost| {
+                let size = parts.optimal_group_size(cost.parse().map_err(text)?);
+                Ok((cost.clone(), json!(size)))
+            })
+            .collect();
+    }
+    Ok(match key {
+        "ms_between" => json!(parts.between),
+        "ms_within" => json!(parts.within),
+        "var_process" => json!(parts.group_variance()),
+        "se_grand_mean" => json!(parts.standard_error),
+        "grand_mean" => json!(parts.mean),
+        _ => return unknown(),
+    })
+}
+
+fn unknown<T>() -> Check<T> {
+    Err("nothing computes this key".to_owned())
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+fn pair((low, high): (f64, f64)) -> Value {
+    json!([low, high])
+}
+
+/// The number between `prefix` and `suffix` of a key, as a fraction: `ci99.9` is 0.999, `q05` is 0.05.
+fn percent(key: &str, prefix: &str, suffix: &str) -> Option<f64> {
+    let digits = key.strip_prefix(prefix)?.strip_suffix(suffix)?;
+    digits.parse::<f64>().ok().map(|percent| percent / 100.0)
+}
+
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::String(digits) => digits.parse().expect("digits, nan or inf"),
+        _ => value.as_f64().expect("a number"),
+    }
+}
+
+fn whole(value: &Value) -> usize {
+    value.as_str().expect("a quoted number").parse().expect("a count")
+}
+
+/// A list of numbers, or the samples that a generator description stands for.
+fn values(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(list) => list.iter().map(number).collect(),
+        _ => irwin_hall(value),
+    }
+}
+
+/// The generator of the reference file: sums of twelve uniform draws of splitmix64.
+fn irwin_hall(description: &Value) -> Vec<f64> {
+    assert_eq!(description["dist"], "irwin_hall", "an unknown generator");
+    let mut state = whole(&description["seed"]) as u64;
+    let mut uniform = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        (z >> 11) as f64 * 2_f64.powi(-53)
+    };
+    let (loc, sd) = (number(&description["loc"]), number(&description["sd"]));
+    (0..whole(&description["n"]))
+        .map(|_| {
+            let mut sum = 0.0;
+            for _ in 0..12 {
+                sum += uniform();
+            }
+            loc + sd * (sum - 6.0)
+        })
+        .collect()
+}

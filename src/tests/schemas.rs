@@ -1,0 +1,224 @@
+//! The schemas say what the reader does: real output holds to them, and what they refuse, it refuses.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::run::Run;
+use crate::verdict::Decision;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn schema(name: &str) -> Validator {
+    let path = root().join(format!("schemas/{name}.schema.json"));
+    let schema: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    jsonschema::meta::validate(&schema).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+fn fixtures(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(root().join("fixtures").join(folder)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let files: Vec<_> = paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    assert!(files.len() >= 5, "{folder} has only {} files", files.len());
+    files
+}
+
+fn fixture(path: &str) -> Value {
+    serde_json::from_slice(&fs::read(root().join("fixtures").join(path)).unwrap()).unwrap()
+}
+
+#[track_caller]
+fn holds(schema: &Validator, document: &Value, what: &Path) {
+    let errors: Vec<_> =
+        schema.iter_errors(document).map(|error| error.to_string()).take(3).collect();
+    assert!(errors.is_empty(), "{}: {errors:#?}", what.display());
+}
+
+#[test]
+fn every_run_that_is_read_and_written_holds_to_the_schema() {
+    let schema = schema("run");
+    for (path, json) in fixtures("runs") {
+        holds(&schema, &serde_json::from_slice(&json).unwrap(), &path);
+        let written = serde_json::to_value(Run::from_json(&json).unwrap()).unwrap();
+        holds(&schema, &written, &path);
+        let again = Run::from_json(written.to_string().as_bytes()).unwrap();
+        assert_eq!(again, Run::from_json(&json).unwrap(), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_decision_that_is_read_and_written_holds_to_the_schema() {
+    let schema = schema("decision");
+    for (path, json) in fixtures("decisions") {
+        holds(&schema, &serde_json::from_slice(&json).unwrap(), &path);
+        let written = serde_json::to_value(Decision::from_json(&json).unwrap()).unwrap();
+        holds(&schema, &written, &path);
+        let again = Decision::from_json(written.to_string().as_bytes()).unwrap();
+        assert_eq!(again, Decision::from_json(&json).unwrap(), "{}", path.display());
+    }
+}
+
+/// Sets what the pointer names, its last part included where it is not there yet.
+fn with(mut document: Value, pointer: &str, value: Value) -> Value {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
+    match parent {
+        Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,
+        _ => parent[key] = value,
+    }
+    document
+}
+
+fn without(mut document: Value, pointer: &str) -> Value {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = document.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    parent.remove(key).unwrap_or_else(|| panic!("no {pointer}"));
+    document
+}
+
+#[test]
+fn what_the_schema_of_runs_refuses_the_reader_refuses() {
+    let digest = json!({"count": 1, "mean": 1, "sd": 0, "min": 1, "p50": 1, "p90": 1, "p95": 1, "p99": 1, "max": 1});
+    let cases = [
+        ("/extra", json!(1)),
+        ("/schema", json!("perfgate.run/2")),
+        ("/source", json!("guess")),
+        ("/created", json!(7)),
+        ("/host/cores", json!(-1)),
+        ("/host/extra", json!("x")),
+        ("/settings/extra", json!(1)),
+        ("/settings/seed", json!(-1)),
+        ("/commit/dirty", json!("no")),
+        ("/benchmarks", json!(null)),
+        ("/benchmarks/0/id", json!("")),
+        ("/benchmarks/0/extra", json!(1)),
+        ("/benchmarks/0/sampling", json!("some")),
+        ("/benchmarks/0/elements", json!(-1)),
+        ("/benchmarks/0/per_call", json!({"tokens": -1})),
+        ("/benchmarks/0/launches", json!([])),
+        ("/benchmarks/0/launches", json!(null)),
+        ("/benchmarks/0/launches/0", json!({"round": 0})),
+        ("/benchmarks/0/launches/0/extra", json!(1)),
+        ("/benchmarks/0/launches/0/round", json!(1.5)),
+        ("/benchmarks/0/launches/0/samples", json!([])),
+        ("/benchmarks/0/launches/0/samples", json!(null)),
+        ("/benchmarks/0/launches/0/samples", json!([-1.0])),
+        ("/benchmarks/0/launches/0/samples", json!(["NaN"])),
+        ("/benchmarks/0/launches/0/samples", json!([null])),
+        ("/benchmarks/0/launches/0/digest", digest.clone()),
+        (
+            "/benchmarks/0/launches/0",
+            json!({"round": 0, "digest": with(json!({"d": digest}), "/d/count", json!(0))["d"]}),
+        ),
+        ("/benchmarks/0/launches/0/metrics", json!({"peak_rss_bytes": -1})),
+        ("/benchmarks/0/failure", json!({"output": "no reason"})),
+    ];
+    let schema = schema("run");
+    let good = fixture("runs/quiet.json");
+    let set = cases
+        .into_iter()
+        .map(|(at, value)| (format!("{at}: {value}"), with(good.clone(), at, value)));
+    let removed = [
+        "/schema",
+        "/created",
+        "/source",
+        "/host",
+        "/benchmarks",
+        "/host/kernel",
+        "/benchmarks/0/id",
+        "/benchmarks/0/sampling",
+        "/benchmarks/0/launches",
+        "/benchmarks/0/launches/0/round",
+    ];
+    let gone = removed.into_iter().map(|at| (format!("without {at}"), without(good.clone(), at)));
+    for (what, document) in set.chain(gone) {
+        assert!(!schema.is_valid(&document), "the schema takes {what}");
+        let read = Run::from_json(document.to_string().as_bytes());
+        assert!(read.is_err(), "the reader takes {what}");
+    }
+}
+
+#[test]
+fn what_the_schema_of_decisions_refuses_the_reader_refuses() {
+    let cases = [
+        ("/extra", json!(1)),
+        ("/schema", json!("perfgate.decision/2")),
+        ("/verdict", json!("maybe")),
+        ("/exit_status", json!(0)),
+        ("/exit_status", json!(7)),
+        ("/baseline/kind", json!("guessed")),
+        ("/baseline/stages", json!(["thought about"])),
+        ("/candidate/extra", json!(1)),
+        ("/candidate/host", json!(null)),
+        ("/warnings", json!([1])),
+        ("/benchmarks/0/id", json!("")),
+        ("/benchmarks/0/extra", json!(1)),
+        ("/benchmarks/0/change", json!("worse")),
+        ("/benchmarks/0/p_value", json!(-0.1)),
+        ("/benchmarks/0/q_value", json!(1.1)),
+        ("/benchmarks/0/minimum_detectable", json!(-1)),
+        ("/benchmarks/0/noise_floor", json!(-1)),
+        ("/benchmarks/0/threshold", json!(-0.01)),
+        ("/benchmarks/0/ratio/low", json!(0)),
+        ("/benchmarks/0/ratio/confidence", json!(1)),
+        ("/benchmarks/0/ratio/point", json!("NaN")),
+        ("/benchmarks/0/launches", json!({"baseline": -1, "candidate": 1})),
+        ("/benchmarks/0/launches", json!(null)),
+        ("/benchmarks/0/per_call", json!({"tokens": -1})),
+        ("/benchmarks/0/candidate/median", json!(null)),
+        ("/benchmarks/0/candidate/median/point", json!(-1)),
+        ("/benchmarks/0/candidate/histogram/counts", json!([])),
+        ("/benchmarks/0/candidate/histogram/counts/0", json!(0.5)),
+        ("/benchmarks/0/targets", json!([{"metric": "p42", "limit": 1, "status": "met"}])),
+        ("/benchmarks/0/targets", json!([{"metric": "p95", "limit": -1, "status": "met"}])),
+        ("/benchmarks/0/targets", json!([{"metric": "p95", "status": "met"}])),
+        ("/benchmarks/0/waiver", json!({"limit": 0.1})),
+        ("/benchmarks/0/failure", json!({"reason": null})),
+    ];
+    let schema = schema("decision");
+    let good = fixture("decisions/fail.json");
+    let set = cases
+        .into_iter()
+        .map(|(at, value)| (format!("{at}: {value}"), with(good.clone(), at, value)));
+    let removed = [
+        "/schema",
+        "/verdict",
+        "/exit_status",
+        "/baseline",
+        "/candidate",
+        "/benchmarks",
+        "/baseline/kind",
+        "/benchmarks/0/id",
+        "/benchmarks/0/change",
+        "/benchmarks/0/launches",
+        "/benchmarks/0/ratio/confidence",
+    ];
+    let gone = removed.into_iter().map(|at| (format!("without {at}"), without(good.clone(), at)));
+    for (what, document) in set.chain(gone) {
+        assert!(!schema.is_valid(&document), "the schema takes {what}");
+        let read = Decision::from_json(document.to_string().as_bytes());
+        assert!(read.is_err(), "the reader takes {what}");
+    }
+}
+
+#[test]
+fn numbers_that_json_does_not_have_are_refused() {
+    for number in ["NaN", "Infinity", "-Infinity", "1e999"] {
+        let run = fixture("runs/quiet.json").to_string().replacen(
+            "\"samples\":[",
+            &format!("\"samples\":[{number},"),
+            1,
+        );
+        assert!(Run::from_json(run.as_bytes()).is_err(), "{number}");
+        let decision = fixture("decisions/fail.json").to_string().replacen(
+            "\"p_value\":",
+            &format!("\"p_value\":{number},\"x\":"),
+            1,
+        );
+        assert!(Decision::from_json(decision.as_bytes()).is_err(), "{number}");
+    }
+}

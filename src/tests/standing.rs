@@ -1,0 +1,64 @@
+//! Where a benchmark stands: what two slow nights and a slow creep say.
+
+use std::collections::BTreeMap;
+
+use super::synthetic::History;
+use crate::measure::Selection;
+use crate::policy::{Config, Policy};
+use crate::run::{Observed, Run};
+use crate::site::{Material, Night, Release, Standing, State, Watch, tracks};
+use crate::units::Nanos;
+
+#[test]
+fn two_slow_nights_are_held_against_the_median_of_a_window_and_not_against_the_last_night() {
+    // The night before the last two was slow too, far less: the median of twenty nights does not see it.
+    let mut runs = History::default().runs();
+    let slow = |run: &mut Run, ratio: f64| {
+        for launch in &mut run.benchmarks[0].launches {
+            let Observed::Digest(digest) = &mut launch.observed else { unreachable!() };
+            digest.p50 = Nanos::new(digest.p50.get() * ratio).unwrap();
+        }
+    };
+    slow(&mut runs[50], 1.5);
+    slow(&mut runs[58], 1.08);
+    slow(&mut runs[59], 1.10);
+    let (standing, _) = standing_of(&runs, &[]);
+    let Watch::Twice { ratio } = standing.watch else { panic!("{standing:?}") };
+    assert!((ratio - 1.08).abs() < 0.03, "{ratio}");
+}
+
+/// What is said of the first benchmark of these runs with releases at these nights, and where it changed.
+fn standing_of(runs: &[Run], releases: &[(&str, usize)]) -> (Standing, usize) {
+    let policy = Policy::new(&Config::default(), &BTreeMap::new(), Selection::default()).unwrap();
+    let nights: Vec<Night> =
+        runs.iter().filter_map(|run| Night::of(run, policy.confidence)).collect();
+    let release =
+        |(name, night): &(&str, usize)| Release { name: (*name).to_owned(), night: *night };
+    let material = Material {
+        title: "demo".to_owned(),
+        now: nights.last().unwrap().created,
+        nights,
+        releases: releases.iter().map(release).collect(),
+        repository: None,
+        policy: &policy,
+        commits_between: &|_, _| Vec::new(),
+    };
+    let tracks = tracks(&material.nights);
+    let track = tracks.iter().find(|track| track.id.id == "tokenization/encode/batch/0").unwrap();
+    (Standing::of(track, &material), track.hosts[0].changes.len())
+}
+
+#[test]
+fn creep_is_said_against_a_release_though_no_night_changed() {
+    let history = History { nights: 90, creep: 0.0003, ..History::default() };
+    let (standing, changes) = standing_of(&history.runs(), &[("v0.9.0", 2), ("v1.0.0", 5)]);
+    assert_eq!((standing.state, changes), (State::Creep, 0));
+    let creep = standing.creep.unwrap();
+    assert_eq!(creep.release, "v1.0.0");
+    let (low, high) = creep.shift.interval.unwrap();
+    assert!(low > 1.01 && high < 1.04, "{low} to {high}");
+    // Without the anchor the same nights say nothing, and without the creep neither does the anchor.
+    assert_eq!(standing_of(&history.runs(), &[]).0.state, State::Steady);
+    let steady = History { nights: 90, ..History::default() };
+    assert_eq!(standing_of(&steady.runs(), &[("v1.0.0", 5)]).0.state, State::Steady);
+}

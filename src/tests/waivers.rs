@@ -1,0 +1,120 @@
+//! Regressions and missing benchmarks that commit messages accept: scoped, bounded and visible.
+
+use std::collections::BTreeMap;
+
+use crate::git::CommitId;
+use crate::measure::Selection;
+use crate::policy::waiver::waivers;
+use crate::policy::{Config, Policy};
+use crate::verdict::{Baseline, Change, Decision, Evidence, Verdict, decide};
+
+use super::repositories::run_of;
+
+/// What is decided of `candidate` against `baseline` when a commit says `message`.
+fn decided(message: &str, baseline: &[(&str, f64)], candidate: &[(&str, f64)]) -> Decision {
+    let commit = CommitId::parse(&"a".repeat(40)).unwrap();
+    let [baseline, candidate] =
+        [baseline, candidate].map(|side| run_of(&commit, "2026-11-22T00:00:00Z", side));
+    let accepted = waivers(message).into_iter().map(Result::unwrap).collect();
+    let policy = Policy::new(&Config::default(), &BTreeMap::new(), Selection::default()).unwrap();
+    let evidence = Evidence {
+        candidate: &candidate,
+        baseline: Baseline::File(&baseline),
+        rounds: None,
+        noise: &BTreeMap::new(),
+    };
+    decide(&evidence, &policy.accepting(accepted))
+}
+
+const ACCEPT: &str = "Perfgate-Accept: suite/* +12% because it is exact now";
+
+#[test]
+fn a_regression_within_the_limit_passes_and_says_why() {
+    let decision = decided(ACCEPT, &[("suite/a", 100.0)], &[("suite/a", 110.0)]);
+    assert_eq!(decision.verdict, Verdict::Pass, "{decision:?}");
+    assert_eq!(decision.benchmarks[0].change, Change::Regressed);
+    let waiver = decision.benchmarks[0].waiver.as_ref().unwrap();
+    assert_eq!((waiver.reason.as_str(), waiver.limit.unwrap().get()), ("it is exact now", 0.12));
+    assert!(decision.warnings.is_empty(), "{:?}", decision.warnings);
+}
+
+#[test]
+fn a_regression_that_is_certainly_beyond_the_limit_fails_and_is_told() {
+    let decision = decided(ACCEPT, &[("suite/a", 100.0)], &[("suite/a", 114.0)]);
+    assert_eq!(decision.verdict, Verdict::Fail);
+    assert_eq!(decision.benchmarks[0].waiver, None);
+    assert_eq!(decision.warnings, ["`Perfgate-Accept: suite/* +12 %` is exceeded by `suite/a`"]);
+}
+
+#[test]
+fn a_regression_as_large_as_the_limit_passes() {
+    let decision = decided(ACCEPT, &[("suite/a", 100.0)], &[("suite/a", 112.0)]);
+    assert!(decision.benchmarks[0].ratio.unwrap().low.get() < 1.12);
+    assert_eq!(decision.verdict, Verdict::Pass);
+}
+
+#[test]
+fn what_a_trailer_does_not_cover_fails_as_before() {
+    let decision = decided(
+        ACCEPT,
+        &[("suite/a", 100.0), ("other/a", 100.0)],
+        &[("suite/a", 110.0), ("other/a", 110.0)],
+    );
+    assert_eq!(decision.verdict, Verdict::Fail);
+    let waived: Vec<_> = decision.benchmarks.iter().map(|one| one.waiver.is_some()).collect();
+    assert_eq!(waived, [true, false]);
+}
+
+#[test]
+fn of_several_trailers_the_lowest_sufficient_limit_counts() {
+    let message = "Perfgate-Accept: suite/a +50% because a\n\
+                   Perfgate-Accept: suite/a +12% because b\n\
+                   Perfgate-Accept: suite/a +5% because c";
+    let decision = decided(message, &[("suite/a", 100.0)], &[("suite/a", 110.0)]);
+    assert_eq!(decision.benchmarks[0].waiver.as_ref().unwrap().reason, "b");
+    assert!(decision.warnings.is_empty(), "{:?}", decision.warnings);
+}
+
+#[test]
+fn a_benchmark_that_is_gone_on_purpose_is_accepted_and_no_slowdown_is() {
+    let gone = "Perfgate-Accept: suite/a missing because the codec is gone";
+    let both = [("suite/a", 100.0), ("suite/b", 100.0)];
+    let decision = decided(gone, &both, &[("suite/b", 100.0)]);
+    assert_eq!(decision.verdict, Verdict::Pass, "{decision:?}");
+    assert_eq!(decided(ACCEPT, &both, &[("suite/b", 100.0)]).verdict, Verdict::Fail);
+    let decision = decided(gone, &both, &[("suite/a", 110.0), ("suite/b", 100.0)]);
+    assert_eq!(decision.verdict, Verdict::Fail);
+    assert_eq!(
+        decision.warnings,
+        ["`Perfgate-Accept: suite/a missing` covers no benchmark that is missing"]
+    );
+}
+
+#[test]
+fn a_trailer_that_matches_nothing_is_a_warning() {
+    let message = "Perfgate-Accept: siute/* +12% because x";
+    let decision = decided(message, &[("suite/a", 100.0)], &[("suite/a", 100.0)]);
+    assert_eq!(
+        decision.warnings,
+        ["`Perfgate-Accept: siute/* +12 %` covers no benchmark of this check"]
+    );
+}
+
+#[test]
+fn a_target_is_not_waived_with_the_regression() {
+    let commit = CommitId::parse(&"a".repeat(40)).unwrap();
+    let side = |ns| run_of(&commit, "2026-11-22T00:00:00Z", &[("suite/a", ns)]);
+    let (baseline, candidate) = (side(100.0), side(110.0));
+    let config = Config::from_toml("[[target]]\nbench = \"**\"\nmean = \"105ns\"").unwrap();
+    let policy = Policy::new(&config, &BTreeMap::new(), Selection::default()).unwrap();
+    let accepted = waivers(ACCEPT).into_iter().map(Result::unwrap).collect();
+    let evidence = Evidence {
+        candidate: &candidate,
+        baseline: Baseline::File(&baseline),
+        rounds: None,
+        noise: &BTreeMap::new(),
+    };
+    let decision = decide(&evidence, &policy.accepting(accepted));
+    assert!(decision.benchmarks[0].waiver.is_some());
+    assert_eq!(decision.verdict, Verdict::Fail);
+}
