@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use launches::{Advice, Modes, Pace};
+pub(crate) use launches::{Advice, Modes, Pace};
 
 use crate::compare::{Comparison, Partners, compare};
 use crate::host::Host;
@@ -20,7 +20,7 @@ use crate::stats::{normal, power, summary, summary::Summary};
 use crate::verdict::Noise;
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "perfgate.calibration/1";
+pub(crate) const SCHEMA: &str = "perfgate.calibration/1";
 
 /// Rounds for which the detectable slowdown is listed: the planned looks.
 const LISTED_ROUNDS: [usize; 6] = [3, 5, 7, 10, 14, 20];
@@ -31,70 +31,70 @@ const FLOOR_ROUNDS: f64 = 5.0;
 /// What rounds of unchanged code told about a machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Calibration {
+pub(crate) struct Calibration {
     schema: String,
     /// When it was measured, RFC 3339.
-    pub created: String,
+    pub(crate) created: String,
     /// The machine.
-    pub host: Host,
+    pub(crate) host: Host,
     /// Each benchmark once.
-    pub benchmarks: Vec<BenchmarkNoise>,
+    pub(crate) benchmarks: Vec<BenchmarkNoise>,
 }
 
 /// The noise of one benchmark; variances and drift are of logarithms of launch medians.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BenchmarkNoise {
+pub(crate) struct BenchmarkNoise {
     /// `group/function/parameter`.
-    pub id: String,
+    pub(crate) id: String,
     /// The Cargo package it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub package: Option<String>,
+    pub(crate) package: Option<String>,
     /// Rounds it was learnt from.
-    pub rounds: usize,
+    pub(crate) rounds: usize,
     /// Half of all comparisons of five rounds without a change show at least this one.
-    pub noise_floor: f64,
+    pub(crate) noise_floor: f64,
     /// Variance of the difference of partners.
-    pub difference_variance: f64,
+    pub(crate) difference_variance: f64,
     /// Variance of launches of one side.
-    pub launch_variance: f64,
+    pub(crate) launch_variance: f64,
     /// Correlation of partners, which decides whether they are compared as pairs.
-    pub correlation: f64,
+    pub(crate) correlation: f64,
     /// Variance of the logarithms of samples around their launch; none where a launch has one value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub within_variance: Option<f64>,
+    pub(crate) within_variance: Option<f64>,
     /// Variance of launches beyond what their samples explain; none where a launch has one value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub between_variance: Option<f64>,
+    pub(crate) between_variance: Option<f64>,
     /// Correlation of a launch with the one before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub autocorrelation: Option<f64>,
+    pub(crate) autocorrelation: Option<f64>,
     /// Slope over time, a launch.
-    pub drift: f64,
+    pub(crate) drift: f64,
     /// Two groups of launches that lie far apart, where there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub modes: Option<Modes>,
+    pub(crate) modes: Option<Modes>,
     /// The slowdown found with 80 % power, by rounds.
-    pub minimum_detectable: Vec<Detectable>,
+    pub(crate) minimum_detectable: Vec<Detectable>,
     /// How to spend the time; none where a launch has one value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub advice: Option<Advice>,
+    pub(crate) advice: Option<Advice>,
 }
 
 /// The slowdown found with 80 % power after some rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Detectable {
+pub(crate) struct Detectable {
     /// Rounds measured.
-    pub rounds: usize,
+    pub(crate) rounds: usize,
     /// The slowdown, beyond what is tolerated.
-    pub slowdown: f64,
+    pub(crate) slowdown: f64,
 }
 
 /// What rounds of unchanged code say about the noise of a benchmark.
 ///
 /// `None` with fewer than two rounds, or where launches do not vary at all.
-pub fn noise(partners: &Partners) -> Option<Noise> {
+pub(crate) fn noise(partners: &Partners) -> Option<Noise> {
     let Partners { baseline, candidate } = partners;
     if baseline.len() != candidate.len() || baseline.len() < 2 {
         return None;
@@ -119,7 +119,7 @@ impl Calibration {
     ///
     /// `pace` is what a launch and a call cost; `entered` the number of benchmarks that a gate would
     /// judge together. Benchmarks without two rounds, or without any variation, are left out.
-    pub fn of(
+    pub(crate) fn of(
         created: String,
         baseline: &Run,
         candidate: &Run,
@@ -135,14 +135,14 @@ impl Calibration {
     }
 
     /// Reads a calibration.
-    pub fn from_json(json: &[u8]) -> Result<Self, FileError> {
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
         check_schema(json, SCHEMA)?;
         Ok(serde_json::from_slice(json)?)
     }
 
     /// With what an earlier calibration of this machine knows of other benchmarks.
     #[must_use]
-    pub fn with_the_rest_of(mut self, earlier: Option<Self>) -> Self {
+    pub(crate) fn with_the_rest_of(mut self, earlier: Option<Self>) -> Self {
         let known: HashSet<BenchmarkId> =
             self.benchmarks.iter().map(BenchmarkNoise::identity).collect();
         let earlier = earlier.into_iter().flat_map(|earlier| earlier.benchmarks);
@@ -151,7 +151,7 @@ impl Calibration {
     }
 
     /// What decisions need of it.
-    pub fn noise(&self) -> BTreeMap<BenchmarkId, Noise> {
+    pub(crate) fn noise(&self) -> BTreeMap<BenchmarkId, Noise> {
         self.benchmarks.iter().map(|one| (one.identity(), one.noise())).collect()
     }
 }
@@ -182,12 +182,12 @@ impl BenchmarkNoise {
     }
 
     /// Which benchmark this is about.
-    pub fn identity(&self) -> BenchmarkId {
+    pub(crate) fn identity(&self) -> BenchmarkId {
         BenchmarkId { id: self.id.clone(), package: self.package.clone() }
     }
 
     /// What decisions need of it.
-    pub fn noise(&self) -> Noise {
+    pub(crate) fn noise(&self) -> Noise {
         Noise {
             rounds: self.rounds,
             difference_variance: self.difference_variance,

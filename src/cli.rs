@@ -8,9 +8,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use baseline::{BaselineAction, BaselineArgs, ReadArgs, RemoteArgs, StoreFormat};
-pub use publish::{InitArgs, PublishArgs};
-pub use trend::{ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat};
+pub(crate) use baseline::{BaselineAction, BaselineArgs, ReadArgs, RemoteArgs, StoreFormat};
+pub(crate) use publish::{InitArgs, PublishArgs};
+pub(crate) use trend::{
+    ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat,
+};
 
 use crate::units::{Confidence, Nanos, Share};
 
@@ -30,15 +32,15 @@ Examples:
 Exit status: 0 pass, 1 perfgate failed, 2 usage or unreadable input, 3 a capability is not
 available, 10 fail, 11 inconclusive."
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Measure, compare with the baseline, judge, report; the exit status is the gate
     Check(CheckArgs),
     /// Measure and write a run file
@@ -71,90 +73,90 @@ pub enum Command {
 
 /// Which benchmarks, and how to build them.
 #[derive(Args, Clone, Debug, Default)]
-pub struct SelectionArgs {
+pub(crate) struct SelectionArgs {
     /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
     #[arg(long, value_name = "GLOB")]
-    pub bench: Vec<String>,
+    pub(crate) bench: Vec<String>,
     /// Only this package of the workspace; may be repeated
     #[arg(long, short, value_name = "PACKAGE")]
-    pub package: Vec<String>,
+    pub(crate) package: Vec<String>,
     /// Cargo features to build with
     #[arg(long, value_name = "FEATURES")]
-    pub features: Vec<String>,
+    pub(crate) features: Vec<String>,
     /// Cargo profile to build with
     #[arg(long, value_name = "PROFILE")]
-    pub profile: Option<String>,
+    pub(crate) profile: Option<String>,
     /// Path of the workspace's Cargo.toml
     #[arg(long, value_name = "PATH")]
-    pub manifest_path: Option<PathBuf>,
+    pub(crate) manifest_path: Option<PathBuf>,
 }
 
 /// How much to measure.
 #[derive(Args, Clone, Debug, Default)]
-pub struct EffortArgs {
+pub(crate) struct EffortArgs {
     /// Processes started per side
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub launches: Option<u32>,
+    pub(crate) launches: Option<u32>,
     /// Calls per launch, at most; never fewer than 10
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..))]
-    pub calls: Option<u32>,
+    pub(crate) calls: Option<u32>,
     /// Warm-up before each benchmark of a launch
     #[arg(long, value_name = "DURATION")]
-    pub warmup: Option<Nanos>,
+    pub(crate) warmup: Option<Nanos>,
     /// Longest time one launch may take
     #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<Nanos>,
+    pub(crate) timeout: Option<Nanos>,
     /// Seed of every random choice
     #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
 }
 
 /// What is tolerated and what must hold.
 #[derive(Args, Clone, Debug, Default)]
-pub struct GateArgs {
+pub(crate) struct GateArgs {
     /// A slowdown up to this is tolerated
     #[arg(long, value_name = "SHARE")]
-    pub threshold: Option<Share>,
+    pub(crate) threshold: Option<Share>,
     /// A slowdown of this size must be found, or the answer is inconclusive
     #[arg(long, value_name = "SHARE")]
-    pub detect: Option<Share>,
+    pub(crate) detect: Option<Share>,
     /// Confidence of the intervals shown
     #[arg(long, value_name = "CONFIDENCE")]
-    pub confidence: Option<Confidence>,
+    pub(crate) confidence: Option<Confidence>,
     /// Limit on the mean of every selected benchmark
     #[arg(long, value_name = "DURATION")]
-    pub target_mean: Option<Nanos>,
+    pub(crate) target_mean: Option<Nanos>,
     /// Limit on the median
     #[arg(long, value_name = "DURATION")]
-    pub target_p50: Option<Nanos>,
+    pub(crate) target_p50: Option<Nanos>,
     /// Limit on the 90th percentile of single calls
     #[arg(long, value_name = "DURATION")]
-    pub target_p90: Option<Nanos>,
+    pub(crate) target_p90: Option<Nanos>,
     /// Limit on the 95th percentile of single calls
     #[arg(long, value_name = "DURATION")]
-    pub target_p95: Option<Nanos>,
+    pub(crate) target_p95: Option<Nanos>,
     /// Limit on the 99th percentile of single calls
     #[arg(long, value_name = "DURATION")]
-    pub target_p99: Option<Nanos>,
+    pub(crate) target_p99: Option<Nanos>,
     /// Reasons that fail: regressed, target-missed, missing, failed, target-unproven, inconclusive
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub fail_on: Option<Vec<String>>,
+    pub(crate) fail_on: Option<Vec<String>>,
     /// Configuration file [default: perfgate.toml beside Cargo.toml]
     #[arg(long, value_name = "PATH")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Where baselines are kept.
 #[derive(Args, Clone, Debug, Default)]
-pub struct StoreArgs {
+pub(crate) struct StoreArgs {
     /// Store of baselines: `git:BRANCH` or `dir:PATH` [default: git:perfgate-data]
     #[arg(long, value_name = "URL")]
-    pub store: Option<String>,
+    pub(crate) store: Option<String>,
 }
 
 /// How a decision is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For terminals
     #[default]
     Text,
@@ -178,52 +180,52 @@ Examples:
   perfgate check --target-p95 10ms --save-baseline
   perfgate check --bench 'tokenization/**' --launches 10
   perfgate check --run run.json --baseline none --target-p99 50ms")]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// Which benchmarks.
     #[command(flatten)]
-    pub selection: SelectionArgs,
+    pub(crate) selection: SelectionArgs,
     /// How much to measure.
     #[command(flatten)]
-    pub effort: EffortArgs,
+    pub(crate) effort: EffortArgs,
     /// What must hold.
     #[command(flatten)]
-    pub gate: GateArgs,
+    pub(crate) gate: GateArgs,
     /// Where baselines are kept.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(crate) store: StoreArgs,
     /// Where they are shared; fetched from there when this clone has none.
     #[command(flatten)]
-    pub remote: RemoteArgs,
+    pub(crate) remote: RemoteArgs,
     /// What to compare with: `auto`, `stored`, `none`, a run file, or a git revision
     #[arg(long, value_name = "BASELINE", default_value = "auto")]
-    pub baseline: String,
+    pub(crate) baseline: String,
     /// Measure this command as the baseline, in rounds with the candidate's
     #[arg(long, value_name = "CMD", requires = "candidate_command", conflicts_with = "run")]
-    pub baseline_command: Option<String>,
+    pub(crate) baseline_command: Option<String>,
     /// Measure this command as the candidate
     #[arg(long, value_name = "CMD", requires = "baseline_command")]
-    pub candidate_command: Option<String>,
+    pub(crate) candidate_command: Option<String>,
     /// Longest time the rounds may take; what is undecided then is inconclusive
     #[arg(long, value_name = "DURATION")]
-    pub budget: Option<Nanos>,
+    pub(crate) budget: Option<Nanos>,
     /// Count instructions, by callgrind, of what stays inconclusive: a second opinion, never a verdict
     #[arg(long, conflicts_with = "run")]
-    pub counts: bool,
+    pub(crate) counts: bool,
     /// Judge this run instead of measuring
     #[arg(long, value_name = "FILE")]
-    pub run: Option<PathBuf>,
+    pub(crate) run: Option<PathBuf>,
     /// Record the run as a baseline when it passes
     #[arg(long)]
-    pub save_baseline: bool,
+    pub(crate) save_baseline: bool,
     /// Without a baseline the answer is inconclusive (status 11)
     #[arg(long)]
-    pub require_baseline: bool,
+    pub(crate) require_baseline: bool,
     /// Folder of run.json, decision.json, report.md and report.html
     #[arg(long, value_name = "DIR", default_value = "target/perfgate")]
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
     /// What goes to standard output
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 /// `perfgate measure`.
@@ -236,18 +238,18 @@ Examples:
   perfgate measure criterion --bench 'tokenization/**' --launches 10
   perfgate measure command --output run.json -- python3 bench.py"
 )]
-pub struct MeasureArgs {
+pub(crate) struct MeasureArgs {
     /// Where samples come from [default: criterion]
     #[command(subcommand)]
-    pub source: Option<MeasureSource>,
+    pub(crate) source: Option<MeasureSource>,
     /// Without a source: as for `criterion`.
     #[command(flatten)]
-    pub criterion: CriterionArgs,
+    pub(crate) criterion: CriterionArgs,
 }
 
 /// Where samples come from.
 #[derive(Debug, Subcommand)]
-pub enum MeasureSource {
+pub(crate) enum MeasureSource {
     /// The Criterion benches of a Cargo workspace
     Criterion(CriterionArgs),
     /// Any command that prints samples as JSON lines
@@ -256,16 +258,16 @@ pub enum MeasureSource {
 
 /// `perfgate measure criterion`.
 #[derive(Args, Clone, Debug)]
-pub struct CriterionArgs {
+pub(crate) struct CriterionArgs {
     /// Which benchmarks.
     #[command(flatten)]
-    pub selection: SelectionArgs,
+    pub(crate) selection: SelectionArgs,
     /// How much to measure.
     #[command(flatten)]
-    pub effort: EffortArgs,
+    pub(crate) effort: EffortArgs,
     /// Where the run is written.
     #[command(flatten)]
-    pub output: RunOutput,
+    pub(crate) output: RunOutput,
 }
 
 /// `perfgate measure command`.
@@ -274,43 +276,43 @@ pub struct CriterionArgs {
 One start of the command is one launch. It prints one line a benchmark:
   {\"id\": \"encode/1\", \"samples_ns\": [1250.0, 1301.5]}
 A single CMD is a script of `sh`, several words are started as they stand.")]
-pub struct CommandArgs {
+pub(crate) struct CommandArgs {
     /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
     #[arg(long, value_name = "GLOB")]
-    pub bench: Vec<String>,
+    pub(crate) bench: Vec<String>,
     /// Times the command is started
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub launches: Option<u32>,
+    pub(crate) launches: Option<u32>,
     /// Longest time one launch may take
     #[arg(long, value_name = "DURATION")]
-    pub timeout: Option<Nanos>,
+    pub(crate) timeout: Option<Nanos>,
     /// Where the run is written.
     #[command(flatten)]
-    pub output: RunOutput,
+    pub(crate) output: RunOutput,
     /// The command
     #[arg(required = true, last = true, value_name = "CMD")]
-    pub words: Vec<String>,
+    pub(crate) words: Vec<String>,
 }
 
 /// Where a run is written.
 #[derive(Args, Clone, Debug)]
-pub struct RunOutput {
+pub(crate) struct RunOutput {
     /// The run file to write
     #[arg(long, value_name = "FILE", default_value = "run.json")]
-    pub output: PathBuf,
+    pub(crate) output: PathBuf,
 }
 
 /// `perfgate doctor`.
 #[derive(Args, Debug)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// How the findings are printed
     #[arg(long, value_enum, default_value_t)]
-    pub format: DoctorFormat,
+    pub(crate) format: DoctorFormat,
 }
 
 /// How findings are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum DoctorFormat {
+pub(crate) enum DoctorFormat {
     /// For terminals
     #[default]
     Text,
@@ -320,14 +322,14 @@ pub enum DoctorFormat {
 
 /// What Cargo starts in place of a bench.
 #[derive(Args, Debug)]
-pub struct RecordArgs {
+pub(crate) struct RecordArgs {
     /// Folder of the records
-    pub records: PathBuf,
+    pub(crate) records: PathBuf,
     /// The bench
-    pub executable: PathBuf,
+    pub(crate) executable: PathBuf,
     /// What the bench would be given
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub arguments: Vec<std::ffi::OsString>,
+    pub(crate) arguments: Vec<std::ffi::OsString>,
 }
 
 /// `perfgate calibrate`.
@@ -337,19 +339,19 @@ Examples:
   perfgate calibrate
   perfgate calibrate --bench 'tokenization/**' --rounds 40
   perfgate calibrate --command 'python3 bench.py'")]
-pub struct CalibrateArgs {
+pub(crate) struct CalibrateArgs {
     /// Which benchmarks.
     #[command(flatten)]
-    pub selection: SelectionArgs,
+    pub(crate) selection: SelectionArgs,
     /// How much each launch measures.
     #[command(flatten)]
-    pub effort: EffortArgs,
+    pub(crate) effort: EffortArgs,
     /// Rounds; from 15 on, later checks lean on them
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..=1000))]
-    pub rounds: u32,
+    pub(crate) rounds: u32,
     /// Calibrate this command instead of the benches
     #[arg(long, value_name = "CMD")]
-    pub command: Option<String>,
+    pub(crate) command: Option<String>,
 }
 
 /// `perfgate compare`.
@@ -358,23 +360,23 @@ pub struct CalibrateArgs {
 Examples:
   perfgate compare main.json candidate.json
   perfgate compare main.json candidate.json --threshold 2% --format markdown")]
-pub struct CompareArgs {
+pub(crate) struct CompareArgs {
     /// Run file or store key of the baseline
-    pub baseline: String,
+    pub(crate) baseline: String,
     /// Run file or store key of the candidate
-    pub candidate: String,
+    pub(crate) candidate: String,
     /// What must hold.
     #[command(flatten)]
-    pub gate: GateArgs,
+    pub(crate) gate: GateArgs,
     /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
     #[arg(long, value_name = "GLOB")]
-    pub bench: Vec<String>,
+    pub(crate) bench: Vec<String>,
     /// Where store keys are looked up.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(crate) store: StoreArgs,
     /// How the decision is printed
     #[arg(long, value_enum, default_value_t = Format::Json)]
-    pub format: Format,
+    pub(crate) format: Format,
 }
 
 /// `perfgate report`.
@@ -383,20 +385,20 @@ pub struct CompareArgs {
 Examples:
   perfgate report target/perfgate/decision.json
   perfgate report decision.json --format html --output report.html")]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// The decision to show
-    pub decision: PathBuf,
+    pub(crate) decision: PathBuf,
     /// How it is shown
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub(crate) format: Format,
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// How a table is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum TableFormat {
+pub(crate) enum TableFormat {
     /// For terminals
     #[default]
     Text,
@@ -408,7 +410,7 @@ pub enum TableFormat {
 
 /// What is true of a labelled pair of runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Expect {
+pub(crate) enum Expect {
     /// The candidate is as fast
     Unchanged,
     /// The candidate is slower
@@ -429,38 +431,38 @@ Examples:
 
 Without --scenario, --data, --aa and --labelled every scenario is simulated. Every answer is given by
 the code that decides in `perfgate check`. Rates are shown with 95 % intervals (Clopper-Pearson).")]
-pub struct EvaluateArgs {
+pub(crate) struct EvaluateArgs {
     /// Simulate only this scenario; may be repeated
     #[arg(long, value_name = "NAME")]
-    pub scenario: Vec<String>,
+    pub(crate) scenario: Vec<String>,
     /// Suites a row: simulated, or dealt from a recording
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u64).range(1..))]
-    pub suites: u64,
+    pub(crate) suites: u64,
     /// Seed of every random choice
     #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Slowdowns put into the candidate
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "0%,2%,5%,10%")]
-    pub effects: Vec<Share>,
+    pub(crate) effects: Vec<Share>,
     /// A slowdown up to this is tolerated [default: the defaults, and 0 % with a detect of 2 %]
     #[arg(long, value_name = "SHARE")]
-    pub threshold: Option<Share>,
+    pub(crate) threshold: Option<Share>,
     /// A slowdown of this size must be found, or the answer is inconclusive
     #[arg(long, value_name = "SHARE")]
-    pub detect: Option<Share>,
+    pub(crate) detect: Option<Share>,
     /// A recording of unchanged code: `runstamp,toolchain,bench,rep,ns_per_op` or `VM_id,t_min,value`, also packed by gzip; may be repeated
     #[arg(long, value_name = "FILE")]
-    pub data: Vec<PathBuf>,
+    pub(crate) data: Vec<PathBuf>,
     /// A run of many launches of unchanged code
     #[arg(long, value_name = "RUN")]
-    pub aa: Option<PathBuf>,
+    pub(crate) aa: Option<PathBuf>,
     /// Two runs of which the truth is known
     #[arg(long, num_args = 2, value_names = ["BASELINE", "CANDIDATE"], requires = "expect")]
-    pub labelled: Vec<PathBuf>,
+    pub(crate) labelled: Vec<PathBuf>,
     /// The truth about them
     #[arg(long, value_enum, requires = "labelled")]
-    pub expect: Option<Expect>,
+    pub(crate) expect: Option<Expect>,
     /// How the tables are printed
     #[arg(long, value_enum, default_value_t)]
-    pub format: TableFormat,
+    pub(crate) format: TableFormat,
 }

@@ -31,7 +31,7 @@ use crate::verdict::Verdict;
 
 /// How a command ends. The README lists the same table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitStatus {
+pub(crate) enum ExitStatus {
     /// The command did what was asked; for `check`, the gate passed.
     Pass = 0,
     /// perfgate failed.
@@ -67,7 +67,7 @@ impl From<Verdict> for ExitStatus {
 /// Attached to an error as context, it gives the exit status and the `help:` line.
 #[derive(Debug, Error)]
 #[error("{message}")]
-pub struct Refusal {
+pub(crate) struct Refusal {
     status: ExitStatus,
     message: String,
     help: Option<String>,
@@ -75,30 +75,30 @@ pub struct Refusal {
 
 impl Refusal {
     /// Usage, configuration or unreadable input.
-    pub fn usage(message: impl fmt::Display) -> Self {
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
         Self { status: ExitStatus::Usage, message: message.to_string(), help: None }
     }
 
     /// perfgate failed, for a reason that something can be done about.
-    pub fn failed(message: impl fmt::Display) -> Self {
+    pub(crate) fn failed(message: impl fmt::Display) -> Self {
         Self { status: ExitStatus::Failed, message: message.to_string(), help: None }
     }
 
     /// A capability that is not there.
-    pub fn unavailable(message: impl fmt::Display) -> Self {
+    pub(crate) fn unavailable(message: impl fmt::Display) -> Self {
         Self { status: ExitStatus::Unavailable, message: message.to_string(), help: None }
     }
 
     /// With a remedy.
     #[must_use]
-    pub fn help(mut self, help: impl fmt::Display) -> Self {
+    pub(crate) fn help(mut self, help: impl fmt::Display) -> Self {
         self.help = Some(help.to_string());
         self
     }
 }
 
 /// Runs the command.
-pub fn run(cli: Cli) -> Result<ExitStatus> {
+pub(crate) fn run(cli: Cli) -> Result<ExitStatus> {
     match cli.command {
         Command::Compare(args) => compare::run(&args),
         Command::Report(args) => report::run(&args),
@@ -120,7 +120,7 @@ pub fn run(cli: Cli) -> Result<ExitStatus> {
 }
 
 /// The lines for standard error, and the status, of a command that could not go on.
-pub fn explain(error: &anyhow::Error) -> (String, ExitStatus) {
+pub(crate) fn explain(error: &anyhow::Error) -> (String, ExitStatus) {
     let refusal = error.downcast_ref::<Refusal>();
     let help = refusal.and_then(|refusal| refusal.help.as_deref());
     let help = help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();

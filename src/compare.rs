@@ -4,33 +4,33 @@ mod summary;
 
 use std::collections::{HashMap, HashSet};
 
-pub use summary::{Axis, Estimate, Histogram, Summary};
+pub(crate) use summary::{Axis, Estimate, Histogram, Summary};
 
 use crate::run::{Benchmark, BenchmarkId};
 
 /// One benchmark in both runs, or in one of them.
 #[derive(Clone, Debug)]
-pub struct Comparison<'a> {
+pub(crate) struct Comparison<'a> {
     /// Which benchmark.
-    pub id: BenchmarkId,
+    pub(crate) id: BenchmarkId,
     /// What the baseline measured.
-    pub baseline: Option<&'a Benchmark>,
+    pub(crate) baseline: Option<&'a Benchmark>,
     /// What the candidate measured.
-    pub candidate: Option<&'a Benchmark>,
+    pub(crate) candidate: Option<&'a Benchmark>,
 }
 
 /// The logarithms of launch medians of both sides, partners at the same index.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Partners {
+pub(crate) struct Partners {
     /// Of the baseline.
-    pub baseline: Vec<f64>,
+    pub(crate) baseline: Vec<f64>,
     /// Of the candidate.
-    pub candidate: Vec<f64>,
+    pub(crate) candidate: Vec<f64>,
 }
 
 /// Puts the benchmarks of two runs side by side: the candidate's in their order, then what only the
 /// baseline has.
-pub fn compare<'a>(
+pub(crate) fn compare<'a>(
     baseline: impl IntoIterator<Item = &'a Benchmark>,
     candidate: impl IntoIterator<Item = &'a Benchmark>,
 ) -> Vec<Comparison<'a>> {
@@ -54,13 +54,13 @@ pub fn compare<'a>(
 
 impl Comparison<'_> {
     /// A benchmark that is in neither run.
-    pub fn unmeasured(id: BenchmarkId) -> Self {
+    pub(crate) fn unmeasured(id: BenchmarkId) -> Self {
         Self { id, baseline: None, candidate: None }
     }
 
     /// The launches that were measured next to each other: same session and round, in the order of
     /// rounds. Empty where the sides share none.
-    pub fn partners(&self) -> Partners {
+    pub(crate) fn partners(&self) -> Partners {
         let (Some(baseline), Some(candidate)) = (self.baseline, self.candidate) else {
             return Partners::default();
         };

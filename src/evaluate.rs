@@ -8,14 +8,13 @@ mod peers;
 mod recorded;
 mod scenario;
 mod simulate;
-pub mod table;
+pub(crate) mod table;
 mod tally;
 
-pub use peers::Peer;
-pub use recorded::{
+pub(crate) use recorded::{
     Expected, Labelled, MACHINES_HEAD, RecordingError, Replay, SERIES_HEAD, Table, labelled,
     launches_of_one_code, machines, series,
 };
-pub use scenario::{Pace, SCENARIOS, Scenario};
-pub use simulate::{Extent, simulate};
-pub use tally::{Cell, PeerCell, Rate, Tally};
+pub(crate) use scenario::{SCENARIOS, Scenario};
+pub(crate) use simulate::{Extent, simulate};
+pub(crate) use tally::{Cell, PeerCell};

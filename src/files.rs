@@ -7,7 +7,7 @@ use std::path::Path;
 /// Writes `content` to a temporary file beside `path` and renames it, making the folder if needed.
 ///
 /// Readers see the old content or the new, also when the process is killed in between.
-pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -28,7 +28,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Copies a folder with all that is in it, files with their times; `to`, which must not be there, appears
 /// when everything is.
-pub fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     let part = to.with_extension("part");
     let copied = gone(fs::remove_dir_all(&part))
         .and_then(|()| copy_into(from, &part))
@@ -40,7 +40,7 @@ pub fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Removes a file, if it is there.
-pub fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     gone(fs::remove_file(path))
 }
 

@@ -22,29 +22,29 @@ mod remote;
 mod times;
 mod worktree;
 
-pub use branch::{Branch, Entry};
-pub use history::Messages;
-pub use remote::{Push, Remote, Token};
-pub use worktree::Worktree;
+pub(crate) use branch::{Branch, Entry};
+pub(crate) use history::Messages;
+pub(crate) use remote::{Push, Remote, Token};
+pub(crate) use worktree::Worktree;
 
 /// Full id of a commit: 40 hexadecimal digits in lower case, 64 where the repository uses SHA-256.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CommitId(String);
+pub(crate) struct CommitId(String);
 
 impl CommitId {
     /// `None` unless `text` is a full id.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         (is_hex && matches!(text.len(), 40 | 64)).then(|| Self(text.to_owned()))
     }
 
     /// All digits.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Enough digits to recognize it by.
-    pub fn short(&self) -> &str {
+    pub(crate) fn short(&self) -> &str {
         &self.0[..12]
     }
 }
@@ -63,7 +63,7 @@ impl From<Oid> for CommitId {
 
 /// Why git could not do what was asked.
 #[derive(Debug, Error)]
-pub enum GitError {
+pub(crate) enum GitError {
     /// The repository belongs to somebody else, and neither git nor libgit2 touches it.
     #[error("git repository `{}` belongs to another user", .0.display())]
     Owner(PathBuf),
@@ -110,7 +110,7 @@ pub enum GitError {
 
 impl GitError {
     /// What can be done about it.
-    pub fn help(&self) -> Option<String> {
+    pub(crate) fn help(&self) -> Option<String> {
         match self {
             Self::Owner(path) => {
                 Some(format!("git config --global --add safe.directory {}", path.display()))
@@ -131,7 +131,7 @@ impl GitError {
 
 /// Which parents a walk through history follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parents {
+pub(crate) enum Parents {
     /// Only the first: the line of the branch itself.
     First,
     /// All: also what was merged.
@@ -139,13 +139,13 @@ pub enum Parents {
 }
 
 /// A repository on this machine.
-pub struct Repository {
+pub(crate) struct Repository {
     inner: git2::Repository,
 }
 
 impl Repository {
     /// The repository that `path` lies in, bare ones included; `None` where there is none.
-    pub fn discover(path: &Path) -> Result<Option<Self>, GitError> {
+    pub(crate) fn discover(path: &Path) -> Result<Option<Self>, GitError> {
         let above: [&Path; 0] = [];
         match git2::Repository::open_ext(path, RepositoryOpenFlags::empty(), above) {
             Ok(inner) => Ok(Some(Self { inner })),
@@ -160,12 +160,12 @@ impl Repository {
     }
 
     /// The folder that git commands run in: the working tree, or the repository where it is bare.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.inner.workdir().unwrap_or_else(|| self.inner.path())
     }
 
     /// True when older history was not fetched.
-    pub fn is_shallow(&self) -> bool {
+    pub(crate) fn is_shallow(&self) -> bool {
         self.inner.is_shallow()
     }
 
@@ -173,7 +173,7 @@ impl Repository {
     ///
     /// It is dirty when a tracked file anywhere differs from it, staged or not, or when a file
     /// inside `workspace` is neither tracked nor ignored.
-    pub fn head(&self, workspace: &Path) -> Result<Option<Commit>, GitError> {
+    pub(crate) fn head(&self, workspace: &Path) -> Result<Option<Commit>, GitError> {
         let head = match self.inner.head() {
             Ok(head) => head,
             Err(error) if error.code() == ErrorCode::UnbornBranch => return Ok(None),
@@ -209,7 +209,7 @@ impl Repository {
     }
 
     /// The commit that a branch, tag or (short) id names; also a branch that only `origin` has.
-    pub fn resolve(&self, revision: &str) -> Result<CommitId, GitError> {
+    pub(crate) fn resolve(&self, revision: &str) -> Result<CommitId, GitError> {
         let spellings = [revision.to_owned(), format!("origin/{revision}")];
         let object = spellings.iter().find_map(|name| self.inner.revparse_single(name).ok());
         let commit = object.and_then(|object| object.peel_to_commit().ok());
@@ -218,7 +218,7 @@ impl Repository {
     }
 
     /// The commit as a run records it, without a say about the working tree.
-    pub fn commit(&self, id: &CommitId) -> Result<Commit, GitError> {
+    pub(crate) fn commit(&self, id: &CommitId) -> Result<Commit, GitError> {
         let found = Oid::from_str(id.as_str()).and_then(|oid| self.inner.find_commit(oid));
         let commit = found.map_err(|_| GitError::UnknownRevision(id.to_string()))?;
         let time = time_of(&commit);
@@ -231,7 +231,7 @@ impl Repository {
     /// are still given, though not what is behind them: a depth-1 checkout of a pull request's
     /// merge commit gives the base tip, then the pull request's head. A commit that is not in the
     /// repository at all comes alone.
-    pub fn ancestry(&self, from: &CommitId, parents: Parents) -> Ancestry<'_> {
+    pub(crate) fn ancestry(&self, from: &CommitId, parents: Parents) -> Ancestry<'_> {
         self.ancestry_of([from], parents)
     }
 
@@ -253,19 +253,22 @@ impl Repository {
     }
 
     /// Whether the commit itself is here, whatever is behind it.
-    pub fn has(&self, id: &CommitId) -> bool {
+    pub(crate) fn has(&self, id: &CommitId) -> bool {
         Oid::from_str(id.as_str()).is_ok_and(|id| self.inner.find_commit(id).is_ok())
     }
 
     /// The parents of a commit as it names them, whether or not they were fetched.
-    pub fn parents(&self, id: &CommitId) -> Result<Vec<CommitId>, GitError> {
+    pub(crate) fn parents(&self, id: &CommitId) -> Result<Vec<CommitId>, GitError> {
         let commit = self.inner.find_commit(Oid::from_str(id.as_str())?)?;
         Ok(parents_of(&commit).into_iter().map(CommitId::from).collect())
     }
 
     /// The nearest release before `from`: a tag like `v1.2.3` or `1.2`, with or without a prefix
     /// that ends in `-` or `/`; not a pre-release.
-    pub fn last_release(&self, from: &CommitId) -> Result<Option<(String, CommitId)>, GitError> {
+    pub(crate) fn last_release(
+        &self,
+        from: &CommitId,
+    ) -> Result<Option<(String, CommitId)>, GitError> {
         let mut releases = self.releases()?;
         if releases.is_empty() {
             return Ok(None);
@@ -276,7 +279,7 @@ impl Repository {
 }
 
 /// A commit and what came before it, latest first; made by [`Repository::ancestry`].
-pub struct Ancestry<'a> {
+pub(crate) struct Ancestry<'a> {
     repository: &'a git2::Repository,
     parents: Parents,
     // By commit time; parents that were not fetched take the time of their child.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::measure::survey::{Bench, Survey};
 
 /// The repository the action is used from.
-pub const ACTION: &str = env!("CARGO_PKG_REPOSITORY");
+pub(crate) const ACTION: &str = env!("CARGO_PKG_REPOSITORY");
 
 const CONFIG: &str = include_str!("../templates/init/perfgate.toml");
 const GATE: &str = include_str!("../templates/init/perfgate.yml");
@@ -16,24 +16,24 @@ const PUBLISH: &str = include_str!("../templates/init/perfgate-publish.yml");
 
 /// What the files depend on besides the benches.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub(crate) struct Place {
     /// Top folder of the repository.
-    pub repository: PathBuf,
+    pub(crate) repository: PathBuf,
     /// The branch whose runs are the baselines.
-    pub default_branch: String,
+    pub(crate) default_branch: String,
 }
 
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewFile {
+pub(crate) struct NewFile {
     /// Where.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// What.
-    pub content: String,
+    pub(crate) content: String,
 }
 
 /// The configuration beside the workspace's manifest, and the two workflows of the repository.
-pub fn files(survey: &Survey, place: &Place) -> Vec<NewFile> {
+pub(crate) fn files(survey: &Survey, place: &Place) -> Vec<NewFile> {
     let workflows = place.repository.join(".github").join("workflows");
     let file = |path: PathBuf, content: String| NewFile { path, content };
     vec![
@@ -44,7 +44,7 @@ pub fn files(survey: &Survey, place: &Place) -> Vec<NewFile> {
 }
 
 /// What the reader should know about the benches that were found, one line each.
-pub fn remarks(survey: &Survey) -> Vec<String> {
+pub(crate) fn remarks(survey: &Survey) -> Vec<String> {
     let (criterion, others): (Vec<&Bench>, Vec<&Bench>) =
         survey.benches.iter().partition(|bench| bench.is_criterion);
     let mut remarks = vec![match criterion.as_slice() {

@@ -8,29 +8,51 @@
 //! The arrows are the way of the data. Modules stand in flow order, and each imports only modules
 //! declared above it.
 
-pub mod units;
-pub mod files;
-pub mod stats;
-pub mod host;
-pub mod run;
-pub mod git;
+mod units;
+mod files;
+mod stats;
+mod host;
+mod run;
+mod git;
 #[cfg(feature = "inference")]
 pub mod inference;
-pub mod measure;
-pub mod store;
-pub mod compare;
-pub mod policy;
-pub mod verdict;
-pub mod rounds;
-pub mod calibrate;
-pub mod evaluate;
-pub mod report;
-pub mod render;
-pub mod site;
-pub mod publish;
-pub mod init;
-pub mod cli;
-pub mod cmd;
+mod measure;
+mod store;
+mod compare;
+mod policy;
+mod verdict;
+mod rounds;
+mod calibrate;
+mod evaluate;
+mod report;
+mod render;
+mod site;
+mod publish;
+mod init;
+mod cli;
+mod cmd;
 
 #[cfg(test)]
 mod tests;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// The `perfgate` command: reads the arguments of the process and does what they ask.
+///
+/// The commands and the formats of the files are the interface of perfgate; this crate has no other.
+pub fn main() -> ExitCode {
+    let ended = cmd::run(cli::Cli::parse());
+    ended.map_or_else(
+        |error| {
+            let (message, status) = cmd::explain(&error);
+            #[expect(clippy::print_stderr, reason = "the one place where errors are said")]
+            {
+                eprintln!("{message}");
+            }
+            status.into()
+        },
+        ExitCode::from,
+    )
+}

@@ -3,13 +3,13 @@
 //! A subject is prepared once: a pilot tells what there is to measure and how. Then it is launched
 //! as often as is asked for, job by job, and whoever asks says which round that was.
 
-pub mod command;
-pub mod criterion;
-pub mod guard;
-pub mod plan;
-pub mod process;
+pub(crate) mod command;
+pub(crate) mod criterion;
+pub(crate) mod guard;
+pub(crate) mod plan;
+pub(crate) mod process;
 mod selection;
-pub mod survey;
+pub(crate) mod survey;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -20,23 +20,23 @@ use thiserror::Error;
 use crate::host::{Counters, Disturbance, Watch};
 use crate::run::{self, Benchmark, BenchmarkId, Failure, Launch, Samples, Sampling, Settings};
 
-pub use self::plan::{Job, Mode, Plan, Planned};
-pub use self::process::Interrupt;
-pub use self::selection::{Selection, SelectionError};
+pub(crate) use self::plan::{Job, Plan};
+pub(crate) use self::process::Interrupt;
+pub(crate) use self::selection::Selection;
 
 use self::process::ProcessError;
 
 /// How much is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effort {
+pub(crate) struct Effort {
     /// Processes started for each benchmark.
-    pub launches: u32,
+    pub(crate) launches: u32,
     /// Calls a launch, at most.
-    pub calls: u32,
+    pub(crate) calls: u32,
     /// Time spent on unmeasured calls before the measured ones of each benchmark; above zero.
-    pub warmup: Duration,
+    pub(crate) warmup: Duration,
     /// Longest time one launch may take.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
 }
 
 impl Default for Effort {
@@ -54,7 +54,7 @@ impl Default for Effort {
 
 /// Why nothing could be measured.
 #[derive(Debug, Error)]
-pub enum MeasureError {
+pub(crate) enum MeasureError {
     /// A process could not be started, or perfgate was asked to end.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -71,7 +71,7 @@ impl From<io::Error> for MeasureError {
 
 /// How far a measurement is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// A pilot launch of this target begins.
     Pilot(String),
     /// The benchmarks that will be measured, and in how many starts a launch.
@@ -96,43 +96,43 @@ pub enum Progress {
 
 /// Items handled by one call.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Amounts {
+pub(crate) struct Amounts {
     /// Items.
-    pub elements: Option<f64>,
+    pub(crate) elements: Option<f64>,
     /// Other amounts, by unit.
-    pub per_call: BTreeMap<String, f64>,
+    pub(crate) per_call: BTreeMap<String, f64>,
 }
 
 /// What one launch observed of one benchmark.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Observation {
+pub(crate) struct Observation {
     /// What one sample is.
-    pub sampling: Sampling,
+    pub(crate) sampling: Sampling,
     /// Every sample.
-    pub samples: Samples,
+    pub(crate) samples: Samples,
     /// What one call handles.
-    pub amounts: Amounts,
+    pub(crate) amounts: Amounts,
     /// Further figures of the process.
-    pub metrics: BTreeMap<String, f64>,
+    pub(crate) metrics: BTreeMap<String, f64>,
 }
 
 /// The benchmarks of a launch in the order they ran, each observed or failed.
-pub type Observed = Vec<(BenchmarkId, Result<Observation, Failure>)>;
+pub(crate) type Observed = Vec<(BenchmarkId, Result<Observation, Failure>)>;
 
 /// What one launch observed.
 #[derive(Clone, Debug, Default)]
-pub struct Launched {
+pub(crate) struct Launched {
     /// Its benchmarks. What the subject does not have any more is not among them.
-    pub benchmarks: Observed,
+    pub(crate) benchmarks: Observed,
     /// What the process said of its threads and provider, where it did.
-    pub settings: Option<Settings>,
+    pub(crate) settings: Option<Settings>,
     /// What the machine did to it.
-    pub disturbance: Disturbance,
+    pub(crate) disturbance: Disturbance,
 }
 
 /// What can be launched.
 #[derive(Debug)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// Built bench targets of a workspace.
     Criterion(criterion::Built),
     /// A command that prints samples.
@@ -141,7 +141,7 @@ pub enum Subject {
 
 impl Subject {
     /// Finds out what there is to measure and how, where that takes a pilot launch.
-    pub fn plan(
+    pub(crate) fn plan(
         &self,
         selection: &Selection,
         effort: &Effort,
@@ -157,7 +157,7 @@ impl Subject {
     }
 
     /// Launches one job once.
-    pub fn launch(
+    pub(crate) fn launch(
         &self,
         job: &Job,
         effort: &Effort,
@@ -177,46 +177,46 @@ impl Subject {
 
 /// Where a launch stands in its run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Position of the launch in its run, from 0.
-    pub round: u32,
+    pub(crate) round: u32,
     /// What the launches of two runs share that were measured next to each other.
-    pub session: Option<String>,
+    pub(crate) session: Option<String>,
     /// Place within the round, from 0.
-    pub order: Option<u32>,
+    pub(crate) order: Option<u32>,
 }
 
 /// All launches of one side.
 #[derive(Clone, Debug, Default)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// Each benchmark once, in the order they were first seen.
-    pub benchmarks: Vec<Benchmark>,
+    pub(crate) benchmarks: Vec<Benchmark>,
     /// What was unfit or surprising.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// What the first process that said it said of its threads and provider.
-    pub settings: Option<Settings>,
+    pub(crate) settings: Option<Settings>,
     places: HashMap<BenchmarkId, usize>,
 }
 
 impl Measured {
     /// Begins with what a plan knows already.
-    pub fn new(plan: Plan) -> Self {
+    pub(crate) fn new(plan: Plan) -> Self {
         let places = plan.failed.iter().map(Benchmark::identity).zip(0..).collect();
         Self { benchmarks: plan.failed, warnings: plan.notes, settings: None, places }
     }
 
     /// False when nothing was measured or a benchmark failed.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.benchmarks.iter().all(|benchmark| benchmark.failure.is_none())
     }
 
     /// True when the benchmark failed.
-    pub fn failed(&self, id: &BenchmarkId) -> bool {
+    pub(crate) fn failed(&self, id: &BenchmarkId) -> bool {
         self.places.get(id).is_some_and(|at| self.benchmarks[*at].failure.is_some())
     }
 
     /// Adds what one launch of a bench target observed.
-    pub fn add(&mut self, launched: Launched, target: Option<&str>, place: &Place) {
+    pub(crate) fn add(&mut self, launched: Launched, target: Option<&str>, place: &Place) {
         if let Some(settings) = launched.settings {
             self.agree(&settings, target);
         }
@@ -293,7 +293,7 @@ impl Benchmark {
 }
 
 /// Plans, then launches everything as often as `effort` says; a disturbed start is repeated once.
-pub fn measure(
+pub(crate) fn measure(
     subject: &Subject,
     selection: &Selection,
     effort: &Effort,

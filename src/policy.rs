@@ -4,7 +4,7 @@
 //! its `Rules`.
 
 mod config;
-pub mod waiver;
+pub(crate) mod waiver;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use self::waiver::Waiver;
-pub use config::{BenchConfig, Config, GateConfig, MeasureConfig, StoreConfig, TargetConfig};
+pub(crate) use config::{Config, MeasureConfig};
 
 use crate::measure::Selection;
 use crate::run::{Benchmark, Sampling};
@@ -29,7 +29,7 @@ const MARGIN: f64 = 0.04;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, Error)]
-pub enum PolicyError {
+pub(crate) enum PolicyError {
     /// Not TOML, an unknown key, or a value of the wrong kind.
     #[error("line {line}: {message}")]
     Toml {
@@ -72,7 +72,7 @@ pub enum PolicyError {
 /// A figure of a benchmark that a target can limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Metric {
+pub(crate) enum Metric {
     /// Mean time of a call.
     Mean,
     /// Median.
@@ -91,7 +91,7 @@ fn percent(share: f64) -> String {
 
 impl Metric {
     /// Which quantile of single calls this is; none for the mean.
-    pub fn quantile(self) -> Option<Quantile> {
+    pub(crate) fn quantile(self) -> Option<Quantile> {
         let q = match self {
             Self::Mean => return None,
             Self::P50 => 0.5,
@@ -103,7 +103,7 @@ impl Metric {
     }
 
     /// Its name, as in files and flags.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mean => "mean",
             Self::P50 => "p50",
@@ -117,7 +117,7 @@ impl Metric {
 /// A reason for which a check does not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum FailOn {
+pub(crate) enum FailOn {
     /// A benchmark is slower than tolerated.
     Regressed,
     /// A target is missed.
@@ -134,7 +134,7 @@ pub enum FailOn {
 
 impl FailOn {
     /// Every reason there is.
-    pub const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Regressed,
         Self::TargetMissed,
         Self::Missing,
@@ -163,11 +163,11 @@ fn glob(pattern: &str) -> Result<GlobMatcher, PolicyError> {
 
 /// What is tolerated, what must hold, and what fails.
 #[derive(Clone, Debug)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Which benchmarks are judged.
-    pub selection: Selection,
+    pub(crate) selection: Selection,
     /// Confidence of the intervals shown.
-    pub confidence: Confidence,
+    pub(crate) confidence: Confidence,
     requires_baseline: bool,
     fail_on: Vec<FailOn>,
     tolerance: Tolerance,
@@ -191,18 +191,18 @@ struct TargetRule {
 
 /// What the policy says about one benchmark.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// A slowdown up to this is tolerated.
-    pub threshold: Share,
+    pub(crate) threshold: Share,
     /// A slowdown of this size must be found.
-    pub detect: Share,
+    pub(crate) detect: Share,
     /// Its limits.
-    pub targets: Vec<(Metric, Nanos)>,
+    pub(crate) targets: Vec<(Metric, Nanos)>,
 }
 
 impl Policy {
     /// The policy of a configuration; `flags` are targets for every benchmark.
-    pub fn new(
+    pub(crate) fn new(
         config: &Config,
         flags: &BTreeMap<Metric, Nanos>,
         selection: Selection,
@@ -243,35 +243,35 @@ impl Policy {
 
     /// The same, without a baseline being an answer if `required`.
     #[must_use]
-    pub fn requiring_baseline(mut self, required: bool) -> Self {
+    pub(crate) fn requiring_baseline(mut self, required: bool) -> Self {
         self.requires_baseline = required;
         self
     }
 
     /// Is the answer inconclusive where there is no baseline?
-    pub fn requires_baseline(&self) -> bool {
+    pub(crate) fn requires_baseline(&self) -> bool {
         self.requires_baseline
     }
 
     /// The same, with what commit messages accept.
     #[must_use]
-    pub fn accepting(mut self, waivers: Vec<Waiver>) -> Self {
+    pub(crate) fn accepting(mut self, waivers: Vec<Waiver>) -> Self {
         self.waivers = waivers;
         self
     }
 
     /// What commit messages accept.
-    pub fn waivers(&self) -> &[Waiver] {
+    pub(crate) fn waivers(&self) -> &[Waiver] {
         &self.waivers
     }
 
     /// What keeps a check from passing.
-    pub fn fail_on(&self) -> &[FailOn] {
+    pub(crate) fn fail_on(&self) -> &[FailOn] {
         &self.fail_on
     }
 
     /// What holds for the benchmark `id` whose median in the baseline is known, or not.
-    pub fn rules(&self, id: &str, baseline_median: Option<Nanos>) -> Rules {
+    pub(crate) fn rules(&self, id: &str, baseline_median: Option<Nanos>) -> Rules {
         let exception = self.exceptions.iter().rev().find(|(glob, _)| glob.is_match(id));
         let Tolerance { threshold, detect, min_effect } =
             exception.map_or(self.tolerance, |(_, tolerance)| *tolerance);
@@ -292,7 +292,7 @@ impl Policy {
 
     /// Refuses a percentile target that names a benchmark measured in batches, or that no selected
     /// benchmark can carry; of many benchmarks, the batches are left *unproven* instead.
-    pub fn check_targets(&self, benchmarks: &[Benchmark]) -> Result<(), PolicyError> {
+    pub(crate) fn check_targets(&self, benchmarks: &[Benchmark]) -> Result<(), PolicyError> {
         for rule in &self.targets {
             let percentile = rule.limits.keys().find(|metric| metric.quantile().is_some());
             let Some(percentile) = percentile else { continue };

@@ -3,15 +3,15 @@
 //! The last step of the flow. What is said comes from decisions; where it goes comes from the event,
 //! never from a file that a pull request could have written.
 
-pub mod annotation;
+pub(crate) mod annotation;
 #[cfg(feature = "github")]
-pub mod artifact;
-pub mod comment;
-pub mod event;
+pub(crate) mod artifact;
+pub(crate) mod comment;
+pub(crate) mod event;
 #[cfg(feature = "github")]
-pub mod github;
-pub mod issues;
-pub mod page;
-pub mod request;
-pub mod source;
-pub mod summary;
+pub(crate) mod github;
+pub(crate) mod issues;
+pub(crate) mod page;
+pub(crate) mod request;
+pub(crate) mod source;
+pub(crate) mod summary;

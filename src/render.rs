@@ -17,17 +17,17 @@ mod chart;
 mod escape;
 mod filters;
 mod html;
-pub mod issue;
+pub(crate) mod issue;
 mod markdown;
 mod rows;
-pub mod plot;
-pub mod site;
+pub(crate) mod plot;
+pub(crate) mod site;
 mod text;
 
-pub use html::html;
-pub use markdown::{COMMENT_LIMIT, markdown};
-pub use rows::{csv, junit};
-pub use text::{Colour, text};
+pub(crate) use html::html;
+pub(crate) use markdown::{COMMENT_LIMIT, markdown};
+pub(crate) use rows::{csv, junit};
+pub(crate) use text::{Colour, text};
 
 /// Every template, by its file name; the last extension but one tells how values are escaped.
 const TEMPLATES: [(&str, &str); 8] = [
@@ -44,7 +44,7 @@ const TEMPLATES: [(&str, &str); 8] = [
 /// A template and its values do not fit: a defect of perfgate.
 #[derive(Debug, Error)]
 #[error("a report cannot be rendered")]
-pub struct RenderError(#[from] minijinja::Error);
+pub(crate) struct RenderError(#[from] minijinja::Error);
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
@@ -70,11 +70,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 /// Text of others for a terminal: what would move a cursor, turn writing around or be invisible is spelled out.
-///
-/// ```
-/// assert_eq!(perfgate::render::plain("a\u{1b}[2J"), "a\\u{1b}[2J");
-/// ```
-pub fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     escape::visible(&mut shown, text).expect("a string takes everything");
     shown
@@ -89,7 +85,7 @@ fn values_of(rows: &[Row<'_>]) -> Value {
 }
 
 /// The decision itself; the same bytes for the same decision.
-pub fn json(decision: &Decision) -> Result<String, serde_json::Error> {
+pub(crate) fn json(decision: &Decision) -> Result<String, serde_json::Error> {
     Ok(serde_json::to_string_pretty(decision)? + "\n")
 }
 

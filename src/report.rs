@@ -14,80 +14,80 @@ mod again;
 mod row;
 mod source;
 
-pub use row::{Figure, Figures, Row, TargetLine, Throughput, WaiverLine};
-pub use source::{BaselineLine, CommitLine, HostLine};
+pub(crate) use row::{Figure, Figures, Row};
+pub(crate) use source::{BaselineLine, CommitLine, HostLine};
 
 /// What surrounds a decision where it is shown.
 #[derive(Clone, Debug, Default)]
-pub struct Context {
+pub(crate) struct Context {
     /// Which of several reports of one pull request this is.
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
     /// Where the whole report can be had: an address or a path.
-    pub full_report: Option<String>,
+    pub(crate) full_report: Option<String>,
     /// Where it is written how this is decided, and how often it is wrong.
-    pub methodology: Option<String>,
+    pub(crate) methodology: Option<String>,
 }
 
 /// One decision as its readers see it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report<'a> {
+pub(crate) struct Report<'a> {
     /// Which of several reports of one pull request this is.
-    pub id: String,
+    pub(crate) id: String,
     /// What the gate decides.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// The status `check` ends with.
-    pub exit_status: u8,
+    pub(crate) exit_status: u8,
     /// Why the verdict is what it is, the weightiest first.
-    pub headline: Vec<Reason>,
+    pub(crate) headline: Vec<Reason>,
     /// How many benchmarks are a reason for a verdict other than pass.
-    pub reasons: usize,
+    pub(crate) reasons: usize,
     /// How many benchmarks changed, and how.
-    pub counts: Counts,
+    pub(crate) counts: Counts,
     /// How many targets hold.
-    pub targets: TargetCounts,
+    pub(crate) targets: TargetCounts,
     /// The unchanged benchmarks by the slowdown that they do not have.
-    pub unchanged: Vec<Unchanged>,
+    pub(crate) unchanged: Vec<Unchanged>,
     /// How many of them were not measured, because both sides have the same program.
-    pub same: usize,
+    pub(crate) same: usize,
     /// What weakens the answer.
-    pub warnings: &'a [String],
+    pub(crate) warnings: &'a [String],
     /// What was compared with.
-    pub baseline: BaselineLine<'a>,
+    pub(crate) baseline: BaselineLine<'a>,
     /// What was judged.
-    pub candidate: Option<CommitLine<'a>>,
+    pub(crate) candidate: Option<CommitLine<'a>>,
     /// Where it was measured.
-    pub host: HostLine<'a>,
+    pub(crate) host: HostLine<'a>,
     /// The change that unchanged code shows here: half of the benchmarks show this or more.
-    pub noise_floor: Option<Share>,
+    pub(crate) noise_floor: Option<Share>,
     /// Which slowdowns would have been seen.
-    pub detectable: Option<Detectable>,
+    pub(crate) detectable: Option<Detectable>,
     /// The command that shows the same on another machine.
-    pub again: Option<String>,
+    pub(crate) again: Option<String>,
     /// Where the whole report can be had.
-    pub full_report: Option<&'a str>,
+    pub(crate) full_report: Option<&'a str>,
     /// Where it is written how this is decided.
-    pub methodology: Option<&'a str>,
+    pub(crate) methodology: Option<&'a str>,
     /// The benchmarks worth a line, worst first.
     #[serde(skip)]
-    pub notable: Vec<Row<'a>>,
+    pub(crate) notable: Vec<Row<'a>>,
     /// All others, in the order of the decision.
     #[serde(skip)]
-    pub folded: Vec<Row<'a>>,
+    pub(crate) folded: Vec<Row<'a>>,
 }
 
 /// A reason for the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Reason {
+pub(crate) struct Reason {
     /// What is the matter.
-    pub kind: ReasonKind,
+    pub(crate) kind: ReasonKind,
     /// With how many benchmarks or targets.
-    pub count: usize,
+    pub(crate) count: usize,
 }
 
 /// What can be the matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ReasonKind {
+pub(crate) enum ReasonKind {
     /// Benchmarks got slower.
     Regressed,
     /// Benchmarks are gone.
@@ -114,61 +114,61 @@ pub enum ReasonKind {
 
 /// Benchmarks by change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// All of them.
-    pub total: usize,
+    pub(crate) total: usize,
     /// Slower, and nobody accepted it.
-    pub regressed: usize,
+    pub(crate) regressed: usize,
     /// Gone, and nobody accepted it.
-    pub missing: usize,
+    pub(crate) missing: usize,
     /// Not measured.
-    pub failed: usize,
+    pub(crate) failed: usize,
     /// Cannot be told.
-    pub inconclusive: usize,
+    pub(crate) inconclusive: usize,
     /// Faster.
-    pub improved: usize,
+    pub(crate) improved: usize,
     /// Slower or gone, and accepted.
-    pub accepted: usize,
+    pub(crate) accepted: usize,
     /// Without a baseline.
-    pub new: usize,
+    pub(crate) new: usize,
     /// Without a slowdown of a size that matters.
-    pub unchanged: usize,
+    pub(crate) unchanged: usize,
 }
 
 /// Targets by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct TargetCounts {
+pub(crate) struct TargetCounts {
     /// All of them.
-    pub total: usize,
+    pub(crate) total: usize,
     /// Those that hold.
-    pub met: usize,
+    pub(crate) met: usize,
     /// Those that do not.
-    pub missed: usize,
+    pub(crate) missed: usize,
     /// Those that cannot be told.
-    pub unproven: usize,
+    pub(crate) unproven: usize,
 }
 
 /// Unchanged benchmarks for which the same slowdown is excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Unchanged {
+pub(crate) struct Unchanged {
     /// How many.
-    pub count: usize,
+    pub(crate) count: usize,
     /// The slowdown they do not have, where the decision tells.
-    pub detect: Option<Share>,
+    pub(crate) detect: Option<Share>,
 }
 
 /// The slowdowns that are found with 80 % power at the noise that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Detectable {
+pub(crate) struct Detectable {
     /// In the better half of the benchmarks.
-    pub half: Share,
+    pub(crate) half: Share,
     /// In every benchmark.
-    pub all: Share,
+    pub(crate) all: Share,
 }
 
 impl<'a> Report<'a> {
     /// What is to be shown of `decision`.
-    pub fn new(decision: &'a Decision, context: &'a Context) -> Self {
+    pub(crate) fn new(decision: &'a Decision, context: &'a Context) -> Self {
         let ambiguous = ambiguous_ids(decision);
         let judged = decision.benchmarks.iter();
         let rows = judged.map(|judgement| {
@@ -203,7 +203,7 @@ impl<'a> Report<'a> {
     }
 
     /// Every benchmark, those worth a line first.
-    pub fn rows(&self) -> impl Iterator<Item = &Row<'a>> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row<'a>> {
         self.notable.iter().chain(&self.folded)
     }
 }

@@ -18,45 +18,45 @@ use crate::verdict::Rounds;
 
 /// What is measured in turn, and how.
 #[derive(Debug)]
-pub struct Sides<'a> {
+pub(crate) struct Sides<'a> {
     /// What is compared with.
-    pub baseline: &'a Subject,
+    pub(crate) baseline: &'a Subject,
     /// What is judged.
-    pub candidate: &'a Subject,
+    pub(crate) candidate: &'a Subject,
     /// The benchmarks that enter, measured alike on both sides, and what failed on the base already.
-    pub baseline_plan: Plan,
+    pub(crate) baseline_plan: Plan,
     /// The same for the candidate.
-    pub candidate_plan: Plan,
+    pub(crate) candidate_plan: Plan,
     /// Benchmarks that need no rounds: both sides have the same program.
-    pub same: Vec<BenchmarkId>,
+    pub(crate) same: Vec<BenchmarkId>,
     /// How much each launch measures.
-    pub effort: &'a Effort,
+    pub(crate) effort: &'a Effort,
     /// Seed of the order within rounds.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Name of the session, which no other has.
-    pub session: String,
+    pub(crate) session: String,
     /// Longest time all rounds together may take.
-    pub budget: Option<Duration>,
+    pub(crate) budget: Option<Duration>,
 }
 
 /// The launches of both sides.
 #[derive(Debug)]
-pub struct InTurn {
+pub(crate) struct InTurn {
     /// Of the base.
-    pub baseline: Run,
+    pub(crate) baseline: Run,
     /// Of the candidate.
-    pub candidate: Run,
+    pub(crate) candidate: Run,
     /// Benchmarks that entered.
-    pub entered: usize,
+    pub(crate) entered: usize,
     /// Benchmarks that both sides have the same program of.
-    pub same: Vec<BenchmarkId>,
+    pub(crate) same: Vec<BenchmarkId>,
     /// The budget ended it.
-    pub ended: bool,
+    pub(crate) ended: bool,
 }
 
 /// How far the rounds are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// A round begins.
     Round {
         /// Which, from 1.
@@ -70,14 +70,14 @@ pub enum Progress {
 
 impl InTurn {
     /// What failed on either side, each benchmark once.
-    pub fn failed(&self) -> Vec<&Benchmark> {
+    pub(crate) fn failed(&self) -> Vec<&Benchmark> {
         let mut seen = HashSet::new();
         let all = self.candidate.benchmarks.iter().chain(&self.baseline.benchmarks);
         all.filter(|one| one.failure.is_some() && seen.insert(one.identity())).collect()
     }
 
     /// As evidence.
-    pub fn evidence(&self) -> Rounds<'_> {
+    pub(crate) fn evidence(&self) -> Rounds<'_> {
         Rounds {
             baseline: &self.baseline,
             candidate: &self.candidate,
@@ -89,13 +89,13 @@ impl InTurn {
 }
 
 /// Which benchmarks need another round, given the launches so far.
-pub type Look<'a> = dyn FnMut(Rounds<'_>) -> HashSet<BenchmarkId> + 'a;
+pub(crate) type Look<'a> = dyn FnMut(Rounds<'_>) -> HashSet<BenchmarkId> + 'a;
 
 /// Measures in rounds until `look`, given the launches so far, leaves nothing undecided or the budget
 /// is spent. `baseline` and `candidate` are empty runs that say what is measured.
 ///
 /// `look` answers which benchmarks need another round.
-pub fn interleave(
+pub(crate) fn interleave(
     sides: &Sides<'_>,
     baseline: Run,
     candidate: Run,

@@ -14,17 +14,17 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
-pub use digest::Digest;
-pub use launch::{Launch, Observed, Samples};
+pub(crate) use digest::Digest;
+pub(crate) use launch::{Launch, Observed, Samples};
 
 use crate::host::Host;
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "perfgate.run/1";
+pub(crate) const SCHEMA: &str = "perfgate.run/1";
 
 /// Why a run or a decision cannot be read.
 #[derive(Debug, Error)]
-pub enum FileError {
+pub(crate) enum FileError {
     /// The file cannot be opened or read.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -47,37 +47,37 @@ pub enum FileError {
 /// All launches of one measurement: one commit, one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Run {
+pub(crate) struct Run {
     schema: String,
     /// When the measurement began, RFC 3339.
-    pub created: String,
+    pub(crate) created: String,
     /// What produced the samples.
-    pub source: Source,
+    pub(crate) source: Source,
     /// Version of perfgate that measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub perfgate: Option<String>,
+    pub(crate) perfgate: Option<String>,
     /// False when the measurement ended early; such a run cannot pass.
     #[serde(default = "yes", deserialize_with = "null_is_yes")]
-    pub complete: bool,
+    pub(crate) complete: bool,
     /// What was unfit or surprising while measuring.
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// How it was measured.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// What was measured, where it is a commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<Commit>,
+    pub(crate) commit: Option<Commit>,
     /// Where it was measured.
-    pub host: Host,
+    pub(crate) host: Host,
     /// What was measured: each benchmark once.
-    pub benchmarks: Vec<Benchmark>,
+    pub(crate) benchmarks: Vec<Benchmark>,
 }
 
 /// What produces samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub(crate) enum Source {
     /// Criterion bench targets of a Cargo workspace.
     Criterion,
     /// Any command that prints samples.
@@ -87,27 +87,27 @@ pub enum Source {
 /// How a run was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Seed of every random choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// Calls asked for per launch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calls: Option<u32>,
+    pub(crate) calls: Option<u32>,
     /// Threads a model ran with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub threads: Option<u32>,
+    pub(crate) threads: Option<u32>,
     /// Execution provider asked for, and the one that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider: Option<Provider>,
+    pub(crate) provider: Option<Provider>,
     /// The command that measures the same again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub command: Option<String>,
+    pub(crate) command: Option<String>,
 }
 
 impl Settings {
     /// Takes threads and provider from what the measured processes said, where they said it.
-    pub fn take_runtime(&mut self, said: Option<Self>) {
+    pub(crate) fn take_runtime(&mut self, said: Option<Self>) {
         if let Some(Self { threads, provider, .. }) = said {
             self.threads = threads;
             self.provider = provider;
@@ -118,37 +118,37 @@ impl Settings {
 /// An execution provider: never silently another than the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Provider {
+pub(crate) struct Provider {
     /// The one asked for.
-    pub requested: String,
+    pub(crate) requested: String,
     /// The one that ran.
-    pub actual: String,
+    pub(crate) actual: String,
 }
 
 /// The commit that was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Commit {
+pub(crate) struct Commit {
     /// Full object id.
-    pub id: String,
+    pub(crate) id: String,
     /// Branch it was measured on; none on a detached head.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub branch: Option<String>,
+    pub(crate) branch: Option<String>,
     /// Commit time, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time: Option<String>,
+    pub(crate) time: Option<String>,
     /// True when the working tree differed from the commit.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub dirty: bool,
+    pub(crate) dirty: bool,
 }
 
 /// Which benchmark: its package and its id together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BenchmarkId {
+pub(crate) struct BenchmarkId {
     /// `group/function/parameter`.
-    pub id: String,
+    pub(crate) id: String,
     /// The Cargo package, where there is one.
-    pub package: Option<String>,
+    pub(crate) package: Option<String>,
 }
 
 impl fmt::Display for BenchmarkId {
@@ -163,39 +163,39 @@ impl fmt::Display for BenchmarkId {
 /// One benchmark of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Benchmark {
+pub(crate) struct Benchmark {
     /// `group/function/parameter`.
-    pub id: String,
+    pub(crate) id: String,
     /// The Cargo package it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub package: Option<String>,
+    pub(crate) package: Option<String>,
     /// The bench target it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// What one sample is.
-    pub sampling: Sampling,
+    pub(crate) sampling: Sampling,
     /// Items handled by one call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub elements: Option<f64>,
+    pub(crate) elements: Option<f64>,
     /// Other amounts handled by one call, by unit: `bytes`, `tokens`.
     #[serde(
         default,
         deserialize_with = "null_is_default",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
-    pub per_call: BTreeMap<String, f64>,
+    pub(crate) per_call: BTreeMap<String, f64>,
     /// Its launches; at least one unless it failed.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub launches: Vec<Launch>,
+    pub(crate) launches: Vec<Launch>,
     /// Why it could not be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
 }
 
 /// What one sample is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Sampling {
+pub(crate) enum Sampling {
     /// The time of one call: percentiles mean what they say.
     Call,
     /// The mean of many calls: there are no percentiles of calls.
@@ -205,12 +205,12 @@ pub enum Sampling {
 /// Why a benchmark could not be measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// One word or sentence: `panicked`, `timed out after 60 s`.
-    pub reason: String,
+    pub(crate) reason: String,
     /// The end of what it printed.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub output: String,
+    pub(crate) output: String,
 }
 
 fn yes() -> bool {
@@ -242,7 +242,7 @@ pub(crate) fn check_schema(json: &[u8], known: &'static str) -> Result<(), FileE
 
 impl Run {
     /// An empty run, to be filled with benchmarks.
-    pub fn new(created: String, source: Source, host: Host) -> Self {
+    pub(crate) fn new(created: String, source: Source, host: Host) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
             created,
@@ -258,7 +258,7 @@ impl Run {
     }
 
     /// Reads and checks a run.
-    pub fn from_json(json: &[u8]) -> Result<Self, FileError> {
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
         check_schema(json, SCHEMA)?;
         let run: Self = serde_json::from_slice(json)?;
         run.check()?;
@@ -266,7 +266,7 @@ impl Run {
     }
 
     /// Reads and checks the run in the file at `path`.
-    pub fn read(path: &Path) -> Result<Self, FileError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
         Self::from_json(&fs::read(path)?)
     }
 
@@ -285,17 +285,17 @@ impl Run {
 
 impl Benchmark {
     /// Which benchmark this is.
-    pub fn identity(&self) -> BenchmarkId {
+    pub(crate) fn identity(&self) -> BenchmarkId {
         BenchmarkId { id: self.id.clone(), package: self.package.clone() }
     }
 
     /// The digest of each launch, in the order of the file.
-    pub fn digests(&self) -> impl Iterator<Item = Digest> + use<'_> {
+    pub(crate) fn digests(&self) -> impl Iterator<Item = Digest> + use<'_> {
         self.launches.iter().map(Launch::digest)
     }
 
     /// The logarithms of the launch medians, in the order of the file.
-    pub fn levels(&self) -> Vec<f64> {
+    pub(crate) fn levels(&self) -> Vec<f64> {
         self.digests().map(|digest| digest.ln_median()).collect()
     }
 

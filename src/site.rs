@@ -17,58 +17,58 @@ mod overview;
 mod parquet;
 mod plot;
 mod run;
-mod standing;
+pub(crate) mod standing;
 mod status;
 mod track;
 
 use jiff::Timestamp;
 
-pub use build::{SiteError, Written, build};
-pub use export::{Row, csv, json, rows};
-pub use file::{Known, remember};
-pub use night::{Cell, Figure, Night, SHOWN};
+pub(crate) use build::{Written, build};
+pub(crate) use export::{csv, json, rows};
+pub(crate) use file::{Known, remember};
+pub(crate) use night::{Cell, Night};
 #[cfg(feature = "parquet")]
-pub use parquet::parquet;
-pub use plot::plots;
-pub use standing::{Creep, Gap, Level, Shift, Standing, State, Watch};
-pub use status::{Open, Status, status};
-pub use track::{Change, HostTrack, Track, tracks};
+pub(crate) use parquet::parquet;
+pub(crate) use plot::plots;
+pub(crate) use standing::{Creep, Shift, State};
+pub(crate) use status::{Status, status};
+pub(crate) use track::{Change, HostTrack, tracks};
 
 use crate::policy::Policy;
 
 /// What the pages are made from.
-pub struct Material<'a> {
+pub(crate) struct Material<'a> {
     /// Name of the site.
-    pub title: String,
+    pub(crate) title: String,
     /// The runs in commit order.
-    pub nights: Vec<Night>,
+    pub(crate) nights: Vec<Night>,
     /// Releases among them, in the same order.
-    pub releases: Vec<Release>,
+    pub(crate) releases: Vec<Release>,
     /// Where commits can be looked at: `<address>/commit/<id>`.
-    pub repository: Option<String>,
+    pub(crate) repository: Option<String>,
     /// Thresholds and targets.
-    pub policy: &'a Policy,
+    pub(crate) policy: &'a Policy,
     /// What the commits between two others say, newest first; empty where nobody knows.
-    pub commits_between: &'a dyn Fn(&str, &str) -> Vec<Suspect>,
+    pub(crate) commits_between: &'a dyn Fn(&str, &str) -> Vec<Suspect>,
     /// When the site is built: nights missing since the last run are counted up to here.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 /// A release and the first night that has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Release {
+pub(crate) struct Release {
     /// Its tag.
-    pub name: String,
+    pub(crate) name: String,
     /// Place of the first night at or after it.
-    pub night: usize,
+    pub(crate) night: usize,
 }
 
 /// A commit that may be to blame.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Suspect {
+pub(crate) struct Suspect {
     /// Full id.
-    pub id: String,
+    pub(crate) id: String,
     /// First line of its message.
-    pub subject: String,
+    pub(crate) subject: String,
 }

@@ -3,30 +3,30 @@
 //! Nothing here knows a benchmark, a threshold or a unit: what goes in and comes out is said by each
 //! function. Where a difference is meant it is `candidate − baseline`, the second argument minus the first.
 
-pub mod bootstrap;
-pub mod changes;
-pub mod components;
-pub mod fisher;
+pub(crate) mod bootstrap;
+pub(crate) mod changes;
+pub(crate) mod components;
+pub(crate) mod fisher;
 mod incomplete_beta;
-pub mod multiplicity;
-pub mod normal;
-pub mod order;
-pub mod power;
-pub mod proportion;
-pub mod quantile;
-pub mod random_effects;
-pub mod rank;
-pub mod sequential;
-pub mod shrinkage;
-pub mod student;
-pub mod summary;
-pub mod welch;
+pub(crate) mod multiplicity;
+pub(crate) mod normal;
+pub(crate) mod order;
+pub(crate) mod power;
+pub(crate) mod proportion;
+pub(crate) mod quantile;
+pub(crate) mod random_effects;
+pub(crate) mod rank;
+pub(crate) mod sequential;
+pub(crate) mod shrinkage;
+pub(crate) mod student;
+pub(crate) mod summary;
+pub(crate) mod welch;
 
 use thiserror::Error;
 
 /// Why a statistic has no value.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum Undefined {
+pub(crate) enum Undefined {
     /// There are fewer values than the statistic needs.
     #[error("needs `{needed}` values, got `{got}`")]
     TooFew {

@@ -16,16 +16,16 @@ mod error;
 mod git;
 mod key;
 
-pub use dir::DirStore;
-pub use error::{StoreError, Unfit};
-pub use git::GitStore;
-pub use key::Key;
+pub(crate) use dir::DirStore;
+pub(crate) use error::{StoreError, Unfit};
+pub(crate) use git::GitStore;
+pub(crate) use key::Key;
 
 /// Where baselines are kept unless told otherwise.
-pub const DEFAULT_URL: &str = "git:perfgate-data";
+pub(crate) const DEFAULT_URL: &str = "git:perfgate-data";
 
 /// Most runs that a baseline rests on.
-pub const MOST_RUNS: usize = 20;
+pub(crate) const MOST_RUNS: usize = 20;
 
 /// A longer record is neither written nor read.
 const LONGEST_RECORD: usize = 50 << 20;
@@ -35,25 +35,25 @@ const FARTHEST: usize = 20_000;
 
 /// A stored run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// Which one.
-    pub key: Key,
+    pub(crate) key: Key,
     /// What was measured.
-    pub run: Run,
+    pub(crate) run: Run,
 }
 
 /// Runs of a line of commits, nearest commit first, and what could not be read on the way.
 #[derive(Debug, Default)]
-pub struct Line {
+pub(crate) struct Line {
     /// The runs; those of one commit newest first.
-    pub runs: Vec<Stored>,
+    pub(crate) runs: Vec<Stored>,
     /// One sentence for every file that was passed over.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What the store has to compare a candidate with.
 #[derive(Debug)]
-pub enum Found {
+pub(crate) enum Found {
     /// Runs on the same host.
     Baseline(Baseline),
     /// Ancestors were measured, but never on this host.
@@ -69,49 +69,49 @@ pub enum Found {
 
 /// Stored runs to compare a candidate with.
 #[derive(Debug)]
-pub struct Baseline {
+pub(crate) struct Baseline {
     /// The nearest ancestor with a run on this host: what the candidate is compared with.
-    pub commit: CommitId,
+    pub(crate) commit: CommitId,
     /// Up to [`MOST_RUNS`] runs of ancestors, nearest first; never empty.
-    pub runs: Vec<Run>,
+    pub(crate) runs: Vec<Run>,
 }
 
 /// The answer to [`Store::baseline`].
 #[derive(Debug)]
-pub struct Lookup {
+pub(crate) struct Lookup {
     /// What there is.
-    pub found: Found,
+    pub(crate) found: Found,
     /// One sentence for every file that was passed over.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What runs must have in common to be compared.
 #[derive(Clone, Copy, Debug)]
-pub struct Kind<'a> {
+pub(crate) struct Kind<'a> {
     /// Fingerprint of the host.
-    pub fingerprint: &'a str,
+    pub(crate) fingerprint: &'a str,
     /// What produced the samples.
-    pub source: Source,
+    pub(crate) source: Source,
 }
 
 impl<'a> Kind<'a> {
     /// The kind of `run`.
-    pub fn of(run: &'a Run) -> Self {
+    pub(crate) fn of(run: &'a Run) -> Self {
         Self { fingerprint: &run.host.fingerprint, source: run.source }
     }
 }
 
 /// What pruning does.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Pruned {
+pub(crate) struct Pruned {
     /// Runs that go.
-    pub removed: Vec<Key>,
+    pub(crate) removed: Vec<Key>,
     /// Number of runs that stay.
-    pub kept: usize,
+    pub(crate) kept: usize,
 }
 
 /// A place where baselines are kept.
-pub enum Store {
+pub(crate) enum Store {
     /// A branch of a repository.
     Git(GitStore),
     /// A folder.
@@ -120,7 +120,7 @@ pub enum Store {
 
 impl Store {
     /// The store at `url`, which is `git:BRANCH` or `dir:PATH`, as seen from `folder`.
-    pub fn open(url: &str, folder: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(url: &str, folder: &Path) -> Result<Self, StoreError> {
         match url.split_once(':') {
             Some(("git", branch)) => match Repository::discover(folder)? {
                 Some(repository) => Ok(Self::Git(GitStore::open(repository, branch)?)),
@@ -136,7 +136,7 @@ impl Store {
     }
 
     /// Keeps `run`, with digests in place of its samples; the same run twice is kept once.
-    pub fn save(&self, run: &Run) -> Result<Key, StoreError> {
+    pub(crate) fn save(&self, run: &Run) -> Result<Key, StoreError> {
         let (key, record) = record_of(run)?;
         match self {
             Self::Git(store) => store.save(&key, &record)?,
@@ -146,7 +146,7 @@ impl Store {
     }
 
     /// All that is stored, newest first. Files that are no runs are not among them.
-    pub fn list(&self) -> Result<Vec<Key>, StoreError> {
+    pub(crate) fn list(&self) -> Result<Vec<Key>, StoreError> {
         let mut keys = match self {
             Self::Git(store) => store.list()?,
             Self::Dir(store) => store.list()?,
@@ -156,7 +156,7 @@ impl Store {
     }
 
     /// The run behind a key.
-    pub fn load(&self, key: &Key) -> Result<Run, StoreError> {
+    pub(crate) fn load(&self, key: &Key) -> Result<Run, StoreError> {
         let record = match self {
             Self::Git(store) => store.read(key),
             Self::Dir(store) => store.read(key),
@@ -177,7 +177,7 @@ impl Store {
     /// The keys that `name` stands for: an id of at least four digits, or the start of a commit's.
     ///
     /// One run for an id, all runs for a commit, newest first; never an empty answer.
-    pub fn find(&self, name: &str) -> Result<Vec<Key>, StoreError> {
+    pub(crate) fn find(&self, name: &str) -> Result<Vec<Key>, StoreError> {
         let missing = || StoreError::Missing(name.to_owned());
         if name.len() < 4 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(missing());
@@ -198,7 +198,7 @@ impl Store {
     }
 
     /// What to compare a candidate of this kind with: `commits` is its ancestry, itself first.
-    pub fn baseline(
+    pub(crate) fn baseline(
         &self,
         commits: impl IntoIterator<Item = CommitId>,
         kind: Kind<'_>,
@@ -260,14 +260,14 @@ impl Store {
     }
 
     /// What [`Store::prune`] would do.
-    pub fn prunable(&self, keep: usize) -> Result<Pruned, StoreError> {
+    pub(crate) fn prunable(&self, keep: usize) -> Result<Pruned, StoreError> {
         Ok(Pruned::of(self.list()?, keep))
     }
 
     /// Removes all but the newest `keep` runs of each kind.
     ///
     /// A git store is left with a single commit, so that what goes is really gone.
-    pub fn prune(&self, keep: usize) -> Result<Pruned, StoreError> {
+    pub(crate) fn prune(&self, keep: usize) -> Result<Pruned, StoreError> {
         match self {
             Self::Git(store) => store.prune(keep),
             Self::Dir(store) => {
@@ -279,7 +279,7 @@ impl Store {
     }
 
     /// The store as one that has a remote.
-    pub fn as_git(&self) -> Result<&GitStore, StoreError> {
+    pub(crate) fn as_git(&self) -> Result<&GitStore, StoreError> {
         match self {
             Self::Git(store) => Ok(store),
             Self::Dir(_) => Err(StoreError::NoRemote),

@@ -14,6 +14,7 @@ mod change_points;
 mod checkout;
 mod decide;
 mod evaluate;
+mod examples;
 mod git;
 #[path = "../tests/it/git_server.rs"]
 mod git_server;

@@ -14,10 +14,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use decide::{Baseline, Evidence, Rounds, decide};
-pub use looks::{Noise, next_look};
-pub use reason::Reason;
-pub use screen::Screen;
+pub(crate) use decide::{Baseline, Evidence, Rounds, decide};
+pub(crate) use looks::{Noise, next_look};
+pub(crate) use screen::Screen;
 
 use crate::compare::Summary;
 use crate::host::Host;
@@ -28,12 +27,12 @@ use crate::run::{
 use crate::units::{Confidence, Nanos, Ratio, Share};
 
 /// The schema that this version writes.
-pub const SCHEMA: &str = "perfgate.decision/1";
+pub(crate) const SCHEMA: &str = "perfgate.decision/1";
 
 /// What the gate decides; the worst of its reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing that was asked to fail does.
     Pass,
     /// Something could not be told that was asked to be known.
@@ -44,7 +43,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The status that `check` ends with.
-    pub fn exit_status(self) -> u8 {
+    pub(crate) fn exit_status(self) -> u8 {
         match self {
             Self::Pass => 0,
             Self::Fail => 10,
@@ -56,7 +55,7 @@ impl Verdict {
 /// What the data say about one benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Change {
+pub(crate) enum Change {
     /// Slower than is tolerated.
     Regressed,
     /// In the baseline, not in the candidate.
@@ -76,7 +75,7 @@ pub enum Change {
 /// What the data say about one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum TargetStatus {
+pub(crate) enum TargetStatus {
     /// The lower bound is above the limit.
     Missed,
     /// The data do not tell.
@@ -88,24 +87,24 @@ pub enum TargetStatus {
 /// Verdict, changes, targets and reasons of one check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Decision {
+pub(crate) struct Decision {
     schema: String,
     /// What the gate decides.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// The status `check` ends with.
-    pub exit_status: u8,
+    pub(crate) exit_status: u8,
     /// What was compared with.
-    pub baseline: BaselineSource,
+    pub(crate) baseline: BaselineSource,
     /// What was judged.
-    pub candidate: CandidateSource,
+    pub(crate) candidate: CandidateSource,
     /// One judgement a benchmark.
-    pub benchmarks: Vec<Judgement>,
+    pub(crate) benchmarks: Vec<Judgement>,
     /// What keeps it from passing; where it is not said, anything that can.
     #[serde(default = "anything")]
-    pub fail_on: Vec<FailOn>,
+    pub(crate) fail_on: Vec<FailOn>,
     /// What makes the answer weaker than it looks.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 fn anything() -> Vec<FailOn> {
@@ -115,30 +114,30 @@ fn anything() -> Vec<FailOn> {
 /// Where the baseline came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BaselineSource {
+pub(crate) struct BaselineSource {
     /// How it was had.
-    pub kind: BaselineKind,
+    pub(crate) kind: BaselineKind,
     /// Its commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<Commit>,
+    pub(crate) commit: Option<Commit>,
     /// Its machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<Host>,
+    pub(crate) host: Option<Host>,
     /// Number of stored runs it rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runs: Option<u32>,
+    pub(crate) runs: Option<u32>,
     /// Through which stages the answer came.
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
-    pub stages: Vec<Stage>,
+    pub(crate) stages: Vec<Stage>,
     /// What the screen settled, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub screen: Option<Screen>,
+    pub(crate) screen: Option<Screen>,
 }
 
 /// How a baseline was had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum BaselineKind {
+pub(crate) enum BaselineKind {
     /// Runs of earlier commits, from the store.
     Stored,
     /// Measured in rounds, next to the candidate.
@@ -152,7 +151,7 @@ pub enum BaselineKind {
 /// A stage of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Judged against stored runs.
     Screened,
     /// Judged in rounds against the base commit.
@@ -162,173 +161,173 @@ pub enum Stage {
 /// What was judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CandidateSource {
+pub(crate) struct CandidateSource {
     /// Its commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<Commit>,
+    pub(crate) commit: Option<Commit>,
     /// Its machine.
-    pub host: Host,
+    pub(crate) host: Host,
 }
 
 /// What is said about one benchmark, with the evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Judgement {
+pub(crate) struct Judgement {
     /// `group/function/parameter`.
-    pub id: String,
+    pub(crate) id: String,
     /// The Cargo package it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub package: Option<String>,
+    pub(crate) package: Option<String>,
     /// The bench target it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// What the data say.
-    pub change: Change,
+    pub(crate) change: Change,
     /// Candidate ÷ baseline, with the plain two-sided interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ratio: Option<RatioInterval>,
+    pub(crate) ratio: Option<RatioInterval>,
     /// Two-sided, corrected for looking several times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p_value: Option<f64>,
+    pub(crate) p_value: Option<f64>,
     /// The false discovery rate at which this one counts (Benjamini–Hochberg).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub q_value: Option<f64>,
+    pub(crate) q_value: Option<f64>,
     /// Launches per side that the answer rests on.
-    pub launches: Launches,
+    pub(crate) launches: Launches,
     /// The slowdown found with 80 % power at the noise that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub minimum_detectable: Option<f64>,
+    pub(crate) minimum_detectable: Option<f64>,
     /// The change that unchanged code shows on this machine, from calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub noise_floor: Option<f64>,
+    pub(crate) noise_floor: Option<f64>,
     /// The slowdown that was tolerated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub threshold: Option<Share>,
+    pub(crate) threshold: Option<Share>,
     /// The slowdown that had to be found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detect: Option<Share>,
+    pub(crate) detect: Option<Share>,
     /// What one sample is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sampling: Option<Sampling>,
+    pub(crate) sampling: Option<Sampling>,
     /// The stage that gave the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stage: Option<Stage>,
+    pub(crate) stage: Option<Stage>,
     /// Amounts handled by one call, by unit: `elements`, `bytes`, `tokens`.
     #[serde(
         default,
         deserialize_with = "null_is_default",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
-    pub per_call: BTreeMap<String, f64>,
+    pub(crate) per_call: BTreeMap<String, f64>,
     /// The baseline's figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub baseline: Option<Summary>,
+    pub(crate) baseline: Option<Summary>,
     /// The candidate's figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub candidate: Option<Summary>,
+    pub(crate) candidate: Option<Summary>,
     /// Why it could not be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
     /// Instructions of a call, where they were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instructions: Option<Instructions>,
+    pub(crate) instructions: Option<Instructions>,
     /// Its targets.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub targets: Vec<Target>,
+    pub(crate) targets: Vec<Target>,
     /// An accepted regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiver: Option<Waiver>,
+    pub(crate) waiver: Option<Waiver>,
     /// In words: why this change, and what weakens the answer.
     #[serde(default, deserialize_with = "null_is_default")]
-    pub reasons: Vec<String>,
+    pub(crate) reasons: Vec<String>,
 }
 
 /// A ratio with its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RatioInterval {
+pub(crate) struct RatioInterval {
     /// Lower end.
-    pub low: Ratio,
+    pub(crate) low: Ratio,
     /// Best guess.
-    pub point: Ratio,
+    pub(crate) point: Ratio,
     /// Upper end.
-    pub high: Ratio,
+    pub(crate) high: Ratio,
     /// How often such intervals hold the truth.
-    pub confidence: Confidence,
+    pub(crate) confidence: Confidence,
 }
 
 /// Launches per side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Launches {
+pub(crate) struct Launches {
     /// Of the baseline.
-    pub baseline: u32,
+    pub(crate) baseline: u32,
     /// Of the candidate.
-    pub candidate: u32,
+    pub(crate) candidate: u32,
 }
 
 /// Instructions of one call on both sides, as callgrind counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Instructions {
+pub(crate) struct Instructions {
     /// Of the baseline.
-    pub baseline: f64,
+    pub(crate) baseline: f64,
     /// Of the candidate.
-    pub candidate: f64,
+    pub(crate) candidate: f64,
 }
 
 /// An absolute limit and what the data say about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Target {
+pub(crate) struct Target {
     /// What is limited.
-    pub metric: Metric,
+    pub(crate) metric: Metric,
     /// The limit.
-    pub limit: Nanos,
+    pub(crate) limit: Nanos,
     /// One-sided lower bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub low: Option<Nanos>,
+    pub(crate) low: Option<Nanos>,
     /// Best guess.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub point: Option<Nanos>,
+    pub(crate) point: Option<Nanos>,
     /// One-sided upper bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub high: Option<Nanos>,
+    pub(crate) high: Option<Nanos>,
     /// What the data say.
-    pub status: TargetStatus,
+    pub(crate) status: TargetStatus,
     /// Why it is unproven, or what decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// A regression that was accepted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Waiver {
+pub(crate) struct Waiver {
     /// Why it was accepted.
-    pub reason: String,
+    pub(crate) reason: String,
     /// Up to which slowdown; none for a benchmark that is gone on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<Share>,
+    pub(crate) limit: Option<Share>,
 }
 
 impl Judgement {
     /// True where both sides have the same program, so that there was nothing to measure.
-    pub fn is_same_program(&self) -> bool {
+    pub(crate) fn is_same_program(&self) -> bool {
         self.change == Change::Unchanged
             && self.ratio.is_none()
             && self.reasons.iter().any(|reason| reason == decide::SAME_PROGRAM)
     }
 
     /// Which benchmark this is about.
-    pub fn identity(&self) -> BenchmarkId {
+    pub(crate) fn identity(&self) -> BenchmarkId {
         BenchmarkId { id: self.id.clone(), package: self.package.clone() }
     }
 }
 
 impl Decision {
     /// Reads a decision.
-    pub fn from_json(json: &[u8]) -> Result<Self, FileError> {
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
         check_schema(json, SCHEMA)?;
         let decision: Self = serde_json::from_slice(json)?;
         decision.check().map_err(FileError::Invalid)?;

@@ -33,30 +33,30 @@ const WANTED: f64 = 0.04;
 /// Two groups of launches that lie far apart, as where memory is laid out in one of two ways.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Modes {
+pub(crate) struct Modes {
     /// Share of the slower launches.
-    pub slower: f64,
+    pub(crate) slower: f64,
     /// How much slower they are.
-    pub slowdown: f64,
+    pub(crate) slowdown: f64,
 }
 
 /// What a launch costs before its first call, and a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub(crate) struct Pace {
     /// Start and warm-up.
-    pub start: Nanos,
+    pub(crate) start: Nanos,
     /// One call.
-    pub call: Nanos,
+    pub(crate) call: Nanos,
 }
 
 /// How to spend the time on a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Advice {
+pub(crate) struct Advice {
     /// Launches per side with which a slowdown of 4 % beyond the tolerated one is found in 80 % of cases.
-    pub launches: usize,
+    pub(crate) launches: usize,
     /// Calls per launch that give the most precise level for the time (Kalibera & Jones 2013).
-    pub calls: usize,
+    pub(crate) calls: usize,
 }
 
 /// Launches of both sides in the order of time.

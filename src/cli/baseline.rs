@@ -8,15 +8,15 @@ use super::StoreArgs;
 
 /// `perfgate baseline`.
 #[derive(Args, Debug)]
-pub struct BaselineArgs {
+pub(crate) struct BaselineArgs {
     /// What to do with the store.
     #[command(subcommand)]
-    pub action: BaselineAction,
+    pub(crate) action: BaselineAction,
 }
 
 /// What to do with the store.
 #[derive(Debug, Subcommand)]
-pub enum BaselineAction {
+pub(crate) enum BaselineAction {
     /// Keep a run as a baseline
     #[command(after_help = "\
 Examples:
@@ -81,32 +81,32 @@ Examples:
 
 /// What of a store is shown, and how.
 #[derive(Args, Debug)]
-pub struct ReadArgs {
+pub(crate) struct ReadArgs {
     /// Where baselines are kept.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(crate) store: StoreArgs,
     /// Fetch from the data repository first
     #[arg(long)]
-    pub fetch: bool,
+    pub(crate) fetch: bool,
     /// Where the branch is shared.
     #[command(flatten)]
-    pub remote: RemoteArgs,
+    pub(crate) remote: RemoteArgs,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    pub format: StoreFormat,
+    pub(crate) format: StoreFormat,
 }
 
 /// Where the branch of a git store is shared.
 #[derive(Args, Clone, Debug)]
-pub struct RemoteArgs {
+pub(crate) struct RemoteArgs {
     /// Remote or address of the repository that shares the baselines
     #[arg(long, value_name = "REPOSITORY", default_value = "origin")]
-    pub data_repository: String,
+    pub(crate) data_repository: String,
 }
 
 /// How stored runs are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum StoreFormat {
+pub(crate) enum StoreFormat {
     /// For terminals
     #[default]
     Text,

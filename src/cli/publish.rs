@@ -20,34 +20,34 @@ Examples:
 Reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_API_URL,
 GITHUB_TOKEN, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT. The exit status is that of publishing, not the
 verdict: 0 also when the token may not write, which a notice says.")]
-pub struct PublishArgs {
+pub(crate) struct PublishArgs {
     /// The decisions to publish together; NAME= tells several apart
     #[arg(value_name = "[NAME=]DECISION", required_unless_present_any = ["artifact", "issues"])]
-    pub decisions: Vec<String>,
+    pub(crate) decisions: Vec<String>,
     /// Fetch the decision from this artifact of the run that started a `workflow_run`; may be repeated
     #[arg(long, value_name = "NAME", conflicts_with = "decisions")]
-    pub artifact: Vec<String>,
+    pub(crate) artifact: Vec<String>,
     /// Keep an issue for each benchmark that got slower, from `trend status --format json`, in place of a comment
     #[arg(long, value_name = "STATUS", conflicts_with_all = ["decisions", "artifact", "check_run"])]
-    pub issues: Option<PathBuf>,
+    pub(crate) issues: Option<PathBuf>,
     /// Address of the trend pages, for links in issues
     #[arg(long, value_name = "URL", requires = "issues")]
-    pub site: Option<String>,
+    pub(crate) site: Option<String>,
     /// Which comment and status, when a pull request has several
     #[arg(long, value_name = "ID", default_value = Id::DEFAULT)]
-    pub id: Id,
+    pub(crate) id: Id,
     /// When to comment: `auto` (when there is something worth a word), `always` or `never`
     #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub comment: Wish,
+    pub(crate) comment: Wish,
     /// Make a check run as well; it stands under an arbitrary workflow of the commit
     #[arg(long)]
-    pub check_run: bool,
+    pub(crate) check_run: bool,
     /// The event's payload [default: the file `GITHUB_EVENT_PATH` names]
     #[arg(long, value_name = "FILE")]
-    pub event: Option<PathBuf>,
+    pub(crate) event: Option<PathBuf>,
     /// Ask nothing of GitHub; print what a first publication would send, one JSON document a line
     #[arg(long, conflicts_with = "artifact")]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// `perfgate init`.
@@ -56,11 +56,11 @@ pub struct PublishArgs {
 Examples:
   perfgate init
   perfgate init --manifest-path engine/Cargo.toml --force")]
-pub struct InitArgs {
+pub(crate) struct InitArgs {
     /// Path of the workspace's Cargo.toml
     #[arg(long, value_name = "PATH")]
-    pub manifest_path: Option<PathBuf>,
+    pub(crate) manifest_path: Option<PathBuf>,
     /// Replace files that are there already
     #[arg(long)]
-    pub force: bool,
+    pub(crate) force: bool,
 }

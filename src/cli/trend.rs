@@ -19,44 +19,44 @@ Examples:
   perfgate trend export --format csv --output history.csv
   perfgate trend plot --out plots"
 )]
-pub struct TrendArgs {
+pub(crate) struct TrendArgs {
     /// Something else than building the pages.
     #[command(subcommand)]
-    pub action: Option<TrendAction>,
+    pub(crate) action: Option<TrendAction>,
     /// What they are made from.
     #[command(flatten)]
-    pub history: HistoryArgs,
+    pub(crate) history: HistoryArgs,
     /// Folder of the pages
     #[arg(long, value_name = "DIR", default_value = "target/perfgate/trend")]
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
 }
 
 /// Which runs are followed, and what is known about them.
 #[derive(Args, Clone, Debug, Default)]
-pub struct HistoryArgs {
+pub(crate) struct HistoryArgs {
     /// Where they are kept.
     #[command(flatten)]
-    pub store: StoreArgs,
+    pub(crate) store: StoreArgs,
     /// Branch, tag or commit whose history is followed [default: HEAD]
     #[arg(long, value_name = "REVISION")]
-    pub revision: Option<String>,
+    pub(crate) revision: Option<String>,
     /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
     #[arg(long, value_name = "GLOB")]
-    pub bench: Vec<String>,
+    pub(crate) bench: Vec<String>,
     /// Name of the site [default: that of the repository's folder]
     #[arg(long, value_name = "TITLE")]
-    pub title: Option<String>,
+    pub(crate) title: Option<String>,
     /// Web page of the repository, for links to commits [default: from `origin`]
     #[arg(long, value_name = "URL")]
-    pub repository_url: Option<String>,
+    pub(crate) repository_url: Option<String>,
     /// Configuration file [default: perfgate.toml]
     #[arg(long, value_name = "PATH")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// What `trend` prints or writes besides pages.
 #[derive(Debug, Subcommand)]
-pub enum TrendAction {
+pub(crate) enum TrendAction {
     /// Print the change points of any series: JSON lines {"id": "…", "values": [ … ]}
     Changes {
         /// File of the series; `-` for standard input
@@ -108,7 +108,7 @@ pub enum TrendAction {
 
 /// How `trend` prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum TrendFormat {
+pub(crate) enum TrendFormat {
     /// For terminals
     #[default]
     Text,
@@ -118,7 +118,7 @@ pub enum TrendFormat {
 
 /// Files of charts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum PlotFormat {
+pub(crate) enum PlotFormat {
     /// For papers and web pages
     #[default]
     Svg,
@@ -128,7 +128,7 @@ pub enum PlotFormat {
 
 /// Files of a whole history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
+pub(crate) enum ExportFormat {
     /// Comma-separated
     Csv,
     /// A list of objects

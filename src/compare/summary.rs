@@ -12,36 +12,36 @@ const BINS: usize = 40;
 /// The figures of one side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Samples in all launches.
-    pub samples: u64,
+    pub(crate) samples: u64,
     /// Median of a typical launch.
-    pub median: Estimate,
+    pub(crate) median: Estimate,
     /// Mean of a typical launch.
-    pub mean: Estimate,
+    pub(crate) mean: Estimate,
     /// 95th percentile of a typical launch; none where samples are batches or too few.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p95: Option<Estimate>,
+    pub(crate) p95: Option<Estimate>,
     /// 99th percentile of a typical launch; none where samples are batches or too few.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p99: Option<Estimate>,
+    pub(crate) p99: Option<Estimate>,
     /// Where the samples lie; none where only digests are left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub histogram: Option<Histogram>,
+    pub(crate) histogram: Option<Histogram>,
 }
 
 /// A figure with its interval over launches; without ends where one launch is all there is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// Lower end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub low: Option<Nanos>,
+    pub(crate) low: Option<Nanos>,
     /// Best guess.
-    pub point: Nanos,
+    pub(crate) point: Nanos,
     /// Upper end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub high: Option<Nanos>,
+    pub(crate) high: Option<Nanos>,
 }
 
 /// Counts of samples in bins of equal width on a logarithmic axis.
@@ -50,27 +50,27 @@ pub struct Estimate {
 /// rest into one bin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     /// Lower edge of the first bin.
-    pub low: Nanos,
+    pub(crate) low: Nanos,
     /// Upper edge of the last bin.
-    pub high: Nanos,
+    pub(crate) high: Nanos,
     /// Samples in each bin.
-    pub counts: Vec<u64>,
+    pub(crate) counts: Vec<u64>,
     /// Median of each launch, in the order they were launched.
-    pub launch_medians: Vec<Nanos>,
+    pub(crate) launch_medians: Vec<Nanos>,
 }
 
 /// The range of a histogram, common to both sides.
 #[derive(Clone, Copy, Debug)]
-pub struct Axis {
+pub(crate) struct Axis {
     low: f64,
     high: f64,
 }
 
 impl Axis {
     /// From the least sample to a little above the largest 95th percentile of a launch.
-    pub fn over<'a>(sides: impl IntoIterator<Item = &'a Benchmark>) -> Self {
+    pub(crate) fn over<'a>(sides: impl IntoIterator<Item = &'a Benchmark>) -> Self {
         const ABOVE: f64 = 1.1;
         let digests = sides.into_iter().flat_map(Benchmark::digests);
         let (low, high) = digests.fold((f64::MAX, 0.0_f64), |(low, high), digest| {
@@ -106,7 +106,7 @@ impl Axis {
 
 impl Benchmark {
     /// Its figures, as those of one side of a comparison; none without launches.
-    pub fn summarize(&self, axis: Axis, confidence: Confidence) -> Option<Summary> {
+    pub(crate) fn summarize(&self, axis: Axis, confidence: Confidence) -> Option<Summary> {
         let digests: Vec<Digest> = self.digests().collect();
         if digests.is_empty() {
             return None;

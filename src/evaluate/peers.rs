@@ -19,7 +19,7 @@ const RANKED_LAUNCHES: u32 = 10;
 
 /// A rule by which other tools call a benchmark slower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
+pub(crate) enum Peer {
     /// The ratio of means is above 1.1 (github-action-benchmark and others).
     Ratio,
     /// Welch's test on the samples of one launch a side, p < .05.
@@ -44,10 +44,11 @@ pub(super) struct Seen<'a> {
 
 impl Peer {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ratio, Self::Welch, Self::Criterion, Self::MannWhitney];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Ratio, Self::Welch, Self::Criterion, Self::MannWhitney];
 
     /// How the rule reads in a table.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ratio => "ratio above 1.1",
             Self::Welch => "Welch p < .05 on samples",

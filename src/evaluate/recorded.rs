@@ -12,28 +12,28 @@ use std::process::Command;
 
 use thiserror::Error;
 
-pub use machines::{MACHINES_HEAD, machines};
-pub use series::{SERIES_HEAD, series};
-pub use user::{Expected, Labelled, labelled, launches_of_one_code};
+pub(crate) use machines::{MACHINES_HEAD, machines};
+pub(crate) use series::{SERIES_HEAD, series};
+pub(crate) use user::{Expected, Labelled, labelled, launches_of_one_code};
 
 use crate::policy::Policy;
 
 /// How recordings are put to the decision.
 #[derive(Clone, Copy, Debug)]
-pub struct Replay<'a> {
+pub(crate) struct Replay<'a> {
     /// Times that the launches of a recording are dealt anew.
-    pub deals: u64,
+    pub(crate) deals: u64,
     /// Seed of the dealing.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Slowdowns put into the candidate, by multiplication.
-    pub effects: &'a [f64],
+    pub(crate) effects: &'a [f64],
     /// Policies with their names.
-    pub policies: &'a [(String, Policy)],
+    pub(crate) policies: &'a [(String, Policy)],
 }
 
 /// Why a recording cannot be replayed.
 #[derive(Debug, Error)]
-pub enum RecordingError {
+pub(crate) enum RecordingError {
     /// It cannot be read.
     #[error("failed to read `{path}`: {source}")]
     Read {
@@ -64,14 +64,14 @@ pub enum RecordingError {
 
 /// A table of a recording, by lines.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub(crate) struct Table {
     path: PathBuf,
     text: String,
 }
 
 impl Table {
     /// Reads the file; what ends in `.gz` goes through `gzip`.
-    pub fn read(path: &Path) -> Result<Self, RecordingError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, RecordingError> {
         let text = if path.extension().is_some_and(|ending| ending == "gz") {
             unpacked(path)
         } else {
@@ -84,12 +84,12 @@ impl Table {
     }
 
     /// The names of the columns.
-    pub fn head(&self) -> &str {
+    pub(crate) fn head(&self) -> &str {
         self.text.lines().next().unwrap_or_default()
     }
 
     /// The name of the file without its endings.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or("recording");
         name.split_once(".csv").map_or(name, |(name, _)| name)
     }

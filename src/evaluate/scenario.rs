@@ -13,48 +13,48 @@ pub(super) type Side = Vec<Vec<f64>>;
 /// One sample is machine + launch + environment + drift + private. The environment runs on from sample to
 /// sample, or from launch to launch, in the order of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     /// Its name on the command line.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it stands for.
-    pub about: &'static str,
+    pub(crate) about: &'static str,
     /// Standard deviation of machines: one draw for both sides where they are measured in turn.
-    pub machine: f64,
+    pub(crate) machine: f64,
     /// Standard deviation of launches.
-    pub launch: f64,
+    pub(crate) launch: f64,
     /// Share of launches that run in a slower mode.
-    pub slow_share: f64,
+    pub(crate) slow_share: f64,
     /// How much slower that mode is.
-    pub slow_by: f64,
+    pub(crate) slow_by: f64,
     /// What the environment changes with.
-    pub pace: Pace,
+    pub(crate) pace: Pace,
     /// Autoregression of the environment from one step to the next.
-    pub phi: f64,
+    pub(crate) phi: f64,
     /// Standard deviation of the environment.
-    pub environment: f64,
+    pub(crate) environment: f64,
     /// Trend per launch.
-    pub drift: f64,
+    pub(crate) drift: f64,
     /// Correlation of the launch parts of partners.
-    pub partners: f64,
+    pub(crate) partners: f64,
     /// Scale of the private noise of a sample.
-    pub private: f64,
+    pub(crate) private: f64,
     /// Private noise follows Student's t with three degrees of freedom, else the normal distribution.
-    pub heavy_tails: bool,
+    pub(crate) heavy_tails: bool,
     /// Share of samples that come later.
-    pub late_share: f64,
+    pub(crate) late_share: f64,
     /// By an exponential of this mean.
-    pub late_by: f64,
+    pub(crate) late_by: f64,
     /// What one sample is; a batch is one value a launch.
-    pub sampling: Sampling,
+    pub(crate) sampling: Sampling,
     /// Noise between launches, as a multiple of what the history showed.
-    pub regime: f64,
+    pub(crate) regime: f64,
     /// Rounds after which the time is up.
-    pub budget: Option<usize>,
+    pub(crate) budget: Option<usize>,
 }
 
 /// What the environment changes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub(crate) enum Pace {
     /// Every sample.
     Sample,
     /// Every launch, so that all samples of a launch share it.
@@ -100,7 +100,7 @@ const MIXED: Scenario = Scenario {
 };
 
 /// Every scenario, the mixed one first: the floor is about that one.
-pub const SCENARIOS: [Scenario; 21] = [
+pub(crate) const SCENARIOS: [Scenario; 21] = [
     MIXED,
     Scenario { name: "iid", about: "independent samples with 2 %", ..QUIET },
     ar("ar-0.5", "AR(1) .5 with 2 % through all launches", 0.5),
@@ -205,7 +205,7 @@ const fn ar(name: &'static str, about: &'static str, phi: f64) -> Scenario {
 
 impl Scenario {
     /// The scenario of this name.
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         SCENARIOS.into_iter().find(|scenario| scenario.name == name)
     }
 

@@ -29,21 +29,21 @@ const PEER_SUITES: u64 = 200;
 
 /// How much is simulated.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent<'a> {
+pub(crate) struct Extent<'a> {
     /// Suites a cell.
-    pub suites: u64,
+    pub(crate) suites: u64,
     /// Seed of everything.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Slowdowns put into the candidate.
-    pub effects: &'a [f64],
+    pub(crate) effects: &'a [f64],
     /// Policies with their names.
-    pub policies: &'a [(String, Policy)],
+    pub(crate) policies: &'a [(String, Policy)],
     /// Threads; the answers do not depend on them.
-    pub threads: usize,
+    pub(crate) threads: usize,
 }
 
 /// The rates of one scenario, and those of the simple rules; `progress` is told of every suite.
-pub fn simulate(
+pub(crate) fn simulate(
     scenario: &Scenario,
     extent: &Extent<'_>,
     progress: &(dyn Fn(u64) + Sync),

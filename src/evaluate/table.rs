@@ -6,7 +6,7 @@ use super::tally::{Cell, PeerCell, Rate};
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// Columns of equal width.
     Text,
     /// A Markdown table.
@@ -31,7 +31,7 @@ const HEAD: [&str; 12] = [
 const PEER_HEAD: [&str; 5] = ["data", "effect", "rule", "called slower", "suites failing"];
 
 /// The answers of the decision, one row a cell; rates with 95 % intervals.
-pub fn cells(cells: &[Cell], layout: Layout) -> String {
+pub(crate) fn cells(cells: &[Cell], layout: Layout) -> String {
     let row = |cell: &Cell| {
         let tally = &cell.tally;
         vec![
@@ -53,7 +53,7 @@ pub fn cells(cells: &[Cell], layout: Layout) -> String {
 }
 
 /// The answers of the simple rules.
-pub fn peers(cells: &[PeerCell], layout: Layout) -> String {
+pub(crate) fn peers(cells: &[PeerCell], layout: Layout) -> String {
     let row = |cell: &PeerCell| {
         vec![
             cell.data.clone(),

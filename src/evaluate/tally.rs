@@ -19,66 +19,66 @@ pub(super) struct Answer {
 
 /// How often each answer was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Suites judged.
-    pub suites: u64,
+    pub(crate) suites: u64,
     /// Suites in which a benchmark was called regressed.
-    pub failing_suites: u64,
+    pub(crate) failing_suites: u64,
     /// Benchmarks judged.
-    pub benchmarks: u64,
+    pub(crate) benchmarks: u64,
     /// Called regressed.
-    pub regressed: u64,
+    pub(crate) regressed: u64,
     /// Called improved.
-    pub improved: u64,
+    pub(crate) improved: u64,
     /// Called unchanged.
-    pub unchanged: u64,
+    pub(crate) unchanged: u64,
     /// Called inconclusive.
-    pub inconclusive: u64,
+    pub(crate) inconclusive: u64,
     /// Rounds of all benchmarks together.
-    pub rounds: u64,
+    pub(crate) rounds: u64,
     /// Rounds of the longest benchmark of each suite, together.
-    pub suite_rounds: u64,
+    pub(crate) suite_rounds: u64,
 }
 
 /// How often something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Rate {
+pub(crate) struct Rate {
     /// Times it happened.
-    pub count: u64,
+    pub(crate) count: u64,
     /// Times it could have happened.
-    pub of: u64,
+    pub(crate) of: u64,
     /// Lower end of the 95 % interval (Clopper & Pearson 1934).
-    pub low: f64,
+    pub(crate) low: f64,
     /// Upper end.
-    pub high: f64,
+    pub(crate) high: f64,
 }
 
 /// One row of a table: one kind of data, one effect, one policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Cell {
+pub(crate) struct Cell {
     /// Which data.
-    pub data: String,
+    pub(crate) data: String,
     /// The slowdown that is in them.
-    pub effect: f64,
+    pub(crate) effect: f64,
     /// Which policy: threshold and detect.
-    pub policy: String,
+    pub(crate) policy: String,
     /// What was known beforehand, or how the data were put.
-    pub given: String,
+    pub(crate) given: String,
     /// The answers.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 /// What a simple rule said of the same data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PeerCell {
+pub(crate) struct PeerCell {
     /// Which data.
-    pub data: String,
+    pub(crate) data: String,
     /// The slowdown that is in them.
-    pub effect: f64,
+    pub(crate) effect: f64,
     /// The rule.
-    pub rule: String,
+    pub(crate) rule: String,
     /// The answers: regressed or unchanged.
-    pub tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 impl Rate {
@@ -88,7 +88,7 @@ impl Rate {
     }
 
     /// The share itself; NaN of nothing.
-    pub fn point(&self) -> f64 {
+    pub(crate) fn point(&self) -> f64 {
         self.count as f64 / self.of as f64
     }
 }
@@ -131,32 +131,32 @@ impl Tally {
     }
 
     /// Benchmarks called regressed.
-    pub fn regressed(&self) -> Rate {
+    pub(crate) fn regressed(&self) -> Rate {
         Rate::new(self.regressed, self.benchmarks)
     }
 
     /// Suites with at least one of them.
-    pub fn failing(&self) -> Rate {
+    pub(crate) fn failing(&self) -> Rate {
         Rate::new(self.failing_suites, self.suites)
     }
 
     /// Benchmarks called unchanged.
-    pub fn unchanged(&self) -> Rate {
+    pub(crate) fn unchanged(&self) -> Rate {
         Rate::new(self.unchanged, self.benchmarks)
     }
 
     /// Benchmarks of which nothing could be told.
-    pub fn inconclusive(&self) -> Rate {
+    pub(crate) fn inconclusive(&self) -> Rate {
         Rate::new(self.inconclusive, self.benchmarks)
     }
 
     /// Rounds until a benchmark is decided, on average.
-    pub fn mean_rounds(&self) -> f64 {
+    pub(crate) fn mean_rounds(&self) -> f64 {
         self.rounds as f64 / self.benchmarks as f64
     }
 
     /// Rounds until the last benchmark of a suite is decided, on average.
-    pub fn mean_suite_rounds(&self) -> f64 {
+    pub(crate) fn mean_suite_rounds(&self) -> f64 {
         self.suite_rounds as f64 / self.suites as f64
     }
 }

@@ -9,27 +9,27 @@ use super::{CommitId, GitError, Repository};
 
 /// A file on a branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Path from the root, with slashes.
-    pub path: String,
+    pub(crate) path: String,
     blob: Oid,
 }
 
 /// A branch by name; it need not exist.
-pub struct Branch<'a> {
+pub(crate) struct Branch<'a> {
     repository: &'a Repository,
     reference: String,
 }
 
 impl Repository {
     /// The local branch `name`.
-    pub fn branch(&self, name: &str) -> Result<Branch<'_>, GitError> {
+    pub(crate) fn branch(&self, name: &str) -> Result<Branch<'_>, GitError> {
         self.reference(&format!("refs/heads/{name}"))
             .ok_or_else(|| GitError::BranchName(name.to_owned()))
     }
 
     /// The branch behind a full reference name; `None` where that cannot be one.
-    pub fn reference(&self, name: &str) -> Option<Branch<'_>> {
+    pub(crate) fn reference(&self, name: &str) -> Option<Branch<'_>> {
         let is_valid = Reference::is_valid_name(name) && !name.contains("/-");
         is_valid.then(|| Branch { repository: self, reference: name.to_owned() })
     }
@@ -37,7 +37,7 @@ impl Repository {
     /// The files of `commit` below `folder` that lie exactly `depth` folders deep.
     ///
     /// Links, submodules, names that are not UTF-8 and whatever lies elsewhere are passed over.
-    pub fn files(
+    pub(crate) fn files(
         &self,
         commit: &CommitId,
         folder: &str,
@@ -81,7 +81,7 @@ impl Repository {
     }
 
     /// The file at `path`, where there is one.
-    pub fn file(&self, commit: &CommitId, path: &str) -> Result<Option<Entry>, GitError> {
+    pub(crate) fn file(&self, commit: &CommitId, path: &str) -> Result<Option<Entry>, GitError> {
         match self.tree_of(commit)?.get_path(Path::new(path)) {
             Ok(entry) if entry.kind() == Some(ObjectType::Blob) => {
                 Ok(Some(Entry { path: path.to_owned(), blob: entry.id() }))
@@ -93,7 +93,7 @@ impl Repository {
     }
 
     /// Names at the root of `commit`.
-    pub fn root_names(&self, commit: &CommitId) -> Result<Vec<String>, GitError> {
+    pub(crate) fn root_names(&self, commit: &CommitId) -> Result<Vec<String>, GitError> {
         let tree = self.tree_of(commit)?;
         Ok(tree
             .iter()
@@ -102,7 +102,7 @@ impl Repository {
     }
 
     /// The content of a file of at most `most` bytes; a larger one is not even loaded.
-    pub fn read(&self, entry: &Entry, most: usize) -> Result<Vec<u8>, GitError> {
+    pub(crate) fn read(&self, entry: &Entry, most: usize) -> Result<Vec<u8>, GitError> {
         let objects = self.inner.odb()?;
         let (size, _) = objects.read_header(entry.blob)?;
         if size > most {
@@ -112,12 +112,12 @@ impl Repository {
     }
 
     /// Stores content as an object that a [`Repository::write_commit`] can refer to.
-    pub fn write_file(&self, path: String, content: &[u8]) -> Result<Entry, GitError> {
+    pub(crate) fn write_file(&self, path: String, content: &[u8]) -> Result<Entry, GitError> {
         Ok(Entry { path, blob: self.inner.blob(content)? })
     }
 
     /// A commit on top of `parent` that adds `files` to it; without a parent, of these files alone.
-    pub fn write_commit(
+    pub(crate) fn write_commit(
         &self,
         parent: Option<&CommitId>,
         files: &[Entry],
@@ -137,7 +137,7 @@ impl Repository {
     }
 
     /// A commit without parents that holds what `commit` does, except for the files at `paths`.
-    pub fn write_root(
+    pub(crate) fn write_root(
         &self,
         commit: &CommitId,
         paths: impl IntoIterator<Item = String>,
@@ -175,13 +175,8 @@ impl Repository {
 }
 
 impl Branch<'_> {
-    /// The full name of the reference.
-    pub fn reference(&self) -> &str {
-        &self.reference
-    }
-
     /// The commit it is at; `None` where it does not exist.
-    pub fn tip(&self) -> Result<Option<CommitId>, GitError> {
+    pub(crate) fn tip(&self) -> Result<Option<CommitId>, GitError> {
         match self.repository.inner.refname_to_id(&self.reference) {
             Ok(id) => Ok(Some(id.into())),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
@@ -190,7 +185,11 @@ impl Branch<'_> {
     }
 
     /// Moves it from `expected` to `commit`; [`GitError::Moved`] where it was not there any more.
-    pub fn swap(&self, expected: Option<&CommitId>, commit: &CommitId) -> Result<(), GitError> {
+    pub(crate) fn swap(
+        &self,
+        expected: Option<&CommitId>,
+        commit: &CommitId,
+    ) -> Result<(), GitError> {
         // libgit2 takes the zero id for "does not exist yet", and checks it under the lock.
         let expected = expected.map_or(Ok(Oid::ZERO_SHA1), |id| Oid::from_str(id.as_str()))?;
         let commit = Oid::from_str(commit.as_str())?;
@@ -208,7 +207,7 @@ impl Branch<'_> {
     }
 
     /// Where another process holds its lock, if one does: a killed one leaves it behind.
-    pub fn lock_file(&self) -> Option<std::path::PathBuf> {
+    pub(crate) fn lock_file(&self) -> Option<std::path::PathBuf> {
         let lock = self.repository.inner.commondir().join(format!("{}.lock", self.reference));
         lock.exists().then_some(lock)
     }

@@ -14,16 +14,16 @@ const FARTHEST: usize = 20_000;
 
 /// The messages of a range of commits, latest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Messages {
+pub(crate) struct Messages {
     /// Those that could be read.
-    pub texts: Vec<String>,
+    pub(crate) texts: Vec<String>,
     /// Whether these are all.
-    pub is_whole: bool,
+    pub(crate) is_whole: bool,
 }
 
 impl Remote<'_> {
     /// The ancestry of `from`, latest first and at most `most` commits, also where this clone ends.
-    pub fn ancestry(
+    pub(crate) fn ancestry(
         &self,
         from: &CommitId,
         parents: Parents,
@@ -50,7 +50,7 @@ impl Remote<'_> {
     }
 
     /// Brings one commit with its files and nothing that came before it.
-    pub fn fetch_commit(&self, commit: &CommitId) -> Result<(), GitError> {
+    pub(crate) fn fetch_commit(&self, commit: &CommitId) -> Result<(), GitError> {
         let arguments = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1"];
         let arguments = [&arguments[..], &["--no-recurse-submodules", "--no-auto-maintenance"]];
         let arguments = [&arguments.concat()[..], &["--", &self.url, commit.as_str()]].concat();
@@ -71,7 +71,11 @@ impl Repository {
     ///
     /// Where `base` is not known it is the first parent of `head`: what a merge commit brings, and
     /// of any other commit that one alone.
-    pub fn messages(&self, base: Option<&CommitId>, head: &CommitId) -> Result<Messages, GitError> {
+    pub(crate) fn messages(
+        &self,
+        base: Option<&CommitId>,
+        head: &CommitId,
+    ) -> Result<Messages, GitError> {
         let fetched = self.fetched_history()?;
         let history = fetched.as_ref().unwrap_or(self);
         let base = base.filter(|base| history.has(base)).cloned();

@@ -8,7 +8,7 @@ use super::{CommitId, GitError, Repository, release_version};
 
 impl Repository {
     /// First line of a commit's message; empty where the commit was not fetched.
-    pub fn subject(&self, id: &CommitId) -> String {
+    pub(crate) fn subject(&self, id: &CommitId) -> String {
         let commit = git2::Oid::from_str(id.as_str()).and_then(|id| self.inner.find_commit(id));
         let subject = commit.ok().and_then(|commit| {
             let line = String::from_utf8_lossy(commit.message_bytes()).lines().next()?.to_owned();
@@ -18,7 +18,7 @@ impl Repository {
     }
 
     /// Files that differ between two commits, as paths from the root.
-    pub fn changed(&self, from: &CommitId, to: &CommitId) -> Result<Vec<PathBuf>, GitError> {
+    pub(crate) fn changed(&self, from: &CommitId, to: &CommitId) -> Result<Vec<PathBuf>, GitError> {
         let changed = Git::at(self.folder()).run(&[
             "diff",
             "--name-only",
@@ -33,7 +33,7 @@ impl Repository {
     }
 
     /// Tags that name a release, by their commit; of several the latest version.
-    pub fn releases(&self) -> Result<HashMap<CommitId, String>, GitError> {
+    pub(crate) fn releases(&self) -> Result<HashMap<CommitId, String>, GitError> {
         let mut releases: HashMap<CommitId, (Vec<u64>, String)> = HashMap::new();
         for name in &self.inner.tag_names(None)? {
             let Ok(Some(name)) = name else { continue };
@@ -49,7 +49,7 @@ impl Repository {
     }
 
     /// The page of the repository that `origin` was cloned from, where that is on the web.
-    pub fn web_address(&self) -> Option<String> {
+    pub(crate) fn web_address(&self) -> Option<String> {
         let origin = self.inner.find_remote("origin").ok()?;
         web_address(origin.url().ok()?)
     }

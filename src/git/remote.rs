@@ -7,7 +7,7 @@ use super::command::{Git, hide_user_info};
 use super::{CommitId, GitError, Repository};
 
 /// Where git is told to go: the name of a remote, an address or a path.
-pub struct Remote<'a> {
+pub(crate) struct Remote<'a> {
     pub(super) repository: &'a Repository,
     name: String,
     pub(super) url: String,
@@ -16,7 +16,7 @@ pub struct Remote<'a> {
 
 /// How a push ended that the server had no lasting objection to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Push {
+pub(crate) enum Push {
     /// The remote branch is what was pushed.
     Done,
     /// Somebody else was faster, or the server stumbled: fetch, and push again.
@@ -25,7 +25,7 @@ pub enum Push {
 
 impl Repository {
     /// The remote called `name`, or at that address.
-    pub fn remote(&self, name: &str, token: Option<Token>) -> Result<Remote<'_>, GitError> {
+    pub(crate) fn remote(&self, name: &str, token: Option<Token>) -> Result<Remote<'_>, GitError> {
         let url = Git::at(self.folder()).run(&["ls-remote", "--get-url", "--", name])?;
         let url = url.trim().to_owned();
         Ok(Remote { repository: self, name: name.to_owned(), url, token })
@@ -34,7 +34,7 @@ impl Repository {
 
 impl Remote<'_> {
     /// Its name to be shown: an address without the credentials in it.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         hide_user_info(&self.name)
     }
 
@@ -44,7 +44,7 @@ impl Remote<'_> {
 
     /// Whether git knows more of it than what it was called: false for a name like `origin` that
     /// no remote has.
-    pub fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.url != self.name || self.name.contains(['/', '\\', ':'])
     }
 
@@ -52,7 +52,7 @@ impl Remote<'_> {
     ///
     /// Only its last commit where the repository is shallow already: a depth limit would make a
     /// full clone shallow.
-    pub fn fetch(&self, branch: &str, into: &str) -> Result<Option<CommitId>, GitError> {
+    pub(crate) fn fetch(&self, branch: &str, into: &str) -> Result<Option<CommitId>, GitError> {
         let from = format!("refs/heads/{branch}");
         let refspec = format!("+{from}:{into}");
         let mut arguments = vec!["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
@@ -70,7 +70,7 @@ impl Remote<'_> {
     }
 
     /// Pushes `commit` to `branch` if that is still at `expected`; `None` where it must not exist.
-    pub fn push(
+    pub(crate) fn push(
         &self,
         commit: &CommitId,
         branch: &str,
@@ -94,7 +94,7 @@ impl Remote<'_> {
     }
 
     /// Whether the message of a failed fetch is about something that passes.
-    pub fn is_passing(error: &GitError) -> bool {
+    pub(crate) fn is_passing(error: &GitError) -> bool {
         matches!(error, GitError::Command { message, .. } if is_passing(message))
     }
 
@@ -182,7 +182,7 @@ fn told(message: &str) -> String {
 }
 
 /// A token for a server over HTTP. Its value is never shown.
-pub struct Token {
+pub(crate) struct Token {
     secret: String,
     only: Option<String>,
 }
@@ -195,7 +195,7 @@ impl fmt::Debug for Token {
 
 impl Token {
     /// `PERFGATE_TOKEN` for whatever server is asked; else `GITHUB_TOKEN`, for GitHub's alone.
-    pub fn from_environment() -> Option<Self> {
+    pub(crate) fn from_environment() -> Option<Self> {
         let read = |name| env::var(name).ok().filter(|value: &String| !value.is_empty());
         if let Some(secret) = read("PERFGATE_TOKEN") {
             return Some(Self { secret, only: None });

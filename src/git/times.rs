@@ -21,7 +21,7 @@ impl Worktree {
     /// A checkout makes every file new, and Cargo goes by times. `record` says how the last checkout
     /// was and is written anew; what cannot be read says nothing, and then all is new. A file that
     /// differs from the last checkout keeps its present time, whatever it was before.
-    pub fn keep_times(&self, record: &Path) -> Result<(), GitError> {
+    pub(crate) fn keep_times(&self, record: &Path) -> Result<(), GitError> {
         let last: Times = fs::read(record)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())

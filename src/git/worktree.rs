@@ -12,7 +12,7 @@ use super::{CommitId, GitError, Repository};
 ///
 /// A file in the repository names it and stays locked as long as this process lives. What a killed
 /// process left is found by its file being there and not locked.
-pub struct Worktree {
+pub(crate) struct Worktree {
     path: PathBuf,
     repository: PathBuf,
     record: PathBuf,
@@ -21,7 +21,11 @@ pub struct Worktree {
 
 impl Repository {
     /// Checks `commit` out in the folder `path`, which must not exist yet or be empty.
-    pub fn add_worktree(&self, path: &Path, commit: &CommitId) -> Result<Worktree, GitError> {
+    pub(crate) fn add_worktree(
+        &self,
+        path: &Path,
+        commit: &CommitId,
+    ) -> Result<Worktree, GitError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |error| GitError::Io(path, error)
@@ -56,7 +60,7 @@ impl Repository {
     }
 
     /// Removes the worktrees of processes that were killed, and says which.
-    pub fn remove_stale_worktrees(&self) -> Result<Vec<PathBuf>, GitError> {
+    pub(crate) fn remove_stale_worktrees(&self) -> Result<Vec<PathBuf>, GitError> {
         let records = self.worktree_records();
         let Ok(entries) = fs::read_dir(&records) else { return Ok(Vec::new()) };
         let mut removed = Vec::new();
@@ -90,7 +94,7 @@ impl Repository {
 
 impl Worktree {
     /// Its folder.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 

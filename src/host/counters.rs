@@ -9,7 +9,7 @@ const GRAIN: u64 = 5;
 
 /// Counters of the machine at one moment; what a system does not tell is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub(crate) struct Counters {
     total: u64,
     idle: u64,
     stolen: u64,
@@ -19,18 +19,18 @@ pub struct Counters {
 
 /// What the machine did during a stretch of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Disturbance {
+pub(crate) struct Disturbance {
     /// Share of the busy processor time that other guests of the machine took.
-    pub stolen: f64,
+    pub(crate) stolen: f64,
     /// Share of all processor time that other processes took.
-    pub others: f64,
+    pub(crate) others: f64,
     /// How often a processor or its control group was throttled.
-    pub throttled: u64,
+    pub(crate) throttled: u64,
 }
 
 impl Disturbance {
     /// Why a launch must be repeated, if it must.
-    pub fn reason(&self) -> Option<String> {
+    pub(crate) fn reason(&self) -> Option<String> {
         if self.stolen > STOLEN {
             let percent = self.stolen * 100.0;
             return Some(format!("{percent:.1} % of the processor time was stolen"));
@@ -42,7 +42,7 @@ impl Disturbance {
 
 impl Counters {
     /// The counters now.
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let mut counters = Self::parse(&text("/proc/stat"), &text("/proc/self/stat"));
         counters.throttled = throttled();
@@ -72,7 +72,7 @@ impl Counters {
     }
 
     /// What happened from this moment until `later`.
-    pub fn until(&self, later: &Self) -> Disturbance {
+    pub(crate) fn until(&self, later: &Self) -> Disturbance {
         let since = |field: fn(&Self) -> u64| field(later).saturating_sub(field(self));
         let (total, idle) = (since(|it| it.total), since(|it| it.idle));
         let (stolen, own) = (since(|it| it.stolen), since(|it| it.own));

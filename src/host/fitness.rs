@@ -20,7 +20,7 @@ const READING: f64 = 100.0;
 /// What was found out about one condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fitness {
+pub(crate) enum Fitness {
     /// As it should be.
     Fine,
     /// It spoils measurements, or something that is needed is not there.
@@ -31,21 +31,21 @@ pub enum Fitness {
 
 /// One condition of measuring, and how it is here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The condition.
-    pub condition: &'static str,
+    pub(crate) condition: &'static str,
     /// How it is.
-    pub fitness: Fitness,
+    pub(crate) fitness: Fitness,
     /// What was seen.
-    pub found: String,
+    pub(crate) found: String,
     /// What can be done where it is unfit.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<&'static str>,
+    pub(crate) remedy: Option<&'static str>,
 }
 
 impl Finding {
     /// A finding that is fine where `fine` holds, and has a `remedy` where it does not.
-    pub fn judged(
+    pub(crate) fn judged(
         condition: &'static str,
         fine: bool,
         found: String,
@@ -63,13 +63,13 @@ impl Finding {
 }
 
 /// Everything about the machine that spoils measurements.
-pub fn fitness() -> Vec<Finding> {
+pub(crate) fn fitness() -> Vec<Finding> {
     vec![load(), steal(), throttling(), governor(), turbo(), quota(), clock()]
 }
 
 /// Watches the machine while it measures.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     before: Counters,
     load: Finding,
     machine: (String, String),
@@ -77,13 +77,13 @@ pub struct Watch {
 
 impl Watch {
     /// Begins to watch; takes a moment to see what others do.
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let load = load();
         Self { before: Counters::now(), load, machine: machine() }
     }
 
     /// What was unfit before and during the measurement, as warnings.
-    pub fn end(self) -> Vec<String> {
+    pub(crate) fn end(self) -> Vec<String> {
         let during = self.before.until(&Counters::now());
         let mut warnings = Vec::new();
         if self.load.fitness == Fitness::Unfit {

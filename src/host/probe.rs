@@ -12,13 +12,13 @@ use super::Host;
 
 /// What a process cannot find out by itself or should not ask behind its caller's back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// Name of the machine image, as hosted runners have it in `ImageOS`.
-    pub image: Option<String>,
+    pub(crate) image: Option<String>,
     /// Its version, as in `ImageVersion`.
-    pub image_version: Option<String>,
+    pub(crate) image_version: Option<String>,
     /// What `rustc -V` says where the benchmarks are built.
-    pub rustc: Option<String>,
+    pub(crate) rustc: Option<String>,
 }
 
 /// Processor of a machine, as far as its kernel names it.
@@ -31,7 +31,7 @@ struct Processor {
 
 impl Host {
     /// The machine this runs on.
-    pub fn current(surroundings: &Surroundings) -> Self {
+    pub(crate) fn current(surroundings: &Surroundings) -> Self {
         let processor = processor();
         let (system, system_name) = system();
         let kernel = kernel();
@@ -141,7 +141,7 @@ fn memory_bytes() -> u64 {
 }
 
 /// The compiler that Cargo uses in `folder`, as it names itself.
-pub fn rustc(folder: &Path) -> Option<String> {
+pub(crate) fn rustc(folder: &Path) -> Option<String> {
     let version = printed(Command::new("rustc").arg("-V").current_dir(folder))?;
     Some(version.strip_prefix("rustc ").unwrap_or(&version).to_owned())
 }
@@ -156,7 +156,7 @@ fn kernel() -> String {
 }
 
 /// What `program --version` says first; `None` where the program is not there.
-pub fn version_of(program: &str) -> Option<String> {
+pub(crate) fn version_of(program: &str) -> Option<String> {
     text_of(program, &["--version"])?.lines().next().map(str::to_owned)
 }
 

@@ -11,13 +11,13 @@ use crate::run::{BenchmarkId, Failure, Samples, Sampling};
 use crate::units::Nanos;
 
 /// The variable that holds the wanted ids, one a line.
-pub const ONLY: &str = "PERFGATE_ONLY";
+pub(crate) const ONLY: &str = "PERFGATE_ONLY";
 /// The benchmark that fails where it is not one of those printed.
 const WHOLE: &str = "command";
 
 /// A command that prints samples, as `sh -c` understands it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SampleCommand {
+pub(crate) struct SampleCommand {
     text: String,
 }
 
@@ -45,21 +45,16 @@ fn named(id: String) -> BenchmarkId {
 
 impl SampleCommand {
     /// A command in the language of `sh`.
-    pub fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         Self { text }
     }
 
     /// A command of these words: a single one is taken as a whole script, several as they stand.
-    pub fn from_words(words: &[String]) -> Self {
+    pub(crate) fn from_words(words: &[String]) -> Self {
         match words {
             [text] => Self::new(text.clone()),
             words => Self::new(script(words)),
         }
-    }
-
-    /// The script.
-    pub fn text(&self) -> &str {
-        &self.text
     }
 
     /// Starts the command once.
@@ -158,7 +153,7 @@ impl Printed {
 }
 
 /// These words as a shell reads them back.
-pub fn script(words: &[String]) -> String {
+pub(crate) fn script(words: &[String]) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
@@ -173,7 +168,7 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Mode;
+    use crate::measure::plan::Mode;
 
     fn launch(script: &str, ids: Option<&[&str]>) -> Observed {
         let ids = ids.map(|ids| ids.iter().map(|&id| id.to_owned()).collect());
@@ -249,7 +244,7 @@ mod tests {
     fn words_reach_the_command_as_they_stand() {
         let words = |words: &[&str]| {
             let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-            SampleCommand::from_words(&words).text().to_owned()
+            SampleCommand::from_words(&words).text
         };
         assert_eq!(words(&["cat x | y"]), "cat x | y");
         assert_eq!(words(&["echo", "a b", "it's", ""]), r"echo 'a b' 'it'\''s' ''");

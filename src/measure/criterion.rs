@@ -24,11 +24,11 @@ use super::plan::{LEAST_CALLS, Mode};
 use super::process::{self, Ended, Interrupt, ProcessError, StandardError, Stream, peak_memory};
 use super::{Effort, Job, Launched, MeasureError, Observation, Observed};
 
-pub use self::build::{BuildError, Built, Target, Workspace, build};
-pub use self::counts::{VALGRIND, instructions};
-pub use self::environment::{Environment, record};
-pub use self::pilot::pilot;
-pub use self::same::same;
+pub(crate) use self::build::{BuildError, Built, Target, Workspace, build};
+pub(crate) use self::counts::{VALGRIND, instructions};
+pub(crate) use self::environment::record;
+pub(crate) use self::pilot::pilot;
+pub(crate) use self::same::same;
 
 /// Samples and seconds of a benchmark that is measured in batches: the smallest batch is then some
 /// 80 µs, thousands of clock readings, and an interval over them still has 50 values.

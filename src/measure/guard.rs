@@ -13,7 +13,7 @@ use std::process::{ChildStdin, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The word that makes this program a guard.
-pub const WORD: &str = "guard";
+pub(crate) const WORD: &str = "guard";
 
 /// The end of the pipe that perfgate holds.
 #[derive(Debug)]
@@ -24,11 +24,11 @@ pub(super) struct Guard {
 
 /// What a process left that is gone; its children have been ended.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Remains {
+pub(crate) struct Remains {
     /// Folders of its own, to be removed.
-    pub folders: Vec<PathBuf>,
+    pub(crate) folders: Vec<PathBuf>,
     /// Repositories that it may have left worktrees in.
-    pub repositories: Vec<PathBuf>,
+    pub(crate) repositories: Vec<PathBuf>,
 }
 
 impl Guard {
@@ -73,7 +73,7 @@ impl Guard {
 }
 
 /// Listens until the other end of `pipe` is gone, then ends what has begun and not ended.
-pub fn outlive(pipe: impl Read) -> Remains {
+pub(crate) fn outlive(pipe: impl Read) -> Remains {
     let mut remains = Remains::default();
     let mut groups: Vec<Pid> = Vec::new();
     for message in BufReader::new(pipe).split(0).map_while(Result::ok) {

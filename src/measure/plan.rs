@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use crate::run::{Benchmark, BenchmarkId};
 
 /// A benchmark stops after this many nanoseconds of calls a launch.
-pub const LAUNCH_NANOS: f64 = 2e9;
+pub(crate) const LAUNCH_NANOS: f64 = 2e9;
 /// Never fewer calls than this: it is the least Criterion accepts.
-pub const LEAST_CALLS: u32 = 10;
+pub(crate) const LEAST_CALLS: u32 = 10;
 /// Shorter calls are measured in batches: a clock reading of 25 ns would be half a percent of them.
-pub const CLOCK_NANOS: f64 = 5e3;
+pub(crate) const CLOCK_NANOS: f64 = 5e3;
 /// Benchmarks whose calls differ by less than this share a process, with the smaller number.
 const SHARING: u32 = 2;
 /// Longest filter that is passed to a bench: systems limit one argument to 128 KiB.
@@ -17,7 +17,7 @@ pub(super) const LONGEST_FILTER: usize = 100_000;
 
 /// How a benchmark is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Every sample is one call; this many.
     Call(u32),
     /// Every sample is the mean of many calls.
@@ -27,7 +27,7 @@ pub enum Mode {
 impl Mode {
     /// How to measure a benchmark whose call takes `call` nanoseconds, and `pace` nanoseconds with
     /// what is done between two calls.
-    pub fn of(call: f64, pace: f64, calls: u32) -> Self {
+    pub(crate) fn of(call: f64, pace: f64, calls: u32) -> Self {
         if call < CLOCK_NANOS {
             return Self::Batch;
         }
@@ -40,31 +40,31 @@ impl Mode {
 
 /// A benchmark and how it is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
+pub(crate) struct Planned {
     /// Which.
-    pub id: BenchmarkId,
+    pub(crate) id: BenchmarkId,
     /// The bench target it belongs to.
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// How.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
 }
 
 /// One process start of a launch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
+pub(crate) struct Job {
     /// The package of the bench target.
-    pub package: Option<String>,
+    pub(crate) package: Option<String>,
     /// The bench target.
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// Ids of the benchmarks; `None` for everything there is.
-    pub ids: Option<Vec<String>>,
+    pub(crate) ids: Option<Vec<String>>,
     /// How they are measured.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
 }
 
 impl Job {
     /// What is started, in words.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match (&self.target, &self.package) {
             (Some(target), Some(package)) => format!("{target} ({package})"),
             (Some(target), None) => target.clone(),
@@ -74,7 +74,7 @@ impl Job {
 
     /// What of it has not failed yet; `None` where nothing is left.
     #[must_use]
-    pub fn without(&self, has_failed: impl Fn(&BenchmarkId) -> bool) -> Option<Self> {
+    pub(crate) fn without(&self, has_failed: impl Fn(&BenchmarkId) -> bool) -> Option<Self> {
         let Some(ids) = &self.ids else {
             return (!has_failed(&super::command::whole())).then(|| self.clone());
         };
@@ -88,19 +88,19 @@ impl Job {
 
 /// What a subject has to measure, and what of it cannot be measured.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// What to measure, and how; `None` where only a launch can tell.
-    pub planned: Option<Vec<Planned>>,
+    pub(crate) planned: Option<Vec<Planned>>,
     /// What failed already; each benchmark once.
-    pub failed: Vec<Benchmark>,
+    pub(crate) failed: Vec<Benchmark>,
     /// What the user should know: benches that were left out, and why.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl Plan {
     /// The same for the `wanted` benchmarks alone.
     #[must_use]
-    pub fn only(&self, wanted: &HashSet<BenchmarkId>) -> Self {
+    pub(crate) fn only(&self, wanted: &HashSet<BenchmarkId>) -> Self {
         let planned = self.planned.as_ref().map_or_else(
             || {
                 let mut ids: Vec<_> = wanted.iter().cloned().collect();
@@ -117,7 +117,7 @@ impl Plan {
 
     /// The same without these benchmarks.
     #[must_use]
-    pub fn without(&self, same: &[BenchmarkId]) -> Self {
+    pub(crate) fn without(&self, same: &[BenchmarkId]) -> Self {
         let left = |planned: &&Planned| !same.contains(&planned.id);
         let planned = self.planned.as_ref();
         let planned = planned.map(|planned| planned.iter().filter(left).cloned().collect());
@@ -128,7 +128,7 @@ impl Plan {
     /// calls, and in batches where either side is too short for the clock. What failed on a side
     /// stays with it, and so does what there is to say about it alone.
     #[must_use]
-    pub fn merge(mut self, mut other: Self) -> (Self, Self) {
+    pub(crate) fn merge(mut self, mut other: Self) -> (Self, Self) {
         other.notes.retain(|note| !self.notes.contains(note));
         let (Some(mine), Some(theirs)) = (&mut self.planned, &mut other.planned) else {
             return (self, other);
@@ -147,7 +147,7 @@ impl Plan {
 
     /// The process starts of one launch: one for each target, and number of calls where those
     /// differ much.
-    pub fn jobs(&self) -> Vec<Job> {
+    pub(crate) fn jobs(&self) -> Vec<Job> {
         let Some(planned) = &self.planned else {
             let mode = Mode::Call(LEAST_CALLS);
             return vec![Job { package: None, target: None, ids: None, mode }];

@@ -18,7 +18,7 @@ use super::guard::Guard;
 use crate::run::Failure;
 
 /// How much of the end of its output is kept of a process.
-pub const KEPT_OUTPUT: usize = 16 * 1024;
+pub(crate) const KEPT_OUTPUT: usize = 16 * 1024;
 /// A line longer than this is cut.
 const LONGEST_LINE: usize = 64 << 20;
 /// How long output is waited for after a process has ended: something outside its group may hold the pipe.
@@ -28,7 +28,7 @@ const PANIC: i32 = 101;
 
 /// Why a process gave no ending.
 #[derive(Debug, Error)]
-pub enum ProcessError {
+pub(crate) enum ProcessError {
     /// It could not be started or watched.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -39,7 +39,7 @@ pub enum ProcessError {
 
 /// Whether perfgate was asked to end, and the process group to end then.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<Watched>);
+pub(crate) struct Interrupt(Arc<Watched>);
 
 #[derive(Debug, Default)]
 struct Watched {
@@ -52,7 +52,7 @@ impl Interrupt {
     /// Listens for Ctrl-C, SIGTERM and SIGHUP from now on, for the rest of the process; a second one
     /// ends it at once. `program` is this program, which is started once more to guard what SIGKILL
     /// would leave behind.
-    pub fn watch(program: &Path) -> io::Result<Self> {
+    pub(crate) fn watch(program: &Path) -> io::Result<Self> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let interrupt = Self::default();
@@ -70,18 +70,18 @@ impl Interrupt {
     }
 
     /// Asks perfgate to end: the process that runs now is killed, with its group.
-    pub fn raise(&self) {
+    pub(crate) fn raise(&self) {
         self.0.raised.store(true, Ordering::SeqCst);
         kill(*self.group());
     }
 
     /// True once perfgate was asked to end.
-    pub fn is_raised(&self) -> bool {
+    pub(crate) fn is_raised(&self) -> bool {
         self.0.raised.load(Ordering::SeqCst)
     }
 
     /// A temporary folder that goes with perfgate, however it ends.
-    pub fn temporary_folder(&self) -> io::Result<TempDir> {
+    pub(crate) fn temporary_folder(&self) -> io::Result<TempDir> {
         match self.guard().as_ref() {
             Some(guard) => tempfile::tempdir_in(guard.scratch()),
             None => tempfile::tempdir(),
@@ -89,7 +89,7 @@ impl Interrupt {
     }
 
     /// Should perfgate be killed, its worktrees of this repository are removed.
-    pub fn guard_worktrees(&self, repository: &Path) {
+    pub(crate) fn guard_worktrees(&self, repository: &Path) {
         if let Some(guard) = self.guard().as_mut() {
             guard.has_worktrees(repository);
         }
@@ -131,7 +131,7 @@ fn kill(group: Option<Pid>) {
 
 /// Where a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// Standard output.
     Out,
     /// Standard error.
@@ -140,18 +140,18 @@ pub enum Stream {
 
 /// One line that a process printed, without its end.
 #[derive(Clone, Copy, Debug)]
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// Where it was printed.
-    pub stream: Stream,
+    pub(crate) stream: Stream,
     /// What was printed; not always UTF-8.
-    pub bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     /// Id of the process.
-    pub process: u32,
+    pub(crate) process: u32,
 }
 
 /// Where the standard error of a process goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StandardError {
+pub(crate) enum StandardError {
     /// To the lines.
     Lines,
     /// To the user, untouched.
@@ -160,16 +160,16 @@ pub enum StandardError {
 
 /// How a process ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// Its status; `None` when its time was up.
-    pub status: Option<ExitStatus>,
+    pub(crate) status: Option<ExitStatus>,
     /// The end of what it printed, harmless to show.
-    pub output: String,
+    pub(crate) output: String,
 }
 
 impl Ended {
     /// What it failed with, unless it ended well within `timeout`.
-    pub fn failure(&self, timeout: Duration) -> Option<Failure> {
+    pub(crate) fn failure(&self, timeout: Duration) -> Option<Failure> {
         use std::os::unix::process::ExitStatusExt as _;
         let reason = match self.status {
             None => format!("timed out after {} s", timeout.as_secs_f64()),
@@ -194,7 +194,7 @@ enum Event {
 /// Runs `command` to its end, at most for `timeout`.
 ///
 /// `on_line` gets every line and says whether it is worth keeping in the output.
-pub fn run(
+pub(crate) fn run(
     command: &mut Command,
     stderr: StandardError,
     timeout: Duration,
@@ -387,7 +387,7 @@ fn harmless(output: &[u8]) -> String {
 }
 
 /// Largest resident memory of a running process until now, in bytes, where the system tells it.
-pub fn peak_memory(process: u32) -> Option<f64> {
+pub(crate) fn peak_memory(process: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;

@@ -6,14 +6,14 @@ use thiserror::Error;
 /// A pattern that cannot be understood.
 #[derive(Debug, Error)]
 #[error("`{pattern}` is not a pattern")]
-pub struct SelectionError {
+pub(crate) struct SelectionError {
     pattern: String,
     source: globset::Error,
 }
 
 /// Patterns of benchmark ids: those to measure, and with `!` those to leave out.
 #[derive(Clone, Debug, Default)]
-pub struct Selection {
+pub(crate) struct Selection {
     wanted: Option<GlobSet>,
     left_out: GlobSet,
 }
@@ -22,7 +22,7 @@ impl Selection {
     /// The selection of `patterns`; without any, or with `!` only, everything else is selected.
     ///
     /// `*` stays within one part of an id, `**` crosses them.
-    pub fn new(patterns: &[String]) -> Result<Self, SelectionError> {
+    pub(crate) fn new(patterns: &[String]) -> Result<Self, SelectionError> {
         let (left_out, wanted): (Vec<&str>, Vec<&str>) =
             patterns.iter().map(String::as_str).partition(|pattern| pattern.starts_with('!'));
         let left_out: Vec<&str> = left_out.iter().map(|pattern| &pattern[1..]).collect();
@@ -31,12 +31,12 @@ impl Selection {
     }
 
     /// True when the benchmark `id` is selected.
-    pub fn selects(&self, id: &str) -> bool {
+    pub(crate) fn selects(&self, id: &str) -> bool {
         self.wanted.as_ref().is_none_or(|wanted| wanted.is_match(id)) && !self.left_out.is_match(id)
     }
 
     /// True when every benchmark is selected.
-    pub fn is_everything(&self) -> bool {
+    pub(crate) fn is_everything(&self) -> bool {
         self.wanted.is_none() && self.left_out.is_empty()
     }
 }

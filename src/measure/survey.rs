@@ -10,7 +10,7 @@ const CRITERION: [&str; 2] = ["criterion", "codspeed-criterion-compat"];
 
 /// Why a workspace cannot be looked at.
 #[derive(Debug, Error)]
-pub enum SurveyError {
+pub(crate) enum SurveyError {
     /// Cargo is not installed.
     #[error("cargo cannot be started: {0}")]
     NoCargo(std::io::Error),
@@ -21,28 +21,28 @@ pub enum SurveyError {
 
 /// A workspace and its benches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Survey {
+pub(crate) struct Survey {
     /// Folder of the workspace.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
     /// Its bench targets, in the order of their packages.
-    pub benches: Vec<Bench>,
+    pub(crate) benches: Vec<Bench>,
 }
 
 /// A bench target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bench {
+pub(crate) struct Bench {
     /// The package it belongs to.
-    pub package: String,
+    pub(crate) package: String,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether its package uses Criterion.
-    pub is_criterion: bool,
+    pub(crate) is_criterion: bool,
     /// Features it is not built without.
-    pub required_features: Vec<String>,
+    pub(crate) required_features: Vec<String>,
 }
 
 /// Looks at the workspace of `manifest`, or of the current folder.
-pub fn survey(manifest: Option<&Path>) -> Result<Survey, SurveyError> {
+pub(crate) fn survey(manifest: Option<&Path>) -> Result<Survey, SurveyError> {
     let mut command = MetadataCommand::new();
     command.no_deps();
     if let Some(manifest) = manifest {

@@ -12,103 +12,103 @@ use crate::units::{Confidence, Nanos, Share};
 /// The whole file; every part may be left out.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {
+pub(crate) struct Config {
     /// How much to measure.
-    pub measure: MeasureConfig,
+    pub(crate) measure: MeasureConfig,
     /// What is tolerated.
-    pub gate: GateConfig,
+    pub(crate) gate: GateConfig,
     /// Absolute limits.
-    pub target: Vec<TargetConfig>,
+    pub(crate) target: Vec<TargetConfig>,
     /// Exceptions by pattern; the last match wins.
-    pub bench: Vec<BenchConfig>,
+    pub(crate) bench: Vec<BenchConfig>,
     /// Where baselines are kept.
-    pub store: StoreConfig,
+    pub(crate) store: StoreConfig,
 }
 
 /// `[measure]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct MeasureConfig {
+pub(crate) struct MeasureConfig {
     /// Processes per side.
-    pub launches: Option<u32>,
+    pub(crate) launches: Option<u32>,
     /// Calls per launch, at most.
-    pub calls: Option<u32>,
+    pub(crate) calls: Option<u32>,
     /// Longest time all rounds together may take.
     #[serde(deserialize_with = "written")]
-    pub budget: Option<Nanos>,
+    pub(crate) budget: Option<Nanos>,
     /// Longest time one launch may take.
     #[serde(deserialize_with = "written")]
-    pub timeout: Option<Nanos>,
+    pub(crate) timeout: Option<Nanos>,
     /// Run in each worktree before it is built.
-    pub prepare: Option<String>,
+    pub(crate) prepare: Option<String>,
 }
 
 /// `[gate]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub struct GateConfig {
+pub(crate) struct GateConfig {
     /// A slowdown up to this is tolerated.
     #[serde(deserialize_with = "written")]
-    pub threshold: Option<Share>,
+    pub(crate) threshold: Option<Share>,
     /// A slowdown of this size must be found.
     #[serde(deserialize_with = "written")]
-    pub detect: Option<Share>,
+    pub(crate) detect: Option<Share>,
     /// The tolerated slowdown is never less than this in absolute terms.
     #[serde(deserialize_with = "written")]
-    pub min_effect: Option<Nanos>,
+    pub(crate) min_effect: Option<Nanos>,
     /// Confidence of the intervals shown.
-    pub confidence: Option<Confidence>,
+    pub(crate) confidence: Option<Confidence>,
     /// Which reasons fail.
-    pub fail_on: Option<Vec<FailOn>>,
+    pub(crate) fail_on: Option<Vec<FailOn>>,
 }
 
 /// `[[target]]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TargetConfig {
+pub(crate) struct TargetConfig {
     /// Which benchmarks.
-    pub bench: String,
+    pub(crate) bench: String,
     /// The limits.
     #[serde(default, deserialize_with = "written")]
-    pub mean: Option<Nanos>,
+    pub(crate) mean: Option<Nanos>,
     /// Limit on the median.
     #[serde(default, deserialize_with = "written")]
-    pub p50: Option<Nanos>,
+    pub(crate) p50: Option<Nanos>,
     /// Limit on the 90th percentile.
     #[serde(default, deserialize_with = "written")]
-    pub p90: Option<Nanos>,
+    pub(crate) p90: Option<Nanos>,
     /// Limit on the 95th percentile.
     #[serde(default, deserialize_with = "written")]
-    pub p95: Option<Nanos>,
+    pub(crate) p95: Option<Nanos>,
     /// Limit on the 99th percentile.
     #[serde(default, deserialize_with = "written")]
-    pub p99: Option<Nanos>,
+    pub(crate) p99: Option<Nanos>,
 }
 
 /// `[[bench]]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct BenchConfig {
+pub(crate) struct BenchConfig {
     /// Which benchmarks.
     #[serde(rename = "match")]
-    pub pattern: String,
+    pub(crate) pattern: String,
     /// A slowdown up to this is tolerated.
     #[serde(default, deserialize_with = "written")]
-    pub threshold: Option<Share>,
+    pub(crate) threshold: Option<Share>,
     /// A slowdown of this size must be found.
     #[serde(default, deserialize_with = "written")]
-    pub detect: Option<Share>,
+    pub(crate) detect: Option<Share>,
     /// The tolerated slowdown is never less than this in absolute terms.
     #[serde(default, deserialize_with = "written")]
-    pub min_effect: Option<Nanos>,
+    pub(crate) min_effect: Option<Nanos>,
 }
 
 /// `[store]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct StoreConfig {
+pub(crate) struct StoreConfig {
     /// `git:BRANCH` or `dir:PATH`.
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
 }
 
 fn written<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -122,7 +122,7 @@ where
 
 impl Config {
     /// Reads the file's text.
-    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+    pub(crate) fn from_toml(text: &str) -> Result<Self, PolicyError> {
         toml::from_str(text).map_err(|error| {
             let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
             PolicyError::Toml {

@@ -24,19 +24,19 @@ const LONGEST: usize = 2000;
 
 /// What one trailer accepts.
 #[derive(Clone, Debug)]
-pub struct Waiver {
+pub(crate) struct Waiver {
     matcher: GlobMatcher,
     /// For benchmarks whose id matches this.
-    pub pattern: String,
+    pub(crate) pattern: String,
     /// What is accepted of them.
-    pub accepted: Accepted,
+    pub(crate) accepted: Accepted,
     /// Why.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// What is accepted of a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
+pub(crate) enum Accepted {
     /// A slowdown up to this, and no more.
     UpTo(Share),
     /// That it is gone.
@@ -45,7 +45,7 @@ pub enum Accepted {
 
 /// Why a trailer accepts nothing.
 #[derive(Debug, Error)]
-pub enum WaiverError {
+pub(crate) enum WaiverError {
     /// Longer than anybody would read.
     #[error("`{0}…` is longer than {LONGEST} bytes")]
     TooLong(String),
@@ -64,7 +64,7 @@ impl Waiver {
     /// Whether the benchmark with this id is meant.
     ///
     /// An id that is written out means itself, also where its characters have a meaning in patterns.
-    pub fn covers(&self, id: &str) -> bool {
+    pub(crate) fn covers(&self, id: &str) -> bool {
         self.pattern == id || self.matcher.is_match(id)
     }
 
@@ -117,7 +117,7 @@ fn scope_of(scope: &str) -> Option<(&str, Accepted)> {
 ///
 /// A trailer counts on any line, not only in the last paragraph: squashing moves it. Lines that begin
 /// with white space continue it.
-pub fn waivers(message: &str) -> Vec<Result<Waiver, WaiverError>> {
+pub(crate) fn waivers(message: &str) -> Vec<Result<Waiver, WaiverError>> {
     let mut trailers: Vec<String> = Vec::new();
     let mut is_open = false;
     for line in message.lines() {

@@ -12,7 +12,7 @@ const SHOWN_A_LEVEL: usize = 10;
 
 /// How loud an annotation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub(crate) enum Level {
     /// A reason to fail.
     Error,
     /// Worth a look.
@@ -21,20 +21,20 @@ pub enum Level {
 
 /// One remark about one benchmark.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Annotation {
+pub(crate) struct Annotation {
     /// How loud.
-    pub level: Level,
+    pub(crate) level: Level,
     /// A few words.
-    pub title: String,
+    pub(crate) title: String,
     /// A sentence.
-    pub message: String,
+    pub(crate) message: String,
     /// The line the benchmark is declared on, where only one can be meant.
-    pub place: Option<Place>,
+    pub(crate) place: Option<Place>,
 }
 
 impl Annotation {
     /// The workflow command that makes it.
-    pub fn command(&self) -> String {
+    pub(crate) fn command(&self) -> String {
         let level = match self.level {
             Level::Error => "error",
             Level::Warning => "warning",
@@ -49,7 +49,7 @@ impl Annotation {
     }
 
     /// The same in a check run, which takes none without a place.
-    pub fn for_check_run(&self) -> Option<Value> {
+    pub(crate) fn for_check_run(&self) -> Option<Value> {
         let Place { path, line } = self.place.as_ref()?;
         let level = match self.level {
             Level::Error => "failure",
@@ -63,7 +63,7 @@ impl Annotation {
 }
 
 /// What is to be remarked about `suites`, reasons to fail first, with lines found in `sources`.
-pub fn annotations(suites: &[Suite], sources: &[SourceFile]) -> Vec<Annotation> {
+pub(crate) fn annotations(suites: &[Suite], sources: &[SourceFile]) -> Vec<Annotation> {
     let mut found: Vec<_> = judgements(suites)
         .filter_map(|(suite, judgement)| {
             let failing = suite.decision.verdict == Verdict::Fail;
@@ -81,7 +81,7 @@ pub fn annotations(suites: &[Suite], sources: &[SourceFile]) -> Vec<Annotation> 
 }
 
 /// The workflow commands of `annotations`; where GitHub would drop some, the last one shown counts them.
-pub fn commands(annotations: &[Annotation]) -> Vec<String> {
+pub(crate) fn commands(annotations: &[Annotation]) -> Vec<String> {
     [Level::Error, Level::Warning]
         .into_iter()
         .flat_map(|level| {
@@ -105,7 +105,7 @@ pub fn commands(annotations: &[Annotation]) -> Vec<String> {
 }
 
 /// A notice in the log and on the summary page of the run.
-pub fn notice(message: &str) -> String {
+pub(crate) fn notice(message: &str) -> String {
     format!("::notice title=perfgate::{}", escaped(message))
 }
 

@@ -13,9 +13,9 @@ use crate::run::FileError;
 use crate::verdict::Decision;
 
 /// The longest archive that is fetched, in bytes.
-pub const ARCHIVE_LIMIT: usize = 16 << 20;
+pub(crate) const ARCHIVE_LIMIT: usize = 16 << 20;
 /// The longest decision that is read out of it, in bytes: 5,000 benchmarks with histograms are half of it.
-pub const DECISION_LIMIT: usize = 32 << 20;
+pub(crate) const DECISION_LIMIT: usize = 32 << 20;
 /// Benchmarks in a decision.
 const BENCHMARKS: usize = 20_000;
 /// Bytes of a name, a reason or a warning.
@@ -25,7 +25,7 @@ const FILE: &str = "decision.json";
 
 /// Why an artifact is not believed.
 #[derive(Debug, Error)]
-pub enum ArtifactError {
+pub(crate) enum ArtifactError {
     /// Not an archive, or a broken one.
     #[error("the artifact is not a readable archive: {0}")]
     Archive(#[from] ZipError),
@@ -47,7 +47,7 @@ pub enum ArtifactError {
 }
 
 /// The decision in `archive`.
-pub fn decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
+pub(crate) fn decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
     let mut archive = ZipArchive::new(Cursor::new(archive))?;
     let file = match archive.by_name(FILE) {
         Ok(file) => file,

@@ -9,23 +9,23 @@ use thiserror::Error;
 use crate::publish::page::Page;
 
 /// GitHub's limit on the body of a comment, in characters.
-pub const BODY_LIMIT: usize = 65_536;
+pub(crate) const BODY_LIMIT: usize = 65_536;
 
 /// So many faults are remembered by name; with more, what is not among them counts as known.
 const REMEMBERED: usize = 300;
 
 /// A comment on the pull request that carries our marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comment {
+pub(crate) struct Comment {
     /// GitHub's number; a later comment has a higher one.
-    pub id: u64,
+    pub(crate) id: u64,
     /// Its Markdown.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 /// What has to be asked of GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// A new comment, of which people are notified.
     Create {
         /// Its Markdown.
@@ -49,7 +49,7 @@ pub enum Step {
 
 /// When a comment is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wish {
+pub(crate) enum Wish {
     /// When there is something worth a word.
     #[default]
     Auto,
@@ -62,7 +62,7 @@ pub enum Wish {
 /// A word that is none of the wishes.
 #[derive(Debug, Error)]
 #[error("`{0}` is none of auto, always, never")]
-pub struct WishError(String);
+pub(crate) struct WishError(String);
 
 impl FromStr for Wish {
     type Err = WishError;
@@ -110,17 +110,18 @@ impl State {
 }
 
 /// The first line of the comment with this id.
-pub fn marker(id: &str) -> String {
+pub(crate) fn marker(id: &str) -> String {
     format!("<!-- perfgate:{id} -->")
 }
 
 /// Whether `body` is a living comment with this id; a folded one is not.
-pub fn is_ours(body: &str, id: &str) -> bool {
+#[cfg(any(feature = "github", test))]
+pub(crate) fn is_ours(body: &str, id: &str) -> bool {
     body.lines().next().is_some_and(|line| line.trim_end() == marker(id))
 }
 
 /// The Markdown of a comment that says `page`.
-pub fn body(id: &str, page: &Page) -> String {
+pub(crate) fn body(id: &str, page: &Page) -> String {
     with_state(id, &State::of(page, !page.is_worth_a_word()), &page.comment)
 }
 
@@ -128,7 +129,7 @@ pub fn body(id: &str, page: &Page) -> String {
 ///
 /// A fault that the newest of them does not know of makes a new comment, which notifies; everything
 /// else is an edit, which does not; and where the text would be the same nothing happens.
-pub fn steps(id: &str, living: &[Comment], page: &Page, wish: Wish) -> Vec<Step> {
+pub(crate) fn steps(id: &str, living: &[Comment], page: &Page, wish: Wish) -> Vec<Step> {
     let mut newest_first: Vec<_> = living.iter().collect();
     newest_first.sort_by_key(|comment| std::cmp::Reverse(comment.id));
     let says = wish == Wish::Always || (wish == Wish::Auto && page.is_worth_a_word());

@@ -5,20 +5,20 @@ use thiserror::Error;
 
 /// What a workflow's environment says, as it stands there; the payload is the content of the event file.
 #[derive(Clone, Debug, Default)]
-pub struct Trigger {
+pub(crate) struct Trigger {
     /// `GITHUB_EVENT_NAME`.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Content of the file at `GITHUB_EVENT_PATH`.
-    pub payload: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
     /// `GITHUB_REPOSITORY`: owner and name.
-    pub repository: Option<String>,
+    pub(crate) repository: Option<String>,
     /// `GITHUB_SHA`.
-    pub sha: Option<String>,
+    pub(crate) sha: Option<String>,
 }
 
 /// Why an event cannot be understood.
 #[derive(Debug, Error)]
-pub enum EventError {
+pub(crate) enum EventError {
     /// The payload is not JSON, or not of GitHub's shape.
     #[error("the event is not one of GitHub's: {0}")]
     Json(#[from] serde_json::Error),
@@ -37,22 +37,22 @@ pub enum EventError {
 
 /// Where an answer belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub(crate) struct Event {
     /// The event's name: `pull_request`, `push`, ….
-    pub name: String,
+    pub(crate) name: String,
     /// Owner and name of the repository that is written to.
-    pub repository: String,
+    pub(crate) repository: String,
     /// The commit a status is set on; none when a branch was deleted.
-    pub head: Option<String>,
+    pub(crate) head: Option<String>,
     /// Where a comment belongs.
-    pub pull: Pull,
+    pub(crate) pull: Pull,
     /// The run whose artifact holds the decisions; only `workflow_run` has one.
-    pub measured_by: Option<u64>,
+    pub(crate) measured_by: Option<u64>,
 }
 
 /// How the pull request is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pull {
+pub(crate) enum Pull {
     /// The event is about none.
     None,
     /// The event names it.
@@ -109,7 +109,7 @@ struct WorkflowRun {
 
 impl Event {
     /// Reads the event that `trigger` describes.
-    pub fn read(trigger: &Trigger) -> Result<Self, EventError> {
+    pub(crate) fn read(trigger: &Trigger) -> Result<Self, EventError> {
         let payload: Payload = serde_json::from_slice(&trigger.payload)?;
         let name = trigger.name.clone().unwrap_or_else(|| payload.name().to_owned());
         let repository = payload.repository(trigger)?;

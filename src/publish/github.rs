@@ -4,14 +4,14 @@
 //! `POST` only after a look whether the first one was accepted after all.
 
 mod client;
-pub mod issues;
+pub(crate) mod issues;
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::json;
 
-pub use client::{ApiError, Connection, Token};
+pub(crate) use client::{ApiError, Connection};
 use client::{Client, block_on};
 
 use crate::publish::annotation::Annotation;
@@ -27,7 +27,7 @@ const PAGE: usize = 100;
 
 /// What else can go wrong while an artifact is fetched.
 #[derive(Debug, thiserror::Error)]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// GitHub did not give it.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -109,7 +109,7 @@ struct Created {
 }
 
 /// Writes commit status, comment and check run; says what GitHub would not take and what permission it lacks.
-pub fn send(
+pub(crate) fn send(
     connection: &Connection,
     event: &Event,
     page: &Page,
@@ -137,7 +137,7 @@ pub fn send(
 }
 
 /// The decisions in the artifacts `names` of the run that started this workflow.
-pub fn fetch(
+pub(crate) fn fetch(
     connection: &Connection,
     event: &Event,
     run: u64,

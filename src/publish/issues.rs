@@ -11,9 +11,9 @@ use crate::render::issue::{self, Frame};
 use crate::site::{State, Status};
 
 /// The label that our issues carry and are found by.
-pub const LABEL: &str = "perfgate";
+pub(crate) const LABEL: &str = "perfgate";
 /// So many issues are opened in one night; a machine that changed would open one for every benchmark.
-pub const MOST_AT_ONCE: usize = 10;
+pub(crate) const MOST_AT_ONCE: usize = 10;
 /// GitHub's limit on the body of an issue, in characters.
 const BODY_LIMIT: usize = 65_536;
 /// A slowdown whose place moved by less than this, as nights are added, is still the same one.
@@ -21,7 +21,7 @@ const SAME_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Why a status cannot be told in issues.
 #[derive(Debug, Error)]
-pub enum IssueError {
+pub(crate) enum IssueError {
     /// Not what `trend status` writes.
     #[error("the page `{0}` is not one of a benchmark")]
     Page(String),
@@ -38,18 +38,18 @@ pub enum IssueError {
 
 /// An issue that carries one of our markers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issue {
+pub(crate) struct Issue {
     /// GitHub's number; a later issue has a higher one.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Whether it is open.
-    pub is_open: bool,
+    pub(crate) is_open: bool,
     /// Its Markdown.
-    pub body: String,
+    pub(crate) body: String,
 }
 
 /// What has to be asked of GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// A new issue.
     Open {
         /// First line of the body, by which it is found again.
@@ -77,11 +77,11 @@ pub enum Step {
 
 /// What has to happen, and how many issues were not opened because there are too many at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// What has to be asked of GitHub, the worst slowdown first.
-    pub steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     /// Slowdowns without an issue tonight.
-    pub left_out: usize,
+    pub(crate) left_out: usize,
 }
 
 /// What an issue says, in its second line, for the next night to compare with.
@@ -91,7 +91,8 @@ struct Remembered {
 }
 
 /// Whether `body` is of an issue of ours: its first line is a marker.
-pub fn is_ours(body: &str) -> bool {
+#[cfg(any(feature = "github", test))]
+pub(crate) fn is_ours(body: &str) -> bool {
     body.lines().next().is_some_and(|line| line.starts_with("<!-- perfgate-trend:"))
 }
 
@@ -99,7 +100,11 @@ pub fn is_ours(body: &str) -> bool {
 ///
 /// A slowdown whose issue was closed by hand stays closed; another one that began more than a week
 /// later opens a new one. Absent benchmarks and those with too few runs leave their issues alone.
-pub fn plan(status: &[Status], ours: &[Issue], site: Option<&str>) -> Result<Plan, IssueError> {
+pub(crate) fn plan(
+    status: &[Status],
+    ours: &[Issue],
+    site: Option<&str>,
+) -> Result<Plan, IssueError> {
     let mut worst_first: Vec<&Status> = status.iter().collect();
     worst_first.sort_by(|a, b| b.open_ratio.total_cmp(&a.open_ratio).then(a.id.cmp(&b.id)));
     let mut plan = Plan::default();

@@ -15,60 +15,60 @@ const HEADING_LENGTH: usize = 110;
 
 /// One decision under the name of its suite.
 #[derive(Clone, Debug)]
-pub struct Suite {
+pub(crate) struct Suite {
     /// What tells it from the others, an [`Id`](super::request::Id); empty where it is the only one.
-    pub name: String,
+    pub(crate) name: String,
     /// What was decided.
-    pub decision: Decision,
+    pub(crate) decision: Decision,
 }
 
 /// How many benchmarks and targets came out how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Slower than is tolerated, and not accepted.
-    pub regressed: usize,
+    pub(crate) regressed: usize,
     /// Slower or gone, and accepted by a waiver.
-    pub waived: usize,
+    pub(crate) waived: usize,
     /// In the baseline only.
-    pub missing: usize,
+    pub(crate) missing: usize,
     /// Not measured.
-    pub failed: usize,
+    pub(crate) failed: usize,
     /// The data do not tell.
-    pub inconclusive: usize,
+    pub(crate) inconclusive: usize,
     /// Faster.
-    pub improved: usize,
+    pub(crate) improved: usize,
     /// In the candidate only.
-    pub new: usize,
+    pub(crate) new: usize,
     /// No slowdown.
-    pub unchanged: usize,
+    pub(crate) unchanged: usize,
     /// Targets that hold.
-    pub targets_met: usize,
+    pub(crate) targets_met: usize,
     /// Targets that do not.
-    pub targets_missed: usize,
+    pub(crate) targets_missed: usize,
     /// Targets that the data do not decide.
-    pub targets_unproven: usize,
+    pub(crate) targets_unproven: usize,
 }
 
 /// Everything that `publish` says, before it is known what is there already.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub(crate) struct Page {
     /// The worst verdict of all suites.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// The counts of all suites together.
-    pub counts: Counts,
+    pub(crate) counts: Counts,
     /// What is wrong, each as a short hash: so that a later push can tell what is new.
-    pub wrong: BTreeSet<String>,
+    pub(crate) wrong: BTreeSet<String>,
     /// The commit that was judged, where the decision names it.
-    pub commit: Option<String>,
+    pub(crate) commit: Option<String>,
     /// The Markdown of the comment, without marker.
-    pub comment: String,
+    pub(crate) comment: String,
     /// The Markdown of the step summary.
-    pub summary: String,
+    pub(crate) summary: String,
 }
 
 impl Counts {
     /// Over all benchmarks of `suites`.
-    pub fn of(suites: &[Suite]) -> Self {
+    pub(crate) fn of(suites: &[Suite]) -> Self {
         let mut counts = Self::default();
         for judgement in judgements(suites).map(|(_, judgement)| judgement) {
             *counts.of_change(judgement) += 1;
@@ -97,7 +97,7 @@ impl Counts {
     }
 
     /// Each count with its name, in the order a reader needs them.
-    pub fn named(&self) -> [(&'static str, usize); 11] {
+    pub(crate) fn named(&self) -> [(&'static str, usize); 11] {
         [
             ("regressed", self.regressed),
             ("missing", self.missing),
@@ -114,7 +114,7 @@ impl Counts {
     }
 
     /// In words, leaving out what there is none of.
-    pub fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         let words: Vec<_> = self
             .named()
             .iter()
@@ -131,7 +131,7 @@ impl Counts {
 
 impl Page {
     /// What is said about `suites`, judged at the commit `head`; `run_url` has the files.
-    pub fn new(
+    pub(crate) fn new(
         suites: &[Suite],
         head: Option<&str>,
         run_url: Option<&str>,
@@ -151,7 +151,7 @@ impl Page {
 
     /// Whether a reader of the pull request should be told: something is wrong, undecided though it
     /// was asked for, accepted on purpose, or better.
-    pub fn is_worth_a_word(&self) -> bool {
+    pub(crate) fn is_worth_a_word(&self) -> bool {
         self.verdict != Verdict::Pass
             || !self.wrong.is_empty()
             || self.counts.waived > 0

@@ -21,12 +21,12 @@ const ANNOTATIONS_A_REQUEST: usize = 50;
 
 /// What tells one perfgate comment, status or check run from another on the same commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Id(String);
+pub(crate) struct Id(String);
 
 /// A name that cannot stand in a marker or a status.
 #[derive(Debug, Error)]
 #[error("`{0}` is not an id: use up to 100 letters, digits, `.`, `_` and `-`")]
-pub struct IdError(String);
+pub(crate) struct IdError(String);
 
 impl FromStr for Id {
     type Err = IdError;
@@ -42,34 +42,34 @@ impl FromStr for Id {
 
 impl Id {
     /// The id that is used when none is given.
-    pub const DEFAULT: &str = "gate";
+    pub(crate) const DEFAULT: &str = "gate";
 
     /// The bare name.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The context of the commit status and the name of the check run.
-    pub fn context(&self) -> String {
+    pub(crate) fn context(&self) -> String {
         if self.0 == Self::DEFAULT { "perfgate".to_owned() } else { format!("perfgate/{}", self.0) }
     }
 }
 
 /// What the user asked for.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Which comment, status and check run.
-    pub id: Id,
+    pub(crate) id: Id,
     /// When a comment is written.
-    pub comment: Wish,
+    pub(crate) comment: Wish,
     /// Whether a check run is made.
-    pub check_run: bool,
+    pub(crate) check_run: bool,
     /// The page of the workflow run that measured.
-    pub run_url: Option<String>,
+    pub(crate) run_url: Option<String>,
 }
 
 /// `POST /repos/…/statuses/{sha}`.
-pub fn commit_status(page: &Page, settings: &Settings) -> Value {
+pub(crate) fn commit_status(page: &Page, settings: &Settings) -> Value {
     let state = match page.verdict {
         Verdict::Pass => "success",
         Verdict::Fail => "failure",
@@ -91,7 +91,7 @@ pub fn commit_status(page: &Page, settings: &Settings) -> Value {
 }
 
 /// The `POST /repos/…/check-runs` and the `PATCH`es after it, with as many annotations as each takes.
-pub fn check_run(
+pub(crate) fn check_run(
     head: &str,
     page: &Page,
     settings: &Settings,
@@ -123,7 +123,7 @@ pub fn check_run(
 }
 
 /// Everything that would be sent to a GitHub on which nothing of ours stands yet, without asking it.
-pub fn dry_run(
+pub(crate) fn dry_run(
     event: &Event,
     page: &Page,
     settings: &Settings,

@@ -2,27 +2,27 @@
 
 /// A bench's source.
 #[derive(Clone, Debug)]
-pub struct SourceFile {
+pub(crate) struct SourceFile {
     /// From the repository's root, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// Its content.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// From the repository's root, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// From 1.
-    pub line: u32,
+    pub(crate) line: u32,
 }
 
 /// The one line that holds the benchmark's id, or the longest possible beginning of it, as a string literal.
 ///
 /// Criterion builds an id of what group, function and parameter are called, so the beginning is the
 /// group. `None` where no beginning stands on exactly one line: a wrong line is worse than none.
-pub fn locate(id: &str, sources: &[SourceFile]) -> Option<Place> {
+pub(crate) fn locate(id: &str, sources: &[SourceFile]) -> Option<Place> {
     let ends = id.match_indices('/').map(|(end, _)| end).chain([id.len()]);
     let mut beginnings: Vec<_> = ends.map(|end| &id[..end]).collect();
     beginnings.reverse();

@@ -7,16 +7,16 @@ use std::path::Path;
 use crate::publish::page::Page;
 
 /// GitHub drops a summary whole when it is longer, in bytes.
-pub const SUMMARY_LIMIT: usize = 1 << 20;
+pub(crate) const SUMMARY_LIMIT: usize = 1 << 20;
 
 /// The summary, or the comment's text where that is too long.
-pub fn text(page: &Page) -> &str {
+pub(crate) fn text(page: &Page) -> &str {
     if page.summary.len() < SUMMARY_LIMIT { &page.summary } else { &page.comment }
 }
 
 /// Appends the summary to the file at `path`, unless the whole would be longer than GitHub takes;
 /// says whether it did.
-pub fn append(path: &Path, page: &Page) -> io::Result<bool> {
+pub(crate) fn append(path: &Path, page: &Page) -> io::Result<bool> {
     let mut file = appending(path)?;
     let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     let fitting = [page.summary.as_str(), page.comment.as_str()]
@@ -29,7 +29,7 @@ pub fn append(path: &Path, page: &Page) -> io::Result<bool> {
 }
 
 /// Appends verdict and counts to the step's outputs, one line each.
-pub fn write_outputs(path: &Path, page: &Page) -> io::Result<()> {
+pub(crate) fn write_outputs(path: &Path, page: &Page) -> io::Result<()> {
     let verdict = format!("{:?}", page.verdict).to_lowercase();
     let counts = page.counts.named().map(|(name, count)| format!("{name}={count}\n")).concat();
     appending(path)?.write_all(format!("verdict={verdict}\n{counts}").as_bytes())

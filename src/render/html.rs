@@ -14,7 +14,7 @@ const MOST_ROWS: usize = 5_000;
 const STYLE: &str = include_str!("../../templates/report.css");
 
 /// The report as one HTML page.
-pub fn html(report: &Report<'_>) -> Result<String, RenderError> {
+pub(crate) fn html(report: &Report<'_>) -> Result<String, RenderError> {
     let total = report.notable.len() + report.folded.len();
     let notable = &report.notable[..report.notable.len().min(MOST_ROWS)];
     let folded = &report.folded[..report.folded.len().min(MOST_ROWS - notable.len())];

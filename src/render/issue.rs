@@ -12,19 +12,19 @@ const TITLE_WIDTH: usize = 120;
 
 /// What stands around the words.
 #[derive(Clone, Copy, Debug)]
-pub struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     /// What tells the issue of one benchmark from another; letters, digits and dashes.
-    pub key: &'a str,
+    pub(crate) key: &'a str,
     /// What the next night has to know, JSON without `>`.
-    pub state: &'a str,
+    pub(crate) state: &'a str,
     /// Whether it is slower; otherwise it has recovered.
-    pub is_open: bool,
+    pub(crate) is_open: bool,
     /// Address of its trend page.
-    pub page: Option<&'a str>,
+    pub(crate) page: Option<&'a str>,
 }
 
 /// The body of the issue of a benchmark; `status` is one of `perfgate trend status`.
-pub fn issue(status: &impl Serialize, frame: Frame<'_>) -> Result<String, RenderError> {
+pub(crate) fn issue(status: &impl Serialize, frame: Frame<'_>) -> Result<String, RenderError> {
     let Frame { key, state, is_open, page } = frame;
     let state = minijinja::Value::from_safe_string(state.to_owned());
     let most_suspects = MOST_SUSPECTS;
@@ -33,7 +33,7 @@ pub fn issue(status: &impl Serialize, frame: Frame<'_>) -> Result<String, Render
 }
 
 /// The title: without figures, so that it stays the same from night to night.
-pub fn title(id: &str) -> String {
+pub(crate) fn title(id: &str) -> String {
     let mut title = String::from("Slower: ");
     escape::visible(&mut title, &filters::shortened(id, TITLE_WIDTH))
         .expect("a string takes all that is written to it");

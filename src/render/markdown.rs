@@ -8,14 +8,14 @@ use super::{RenderError, fill, head, values_of};
 use crate::report::{Report, Row};
 
 /// Characters of a comment; GitHub refuses more than 65,536.
-pub const COMMENT_LIMIT: usize = 60_000;
+pub(crate) const COMMENT_LIMIT: usize = 60_000;
 /// Reasons that are told in a sentence of their own.
 const SENTENCES: usize = 3;
 /// No row is shorter than this, so that more of them need not be tried.
 const SHORTEST_ROW: usize = 60;
 
 /// The report as Markdown of at most `limit` characters.
-pub fn markdown(report: &Report<'_>, limit: usize) -> Result<String, RenderError> {
+pub(crate) fn markdown(report: &Report<'_>, limit: usize) -> Result<String, RenderError> {
     let total = report.notable.len() + report.folded.len();
     // The largest number of rows that fits lies between these two.
     let (mut fits, mut too_many) = (0, total.min(limit / SHORTEST_ROW) + 1);

@@ -6,7 +6,7 @@ mod png;
 use std::fmt::Write as _;
 
 #[cfg(feature = "png")]
-pub use png::{DrawError, png};
+pub(crate) use png::png;
 
 use super::{escape, filters};
 
@@ -26,7 +26,7 @@ const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
 
 /// A chart.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Figure {
+pub(crate) enum Figure {
     /// A benchmark over its runs.
     Course(Course),
     /// Many benchmarks against an earlier level.
@@ -34,43 +34,43 @@ pub enum Figure {
 }
 
 /// Lower and upper end of an interval, where one is known.
-pub type Ends = Option<(f64, f64)>;
+pub(crate) type Ends = Option<(f64, f64)>;
 
 /// A benchmark over its runs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Course {
+pub(crate) struct Course {
     /// The benchmark.
-    pub title: String,
+    pub(crate) title: String,
     /// Host and range.
-    pub subtitle: String,
+    pub(crate) subtitle: String,
     /// First and last day.
-    pub days: (String, String),
+    pub(crate) days: (String, String),
     /// One line a metric.
-    pub lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
     /// Places of change points, between the runs `x − 1` and `x`, with their ratio.
-    pub changes: Vec<(usize, f64)>,
+    pub(crate) changes: Vec<(usize, f64)>,
 }
 
 /// One metric: a value in nanoseconds for each run that has one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub(crate) struct Line {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Place, value, and interval; a line is broken where places are left out.
-    pub points: Vec<(usize, f64, Ends)>,
+    pub(crate) points: Vec<(usize, f64, Ends)>,
 }
 
 /// Many benchmarks against an earlier level.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// What is compared with what.
-    pub title: String,
+    pub(crate) title: String,
     /// Name, ratio and interval of each.
-    pub rows: Vec<(String, f64, Ends)>,
+    pub(crate) rows: Vec<(String, f64, Ends)>,
 }
 
 /// The chart as SVG.
-pub fn svg(figure: &Figure) -> String {
+pub(crate) fn svg(figure: &Figure) -> String {
     match figure {
         Figure::Course(course) => course_svg(course),
         Figure::Comparison(comparison) => comparison_svg(comparison),

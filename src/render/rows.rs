@@ -7,12 +7,12 @@ use super::{ENVIRONMENT, RenderError};
 use crate::report::Report;
 
 /// One row a benchmark below a header that stays the same.
-pub fn csv(report: &Report<'_>) -> Result<String, RenderError> {
+pub(crate) fn csv(report: &Report<'_>) -> Result<String, RenderError> {
     each("report.csv.j2", report)
 }
 
 /// `JUnit` XML: one test case a benchmark.
-pub fn junit(report: &Report<'_>) -> Result<String, RenderError> {
+pub(crate) fn junit(report: &Report<'_>) -> Result<String, RenderError> {
     each("report.xml.j2", report)
 }
 

@@ -29,7 +29,7 @@ const LEAST_SPAN: f64 = 0.04;
 
 /// The kinds of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// All benchmarks.
     Overview,
     /// One benchmark.
@@ -106,12 +106,12 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Changes when a page of the same values would look different.
-pub fn version() -> &'static str {
+pub(crate) fn version() -> &'static str {
     &VERSION
 }
 
 /// The page of these values.
-pub fn page(layout: Layout, values: &impl Serialize) -> Result<String, RenderError> {
+pub(crate) fn page(layout: Layout, values: &impl Serialize) -> Result<String, RenderError> {
     let frame = Value::from_serialize(&FRAMES[layout as usize]);
     let values = Value::from_serialize(values);
     let template = ENVIRONMENT.get_template(layout.template())?;

@@ -13,7 +13,7 @@ const GAP: usize = 3;
 
 /// Whether the reader's terminal shows colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
+pub(crate) enum Colour {
     /// Verdicts and their reasons are coloured.
     On,
     /// Plain text.
@@ -21,7 +21,7 @@ pub enum Colour {
 }
 
 /// The report for a terminal.
-pub fn text(report: &Report<'_>, colour: Colour) -> Result<String, RenderError> {
+pub(crate) fn text(report: &Report<'_>, colour: Colour) -> Result<String, RenderError> {
     let shown = &report.notable[..report.notable.len().min(MOST_ROWS)];
     let text = fill(
         "report.txt.j2",

@@ -14,121 +14,121 @@ use crate::verdict::{
 
 /// One benchmark with all that is shown of it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// `group/function/parameter`.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// The Cargo package.
-    pub package: Option<&'a str>,
+    pub(crate) package: Option<&'a str>,
     /// The package once more, where the id alone would not tell which benchmark this is.
-    pub told_apart_by: Option<&'a str>,
+    pub(crate) told_apart_by: Option<&'a str>,
     /// What the data say.
-    pub change: Change,
+    pub(crate) change: Change,
     /// Whether it is a reason for a verdict other than pass.
-    pub is_reason: bool,
+    pub(crate) is_reason: bool,
     /// Whether its change is, and not only a target.
-    pub is_change_reason: bool,
+    pub(crate) is_change_reason: bool,
     /// Candidate ÷ baseline.
-    pub ratio: Option<RatioInterval>,
+    pub(crate) ratio: Option<RatioInterval>,
     /// Two-sided.
-    pub p_value: Option<f64>,
+    pub(crate) p_value: Option<f64>,
     /// The false discovery rate at which it counts.
-    pub q_value: Option<f64>,
+    pub(crate) q_value: Option<f64>,
     /// Launches per side.
-    pub launches: Launches,
+    pub(crate) launches: Launches,
     /// The slowdown that would have been seen.
-    pub minimum_detectable: Option<f64>,
+    pub(crate) minimum_detectable: Option<f64>,
     /// The change that unchanged code shows.
-    pub noise_floor: Option<f64>,
+    pub(crate) noise_floor: Option<f64>,
     /// The slowdown that was tolerated.
-    pub threshold: Option<Share>,
+    pub(crate) threshold: Option<Share>,
     /// The slowdown that had to be found.
-    pub detect: Option<Share>,
+    pub(crate) detect: Option<Share>,
     /// What one sample is.
-    pub sampling: Option<Sampling>,
+    pub(crate) sampling: Option<Sampling>,
     /// The stage that gave the answer.
-    pub stage: Option<Stage>,
+    pub(crate) stage: Option<Stage>,
     /// The baseline's figures.
-    pub baseline: Option<Figures<'a>>,
+    pub(crate) baseline: Option<Figures<'a>>,
     /// The candidate's figures.
-    pub candidate: Option<Figures<'a>>,
+    pub(crate) candidate: Option<Figures<'a>>,
     /// Amounts handled in a second, where it is known what one call handles.
-    pub throughput: Vec<Throughput<'a>>,
+    pub(crate) throughput: Vec<Throughput<'a>>,
     /// Why it could not be measured.
-    pub failure: Option<&'a Failure>,
+    pub(crate) failure: Option<&'a Failure>,
     /// Its targets, the worst first.
-    pub targets: Vec<TargetLine<'a>>,
+    pub(crate) targets: Vec<TargetLine<'a>>,
     /// Why and how far a regression was accepted.
-    pub waiver: Option<WaiverLine<'a>>,
+    pub(crate) waiver: Option<WaiverLine<'a>>,
     /// In words.
-    pub reasons: &'a [String],
+    pub(crate) reasons: &'a [String],
 }
 
 /// The figures of one side; no percentiles where samples are batches.
 #[derive(Clone, Debug, Serialize)]
-pub struct Figures<'a> {
+pub(crate) struct Figures<'a> {
     /// Samples in all launches.
-    pub samples: u64,
+    pub(crate) samples: u64,
     /// Median of a typical launch.
-    pub median: Figure,
+    pub(crate) median: Figure,
     /// Mean of a typical launch.
-    pub mean: Figure,
+    pub(crate) mean: Figure,
     /// 95th percentile of single calls.
-    pub p95: Option<Figure>,
+    pub(crate) p95: Option<Figure>,
     /// 99th percentile of single calls.
-    pub p99: Option<Figure>,
+    pub(crate) p99: Option<Figure>,
     /// Where the samples lie.
     #[serde(skip)]
-    pub histogram: Option<&'a Histogram>,
+    pub(crate) histogram: Option<&'a Histogram>,
 }
 
 /// A figure with its interval over launches.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// Lower end.
-    pub low: Option<Nanos>,
+    pub(crate) low: Option<Nanos>,
     /// Best guess.
-    pub point: Nanos,
+    pub(crate) point: Nanos,
     /// Upper end.
-    pub high: Option<Nanos>,
+    pub(crate) high: Option<Nanos>,
 }
 
 /// An amount handled in a second by the candidate.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Throughput<'a> {
+pub(crate) struct Throughput<'a> {
     /// `elements`, `bytes`, `tokens`.
-    pub unit: &'a str,
+    pub(crate) unit: &'a str,
     /// How many.
-    pub per_second: f64,
+    pub(crate) per_second: f64,
 }
 
 /// A target and what the data say about it.
 #[derive(Clone, Debug, Serialize)]
-pub struct TargetLine<'a> {
+pub(crate) struct TargetLine<'a> {
     /// What is limited.
-    pub metric: Metric,
+    pub(crate) metric: Metric,
     /// The limit.
-    pub limit: Nanos,
+    pub(crate) limit: Nanos,
     /// One-sided lower bound.
-    pub low: Option<Nanos>,
+    pub(crate) low: Option<Nanos>,
     /// Best guess.
-    pub point: Option<Nanos>,
+    pub(crate) point: Option<Nanos>,
     /// One-sided upper bound.
-    pub high: Option<Nanos>,
+    pub(crate) high: Option<Nanos>,
     /// What the data say.
-    pub status: TargetStatus,
+    pub(crate) status: TargetStatus,
     /// Whether it is a reason for a verdict other than pass.
-    pub is_reason: bool,
+    pub(crate) is_reason: bool,
     /// Why it is unproven, or what decided.
-    pub reason: Option<&'a str>,
+    pub(crate) reason: Option<&'a str>,
 }
 
 /// Why and how far a regression was accepted.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct WaiverLine<'a> {
+pub(crate) struct WaiverLine<'a> {
     /// Why.
-    pub reason: &'a str,
+    pub(crate) reason: &'a str,
     /// Up to which slowdown; none for a benchmark that is gone on purpose.
-    pub limit: Option<Share>,
+    pub(crate) limit: Option<Share>,
 }
 
 impl<'a> Row<'a> {
@@ -166,7 +166,7 @@ impl<'a> Row<'a> {
     }
 
     /// Whether a reader should look at it.
-    pub fn is_notable(&self) -> bool {
+    pub(crate) fn is_notable(&self) -> bool {
         let quiet = matches!(self.change, Change::Unchanged | Change::New);
         let all_met = self.targets.iter().all(|target| target.status == TargetStatus::Met);
         !quiet || !all_met || self.waiver.is_some()

@@ -8,53 +8,53 @@ use crate::verdict::{BaselineKind, Decision, Screen, Stage};
 
 /// What was compared with.
 #[derive(Clone, Debug, Serialize)]
-pub struct BaselineLine<'a> {
+pub(crate) struct BaselineLine<'a> {
     /// How it was had.
-    pub kind: BaselineKind,
+    pub(crate) kind: BaselineKind,
     /// Its commit.
-    pub commit: Option<CommitLine<'a>>,
+    pub(crate) commit: Option<CommitLine<'a>>,
     /// Stored runs it rests on.
-    pub runs: Option<u32>,
+    pub(crate) runs: Option<u32>,
     /// Whether any answer came from rounds of both sides.
-    pub is_confirmed: bool,
+    pub(crate) is_confirmed: bool,
     /// What stored runs settled without rounds.
-    pub screen: Option<Screen>,
+    pub(crate) screen: Option<Screen>,
     /// Its machine, where that is another than the candidate's.
-    pub other_host: Option<HostLine<'a>>,
+    pub(crate) other_host: Option<HostLine<'a>>,
     /// Launches per side of the benchmark that has most of them.
-    pub launches: u32,
+    pub(crate) launches: u32,
 }
 
 /// A commit in one line.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct CommitLine<'a> {
+pub(crate) struct CommitLine<'a> {
     /// Its id.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// The branch it was measured on.
-    pub branch: Option<&'a str>,
+    pub(crate) branch: Option<&'a str>,
     /// Whether the working tree differed from it.
-    pub is_dirty: bool,
+    pub(crate) is_dirty: bool,
 }
 
 /// A machine in one line.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct HostLine<'a> {
+pub(crate) struct HostLine<'a> {
     /// What must match for two runs to be comparable.
-    pub fingerprint: &'a str,
+    pub(crate) fingerprint: &'a str,
     /// Processor model.
-    pub cpu_model: &'a str,
+    pub(crate) cpu_model: &'a str,
     /// Logical processors.
-    pub cores: u32,
+    pub(crate) cores: u32,
     /// Installed memory in bytes.
-    pub memory_bytes: u64,
+    pub(crate) memory_bytes: u64,
     /// Operating system.
-    pub os: &'a str,
+    pub(crate) os: &'a str,
     /// Kernel release.
-    pub kernel: &'a str,
+    pub(crate) kernel: &'a str,
     /// Machine image.
-    pub image: Option<&'a str>,
+    pub(crate) image: Option<&'a str>,
     /// Compiler release.
-    pub rustc: Option<&'a str>,
+    pub(crate) rustc: Option<&'a str>,
 }
 
 impl<'a> BaselineLine<'a> {

@@ -8,25 +8,25 @@ use crate::units::Nanos;
 /// A summary of the samples of one launch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Digest {
+pub(crate) struct Digest {
     /// Number of samples.
-    pub count: u64,
+    pub(crate) count: u64,
     /// Arithmetic mean.
-    pub mean: Nanos,
+    pub(crate) mean: Nanos,
     /// Standard deviation, `n − 1` in the denominator; zero for one sample.
-    pub sd: Nanos,
+    pub(crate) sd: Nanos,
     /// Smallest.
-    pub min: Nanos,
+    pub(crate) min: Nanos,
     /// Median.
-    pub p50: Nanos,
+    pub(crate) p50: Nanos,
     /// 90th percentile.
-    pub p90: Nanos,
+    pub(crate) p90: Nanos,
     /// 95th percentile.
-    pub p95: Nanos,
+    pub(crate) p95: Nanos,
     /// 99th percentile.
-    pub p99: Nanos,
+    pub(crate) p99: Nanos,
     /// Largest.
-    pub max: Nanos,
+    pub(crate) max: Nanos,
 }
 
 impl Digest {
@@ -48,7 +48,7 @@ impl Digest {
     }
 
     /// The natural logarithm of the median: the one number a launch is tested on.
-    pub fn ln_median(&self) -> f64 {
+    pub(crate) fn ln_median(&self) -> f64 {
         self.p50.ln()
     }
 }

@@ -12,22 +12,22 @@ use crate::units::Nanos;
 /// One start of the benchmark process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "LaunchFile", into = "LaunchFile")]
-pub struct Launch {
+pub(crate) struct Launch {
     /// Position of the launch in its run, from 0.
-    pub round: u32,
+    pub(crate) round: u32,
     /// Launches of two runs with the same session and round were measured next to each other.
-    pub session: Option<String>,
+    pub(crate) session: Option<String>,
     /// Place within the round, from 0.
-    pub order: Option<u32>,
+    pub(crate) order: Option<u32>,
     /// What was observed.
-    pub observed: Observed,
+    pub(crate) observed: Observed,
     /// Further figures of the whole process, by name with unit: `peak_rss_bytes`.
-    pub metrics: BTreeMap<String, f64>,
+    pub(crate) metrics: BTreeMap<String, f64>,
 }
 
 /// What a launch observed: the samples, or in the store a digest of them.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Observed {
+pub(crate) enum Observed {
     /// Every sample.
     Samples(Samples),
     /// Their summary.
@@ -39,7 +39,7 @@ pub enum Observed {
 /// What they sum up to is kept once it was asked for: between two looks only the launches of the last
 /// round are new.
 #[derive(Clone, Debug)]
-pub struct Samples {
+pub(crate) struct Samples {
     taken: Vec<Nanos>,
     sorted: OnceLock<Vec<f64>>,
     digest: OnceLock<Digest>,
@@ -47,7 +47,7 @@ pub struct Samples {
 
 impl Samples {
     /// The samples `taken`; nothing where there are none.
-    pub fn new(taken: Vec<Nanos>) -> Option<Self> {
+    pub(crate) fn new(taken: Vec<Nanos>) -> Option<Self> {
         (!taken.is_empty()).then(|| Self {
             taken,
             sorted: OnceLock::new(),
@@ -56,13 +56,13 @@ impl Samples {
     }
 
     /// What they sum up to.
-    pub fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         // Not from what is kept sorted: that takes as much memory as the samples, and few ask for it.
         *self.digest.get_or_init(|| Digest::of_sorted(&sorted(&self.taken)))
     }
 
     /// From the shortest to the longest, in nanoseconds.
-    pub fn sorted(&self) -> &[f64] {
+    pub(crate) fn sorted(&self) -> &[f64] {
         self.sorted.get_or_init(|| sorted(&self.taken))
     }
 }
@@ -95,16 +95,8 @@ impl PartialEq for Samples {
 }
 
 impl Launch {
-    /// Number of samples it took.
-    pub fn count(&self) -> u64 {
-        match &self.observed {
-            Observed::Samples(samples) => samples.len() as u64,
-            Observed::Digest(digest) => digest.count,
-        }
-    }
-
     /// Its samples summed up; a digest is its own.
-    pub fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         match &self.observed {
             Observed::Samples(samples) => samples.digest(),
             Observed::Digest(digest) => *digest,

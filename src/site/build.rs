@@ -20,7 +20,7 @@ const INDEX: &str = ".perfgate-pages";
 
 /// Why the site cannot be built.
 #[derive(Debug, Error)]
-pub enum SiteError {
+pub(crate) enum SiteError {
     /// A file that cannot be read or written.
     #[error("failed to write `{}`", path.display())]
     Io {
@@ -37,13 +37,13 @@ pub enum SiteError {
 
 /// What a build did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub(crate) struct Written {
     /// Files of the site.
-    pub files: usize,
+    pub(crate) files: usize,
     /// Those that were new or differed.
-    pub written: usize,
+    pub(crate) written: usize,
     /// Those of runs or benchmarks that are gone.
-    pub removed: usize,
+    pub(crate) removed: usize,
 }
 
 /// The site in a folder while it is written.
@@ -55,7 +55,7 @@ struct Folder<'a> {
 }
 
 /// Writes the site of `material` to `folder`.
-pub fn build(
+pub(crate) fn build(
     material: &Material<'_>,
     tracks: &[Track<'_>],
     folder: &Path,

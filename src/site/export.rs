@@ -9,37 +9,37 @@ use super::track::Track;
 
 /// One metric of one benchmark in one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// Names the run.
-    pub run: &'a str,
+    pub(crate) run: &'a str,
     /// When it was measured, RFC 3339.
-    pub created: String,
+    pub(crate) created: String,
     /// What was measured.
-    pub commit: Option<&'a str>,
+    pub(crate) commit: Option<&'a str>,
     /// Branch it was measured on.
-    pub branch: Option<&'a str>,
+    pub(crate) branch: Option<&'a str>,
     /// Fingerprint of the host.
-    pub host: &'a str,
+    pub(crate) host: &'a str,
     /// Processor of the host.
-    pub cpu_model: &'a str,
+    pub(crate) cpu_model: &'a str,
     /// The Cargo package.
-    pub package: Option<&'a str>,
+    pub(crate) package: Option<&'a str>,
     /// `group/function/parameter`.
-    pub benchmark: &'a str,
+    pub(crate) benchmark: &'a str,
     /// What one sample is.
-    pub sampling: crate::run::Sampling,
+    pub(crate) sampling: crate::run::Sampling,
     /// `p50`, `p95`, `p99` or `mean`.
-    pub metric: &'static str,
+    pub(crate) metric: &'static str,
     /// Best guess in nanoseconds.
-    pub ns: f32,
+    pub(crate) ns: f32,
     /// Lower end of its interval over launches.
-    pub low_ns: Option<f32>,
+    pub(crate) low_ns: Option<f32>,
     /// Upper end.
-    pub high_ns: Option<f32>,
+    pub(crate) high_ns: Option<f32>,
     /// Launches it rests on.
-    pub launches: u32,
+    pub(crate) launches: u32,
     /// Samples of all launches.
-    pub samples: u64,
+    pub(crate) samples: u64,
 }
 
 /// Names of the columns, in the order of the fields of [`Row`].
@@ -47,7 +47,7 @@ const COLUMNS: &str = "run,created,commit,branch,host,cpu_model,package,benchmar
                        ns,low_ns,high_ns,launches,samples\n";
 
 /// The rows of all nights, in their order.
-pub fn rows(nights: &[Night]) -> impl Iterator<Item = Row<'_>> {
+pub(crate) fn rows(nights: &[Night]) -> impl Iterator<Item = Row<'_>> {
     nights.iter().flat_map(|night| {
         night.cells.iter().flat_map(move |cell| {
             let figures = SHOWN.iter().zip(cell.figures);
@@ -78,7 +78,7 @@ fn row<'a>(night: &'a Night, cell: &'a Cell, metric: &'static str, figure: Figur
 }
 
 /// A table with a line for each row, comma-separated (RFC 4180), nothing for what is not known.
-pub fn csv<'a>(rows: impl Iterator<Item = Row<'a>>) -> String {
+pub(crate) fn csv<'a>(rows: impl Iterator<Item = Row<'a>>) -> String {
     let mut text = COLUMNS.to_owned();
     for row in rows {
         let words = [Some(row.run), Some(&row.created), row.commit, row.branch, Some(row.host)];
@@ -100,7 +100,7 @@ pub fn csv<'a>(rows: impl Iterator<Item = Row<'a>>) -> String {
 }
 
 /// A list of objects, one a line.
-pub fn json<'a>(rows: impl Iterator<Item = Row<'a>>) -> Result<String, serde_json::Error> {
+pub(crate) fn json<'a>(rows: impl Iterator<Item = Row<'a>>) -> Result<String, serde_json::Error> {
     let mut text = String::from("[");
     for (place, row) in rows.enumerate() {
         text.push_str(if place == 0 { "\n" } else { ",\n" });

@@ -22,7 +22,7 @@ const SCHEMA: &str = "perfgate.trend/2";
 
 /// What an earlier build has seen.
 #[derive(Default)]
-pub struct Known {
+pub(crate) struct Known {
     nights: HashMap<String, Night>,
     /// The file, as long as every line of it is of a run that is still there.
     text: String,
@@ -95,7 +95,7 @@ impl Known {
     /// What the build in `folder` had seen; nothing when there is none or it is of another version.
     ///
     /// A line that cannot be read is only a run that is read again.
-    pub fn in_folder(folder: &Path, confidence: f64) -> Self {
+    pub(crate) fn in_folder(folder: &Path, confidence: f64) -> Self {
         let text = std::fs::read_to_string(folder.join(NAME)).unwrap_or_default();
         let mut lines = text.lines();
         let written: Option<Head> = lines.next().and_then(|line| serde_json::from_str(line).ok());
@@ -118,12 +118,12 @@ impl Known {
     }
 
     /// The run that is stored under this name, where an earlier build has seen it.
-    pub fn take(&mut self, stored: &str) -> Option<Night> {
+    pub(crate) fn take(&mut self, stored: &str) -> Option<Night> {
         self.nights.remove(stored)
     }
 
     /// The lines of the file, where every run in them has been taken.
-    pub fn kept(self) -> Option<String> {
+    pub(crate) fn kept(self) -> Option<String> {
         (self.nights.is_empty() && !self.text.is_empty()).then_some(self.text)
     }
 }
@@ -135,7 +135,7 @@ fn head(confidence: f64) -> Head {
 
 /// Keeps `nights` with the names of their stored runs for the next build in `folder`, after the lines
 /// that are `kept`.
-pub fn remember<'a>(
+pub(crate) fn remember<'a>(
     folder: &Path,
     confidence: f64,
     kept: Option<&str>,

@@ -12,57 +12,57 @@ use crate::run::{Benchmark, BenchmarkId, Commit, Run, Sampling};
 use crate::units::Confidence;
 
 /// The figures that are followed, in the order of [`Cell::figures`].
-pub const SHOWN: [Metric; 4] = [Metric::P50, Metric::P95, Metric::P99, Metric::Mean];
+pub(crate) const SHOWN: [Metric; 4] = [Metric::P50, Metric::P95, Metric::P99, Metric::Mean];
 
 /// One run of the history, in figures.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Night {
+pub(crate) struct Night {
     /// Names the run's page: 12 hexadecimal digits.
-    pub id: String,
+    pub(crate) id: String,
     /// When the measurement began.
-    pub created: Timestamp,
+    pub(crate) created: Timestamp,
     /// What was measured.
-    pub commit: Option<Commit>,
+    pub(crate) commit: Option<Commit>,
     /// Where.
-    pub host: Host,
+    pub(crate) host: Host,
     /// Whether it ran to its end.
-    pub complete: bool,
+    pub(crate) complete: bool,
     /// What was unfit or surprising.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// The command that measures the same again.
-    pub command: Option<String>,
+    pub(crate) command: Option<String>,
     /// What was measured.
-    pub cells: Vec<Cell>,
+    pub(crate) cells: Vec<Cell>,
 }
 
 /// One benchmark on one night.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cell {
+pub(crate) struct Cell {
     /// `group/function/parameter`.
-    pub id: String,
+    pub(crate) id: String,
     /// The Cargo package it belongs to.
-    pub package: Option<String>,
+    pub(crate) package: Option<String>,
     /// What one sample is.
-    pub sampling: Sampling,
+    pub(crate) sampling: Sampling,
     /// Launches it rests on.
-    pub launches: u32,
+    pub(crate) launches: u32,
     /// Samples of all launches.
-    pub samples: u64,
+    pub(crate) samples: u64,
     /// The figures of [`SHOWN`]; none where they mean nothing or nothing was measured.
-    pub figures: [Option<Figure>; 4],
+    pub(crate) figures: [Option<Figure>; 4],
     /// Why it could not be measured.
-    pub failure: Option<String>,
+    pub(crate) failure: Option<String>,
 }
 
 /// A duration in nanoseconds with its interval over launches, to seven digits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// Best guess.
-    pub point: f32,
+    pub(crate) point: f32,
     /// Lower end; none for a single launch.
-    pub low: Option<f32>,
+    pub(crate) low: Option<f32>,
     /// Upper end; none for a single launch.
-    pub high: Option<f32>,
+    pub(crate) high: Option<f32>,
 }
 
 impl Figure {
@@ -77,7 +77,7 @@ impl Figure {
     }
 
     /// Natural logarithm of the best guess; a zero counts as a tenth of a nanosecond.
-    pub fn ln(self) -> f64 {
+    pub(crate) fn ln(self) -> f64 {
         const LEAST: f64 = 0.1;
         f64::from(self.point).max(LEAST).ln()
     }
@@ -102,19 +102,19 @@ impl Cell {
     }
 
     /// Which benchmark.
-    pub fn identity(&self) -> BenchmarkId {
+    pub(crate) fn identity(&self) -> BenchmarkId {
         BenchmarkId { id: self.id.clone(), package: self.package.clone() }
     }
 
     /// The median with its interval.
-    pub fn median(&self) -> Option<Figure> {
+    pub(crate) fn median(&self) -> Option<Figure> {
         self.figures[0]
     }
 }
 
 impl Night {
     /// The run in figures, intervals at `confidence`; none when its time cannot be read.
-    pub fn of(run: &Run, confidence: Confidence) -> Option<Self> {
+    pub(crate) fn of(run: &Run, confidence: Confidence) -> Option<Self> {
         let created: Timestamp = run.created.parse().ok()?;
         let commit = run.commit.as_ref().map_or("", |commit| &commit.id);
         let mut hash = Sha256::new();
@@ -140,7 +140,7 @@ impl Night {
     }
 
     /// Id of the commit, where it is known.
-    pub fn commit_id(&self) -> Option<&str> {
+    pub(crate) fn commit_id(&self) -> Option<&str> {
         self.commit.as_ref().map(|commit| commit.id.as_str())
     }
 }

@@ -36,7 +36,7 @@ const GROUP: usize = 100_000;
 type Group<'a> = SerializedRowGroupWriter<'a, Vec<u8>>;
 
 /// A file of these rows, columns as the fields of [`Row`].
-pub fn parquet<'a>(rows: impl Iterator<Item = Row<'a>>) -> Result<Vec<u8>, ParquetError> {
+pub(crate) fn parquet<'a>(rows: impl Iterator<Item = Row<'a>>) -> Result<Vec<u8>, ParquetError> {
     let schema = Arc::new(parse_message_type(SCHEMA)?);
     let properties = Arc::new(WriterProperties::builder().build());
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties)?;

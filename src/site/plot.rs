@@ -10,7 +10,7 @@ use crate::render::plot::{Comparison, Course, Figure, Line};
 /// A chart for each benchmark, and one of all against the last release, else a month or a week ago.
 ///
 /// Each with the name of its file, without ending.
-pub fn plots(material: &Material<'_>, tracks: &[Track<'_>]) -> Vec<(String, Figure)> {
+pub(crate) fn plots(material: &Material<'_>, tracks: &[Track<'_>]) -> Vec<(String, Figure)> {
     let course = |track: &Track<'_>| {
         let name = format!("performance_over_time-{}", track.slug);
         Some((name, Figure::Course(course(material, track)?)))

@@ -27,27 +27,27 @@ const SECONDS_A_DAY: i64 = 86_400;
 
 /// What is to be said about a benchmark tonight.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// In one word.
-    pub state: State,
+    pub(crate) state: State,
     /// Runs on the host of the last night.
-    pub runs: usize,
+    pub(crate) runs: usize,
     /// Current level with its interval over nights, in nanoseconds; none without runs.
-    pub level: Option<Level>,
+    pub(crate) level: Option<Level>,
     /// Against a week ago.
-    pub week: Option<Shift>,
+    pub(crate) week: Option<Shift>,
     /// Against a month ago.
-    pub month: Option<Shift>,
+    pub(crate) month: Option<Shift>,
     /// Against the last release.
-    pub release: Option<(String, Shift)>,
+    pub(crate) release: Option<(String, Shift)>,
     /// The last nights against the median of those before.
-    pub watch: Watch,
+    pub(crate) watch: Watch,
     /// Slower than the last release without a night to blame.
-    pub creep: Option<Creep>,
+    pub(crate) creep: Option<Creep>,
     /// All open slowdowns together: current level ÷ the level before the first; 1 without any.
-    pub open_ratio: f64,
+    pub(crate) open_ratio: f64,
     /// Nights on which a run was due and none came, and nights that ran without this benchmark.
-    pub gaps: Vec<Gap>,
+    pub(crate) gaps: Vec<Gap>,
 }
 
 /// A benchmark in one word, worst first.
@@ -55,7 +55,7 @@ pub struct Standing {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(crate) enum State {
     /// It slowed down and has not recovered.
     Slower,
     /// Two nights in a row are slower than those before; not yet a change point.
@@ -75,30 +75,30 @@ pub enum State {
 /// A level in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Level {
+pub(crate) struct Level {
     /// Best guess.
-    pub point: f64,
+    pub(crate) point: f64,
     /// Lower end of its interval; none for a single run.
-    pub low: Option<f64>,
+    pub(crate) low: Option<f64>,
     /// Upper end.
-    pub high: Option<f64>,
+    pub(crate) high: Option<f64>,
     /// Runs it rests on.
-    pub runs: usize,
+    pub(crate) runs: usize,
 }
 
 /// How a level compares with an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Shift {
+pub(crate) struct Shift {
     /// New ÷ old.
-    pub ratio: f64,
+    pub(crate) ratio: f64,
     /// Its interval at 95 %; none where one of both is a single run.
-    pub interval: Option<(f64, f64)>,
+    pub(crate) interval: Option<(f64, f64)>,
 }
 
 /// The last nights against the median of those before.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
-pub enum Watch {
+pub(crate) enum Watch {
     /// Within what the nights before show.
     Quiet,
     /// The last night is slower; one night proves nothing.
@@ -115,27 +115,27 @@ pub enum Watch {
 
 /// Slower than a fixed anchor without a night to blame.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Creep {
+pub(crate) struct Creep {
     /// The release that is the anchor.
-    pub release: String,
+    pub(crate) release: String,
     /// Current level ÷ level at the anchor.
-    pub shift: Shift,
+    pub(crate) shift: Shift,
 }
 
 /// Nights without a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Gap {
+pub(crate) struct Gap {
     /// The last night before them.
-    pub after: usize,
+    pub(crate) after: usize,
     /// How many.
-    pub nights: i64,
+    pub(crate) nights: i64,
     /// True when a run was made and did not have this benchmark.
-    pub was_run: bool,
+    pub(crate) was_run: bool,
 }
 
 impl Standing {
     /// What is to be said about `track`.
-    pub fn of(track: &Track<'_>, material: &Material<'_>) -> Self {
+    pub(crate) fn of(track: &Track<'_>, material: &Material<'_>) -> Self {
         let gaps = gaps(track, &material.nights, material.now);
         let Some(host) = track.main_host() else { return Self::without_runs(gaps) };
         let last = host.nights.len() - 1;

@@ -9,49 +9,49 @@ use super::{Material, Suspect};
 /// One benchmark and what is open about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Status {
+pub(crate) struct Status {
     /// `group/function/parameter`.
-    pub id: String,
+    pub(crate) id: String,
     /// The Cargo package it belongs to.
-    pub package: Option<String>,
+    pub(crate) package: Option<String>,
     /// In one word.
-    pub state: State,
+    pub(crate) state: State,
     /// Page within the site.
-    pub page: String,
+    pub(crate) page: String,
     /// Current level in nanoseconds.
-    pub level: Option<Level>,
+    pub(crate) level: Option<Level>,
     /// All open slowdowns together: current level ÷ the level before the first; 1 without any.
-    pub open_ratio: f64,
+    pub(crate) open_ratio: f64,
     /// Open slowdowns on the host of the last night, oldest first.
-    pub open: Vec<Open>,
+    pub(crate) open: Vec<Open>,
 }
 
 /// A slowdown from which the benchmark has not recovered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Open {
+pub(crate) struct Open {
     /// New level ÷ old level.
-    pub ratio: f64,
+    pub(crate) ratio: f64,
     /// Its interval at 95 %.
-    pub interval: (f64, f64),
+    pub(crate) interval: (f64, f64),
     /// P-value of "the levels differ".
-    pub p_value: f64,
+    pub(crate) p_value: f64,
     /// When the first run of the new level was measured, RFC 3339.
-    pub since: String,
+    pub(crate) since: String,
     /// The last commit measured on the old level.
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// The first commit measured on the new level.
-    pub to: Option<String>,
+    pub(crate) to: Option<String>,
     /// Commits after `from` up to `to`, newest first, where the history is known.
-    pub suspects: Vec<Suspect>,
+    pub(crate) suspects: Vec<Suspect>,
     /// Where they can be looked at.
-    pub compare: Option<String>,
+    pub(crate) compare: Option<String>,
     /// Fingerprint of the host it was seen on.
-    pub host: String,
+    pub(crate) host: String,
 }
 
 /// Every benchmark of the history and what is open about it.
-pub fn status(material: &Material<'_>, tracks: &[Track<'_>]) -> Vec<Status> {
+pub(crate) fn status(material: &Material<'_>, tracks: &[Track<'_>]) -> Vec<Status> {
     let status = |track: &Track<'_>| {
         let standing = Standing::of(track, material);
         Status {

@@ -15,53 +15,53 @@ pub(super) const LEVEL_WINDOW: usize = 7;
 
 /// One benchmark over all nights.
 #[derive(Clone, Debug)]
-pub struct Track<'a> {
+pub(crate) struct Track<'a> {
     /// Which benchmark.
-    pub id: BenchmarkId,
+    pub(crate) id: BenchmarkId,
     /// What its files are called, without ending.
-    pub slug: String,
+    pub(crate) slug: String,
     /// What one sample is, as of the last night.
-    pub sampling: Sampling,
+    pub(crate) sampling: Sampling,
     /// Its cell of each night, none where it was not part of the run.
-    pub cells: Vec<Option<&'a Cell>>,
+    pub(crate) cells: Vec<Option<&'a Cell>>,
     /// Hosts it was measured on, the one of its last night first, then by number of runs.
-    pub hosts: Vec<HostTrack>,
+    pub(crate) hosts: Vec<HostTrack>,
 }
 
 /// One benchmark on one host; never compared with another host.
 #[derive(Clone, Debug)]
-pub struct HostTrack {
+pub(crate) struct HostTrack {
     /// Fingerprint of the host.
-    pub fingerprint: String,
+    pub(crate) fingerprint: String,
     /// Places of its nights.
-    pub nights: Vec<usize>,
+    pub(crate) nights: Vec<usize>,
     /// Natural logarithms of the medians, one for each night.
-    pub lns: Vec<f64>,
+    pub(crate) lns: Vec<f64>,
     /// Where the level changed.
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
 }
 
 /// A shift of the level on one host.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Change {
+pub(crate) struct Change {
     /// Place of the first run of the new level among those of the host.
-    pub index: usize,
+    pub(crate) index: usize,
     /// Night of the last run on the old level.
-    pub before: usize,
+    pub(crate) before: usize,
     /// Night of the first run on the new level.
-    pub after: usize,
+    pub(crate) after: usize,
     /// New level ÷ old level.
-    pub ratio: f64,
+    pub(crate) ratio: f64,
     /// Its interval at 95 %.
-    pub interval: (f64, f64),
+    pub(crate) interval: (f64, f64),
     /// P-value of "the levels differ".
-    pub p_value: f64,
+    pub(crate) p_value: f64,
     /// A slowdown from which the benchmark has not recovered.
-    pub is_open: bool,
+    pub(crate) is_open: bool,
 }
 
 /// Every benchmark of `nights`, by id.
-pub fn tracks(nights: &[Night]) -> Vec<Track<'_>> {
+pub(crate) fn tracks(nights: &[Night]) -> Vec<Track<'_>> {
     let mut cells: BTreeMap<BenchmarkId, Vec<Option<&Cell>>> = BTreeMap::new();
     for (place, night) in nights.iter().enumerate() {
         for cell in &night.cells {
@@ -96,12 +96,12 @@ impl<'a> Track<'a> {
     }
 
     /// The host of the last night: what the current level is about.
-    pub fn main_host(&self) -> Option<&HostTrack> {
+    pub(crate) fn main_host(&self) -> Option<&HostTrack> {
         self.hosts.first()
     }
 
     /// Figure number `metric` of [`super::SHOWN`] on a night.
-    pub fn figure(&self, night: usize, metric: usize) -> Option<Figure> {
+    pub(crate) fn figure(&self, night: usize, metric: usize) -> Option<Figure> {
         self.cells[night].and_then(|cell| cell.figures[metric])
     }
 }

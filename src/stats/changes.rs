@@ -5,13 +5,13 @@ use super::welch::TTest;
 use super::{Undefined, multiplicity};
 
 /// Shifts below this share of the level are not reported unless one asks for smaller ones.
-pub const LEAST_SHIFT: f64 = 0.02;
+pub(crate) const LEAST_SHIFT: f64 = 0.02;
 
 /// Fewest values on one level.
-pub const LEAST_SEGMENT: usize = 3;
+pub(crate) const LEAST_SEGMENT: usize = 3;
 
 /// Fewest values on the first level: with less there is nothing yet to have changed from.
-pub const LEAST_BASELINE: usize = 5;
+pub(crate) const LEAST_BASELINE: usize = 5;
 
 /// Values of the rolling median that outliers are judged against, an odd number.
 const WINDOW: usize = 7;
@@ -36,16 +36,16 @@ const NORMAL_PER_MAD: f64 = 1.482_602_218_505_602;
 
 /// A shift of the level of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ChangePoint {
+pub(crate) struct ChangePoint {
     /// Index of the first value of the new level.
-    pub index: usize,
+    pub(crate) index: usize,
     /// New level ÷ old level.
-    pub ratio: f64,
+    pub(crate) ratio: f64,
     /// Interval `(low, high)` of the ratio at the confidence that was asked for.
-    pub interval: (f64, f64),
+    pub(crate) interval: (f64, f64),
     /// P-value of "the levels differ", Holm-adjusted over the change points of the series. The place was
     /// chosen from the same values, so that it understates the chance of a false point.
-    pub p_value: f64,
+    pub(crate) p_value: f64,
 }
 
 /// Change points of `values`, each positive and finite, in order; shifts below `least_shift` (such as
@@ -62,17 +62,7 @@ pub struct ChangePoint {
 ///
 /// A change before the first [`LEAST_BASELINE`] values is none. At the end, two values on a new level
 /// would borrow from the old one to be long enough: they wait for a third of their own.
-///
-/// ```
-/// use perfgate::stats::changes::{LEAST_SHIFT, change_points};
-/// let nights = [100.0, 101.0, 100.5, 99.5, 100.2, 110.0, 111.0, 110.4, 109.8, 110.3];
-/// let found = change_points(&nights, LEAST_SHIFT, 0.95)?;
-/// assert_eq!(found.len(), 1);
-/// assert_eq!(found[0].index, 5);
-/// assert!(found[0].interval.0 < 1.1 && 1.1 < found[0].interval.1);
-/// # Ok::<(), perfgate::stats::Undefined>(())
-/// ```
-pub fn change_points(
+pub(crate) fn change_points(
     values: &[f64],
     least_shift: f64,
     confidence: f64,

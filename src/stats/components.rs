@@ -5,33 +5,25 @@ use super::summary::Summary;
 
 /// Variance components of values in groups, such as the samples of each launch (Searle 1971, chapter 9).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Components {
+pub(crate) struct Components {
     /// Number of groups.
-    pub groups: usize,
+    pub(crate) groups: usize,
     /// Mean square between groups.
-    pub between: f64,
+    pub(crate) between: f64,
     /// Mean square within groups; zero when each group has one value.
-    pub within: f64,
+    pub(crate) within: f64,
     /// Values in a group; their adjusted mean if groups differ in size.
-    pub group_size: f64,
+    pub(crate) group_size: f64,
     /// Mean of the group means.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// Its standard error, from the spread of the group means alone.
-    pub standard_error: f64,
+    pub(crate) standard_error: f64,
 }
 
 impl Components {
     /// Splits the variance of `groups`; an error with fewer than two groups, an empty one, or a value
     /// that is not finite.
-    ///
-    /// ```
-    /// use perfgate::stats::components::Components;
-    /// let launches: [&[f64]; 2] = [&[1.0, 3.0], &[5.0, 7.0]];
-    /// let parts = Components::of(&launches)?;
-    /// assert_eq!((parts.between, parts.within, parts.group_variance()), (16.0, 2.0, 7.0));
-    /// # Ok::<(), perfgate::stats::Undefined>(())
-    /// ```
-    pub fn of(groups: &[&[f64]]) -> Result<Self, Undefined> {
+    pub(crate) fn of(groups: &[&[f64]]) -> Result<Self, Undefined> {
         if groups.len() < 2 {
             return Err(Undefined::TooFew { needed: 2, got: groups.len() });
         }
@@ -61,20 +53,13 @@ impl Components {
     }
 
     /// Variance between the true means of groups, not below zero.
-    pub fn group_variance(&self) -> f64 {
+    pub(crate) fn group_variance(&self) -> f64 {
         ((self.between - self.within) / self.group_size).max(0.0)
     }
 
     /// Values per group that give the most precise mean for the time spent, where starting a group costs as
     /// much as `group_cost` values (Kalibera & Jones 2013, eq. 4). Infinite without variance between groups.
-    ///
-    /// ```
-    /// use perfgate::stats::components::Components;
-    /// let launches: [&[f64]; 2] = [&[1.0, 3.0], &[5.0, 7.0]];
-    /// assert_eq!(Components::of(&launches)?.optimal_group_size(14.0), 2.0);
-    /// # Ok::<(), perfgate::stats::Undefined>(())
-    /// ```
-    pub fn optimal_group_size(&self, group_cost: f64) -> f64 {
+    pub(crate) fn optimal_group_size(&self, group_cost: f64) -> f64 {
         (group_cost * self.within / self.group_variance()).sqrt()
     }
 }

@@ -5,12 +5,7 @@
 use super::{incomplete_beta, normal};
 
 /// `P(F > f)` for `numerator` and `denominator` degrees of freedom, to full relative precision.
-///
-/// ```
-/// use perfgate::stats::fisher::upper_tail;
-/// assert!((upper_tail(3.326, 5.0, 10.0) - 0.05).abs() < 1e-4);
-/// ```
-pub fn upper_tail(f: f64, numerator: f64, denominator: f64) -> f64 {
+pub(crate) fn upper_tail(f: f64, numerator: f64, denominator: f64) -> f64 {
     if f <= 0.0 {
         return 1.0;
     }
@@ -20,24 +15,14 @@ pub fn upper_tail(f: f64, numerator: f64, denominator: f64) -> f64 {
 }
 
 /// The median of F with `numerator` and `denominator` degrees of freedom, to ten digits.
-///
-/// ```
-/// use perfgate::stats::fisher::median;
-/// assert!((median(4.0, 15.0) - 0.878_304_944).abs() < 1e-9);
-/// ```
-pub fn median(numerator: f64, denominator: f64) -> f64 {
+pub(crate) fn median(numerator: f64, denominator: f64) -> f64 {
     upper_quantile(0.5, numerator, denominator)
 }
 
 /// The `f` with `P(F > f) = tail`; `tail` is strictly between 0 and 1.
 ///
 /// The secant method on the logarithm of `f`, from the cube-root approximation of Paulson 1942.
-///
-/// ```
-/// use perfgate::stats::fisher::upper_quantile;
-/// assert!((upper_quantile(0.05, 5.0, 10.0) - 3.325_834_530_4).abs() < 1e-9);
-/// ```
-pub fn upper_quantile(tail: f64, numerator: f64, denominator: f64) -> f64 {
+pub(crate) fn upper_quantile(tail: f64, numerator: f64, denominator: f64) -> f64 {
     let excess = |u: f64| {
         let p = upper_tail(u.exp(), numerator, denominator);
         (p / (1.0 - p)).ln() - (tail / (1.0 - tail)).ln()

@@ -3,22 +3,12 @@
 /// Benjamini & Hochberg 1995: the false discovery rate at which each hypothesis would just be rejected.
 ///
 /// Assumes p-values in `[0, 1]` that are independent or positively dependent; empty in, empty out.
-///
-/// ```
-/// use perfgate::stats::multiplicity::benjamini_hochberg;
-/// assert_eq!(benjamini_hochberg(&[0.01, 0.5, 0.02]), [0.03, 0.5, 0.03]);
-/// ```
-pub fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
+pub(crate) fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
     step_up(p_values)
 }
 
 /// Holm 1979: the chance of any false rejection at which each hypothesis would just be rejected.
-///
-/// ```
-/// use perfgate::stats::multiplicity::holm;
-/// assert_eq!(holm(&[0.01, 0.5, 0.02]), [0.03, 0.5, 0.04]);
-/// ```
-pub fn holm(p_values: &[f64]) -> Vec<f64> {
+pub(crate) fn holm(p_values: &[f64]) -> Vec<f64> {
     let count = p_values.len();
     let mut adjusted = vec![0.0; count];
     let mut so_far = 0.0_f64;

@@ -8,12 +8,7 @@ use statrs::function::erf::erfc_inv;
 ///
 /// A power series around zero and Laplace's continued fraction beyond (Abramowitz & Stegun 26.2.11 and
 /// 26.2.14); `statrs`'s `erfc` is good to eleven digits only.
-///
-/// ```
-/// use perfgate::stats::normal::upper_tail;
-/// assert!((upper_tail(1.96) - 0.025).abs() < 1e-5);
-/// ```
-pub fn upper_tail(z: f64) -> f64 {
+pub(crate) fn upper_tail(z: f64) -> f64 {
     if z < 0.0 {
         return 1.0 - upper_tail(-z);
     }
@@ -21,12 +16,7 @@ pub fn upper_tail(z: f64) -> f64 {
 }
 
 /// The `z` with `P(Z > z) = tail`; `tail` is strictly between 0 and 1.
-///
-/// ```
-/// use perfgate::stats::normal::upper_quantile;
-/// assert!((upper_quantile(0.025) - 1.96).abs() < 1e-4);
-/// ```
-pub fn upper_quantile(tail: f64) -> f64 {
+pub(crate) fn upper_quantile(tail: f64) -> f64 {
     let z = approximate_upper_quantile(tail);
     // Newton on the logarithm of the tail doubles the digits.
     let reached = upper_tail(z);

@@ -10,59 +10,30 @@ use super::incomplete_beta;
 /// Value of the one-sided upper bound of the `q`-quantile; `None` below [`least_count`] samples.
 ///
 /// `sorted` is in ascending order.
-///
-/// ```
-/// use perfgate::stats::order::upper_bound;
-/// let sorted: Vec<f64> = (1..=59).map(f64::from).collect();
-/// assert_eq!(upper_bound(&sorted, 0.95, 0.95), Some(59.0));
-/// assert_eq!(upper_bound(&sorted[..58], 0.95, 0.95), None);
-/// ```
-pub fn upper_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
+pub(crate) fn upper_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
     upper_order(q, sorted.len(), 1.0 - confidence).map(|order| sorted[order - 1])
 }
 
 /// Value of the one-sided lower bound of the `q`-quantile; `None` when there are too few samples.
 ///
 /// `sorted` is in ascending order.
-///
-/// ```
-/// use perfgate::stats::order::lower_bound;
-/// let sorted: Vec<f64> = (1..=100).map(f64::from).collect();
-/// assert_eq!(lower_bound(&sorted, 0.95, 0.95), Some(91.0));
-/// ```
-pub fn lower_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
+pub(crate) fn lower_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
     lower_order(q, sorted.len(), 1.0 - confidence).map(|order| sorted[order - 1])
 }
 
 /// Smallest order statistic that is below the `q`-quantile with probability at most `tail`.
-///
-/// ```
-/// use perfgate::stats::order::upper_order;
-/// assert_eq!(upper_order(0.99, 500, 0.05), Some(499));
-/// ```
-pub fn upper_order(q: f64, count: usize, tail: f64) -> Option<usize> {
+pub(crate) fn upper_order(q: f64, count: usize, tail: f64) -> Option<usize> {
     first(count, |below| at_most(below, count, q).1 <= tail).map(|below| below + 1)
 }
 
 /// Largest order statistic that is above the `q`-quantile with probability at most `tail`.
-///
-/// ```
-/// use perfgate::stats::order::lower_order;
-/// assert_eq!(lower_order(0.95, 1000, 0.025), Some(936));
-/// ```
-pub fn lower_order(q: f64, count: usize, tail: f64) -> Option<usize> {
+pub(crate) fn lower_order(q: f64, count: usize, tail: f64) -> Option<usize> {
     let refused = first(count, |below| at_most(below, count, q).0 > tail).unwrap_or(count);
     (refused > 0).then_some(refused)
 }
 
 /// Fewest samples with which the `q`-quantile has an upper bound at all: the largest of them.
-///
-/// ```
-/// use perfgate::stats::order::least_count;
-/// assert_eq!(least_count(0.95, 0.95), 59);
-/// assert_eq!(least_count(0.99, 0.95), 299);
-/// ```
-pub fn least_count(q: f64, confidence: f64) -> usize {
+pub(crate) fn least_count(q: f64, confidence: f64) -> usize {
     let count = ((1.0 - confidence).ln() / q.ln()).ceil();
     // The logarithms may round across an exact power, as for q = 0.5 at 0.9375.
     let is_enough = |n: f64| q.powf(n) <= (1.0 - confidence) * (1.0 + 1e-12);
@@ -74,14 +45,12 @@ pub fn least_count(q: f64, confidence: f64) -> usize {
 /// samples above the limit stays what `above` of `count` is; at least `count`.
 ///
 /// `None` when that share is so near `1 − q` that a billion samples would not decide, or `count` is zero.
-///
-/// ```
-/// use perfgate::stats::order::count_to_decide;
-/// // One call of a hundred is over the limit: p95 is met as it is, p99 cannot be told.
-/// assert_eq!(count_to_decide(0.95, 1, 100, 0.95), Some(100));
-/// assert_eq!(count_to_decide(0.99, 1, 100, 0.95), None);
-/// ```
-pub fn count_to_decide(q: f64, above: usize, count: usize, confidence: f64) -> Option<usize> {
+pub(crate) fn count_to_decide(
+    q: f64,
+    above: usize,
+    count: usize,
+    confidence: f64,
+) -> Option<usize> {
     const MOST: usize = 1_000_000_000;
     if count == 0 {
         return None;

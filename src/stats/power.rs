@@ -8,21 +8,14 @@ use super::sequential::Form;
 use super::{normal, student};
 
 /// Probability with which the minimum detectable effect is found.
-pub const POWER: f64 = 0.8;
+pub(crate) const POWER: f64 = 0.8;
 
 /// The shift of the true difference that a one-sided t test at `alpha` finds with probability `power`.
 ///
 /// In the unit of `standard_error`; on a log ratio `exp` of it less one is the slowdown. The noncentral
 /// t distribution is integrated numerically, to eight digits from two degrees of freedom on (six at one).
 /// `power` is above `alpha`.
-///
-/// ```
-/// use perfgate::stats::power::minimum_detectable;
-/// let known = minimum_detectable(0.01, f64::INFINITY, 0.025, 0.8);
-/// assert!((known - 0.028_016).abs() < 1e-6);
-/// assert!(minimum_detectable(0.01, 4.0, 0.025, 0.8) > known);
-/// ```
-pub fn minimum_detectable(
+pub(crate) fn minimum_detectable(
     standard_error: f64,
     degrees_of_freedom: f64,
     alpha: f64,
@@ -60,13 +53,7 @@ pub fn minimum_detectable(
 /// difference (paired) and the degrees of freedom a prior adds (zero without).
 ///
 /// `None` below two rounds.
-///
-/// ```
-/// use perfgate::stats::{power::detectable_after, sequential::Form};
-/// let at = |rounds| detectable_after(rounds, Form::Welch, 0.015, 15.0, 0.001);
-/// assert!(at(20) < at(10) && at(10) < at(5));
-/// ```
-pub fn detectable_after(
+pub(crate) fn detectable_after(
     rounds: usize,
     form: Form,
     deviation: f64,

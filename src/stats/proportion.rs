@@ -6,15 +6,7 @@ use super::incomplete_beta;
 ///
 /// Each end is wrong with probability at most half of `1 − confidence`, whatever the chance is. With no
 /// trials it is the whole of 0 to 1.
-///
-/// ```
-/// use perfgate::stats::proportion::clopper_pearson;
-/// // R 4.5: binom.test(3, 100)$conf.int
-/// let (low, high) = clopper_pearson(3, 100, 0.95);
-/// assert!((low - 0.006_229_972).abs() < 1e-8 && (high - 0.085_176_05).abs() < 1e-8);
-/// assert_eq!(clopper_pearson(0, 0, 0.95), (0.0, 1.0));
-/// ```
-pub fn clopper_pearson(successes: u64, trials: u64, confidence: f64) -> (f64, f64) {
+pub(crate) fn clopper_pearson(successes: u64, trials: u64, confidence: f64) -> (f64, f64) {
     let tail = 0.5 * (1.0 - confidence);
     let (k, n) = (successes as f64, trials as f64);
     let low = if successes == 0 { 0.0 } else { beta_quantile(k, n - k + 1.0, tail) };

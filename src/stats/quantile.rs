@@ -3,12 +3,7 @@
 /// The `q`-quantile of `sorted`, interpolated linearly between order statistics (type 7 of Hyndman & Fan 1996).
 ///
 /// `sorted` is in ascending order and `q` in `[0, 1]`; `None` when it is empty.
-///
-/// ```
-/// use perfgate::stats::quantile::type7;
-/// assert_eq!(type7(&[1.0, 2.0, 3.0, 5.0], 0.5), Some(2.5));
-/// ```
-pub fn type7(sorted: &[f64], q: f64) -> Option<f64> {
+pub(crate) fn type7(sorted: &[f64], q: f64) -> Option<f64> {
     interpolate(sorted, (sorted.len() as f64 - 1.0) * q)
 }
 

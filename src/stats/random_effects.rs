@@ -7,22 +7,22 @@ use super::summary::Summary;
 use super::welch::{StandardError, TTest, with_errors};
 
 /// Fewest stored runs from which the variance between runs is estimated.
-pub const LEAST_RUNS: usize = 3;
+pub(crate) const LEAST_RUNS: usize = 3;
 
 /// Level of the stored runs, and how far another run of the same code may be from it.
 ///
 /// A random-effects model (`DerSimonian` & Laird 1986): each run has its own level, around which its
 /// launches scatter. Values are one number per launch, on the log scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Level {
+pub(crate) struct Level {
     /// Mean over the runs' means.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// Standard deviation between the true levels of runs.
-    pub between_runs: f64,
+    pub(crate) between_runs: f64,
     /// Degrees of freedom of `between_runs`; infinite when it is known or assumed.
-    pub degrees_of_freedom: f64,
+    pub(crate) degrees_of_freedom: f64,
     /// Number of runs.
-    pub runs: usize,
+    pub(crate) runs: usize,
     /// Variance of launches within a run, pooled over the runs; `None` where each run has one launch.
     within: Option<f64>,
     /// What the launches of a run leave uncertain of its own mean: within-run variance ÷ launches.
@@ -34,14 +34,7 @@ impl Level {
     ///
     /// The variance between runs is what the run means vary more than their launches explain, and not
     /// less than within-run variance ÷ launches.
-    ///
-    /// ```
-    /// use perfgate::stats::random_effects::Level;
-    /// let level = Level::of(&[&[1.00, 1.02], &[1.03, 1.01], &[0.98, 1.00]])?;
-    /// assert!((level.mean - 1.00667).abs() < 1e-5 && level.degrees_of_freedom == 2.0);
-    /// # Ok::<(), perfgate::stats::Undefined>(())
-    /// ```
-    pub fn of(runs: &[&[f64]]) -> Result<Self, Undefined> {
+    pub(crate) fn of(runs: &[&[f64]]) -> Result<Self, Undefined> {
         if runs.len() < LEAST_RUNS {
             return Err(Undefined::TooFew { needed: LEAST_RUNS, got: runs.len() });
         }
@@ -56,14 +49,10 @@ impl Level {
     }
 
     /// The level of one or more `runs` where the standard deviation `between_runs` is known or assumed.
-    ///
-    /// ```
-    /// use perfgate::stats::random_effects::Level;
-    /// let level = Level::with_known_deviation(&[&[1.00, 1.02]], 0.02)?;
-    /// assert_eq!(level.degrees_of_freedom, f64::INFINITY);
-    /// # Ok::<(), perfgate::stats::Undefined>(())
-    /// ```
-    pub fn with_known_deviation(runs: &[&[f64]], between_runs: f64) -> Result<Self, Undefined> {
+    pub(crate) fn with_known_deviation(
+        runs: &[&[f64]],
+        between_runs: f64,
+    ) -> Result<Self, Undefined> {
         let parts: Vec<Summary> =
             runs.iter().map(|launches| Summary::of(launches)).collect::<Result<_, _>>()?;
         let means: Vec<f64> = parts.iter().map(Summary::mean).collect();
@@ -88,15 +77,7 @@ impl Level {
     /// Its squared standard error is the variance between runs times `1 + 1 ÷ runs`, the launch error of
     /// the level, and that of the candidate's own launches; degrees of freedom by Satterthwaite. A single
     /// launch borrows the stored within-run variance, and is an error where there is none.
-    ///
-    /// ```
-    /// use perfgate::stats::random_effects::Level;
-    /// let level = Level::of(&[&[1.00, 1.02], &[1.03, 1.01], &[0.98, 1.00]])?;
-    /// let test = level.compare(&[1.20, 1.22])?;
-    /// assert!(test.p_greater(0.0) < 0.01 && test.degrees_of_freedom > 2.0);
-    /// # Ok::<(), perfgate::stats::Undefined>(())
-    /// ```
-    pub fn compare(&self, candidate: &[f64]) -> Result<TTest, Undefined> {
+    pub(crate) fn compare(&self, candidate: &[f64]) -> Result<TTest, Undefined> {
         let summary = Summary::of(candidate)?;
         let launches = match (summary.count(), self.within) {
             (2.., _) => StandardError {

@@ -4,9 +4,9 @@ use super::normal;
 
 /// How far the candidate tends to exceed the baseline, in counts of pairs (Mann & Whitney 1947).
 #[derive(Clone, Debug, PartialEq)]
-pub struct MannWhitney {
+pub(crate) struct MannWhitney {
     /// Pairs in which the candidate is greater; ties count one half.
-    pub u: f64,
+    pub(crate) u: f64,
     baseline: usize,
     candidate: usize,
     /// Sum of `t³ − t` over groups of `t` equal values.
@@ -15,14 +15,7 @@ pub struct MannWhitney {
 
 impl MannWhitney {
     /// Ranks the two sides together; `None` when one is empty or holds a NaN.
-    ///
-    /// ```
-    /// use perfgate::stats::rank::MannWhitney;
-    /// let test = MannWhitney::of(&[1.0, 2.0, 3.0], &[2.5, 4.0, 5.0]).expect("two sides");
-    /// assert_eq!(test.u, 8.0);
-    /// assert_eq!(test.p_exact_two_sided(), Some(0.2));
-    /// ```
-    pub fn of(baseline: &[f64], candidate: &[f64]) -> Option<Self> {
+    pub(crate) fn of(baseline: &[f64], candidate: &[f64]) -> Option<Self> {
         let pooled: Vec<f64> = baseline.iter().chain(candidate).copied().collect();
         if baseline.is_empty() || candidate.is_empty() || pooled.iter().any(|x| x.is_nan()) {
             return None;
@@ -35,30 +28,24 @@ impl MannWhitney {
     }
 
     /// Exact p-value of "the candidate is greater"; `None` with ties.
-    pub fn p_exact_greater(&self) -> Option<f64> {
+    pub(crate) fn p_exact_greater(&self) -> Option<f64> {
         self.has_no_ties().then(|| self.exact_tail(self.pairs() - self.u))
     }
 
     /// Exact p-value of "the candidate is less"; `None` with ties.
-    pub fn p_exact_less(&self) -> Option<f64> {
+    pub(crate) fn p_exact_less(&self) -> Option<f64> {
         self.has_no_ties().then(|| self.exact_tail(self.u))
     }
 
     /// Exact two-sided p-value: twice the smaller tail; `None` with ties.
-    pub fn p_exact_two_sided(&self) -> Option<f64> {
+    pub(crate) fn p_exact_two_sided(&self) -> Option<f64> {
         Some((2.0 * self.p_exact_greater()?.min(self.p_exact_less()?)).min(1.0))
     }
 
     /// Two-sided p-value by the normal approximation, corrected for ties.
     ///
     /// `correction` is taken off the distance from the mean: one half for continuity, or zero.
-    ///
-    /// ```
-    /// use perfgate::stats::rank::MannWhitney;
-    /// let test = MannWhitney::of(&[1.0, 2.0, 3.0], &[2.0, 2.0, 2.0]).expect("two sides");
-    /// assert_eq!(test.p_asymptotic_two_sided(0.5), 1.0);
-    /// ```
-    pub fn p_asymptotic_two_sided(&self, correction: f64) -> f64 {
+    pub(crate) fn p_asymptotic_two_sided(&self, correction: f64) -> f64 {
         let n = (self.baseline + self.candidate) as f64;
         let variance = self.pairs() / 12.0 * (n + 1.0 - self.ties / (n * (n - 1.0)));
         let distance = (self.u - self.pairs() / 2.0).abs() - correction;

@@ -5,22 +5,22 @@ use super::welch::TTest;
 use super::{Undefined, summary, welch};
 
 /// Chance of any false alarm in a suite without a change, shared by its benchmarks.
-pub const SUITE_ALPHA: f64 = 0.04;
+pub(crate) const SUITE_ALPHA: f64 = 0.04;
 
 /// The most that one benchmark may have of it, however few there are.
-pub const MOST_ALPHA: f64 = 0.005;
+pub(crate) const MOST_ALPHA: f64 = 0.005;
 
 /// Chance of passing a slowdown of the size that must be detected.
-pub const PASS_ERROR: f64 = 0.05;
+pub(crate) const PASS_ERROR: f64 = 0.05;
 
 /// The same where a screen has already had its chance to pass.
-pub const PASS_ERROR_AFTER_SCREEN: f64 = 0.03;
+pub(crate) const PASS_ERROR_AFTER_SCREEN: f64 = 0.03;
 
 /// Fewest rounds from which anything is concluded.
-pub const LEAST_ROUNDS: usize = 3;
+pub(crate) const LEAST_ROUNDS: usize = 3;
 
 /// Rounds of the same code on both sides from which their correlation decides the form of the test.
-pub const LEAST_HISTORY: usize = 15;
+pub(crate) const LEAST_HISTORY: usize = 15;
 
 /// Correlation of partners from which pairing gains more than the lost degrees of freedom cost, where their
 /// variance is known from history; and, below zero, where Welch's test would promise too much.
@@ -31,18 +31,18 @@ const BREAK_EVEN: [(usize, f64); 2] = [(10, 0.35), (7, 0.55)];
 
 /// Rounds from which a suite tells how its partners correlate: benchmarks of one process share their
 /// fate, so that many of them make up for few rounds only in part.
-pub const CORRELATED_ROUNDS: usize = 7;
+pub(crate) const CORRELATED_ROUNDS: usize = 7;
 
 /// Without history, rounds from which the test is the paired one.
 const PAIRED_ROUNDS: usize = 20;
 
 /// Part of the total error that something spends, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Share {
+pub(crate) struct Share {
     /// Of the false-alarm rate.
-    pub alpha: f64,
+    pub(crate) alpha: f64,
     /// Of the pass error.
-    pub pass: f64,
+    pub(crate) pass: f64,
 }
 
 /// One planned look: after how many rounds, and what part of the errors it spends.
@@ -59,13 +59,13 @@ const fn look(rounds: usize, alpha: f64, pass: f64) -> Look {
 /// The looks of a confirmation and how they share the error rates (α spending, `Lan & DeMets` 1983, with
 /// Bonferroni's inequality between looks, so that no assumption on their dependence is needed).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     looks: &'static [Look],
 }
 
 /// Where the variance of this benchmark on this machine is known from earlier rounds, and by it a
 /// slowdown of the size that must be found will be found early: most of α is spent by then.
-pub const WITHIN_REACH: Plan = Plan {
+pub(crate) const WITHIN_REACH: Plan = Plan {
     looks: &[
         look(3, 0.025, 0.15),
         look(4, 0.035, 0.075),
@@ -81,7 +81,7 @@ pub const WITHIN_REACH: Plan = Plan {
 };
 
 /// Where it is known, and such a slowdown takes all rounds there are: α is kept for the last look.
-pub const OUT_OF_REACH: Plan = Plan {
+pub(crate) const OUT_OF_REACH: Plan = Plan {
     looks: &[
         look(3, 0.01, 0.15),
         look(4, 0.005, 0.075),
@@ -97,7 +97,7 @@ pub const OUT_OF_REACH: Plan = Plan {
 };
 
 /// Where the variance is not known.
-pub const WITHOUT_HISTORY: Plan = Plan {
+pub(crate) const WITHOUT_HISTORY: Plan = Plan {
     looks: &[
         look(4, 0.025, 0.10),
         look(5, 0.0125, 0.10),
@@ -109,7 +109,7 @@ pub const WITHOUT_HISTORY: Plan = Plan {
 };
 
 /// Rounds whose precision, as history predicts it, chooses the plan.
-pub const REACH_ROUNDS: usize = 14;
+pub(crate) const REACH_ROUNDS: usize = 14;
 
 /// Standard errors after [`REACH_ROUNDS`] rounds that lie between what is tolerated and what must be
 /// found, from which on the latter is within reach.
@@ -120,26 +120,13 @@ const REACH: f64 = 4.5;
 ///
 /// Both plans look after the same rounds; they differ in when they spend α (the information time of Lan
 /// & `DeMets` 1983, known here from history).
-///
-/// ```
-/// use perfgate::stats::sequential::{OUT_OF_REACH, WITHIN_REACH, plan};
-/// assert_eq!(plan(0.04, 0.007), WITHIN_REACH);
-/// assert_eq!(plan(0.02, 0.007), OUT_OF_REACH);
-/// ```
-pub fn plan(margin: f64, standard_error: f64) -> Plan {
+pub(crate) fn plan(margin: f64, standard_error: f64) -> Plan {
     if margin >= REACH * standard_error { WITHIN_REACH } else { OUT_OF_REACH }
 }
 
 impl Plan {
     /// The first planned look after `rounds` rounds; `None` after the last.
-    ///
-    /// ```
-    /// use perfgate::stats::sequential::{WITHIN_REACH, WITHOUT_HISTORY};
-    /// assert_eq!(WITHIN_REACH.next_look(0), Some(3));
-    /// assert_eq!(WITHOUT_HISTORY.next_look(5), Some(7));
-    /// assert_eq!(WITHIN_REACH.next_look(20), None);
-    /// ```
-    pub fn next_look(&self, rounds: usize) -> Option<usize> {
+    pub(crate) fn next_look(&self, rounds: usize) -> Option<usize> {
         self.looks.iter().map(|look| look.rounds).find(|planned| *planned > rounds)
     }
 
@@ -147,14 +134,7 @@ impl Plan {
     ///
     /// A look between two planned ones spends the interpolated share. `None` below [`LEAST_ROUNDS`] and
     /// when there is nothing new to look at.
-    ///
-    /// ```
-    /// use perfgate::stats::sequential::WITHOUT_HISTORY;
-    /// let share = WITHOUT_HISTORY.spend(5, 6).expect("a new round");
-    /// assert!((share.alpha - 0.04375).abs() < 1e-12 && (share.pass - 0.05).abs() < 1e-12);
-    /// assert_eq!(WITHOUT_HISTORY.spend(0, 2), None);
-    /// ```
-    pub fn spend(&self, previous: usize, rounds: usize) -> Option<Share> {
+    pub(crate) fn spend(&self, previous: usize, rounds: usize) -> Option<Share> {
         if rounds < LEAST_ROUNDS || rounds <= previous {
             return None;
         }
@@ -180,19 +160,13 @@ impl Plan {
 }
 
 /// False-alarm rate of one benchmark among the `benchmarks` that enter the rounds.
-///
-/// ```
-/// use perfgate::stats::sequential::benchmark_alpha;
-/// assert_eq!(benchmark_alpha(50), 0.0008);
-/// assert_eq!(benchmark_alpha(5), 0.005);
-/// ```
-pub fn benchmark_alpha(benchmarks: usize) -> f64 {
+pub(crate) fn benchmark_alpha(benchmarks: usize) -> f64 {
     (SUITE_ALPHA / benchmarks.max(1) as f64).min(MOST_ALPHA)
 }
 
 /// Which launches of the two sides are compared with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// All of one side with all of the other.
     Welch,
     /// Each with its partner of the same round.
@@ -207,18 +181,7 @@ pub enum Form {
 ///
 /// The correlation of two normal samples says nothing of their means, so that choosing by it is no look at
 /// the answer.
-///
-/// ```
-/// use perfgate::stats::sequential::{Form, form};
-/// assert_eq!(form(10, None, None), Form::Welch);
-/// assert_eq!(form(20, None, None), Form::Paired);
-/// assert_eq!(form(3, Some(-0.3), None), Form::Paired);
-/// assert_eq!(form(20, Some(0.1), Some(0.1)), Form::Welch);
-/// assert_eq!(form(20, Some(0.1), Some(-0.3)), Form::Paired);
-/// assert_eq!(form(9, None, Some(0.5)), Form::Welch);
-/// assert_eq!(form(10, None, Some(0.5)), Form::Paired);
-/// ```
-pub fn form(rounds: usize, own: Option<f64>, suite: Option<f64>) -> Form {
+pub(crate) fn form(rounds: usize, own: Option<f64>, suite: Option<f64>) -> Form {
     let repel = |r: Option<f64>| r.is_some_and(|r| r <= -PAIRED_FROM);
     let gains = match own {
         Some(own) => own >= PAIRED_FROM,
@@ -235,27 +198,14 @@ fn break_even(rounds: usize) -> f64 {
 
 /// Correlation of the two launches of a round, from rounds of the same code on both sides: [`correlation`]
 /// where there are [`LEAST_HISTORY`] rounds at least.
-///
-/// ```
-/// use perfgate::stats::sequential::partner_correlation;
-/// let rising: Vec<f64> = (0..15).map(f64::from).collect();
-/// assert!(partner_correlation(&rising, &rising).is_some_and(|r| (r - 1.0).abs() < 1e-12));
-/// assert_eq!(partner_correlation(&rising[1..], &rising[1..]), None);
-/// ```
-pub fn partner_correlation(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
+pub(crate) fn partner_correlation(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
     (baseline.len() >= LEAST_HISTORY).then(|| correlation(baseline, candidate)).flatten()
 }
 
 /// Pearson's correlation of as many values on both sides.
 ///
 /// `None` below two values, with sides of unequal length, or a side that does not vary.
-///
-/// ```
-/// use perfgate::stats::sequential::correlation;
-/// assert!(correlation(&[1.0, 2.0, 3.0], &[6.0, 4.0, 2.0]).is_some_and(|r| (r + 1.0).abs() < 1e-12));
-/// assert_eq!(correlation(&[1.0, 2.0], &[1.0, 1.0]), None);
-/// ```
-pub fn correlation(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
+pub(crate) fn correlation(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
     if baseline.len() != candidate.len() {
         return None;
     }
@@ -270,15 +220,7 @@ pub fn correlation(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
 }
 
 /// The test of `form` on two sides.
-///
-/// ```
-/// use perfgate::stats::sequential::{Form, test};
-/// let (baseline, candidate) = ([1.0, 2.0, 3.0], [1.1, 2.1, 3.1]);
-/// assert_eq!(test(Form::Welch, &baseline, &candidate)?.degrees_of_freedom, 4.0);
-/// assert_eq!(test(Form::Paired, &baseline, &candidate)?.degrees_of_freedom, 2.0);
-/// # Ok::<(), perfgate::stats::Undefined>(())
-/// ```
-pub fn test(form: Form, baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
+pub(crate) fn test(form: Form, baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
     match form {
         Form::Welch => welch::welch(baseline, candidate),
         Form::Paired => welch::paired(baseline, candidate),
@@ -288,13 +230,7 @@ pub fn test(form: Form, baseline: &[f64], candidate: &[f64]) -> Result<TTest, Un
 /// Two-sided p-value over all looks so far, from each look's smaller one-sided p-value and its share of α.
 ///
 /// `min(1, 2 · min(p ÷ share))`: valid whenever one stops, by Bonferroni's inequality. One without looks.
-///
-/// ```
-/// use perfgate::stats::sequential::{Share, p_over_looks};
-/// let looks = [(0.01, Share { alpha: 0.1, pass: 0.1 }), (0.0003, Share { alpha: 0.3, pass: 0.3 })];
-/// assert!((p_over_looks(looks) - 0.002).abs() < 1e-15);
-/// ```
-pub fn p_over_looks(looks: impl IntoIterator<Item = (f64, Share)>) -> f64 {
+pub(crate) fn p_over_looks(looks: impl IntoIterator<Item = (f64, Share)>) -> f64 {
     looks.into_iter().map(|(p, share)| 2.0 * p / share.alpha).fold(1.0, f64::min)
 }
 

@@ -6,17 +6,17 @@ use super::{fisher, summary};
 
 /// History counts for at most this many degrees of freedom of one variance: variances differ between
 /// days by more than their sampling error.
-pub const MOST_PRIOR_DEGREES: f64 = 15.0;
+pub(crate) const MOST_PRIOR_DEGREES: f64 = 15.0;
 
 /// Fewest benchmarks from which a common change of the noise is estimated.
-pub const LEAST_SUITE: usize = 10;
+pub(crate) const LEAST_SUITE: usize = 10;
 
 /// A benchmark whose variance is this improbably above its prior has left its history behind.
 const DROPPED_BELOW: f64 = 0.05;
 
 /// A variance known from history.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Prior {
+pub(crate) struct Prior {
     variance: f64,
     degrees_of_freedom: f64,
 }
@@ -25,12 +25,7 @@ impl Prior {
     /// `variance` as estimated with `degrees_of_freedom`.
     ///
     /// `None` unless both are positive and the variance is finite.
-    ///
-    /// ```
-    /// use perfgate::stats::shrinkage::Prior;
-    /// assert!(Prior::new(4e-4, 38.0).is_some() && Prior::new(0.0, 38.0).is_none());
-    /// ```
-    pub fn new(variance: f64, degrees_of_freedom: f64) -> Option<Self> {
+    pub(crate) fn new(variance: f64, degrees_of_freedom: f64) -> Option<Self> {
         let is_usable = variance > 0.0 && variance.is_finite() && degrees_of_freedom > 0.0;
         is_usable.then_some(Self { variance, degrees_of_freedom })
     }
@@ -38,25 +33,12 @@ impl Prior {
     /// The standard error that this variance of one launch gives the difference of two means.
     ///
     /// Each side's variance may lean on [`MOST_PRIOR_DEGREES`], both together on no more than history has.
-    ///
-    /// ```
-    /// use perfgate::stats::shrinkage::Prior;
-    /// let prior = Prior::new(0.02, 38.0).expect("positive");
-    /// assert_eq!(prior.of_two_means(4, 4).value, 0.1);
-    /// assert_eq!(prior.of_two_means(4, 4).degrees_of_freedom, 30.0);
-    /// ```
-    pub fn of_two_means(&self, baseline: usize, candidate: usize) -> StandardError {
+    pub(crate) fn of_two_means(&self, baseline: usize, candidate: usize) -> StandardError {
         self.scaled(1.0 / baseline as f64 + 1.0 / candidate as f64, 2.0 * MOST_PRIOR_DEGREES)
     }
 
     /// The standard error that this variance of one difference gives the mean of `rounds` differences.
-    ///
-    /// ```
-    /// use perfgate::stats::shrinkage::Prior;
-    /// let prior = Prior::new(0.04, 9.0).expect("positive");
-    /// assert_eq!(prior.of_differences(4).value, 0.1);
-    /// ```
-    pub fn of_differences(&self, rounds: usize) -> StandardError {
+    pub(crate) fn of_differences(&self, rounds: usize) -> StandardError {
         self.scaled(1.0 / rounds as f64, MOST_PRIOR_DEGREES)
     }
 
@@ -72,15 +54,7 @@ impl Prior {
 ///
 /// The posterior of a normal variance under a scaled inverse-χ² prior (Smyth 2004, eq. 3). The
 /// difference stays as it is.
-///
-/// ```
-/// use perfgate::stats::{shrinkage::shrink, welch::{StandardError, TTest}};
-/// let test = TTest { difference: 0.1, standard_error: 0.0, degrees_of_freedom: 5.0 };
-/// let shrunk = shrink(test, StandardError { value: 0.2, degrees_of_freedom: 15.0 });
-/// assert_eq!(shrunk.degrees_of_freedom, 20.0);
-/// assert!((shrunk.standard_error - 0.2 * 0.75_f64.sqrt()).abs() < 1e-15);
-/// ```
-pub fn shrink(test: TTest, prior: StandardError) -> TTest {
+pub(crate) fn shrink(test: TTest, prior: StandardError) -> TTest {
     let degrees_of_freedom = test.degrees_of_freedom + prior.degrees_of_freedom;
     let observed = test.standard_error * (test.degrees_of_freedom / degrees_of_freedom).sqrt();
     let expected = prior.value * (prior.degrees_of_freedom / degrees_of_freedom).sqrt();
@@ -93,15 +67,7 @@ pub fn shrink(test: TTest, prior: StandardError) -> TTest {
 /// together by the median of observed ÷ prior variance over its expectation (never narrowed), if the suite
 /// has [`LEAST_SUITE`] benchmarks; then `None` stands where the observed variance is still beyond the 95 %
 /// quantile of F.
-///
-/// ```
-/// use perfgate::stats::{shrinkage::guard, welch::StandardError};
-/// let prior = StandardError { value: 0.01, degrees_of_freedom: 15.0 };
-/// let as_before = StandardError { value: 0.011, degrees_of_freedom: 4.0 };
-/// let noisy = StandardError { value: 0.03, degrees_of_freedom: 4.0 };
-/// assert_eq!(guard(&[(as_before, prior), (noisy, prior)]), [Some(prior), None]);
-/// ```
-pub fn guard(looks: &[(StandardError, StandardError)]) -> Vec<Option<StandardError>> {
+pub(crate) fn guard(looks: &[(StandardError, StandardError)]) -> Vec<Option<StandardError>> {
     let widening = if looks.len() < LEAST_SUITE { 1.0 } else { common_widening(looks) };
     let keep = |(observed, prior): &(StandardError, StandardError)| {
         let value = prior.value * widening.sqrt();

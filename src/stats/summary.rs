@@ -8,7 +8,7 @@ use super::Undefined;
 /// means stay exact at offsets of 1e15; the variance is kept on a power-of-two scale, so that the
 /// standard deviation survives where a variance would underflow or overflow.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Summary {
+pub(crate) struct Summary {
     count: usize,
     reference: f64,
     offset: f64,
@@ -23,14 +23,7 @@ impl Summary {
     ///
     /// An error when there are none or one is not finite. One value alone has a standard deviation of
     /// zero here; what needs a spread asks for two values itself.
-    ///
-    /// ```
-    /// use perfgate::stats::summary::Summary;
-    /// let summary = Summary::of(&[1e15 + 1.0, 1e15 + 2.0, 1e15 + 3.0])?;
-    /// assert_eq!((summary.mean(), summary.variance()), (1e15 + 2.0, 1.0));
-    /// # Ok::<(), perfgate::stats::Undefined>(())
-    /// ```
-    pub fn of(values: &[f64]) -> Result<Self, Undefined> {
+    pub(crate) fn of(values: &[f64]) -> Result<Self, Undefined> {
         let Some(&reference) = values.first() else {
             return Err(Undefined::TooFew { needed: 1, got: 0 });
         };
@@ -55,52 +48,33 @@ impl Summary {
         Ok(Self { count, reference, offset: scale * mean, scale, scaled_variance })
     }
 
-    /// A summary that somebody else has made: `count` values with this `mean` and `standard_deviation`.
-    ///
-    /// ```
-    /// use perfgate::stats::summary::Summary;
-    /// assert_eq!(Summary::from_parts(10, 5.0, 2.0)?.standard_error(), 2.0 / 10_f64.sqrt());
-    /// # Ok::<(), perfgate::stats::Undefined>(())
-    /// ```
-    pub fn from_parts(count: usize, mean: f64, standard_deviation: f64) -> Result<Self, Undefined> {
-        if count == 0 {
-            return Err(Undefined::TooFew { needed: 1, got: 0 });
-        }
-        if !mean.is_finite() || !standard_deviation.is_finite() || standard_deviation < 0.0 {
-            return Err(Undefined::OutOfRange);
-        }
-        let scale = power_of_two_near(standard_deviation);
-        let scaled_variance = (standard_deviation / scale).powi(2);
-        Ok(Self { count, reference: mean, offset: 0.0, scale, scaled_variance })
-    }
-
     /// Number of values, at least one.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count
     }
 
     /// Arithmetic mean.
-    pub fn mean(&self) -> f64 {
+    pub(crate) fn mean(&self) -> f64 {
         self.reference + self.offset
     }
 
     /// Standard deviation with `n − 1`; zero for one value.
-    pub fn standard_deviation(&self) -> f64 {
+    pub(crate) fn standard_deviation(&self) -> f64 {
         self.scale * self.scaled_variance.sqrt()
     }
 
     /// Variance with `n − 1`, zero for one value; it underflows to zero for deviations below 1e-162.
-    pub fn variance(&self) -> f64 {
+    pub(crate) fn variance(&self) -> f64 {
         self.scaled_variance * self.scale * self.scale
     }
 
     /// Standard error of the mean if the values are independent.
-    pub fn standard_error(&self) -> f64 {
+    pub(crate) fn standard_error(&self) -> f64 {
         self.scale * (self.scaled_variance / self.count as f64).sqrt()
     }
 
     /// `other`'s mean minus this one's, without rounding either.
-    pub fn difference(&self, other: &Self) -> f64 {
+    pub(crate) fn difference(&self, other: &Self) -> f64 {
         (other.reference - self.reference) + (other.offset - self.offset)
     }
 }
@@ -114,13 +88,7 @@ fn power_of_two_near(size: f64) -> f64 {
 /// Natural logarithms of `values ÷ reference`, exact also where the two agree in all but the last digits.
 ///
 /// An error when one of them is not positive and finite.
-///
-/// ```
-/// use perfgate::stats::summary::log_ratios;
-/// assert_eq!(log_ratios(&[2.0, 1.0], 1.0)?, [2_f64.ln(), 0.0]);
-/// # Ok::<(), perfgate::stats::Undefined>(())
-/// ```
-pub fn log_ratios(values: &[f64], reference: f64) -> Result<Vec<f64>, Undefined> {
+pub(crate) fn log_ratios(values: &[f64], reference: f64) -> Result<Vec<f64>, Undefined> {
     let usable = |x: &f64| x.is_finite() && *x > 0.0;
     if !usable(&reference) || !values.iter().all(usable) {
         return Err(Undefined::OutOfRange);
@@ -133,12 +101,7 @@ pub fn log_ratios(values: &[f64], reference: f64) -> Result<Vec<f64>, Undefined>
 }
 
 /// Median of `values`, which are reordered; the mean of the middle two for an even count, `None` for none.
-///
-/// ```
-/// use perfgate::stats::summary::median_in_place;
-/// assert_eq!(median_in_place(&mut [3.0, 1.0, 2.0, 4.0]), Some(2.5));
-/// ```
-pub fn median_in_place(values: &mut [f64]) -> Option<f64> {
+pub(crate) fn median_in_place(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {
         return None;
     }
@@ -155,12 +118,7 @@ pub fn median_in_place(values: &mut [f64]) -> Option<f64> {
 /// Correlation of the series with itself `lag` steps later, with the variance of the whole series below.
 ///
 /// `None` when there are not more than `lag` values or all are equal (Box, Jenkins & Reinsel 2008, eq. 2.1.13).
-///
-/// ```
-/// use perfgate::stats::summary::autocorrelation;
-/// assert_eq!(autocorrelation(&[1.0, -1.0, 1.0, -1.0], 1), Some(-0.75));
-/// ```
-pub fn autocorrelation(series: &[f64], lag: usize) -> Option<f64> {
+pub(crate) fn autocorrelation(series: &[f64], lag: usize) -> Option<f64> {
     let distances = centred(series)?;
     let whole: f64 = distances.iter().map(|d| d * d).sum();
     let lagged: f64 = distances.iter().zip(distances.get(lag..)?).map(|(d, e)| d * e).sum();
@@ -207,7 +165,6 @@ mod tests {
         assert!(Summary::of(&[1.0, f64::INFINITY]).is_err());
         assert!(Summary::of(&[f64::NAN]).is_err());
         assert!(Summary::of(&[f64::MAX, -f64::MAX]).is_err());
-        assert!(Summary::from_parts(3, 1.0, -1.0).is_err());
         assert!(log_ratios(&[1.0, 0.0], 1.0).is_err());
     }
 

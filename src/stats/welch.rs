@@ -5,25 +5,19 @@ use super::{Undefined, student};
 
 /// An estimated difference `candidate − baseline` that is t-distributed around the true one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TTest {
+pub(crate) struct TTest {
     /// Candidate minus baseline, in the unit of the values (a log ratio for logarithms).
-    pub difference: f64,
+    pub(crate) difference: f64,
     /// Standard error of `difference`, zero when neither side varies.
-    pub standard_error: f64,
+    pub(crate) standard_error: f64,
     /// Degrees of freedom of `standard_error`; infinite when it is known.
-    pub degrees_of_freedom: f64,
+    pub(crate) degrees_of_freedom: f64,
 }
 
 impl TTest {
     /// `(difference − null) ÷ standard_error`: infinite when a difference is certain, and NaN when
     /// neither side varies and the difference is exactly `null`.
-    ///
-    /// ```
-    /// use perfgate::stats::welch::TTest;
-    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
-    /// assert_eq!(test.t(0.0), 3.0);
-    /// ```
-    pub fn t(&self, null: f64) -> f64 {
+    pub(crate) fn t(&self, null: f64) -> f64 {
         (self.difference - null) / self.standard_error
     }
 
@@ -31,72 +25,35 @@ impl TTest {
     ///
     /// One when neither side varies and there is no difference; zero when neither varies and there is
     /// one, which a reader should see as "less than" the smallest number shown.
-    ///
-    /// ```
-    /// use perfgate::stats::welch::TTest;
-    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
-    /// assert!((test.p_two_sided(0.0) - 0.017).abs() < 1e-3);
-    /// ```
-    pub fn p_two_sided(&self, null: f64) -> f64 {
+    pub(crate) fn p_two_sided(&self, null: f64) -> f64 {
         let t = self.t(null);
         if t.is_nan() { 1.0 } else { 2.0 * student::upper_tail(t.abs(), self.degrees_of_freedom) }
     }
 
     /// P-value of "the difference is greater than `null`"; one when it certainly equals `null`.
-    ///
-    /// ```
-    /// use perfgate::stats::welch::TTest;
-    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
-    /// assert!((test.p_greater(0.0) - 0.0085).abs() < 1e-3);
-    /// ```
-    pub fn p_greater(&self, null: f64) -> f64 {
+    pub(crate) fn p_greater(&self, null: f64) -> f64 {
         let t = self.t(null);
         if t.is_nan() { 1.0 } else { student::upper_tail(t, self.degrees_of_freedom) }
     }
 
     /// P-value of "the difference is less than `null`"; one when it certainly equals `null`.
-    ///
-    /// ```
-    /// use perfgate::stats::welch::TTest;
-    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
-    /// assert!((test.p_less(0.1) - 0.04).abs() < 1e-2);
-    /// ```
-    pub fn p_less(&self, null: f64) -> f64 {
+    pub(crate) fn p_less(&self, null: f64) -> f64 {
         let t = self.t(null);
         if t.is_nan() { 1.0 } else { student::upper_tail(-t, self.degrees_of_freedom) }
     }
 
     /// One-sided lower bound: the true difference is below it with probability `alpha`.
-    ///
-    /// ```
-    /// use perfgate::stats::welch::TTest;
-    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
-    /// assert!(test.lower(0.01) > 0.0 && test.lower(0.001) < 0.0);
-    /// ```
-    pub fn lower(&self, alpha: f64) -> f64 {
+    pub(crate) fn lower(&self, alpha: f64) -> f64 {
         self.difference - self.margin(alpha)
     }
 
     /// One-sided upper bound: the true difference is above it with probability `alpha`.
-    ///
-    /// ```
-    /// use perfgate::stats::welch::TTest;
-    /// let test = TTest { difference: 0.0, standard_error: 0.02, degrees_of_freedom: 8.0 };
-    /// assert_eq!(test.upper(0.05), -test.lower(0.05));
-    /// ```
-    pub fn upper(&self, alpha: f64) -> f64 {
+    pub(crate) fn upper(&self, alpha: f64) -> f64 {
         self.difference + self.margin(alpha)
     }
 
     /// Two-sided interval `(low, high)` that holds the true difference with probability `confidence`.
-    ///
-    /// ```
-    /// use perfgate::stats::welch::TTest;
-    /// let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: f64::INFINITY };
-    /// let (low, high) = test.interval(0.95);
-    /// assert!((low - 0.0208).abs() < 1e-4 && (high - 0.0992).abs() < 1e-4);
-    /// ```
-    pub fn interval(&self, confidence: f64) -> (f64, f64) {
+    pub(crate) fn interval(&self, confidence: f64) -> (f64, f64) {
         let margin = self.margin(0.5 * (1.0 - confidence));
         (self.difference - margin, self.difference + margin)
     }
@@ -111,38 +68,26 @@ impl TTest {
 
 /// A standard error and how well it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StandardError {
+pub(crate) struct StandardError {
     /// The standard error itself, in the unit of the values.
-    pub value: f64,
+    pub(crate) value: f64,
     /// Degrees of freedom of its square; infinite when it is known.
-    pub degrees_of_freedom: f64,
+    pub(crate) degrees_of_freedom: f64,
 }
 
 /// Welch's test of two independent series (Welch 1947), without assuming equal variances.
 ///
 /// An error when a side has fewer than two values or one is not finite. Assumes independent, roughly
 /// normal values; on logarithms the difference is a log ratio.
-///
-/// ```
-/// use perfgate::stats::welch::welch;
-/// let test = welch(&[5.0, 5.1, 4.9, 5.0], &[5.5, 5.6, 5.4, 5.5])?;
-/// assert!((test.difference - 0.5).abs() < 1e-12 && test.p_two_sided(0.0) < 1e-3);
-/// assert!(welch(&[7.0], &[8.0, 9.0]).is_err());
-/// # Ok::<(), perfgate::stats::Undefined>(())
-/// ```
-pub fn welch(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
+pub(crate) fn welch(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
     welch_of_summaries(&Summary::of(baseline)?, &Summary::of(candidate)?)
 }
 
 /// [`welch`] where only count, mean and standard deviation of each side are known.
-///
-/// ```
-/// use perfgate::stats::{summary::Summary, welch::welch_of_summaries};
-/// let (baseline, candidate) = (Summary::from_parts(5, 1.0, 0.1)?, Summary::from_parts(5, 1.2, 0.1)?);
-/// assert_eq!(welch_of_summaries(&baseline, &candidate)?.degrees_of_freedom, 8.0);
-/// # Ok::<(), perfgate::stats::Undefined>(())
-/// ```
-pub fn welch_of_summaries(baseline: &Summary, candidate: &Summary) -> Result<TTest, Undefined> {
+pub(crate) fn welch_of_summaries(
+    baseline: &Summary,
+    candidate: &Summary,
+) -> Result<TTest, Undefined> {
     let error = |side: &Summary| match side.count() {
         got @ ..2 => Err(Undefined::TooFew { needed: 2, got }),
         count => Ok(StandardError {
@@ -156,14 +101,11 @@ pub fn welch_of_summaries(baseline: &Summary, candidate: &Summary) -> Result<TTe
 /// The test of a `difference` whose two sides bring their own standard errors, for example shrunken ones.
 ///
 /// Standard errors add in squares; degrees of freedom by [`satterthwaite`].
-///
-/// ```
-/// use perfgate::stats::welch::{StandardError, with_errors};
-/// let side = StandardError { value: 3.0, degrees_of_freedom: 4.0 };
-/// let test = with_errors(1.0, side, StandardError { value: 4.0, ..side });
-/// assert_eq!(test.standard_error, 5.0);
-/// ```
-pub fn with_errors(difference: f64, baseline: StandardError, candidate: StandardError) -> TTest {
+pub(crate) fn with_errors(
+    difference: f64,
+    baseline: StandardError,
+    candidate: StandardError,
+) -> TTest {
     TTest {
         difference,
         standard_error: baseline.value.hypot(candidate.value),
@@ -174,13 +116,7 @@ pub fn with_errors(difference: f64, baseline: StandardError, candidate: Standard
 /// Degrees of freedom of the sum of two squared standard errors (Satterthwaite 1946).
 ///
 /// Where both are zero nothing is estimated, and the sum of both degrees of freedom is returned.
-///
-/// ```
-/// use perfgate::stats::welch::{StandardError, satterthwaite};
-/// let side = StandardError { value: 1.0, degrees_of_freedom: 4.0 };
-/// assert_eq!(satterthwaite(side, side), 8.0);
-/// ```
-pub fn satterthwaite(a: StandardError, b: StandardError) -> f64 {
+pub(crate) fn satterthwaite(a: StandardError, b: StandardError) -> f64 {
     let larger = a.value.max(b.value);
     if larger == 0.0 {
         return a.degrees_of_freedom + b.degrees_of_freedom;
@@ -195,14 +131,7 @@ pub fn satterthwaite(a: StandardError, b: StandardError) -> f64 {
 ///
 /// An error when the sides differ in length, have fewer than two values, or one is not finite. Assumes
 /// independent, roughly normal differences (Student 1908).
-///
-/// ```
-/// use perfgate::stats::welch::paired;
-/// let test = paired(&[1.0, 2.0, 3.0], &[1.5, 2.7, 3.6])?;
-/// assert!((test.difference - 0.6).abs() < 1e-12 && test.degrees_of_freedom == 2.0);
-/// # Ok::<(), perfgate::stats::Undefined>(())
-/// ```
-pub fn paired(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
+pub(crate) fn paired(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
     if baseline.len() != candidate.len() {
         return Err(Undefined::Unequal { baseline: baseline.len(), candidate: candidate.len() });
     }
@@ -211,13 +140,7 @@ pub fn paired(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
 }
 
 /// Student's one-sample test of `differences`, each `candidate − baseline` of one pair.
-///
-/// ```
-/// use perfgate::stats::welch::of_differences;
-/// assert_eq!(of_differences(&[0.1, 0.2, 0.3])?.degrees_of_freedom, 2.0);
-/// # Ok::<(), perfgate::stats::Undefined>(())
-/// ```
-pub fn of_differences(differences: &[f64]) -> Result<TTest, Undefined> {
+pub(crate) fn of_differences(differences: &[f64]) -> Result<TTest, Undefined> {
     if differences.len() < 2 {
         return Err(Undefined::TooFew { needed: 2, got: differences.len() });
     }

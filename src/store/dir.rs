@@ -10,7 +10,7 @@ use crate::files;
 use crate::run::FileError;
 
 /// A store in a folder.
-pub struct DirStore {
+pub(crate) struct DirStore {
     folder: PathBuf,
 }
 

@@ -11,7 +11,7 @@ use crate::run::FileError;
 
 /// Why the store cannot do what was asked.
 #[derive(Debug, Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// Not an address of a store.
     #[error("`{0}` is not a store")]
     Url(String),
@@ -77,7 +77,7 @@ pub enum StoreError {
 
 /// Why a run cannot be a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Unfit {
+pub(crate) enum Unfit {
     /// What was measured is in no commit.
     #[error("the working tree had changes that are not in its commit")]
     Dirty,
@@ -100,7 +100,7 @@ pub enum Unfit {
 
 impl StoreError {
     /// What can be done about it.
-    pub fn help(&self) -> Option<String> {
+    pub(crate) fn help(&self) -> Option<String> {
         let help = match self {
             Self::Url(_) => "write git:BRANCH or dir:PATH",
             Self::NoRepository { .. } => "use a store in a folder: --store dir:PATH",
@@ -127,7 +127,7 @@ impl StoreError {
     }
 
     /// Whether it is the request that cannot be met, rather than the store that failed.
-    pub fn is_usage(&self) -> bool {
+    pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Contended { .. } | Self::Io(..) => false,
             Self::Git(error) => {

@@ -32,18 +32,18 @@ Written by `perfgate baseline save`, listed by `perfgate baseline list`, thinned
 ";
 
 /// A store on a branch of a repository.
-pub struct GitStore {
+pub(crate) struct GitStore {
     repository: Repository,
     branch: String,
 }
 
 /// What a push did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pushed {
+pub(crate) struct Pushed {
     /// Runs that the remote did not have.
-    pub runs: usize,
+    pub(crate) runs: usize,
     /// How often it was tried.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
 }
 
 /// What this clone and the remote have together.
@@ -60,12 +60,12 @@ impl GitStore {
     }
 
     /// The repository it is in.
-    pub fn repository(&self) -> &Repository {
+    pub(crate) fn repository(&self) -> &Repository {
         &self.repository
     }
 
     /// Whether this clone has the branch, from its own runs or from a fetch.
-    pub fn is_here(&self) -> Result<bool, StoreError> {
+    pub(crate) fn is_here(&self) -> Result<bool, StoreError> {
         Ok(self.tip()?.is_some())
     }
 
@@ -110,7 +110,7 @@ impl GitStore {
     }
 
     /// Brings what the remote has, beside what waits here to be pushed.
-    pub fn fetch(&self, remote: &Remote<'_>) -> Result<(), StoreError> {
+    pub(crate) fn fetch(&self, remote: &Remote<'_>) -> Result<(), StoreError> {
         let Some(incoming) = self.incoming(remote)? else { return Ok(()) };
         let mut pauses = Pauses::new(Some(&incoming));
         for _ in 0..ATTEMPTS {
@@ -128,12 +128,16 @@ impl GitStore {
     }
 
     /// Pushes the runs that the remote does not have, on top of what it has.
-    pub fn push(&self, remote: &Remote<'_>) -> Result<Pushed, StoreError> {
+    pub(crate) fn push(&self, remote: &Remote<'_>) -> Result<Pushed, StoreError> {
         self.publish(remote, Ok)
     }
 
     /// Prunes the branch of the remote, and this clone's with it.
-    pub fn prune_remote(&self, remote: &Remote<'_>, keep: usize) -> Result<Pruned, StoreError> {
+    pub(crate) fn prune_remote(
+        &self,
+        remote: &Remote<'_>,
+        keep: usize,
+    ) -> Result<Pruned, StoreError> {
         let mut pruned = Pruned { removed: Vec::new(), kept: 0 };
         self.publish(remote, |commit| {
             let (left, what) = self.squash(&commit, keep)?;

@@ -14,7 +14,7 @@ pub(super) const ROOT: &str = "runs";
 ///
 /// A key is made of letters and digits alone, so its path leads nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
+pub(crate) struct Key {
     commit: CommitId,
     fingerprint: String,
     source: Source,
@@ -57,7 +57,7 @@ impl Key {
     }
 
     /// Path within the store.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         let Self { commit, fingerprint, created, id, .. } = self;
         let source = self.source_word();
         format!(
@@ -67,37 +67,37 @@ impl Key {
     }
 
     /// The commit that was measured.
-    pub fn commit(&self) -> &CommitId {
+    pub(crate) fn commit(&self) -> &CommitId {
         &self.commit
     }
 
     /// Fingerprint of the host it was measured on.
-    pub fn fingerprint(&self) -> &str {
+    pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
     /// What produced the samples.
-    pub fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> Source {
         self.source
     }
 
     /// The same as a word.
-    pub fn source_word(&self) -> &'static str {
+    pub(crate) fn source_word(&self) -> &'static str {
         word(self.source)
     }
 
     /// When it was measured, as `20261122T000000Z`.
-    pub fn created(&self) -> &str {
+    pub(crate) fn created(&self) -> &str {
         &self.created
     }
 
     /// Short name of the run, made from its content.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
     /// Whether the run is of this kind.
-    pub fn is_of(&self, kind: Kind<'_>) -> bool {
+    pub(crate) fn is_of(&self, kind: Kind<'_>) -> bool {
         self.source == kind.source && self.fingerprint == as_word(kind.fingerprint)
     }
 }

@@ -336,14 +336,14 @@ fn one_function_decides_and_everybody_calls_it() {
     assert_eq!(naming(&["fn classify("]), ["verdict/change.rs"]);
     // The bounds that a change rests on, and the α they are taken at, are nobody else's business.
     assert_eq!(outside(naming(&["classify(", ".lower(errors", ".upper(errors"])), [""; 0]);
-    assert_eq!(naming(&["pub fn decide("]), ["verdict/decide.rs"]);
+    assert_eq!(naming(&["pub(crate) fn decide("]), ["verdict/decide.rs"]);
     let callers = outside(naming(&["decide(&evidence", "decide(&Evidence"]));
     for caller in ["cmd/compare.rs", "evaluate/judge.rs"] {
         assert!(callers.iter().any(|file| file == caller), "{caller} is not among {callers:?}");
     }
 }
 
-/// Run it by `cargo test --release --test it cost_of -- --ignored --nocapture`: no wall clock is asserted on.
+/// Run it by `cargo test --release --lib cost_of -- --ignored --nocapture`: no wall clock is asserted on.
 #[test]
 #[ignore = "prints times, asserts nothing about them"]
 fn cost_of_a_decision_on_fifty_benchmarks_after_ten_rounds() {

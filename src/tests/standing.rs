@@ -6,7 +6,8 @@ use super::synthetic::History;
 use crate::measure::Selection;
 use crate::policy::{Config, Policy};
 use crate::run::{Observed, Run};
-use crate::site::{Material, Night, Release, Standing, State, Watch, tracks};
+use crate::site::standing::{Standing, Watch};
+use crate::site::{Material, Night, Release, State, tracks};
 use crate::units::Nanos;
 
 #[test]

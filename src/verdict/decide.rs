@@ -23,20 +23,20 @@ const SCREEN_ERROR: f64 = 0.01;
 
 /// All that a decision rests on.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The run that is judged.
-    pub candidate: &'a Run,
+    pub(crate) candidate: &'a Run,
     /// What it is compared with.
-    pub baseline: Baseline<'a>,
+    pub(crate) baseline: Baseline<'a>,
     /// Base and candidate measured in turn, for the benchmarks that needed it.
-    pub rounds: Option<Rounds<'a>>,
+    pub(crate) rounds: Option<Rounds<'a>>,
     /// What calibration told about each benchmark on this machine.
-    pub noise: &'a BTreeMap<BenchmarkId, Noise>,
+    pub(crate) noise: &'a BTreeMap<BenchmarkId, Noise>,
 }
 
 /// What a run is compared with.
 #[derive(Clone, Copy, Debug)]
-pub enum Baseline<'a> {
+pub(crate) enum Baseline<'a> {
     /// Nothing: every benchmark is new.
     None,
     /// Another run as it is, in one look.
@@ -49,17 +49,17 @@ pub enum Baseline<'a> {
 
 /// Launches of base and candidate next to each other.
 #[derive(Clone, Copy, Debug)]
-pub struct Rounds<'a> {
+pub(crate) struct Rounds<'a> {
     /// The launches of the base.
-    pub baseline: &'a Run,
+    pub(crate) baseline: &'a Run,
     /// The launches of the candidate.
-    pub candidate: &'a Run,
+    pub(crate) candidate: &'a Run,
     /// Benchmarks that entered the rounds: fixed before the first look.
-    pub entered: usize,
+    pub(crate) entered: usize,
     /// Benchmarks that did not enter because both sides have the same program of them.
-    pub same: &'a [BenchmarkId],
+    pub(crate) same: &'a [BenchmarkId],
     /// No more rounds will come.
-    pub ended: bool,
+    pub(crate) ended: bool,
 }
 
 /// Why a benchmark is unchanged that was not launched.
@@ -102,7 +102,7 @@ impl Evidence<'_> {
 ///
 /// Benchmarks that are in the rounds are judged by them, the others by the baseline; with neither they
 /// are *new*. What the policy does not select is left out of both sides.
-pub fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
+pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     let mut judgements = judge_all(evidence, policy);
     let p_values: Vec<f64> = judgements.iter().filter_map(|one| one.p_value).collect();
     let mut q_values = multiplicity::benjamini_hochberg(&p_values).into_iter();

@@ -12,17 +12,17 @@ use crate::stats::welch::{StandardError, TTest};
 
 /// What earlier rounds of the same code on both sides told about one benchmark on this machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Noise {
+pub(crate) struct Noise {
     /// Rounds it was learnt from.
-    pub rounds: usize,
+    pub(crate) rounds: usize,
     /// Variance of the difference of partners, of logarithms.
-    pub difference_variance: f64,
+    pub(crate) difference_variance: f64,
     /// Variance of launches of one side, of logarithms.
-    pub launch_variance: f64,
+    pub(crate) launch_variance: f64,
     /// Correlation of partners.
-    pub correlation: f64,
+    pub(crate) correlation: f64,
     /// Half of all A/A comparisons show at least this change.
-    pub floor: f64,
+    pub(crate) floor: f64,
 }
 
 /// One benchmark in rounds.
@@ -109,7 +109,7 @@ impl Series {
 }
 
 /// Rounds after which a benchmark of this noise is looked at next; none after the last look.
-pub fn next_look(noise: Option<&Noise>, rounds: usize) -> Option<usize> {
+pub(crate) fn next_look(noise: Option<&Noise>, rounds: usize) -> Option<usize> {
     let plan = match noise.filter(|noise| noise.is_history()) {
         // Which of the two plans it is makes no difference to when they look.
         Some(_) => sequential::WITHIN_REACH,

@@ -4,11 +4,11 @@ use super::{Change, Decision, Judgement, Target, TargetStatus, Verdict};
 use crate::policy::FailOn;
 
 /// A reason, and the verdict that it leads to where the policy fails on it.
-pub type Reason = (FailOn, Verdict);
+pub(crate) type Reason = (FailOn, Verdict);
 
 impl Judgement {
     /// What its change speaks against a pass; none where it is accepted.
-    pub fn change_reason(&self) -> Option<Reason> {
+    pub(crate) fn change_reason(&self) -> Option<Reason> {
         let reason = match self.change {
             Change::Regressed => (FailOn::Regressed, Verdict::Fail),
             Change::Missing => (FailOn::Missing, Verdict::Fail),
@@ -27,7 +27,7 @@ impl Judgement {
 
 impl Target {
     /// What it speaks against a pass.
-    pub fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         match self.status {
             TargetStatus::Missed => Some((FailOn::TargetMissed, Verdict::Fail)),
             TargetStatus::Unproven => Some((FailOn::TargetUnproven, Verdict::Inconclusive)),
@@ -38,7 +38,7 @@ impl Target {
 
 impl Decision {
     /// Whether `reason` is one of those for which the verdict is what it is.
-    pub fn rests_on(&self, reason: Option<Reason>) -> bool {
+    pub(crate) fn rests_on(&self, reason: Option<Reason>) -> bool {
         reason.is_some_and(|(reason, verdict)| {
             verdict == self.verdict && self.fail_on.contains(&reason)
         })

@@ -11,15 +11,15 @@ use crate::units::Nanos;
 /// What a screen settled; what is saved is at least this, for rounds end at their first look only at best.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Screen {
+pub(crate) struct Screen {
     /// Benchmarks that it judged.
-    pub judged: u32,
+    pub(crate) judged: u32,
     /// Benchmarks that needed no rounds after it.
-    pub settled: u32,
+    pub(crate) settled: u32,
     /// Launches of both sides that these would have taken until their first look.
-    pub launches_saved: u32,
+    pub(crate) launches_saved: u32,
     /// Time that the calls in these launches would have taken; batches are not counted.
-    pub calls_saved: Nanos,
+    pub(crate) calls_saved: Nanos,
 }
 
 /// What the screen in `evidence` settled; none where there was no screen.

@@ -14,7 +14,7 @@ use crate::stats::welch;
 use crate::verdict::{Baseline, Change};
 
 /// Columns of the values of machines.
-pub const MACHINES_HEAD: &str = "VM_id,t_min,value";
+pub(crate) const MACHINES_HEAD: &str = "VM_id,t_min,value";
 
 /// Values of one side.
 const VALUES: usize = 5;
@@ -44,7 +44,7 @@ impl Put {
 }
 
 /// The rates on the values of machines, each benchmark a suite of its own.
-pub fn machines(table: &Table, replay: &Replay<'_>) -> Result<Vec<Cell>, RecordingError> {
+pub(crate) fn machines(table: &Table, replay: &Replay<'_>) -> Result<Vec<Cell>, RecordingError> {
     let machines = read(table)?;
     let mut cells = Vec::new();
     for put in Put::ALL {

@@ -16,7 +16,7 @@ use crate::run::{Benchmark, BenchmarkId, Run, Sampling};
 use crate::verdict::Baseline;
 
 /// Columns of a series.
-pub const SERIES_HEAD: &str = "runstamp,toolchain,bench,rep,ns_per_op";
+pub(crate) const SERIES_HEAD: &str = "runstamp,toolchain,bench,rep,ns_per_op";
 
 /// The program that is the same on all days.
 const UNCHANGED: &str = "Go1.17";
@@ -74,7 +74,7 @@ impl Put {
 }
 
 /// The rates on a series: within each day, and of each day against earlier ones.
-pub fn series(table: &Table, replay: &Replay<'_>) -> Result<Vec<Cell>, RecordingError> {
+pub(crate) fn series(table: &Table, replay: &Replay<'_>) -> Result<Vec<Cell>, RecordingError> {
     let days = read(table)?;
     let mut cells = Vec::new();
     for put in Put::ALL {

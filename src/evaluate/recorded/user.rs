@@ -22,7 +22,7 @@ const LEAST_ROUNDS: usize = 5;
 
 /// What is known to be true of a labelled pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expected {
+pub(crate) enum Expected {
     /// The candidate is as fast.
     Unchanged,
     /// The candidate is slower.
@@ -33,13 +33,13 @@ pub enum Expected {
 
 /// What was said of a labelled pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Labelled {
+pub(crate) struct Labelled {
     /// Benchmarks of which the truth was said.
-    pub right: u64,
+    pub(crate) right: u64,
     /// Of which something else was said.
-    pub wrong: u64,
+    pub(crate) wrong: u64,
     /// Of which nothing could be told.
-    pub inconclusive: u64,
+    pub(crate) inconclusive: u64,
 }
 
 /// The rates on launches of one code: neighbours in time become partners, which of them is the
@@ -47,7 +47,7 @@ pub struct Labelled {
 ///
 /// Each deal is a stretch of consecutive rounds that begins at random. Where there are enough rounds, the
 /// first ones are the history and the deals come from the rest. Empty when no benchmark has enough launches.
-pub fn launches_of_one_code(run: &Run, replay: &Replay<'_>) -> Vec<Cell> {
+pub(crate) fn launches_of_one_code(run: &Run, replay: &Replay<'_>) -> Vec<Cell> {
     let recordings: Vec<Recording<'_>> = run.benchmarks.iter().filter_map(Recording::of).collect();
     if recordings.is_empty() {
         return Vec::new();
@@ -151,7 +151,7 @@ impl<'a> Recording<'a> {
 }
 
 /// What the decision says of a pair of runs with the truth known, by policy.
-pub fn labelled(
+pub(crate) fn labelled(
     baseline: &Run,
     candidate: &Run,
     expected: Expected,

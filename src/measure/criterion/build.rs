@@ -20,7 +20,7 @@ const HELP: &[u8] = b"This executable is a Criterion.rs benchmark.";
 
 /// Why there are no bench executables.
 #[derive(Debug, Error)]
-pub enum BuildError {
+pub(crate) enum BuildError {
     /// There is no Cargo.
     #[error("failed to run `cargo`: {0}")]
     NoCargo(io::Error),
@@ -50,45 +50,45 @@ pub enum BuildError {
 
 /// What is built, and where.
 #[derive(Clone, Debug, Default)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     /// The folder that Cargo runs in.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// Path of a `Cargo.toml`, relative to the folder; without it, the one Cargo finds.
-    pub manifest: Option<PathBuf>,
+    pub(crate) manifest: Option<PathBuf>,
     /// Where Cargo builds, unless where it would by itself.
-    pub target_folder: Option<PathBuf>,
+    pub(crate) target_folder: Option<PathBuf>,
     /// Only these packages, unless it is empty.
-    pub packages: Vec<String>,
+    pub(crate) packages: Vec<String>,
     /// Features to build with.
-    pub features: Vec<String>,
+    pub(crate) features: Vec<String>,
     /// Profile to build with, unless `bench`.
-    pub profile: Option<String>,
+    pub(crate) profile: Option<String>,
 }
 
 /// A bench executable that reads Criterion's flags.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub(crate) struct Target {
     /// The package it belongs to.
-    pub package: String,
+    pub(crate) package: String,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// What is started.
-    pub executable: PathBuf,
+    pub(crate) executable: PathBuf,
     /// What Cargo gives it.
-    pub environment: Environment,
+    pub(crate) environment: Environment,
 }
 
 /// All bench targets of a workspace, built.
 #[derive(Clone, Debug, Default)]
-pub struct Built {
+pub(crate) struct Built {
     /// Those that can be launched.
-    pub targets: Vec<Target>,
+    pub(crate) targets: Vec<Target>,
     /// Those that were left out, and why.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// Programs and libraries of the workspace that a bench might start or load.
-    pub companions: Vec<PathBuf>,
+    pub(crate) companions: Vec<PathBuf>,
     /// Folders whose names the programs may hold: of the sources, and of what is built.
-    pub folders: Vec<PathBuf>,
+    pub(crate) folders: Vec<PathBuf>,
 }
 
 /// A bench target as the manifest has it.
@@ -101,7 +101,7 @@ struct Declared {
 }
 
 /// Builds the benches of `workspace`. `runner` is this program, which Cargo starts in place of them.
-pub fn build(
+pub(crate) fn build(
     workspace: &Workspace,
     runner: &Path,
     interrupt: &Interrupt,

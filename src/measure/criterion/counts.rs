@@ -13,7 +13,7 @@ use crate::measure::{Effort, Interrupt};
 use crate::run::BenchmarkId;
 
 /// The program that counts.
-pub const VALGRIND: &str = "valgrind";
+pub(crate) const VALGRIND: &str = "valgrind";
 /// The fewest samples that Criterion takes, and some more.
 const SAMPLES: [u32; 2] = [10, 30];
 /// Calls of fewer instructions are not told from what Criterion does around them: its share of a call
@@ -25,7 +25,7 @@ const LEAST_SHARE: f64 = 0.01;
 
 /// Instructions of one call of the benchmark `id` of a bench target, with what the benchmark does between
 /// its calls; or why they cannot be counted.
-pub fn instructions(
+pub(crate) fn instructions(
     built: &Built,
     target: &str,
     id: &BenchmarkId,

@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 
 /// Environment and folder of a bench.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// Where it starts.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// All of its variables.
-    pub variables: Vec<(OsString, OsString)>,
+    pub(crate) variables: Vec<(OsString, OsString)>,
 }
 
 /// Writes the environment and folder of this process into `records`, under the name of `executable`.
-pub fn record(records: &Path, executable: &Path) -> io::Result<()> {
+pub(crate) fn record(records: &Path, executable: &Path) -> io::Result<()> {
     let mut written = env::current_dir()?.into_os_string().into_vec();
     written.push(0);
     for (name, value) in env::vars_os() {

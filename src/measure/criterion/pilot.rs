@@ -12,7 +12,7 @@ use crate::run::{Benchmark, BenchmarkId, Failure, Sampling};
 type Found = Vec<(String, Result<Mode, Failure>)>;
 
 /// Starts every target once, with as few calls as Criterion accepts, and plans by what it sees.
-pub fn pilot(
+pub(crate) fn pilot(
     built: &Built,
     selection: &Selection,
     effort: &Effort,

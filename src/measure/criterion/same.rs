@@ -19,7 +19,7 @@ const LONGEST_BUILD_ID: usize = 64;
 /// The bench targets (package and name) of `candidate` that need not be launched because `baseline` has the
 /// same: the same program, with the same surroundings from Cargo, and the same in all that it might
 /// start or load of this workspace.
-pub fn same(baseline: &Built, candidate: &Built) -> io::Result<Vec<(String, String)>> {
+pub(crate) fn same(baseline: &Built, candidate: &Built) -> io::Result<Vec<(String, String)>> {
     let folders = Folders::of(baseline, candidate);
     if baseline.companions.len() != candidate.companions.len() {
         return Ok(Vec::new());

@@ -22,16 +22,16 @@ const WRITES_AT_ONCE: u32 = 4;
 
 /// Where GitHub is and who asks.
 #[derive(Clone, Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// `GITHUB_API_URL`.
-    pub api_url: String,
+    pub(crate) api_url: String,
     /// `GITHUB_TOKEN`.
-    pub token: Token,
+    pub(crate) token: Token,
 }
 
 /// A secret: it has no text of its own, so that no message can hold it.
 #[derive(Clone)]
-pub struct Token(String);
+pub(crate) struct Token(String);
 
 impl From<String> for Token {
     fn from(secret: String) -> Self {
@@ -47,7 +47,7 @@ impl fmt::Debug for Token {
 
 /// Why GitHub did not do what it was asked.
 #[derive(Debug, Error)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// The token may not, now or later: 403 without a limit to wait for.
     #[error("{request}: {message}")]
     Refused {

@@ -12,7 +12,7 @@ use crate::site::Status;
 
 /// Why the issues could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
-pub enum IssuesError {
+pub(crate) enum IssuesError {
     /// GitHub did not do it.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -41,7 +41,7 @@ struct Label {
 }
 
 /// Opens, edits and closes what `status` asks for in `repository`; says what GitHub would not take.
-pub fn settle(
+pub(crate) fn settle(
     connection: &Connection,
     repository: &str,
     status: &[Status],

@@ -23,7 +23,7 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
 
 /// A chart that cannot be drawn.
 #[derive(Debug, Error)]
-pub enum DrawError {
+pub(crate) enum DrawError {
     /// The drawing is not to be read.
     #[error("the drawing is not SVG")]
     Svg(#[from] resvg::usvg::Error),
@@ -41,7 +41,7 @@ pub enum DrawError {
     clippy::cast_sign_loss,
     reason = "a drawing is some hundred units wide and high"
 )]
-pub fn png(figure: &Figure) -> Result<Vec<u8>, DrawError> {
+pub(crate) fn png(figure: &Figure) -> Result<Vec<u8>, DrawError> {
     let options = Options { fontdb: Arc::clone(&FONTS), ..Options::default() };
     let tree = Tree::from_str(&svg(figure), &options)?;
     let size = tree.size();
