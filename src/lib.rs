@@ -14,8 +14,6 @@ pub mod stats;
 pub mod host;
 pub mod run;
 pub mod git;
-#[cfg(feature = "inference")]
-pub mod inference;
 pub mod measure;
 pub mod store;
 pub mod history;
