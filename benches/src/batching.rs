@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_measured_batch_is_the_largest_within_the_latency_limit_where_size_pays() {
+    fn the_batch_size_is_the_largest_within_the_limits_if_larger_batches_are_faster() {
         let limits = |latency, memory_bytes| BatchLimits {
             latency: Duration::from_millis(latency),
             memory_bytes,
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_larger_batch_that_answers_no_faster_is_not_find_size() {
+    fn a_larger_batch_that_answers_no_faster_is_not_chosen() {
         let in_proportion =
             |size| BatchCost { latency: Duration::from_millis(size as u64), memory_bytes: None };
         let second = BatchLimits { latency: Duration::from_secs(1), memory_bytes: None };
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn the_assumed_formula_answers_as_it_was_published() {
+    fn the_estimate_follows_the_published_formula() {
         for (mebibytes, milliseconds, size) in [
             (512, 10, 10),
             (1024, 100, 100),
