@@ -14,8 +14,6 @@ mod stats;
 mod host;
 mod run;
 mod git;
-#[cfg(feature = "inference")]
-pub mod inference;
 mod measure;
 mod store;
 mod compare;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What perfgate's own commands cost: processor seconds and peak memory, the least of several runs, on one core.
+"""Prints what perfgate's own commands cost: CPU seconds and peak memory, the least of several runs, on one core.
 
     cargo build --release && benches/figures/commands.py
 """
@@ -16,7 +16,7 @@ PERFGATE = Path(__file__).resolve().parents[2] / "target/release/perfgate"
 HOST = {"fingerprint": "f", "cpu_model": "c", "cores": 1, "memory_bytes": 1, "os": "o", "kernel": "k"}
 
 
-def run(path, benchmarks, launches, samples, seed):
+def write_run(path, benchmarks, launches, samples, seed):
     draw = random.Random(seed)
     made = [
         {
@@ -34,8 +34,8 @@ def run(path, benchmarks, launches, samples, seed):
     return path.stat().st_size
 
 
-def least(words, times):
-    """Processor seconds and bytes of the cheapest of some runs on one core; other load does not count."""
+def measure_least(words, times):
+    """Returns CPU seconds and bytes of the cheapest of several runs on one core. CPU time excludes other load."""
     core = min(os.sched_getaffinity(0))
     best = None
     for _ in range(times):
@@ -54,13 +54,13 @@ def least(words, times):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        size = run(folder / "a.json", 2500, 10, 100, 1) + run(folder / "b.json", 2500, 10, 100, 2)
-        run(folder / "suites.json", 56, 5, 100, 3)
-        seconds, memory = least(["compare", folder / "a.json", folder / "b.json"], 5)
+        size = write_run(folder / "a.json", 2500, 10, 100, 1) + write_run(folder / "b.json", 2500, 10, 100, 2)
+        write_run(folder / "suites.json", 56, 5, 100, 3)
+        seconds, memory = measure_least(["compare", folder / "a.json", folder / "b.json"], 5)
         print(f"compare, 2,500 benchmarks × 10 × 100 a side: {seconds:.2f} s, {memory / size:.1f} times the input")
         check = ["check", "--run", folder / "suites.json", "--baseline", "none", "--out", folder / "out"]
-        print(f"check --run, 56 benchmarks × 5 × 100: {least(check, 10)[0] * 1e3:.0f} ms")
-        print(f"--version: {least(['--version'], 20)[0] * 1e3:.1f} ms")
+        print(f"check --run, 56 benchmarks × 5 × 100: {measure_least(check, 10)[0] * 1e3:.0f} ms")
+        print(f"--version: {measure_least(['--version'], 20)[0] * 1e3:.1f} ms")
     print(f"release binary: {PERFGATE.stat().st_size / 1e6:.1f} MB")
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What it costs on GitHub: publishing, a store of 1,000 runs, and the action around a check.
+"""Prints what perfgate costs on GitHub: publishing, a store of 1,000 runs, and the action around a check.
 
     cargo build --release && benches/figures/github.py [PROGRAM]
 
-Wall time, the least of several runs: GitHub is a server in this process, whose own time is taken off, and the store is
-fetched from `git daemon` on this machine, so that no network is in the figures.
+The figures are wall time, the least of several runs. They contain no network: GitHub is a server in this process, whose
+own time is subtracted, and `git daemon` on this machine serves the store.
 """
 
 import json
@@ -26,7 +26,7 @@ REPOSITORY = "Codertocat/Hello-World"
 
 
 class GitHub(BaseHTTPRequestHandler):
-    """Enough of it for one publication; `spent` is the time between a request and the end of its answer."""
+    """The part of GitHub that one publication needs. `spent` is the time from request to the end of the answer."""
 
     protocol_version = "HTTP/1.1"
     spent = 0.0
@@ -54,12 +54,12 @@ class GitHub(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PATCH = respond
 
 
-def git(folder, *words, stdin=None):
+def run_git(folder, *words, stdin=None):
     done = subprocess.run(["git", "-C", folder, *words], input=stdin, check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
-def timed(words, folder, variables, statuses=(0,)):
+def time_command(words, folder, variables, statuses=(0,)):
     began = time.perf_counter()
     done = subprocess.run(words, cwd=folder, env=variables, capture_output=True, text=True)
     taken = time.perf_counter() - began
@@ -67,7 +67,7 @@ def timed(words, folder, variables, statuses=(0,)):
     return taken, done.stdout
 
 
-def environment(folder, api):
+def make_environment(folder, api):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "RUNNER_", "PERFGATE_"))}
     files = {name: str(folder / name.lower()) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")}
     event = ROOT / "fixtures/github/events/pull_request.json"
@@ -78,18 +78,18 @@ def environment(folder, api):
     }
 
 
-def publishing(program, folder, api):
+def time_publish(program, folder, api):
     best = None
     for _ in range(20):
         GitHub.spent, GitHub.requests = 0.0, 0
         words = [program, "publish", ROOT / "fixtures/decisions/fail.json"]
-        taken, _ = timed(words, folder, environment(folder, api))
+        taken, _ = time_command(words, folder, make_environment(folder, api))
         best = min(best or (9e9, 0, 0), (taken - GitHub.spent, GitHub.spent, GitHub.requests))
     rest, server, requests = best
     print(f"publish, {requests} requests: {rest * 1e3:.0f} ms, and {server * 1e3:.0f} ms of the server")
 
 
-def made_run(commit, number, draw):
+def make_run(commit, number, draw):
     def launch(round):
         return {"round": round, "samples": [round_to(1e5 * draw.lognormvariate(0, 0.01)) for _ in range(SAMPLES)]}
 
@@ -107,8 +107,8 @@ def made_run(commit, number, draw):
             "benchmarks": benchmarks}
 
 
-def filled_server(program, folder):
-    """A bare repository with as many commits as runs, and a run of each on its store's branch."""
+def fill_server(program, folder):
+    """Makes a bare repository with one more commit than runs. Its branch of the store has a run of each but the last."""
     work, served = folder / "work", folder / "served"
     served.mkdir()
     for path, words in ((work, []), (served / "code.git", ["--bare"])):
@@ -116,20 +116,20 @@ def filled_server(program, folder):
     stream = "".join(
         f"commit refs/heads/main\ncommitter C <c@d> {1_790_000_000 + one} +0000\ndata 1\nx\n" for one in range(RUNS + 1)
     )
-    git(work, "fast-import", "--quiet", stdin=stream)
-    commits = git(work, "rev-list", "--reverse", "main").split()
+    run_git(work, "fast-import", "--quiet", stdin=stream)
+    commits = run_git(work, "rev-list", "--reverse", "main").split()
     draw = random.Random(1)
     for number in range(RUNS):
-        (folder / "run.json").write_text(json.dumps(made_run(commits[number], number, draw)))
+        (folder / "run.json").write_text(json.dumps(make_run(commits[number], number, draw)))
         subprocess.run([program, "baseline", "save", folder / "run.json"], cwd=work, check=True, capture_output=True)
-    git(work, "push", "--quiet", served / "code.git", "main", "perfgate-data")
-    git(served / "code.git", "repack", "-adq")
-    git(served / "code.git", "config", "uploadpack.allowFilter", "true")
-    (folder / "candidate.json").write_text(json.dumps(made_run(commits[RUNS], RUNS, draw)))
+    run_git(work, "push", "--quiet", served / "code.git", "main", "perfgate-data")
+    run_git(served / "code.git", "repack", "-adq")
+    run_git(served / "code.git", "config", "uploadpack.allowFilter", "true")
+    (folder / "candidate.json").write_text(json.dumps(make_run(commits[RUNS], RUNS, draw)))
     return served
 
 
-def daemon(served):
+def start_daemon(served):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -143,20 +143,20 @@ def daemon(served):
     raise SystemExit("git daemon did not start")
 
 
-def cloned(folder, address, options):
-    """What a workflow checks out: the code, and not the store."""
+def clone_code(folder, address, options):
+    """Clones the code without the store, as a workflow does."""
     subprocess.run(["rm", "-rf", folder], check=True)
     subprocess.run(["git", "clone", "--quiet", "--single-branch", *options, address, folder], check=True)
 
 
-def finding(program, folder, address, variables):
+def time_check(program, folder, address, variables):
     for options in (["--depth=1"], []):
         best = 9e9
         for _ in range(5):
             clone = folder / "clone"
-            cloned(clone, address, options)
+            clone_code(clone, address, options)
             words = [program, "check", "--run", folder / "candidate.json", "--baseline", "stored", "--format", "json"]
-            taken, decision = timed(words, clone, variables, (0, 10, 11))
+            taken, decision = time_command(words, clone, variables, (0, 10, 11))
             decision = json.loads(decision)
             assert decision["baseline"]["runs"] == 20, decision["warnings"]
             best = min(best, taken)
@@ -164,7 +164,7 @@ def finding(program, folder, address, variables):
         print(f"check in a {kind} clone: {RUNS:,} runs of {BENCHMARKS} benchmarks fetched, 20 of them compared with: {best:.2f} s")
 
 
-def action(program, folder, address, variables):
+def time_action(program, folder, address, variables):
     inputs = "TARGET_MEAN TARGET_P50 TARGET_P90 TARGET_P95 TARGET_P99 THRESHOLD DETECT BENCH PACKAGE FEATURES BUDGET FAIL_ON STORE"
     variables = variables | dict.fromkeys(inputs.split(), "") | {
         "RUNNER_TEMP": str(folder), "RUNNER_OS": "Linux", "RUNNER_ARCH": "X64", "GITHUB_ACTION_PATH": str(ROOT),
@@ -177,10 +177,10 @@ def action(program, folder, address, variables):
     best = 9e9
     for _ in range(5):
         clone = folder / "clone"
-        cloned(clone, address, [])
+        clone_code(clone, address, [])
         GitHub.spent = 0.0
         steps = ["install", "check", "publish"]
-        taken = sum(timed([ROOT / "scripts/action" / step], clone, variables)[0] for step in steps)
+        taken = sum(time_command([ROOT / "scripts/action" / step], clone, variables)[0] for step in steps)
         best = min(best, taken - GitHub.spent)
     print(f"the action around a measured run, binary installed, store of {RUNS:,} runs fetched: {best:.2f} s")
 
@@ -191,11 +191,11 @@ def main(program):
     api = f"http://127.0.0.1:{server.server_address[1]}"
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        publishing(program, folder, api)
-        process, address = daemon(filled_server(program, folder))
+        time_publish(program, folder, api)
+        process, address = start_daemon(fill_server(program, folder))
         try:
-            finding(program, folder, address, environment(folder, api))
-            action(program, folder, address, environment(folder, api))
+            time_check(program, folder, address, make_environment(folder, api))
+            time_action(program, folder, address, make_environment(folder, api))
         finally:
             process.terminate()
             process.wait()

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""GraphSAGE at batch 1: ONNX Runtime from Rust against ONNX Runtime from Python, in turn on one machine.
+"""Compares GraphSAGE at batch 1 between ONNX Runtime from Rust and from Python, in rounds on one machine.
 
-    cargo build --release --example figures
+    cargo build --release -p perfgate-suites --example figures
     benches/figures/graphsage.py [ROUNDS] [PROGRAM]
 
-Prints the p50 of both and their ratio, and what it takes to read the weights once: the floor of any single call. Python's
-onnxruntime is the same version as that of the suites; pip puts it below .tools. PERFGATE_THREADS sets the threads of both.
+Prints the p50 of both and their ratio, and the time to read the weights once, below which no call can be. Python uses the
+same version of ONNX Runtime as the suites; pip installs it below .tools. PERFGATE_THREADS sets the threads of both.
 """
 
 import json
@@ -16,15 +16,16 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+SUITES = Path(__file__).resolve().parents[1]
+ROOT = SUITES.parent
 PACKAGES = ROOT / ".tools" / "onnxruntime-1.28.0"
-MODEL = ROOT / ".runtime" / "models" / "graphsage.onnx"
+MODEL = SUITES / ".runtime" / "models" / "graphsage.onnx"
 FEATURES, CALLS, WARM_UP = 978, 300, 50
 WEIGHT_BYTES = 2_452_647 * 4
 THREADS = int(os.environ.get("PERFGATE_THREADS", "1"))
 
 
-def calls_of_python():
+def time_python_calls():
     sys.path.insert(0, str(PACKAGES))
     import numpy
     import onnxruntime
@@ -41,11 +42,10 @@ def calls_of_python():
         if call >= WARM_UP:
             taken.append(time.perf_counter_ns() - started)
     return taken
-    return taken
 
 
-def floor():
-    """The shortest time in which one thread reads as many bytes as the weights have, which leaves them in the cache."""
+def time_reading_weights():
+    """Times how long one thread takes to read as many bytes as the weights have. They stay in the cache between readings."""
     sys.path.insert(0, str(PACKAGES))
     import numpy
 
@@ -56,11 +56,10 @@ def floor():
         weights.max()
         taken.append(time.perf_counter_ns() - started)
     return taken
-    return taken
 
 
-def started(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+def read_output(command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=SUITES)
     return json.loads(done.stdout)
 
 
@@ -68,13 +67,12 @@ def main(rounds, program):
     if not PACKAGES.exists():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", PACKAGES, "onnxruntime==1.28.0"]
         subprocess.run(pip, check=True)
-    os.environ.setdefault("ORT_DYLIB_PATH", str(ROOT / ".runtime" / "onnxruntime"))
     rust, python, bound = [], [], []
     for turn in range(rounds):
         sides = [(rust, [program, "graphsage", str(CALLS)]), (python, [sys.executable, __file__, "--calls"])]
         for samples, command in sides if turn % 2 == 0 else sides[::-1]:
-            samples.append(statistics.median(started(command)))
-        bound.append(min(started([sys.executable, __file__, "--floor"])))
+            samples.append(statistics.median(read_output(command)))
+        bound.append(min(read_output([sys.executable, __file__, "--floor"])))
     ratios = [r / p for r, p in zip(rust, python)]
     rust_p50, python_p50, lowest = statistics.median(rust), statistics.median(python), min(bound)
     print(f"{rounds} rounds of {CALLS} calls, {THREADS} thread(s), onnxruntime 1.28.0 on both sides")
@@ -86,9 +84,9 @@ def main(rounds, program):
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--calls"]:
-        print(json.dumps(calls_of_python()))
+        print(json.dumps(time_python_calls()))
     elif sys.argv[1:] == ["--floor"]:
-        print(json.dumps(floor()))
+        print(json.dumps(time_reading_weights()))
     else:
         rest = sys.argv[1:]
-        main(int(rest[0]) if rest else 10, rest[1] if rest[1:] else str(ROOT / "target" / "release" / "examples" / "figures"))
+        main(int(rest[0]) if rest else 10, Path(rest[1]).resolve() if rest[1:] else (ROOT / "target" / "release" / "examples" / "figures"))

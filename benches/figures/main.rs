@@ -1,9 +1,9 @@
-//! Calls of the suites' models outside Criterion, for figures that compare them with something else.
+//! Figures about the suites' models that Criterion does not give. Run it in the folder `benches`.
 //!
 //! `figures graphsage CALLS` prints the nanoseconds of each call of `GraphSAGE` at batch 1 as JSON.
-//! `figures overhead ROUNDS` prints what a sample holds besides the call, next to a bare pair of clock readings.
-//! `figures batch-size MILLISECONDS` prints the batch that fits a limit by measurement, next to the assumed one.
-//! `figures kv-cache ROUNDS` prints what the cache of keys and values gains for 100 tokens.
+//! `figures overhead ROUNDS` prints what a sample contains besides the call, compared with two bare clock readings.
+//! `figures batch-size MILLISECONDS` prints the batch size that fits a limit, as measured and as estimated.
+//! `figures kv-cache ROUNDS` prints the time of 100 tokens with and without a cache of keys and values.
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
 
 use std::env;
@@ -12,20 +12,25 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use criterion::Criterion;
-use perfgate::inference::batching::{
-    Cost, LARGEST_BATCH, Limits, Padded, assumed_batch_size, measured_batch_size,
+use perfgate_suites::batching::{
+    BatchCost, BatchLimits, LARGEST_BATCH, PaddedBatch, estimate_batch_size, find_batch_size,
 };
-use perfgate::inference::graphsage::{FEATURES, GraphSage};
-use perfgate::inference::memory::peak_during;
-use perfgate::inference::session::Options;
-use perfgate::inference::tokenization::{Tokenizer, prose};
-use perfgate::inference::transformer::{Cache, Decoder, Encoder, Sampler};
+use perfgate_suites::graphsage::{FEATURES, GraphSage};
+use perfgate_suites::memory::measure_peak_memory;
+use perfgate_suites::session::SessionOptions;
+use perfgate_suites::tokenization::{Tokenizer, generate_prose};
+use perfgate_suites::transformer::{Decoder, Encoder, KeyValueCache, Sampler};
 
 const WARM_UP: usize = 50;
-/// Calls of a round in `overhead`.
+/// Calls per round in `overhead`.
 const CALLS: usize = 200;
-/// Mebibytes that the process may take in `batch-size`.
+/// The limit of memory in `batch-size`, in mebibytes.
 const MEMORY: u64 = 1024;
+/// Calls per batch size in `batch-size`.
+///
+/// All of 59 calls are below the 95th percentile with a probability of 0.95^59 < 5 %. So the slowest of them is an upper
+/// bound of the 95th percentile at 95 % confidence (Hahn and Meeker, "Statistical intervals", 1991, table A.16).
+const BATCH_CALLS: usize = 59;
 const GENERATED: usize = 100;
 const PROMPTS: [usize; 2] = [16, 128];
 
@@ -38,16 +43,18 @@ fn main() -> anyhow::Result<()> {
     };
     let count = count.parse::<usize>().with_context(|| format!("`{count}` is not a number"))?;
     match figure.as_str() {
-        "graphsage" => graphsage(count),
-        "overhead" => overhead(count),
-        "batch-size" => batch_size(Duration::from_millis(u64::try_from(count)?)),
-        "kv-cache" => kv_cache(count),
-        _ => bail!("`{figure}` is no figure: graphsage, overhead, batch-size, kv-cache"),
+        "graphsage" => print_graphsage_calls(count),
+        "overhead" => print_overhead(count),
+        "batch-size" => print_batch_size(Duration::from_millis(u64::try_from(count)?)),
+        "kv-cache" => print_cache_gain(count),
+        _ => bail!(
+            "`{figure}` is not a figure; the figures are graphsage, overhead, batch-size, kv-cache"
+        ),
     }
 }
 
-fn graphsage(calls: usize) -> anyhow::Result<()> {
-    let mut model = GraphSage::alone(&Options::from_environment()?)?;
+fn print_graphsage_calls(calls: usize) -> anyhow::Result<()> {
+    let mut model = GraphSage::open_without_neighbours(&SessionOptions::from_environment()?)?;
     let features = (0..FEATURES).map(|feature| (feature % 7) as f32 / 7.0).collect::<Vec<_>>();
     for _ in 0..WARM_UP {
         model.predict(&features)?;
@@ -62,8 +69,8 @@ fn graphsage(calls: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Calls of nothing, timed by two clock readings and by Criterion as perfgate starts it, in turn.
-fn overhead(rounds: usize) -> anyhow::Result<()> {
+/// Times calls of nothing in rounds: by two clock readings, and by Criterion as perfgate starts it.
+fn print_overhead(rounds: usize) -> anyhow::Result<()> {
     let (mut bare, mut sampled) = (Vec::new(), Vec::new());
     for _ in 0..rounds.max(1) {
         bare.extend((0..CALLS).map(|_| {
@@ -71,7 +78,7 @@ fn overhead(rounds: usize) -> anyhow::Result<()> {
             black_box(());
             started.elapsed().as_nanos() as f64
         }));
-        sampled.extend(samples_of_nothing()?);
+        sampled.extend(sample_nothing()?);
     }
     let [bare, sampled] = [bare, sampled].map(|mut times| {
         times.sort_by(f64::total_cmp);
@@ -85,7 +92,8 @@ fn overhead(rounds: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn samples_of_nothing() -> anyhow::Result<Vec<f64>> {
+/// Times calls of nothing by Criterion, one call per sample, in nanoseconds.
+fn sample_nothing() -> anyhow::Result<Vec<f64>> {
     let folder = tempfile::tempdir()?;
     Criterion::default()
         .output_directory(folder.path())
@@ -100,57 +108,59 @@ fn samples_of_nothing() -> anyhow::Result<Vec<f64>> {
     let numbers = |field: &str| -> anyhow::Result<Vec<f64>> {
         Ok(serde_json::from_value(written[field].clone())?)
     };
-    let many = numbers("iters")?.iter().any(|iters| (iters - 1.0).abs() > f64::EPSILON);
-    anyhow::ensure!(!many, "a sample has many calls");
+    let has_batches = numbers("iters")?.iter().any(|iters| (iters - 1.0).abs() > f64::EPSILON);
+    anyhow::ensure!(!has_batches, "a sample has more than one call");
     numbers("times")
 }
 
-/// `MiniLM` on 32 words a request: how many requests go together when 95 % of batches must be done in time.
-fn batch_size(latency: Duration) -> anyhow::Result<()> {
-    let tokenizer = Tokenizer::bert()?;
-    let mut encoder = Encoder::open(&Options::from_environment()?)?;
-    let request = tokenizer.encode(&prose(&tokenizer.words(), 32, 1))?;
-    let mut measure = |size: usize| -> anyhow::Result<Cost> {
-        let padded = Padded::new(&vec![&request; size]);
-        let (bound, memory_bytes) = peak_during(|| slow_call(&mut encoder, &padded));
-        let cost = Cost { latency: bound?, memory_bytes };
+/// Finds the batch size of `MiniLM` at which 95 % of batches take at most `latency`. A request is 32 bytes of text.
+fn print_batch_size(latency: Duration) -> anyhow::Result<()> {
+    let tokenizer = Tokenizer::open_bert()?;
+    let mut encoder = Encoder::open(&SessionOptions::from_environment()?)?;
+    let request = tokenizer.encode(&generate_prose(&tokenizer.list_words(), 32, 1))?;
+    let mut measure = |size: usize| -> anyhow::Result<BatchCost> {
+        let padded = PaddedBatch::new(&vec![&request; size]);
+        let (bound, memory_bytes) = measure_peak_memory(|| bound_latency(&mut encoder, &padded));
+        let cost = BatchCost { latency: bound?, memory_bytes };
         let memory = memory_bytes.map_or_else(|| "?".to_owned(), |bytes| (bytes >> 20).to_string());
-        println!("batch {size:4}: p95 at most {:7.2} ms, {memory} MiB", milliseconds(cost.latency));
+        println!(
+            "batch {size:4}: p95 at most {:7.2} ms, {memory} MiB",
+            as_milliseconds(cost.latency)
+        );
         Ok(cost)
     };
-    let limits = Limits { latency, memory_bytes: Some(MEMORY << 20) };
-    let chosen = measured_batch_size(&limits, LARGEST_BATCH, &mut measure)?;
-    let limit = milliseconds(latency);
+    let limits = BatchLimits { latency, memory_bytes: Some(MEMORY << 20) };
+    let chosen = find_batch_size(&limits, LARGEST_BATCH, &mut measure)?;
+    let limit = as_milliseconds(latency);
     match chosen {
         Some((size, _)) => println!("measured: {size} requests fit {limit:.0} ms and {MEMORY} MiB"),
         None => println!("measured: not even one request fits {limit:.0} ms and {MEMORY} MiB"),
     }
-    let assumed = assumed_batch_size(u32::try_from(MEMORY)?, latency);
-    println!("assumed: {assumed} requests; in truth");
-    measure(assumed)?;
+    let estimated = estimate_batch_size(u32::try_from(MEMORY)?, latency);
+    println!("estimated: {estimated} requests; as measured");
+    measure(estimated)?;
     Ok(())
 }
 
-/// The upper 95 % bound of the 95th percentile, from as few calls as it takes: the largest of 59, since
-/// 0.95⁵⁹ is the first power below 5 %.
-fn slow_call(encoder: &mut Encoder, padded: &Padded) -> anyhow::Result<Duration> {
-    const FEWEST: usize = 59;
+/// Returns an upper bound of the 95th percentile of the time of a call, at 95 % confidence.
+fn bound_latency(encoder: &mut Encoder, padded: &PaddedBatch) -> anyhow::Result<Duration> {
     encoder.embed(padded)?;
-    let mut seconds = Vec::new();
-    for _ in 0..FEWEST {
+    let mut slowest = Duration::ZERO;
+    for _ in 0..BATCH_CALLS {
         let started = Instant::now();
         black_box(encoder.embed(black_box(padded))?);
-        seconds.push(started.elapsed().as_secs_f64());
+        slowest = slowest.max(started.elapsed());
     }
-    Ok(Duration::from_secs_f64(seconds.into_iter().fold(0.0, f64::max)))
+    Ok(slowest)
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+fn as_milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-fn kv_cache(rounds: usize) -> anyhow::Result<()> {
-    let options = Options::from_environment()?;
+/// Times the generation of [`GENERATED`] tokens with and without a cache, which must give the same tokens.
+fn print_cache_gain(rounds: usize) -> anyhow::Result<()> {
+    let options = SessionOptions::from_environment()?;
     let mut decoder = Decoder::open(&options)?;
     println!(
         "small decoder, {GENERATED} tokens, {} thread(s), best of {rounds} rounds",
@@ -161,7 +171,9 @@ fn kv_cache(rounds: usize) -> anyhow::Result<()> {
         let mut best = [Duration::MAX; 2];
         let mut texts = [Vec::new(), Vec::new()];
         for _ in 0..rounds.max(1) {
-            for (place, cache) in [Cache::Kept, Cache::Recomputed].into_iter().enumerate() {
+            for (place, cache) in
+                [KeyValueCache::Kept, KeyValueCache::Recomputed].into_iter().enumerate()
+            {
                 let started = Instant::now();
                 texts[place] = decoder.generate(&prompt, GENERATED, cache, &mut Sampler::Greedy)?;
                 best[place] = best[place].min(started.elapsed());

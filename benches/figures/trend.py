@@ -1,9 +1,9 @@
-"""What trend pages cost: a made-up history of 2,000 runs of 50 benchmarks, one core, release build.
+"""Prints what trend pages cost: a generated history of 2,000 runs of 50 benchmarks, one core, release build.
 
     cargo build --release && python3 benches/figures/trend.py [PERFGATE] [FOLDER]
 
-Prints time and peak memory of a first build, of a night later, and of change points over 50 series of 2,000 values, and the size of
-the largest page of a benchmark; `node tests/browser/trend.mjs FOLDER/site` tells how soon that page is loaded in Chromium.
+It prints time and peak memory of a first build, of a build one night later, and of change points over 50 series of 2,000 values, and
+the size of the largest page of a benchmark. `node tests/browser/trend.mjs FOLDER/site` prints how fast Chromium loads that page.
 """
 
 import json
@@ -22,14 +22,14 @@ folder = Path(sys.argv[2] if len(sys.argv) > 2 else tempfile.mkdtemp()).resolve(
 site, store = folder / "site", folder / "store"
 
 
-def on_one_core():
+def pin_to_one_core():
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
-def cost(name, *arguments):
-    """Runs perfgate and prints processor seconds and peak memory."""
-    process = subprocess.Popen([perfgate, *arguments], cwd=folder, stdout=subprocess.PIPE, preexec_fn=on_one_core)
+def print_cost(name, *arguments):
+    """Runs perfgate, prints CPU seconds and peak memory, and returns its output."""
+    process = subprocess.Popen([perfgate, *arguments], cwd=folder, stdout=subprocess.PIPE, preexec_fn=pin_to_one_core)
     output = process.stdout.read().decode()
     _, status, used = os.wait4(process.pid, 0)
     assert status == 0, (name, status)
@@ -47,11 +47,11 @@ shutil.rmtree(site, ignore_errors=True)
 newest = max(store.rglob("*.json"), key=lambda path: path.name.split("-criterion-")[1])
 trend = ["trend", "--store", f"dir:{store}", "--out", str(site), "--title", "demo"]
 
-print(cost(f"site of {RUNS} runs × {BENCHMARKS} benchmarks", *trend), end="")
+print(print_cost(f"site of {RUNS} runs × {BENCHMARKS} benchmarks", *trend), end="")
 kept = newest.rename(folder / "newest.json")
-cost("without the newest run", *trend)
+print_cost("without the newest run", *trend)
 kept.rename(newest)
-print(cost("a night later", *trend), end="")
+print(print_cost("a night later", *trend), end="")
 
 values = random.Random(SEED)
 series = folder / "series.jsonl"
@@ -59,7 +59,7 @@ with series.open("w") as file:
     for number in range(BENCHMARKS):
         row = [100 + values.uniform(-1, 1) for _ in range(RUNS)]
         file.write(json.dumps({"id": f"series {number}", "values": row}) + "\n")
-cost(f"change points of {BENCHMARKS} series × {RUNS} values", "trend", "changes", str(series), "--format", "json")
+print_cost(f"change points of {BENCHMARKS} series × {RUNS} values", "trend", "changes", str(series), "--format", "json")
 largest = max((site / "bench").glob("*.html"), key=lambda path: path.stat().st_size)
 print(f"largest page of a benchmark: {largest.stat().st_size / 1000:.0f} kB")
 print(f"pages in {site}")

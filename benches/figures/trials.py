@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Whole checks in rounds of code that did not change, and of code that really does more work: how often they say so.
+"""Counts how often whole checks in rounds find that code does more work, and how often they fail without a change.
 
     cargo build --release && benches/figures/trials.py suite --calls 1000 && benches/figures/trials.py command
 
-`suite` gates a clone of this repository: its candidate decodes some of the tokens again, as many percent as a variable
-says that only it reads, so that all trials share two builds. `command` gates a loop in Python. The kinds take turns.
-Decisions are kept in `target/trials`, and what is there is not measured again; `--more 10` is for those kinds only.
+`suite` gates a clone of this repository. Its candidate decodes a percentage of the tokens again, which it reads from an
+environment variable, so that all trials share two builds. `command` gates a loop in Python. The kinds take turns.
+`target/trials` keeps the decisions, and a trial with a decision is not repeated. `--more 10` runs the kinds with 10 % only.
 """
 
 import argparse
@@ -45,35 +45,35 @@ print(json.dumps({"id": "loop", "samples_ns": [call() for _ in range(int(sys.arg
 STEPS = 20_000
 
 
-def git(folder, *words):
+def run_git(folder, *words):
     who = ["-c", "user.name=trials", "-c", "user.email=trials@localhost"]
     subprocess.run(["git", "-C", folder, *who, *words], check=True, stdout=subprocess.DEVNULL)
 
 
-def clone():
+def clone_repository():
     """A clone whose last commit makes `decode` repeat itself on demand."""
     folder = FOLDER / "clone"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        git(ROOT, "clone", "--quiet", ROOT, folder)
-        source = folder / "src/inference/tokenization.rs"
+        run_git(ROOT, "clone", "--quiet", ROOT, folder)
+        source = folder / "benches/src/tokenization.rs"
         text = source.read_text()
-        assert text.count(DECODE) == 1, "`decode` is not what it was"
+        assert text.count(DECODE) == 1, "`decode` has changed"
         source.write_text(text.replace(DECODE, AGAIN + DECODE))
-        git(folder, "commit", "--quiet", "--all", "--message", "decode: again on demand")
+        run_git(folder, "commit", "--quiet", "--all", "--message", "decode: repeat on demand")
         # Worktrees take the models from here.
-        subprocess.run([sys.executable, folder / "scripts/setup.py"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, folder / "benches/setup.py"], check=True, stdout=subprocess.DEVNULL)
     return folder
 
 
-def suite(percent, calls):
-    """Words, folder and environment of one check; without a percentage that of a commit against itself."""
+def make_suite_check(percent, calls):
+    """Returns arguments, folder and environment of one check; without a percentage, of a commit against itself."""
     only = [word for glob in ONLY for word in ("--bench", glob)]
     base = "HEAD" if percent is None else "HEAD~1"
-    return ["check", "--baseline", base, "--calls", str(calls), *only], clone(), {"TRIAL_AGAIN": str(percent or 0)}
+    return ["check", "--baseline", base, "--calls", str(calls), *only], clone_repository(), {"TRIAL_AGAIN": str(percent or 0)}
 
 
-def command(percent, calls):
+def make_command_check(percent, calls):
     FOLDER.mkdir(parents=True, exist_ok=True)
     script = FOLDER / "loop.py"
     script.write_text(LOOP)
@@ -82,15 +82,15 @@ def command(percent, calls):
     return ["check", "--baseline-command", run(STEPS), "--candidate-command", run(slower)], FOLDER, {}
 
 
-# What is measured, with how much more work, how often at most, and which benchmarks do that work. Kinds that take turns
-# stand together; a commit against itself stands alone, since its base is another, which would be built for each turn.
+# Name: the function that makes a check, groups of (percent more work, largest number of checks), and the benchmarks with
+# more work. The kinds of a group take turns. A commit against itself is a group, because it has another base to build.
 KINDS = {
-    "suite": (suite, [[(None, 20)], [(10, 10)], [(0, 10), (2, 10), (5, 10)]], SLOWED),
-    "command": (command, [[(0, 20), (2, 10), (5, 10), (10, 10)]], "loop"),
+    "suite": (make_suite_check, [[(None, 20)], [(10, 10)], [(0, 10), (2, 10), (5, 10)]], SLOWED),
+    "command": (make_command_check, [[(0, 20), (2, 10), (5, 10), (10, 10)]], "loop"),
 }
 
 
-def trial(make, name, percent, number, calls):
+def run_trial(make, name, percent, number, calls):
     decision = FOLDER / f"{name}-{calls}-{percent}-{number}.json"
     if decision.exists():
         return
@@ -110,7 +110,7 @@ def trial(make, name, percent, number, calls):
     print(f"{decision.stem}: {made['verdict']}, {made['seconds']:.0f} s", file=sys.stderr)
 
 
-def row(name, percent, calls, slowed):
+def make_row(name, percent, calls, slowed):
     trials = [json.loads(path.read_text()) for path in sorted(FOLDER.glob(f"{name}-{calls}-{percent}-*.json"))]
     if not trials:
         return None
@@ -135,8 +135,8 @@ def row(name, percent, calls, slowed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=KINDS)
-    parser.add_argument("--calls", type=int, default=1000, help="calls a launch")
-    parser.add_argument("--more", type=int, nargs="+", metavar="PERCENT", help="only checks of so much more work")
+    parser.add_argument("--calls", type=int, default=1000, help="calls per launch")
+    parser.add_argument("--more", type=int, nargs="+", metavar="PERCENT", help="only checks with this much more work")
     args = parser.parse_args()
     make, groups, slowed = KINDS[args.name]
     known = {percent for kinds in groups for percent, _ in kinds}
@@ -147,8 +147,8 @@ def main():
         for number in range(max(times for _, times in kinds)):
             for percent, times in kinds:
                 if number < times:
-                    trial(make, args.name, percent, number, args.calls)
-    rows = [row(args.name, percent, args.calls, slowed) for kinds in groups for percent, _ in kinds]
+                    run_trial(make, args.name, percent, number, args.calls)
+    rows = [make_row(args.name, percent, args.calls, slowed) for kinds in groups for percent, _ in kinds]
     heads = ["more work", "calls", "ratio seen (median)", "checks", "failed", "slower ones found", "called unchanged",
              "others called slower", "inconclusive", "rounds", "seconds (median)"]
     for cells in [heads, ["---"] * len(heads), *filter(None, rows)]:

@@ -14,11 +14,10 @@ use crate::host::{Finding, Fitness, Host, fitness, version_of};
 use crate::store::{DEFAULT_URL, Store};
 
 /// Programs, what needs them, and how they are had.
-const TOOLS: [(&str, &str); 5] = [
+const TOOLS: [(&str, &str); 4] = [
     ("cargo", "builds the benches: https://rustup.rs"),
     ("rustc", "builds the benches: https://rustup.rs"),
     ("git", "keeps baselines and worktrees: sudo apt install git"),
-    ("python3", "sets up the models of this repository: sudo apt install python3 python3-venv"),
     ("valgrind", "counts instructions for --counts: sudo apt install valgrind"),
 ];
 
@@ -35,8 +34,6 @@ pub(super) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
     let host = measure::host(Path::new("."));
     findings.push(stored(Path::new("."), &host.fingerprint));
     findings.extend(TOOLS.map(|(tool, remedy)| installed(tool, remedy)));
-    #[cfg(feature = "inference")]
-    findings.push(runtime());
     let report = Report { host, findings };
     let mut out = io::stdout().lock();
     match args.format {
@@ -106,14 +103,6 @@ fn installed(tool: &'static str, remedy: &'static str) -> Finding {
     let version = version_of(tool);
     let fine = version.is_some();
     Finding::judged(tool, fine, version.unwrap_or_else(|| "not installed".to_owned()), remedy)
-}
-
-#[cfg(feature = "inference")]
-fn runtime() -> Finding {
-    let build = crate::inference::session::runtime_build();
-    let fine = build.is_ok();
-    let found = build.map_or_else(|error| error.to_string(), str::to_owned);
-    Finding::judged("ONNX Runtime", fine, found, "make setup, or set ORT_DYLIB_PATH to the library")
 }
 
 fn text(report: &Report) -> String {

@@ -5,12 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Dependencies that one module alone may name, with the modules that may.
-const OWNERS: [(&str, &[&str]); 14] = [
+const OWNERS: [(&str, &[&str]); 11] = [
     ("statrs", &["stats"]),
     ("git2", &["git"]),
-    ("ort", &["inference"]),
-    ("tokenizers", &["inference"]),
-    ("ndarray", &["inference"]),
     ("cargo_metadata", &["measure"]),
     ("toml", &["policy"]),
     ("minijinja", &["render"]),

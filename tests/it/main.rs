@@ -20,8 +20,6 @@ mod git_server;
 mod github;
 #[cfg(feature = "github")]
 mod hostile;
-#[cfg(feature = "inference")]
-mod inference;
 #[cfg(feature = "github")]
 mod init;
 #[cfg(feature = "github")]

@@ -1,30 +1,34 @@
-//! How many parameters a model has, counted in its file.
+//! Counts the parameters of a model in its file.
 //!
-//! An ONNX file is a protocol buffer; the few fields that matter here are read by hand, so that no runtime is needed.
+//! An ONNX file is a protocol buffer. This module reads the few fields that it needs, without ONNX Runtime.
 
 use std::collections::HashSet;
 use std::path::Path;
 
-use crate::inference::InferenceError;
+use crate::InferenceError;
 
-/// The numbers in a model's initializers, by what they are for.
+/// The number of elements in a model's initializers, by their use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ModelSize {
-    /// Weights and biases: tensors of floats or of quantized numbers with at least one dimension.
+    /// Weights and biases: tensors of floats or quantized numbers with at least one dimension.
     pub parameters: u64,
-    /// The running means and variances of batch normalization, which training does not learn.
+    /// Running means and variances of batch normalization, which are not trained.
     pub running_statistics: u64,
-    /// Everything else: single numbers, shapes, axes.
+    /// Everything else: scalars, shapes, axes.
     pub constants: u64,
 }
 
 /// Counts the initializers of the ONNX model at `path`.
 ///
-/// Those of nested graphs (the branches of an `If`, say) are not looked at.
-pub fn count(path: &Path) -> Result<ModelSize, InferenceError> {
+/// It skips nested graphs, such as the branches of an `If`.
+///
+/// # Errors
+///
+/// Returns [`InferenceError::Unreadable`] if the file cannot be read or is not an ONNX model.
+pub fn count_parameters(path: &Path) -> Result<ModelSize, InferenceError> {
     let unreadable = |source| InferenceError::Unreadable { path: path.to_owned(), source };
     let bytes = std::fs::read(path).map_err(|error| unreadable(error.into()))?;
-    count_in(&bytes).ok_or_else(|| unreadable("not an ONNX model".into()))
+    count_in_bytes(&bytes).ok_or_else(|| unreadable("not an ONNX model".into()))
 }
 
 /// Field numbers of onnx.proto.
@@ -45,14 +49,18 @@ const WEIGHT_TYPES: [u64; 8] = [1, 2, 3, 10, 11, 16, 21, 22];
 /// Inputs 3 and 4 of a `BatchNormalization` are its running mean and variance.
 const RUNNING_STATISTICS: std::ops::Range<usize> = 3..5;
 
-fn count_in(model: &[u8]) -> Option<ModelSize> {
-    let graph =
-        fields(model)?.into_iter().find(|(number, _)| *number == field::MODEL_GRAPH)?.1.bytes()?;
-    let parts = fields(graph)?;
+fn count_in_bytes(model: &[u8]) -> Option<ModelSize> {
+    let graph = read_fields(model)?
+        .into_iter()
+        .find(|(number, _)| *number == field::MODEL_GRAPH)?
+        .1
+        .bytes()?;
+    let parts = read_fields(graph)?;
+    // The names of the tensors that batch normalization uses as running statistics.
     let mut statistics = HashSet::new();
     for (_, node) in parts.iter().filter(|(number, _)| *number == field::GRAPH_NODE) {
-        let node = fields(node.bytes()?)?;
-        if node.contains(&(field::NODE_OP_TYPE, Value::Bytes(b"BatchNormalization"))) {
+        let node = read_fields(node.bytes()?)?;
+        if node.contains(&(field::NODE_OP_TYPE, FieldValue::Bytes(b"BatchNormalization"))) {
             let inputs = node.iter().filter(|(number, _)| *number == field::NODE_INPUT);
             statistics.extend(
                 inputs
@@ -62,9 +70,10 @@ fn count_in(model: &[u8]) -> Option<ModelSize> {
             );
         }
     }
+    // Each initializer counts as what its name, type and rank say.
     let mut size = ModelSize::default();
     for (_, tensor) in parts.iter().filter(|(number, _)| *number == field::GRAPH_INITIALIZER) {
-        let tensor = Tensor::read(tensor.bytes()?)?;
+        let tensor = Initializer::read(tensor.bytes()?)?;
         let elements =
             tensor.dims.iter().try_fold(1_u64, |product, &dim| product.checked_mul(dim))?;
         let kind = if statistics.contains(tensor.name) {
@@ -79,23 +88,26 @@ fn count_in(model: &[u8]) -> Option<ModelSize> {
     Some(size)
 }
 
-struct Tensor<'a> {
+/// A constant tensor of the graph, without its data.
+struct Initializer<'a> {
     name: &'a [u8],
     data_type: u64,
     dims: Vec<u64>,
 }
 
-impl<'a> Tensor<'a> {
+impl<'a> Initializer<'a> {
     fn read(message: &'a [u8]) -> Option<Self> {
         let mut tensor = Self { name: &[], data_type: 0, dims: Vec::new() };
-        for (number, value) in fields(message)? {
+        for (number, value) in read_fields(message)? {
             match (number, value) {
-                (field::TENSOR_NAME, Value::Bytes(name)) => tensor.name = name,
-                (field::TENSOR_DATA_TYPE, Value::Number(data_type)) => tensor.data_type = data_type,
-                (field::TENSOR_DIMS, Value::Number(dim)) => tensor.dims.push(dim),
-                (field::TENSOR_DIMS, Value::Bytes(mut packed)) => {
+                (field::TENSOR_NAME, FieldValue::Bytes(name)) => tensor.name = name,
+                (field::TENSOR_DATA_TYPE, FieldValue::Number(data_type)) => {
+                    tensor.data_type = data_type;
+                }
+                (field::TENSOR_DIMS, FieldValue::Number(dim)) => tensor.dims.push(dim),
+                (field::TENSOR_DIMS, FieldValue::Bytes(mut packed)) => {
                     while !packed.is_empty() {
-                        tensor.dims.push(varint(&mut packed)?);
+                        tensor.dims.push(read_varint(&mut packed)?);
                     }
                 }
                 _ => {}
@@ -105,32 +117,34 @@ impl<'a> Tensor<'a> {
     }
 }
 
+/// The value of a field in the wire format of protocol buffers.
 #[derive(Clone, Copy, PartialEq)]
-enum Value<'a> {
+enum FieldValue<'a> {
     Number(u64),
     Bytes(&'a [u8]),
+    /// 4 or 8 bytes, which no field read here has.
     Fixed,
 }
 
-impl<'a> Value<'a> {
+impl<'a> FieldValue<'a> {
     fn bytes(self) -> Option<&'a [u8]> {
         if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
     }
 }
 
-/// The fields of one message, or `None` where its bytes are no message.
-fn fields(mut message: &[u8]) -> Option<Vec<(u64, Value<'_>)>> {
+/// Reads the fields of one message as pairs of number and value; `None` if the bytes are not a message.
+fn read_fields(mut message: &[u8]) -> Option<Vec<(u64, FieldValue<'_>)>> {
     let mut fields = Vec::new();
     while !message.is_empty() {
-        let tag = varint(&mut message)?;
+        let tag = read_varint(&mut message)?;
         let value = match tag & 7 {
-            0 => Value::Number(varint(&mut message)?),
-            1 => message.split_off(..8).map(|_| Value::Fixed)?,
+            0 => FieldValue::Number(read_varint(&mut message)?),
+            1 => message.split_off(..8).map(|_| FieldValue::Fixed)?,
             2 => {
-                let length = usize::try_from(varint(&mut message)?).ok()?;
-                Value::Bytes(message.split_off(..length)?)
+                let length = usize::try_from(read_varint(&mut message)?).ok()?;
+                FieldValue::Bytes(message.split_off(..length)?)
             }
-            5 => message.split_off(..4).map(|_| Value::Fixed)?,
+            5 => message.split_off(..4).map(|_| FieldValue::Fixed)?,
             _ => return None,
         };
         fields.push((tag >> 3, value));
@@ -138,7 +152,8 @@ fn fields(mut message: &[u8]) -> Option<Vec<(u64, Value<'_>)>> {
     Some(fields)
 }
 
-fn varint(message: &mut &[u8]) -> Option<u64> {
+/// Reads a variable-length integer and removes it from `message`; `None` if it is incomplete.
+fn read_varint(message: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for shift in (0..64).step_by(7) {
         let byte = *message.split_off_first()?;
@@ -168,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn initializers_are_told_apart_by_use_type_and_rank() {
+    fn initializers_are_distinguished_by_use_type_and_rank() {
         let inputs =
             ["x", "scale", "shift", "mean", "var"].map(|name| message(1, name.as_bytes())).concat();
         let node = message(1, &[inputs, message(4, b"BatchNormalization")].concat());
@@ -183,18 +198,18 @@ mod tests {
         ];
         let model = message(7, &[node, tensors.concat()].concat());
         assert_eq!(
-            count_in(&model),
+            count_in_bytes(&model),
             Some(ModelSize { parameters: 22, running_statistics: 12, constants: 3 })
         );
     }
 
     #[test]
-    fn a_truncated_file_is_no_model() {
+    fn a_truncated_file_is_not_a_model() {
         let model = message(7, &tensor("weight", 1, &[3]));
-        assert!(count_in(&model).is_some());
+        assert!(count_in_bytes(&model).is_some());
         for end in 1..model.len() {
-            assert_eq!(count_in(&model[..end]), None, "{end} bytes");
+            assert_eq!(count_in_bytes(&model[..end]), None, "{end} bytes");
         }
-        assert_eq!(count_in(b""), None);
+        assert_eq!(count_in_bytes(b""), None);
     }
 }

@@ -1,36 +1,36 @@
-//! A dynamic batcher: requests of any length go through a model together, and answers are found by id.
+//! A dynamic batcher: it puts requests of any length through a model together, and returns the answers by id.
 //!
-//! The model is a closure over a [`Padded`] batch. [`measured_batch_size`] chooses how many requests go together.
+//! The model is a closure over a [`PaddedBatch`]. [`find_batch_size`] chooses how many requests go together.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-/// The most requests in one batch, whoever chooses.
+/// The most requests in one batch, however its size was chosen.
 pub const LARGEST_BATCH: usize = 1000;
 
-/// Names a request among those of one batcher.
+/// Identifies a request among those of one batcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(u64);
 
-/// Tokens of several requests as one rectangle, row by row: shorter rows are filled up at their end.
+/// Tokens of several requests as one rectangle, row by row. Fillers at the end make all rows equally long.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Padded {
-    /// Requests.
+pub struct PaddedBatch {
+    /// Number of requests.
     pub rows: usize,
-    /// Tokens of the longest request.
+    /// Number of tokens of the longest request.
     pub columns: usize,
-    /// The tokens, [`Padded::FILLER`] where a row has no more.
+    /// `rows × columns` tokens. After the last token of a request, [`PaddedBatch::FILLER`].
     pub tokens: Vec<i64>,
-    /// 1 for each token of a request, 0 for each filler.
+    /// `rows × columns` numbers: 1 for a token of a request, 0 for a filler.
     pub attention: Vec<i64>,
 }
 
-impl Padded {
-    /// The token that fills up a row; `[PAD]` of BERT's vocabulary. The attention mask hides it from the model.
+impl PaddedBatch {
+    /// The token that fills up a row: `[PAD]` of BERT's vocabulary. The attention mask hides it from the model.
     pub const FILLER: i64 = 0;
 
-    /// Pads `requests` to the longest of them.
+    /// Pads `requests` to the length of the longest.
     pub fn new<T: AsRef<[u32]>>(requests: &[T]) -> Self {
         let columns = requests.iter().map(|tokens| tokens.as_ref().len()).max().unwrap_or(0);
         let cells = requests.len() * columns;
@@ -46,7 +46,7 @@ impl Padded {
     }
 }
 
-/// Requests that wait for a model, first come, first served.
+/// Requests that wait for a model, in the order of their arrival.
 pub struct Batcher {
     batch_size: NonZeroUsize,
     waiting: VecDeque<(RequestId, Vec<u32>)>,
@@ -54,12 +54,12 @@ pub struct Batcher {
 }
 
 impl Batcher {
-    /// A batcher without requests that lets at most `batch_size` of them, and [`LARGEST_BATCH`], go together.
+    /// Makes an empty batcher. A batch has at most `batch_size` requests, and never more than [`LARGEST_BATCH`].
     pub fn new(batch_size: NonZeroUsize) -> Self {
         Self { batch_size, waiting: VecDeque::new(), next_id: 0 }
     }
 
-    /// Puts a request at the end of the queue. The id is not given twice.
+    /// Puts a request at the end of the queue, and returns its id, which no other request gets.
     pub fn push(&mut self, tokens: Vec<u32>) -> RequestId {
         let id = RequestId(self.next_id);
         self.next_id += 1;
@@ -67,12 +67,16 @@ impl Batcher {
         id
     }
 
-    /// Empties the queue through `infer`, which returns one answer for each row.
+    /// Takes batches off the queue and calls `infer` for each, until the queue is empty.
     ///
-    /// The first error ends it; what has not been inferred by then goes on waiting.
+    /// `infer` returns one answer per row.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first error of `infer`. The batch that failed and the requests after it stay in the queue.
     pub fn run<A, E>(
         &mut self,
-        mut infer: impl FnMut(&Padded) -> Result<Vec<A>, E>,
+        mut infer: impl FnMut(&PaddedBatch) -> Result<Vec<A>, E>,
     ) -> Result<Answers<A>, E> {
         let started = Instant::now();
         let (mut batches, mut tokens, mut fillers) = (0, 0, 0);
@@ -81,7 +85,7 @@ impl Batcher {
             let size = self.waiting.len().min(self.batch_size.get()).min(LARGEST_BATCH);
             let requests =
                 self.waiting.range(..size).map(|(_, tokens)| tokens.as_slice()).collect::<Vec<_>>();
-            let padded = Padded::new(&requests);
+            let padded = PaddedBatch::new(&requests);
             let answers = infer(&padded)?;
             let used = requests.iter().map(|tokens| tokens.len()).sum::<usize>();
             batches += 1;
@@ -89,60 +93,61 @@ impl Batcher {
             fillers += padded.tokens.len() - used;
             by_id.extend(self.waiting.drain(..size).map(|(id, _)| id).zip(answers));
         }
-        let statistics = Statistics::new(by_id.len(), batches, tokens, fillers, started.elapsed());
+        let statistics =
+            QueueStatistics::new(by_id.len(), batches, tokens, fillers, started.elapsed());
         Ok(Answers { by_id, statistics })
     }
 }
 
-/// What came of a queue.
+/// The answers to all requests of a queue.
 pub struct Answers<A> {
     by_id: HashMap<RequestId, A>,
-    statistics: Statistics,
+    statistics: QueueStatistics,
 }
 
 impl<A> Answers<A> {
-    /// The answer to one request, in the same time however many there are.
+    /// The answer to one request, by a hash table: the time does not depend on the number of answers.
     pub fn get(&self, id: RequestId) -> Option<&A> {
         self.by_id.get(&id)
     }
 
-    /// How many answers there are.
+    /// The number of answers.
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no answers.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
 
-    /// How the queue went; computed once, when its last batch was done.
-    pub fn statistics(&self) -> Statistics {
+    /// The figures of the queue, which [`Batcher::run`] computed after the last batch.
+    pub fn statistics(&self) -> QueueStatistics {
         self.statistics
     }
 }
 
-/// How a queue of requests went.
+/// The figures of a queue that was worked off.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Statistics {
-    /// Requests that were answered.
+pub struct QueueStatistics {
+    /// Number of requests that were answered.
     pub requests: usize,
-    /// Calls of the model.
+    /// Number of calls of the model.
     pub batches: usize,
-    /// Tokens of the requests.
+    /// Number of tokens in all requests.
     pub tokens: usize,
-    /// Cells that only filled up rows.
+    /// Number of fillers in all batches.
     pub fillers: usize,
-    /// From the first batch's padding to the last batch's answers.
+    /// Time from the padding of the first batch to the answers of the last.
     pub duration: Duration,
-    /// The duration's share of one request; zero where there were none.
+    /// `duration` ÷ `requests`; zero without requests.
     pub per_request: Duration,
-    /// Requests in a second at this pace; zero where there were none, or no time went by.
+    /// `requests` ÷ `duration`; zero without requests or if the duration is zero.
     pub requests_per_second: f64,
 }
 
-impl Statistics {
-    /// All that follows from the counts and the duration.
+impl QueueStatistics {
+    /// Computes the two figures that follow from the counts and the duration.
     pub fn new(
         requests: usize,
         batches: usize,
@@ -158,68 +163,75 @@ impl Statistics {
     }
 }
 
-/// What a batch of one size took.
+/// The time and memory that a batch took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
-    /// Time until its answers are there.
+pub struct BatchCost {
+    /// Time from the call to the answers.
     pub latency: Duration,
-    /// Memory at its peak, where the machine tells.
+    /// Peak memory; `None` if the machine does not report it.
     pub memory_bytes: Option<u64>,
 }
 
-/// What a batch may take.
+/// The most time and memory that a batch may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Time until its answers are there.
+pub struct BatchLimits {
+    /// Time from the call to the answers.
     pub latency: Duration,
-    /// Memory at its peak. A cost that does not tell it is over any limit.
+    /// Peak memory. A cost without a figure for memory is over any limit.
     pub memory_bytes: Option<u64>,
 }
 
-impl Limits {
-    fn allow(&self, cost: &Cost) -> bool {
-        let fits = |limit| cost.memory_bytes.is_some_and(|bytes| bytes <= limit);
-        cost.latency <= self.latency && self.memory_bytes.is_none_or(fits)
+impl BatchLimits {
+    fn allow(&self, cost: &BatchCost) -> bool {
+        let fits_memory = |limit| cost.memory_bytes.is_some_and(|bytes| bytes <= limit);
+        cost.latency <= self.latency && self.memory_bytes.is_none_or(fits_memory)
     }
 }
 
-/// The batch size that answers most requests in a second within `limits`, with its cost; `None` where even one request
-/// is over them.
+/// Finds the batch size within `limits` that answers most requests per second, and returns it with its cost.
 ///
-/// `measure` is called for sizes that double, up to `largest`, until one is over the limits; then between the last two.
-/// Of sizes that are equally productive, the smallest is chosen.
-pub fn measured_batch_size<E>(
-    limits: &Limits,
+/// Returns `None` if a batch of one request is over the limits. Of sizes with the same throughput, the smallest wins.
+///
+/// # Errors
+///
+/// Returns the first error of `measure`.
+pub fn find_batch_size<E>(
+    limits: &BatchLimits,
     largest: usize,
-    mut measure: impl FnMut(usize) -> Result<Cost, E>,
-) -> Result<Option<(usize, Cost)>, E> {
+    mut measure: impl FnMut(usize) -> Result<BatchCost, E>,
+) -> Result<Option<(usize, BatchCost)>, E> {
     let largest = largest.clamp(1, LARGEST_BATCH);
-    let (mut best, mut within, mut over): (Option<(usize, Cost)>, usize, usize) =
-        (None, 0, largest + 1);
+    let mut best: Option<(usize, BatchCost)> = None;
+    // The largest size known to be within the limits, and the smallest known to be over them.
+    let (mut within, mut over) = (0, largest + 1);
     while within + 1 < over {
+        // Double the size until one is over the limits, then bisect between the last two.
         let size =
             if over > largest { (2 * within).clamp(1, largest) } else { within.midpoint(over) };
         let cost = measure(size)?;
-        if limits.allow(&cost) {
-            within = size;
-            let pace = |(size, cost): (usize, Cost)| size as f64 / cost.latency.as_secs_f64();
-            if best.is_none_or(|chosen| {
-                pace((size, cost)) > pace(chosen)
-                    || (pace((size, cost)) >= pace(chosen) && size < chosen.0)
-            }) {
-                best = Some((size, cost));
-            }
-        } else {
+        if !limits.allow(&cost) {
             over = size;
+            continue;
+        }
+        within = size;
+        if best.is_none_or(|best| is_better((size, cost), best)) {
+            best = Some((size, cost));
         }
     }
     Ok(best)
 }
 
-/// The batch size by a formula that measures nothing: one millisecond and 57.24 bytes for each request.
+/// Whether `one` answers more requests per second than `other`, or as many with a smaller batch.
+fn is_better(one: (usize, BatchCost), other: (usize, BatchCost)) -> bool {
+    let throughput = |(size, cost): (usize, BatchCost)| size as f64 / cost.latency.as_secs_f64();
+    throughput(one) > throughput(other) || (throughput(one) >= throughput(other) && one.0 < other.0)
+}
+
+/// Estimates a batch size by a formula that measures nothing: one millisecond and 57.24 bytes per request.
 ///
-/// Kept to be compared with [`measured_batch_size`]: both figures were assumed, and neither is near a real model's.
-pub fn assumed_batch_size(memory_mebibytes: u32, latency: Duration) -> usize {
+/// It exists to be compared with [`find_batch_size`]. Both constants are assumptions, and neither is near that of a real
+/// model.
+pub fn estimate_batch_size(memory_mebibytes: u32, latency: Duration) -> usize {
     const BYTES_PER_REQUEST: f64 = 57.24;
     let by_memory = f64::from(memory_mebibytes) * 1024.0 * 1024.0 / BYTES_PER_REQUEST;
     let by_latency = latency.as_millis().min(LARGEST_BATCH as u128) as f64;
@@ -244,7 +256,7 @@ mod tests {
 
     #[test]
     fn shorter_requests_are_filled_up_and_hidden_from_attention() {
-        let padded = Padded::new(&[vec![5, 6, 7], vec![], vec![8]]);
+        let padded = PaddedBatch::new(&[vec![5, 6, 7], vec![], vec![8]]);
         assert_eq!((padded.rows, padded.columns), (3, 3));
         assert_eq!(padded.tokens, [5, 6, 7, 0, 0, 0, 8, 0, 0]);
         assert_eq!(padded.attention, [1, 1, 1, 0, 0, 0, 1, 0, 0]);
@@ -256,7 +268,7 @@ mod tests {
         let ids = (0..10_u32)
             .map(|request| batcher.push(vec![request; 1 + request as usize % 3]))
             .collect::<Vec<_>>();
-        let first_tokens = |padded: &Padded| {
+        let first_tokens = |padded: &PaddedBatch| {
             Ok::<_, Infallible>(padded.tokens.chunks(padded.columns).map(|row| row[0]).collect())
         };
         let answers = batcher.run(first_tokens).unwrap();
@@ -276,7 +288,7 @@ mod tests {
         batcher.push(vec![1]);
         let id = batcher.push(vec![2]);
         let refuse_two =
-            |padded: &Padded| if padded.tokens == [2] { Err("two") } else { Ok(vec![()]) };
+            |padded: &PaddedBatch| if padded.tokens == [2] { Err("two") } else { Ok(vec![()]) };
         assert_eq!(batcher.run(refuse_two).err(), Some("two"));
         let answers = batcher.run(|padded| Ok::<_, Infallible>(padded.tokens.clone())).unwrap();
         assert_eq!((answers.len(), answers.get(id)), (1, Some(&2)));
@@ -286,9 +298,9 @@ mod tests {
         #[test]
         fn mean_and_pace_of_a_queue_are_in_the_units_of_its_duration(requests in 1_usize..100_000, micros in 1_u64..1 << 40) {
             let duration = Duration::from_micros(micros);
-            let statistics = Statistics::new(requests, 1, 0, 0, duration);
+            let statistics = QueueStatistics::new(requests, 1, 0, 0, duration);
             let total = statistics.per_request.as_secs_f64() * requests as f64;
-            // A duration is whole nanoseconds, so that half of one can be lost for each request.
+            // A duration is a whole number of nanoseconds: rounding can lose half a nanosecond per request.
             prop_assert!((total - duration.as_secs_f64()).abs() <= requests as f64 * 1e-9);
             prop_assert!((statistics.requests_per_second * duration.as_secs_f64() / requests as f64 - 1.0).abs() < 1e-9);
         }
@@ -296,35 +308,44 @@ mod tests {
 
     #[test]
     fn no_requests_take_no_time_each() {
-        let statistics = Statistics::new(0, 0, 0, 0, Duration::ZERO);
+        let statistics = QueueStatistics::new(0, 0, 0, 0, Duration::ZERO);
         assert_eq!((statistics.per_request, statistics.requests_per_second), (Duration::ZERO, 0.0));
     }
 
     #[track_caller]
-    fn chosen(limits: Limits, cost: impl Fn(usize) -> Cost) -> Option<usize> {
-        measured_batch_size(&limits, LARGEST_BATCH, |size| Ok::<_, Infallible>(cost(size)))
+    fn find_size(limits: BatchLimits, cost: impl Fn(usize) -> BatchCost) -> Option<usize> {
+        find_batch_size(&limits, LARGEST_BATCH, |size| Ok::<_, Infallible>(cost(size)))
             .unwrap()
             .map(|(size, _)| size)
     }
 
-    fn two_milliseconds_and_half_a_one_each(size: usize) -> Cost {
-        Cost {
+    fn cost_two_milliseconds_and_half_a_one_per_request(size: usize) -> BatchCost {
+        BatchCost {
             latency: Duration::from_micros(2000 + 500 * size as u64),
             memory_bytes: Some(1000 * size as u64),
         }
     }
 
     #[test]
-    fn the_measured_batch_is_the_largest_within_the_latency_limit_where_size_pays() {
-        let limits = |latency, memory_bytes| Limits {
+    fn the_batch_size_is_the_largest_within_the_limits_if_larger_batches_are_faster() {
+        let limits = |latency, memory_bytes| BatchLimits {
             latency: Duration::from_millis(latency),
             memory_bytes,
         };
-        assert_eq!(chosen(limits(10, None), two_milliseconds_and_half_a_one_each), Some(16));
-        assert_eq!(chosen(limits(10, Some(7500)), two_milliseconds_and_half_a_one_each), Some(7));
-        assert_eq!(chosen(limits(2, None), two_milliseconds_and_half_a_one_each), None);
         assert_eq!(
-            chosen(limits(3_600_000, None), two_milliseconds_and_half_a_one_each),
+            find_size(limits(10, None), cost_two_milliseconds_and_half_a_one_per_request),
+            Some(16)
+        );
+        assert_eq!(
+            find_size(limits(10, Some(7500)), cost_two_milliseconds_and_half_a_one_per_request),
+            Some(7)
+        );
+        assert_eq!(
+            find_size(limits(2, None), cost_two_milliseconds_and_half_a_one_per_request),
+            None
+        );
+        assert_eq!(
+            find_size(limits(3_600_000, None), cost_two_milliseconds_and_half_a_one_per_request),
             Some(LARGEST_BATCH)
         );
     }
@@ -332,17 +353,17 @@ mod tests {
     #[test]
     fn a_larger_batch_that_answers_no_faster_is_not_chosen() {
         let in_proportion =
-            |size| Cost { latency: Duration::from_millis(size as u64), memory_bytes: None };
-        let second = Limits { latency: Duration::from_secs(1), memory_bytes: None };
-        assert_eq!(chosen(second, in_proportion), Some(1));
+            |size| BatchCost { latency: Duration::from_millis(size as u64), memory_bytes: None };
+        let second = BatchLimits { latency: Duration::from_secs(1), memory_bytes: None };
+        assert_eq!(find_size(second, in_proportion), Some(1));
     }
 
     #[test]
     fn unknown_memory_is_over_any_memory_limit() {
-        let unknown = |_| Cost { latency: Duration::ZERO, memory_bytes: None };
+        let unknown = |_| BatchCost { latency: Duration::ZERO, memory_bytes: None };
         assert_eq!(
-            chosen(
-                Limits { latency: Duration::from_secs(1), memory_bytes: Some(u64::MAX) },
+            find_size(
+                BatchLimits { latency: Duration::from_secs(1), memory_bytes: Some(u64::MAX) },
                 unknown
             ),
             None
@@ -350,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn the_assumed_formula_answers_as_it_was_published() {
+    fn the_estimate_follows_the_published_formula() {
         for (mebibytes, milliseconds, size) in [
             (512, 10, 10),
             (1024, 100, 100),
@@ -359,7 +380,7 @@ mod tests {
             (512, 0, 1),
             (u32::MAX, 5000, 1000),
         ] {
-            assert_eq!(assumed_batch_size(mebibytes, Duration::from_millis(milliseconds)), size);
+            assert_eq!(estimate_batch_size(mebibytes, Duration::from_millis(milliseconds)), size);
         }
     }
 }

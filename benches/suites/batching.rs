@@ -1,5 +1,5 @@
-//! The batcher over `MiniLM`: padding, single against batched, lookup, and the way from text to embedding.
-#![expect(clippy::print_stderr, reason = "a bench reports on standard error")]
+//! The batcher over `MiniLM`: padding, single and batched requests, lookup, and all steps from text to embedding.
+#![expect(clippy::print_stderr, reason = "a bench prints to standard error")]
 
 mod common;
 
@@ -8,42 +8,43 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use perfgate::inference::batching::{Answers, Batcher, Padded, RequestId};
-use perfgate::inference::session::Options;
-use perfgate::inference::tokenization::{Tokenizer, prose};
-use perfgate::inference::transformer::{Encoder, similarity};
+use perfgate_suites::batching::{Answers, Batcher, PaddedBatch, RequestId};
+use perfgate_suites::session::SessionOptions;
+use perfgate_suites::tokenization::{Tokenizer, generate_prose};
+use perfgate_suites::transformer::{Encoder, cosine_similarity};
 
-const BATCHES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+const BATCH_SIZES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 const LARGEST: usize = 64;
 const SINGLE: usize = 8;
 const LOOKUP: u32 = 1000;
 
 fn main() -> ExitCode {
-    common::run(suite)
+    common::run_suite(bench_all)
 }
 
-fn suite(criterion: &mut Criterion, options: &Options) -> anyhow::Result<()> {
-    let tokenizer = Tokenizer::bert()?;
+fn bench_all(criterion: &mut Criterion, options: &SessionOptions) -> anyhow::Result<()> {
+    let tokenizer = Tokenizer::open_bert()?;
     let mut encoder = Encoder::open(options)?;
-    let words = tokenizer.words();
-    let texts =
-        (0..LARGEST).map(|seed| prose(&words, 16 + seed % 32, seed as u64)).collect::<Vec<_>>();
+    let words = tokenizer.list_words();
+    let texts = (0..LARGEST)
+        .map(|seed| generate_prose(&words, 16 + seed % 32, seed as u64))
+        .collect::<Vec<_>>();
     let texts = texts.iter().map(String::as_str).collect::<Vec<_>>();
     let requests = tokenizer.encode_batch(&texts)?;
-    batches_agree_with_single_requests(&mut encoder, &requests[..SINGLE])?;
+    assert_batches_agree(&mut encoder, &requests[..SINGLE])?;
 
     let mut group = criterion.benchmark_group("batching");
     group.bench_function("create", |bencher| {
         bencher.iter(|| Encoder::open(options).expect("it was opened before"));
     });
     group.bench_function(BenchmarkId::new("pad", LARGEST), |bencher| {
-        bencher.iter(|| Padded::new(black_box(&requests)));
+        bencher.iter(|| PaddedBatch::new(black_box(&requests)));
     });
     group.throughput(Throughput::Elements(SINGLE as u64));
     group.bench_function(BenchmarkId::new("single", SINGLE), |bencher| {
         bencher.iter(|| embed(&mut encoder, black_box(&requests[..SINGLE]), 1));
     });
-    for size in BATCHES {
+    for size in BATCH_SIZES {
         group.throughput(Throughput::Elements(size as u64));
         group.bench_function(BenchmarkId::new("batched", size), |bencher| {
             bencher.iter(|| embed(&mut encoder, black_box(&requests[..size]), size));
@@ -59,10 +60,10 @@ fn suite(criterion: &mut Criterion, options: &Options) -> anyhow::Result<()> {
     });
 
     let (ids, answers) =
-        through(NonZeroUsize::MIN, (0..LOOKUP).map(|request| vec![request]), |batch| {
+        run_batcher(NonZeroUsize::MIN, (0..LOOKUP).map(|request| vec![request]), |batch| {
             Ok(batch.tokens.clone())
         })?;
-    let scanned = ids.iter().map(|&id| (id, answers.get(id).copied())).collect::<Vec<_>>();
+    let listed = ids.iter().map(|&id| (id, answers.get(id).copied())).collect::<Vec<_>>();
     group.throughput(Throughput::Elements(u64::from(LOOKUP)));
     group.bench_function("lookup/by_id", |bencher| {
         bencher.iter(|| ids.iter().filter(|&&id| answers.get(black_box(id)).is_some()).count());
@@ -70,7 +71,7 @@ fn suite(criterion: &mut Criterion, options: &Options) -> anyhow::Result<()> {
     group.bench_function("lookup/by_scan", |bencher| {
         bencher.iter(|| {
             ids.iter()
-                .filter(|&&id| scanned.iter().any(|(other, _)| *other == black_box(id)))
+                .filter(|&&id| listed.iter().any(|(other, _)| *other == black_box(id)))
                 .count()
         });
     });
@@ -78,10 +79,11 @@ fn suite(criterion: &mut Criterion, options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn through<A>(
+/// Puts all requests through a new batcher, and returns their ids and answers.
+fn run_batcher<A>(
     batch_size: NonZeroUsize,
     requests: impl IntoIterator<Item = Vec<u32>>,
-    infer: impl FnMut(&Padded) -> anyhow::Result<Vec<A>>,
+    infer: impl FnMut(&PaddedBatch) -> anyhow::Result<Vec<A>>,
 ) -> anyhow::Result<(Vec<RequestId>, Answers<A>)> {
     let mut batcher = Batcher::new(batch_size);
     let ids = requests.into_iter().map(|tokens| batcher.push(tokens)).collect();
@@ -89,21 +91,19 @@ fn through<A>(
 }
 
 fn embed(encoder: &mut Encoder, requests: &[Vec<u32>], batch_size: usize) -> Answers<Vec<f32>> {
-    let batch_size = NonZeroUsize::new(batch_size).expect("no batch is empty");
-    through(batch_size, requests.iter().cloned(), |batch| Ok(encoder.embed(batch)?))
+    let batch_size = NonZeroUsize::new(batch_size).expect("batch sizes are positive");
+    run_batcher(batch_size, requests.iter().cloned(), |batch| Ok(encoder.embed(batch)?))
         .expect("the model ran before")
         .1
 }
 
-fn batches_agree_with_single_requests(
-    encoder: &mut Encoder,
-    requests: &[Vec<u32>],
-) -> anyhow::Result<()> {
-    let together = encoder.embed(&Padded::new(requests))?;
+/// Asserts that a request has the same embedding in a batch and alone.
+fn assert_batches_agree(encoder: &mut Encoder, requests: &[Vec<u32>]) -> anyhow::Result<()> {
+    let together = encoder.embed(&PaddedBatch::new(requests))?;
     for (request, embedding) in requests.iter().zip(together) {
-        let alone = encoder.embed(&Padded::new(&[request]))?;
+        let alone = encoder.embed(&PaddedBatch::new(&[request]))?;
         assert!(
-            similarity(&alone[0], &embedding) > 0.999,
+            cosine_similarity(&alone[0], &embedding) > 0.999,
             "padding must not change what a request means"
         );
     }

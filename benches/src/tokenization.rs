@@ -1,4 +1,4 @@
-//! Tokenizers with real vocabularies. The only module that names `tokenizers`.
+//! Tokenizers with real vocabularies, and prose to tokenize. Only this module uses `tokenizers`.
 
 use std::path::Path;
 
@@ -8,17 +8,21 @@ use tokenizers::models::bpe::BPE;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::utils::parallelism;
 
-use crate::inference::{InferenceError, session, set_up_file};
+use crate::{InferenceError, find_set_up_file, session};
 
-const BERT: &str = "fixtures/models/bert/tokenizer.json";
+const BERT: &str = "models/bert/tokenizer.json";
 
-/// Turns text into tokens and back. Neither truncates nor pads: that is the batcher's work.
+/// Turns text into tokens and back. It neither truncates nor pads; the batcher pads.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
 }
 
 impl Tokenizer {
     /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Unreadable`] if the file is missing or has another format.
     pub fn open(path: &Path) -> Result<Self, InferenceError> {
         let unreadable = |source| InferenceError::Unreadable { path: path.to_owned(), source };
         let mut inner = tokenizers::Tokenizer::from_file(path).map_err(unreadable)?;
@@ -26,15 +30,25 @@ impl Tokenizer {
         Ok(Self { inner })
     }
 
-    /// BERT's `WordPiece` in lower case, from the fixture of this repository.
-    pub fn bert() -> Result<Self, InferenceError> {
+    /// Opens BERT's `WordPiece` in lower case, which is committed to this repository.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Unreadable`] if the file is missing or has another format.
+    pub fn open_bert() -> Result<Self, InferenceError> {
         Self::open(Path::new(BERT))
     }
 
-    /// GPT-2's byte-pair encoding, built from the two files in which it was published.
-    pub fn gpt2() -> Result<Self, InferenceError> {
-        let (vocabulary, merges) =
-            (set_up_file("models/gpt2/encoder.json")?, set_up_file("models/gpt2/vocab.bpe")?);
+    /// Opens GPT-2's byte-pair encoding, from the two files in which it was published.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if one of the files is missing or unreadable.
+    pub fn open_gpt2() -> Result<Self, InferenceError> {
+        let (vocabulary, merges) = (
+            find_set_up_file("models/gpt2/encoder.json")?,
+            find_set_up_file("models/gpt2/vocab.bpe")?,
+        );
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let model = BPE::from_file(&text(&vocabulary), &text(&merges))
             .build()
@@ -48,26 +62,38 @@ impl Tokenizer {
         Ok(Self { inner })
     }
 
-    /// The tokens of `text`, with the special ones that the vocabulary puts around a text.
+    /// Returns the tokens of `text`, with the special tokens that the vocabulary puts around a text.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Tokenize`] if the tokenizer refuses the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, InferenceError> {
         let encoding = self.inner.encode_fast(text, true).map_err(InferenceError::Tokenize)?;
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The tokens of each text, in the same order.
+    /// Returns the tokens of each text, in the same order.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Tokenize`] if the tokenizer refuses a text.
     pub fn encode_batch(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, InferenceError> {
         let encodings =
             self.inner.encode_batch_fast(texts.to_vec(), true).map_err(InferenceError::Tokenize)?;
         Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 
-    /// The text of `tokens`, without special ones.
+    /// Returns the text of `tokens`, without special tokens.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Tokenize`] if the tokenizer refuses the tokens.
     pub fn decode(&self, tokens: &[u32]) -> Result<String, InferenceError> {
         self.inner.decode(tokens, true).map_err(InferenceError::Tokenize)
     }
 
-    /// The whole words of the vocabulary in lower-case letters, in its own order.
-    pub fn words(&self) -> Vec<String> {
+    /// Returns the words of the vocabulary, in its order: entries of two or more lower-case ASCII letters.
+    pub fn list_words(&self) -> Vec<String> {
         let mut vocabulary = self.inner.get_vocab(false).into_iter().collect::<Vec<_>>();
         vocabulary.sort_unstable_by_key(|(_, id)| *id);
         let is_word =
@@ -76,20 +102,21 @@ impl Tokenizer {
     }
 }
 
-/// Makes batches use one thread, or all that the machine has where `options` says more than one.
-pub fn set_threads(options: &session::Options) {
+/// Makes batches use one thread, or all threads of the machine if `options` has more than one.
+pub fn set_threads(options: &session::SessionOptions) {
     parallelism::set_parallelism(options.threads.get() > 1);
 }
 
-/// Longest and shortest sentence of [`prose`], in words.
-const SENTENCE: std::ops::RangeInclusive<usize> = 4..=24;
+/// Shortest and longest sentence of [`generate_prose`], in words.
+const SENTENCE_LENGTHS: std::ops::RangeInclusive<usize> = 4..=24;
 
-/// `bytes` bytes of made-up prose in ASCII, the same for the same seed.
+/// Generates `bytes` bytes of meaningless prose in ASCII; the same seed gives the same text.
 ///
-/// Words are drawn by Zipf's law over their rank in `words`, which are in order of frequency, as those of BERT's
-/// vocabulary are: so rare words, and with them the splitting of words, come about as often as in English.
-pub fn prose(words: &[String], bytes: usize, seed: u64) -> String {
+/// `words` are ASCII, in descending order of frequency, as in BERT's vocabulary. They are drawn by Zipf's law over their
+/// rank, so rare words, which tokenizers split, are about as frequent as in English. Without words, the text is empty.
+pub fn generate_prose(words: &[String], bytes: usize, seed: u64) -> String {
     let mut rng = Pcg64::seed_from_u64(seed);
+    // The cumulative weight of each word, by the law of Zipf and Mandelbrot.
     let mut total = 0.0;
     let cumulative = (0..words.len()).map(|rank| {
         total += 1.0 / (rank as f64 + 2.7);
@@ -98,7 +125,8 @@ pub fn prose(words: &[String], bytes: usize, seed: u64) -> String {
     let cumulative = cumulative.collect::<Vec<f64>>();
     let mut text = String::with_capacity(bytes + 256);
     while text.len() < bytes && !words.is_empty() {
-        let length = rng.random_range(SENTENCE);
+        // One sentence.
+        let length = rng.random_range(SENTENCE_LENGTHS);
         for place in 0..length {
             let drawn = rng.random_range(0.0..total);
             let word = &words[cumulative.partition_point(|&sum| sum <= drawn).min(words.len() - 1)];
@@ -121,13 +149,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prose_has_the_length_asked_for_and_depends_on_nothing_but_its_seed() {
+    fn prose_has_the_requested_length_and_depends_on_its_seed_only() {
         let words = ["the", "of", "tokenizer", "merge"].map(str::to_owned);
-        let text = prose(&words, 500, 1);
+        let text = generate_prose(&words, 500, 1);
         assert_eq!(text.len(), 500);
-        assert_eq!(text, prose(&words, 500, 1));
-        assert_ne!(text, prose(&words, 500, 2));
+        assert_eq!(text, generate_prose(&words, 500, 1));
+        assert_ne!(text, generate_prose(&words, 500, 2));
         assert!(text.matches("the").count() > text.matches("merge").count(), "{text}");
-        assert_eq!(prose(&[], 500, 1), "");
+        assert_eq!(generate_prose(&[], 500, 1), "");
     }
 }

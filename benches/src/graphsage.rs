@@ -1,4 +1,4 @@
-//! `GraphSAGE`: a graph, the sampling and gathering of neighbourhoods in it, and the forward pass.
+//! `GraphSAGE`: a graph, how neighbourhoods are sampled and gathered from it, and the forward pass.
 //!
 //! Hamilton, Ying and Leskovec, "Inductive representation learning on large graphs" (2017).
 
@@ -7,29 +7,32 @@ use std::collections::HashMap;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
-use crate::inference::session::{Input, Model, Options};
-use crate::inference::{InferenceError, set_up_file};
+use crate::session::{InputTensor, Model, SessionOptions};
+use crate::{InferenceError, find_set_up_file};
 
-/// Numbers that describe a node.
+/// Number of features of a node.
 pub const FEATURES: usize = 978;
 
-/// The trained numbers of the model; running statistics and constants are not among them.
+/// Number of trained parameters of the model, without running statistics and constants.
 pub const PARAMETERS: u64 = 2_452_647;
 
-/// How many neighbours are drawn for each node, one number for each layer of the model.
+/// The number of neighbours that are drawn per node, for each layer of the model.
 pub const FAN_OUT: [usize; 3] = [5, 3, 2];
 
-/// A directed graph, its nodes numbered from zero: where each node's neighbours begin, and all neighbours in a row.
+/// A directed graph in compressed rows. Nodes are numbered from zero.
 pub struct Graph {
+    /// For each node, the place in `neighbours` where its own begin; then the end of the last.
     starts: Vec<usize>,
     neighbours: Vec<u32>,
+    /// [`FEATURES`] per node.
     features: Vec<f32>,
 }
 
 impl Graph {
-    /// A graph whose nodes prefer neighbours that came early, so that few have many, as in call and import graphs.
+    /// Generates a graph in which few nodes are the neighbours of many, as in call and import graphs.
     ///
-    /// Every node has between one and twice `degree` neighbours; features are in −1 to 1.
+    /// Neighbours with low numbers are preferred. Every node has 1 to 2 × `degree` neighbours. Features are between −1
+    /// and 1. The same arguments give the same graph.
     pub fn generate(nodes: u32, degree: usize, seed: u64) -> Self {
         let mut rng = Pcg64::seed_from_u64(seed);
         let (mut starts, mut neighbours) = (vec![0], Vec::new());
@@ -45,7 +48,7 @@ impl Graph {
         Self { starts, neighbours, features }
     }
 
-    /// The neighbours of `node`; empty where there is no such node.
+    /// The neighbours of `node`; empty if there is no such node.
     pub fn neighbours(&self, node: u32) -> &[u32] {
         let node = node as usize;
         match self.starts.get(node..node + 2) {
@@ -54,25 +57,25 @@ impl Graph {
         }
     }
 
-    /// What describes `node`.
+    /// The [`FEATURES`] numbers that describe `node`, which must be in the graph.
     pub fn features(&self, node: u32) -> &[f32] {
         &self.features[node as usize * FEATURES..][..FEATURES]
     }
 
-    /// Draws the neighbourhood of `roots`: from each node reached so far, `fan_out` neighbours with replacement, once
-    /// for each layer. A node that is reached twice is one node.
+    /// Samples the neighbourhood of `roots`: for each layer, `fan_out` neighbours of every node that the layer before
+    /// reached, drawn with replacement. A node that is reached twice is listed once.
     pub fn sample(&self, roots: &[u32], fan_out: &[usize], rng: &mut Pcg64) -> Neighbourhood {
         let mut reached = Neighbourhood { nodes: Vec::new(), edges: Vec::new() };
         let mut places = HashMap::new();
         let mut frontier =
-            roots.iter().map(|&root| reached.place(root, &mut places)).collect::<Vec<_>>();
+            roots.iter().map(|&root| reached.find_or_add(root, &mut places)).collect::<Vec<_>>();
         for &wanted in fan_out {
             let mut next = Vec::with_capacity(frontier.len() * wanted);
             for from in frontier {
                 let neighbours = self.neighbours(reached.nodes[from]);
                 for _ in 0..wanted.min(neighbours.len()) {
                     let drawn = neighbours[rng.random_range(0..neighbours.len())];
-                    let to = reached.place(drawn, &mut places);
+                    let to = reached.find_or_add(drawn, &mut places);
                     reached.edges.push((from, to));
                     next.push(to);
                 }
@@ -82,8 +85,8 @@ impl Graph {
         reached
     }
 
-    /// Copies out what the model needs to know of a neighbourhood.
-    pub fn gather(&self, neighbourhood: &Neighbourhood) -> Gathered {
+    /// Copies the model's inputs for a neighbourhood out of the graph.
+    pub fn gather(&self, neighbourhood: &Neighbourhood) -> NeighbourhoodInputs {
         let nodes = neighbourhood.nodes.len();
         let features =
             neighbourhood.nodes.iter().flat_map(|&node| self.features(node)).copied().collect();
@@ -91,21 +94,22 @@ impl Graph {
         for &(from, to) in &neighbourhood.edges {
             adjacency[from * nodes + to] = 1.0;
         }
-        Gathered { features, adjacency }
+        NeighbourhoodInputs { features, adjacency }
     }
 }
 
-/// Some nodes of a graph, the roots first, and the edges that were drawn between them.
+/// A sample of a graph: nodes, the roots first, and the edges that were drawn between them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Neighbourhood {
     /// The nodes' numbers in the graph.
     pub nodes: Vec<u32>,
-    /// Edges as places in `nodes`, from and to; an edge that was drawn twice is there twice.
+    /// Edges as places in `nodes`, from and to. An edge that was drawn twice appears twice.
     pub edges: Vec<(usize, usize)>,
 }
 
 impl Neighbourhood {
-    fn place(&mut self, node: u32, places: &mut HashMap<u32, usize>) -> usize {
+    /// Returns the place of `node` in `nodes`, and adds it if it is new.
+    fn find_or_add(&mut self, node: u32, places: &mut HashMap<u32, usize>) -> usize {
         *places.entry(node).or_insert_with(|| {
             self.nodes.push(node);
             self.nodes.len() - 1
@@ -114,23 +118,23 @@ impl Neighbourhood {
 }
 
 /// The model's inputs for a neighbourhood, row by row in the order of its nodes.
-pub struct Gathered {
-    /// [`FEATURES`] for each node.
+pub struct NeighbourhoodInputs {
+    /// [`FEATURES`] numbers per node.
     pub features: Vec<f32>,
-    /// For each node one number for each node: 1 where an edge goes there, else 0.
+    /// The adjacency matrix: 1 at row `from` and column `to` of each edge, else 0.
     pub adjacency: Vec<f32>,
 }
 
-/// What the model says of the nodes it was asked about, row by row.
+/// The outputs of the model's four heads, row by row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// 512 numbers for each node.
+    /// 512 numbers per node.
     pub code: Vec<f32>,
-    /// One number for each node, between 0 and 1.
+    /// One number per node, between 0 and 1.
     pub confidence: Vec<f32>,
-    /// 500 numbers for each node, between 0 and 1.
+    /// 500 numbers per node, between 0 and 1.
     pub imports: Vec<f32>,
-    /// 50 numbers for each node, between 0 and 1.
+    /// 50 numbers per node, between 0 and 1.
     pub bugs: Vec<f32>,
 }
 
@@ -140,34 +144,58 @@ pub struct GraphSage {
 }
 
 impl GraphSage {
-    /// The model that sees the features of each node alone.
-    pub fn alone(options: &Options) -> Result<Self, InferenceError> {
-        Ok(Self { model: Model::open(&set_up_file("models/graphsage.onnx")?, options)? })
+    /// Opens the model that sees only the features of a node.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if ONNX Runtime or the model is missing or unusable.
+    pub fn open_without_neighbours(options: &SessionOptions) -> Result<Self, InferenceError> {
+        Ok(Self { model: Model::open(&find_set_up_file("models/graphsage.onnx")?, options)? })
     }
 
-    /// The model that sees the neighbours of each node too.
-    pub fn with_adjacency(options: &Options) -> Result<Self, InferenceError> {
-        Ok(Self { model: Model::open(&set_up_file("models/graphsage_adjacency.onnx")?, options)? })
+    /// Opens the model that also sees the neighbours of a node.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if ONNX Runtime or the model is missing or unusable.
+    pub fn open_with_neighbours(options: &SessionOptions) -> Result<Self, InferenceError> {
+        Ok(Self {
+            model: Model::open(&find_set_up_file("models/graphsage_adjacency.onnx")?, options)?,
+        })
     }
 
-    /// Predicts for every row of `features` by itself: the form made by [`GraphSage::alone`].
+    /// Predicts each row of `features` by itself, with a model from [`GraphSage::open_without_neighbours`].
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the model has the other form, or fails.
     pub fn predict(&mut self, features: &[f32]) -> Result<Prediction, InferenceError> {
         let nodes = features.len() / FEATURES;
-        self.forward(&[("features", Input::F32(&[nodes, FEATURES], features))])
+        self.forward(&[("features", InputTensor::F32(&[nodes, FEATURES], features))])
     }
 
-    /// Predicts for every node of a neighbourhood: the form made by [`GraphSage::with_adjacency`].
-    pub fn predict_gathered(&mut self, gathered: &Gathered) -> Result<Prediction, InferenceError> {
+    /// Predicts each node of a neighbourhood, with a model from [`GraphSage::open_with_neighbours`].
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the model has the other form, or fails.
+    pub fn predict_neighbourhood(
+        &mut self,
+        gathered: &NeighbourhoodInputs,
+    ) -> Result<Prediction, InferenceError> {
         let nodes = gathered.features.len() / FEATURES;
         self.forward(&[
-            ("features", Input::F32(&[nodes, FEATURES], &gathered.features)),
-            ("adjacency", Input::F32(&[nodes, nodes], &gathered.adjacency)),
+            ("features", InputTensor::F32(&[nodes, FEATURES], &gathered.features)),
+            ("adjacency", InputTensor::F32(&[nodes, nodes], &gathered.adjacency)),
         ])
     }
 
-    fn forward(&mut self, inputs: &[(&str, Input<'_>)]) -> Result<Prediction, InferenceError> {
+    fn forward(
+        &mut self,
+        inputs: &[(&str, InputTensor<'_>)],
+    ) -> Result<Prediction, InferenceError> {
         let outputs = self.model.run(inputs)?;
-        let head = |name| outputs.f32(name).map(|(_, values)| values.to_vec());
+        let head = |name| outputs.get_f32(name).map(|(_, values)| values.to_vec());
         Ok(Prediction {
             code: head("code")?,
             confidence: head("confidence")?,

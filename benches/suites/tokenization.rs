@@ -1,5 +1,5 @@
-//! GPT-2's byte-pair encoding and BERT's `WordPiece`: creation, short text, batches, long text, decoding.
-#![expect(clippy::print_stderr, reason = "a bench reports on standard error")]
+//! GPT-2's byte-pair encoding and BERT's `WordPiece`: creation, short texts, batches, long texts, decoding.
+#![expect(clippy::print_stderr, reason = "a bench prints to standard error")]
 
 mod common;
 
@@ -8,28 +8,28 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use perfgate::inference::InferenceError;
-use perfgate::inference::session::Options;
-use perfgate::inference::tokenization::{Tokenizer, prose};
+use perfgate_suites::InferenceError;
+use perfgate_suites::session::SessionOptions;
+use perfgate_suites::tokenization::{Tokenizer, generate_prose};
 
 const SHORT_TEXT: &str =
     "Nothing slips into the main branch unless the numbers say that it is still fast enough.";
-const BATCHES: [usize; 4] = [8, 16, 32, 64];
+const BATCH_SIZES: [usize; 4] = [8, 16, 32, 64];
 const LONG_TEXT: usize = 500;
 const VERY_LONG_TEXT: usize = 1 << 20;
 const SEED: u64 = 1;
 
 fn main() -> ExitCode {
-    common::run(suite)
+    common::run_suite(bench_all)
 }
 
-fn suite(criterion: &mut Criterion, _: &Options) -> anyhow::Result<()> {
-    let words = Tokenizer::bert()?.words();
-    measure(criterion, "gpt2", Tokenizer::gpt2, &words)?;
-    measure(criterion, "bert", Tokenizer::bert, &words)
+fn bench_all(criterion: &mut Criterion, _: &SessionOptions) -> anyhow::Result<()> {
+    let words = Tokenizer::open_bert()?.list_words();
+    bench_tokenizer(criterion, "gpt2", Tokenizer::open_gpt2, &words)?;
+    bench_tokenizer(criterion, "bert", Tokenizer::open_bert, &words)
 }
 
-fn measure(
+fn bench_tokenizer(
     criterion: &mut Criterion,
     name: &str,
     create: impl Fn() -> Result<Tokenizer, InferenceError>,
@@ -45,10 +45,10 @@ fn measure(
     group.throughput(Throughput::Bytes(SHORT_TEXT.len() as u64));
     group.bench_function("short", |bencher| bencher.iter(|| encode(SHORT_TEXT)));
 
-    let texts = (0..BATCHES[BATCHES.len() - 1])
-        .map(|seed| prose(words, 40 + 3 * seed, seed as u64))
+    let texts = (0..BATCH_SIZES[BATCH_SIZES.len() - 1])
+        .map(|seed| generate_prose(words, 40 + 3 * seed, seed as u64))
         .collect::<Vec<_>>();
-    for size in BATCHES {
+    for size in BATCH_SIZES {
         let batch = texts[..size].iter().map(String::as_str).collect::<Vec<_>>();
         group.throughput(Throughput::Elements(size as u64));
         group.bench_function(BenchmarkId::new("batch", size), |bencher| {
@@ -57,7 +57,7 @@ fn measure(
         });
     }
 
-    let text = prose(words, LONG_TEXT, SEED);
+    let text = generate_prose(words, LONG_TEXT, SEED);
     let tokens = encode(&text);
     let (elements, bytes) = (tokens.len() as u64, LONG_TEXT as u64);
     group.throughput(Throughput::ElementsAndBytes { elements, bytes });
@@ -65,8 +65,8 @@ fn measure(
         bencher.iter(|| encode(&text));
     });
 
-    // Made when it is measured: it takes longer than everything else in a launch that does not want it.
-    let very_long = LazyCell::new(|| prose(words, VERY_LONG_TEXT, SEED));
+    // Generated on first use: in a launch that does not measure it, this would take longer than everything else.
+    let very_long = LazyCell::new(|| generate_prose(words, VERY_LONG_TEXT, SEED));
     group.throughput(Throughput::Bytes(VERY_LONG_TEXT as u64));
     group.bench_function(BenchmarkId::new("long", VERY_LONG_TEXT), |bencher| {
         bencher.iter(|| encode(&very_long));

