@@ -60,7 +60,7 @@ fn the_promised_rounds_hold_in_the_mixed_scenario() {
 
 #[test]
 fn noise_that_is_not_what_it_was_raises_no_alarms() {
-    // Without history nothing tells that partners repel each other; METHODOLOGY.md has that row.
+    // Without history nothing tells that partners repel each other; docs/error-rates/shapes.md has that row.
     let both = ["with history", "without history"];
     for (scenario, given) in
         [("regime-3", &both[..]), ("drift", &both[..]), ("antipodal", &both[..1])]

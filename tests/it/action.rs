@@ -31,10 +31,10 @@ fn entries(section: &str) -> BTreeMap<String, (String, String)> {
         .collect()
 }
 
-/// The rows of the table under this heading of the README, in its order.
+/// The rows of the table under this heading of the action's page, in its order.
 fn rows(heading: &str) -> Vec<Vec<String>> {
-    let page = read("README.md");
-    let lines = page.lines().skip_while(|line| *line != format!("### {heading}"));
+    let page = read("docs/action.md");
+    let lines = page.lines().skip_while(|line| *line != format!("## {heading}"));
     let table =
         lines.skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
     table
