@@ -8,13 +8,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use baseline::{BaselineAction, BaselineArgs, ReadArgs, RemoteArgs, StoreFormat};
+pub(crate) use baseline::{BaselineAction, BaselineArgs, RemoteArgs, StoreFormat, StoreReadArgs};
 pub(crate) use publish::{InitArgs, PublishArgs};
 pub(crate) use trend::{
     ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat,
 };
 
-use crate::units::{Confidence, Nanos, Share};
+use crate::units::{Confidence, Nanos, Percent};
 
 /// Decides whether inference code got slower and still meets its latency targets.
 #[derive(Debug, Parser)]
@@ -35,12 +35,12 @@ available, 10 fail, 11 inconclusive."
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: CliCommand,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum CliCommand {
     /// Measure, compare with the baseline, judge, report; the exit status is the gate
     Check(CheckArgs),
     /// Measure and write a run file
@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Trend(TrendArgs),
     /// Write down what Cargo gives a bench; Cargo starts this in place of it
     #[command(hide = true)]
-    RecordEnvironment(RecordArgs),
+    RecordEnvironment(RecordEnvironmentArgs),
     /// Clean up after perfgate where it is killed; perfgate starts it
     #[command(hide = true)]
     Guard,
@@ -116,10 +116,10 @@ pub(crate) struct EffortArgs {
 pub(crate) struct GateArgs {
     /// A slowdown up to this is tolerated
     #[arg(long, value_name = "SHARE")]
-    pub(crate) threshold: Option<Share>,
+    pub(crate) threshold: Option<Percent>,
     /// A slowdown of this size must be found, or the answer is inconclusive
     #[arg(long, value_name = "SHARE")]
-    pub(crate) detect: Option<Share>,
+    pub(crate) detect: Option<Percent>,
     /// Confidence of the intervals shown
     #[arg(long, value_name = "CONFIDENCE")]
     pub(crate) confidence: Option<Confidence>,
@@ -156,7 +156,7 @@ pub(crate) struct StoreArgs {
 
 /// How a decision is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum DecisionFormat {
     /// For terminals
     #[default]
     Text,
@@ -225,7 +225,7 @@ pub(crate) struct CheckArgs {
     pub(crate) out: PathBuf,
     /// What goes to standard output
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: DecisionFormat,
 }
 
 /// `perfgate measure`.
@@ -267,7 +267,7 @@ pub(crate) struct CriterionArgs {
     pub(crate) effort: EffortArgs,
     /// Where the run is written.
     #[command(flatten)]
-    pub(crate) output: RunOutput,
+    pub(crate) output: RunOutputArgs,
 }
 
 /// `perfgate measure command`.
@@ -288,7 +288,7 @@ pub(crate) struct CommandArgs {
     pub(crate) timeout: Option<Nanos>,
     /// Where the run is written.
     #[command(flatten)]
-    pub(crate) output: RunOutput,
+    pub(crate) output: RunOutputArgs,
     /// The command
     #[arg(required = true, last = true, value_name = "CMD")]
     pub(crate) words: Vec<String>,
@@ -296,7 +296,7 @@ pub(crate) struct CommandArgs {
 
 /// Where a run is written.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct RunOutput {
+pub(crate) struct RunOutputArgs {
     /// The run file to write
     #[arg(long, value_name = "FILE", default_value = "run.json")]
     pub(crate) output: PathBuf,
@@ -322,7 +322,7 @@ pub(crate) enum DoctorFormat {
 
 /// What Cargo starts in place of a bench.
 #[derive(Args, Debug)]
-pub(crate) struct RecordArgs {
+pub(crate) struct RecordEnvironmentArgs {
     /// Folder of the records
     pub(crate) records: PathBuf,
     /// The bench
@@ -375,8 +375,8 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     /// How the decision is printed
-    #[arg(long, value_enum, default_value_t = Format::Json)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = DecisionFormat::Json)]
+    pub(crate) format: DecisionFormat,
 }
 
 /// `perfgate report`.
@@ -390,7 +390,7 @@ pub(crate) struct ReportArgs {
     pub(crate) decision: PathBuf,
     /// How it is shown
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: DecisionFormat,
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -410,7 +410,7 @@ pub(crate) enum TableFormat {
 
 /// What is true of a labelled pair of runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Expect {
+pub(crate) enum ExpectArg {
     /// The candidate is as fast
     Unchanged,
     /// The candidate is slower
@@ -443,13 +443,13 @@ pub(crate) struct EvaluateArgs {
     pub(crate) seed: u64,
     /// Slowdowns put into the candidate
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "0%,2%,5%,10%")]
-    pub(crate) effects: Vec<Share>,
+    pub(crate) effects: Vec<Percent>,
     /// A slowdown up to this is tolerated [default: the defaults, and 0 % with a detect of 2 %]
     #[arg(long, value_name = "SHARE")]
-    pub(crate) threshold: Option<Share>,
+    pub(crate) threshold: Option<Percent>,
     /// A slowdown of this size must be found, or the answer is inconclusive
     #[arg(long, value_name = "SHARE")]
-    pub(crate) detect: Option<Share>,
+    pub(crate) detect: Option<Percent>,
     /// A recording of unchanged code: `runstamp,toolchain,bench,rep,ns_per_op` or `VM_id,t_min,value`, also packed by gzip; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Vec<PathBuf>,
@@ -461,7 +461,7 @@ pub(crate) struct EvaluateArgs {
     pub(crate) labelled: Vec<PathBuf>,
     /// The truth about them
     #[arg(long, value_enum, requires = "labelled")]
-    pub(crate) expect: Option<Expect>,
+    pub(crate) expect: Option<ExpectArg>,
     /// How the tables are printed
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TableFormat,

@@ -6,7 +6,7 @@ mod check;
 mod compare;
 mod doctor;
 mod evaluate;
-mod files;
+mod run_file;
 mod gate;
 mod guard;
 mod init;
@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use thiserror::Error;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, CliCommand};
 use crate::measure::criterion;
 use crate::verdict::Verdict;
 
@@ -35,7 +35,7 @@ pub(crate) enum ExitStatus {
     /// The command did what was asked; for `check`, the gate passed.
     Pass = 0,
     /// perfgate failed.
-    Failed = 1,
+    PerfgateFailed = 1,
     /// Usage, configuration or unreadable input.
     Usage = 2,
     /// A capability that was asked for is not available.
@@ -67,65 +67,65 @@ impl From<Verdict> for ExitStatus {
 /// Attached to an error as context, it gives the exit status and the `help:` line.
 #[derive(Debug, Error)]
 #[error("{message}")]
-pub(crate) struct Refusal {
+pub(crate) struct CommandError {
     status: ExitStatus,
     message: String,
     help: Option<String>,
 }
 
-impl Refusal {
+impl CommandError {
     /// Usage, configuration or unreadable input.
-    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+    pub(crate) fn new_usage(message: impl fmt::Display) -> Self {
         Self { status: ExitStatus::Usage, message: message.to_string(), help: None }
     }
 
     /// perfgate failed, for a reason that something can be done about.
-    pub(crate) fn failed(message: impl fmt::Display) -> Self {
-        Self { status: ExitStatus::Failed, message: message.to_string(), help: None }
+    pub(crate) fn new_failure(message: impl fmt::Display) -> Self {
+        Self { status: ExitStatus::PerfgateFailed, message: message.to_string(), help: None }
     }
 
     /// A capability that is not there.
-    pub(crate) fn unavailable(message: impl fmt::Display) -> Self {
+    pub(crate) fn new_unavailable(message: impl fmt::Display) -> Self {
         Self { status: ExitStatus::Unavailable, message: message.to_string(), help: None }
     }
 
     /// With a remedy.
     #[must_use]
-    pub(crate) fn help(mut self, help: impl fmt::Display) -> Self {
+    pub(crate) fn with_help(mut self, help: impl fmt::Display) -> Self {
         self.help = Some(help.to_string());
         self
     }
 }
 
 /// Runs the command.
-pub(crate) fn run(cli: Cli) -> Result<ExitStatus> {
+pub(crate) fn dispatch(cli: Cli) -> Result<ExitStatus> {
     match cli.command {
-        Command::Compare(args) => compare::run(&args),
-        Command::Report(args) => report::run(&args),
-        Command::Baseline(args) => baseline::run(&args),
-        Command::Check(args) => check::run(&args),
-        Command::Calibrate(args) => calibrate::run(&args),
-        Command::Measure(args) => measure::run(args),
-        Command::Doctor(args) => doctor::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
-        Command::Trend(args) => trend::run(&args),
-        Command::RecordEnvironment(args) => {
-            criterion::record(&args.records, &args.executable)?;
+        CliCommand::Compare(args) => compare::run(&args),
+        CliCommand::Report(args) => report::run(&args),
+        CliCommand::Baseline(args) => baseline::run(&args),
+        CliCommand::Check(args) => check::run(&args),
+        CliCommand::Calibrate(args) => calibrate::run(&args),
+        CliCommand::Measure(args) => measure::run(args),
+        CliCommand::Doctor(args) => doctor::run(&args),
+        CliCommand::Evaluate(args) => evaluate::run(&args),
+        CliCommand::Trend(args) => trend::run(&args),
+        CliCommand::RecordEnvironment(args) => {
+            criterion::record_environment(&args.records, &args.executable)?;
             Ok(ExitStatus::Pass)
         }
-        Command::Guard => Ok(guard::run()),
-        Command::Publish(args) => publish::run(&args),
-        Command::Init(args) => init::run(&args),
+        CliCommand::Guard => Ok(guard::run()),
+        CliCommand::Publish(args) => publish::run(&args),
+        CliCommand::Init(args) => init::run(&args),
     }
 }
 
 /// The lines for standard error, and the status, of a command that could not go on.
-pub(crate) fn explain(error: &anyhow::Error) -> (String, ExitStatus) {
-    let refusal = error.downcast_ref::<Refusal>();
-    let help = refusal.and_then(|refusal| refusal.help.as_deref());
+pub(crate) fn explain_error(error: &anyhow::Error) -> (String, ExitStatus) {
+    let command_error = error.downcast_ref::<CommandError>();
+    let help = command_error.and_then(|command_error| command_error.help.as_deref());
     let help = help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();
     (
         format!("error: {error:#}{help}"),
-        refusal.map_or(ExitStatus::Failed, |refusal| refusal.status),
+        command_error.map_or(ExitStatus::PerfgateFailed, |refusal| refusal.status),
     )
 }

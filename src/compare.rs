@@ -1,16 +1,16 @@
 //! Two runs side by side, benchmark by benchmark. Knows no threshold.
 
-mod summary;
+mod figures;
 
 use std::collections::{HashMap, HashSet};
 
-pub(crate) use summary::{Axis, Estimate, Histogram, Summary};
+pub(crate) use figures::{Estimate, Histogram, HistogramAxis, SideFigures};
 
 use crate::run::{Benchmark, BenchmarkId};
 
 /// One benchmark in both runs, or in one of them.
 #[derive(Clone, Debug)]
-pub(crate) struct Comparison<'a> {
+pub(crate) struct BenchmarkComparison<'a> {
     /// Which benchmark.
     pub(crate) id: BenchmarkId,
     /// What the baseline measured.
@@ -21,7 +21,7 @@ pub(crate) struct Comparison<'a> {
 
 /// The logarithms of launch medians of both sides, partners at the same index.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Partners {
+pub(crate) struct PartnerMedians {
     /// Of the baseline.
     pub(crate) baseline: Vec<f64>,
     /// Of the candidate.
@@ -30,54 +30,53 @@ pub(crate) struct Partners {
 
 /// Puts the benchmarks of two runs side by side: the candidate's in their order, then what only the
 /// baseline has.
-pub(crate) fn compare<'a>(
+pub(crate) fn compare_benchmarks<'a>(
     baseline: impl IntoIterator<Item = &'a Benchmark>,
     candidate: impl IntoIterator<Item = &'a Benchmark>,
-) -> Vec<Comparison<'a>> {
+) -> Vec<BenchmarkComparison<'a>> {
     let baseline: Vec<&Benchmark> = baseline.into_iter().collect();
     let candidate: Vec<&Benchmark> = candidate.into_iter().collect();
-    let key = |benchmark: &&'a Benchmark| (&benchmark.id, &benchmark.package);
-    let known: HashMap<_, _> = baseline.iter().map(|b| (key(b), *b)).collect();
-    let present: HashSet<_> = candidate.iter().map(key).collect();
-    let judged = candidate.iter().map(|new| Comparison {
-        id: new.identity(),
-        baseline: known.get(&key(new)).copied(),
+    let get_key = |benchmark: &&'a Benchmark| (&benchmark.id, &benchmark.package);
+    let baseline_by_key: HashMap<_, _> = baseline.iter().map(|b| (get_key(b), *b)).collect();
+    let candidate_keys: HashSet<_> = candidate.iter().map(get_key).collect();
+    let in_candidate = candidate.iter().map(|new| BenchmarkComparison {
+        id: new.to_id(),
+        baseline: baseline_by_key.get(&get_key(new)).copied(),
         candidate: Some(new),
     });
-    let gone = baseline.iter().filter(|old| !present.contains(&key(old))).map(|old| Comparison {
-        id: old.identity(),
-        baseline: Some(old),
-        candidate: None,
-    });
-    judged.chain(gone).collect()
+    let only_in_baseline = baseline
+        .iter()
+        .filter(|old| !candidate_keys.contains(&get_key(old)))
+        .map(|old| BenchmarkComparison { id: old.to_id(), baseline: Some(old), candidate: None });
+    in_candidate.chain(only_in_baseline).collect()
 }
 
-impl Comparison<'_> {
+impl BenchmarkComparison<'_> {
     /// A benchmark that is in neither run.
-    pub(crate) fn unmeasured(id: BenchmarkId) -> Self {
+    pub(crate) fn new_unmeasured(id: BenchmarkId) -> Self {
         Self { id, baseline: None, candidate: None }
     }
 
     /// The launches that were measured next to each other: same session and round, in the order of
     /// rounds. Empty where the sides share none.
-    pub(crate) fn partners(&self) -> Partners {
+    pub(crate) fn match_partners(&self) -> PartnerMedians {
         let (Some(baseline), Some(candidate)) = (self.baseline, self.candidate) else {
-            return Partners::default();
+            return PartnerMedians::default();
         };
-        let old: HashMap<_, _> = rounds(baseline).collect();
-        let mut pairs: Vec<_> = rounds(candidate)
-            .filter_map(|(round, level)| Some((round, *old.get(&round)?, level)))
+        let baseline_medians: HashMap<_, _> = list_round_medians(baseline).collect();
+        let mut partners: Vec<_> = list_round_medians(candidate)
+            .filter_map(|(round, level)| Some((round, *baseline_medians.get(&round)?, level)))
             .collect();
-        pairs.sort_by(|one, other| one.0.cmp(&other.0));
-        Partners {
-            baseline: pairs.iter().map(|pair| pair.1).collect(),
-            candidate: pairs.iter().map(|pair| pair.2).collect(),
+        partners.sort_by(|one, other| one.0.cmp(&other.0));
+        PartnerMedians {
+            baseline: partners.iter().map(|pair| pair.1).collect(),
+            candidate: partners.iter().map(|pair| pair.2).collect(),
         }
     }
 }
 
 /// The level of each launch that has partners, by its place.
-fn rounds(benchmark: &Benchmark) -> impl Iterator<Item = ((&str, u32), f64)> {
+fn list_round_medians(benchmark: &Benchmark) -> impl Iterator<Item = ((&str, u32), f64)> {
     benchmark.launches.iter().filter_map(|launch| {
         let place = (launch.session.as_deref()?, launch.round);
         Some((place, launch.digest().ln_median()))

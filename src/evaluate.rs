@@ -12,9 +12,10 @@ pub(crate) mod table;
 mod tally;
 
 pub(crate) use recorded::{
-    Expected, Labelled, MACHINES_HEAD, RecordingError, Replay, SERIES_HEAD, Table, labelled,
-    launches_of_one_code, machines, series,
+    ExpectedChange, LabelledCounts, MACHINES_HEAD, RecordingError, RecordingTable, ReplayPlan,
+    SERIES_HEAD, evaluate_labelled, evaluate_machines, evaluate_series,
+    evaluate_unchanged_launches,
 };
 pub(crate) use scenario::{SCENARIOS, Scenario};
-pub(crate) use simulate::{Extent, simulate};
-pub(crate) use tally::{Cell, PeerCell};
+pub(crate) use simulate::{SimulationPlan, simulate_scenario};
+pub(crate) use tally::{PeerCell, RateCell};

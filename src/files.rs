@@ -7,7 +7,7 @@ use std::path::Path;
 /// Writes `content` to a temporary file beside `path` and renames it, making the folder if needed.
 ///
 /// Readers see the old content or the new, also when the process is killed in between.
-pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -30,21 +30,21 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// when everything is.
 pub(crate) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     let part = to.with_extension("part");
-    let copied = gone(fs::remove_dir_all(&part))
+    let result = ignore_missing(fs::remove_dir_all(&part))
         .and_then(|()| copy_into(from, &part))
         .and_then(|()| fs::rename(&part, to));
-    if copied.is_err() {
+    if result.is_err() {
         let _ = fs::remove_dir_all(&part);
     }
-    copied
+    result
 }
 
 /// Removes a file, if it is there.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    gone(fs::remove_file(path))
+pub(crate) fn remove_if_present(path: &Path) -> io::Result<()> {
+    ignore_missing(fs::remove_file(path))
 }
 
-fn gone(removed: io::Result<()>) -> io::Result<()> {
+fn ignore_missing(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,

@@ -12,19 +12,19 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, Oid, RepositoryOpenFlags};
 use thiserror::Error;
 
-use crate::run::Commit;
+use crate::run::MeasuredCommit;
 
 mod branch;
 mod command;
 mod history;
-mod log;
+mod commit_info;
 mod remote;
-mod times;
+mod file_times;
 mod worktree;
 
-pub(crate) use branch::{Branch, Entry};
-pub(crate) use history::Messages;
-pub(crate) use remote::{Push, Remote, Token};
+pub(crate) use branch::{Branch, BranchFile};
+pub(crate) use history::CommitMessages;
+pub(crate) use remote::{GitToken, PushOutcome, Remote};
 pub(crate) use worktree::Worktree;
 
 /// Full id of a commit: 40 hexadecimal digits in lower case, 64 where the repository uses SHA-256.
@@ -44,7 +44,7 @@ impl CommitId {
     }
 
     /// Enough digits to recognize it by.
-    pub(crate) fn short(&self) -> &str {
+    pub(crate) fn short_id(&self) -> &str {
         &self.0[..12]
     }
 }
@@ -66,16 +66,16 @@ impl From<Oid> for CommitId {
 pub(crate) enum GitError {
     /// The repository belongs to somebody else, and neither git nor libgit2 touches it.
     #[error("git repository `{}` belongs to another user", .0.display())]
-    Owner(PathBuf),
+    OtherOwner(PathBuf),
     /// No commit of that name.
     #[error("`{0}` names no commit of this repository")]
     UnknownRevision(String),
     /// Not a name for a branch.
     #[error("`{0}` cannot be the name of a branch")]
-    BranchName(String),
+    InvalidBranchName(String),
     /// The branch moved between reading and writing, or is being written.
     #[error("branch `{0}` was changed by another process")]
-    Moved(String),
+    BranchMoved(String),
     /// An object that is larger than what is read.
     #[error("it is {0} bytes long")]
     TooLarge(usize),
@@ -84,7 +84,7 @@ pub(crate) enum GitError {
     NoGit(#[source] io::Error),
     /// The user's git says no.
     #[error("`git {command}` failed: {message}")]
-    Command {
+    CommandFailed {
         /// The subcommand.
         command: String,
         /// What it printed, without credentials.
@@ -105,14 +105,14 @@ pub(crate) enum GitError {
     Io(PathBuf, #[source] io::Error),
     /// What libgit2 says.
     #[error("{}", .0.message())]
-    Library(#[from] git2::Error),
+    Libgit2(#[from] git2::Error),
 }
 
 impl GitError {
     /// What can be done about it.
     pub(crate) fn help(&self) -> Option<String> {
         match self {
-            Self::Owner(path) => {
+            Self::OtherOwner(path) => {
                 Some(format!("git config --global --add safe.directory {}", path.display()))
             }
             Self::UnknownRevision(_) => Some(
@@ -121,7 +121,7 @@ impl GitError {
             ),
             Self::NoGit(_) => Some("install git and have it on PATH".to_owned()),
             Self::Refused { help, .. } => Some((*help).to_owned()),
-            Self::Library(error) if error.class() == git2::ErrorClass::Repository => {
+            Self::Libgit2(error) if error.class() == git2::ErrorClass::Repository => {
                 Some("keep baselines in a folder instead: --store dir:PATH".to_owned())
             }
             _ => None,
@@ -131,7 +131,7 @@ impl GitError {
 
 /// Which parents a walk through history follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parents {
+pub(crate) enum FollowedParents {
     /// Only the first: the line of the branch itself.
     First,
     /// All: also what was merged.
@@ -146,14 +146,14 @@ pub(crate) struct Repository {
 impl Repository {
     /// The repository that `path` lies in, bare ones included; `None` where there is none.
     pub(crate) fn discover(path: &Path) -> Result<Option<Self>, GitError> {
-        let above: [&Path; 0] = [];
-        match git2::Repository::open_ext(path, RepositoryOpenFlags::empty(), above) {
+        let ceiling_folders: [&Path; 0] = [];
+        match git2::Repository::open_ext(path, RepositoryOpenFlags::empty(), ceiling_folders) {
             Ok(inner) => Ok(Some(Self { inner })),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) if error.code() == ErrorCode::Owner => {
                 let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());
                 let root = absolute.ancestors().find(|folder| folder.join(".git").exists());
-                Err(GitError::Owner(root.unwrap_or(&absolute).to_owned()))
+                Err(GitError::OtherOwner(root.unwrap_or(&absolute).to_owned()))
             }
             Err(error) => Err(error.into()),
         }
@@ -173,7 +173,7 @@ impl Repository {
     ///
     /// It is dirty when a tracked file anywhere differs from it, staged or not, or when a file
     /// inside `workspace` is neither tracked nor ignored.
-    pub(crate) fn head(&self, workspace: &Path) -> Result<Option<Commit>, GitError> {
+    pub(crate) fn read_head(&self, workspace: &Path) -> Result<Option<MeasuredCommit>, GitError> {
         let head = match self.inner.head() {
             Ok(head) => head,
             Err(error) if error.code() == ErrorCode::UnbornBranch => return Ok(None),
@@ -181,48 +181,48 @@ impl Repository {
         };
         let commit = head.peel_to_commit()?;
         let branch = head.is_branch().then(|| head.shorthand().map(str::to_owned));
-        Ok(Some(Commit {
+        Ok(Some(MeasuredCommit {
             id: commit.id().to_string(),
             branch: branch.transpose()?,
-            time: time_of(&commit),
+            time: format_commit_time(&commit),
             dirty: self.is_dirty(workspace)?,
         }))
     }
 
     fn is_dirty(&self, workspace: &Path) -> Result<bool, GitError> {
         let Some(root) = self.inner.workdir() else { return Ok(false) };
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let inside = real(workspace).strip_prefix(real(root)).map(Path::to_owned);
+        let canonicalize = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let inside = canonicalize(workspace).strip_prefix(canonicalize(root)).map(Path::to_owned);
         let inside = inside.unwrap_or_default();
-        let status = command::Git::at(root).run(&[
+        let status = command::GitCommand::new(root).run(&[
             "--no-optional-locks",
             "status",
             "--porcelain=v1",
             "-z",
             "--untracked-files=normal",
         ])?;
-        let matters = |entry: &str| match entry.strip_prefix("?? ").map(Path::new) {
+        let is_change = |entry: &str| match entry.strip_prefix("?? ").map(Path::new) {
             Some(untracked) => untracked.starts_with(&inside) || inside.starts_with(untracked),
             None => true,
         };
-        Ok(status.split('\0').filter(|entry| !entry.is_empty()).any(matters))
+        Ok(status.split('\0').filter(|entry| !entry.is_empty()).any(is_change))
     }
 
     /// The commit that a branch, tag or (short) id names; also a branch that only `origin` has.
-    pub(crate) fn resolve(&self, revision: &str) -> Result<CommitId, GitError> {
+    pub(crate) fn resolve_revision(&self, revision: &str) -> Result<CommitId, GitError> {
         let spellings = [revision.to_owned(), format!("origin/{revision}")];
         let object = spellings.iter().find_map(|name| self.inner.revparse_single(name).ok());
         let commit = object.and_then(|object| object.peel_to_commit().ok());
-        let unknown = || GitError::UnknownRevision(revision.to_owned());
-        Ok(commit.ok_or_else(unknown)?.id().into())
+        let unknown_revision = || GitError::UnknownRevision(revision.to_owned());
+        Ok(commit.ok_or_else(unknown_revision)?.id().into())
     }
 
     /// The commit as a run records it, without a say about the working tree.
-    pub(crate) fn commit(&self, id: &CommitId) -> Result<Commit, GitError> {
+    pub(crate) fn read_commit(&self, id: &CommitId) -> Result<MeasuredCommit, GitError> {
         let found = Oid::from_str(id.as_str()).and_then(|oid| self.inner.find_commit(oid));
         let commit = found.map_err(|_| GitError::UnknownRevision(id.to_string()))?;
-        let time = time_of(&commit);
-        Ok(Commit { id: id.to_string(), branch: None, time, dirty: false })
+        let time = format_commit_time(&commit);
+        Ok(MeasuredCommit { id: id.to_string(), branch: None, time, dirty: false })
     }
 
     /// `from` and what came before it, latest first.
@@ -231,49 +231,49 @@ impl Repository {
     /// are still given, though not what is behind them: a depth-1 checkout of a pull request's
     /// merge commit gives the base tip, then the pull request's head. A commit that is not in the
     /// repository at all comes alone.
-    pub(crate) fn ancestry(&self, from: &CommitId, parents: Parents) -> Ancestry<'_> {
-        self.ancestry_of([from], parents)
+    pub(crate) fn walk_ancestry(&self, from: &CommitId, parents: FollowedParents) -> Ancestry<'_> {
+        self.walk_ancestry_of_all([from], parents)
     }
 
-    fn ancestry_of<'a>(
+    fn walk_ancestry_of_all<'a>(
         &self,
         from: impl IntoIterator<Item = &'a CommitId>,
-        parents: Parents,
+        parents: FollowedParents,
     ) -> Ancestry<'_> {
         let mut ancestry = Ancestry {
             repository: &self.inner,
             parents,
-            waiting: BinaryHeap::new(),
+            queue: BinaryHeap::new(),
             seen: HashSet::new(),
         };
         for id in from.into_iter().filter_map(|id| Oid::from_str(id.as_str()).ok()) {
-            ancestry.enter(id, i64::MAX);
+            ancestry.enqueue(id, i64::MAX);
         }
         ancestry
     }
 
     /// Whether the commit itself is here, whatever is behind it.
-    pub(crate) fn has(&self, id: &CommitId) -> bool {
+    pub(crate) fn has_commit(&self, id: &CommitId) -> bool {
         Oid::from_str(id.as_str()).is_ok_and(|id| self.inner.find_commit(id).is_ok())
     }
 
     /// The parents of a commit as it names them, whether or not they were fetched.
-    pub(crate) fn parents(&self, id: &CommitId) -> Result<Vec<CommitId>, GitError> {
+    pub(crate) fn read_parents(&self, id: &CommitId) -> Result<Vec<CommitId>, GitError> {
         let commit = self.inner.find_commit(Oid::from_str(id.as_str())?)?;
-        Ok(parents_of(&commit).into_iter().map(CommitId::from).collect())
+        Ok(parse_parents(&commit).into_iter().map(CommitId::from).collect())
     }
 
     /// The nearest release before `from`: a tag like `v1.2.3` or `1.2`, with or without a prefix
     /// that ends in `-` or `/`; not a pre-release.
-    pub(crate) fn last_release(
+    pub(crate) fn find_last_release(
         &self,
         from: &CommitId,
     ) -> Result<Option<(String, CommitId)>, GitError> {
-        let mut releases = self.releases()?;
+        let mut releases = self.list_releases()?;
         if releases.is_empty() {
             return Ok(None);
         }
-        let mut before = self.ancestry(from, Parents::All).skip(1);
+        let mut before = self.walk_ancestry(from, FollowedParents::All).skip(1);
         Ok(before.find_map(|id| releases.remove(&id).map(|name| (name, id))))
     }
 }
@@ -281,18 +281,18 @@ impl Repository {
 /// A commit and what came before it, latest first; made by [`Repository::ancestry`].
 pub(crate) struct Ancestry<'a> {
     repository: &'a git2::Repository,
-    parents: Parents,
+    parents: FollowedParents,
     // By commit time; parents that were not fetched take the time of their child.
-    waiting: BinaryHeap<(i64, std::cmp::Reverse<usize>, Oid)>,
+    queue: BinaryHeap<(i64, std::cmp::Reverse<usize>, Oid)>,
     seen: HashSet<Oid>,
 }
 
 impl Ancestry<'_> {
-    fn enter(&mut self, id: Oid, time_of_child: i64) {
+    fn enqueue(&mut self, id: Oid, time_of_child: i64) {
         if self.seen.insert(id) {
             let time = self.repository.find_commit(id).map(|commit| commit.time().seconds());
             let time = time.unwrap_or(time_of_child).min(time_of_child);
-            self.waiting.push((time, std::cmp::Reverse(self.seen.len()), id));
+            self.queue.push((time, std::cmp::Reverse(self.seen.len()), id));
         }
     }
 }
@@ -301,29 +301,29 @@ impl Iterator for Ancestry<'_> {
     type Item = CommitId;
 
     fn next(&mut self) -> Option<CommitId> {
-        let (time, _, id) = self.waiting.pop()?;
+        let (time, _, id) = self.queue.pop()?;
         if let Ok(commit) = self.repository.find_commit(id) {
-            let followed = if self.parents == Parents::First { 1 } else { usize::MAX };
-            for parent in parents_of(&commit).into_iter().take(followed) {
-                self.enter(parent, time);
+            let max_parents = if self.parents == FollowedParents::First { 1 } else { usize::MAX };
+            for parent in parse_parents(&commit).into_iter().take(max_parents) {
+                self.enqueue(parent, time);
             }
         }
         Some(id.into())
     }
 }
 
-fn parents_of(commit: &git2::Commit<'_>) -> Vec<Oid> {
+fn parse_parents(commit: &git2::Commit<'_>) -> Vec<Oid> {
     let header = String::from_utf8_lossy(commit.raw_header_bytes());
     let parents = header.lines().filter_map(|line| line.strip_prefix("parent "));
     parents.filter_map(|id| Oid::from_str(id).ok()).collect()
 }
 
-fn time_of(commit: &git2::Commit<'_>) -> Option<String> {
+fn format_commit_time(commit: &git2::Commit<'_>) -> Option<String> {
     let time = jiff::Timestamp::from_second(commit.time().seconds()).ok()?;
     Some(time.to_string())
 }
 
-fn release_version(tag: &str) -> Option<Vec<u64>> {
+fn parse_release_version(tag: &str) -> Option<Vec<u64>> {
     let after = tag.rsplit_once('/').map_or(tag, |(_, last)| last);
     let number = after.rsplit_once('-').map_or(after, |(_, last)| last);
     let number = number.strip_prefix('v').unwrap_or(number);
@@ -338,12 +338,12 @@ mod tests {
 
     #[test]
     fn releases_are_recognized_and_other_tags_are_not() {
-        assert_eq!(release_version("v1.2.3"), Some(vec![1, 2, 3]));
-        assert_eq!(release_version("1.10"), Some(vec![1, 10]));
-        assert_eq!(release_version("perfgate-v0.1.0+linux"), Some(vec![0, 1, 0]));
-        assert_eq!(release_version("crates/core/2.0.0"), Some(vec![2, 0, 0]));
+        assert_eq!(parse_release_version("v1.2.3"), Some(vec![1, 2, 3]));
+        assert_eq!(parse_release_version("1.10"), Some(vec![1, 10]));
+        assert_eq!(parse_release_version("perfgate-v0.1.0+linux"), Some(vec![0, 1, 0]));
+        assert_eq!(parse_release_version("crates/core/2.0.0"), Some(vec![2, 0, 0]));
         for other in ["nightly", "v1", "v1.2.3-rc1", "v1.2.3-rc.1", "2026-11-22", "v1..2", ""] {
-            assert_eq!(release_version(other), None, "{other}");
+            assert_eq!(parse_release_version(other), None, "{other}");
         }
     }
 

@@ -6,9 +6,9 @@ mod probe;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::counters::{Counters, Disturbance};
-pub(crate) use self::fitness::{Finding, Fitness, Watch, fitness};
-pub(crate) use self::probe::{Surroundings, rustc, version_of};
+pub(crate) use self::counters::{HostCounters, HostDisturbance};
+pub(crate) use self::fitness::{HostFinding, HostFitness, HostWatch, check_host_fitness};
+pub(crate) use self::probe::{BuildEnvironment, detect_program_version, detect_rustc};
 
 /// The machine a run was measured on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

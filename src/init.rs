@@ -5,20 +5,20 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::measure::survey::{Bench, Survey};
+use crate::measure::survey::{SurveyedBench, WorkspaceSurvey};
 
 /// The repository the action is used from.
-pub(crate) const ACTION: &str = env!("CARGO_PKG_REPOSITORY");
+pub(crate) const ACTION_REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
-const CONFIG: &str = include_str!("../templates/init/perfgate.toml");
-const GATE: &str = include_str!("../templates/init/perfgate.yml");
-const PUBLISH: &str = include_str!("../templates/init/perfgate-publish.yml");
+const CONFIG_TEMPLATE: &str = include_str!("../templates/init/perfgate.toml");
+const GATE_TEMPLATE: &str = include_str!("../templates/init/perfgate.yml");
+const PUBLISH_TEMPLATE: &str = include_str!("../templates/init/perfgate-publish.yml");
 
 /// What the files depend on besides the benches.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct InitRepository {
     /// Top folder of the repository.
-    pub(crate) repository: PathBuf,
+    pub(crate) root: PathBuf,
     /// The branch whose runs are the baselines.
     pub(crate) default_branch: String,
 }
@@ -33,26 +33,29 @@ pub(crate) struct NewFile {
 }
 
 /// The configuration beside the workspace's manifest, and the two workflows of the repository.
-pub(crate) fn files(survey: &Survey, place: &Place) -> Vec<NewFile> {
-    let workflows = place.repository.join(".github").join("workflows");
-    let file = |path: PathBuf, content: String| NewFile { path, content };
+pub(crate) fn generate_files(survey: &WorkspaceSurvey, place: &InitRepository) -> Vec<NewFile> {
+    let workflows = place.root.join(".github").join("workflows");
+    let new_file = |path: PathBuf, content: String| NewFile { path, content };
     vec![
-        file(survey.root.join("perfgate.toml"), configuration(survey)),
-        file(workflows.join("perfgate.yml"), workflow(GATE, survey, place)),
-        file(workflows.join("perfgate-publish.yml"), workflow(PUBLISH, survey, place)),
+        new_file(survey.root.join("perfgate.toml"), fill_config(survey)),
+        new_file(workflows.join("perfgate.yml"), fill_workflow(GATE_TEMPLATE, survey, place)),
+        new_file(
+            workflows.join("perfgate-publish.yml"),
+            fill_workflow(PUBLISH_TEMPLATE, survey, place),
+        ),
     ]
 }
 
 /// What the reader should know about the benches that were found, one line each.
-pub(crate) fn remarks(survey: &Survey) -> Vec<String> {
-    let (criterion, others): (Vec<&Bench>, Vec<&Bench>) =
+pub(crate) fn describe_benches(survey: &WorkspaceSurvey) -> Vec<String> {
+    let (criterion, others): (Vec<&SurveyedBench>, Vec<&SurveyedBench>) =
         survey.benches.iter().partition(|bench| bench.is_criterion);
     let mut remarks = vec![match criterion.as_slice() {
         [] => "no Criterion bench: `perfgate check` has nothing to measure yet".to_owned(),
-        some => format!("benches    {}", names(some)),
+        some => format!("benches    {}", list_names(some)),
     }];
     if !others.is_empty() {
-        remarks.push(format!("left out   {}: without Criterion they cannot be measured; `perfgate measure command` takes any program", names(&others)));
+        remarks.push(format!("left out   {}: without Criterion they cannot be measured; `perfgate measure command` takes any program", list_names(&others)));
     }
     remarks.extend(criterion.iter().filter(|bench| !bench.required_features.is_empty()).map(|bench| {
         let features = bench.required_features.join(",");
@@ -61,35 +64,38 @@ pub(crate) fn remarks(survey: &Survey) -> Vec<String> {
     remarks
 }
 
-fn names(benches: &[&Bench]) -> String {
+fn list_names(benches: &[&SurveyedBench]) -> String {
     benches.iter().map(|bench| format!("`{}`", bench.name)).collect::<Vec<_>>().join(", ")
 }
 
-fn configuration(survey: &Survey) -> String {
+fn fill_config(survey: &WorkspaceSurvey) -> String {
     let first = survey.benches.iter().find(|bench| bench.is_criterion);
     let pattern = first.map_or("**".to_owned(), |bench| format!("{}/**", bench.name));
-    CONFIG.replace("@PATTERN@", &pattern)
+    CONFIG_TEMPLATE.replace("@PATTERN@", &pattern)
 }
 
-fn workflow(template: &str, survey: &Survey, place: &Place) -> String {
-    let folder = survey.root.strip_prefix(&place.repository).unwrap_or(Path::new(""));
+fn fill_workflow(template: &str, survey: &WorkspaceSurvey, place: &InitRepository) -> String {
+    let folder = survey.root.strip_prefix(&place.root).unwrap_or(Path::new(""));
     let folder = folder.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
     // A line of its own, which goes where the workspace is the repository.
     let line = "          working-directory: @FOLDER@\n";
-    let working_directory =
-        if folder.is_empty() { String::new() } else { line.replace("@FOLDER@", &quoted(&folder)) };
-    let action = ACTION.trim_start_matches("https://github.com/");
+    let working_directory = if folder.is_empty() {
+        String::new()
+    } else {
+        line.replace("@FOLDER@", &quote_yaml(&folder))
+    };
+    let action = ACTION_REPOSITORY.trim_start_matches("https://github.com/");
     template
         .replace(line, &working_directory)
-        .replace("@BRANCH@", &quoted(&place.default_branch))
+        .replace("@BRANCH@", &quote_yaml(&place.default_branch))
         .replace("@ACTION@", &format!("{action}@v{}", env!("CARGO_PKG_VERSION")))
 }
 
 /// As a YAML scalar: JSON's strings are a part of YAML.
-fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+fn quote_yaml(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
     let starts_plain = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
-    if starts_plain && text.bytes().all(plain) {
+    if starts_plain && text.bytes().all(is_plain) {
         text.to_owned()
     } else {
         serde_json::Value::from(text).to_string()
@@ -101,19 +107,22 @@ mod tests {
     use super::*;
     use crate::policy::Config;
 
-    fn survey(root: &str) -> Survey {
-        let bench = |name: &str, is_criterion, features: &[&str]| Bench {
+    fn survey(root: &str) -> WorkspaceSurvey {
+        let bench = |name: &str, is_criterion, features: &[&str]| SurveyedBench {
             package: "engine".to_owned(),
             name: name.to_owned(),
             is_criterion,
             required_features: features.iter().map(|&feature| feature.to_owned()).collect(),
         };
         let benches = vec![bench("old", false, &[]), bench("graph", true, &["model"])];
-        Survey { root: root.into(), benches }
+        WorkspaceSurvey { root: root.into(), benches }
     }
 
     fn written(root: &str, branch: &str) -> Vec<NewFile> {
-        files(&survey(root), &Place { repository: "/r".into(), default_branch: branch.to_owned() })
+        generate_files(
+            &survey(root),
+            &InitRepository { root: "/r".into(), default_branch: branch.to_owned() },
+        )
     }
 
     #[test]
@@ -149,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_measured_is_said() {
-        let remarks = remarks(&survey("/r"));
+        let remarks = describe_benches(&survey("/r"));
         assert_eq!(remarks.len(), 3);
         assert!(remarks[0].contains("`graph`") && remarks[1].contains("`old`"), "{remarks:?}");
         assert!(remarks[2].contains("--features model"), "{remarks:?}");

@@ -41,10 +41,10 @@ use clap::Parser as _;
 ///
 /// The commands and the formats of the files are the interface of perfgate; this crate has no other.
 pub fn main() -> ExitCode {
-    let ended = cmd::run(cli::Cli::parse());
+    let ended = cmd::dispatch(cli::Cli::parse());
     ended.map_or_else(
         |error| {
-            let (message, status) = cmd::explain(&error);
+            let (message, status) = cmd::explain_error(&error);
             #[expect(clippy::print_stderr, reason = "the one place where errors are said")]
             {
                 eprintln!("{message}");

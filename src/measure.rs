@@ -17,10 +17,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::host::{Counters, Disturbance, Watch};
-use crate::run::{self, Benchmark, BenchmarkId, Failure, Launch, Samples, Sampling, Settings};
+use crate::host::{HostCounters, HostDisturbance, HostWatch};
+use crate::run::{
+    self, Benchmark, BenchmarkFailure, BenchmarkId, Launch, RunSettings, Samples, Sampling,
+};
 
-pub(crate) use self::plan::{Job, Plan};
+pub(crate) use self::plan::{LaunchJob, LaunchPlan};
 pub(crate) use self::process::Interrupt;
 pub(crate) use self::selection::Selection;
 
@@ -71,7 +73,7 @@ impl From<io::Error> for MeasureError {
 
 /// How far a measurement is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum MeasureProgress {
     /// A pilot launch of this target begins.
     Pilot(String),
     /// The benchmarks that will be measured, and in how many starts a launch.
@@ -96,7 +98,7 @@ pub(crate) enum Progress {
 
 /// Items handled by one call.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Amounts {
+pub(crate) struct CallAmounts {
     /// Items.
     pub(crate) elements: Option<f64>,
     /// Other amounts, by unit.
@@ -111,73 +113,76 @@ pub(crate) struct Observation {
     /// Every sample.
     pub(crate) samples: Samples,
     /// What one call handles.
-    pub(crate) amounts: Amounts,
+    pub(crate) amounts: CallAmounts,
     /// Further figures of the process.
     pub(crate) metrics: BTreeMap<String, f64>,
 }
 
 /// The benchmarks of a launch in the order they ran, each observed or failed.
-pub(crate) type Observed = Vec<(BenchmarkId, Result<Observation, Failure>)>;
+pub(crate) type ObservedBenchmarks = Vec<(BenchmarkId, Result<Observation, BenchmarkFailure>)>;
 
 /// What one launch observed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Launched {
+pub(crate) struct LaunchResult {
     /// Its benchmarks. What the subject does not have any more is not among them.
-    pub(crate) benchmarks: Observed,
+    pub(crate) benchmarks: ObservedBenchmarks,
     /// What the process said of its threads and provider, where it did.
-    pub(crate) settings: Option<Settings>,
+    pub(crate) settings: Option<RunSettings>,
     /// What the machine did to it.
-    pub(crate) disturbance: Disturbance,
+    pub(crate) disturbance: HostDisturbance,
 }
 
 /// What can be launched.
 #[derive(Debug)]
-pub(crate) enum Subject {
+pub(crate) enum MeasureSubject {
     /// Built bench targets of a workspace.
-    Criterion(criterion::Built),
+    Criterion(criterion::BuiltBenches),
     /// A command that prints samples.
     Command(command::SampleCommand),
 }
 
-impl Subject {
+impl MeasureSubject {
     /// Finds out what there is to measure and how, where that takes a pilot launch.
-    pub(crate) fn plan(
+    pub(crate) fn plan_launches(
         &self,
         selection: &Selection,
         effort: &Effort,
         interrupt: &Interrupt,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Plan, MeasureError> {
+        progress: &mut dyn FnMut(MeasureProgress),
+    ) -> Result<LaunchPlan, MeasureError> {
         match self {
             Self::Criterion(built) => {
-                criterion::pilot(built, selection, effort, interrupt, progress)
+                criterion::run_pilot(built, selection, effort, interrupt, progress)
             }
-            Self::Command(_) => Ok(Plan::default()),
+            Self::Command(_) => Ok(LaunchPlan::default()),
         }
     }
 
     /// Launches one job once.
-    pub(crate) fn launch(
+    pub(crate) fn launch_job(
         &self,
-        job: &Job,
+        job: &LaunchJob,
         effort: &Effort,
         interrupt: &Interrupt,
-    ) -> Result<Launched, MeasureError> {
-        let before = Counters::now();
+    ) -> Result<LaunchResult, MeasureError> {
+        let before = HostCounters::read();
         let launched = match self {
-            Self::Criterion(built) => criterion::launch(built, job, effort, interrupt)?,
+            Self::Criterion(built) => criterion::launch_target(built, job, effort, interrupt)?,
             Self::Command(command) => {
-                let benchmarks = command.launch(job, effort, interrupt)?;
-                Launched { benchmarks, ..Launched::default() }
+                let benchmarks = command.launch_job(job, effort, interrupt)?;
+                LaunchResult { benchmarks, ..LaunchResult::default() }
             }
         };
-        Ok(Launched { disturbance: before.until(&Counters::now()), ..launched })
+        Ok(LaunchResult {
+            disturbance: before.compute_disturbance_until(&HostCounters::read()),
+            ..launched
+        })
     }
 }
 
 /// Where a launch stands in its run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct LaunchPosition {
     /// Position of the launch in its run, from 0.
     pub(crate) round: u32,
     /// What the launches of two runs share that were measured next to each other.
@@ -188,21 +193,21 @@ pub(crate) struct Place {
 
 /// All launches of one side.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Measured {
+pub(crate) struct Measurement {
     /// Each benchmark once, in the order they were first seen.
     pub(crate) benchmarks: Vec<Benchmark>,
     /// What was unfit or surprising.
     pub(crate) warnings: Vec<String>,
     /// What the first process that said it said of its threads and provider.
-    pub(crate) settings: Option<Settings>,
-    places: HashMap<BenchmarkId, usize>,
+    pub(crate) settings: Option<RunSettings>,
+    indices: HashMap<BenchmarkId, usize>,
 }
 
-impl Measured {
+impl Measurement {
     /// Begins with what a plan knows already.
-    pub(crate) fn new(plan: Plan) -> Self {
-        let places = plan.failed.iter().map(Benchmark::identity).zip(0..).collect();
-        Self { benchmarks: plan.failed, warnings: plan.notes, settings: None, places }
+    pub(crate) fn new(plan: LaunchPlan) -> Self {
+        let indices = plan.failed.iter().map(Benchmark::to_id).zip(0..).collect();
+        Self { benchmarks: plan.failed, warnings: plan.notes, settings: None, indices }
     }
 
     /// False when nothing was measured or a benchmark failed.
@@ -211,19 +216,24 @@ impl Measured {
     }
 
     /// True when the benchmark failed.
-    pub(crate) fn failed(&self, id: &BenchmarkId) -> bool {
-        self.places.get(id).is_some_and(|at| self.benchmarks[*at].failure.is_some())
+    pub(crate) fn has_failed(&self, id: &BenchmarkId) -> bool {
+        self.indices.get(id).is_some_and(|at| self.benchmarks[*at].failure.is_some())
     }
 
     /// Adds what one launch of a bench target observed.
-    pub(crate) fn add(&mut self, launched: Launched, target: Option<&str>, place: &Place) {
+    pub(crate) fn add_launch(
+        &mut self,
+        launched: LaunchResult,
+        target: Option<&str>,
+        place: &LaunchPosition,
+    ) {
         if let Some(settings) = launched.settings {
-            self.agree(&settings, target);
+            self.check_settings_agree(&settings, target);
         }
         for (id, observed) in launched.benchmarks {
-            let benchmark = self.benchmark(id, target);
+            let benchmark = self.find_or_add_benchmark(id, target);
             match observed {
-                Ok(observation) => benchmark.observe(observation, place),
+                Ok(observation) => benchmark.add_observation(observation, place),
                 Err(failure) => {
                     benchmark.failure.get_or_insert(failure);
                 }
@@ -232,14 +242,14 @@ impl Measured {
     }
 
     /// A run has one number of threads and one provider: a process with others is told of.
-    fn agree(&mut self, settings: &Settings, target: Option<&str>) {
+    fn check_settings_agree(&mut self, settings: &RunSettings, target: Option<&str>) {
         let first = self.settings.get_or_insert_with(|| settings.clone());
         if first != settings {
             let warning = format!(
                 "{} ran with {}, others with {}",
                 target.unwrap_or("the command"),
-                said(settings),
-                said(first)
+                describe_settings(settings),
+                describe_settings(first)
             );
             if !self.warnings.contains(&warning) {
                 self.warnings.push(warning);
@@ -247,9 +257,9 @@ impl Measured {
         }
     }
 
-    fn benchmark(&mut self, id: BenchmarkId, target: Option<&str>) -> &mut Benchmark {
-        let BenchmarkId { id: name, package } = id.clone();
-        let at = *self.places.entry(id).or_insert_with(|| {
+    fn find_or_add_benchmark(&mut self, id: BenchmarkId, target: Option<&str>) -> &mut Benchmark {
+        let BenchmarkId { name, package } = id.clone();
+        let at = *self.indices.entry(id).or_insert_with(|| {
             self.benchmarks.push(Benchmark {
                 id: name,
                 package,
@@ -266,14 +276,14 @@ impl Measured {
     }
 }
 
-fn said(settings: &Settings) -> String {
+fn describe_settings(settings: &RunSettings) -> String {
     let threads = settings.threads.map_or_else(|| "?".to_owned(), |threads| threads.to_string());
     let provider = settings.provider.as_ref().map_or("?", |provider| &provider.actual);
     format!("{threads} threads on {provider}")
 }
 
 impl Benchmark {
-    fn observe(&mut self, observation: Observation, place: &Place) {
+    fn add_observation(&mut self, observation: Observation, place: &LaunchPosition) {
         let Observation { sampling, samples, amounts, metrics } = observation;
         // Where launches differ, the weaker claim holds for all.
         if sampling == Sampling::Batch {
@@ -281,51 +291,55 @@ impl Benchmark {
         }
         self.elements = amounts.elements;
         self.per_call = amounts.per_call;
-        let Place { round, session, order } = place.clone();
+        let LaunchPosition { round, session, order } = place.clone();
         self.launches.push(Launch {
             round,
             session,
             order,
-            observed: run::Observed::Samples(samples),
+            data: run::LaunchData::Samples(samples),
             metrics,
         });
     }
 }
 
 /// Plans, then launches everything as often as `effort` says; a disturbed start is repeated once.
-pub(crate) fn measure(
-    subject: &Subject,
+pub(crate) fn measure_subject(
+    subject: &MeasureSubject,
     selection: &Selection,
     effort: &Effort,
     interrupt: &Interrupt,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Measured, MeasureError> {
-    let watch = Watch::begin();
-    let mut plan = subject.plan(selection, effort, interrupt, progress)?;
+    progress: &mut dyn FnMut(MeasureProgress),
+) -> Result<Measurement, MeasureError> {
+    let watch = HostWatch::begin();
+    let mut plan = subject.plan_launches(selection, effort, interrupt, progress)?;
     let planned = plan.planned.take();
-    let mut measured = Measured::new(plan);
-    let mut left = Plan { planned, ..Plan::default() };
-    progress(Progress::Planned {
-        benchmarks: left.planned.as_ref().map(Vec::len),
-        starts: left.jobs().len(),
+    let mut measured = Measurement::new(plan);
+    let mut remaining = LaunchPlan { planned, ..LaunchPlan::default() };
+    progress(MeasureProgress::Planned {
+        benchmarks: remaining.planned.as_ref().map(Vec::len),
+        starts: remaining.list_jobs().len(),
         launches: effort.launches,
     });
     for round in 0..effort.launches {
-        for job in left.jobs() {
-            progress(Progress::Launch { launch: round, target: job.name() });
-            let mut launched = subject.launch(&job, effort, interrupt)?;
+        for job in remaining.list_jobs() {
+            progress(MeasureProgress::Launch { launch: round, target: job.name() });
+            let mut launched = subject.launch_job(&job, effort, interrupt)?;
             if let Some(reason) = launched.disturbance.reason() {
                 let repeated = format!("launch {round} of {} was repeated: {reason}", job.name());
-                progress(Progress::Repeated(repeated.clone()));
+                progress(MeasureProgress::Repeated(repeated.clone()));
                 measured.warnings.push(repeated);
-                launched = subject.launch(&job, effort, interrupt)?;
+                launched = subject.launch_job(&job, effort, interrupt)?;
             }
-            launched.benchmarks.retain(|(id, _)| selection.selects(&id.id));
-            measured.add(launched, job.target.as_deref(), &Place { round, ..Place::default() });
+            launched.benchmarks.retain(|(id, _)| selection.selects(&id.name));
+            measured.add_launch(
+                launched,
+                job.target.as_deref(),
+                &LaunchPosition { round, ..LaunchPosition::default() },
+            );
         }
-        match &mut left.planned {
-            Some(planned) => planned.retain(|planned| !measured.failed(&planned.id)),
-            None if measured.failed(&command::whole()) => break,
+        match &mut remaining.planned {
+            Some(planned) => planned.retain(|planned| !measured.has_failed(&planned.id)),
+            None if measured.has_failed(&command::make_whole_command_id()) => break,
             None => {}
         }
     }

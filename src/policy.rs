@@ -4,7 +4,7 @@
 //! its `Rules`.
 
 mod config;
-pub(crate) mod waiver;
+pub(crate) mod trailer;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -13,19 +13,19 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use self::waiver::Waiver;
+use self::trailer::AcceptTrailer;
 pub(crate) use config::{Config, MeasureConfig};
 
 use crate::measure::Selection;
 use crate::run::{Benchmark, Sampling};
-use crate::units::{Confidence, Nanos, Quantile, Share};
+use crate::units::{Confidence, Nanos, Percent, Quantile};
 
 /// A slowdown up to this is tolerated unless something else is said.
-const THRESHOLD: f64 = 0.01;
+const DEFAULT_THRESHOLD: f64 = 0.01;
 /// A slowdown of this size must be found unless something else is said.
-const DETECT: f64 = 0.05;
+const DEFAULT_DETECT: f64 = 0.05;
 /// `detect` stays at least this far above a threshold that was set without it.
-const MARGIN: f64 = 0.04;
+const DETECT_MARGIN: f64 = 0.04;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, Error)]
@@ -49,8 +49,8 @@ pub(crate) enum PolicyError {
         why: String,
     },
     /// `detect` does not exceed `threshold`.
-    #[error("detect ({}) must exceed threshold ({}){at}", percent(*.detect), percent(*.threshold))]
-    Detect {
+    #[error("detect ({}) must exceed threshold ({}){at}", show_percent(*.detect), show_percent(*.threshold))]
+    DetectTooLow {
         /// What must be found.
         detect: f64,
         /// What is tolerated.
@@ -60,7 +60,7 @@ pub(crate) enum PolicyError {
     },
     /// A percentile of calls is asked of a benchmark measured in batches.
     #[error("{0}")]
-    Target(String),
+    PercentileOfBatches(String),
     /// An unknown word in `fail-on`.
     #[error(
         "`{0}` is no reason to fail: known are regressed, target-missed, missing, failed, \
@@ -85,7 +85,7 @@ pub(crate) enum Metric {
     P99,
 }
 
-fn percent(share: f64) -> String {
+fn show_percent(share: f64) -> String {
     format!("{} %", (share * 1e4).round() / 100.0)
 }
 
@@ -153,7 +153,7 @@ impl FromStr for FailOn {
     }
 }
 
-fn glob(pattern: &str) -> Result<GlobMatcher, PolicyError> {
+fn compile_glob(pattern: &str) -> Result<GlobMatcher, PolicyError> {
     let glob: Result<Glob, _> = GlobBuilder::new(pattern).literal_separator(true).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|error| PolicyError::Pattern {
         pattern: pattern.to_owned(),
@@ -173,7 +173,7 @@ pub(crate) struct Policy {
     tolerance: Tolerance,
     exceptions: Vec<(GlobMatcher, Tolerance)>,
     targets: Vec<TargetRule>,
-    waivers: Vec<Waiver>,
+    trailers: Vec<AcceptTrailer>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -191,11 +191,11 @@ struct TargetRule {
 
 /// What the policy says about one benchmark.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Rules {
+pub(crate) struct BenchmarkRules {
     /// A slowdown up to this is tolerated.
-    pub(crate) threshold: Share,
+    pub(crate) threshold: Percent,
     /// A slowdown of this size must be found.
-    pub(crate) detect: Share,
+    pub(crate) detect: Percent,
     /// Its limits.
     pub(crate) targets: Vec<(Metric, Nanos)>,
 }
@@ -208,20 +208,23 @@ impl Policy {
         selection: Selection,
     ) -> Result<Self, PolicyError> {
         let gate = &config.gate;
-        let standard = Tolerance { threshold: THRESHOLD, detect: DETECT, min_effect: 0.0 };
-        let tolerance = standard.with(gate.threshold, gate.detect, gate.min_effect, "")?;
+        let defaults =
+            Tolerance { threshold: DEFAULT_THRESHOLD, detect: DEFAULT_DETECT, min_effect: 0.0 };
+        let tolerance = defaults.override_with(gate.threshold, gate.detect, gate.min_effect, "")?;
         let mut exceptions = Vec::new();
         for bench in &config.bench {
-            let at = format!(" for `{}`", bench.pattern);
-            let exception = tolerance.with(bench.threshold, bench.detect, bench.min_effect, &at)?;
-            exceptions.push((glob(&bench.pattern)?, exception));
+            let scope = format!(" for `{}`", bench.pattern);
+            let exception =
+                tolerance.override_with(bench.threshold, bench.detect, bench.min_effect, &scope)?;
+            exceptions.push((compile_glob(&bench.pattern)?, exception));
         }
         let mut targets = Vec::new();
         if !flags.is_empty() {
-            targets.push(TargetRule { glob: glob("**")?, limits: flags.clone() });
+            targets.push(TargetRule { glob: compile_glob("**")?, limits: flags.clone() });
         }
         for target in &config.target {
-            targets.push(TargetRule { glob: glob(&target.bench)?, limits: target.limits() });
+            targets
+                .push(TargetRule { glob: compile_glob(&target.bench)?, limits: target.limits() });
         }
         let fail_on = gate.fail_on.clone().unwrap_or_else(|| {
             vec![FailOn::Regressed, FailOn::TargetMissed, FailOn::Missing, FailOn::Failed]
@@ -237,14 +240,14 @@ impl Policy {
             tolerance,
             exceptions,
             targets,
-            waivers: Vec::new(),
+            trailers: Vec::new(),
         })
     }
 
     /// The same, without a baseline being an answer if `required`.
     #[must_use]
-    pub(crate) fn requiring_baseline(mut self, required: bool) -> Self {
-        self.requires_baseline = required;
+    pub(crate) fn with_required_baseline(mut self, is_required: bool) -> Self {
+        self.requires_baseline = is_required;
         self
     }
 
@@ -255,14 +258,14 @@ impl Policy {
 
     /// The same, with what commit messages accept.
     #[must_use]
-    pub(crate) fn accepting(mut self, waivers: Vec<Waiver>) -> Self {
-        self.waivers = waivers;
+    pub(crate) fn with_trailers(mut self, trailers: Vec<AcceptTrailer>) -> Self {
+        self.trailers = trailers;
         self
     }
 
     /// What commit messages accept.
-    pub(crate) fn waivers(&self) -> &[Waiver] {
-        &self.waivers
+    pub(crate) fn trailers(&self) -> &[AcceptTrailer] {
+        &self.trailers
     }
 
     /// What keeps a check from passing.
@@ -271,21 +274,22 @@ impl Policy {
     }
 
     /// What holds for the benchmark `id` whose median in the baseline is known, or not.
-    pub(crate) fn rules(&self, id: &str, baseline_median: Option<Nanos>) -> Rules {
+    pub(crate) fn resolve_rules(&self, id: &str, baseline_median: Option<Nanos>) -> BenchmarkRules {
         let exception = self.exceptions.iter().rev().find(|(glob, _)| glob.is_match(id));
         let Tolerance { threshold, detect, min_effect } =
             exception.map_or(self.tolerance, |(_, tolerance)| *tolerance);
-        let floor = baseline_median
+        let relative_min_effect = baseline_median
             .map_or(0.0, |median| if median.get() > 0.0 { min_effect / median.get() } else { 0.0 });
-        let tolerated = threshold.max(floor);
-        let share = |value| Share::new(value).expect("tolerances are finite and not negative");
+        let tolerated = threshold.max(relative_min_effect);
+        let to_percent =
+            |value| Percent::new(value).expect("tolerances are finite and not negative");
         let mut targets = BTreeMap::new();
         for rule in self.targets.iter().filter(|rule| rule.glob.is_match(id)) {
             targets.extend(&rule.limits);
         }
-        Rules {
-            threshold: share(tolerated),
-            detect: share(detect.max(tolerated + detect - threshold)),
+        BenchmarkRules {
+            threshold: to_percent(tolerated),
+            detect: to_percent(detect.max(tolerated + detect - threshold)),
             targets: targets.into_iter().collect(),
         }
     }
@@ -306,7 +310,7 @@ impl Policy {
                 continue;
             };
             if limited.all(|benchmark| benchmark.sampling == Sampling::Batch) {
-                return Err(PolicyError::Target(format!(
+                return Err(PolicyError::PercentileOfBatches(format!(
                     "`{first}` is measured in batches, so it has no {} of single calls",
                     percentile.name()
                 )));
@@ -317,18 +321,22 @@ impl Policy {
 }
 
 impl Tolerance {
-    fn with(
+    fn override_with(
         self,
-        threshold: Option<Share>,
-        detect: Option<Share>,
+        threshold: Option<Percent>,
+        detect: Option<Percent>,
         min_effect: Option<Nanos>,
         at: &str,
     ) -> Result<Self, PolicyError> {
-        let tolerated = threshold.map_or(self.threshold, Share::get);
-        let inherited = if threshold.is_some() { tolerated + MARGIN } else { 0.0 };
-        let detect = detect.map_or(self.detect.max(inherited), Share::get);
+        let tolerated = threshold.map_or(self.threshold, Percent::get);
+        let inherited = if threshold.is_some() { tolerated + DETECT_MARGIN } else { 0.0 };
+        let detect = detect.map_or(self.detect.max(inherited), Percent::get);
         if detect <= tolerated {
-            return Err(PolicyError::Detect { detect, threshold: tolerated, at: at.to_owned() });
+            return Err(PolicyError::DetectTooLow {
+                detect,
+                threshold: tolerated,
+                at: at.to_owned(),
+            });
         }
         let min_effect = min_effect.map_or(self.min_effect, Nanos::get);
         Ok(Self { threshold: tolerated, detect, min_effect })
@@ -356,7 +364,7 @@ mod tests {
 
     #[track_caller]
     fn tolerates(toml: &str, id: &str, threshold: f64, detect: f64) {
-        let rules = policy(toml).unwrap().rules(id, Some(nanos(1000.0)));
+        let rules = policy(toml).unwrap().resolve_rules(id, Some(nanos(1000.0)));
         assert!((rules.threshold.get() - threshold).abs() < 1e-12, "{rules:?}");
         assert!((rules.detect.get() - detect).abs() < 1e-12, "{rules:?}");
     }

@@ -10,7 +10,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::report::{Report, Row};
+use crate::report::{Report, ReportRow};
 use crate::verdict::Decision;
 
 mod chart;
@@ -24,10 +24,10 @@ pub(crate) mod plot;
 pub(crate) mod site;
 mod text;
 
-pub(crate) use html::html;
-pub(crate) use markdown::{COMMENT_LIMIT, markdown};
-pub(crate) use rows::{csv, junit};
-pub(crate) use text::{Colour, text};
+pub(crate) use html::render_html;
+pub(crate) use markdown::{COMMENT_LIMIT, render_markdown};
+pub(crate) use rows::{render_csv, render_junit};
+pub(crate) use text::{Colour, render_text};
 
 /// Every template, by its file name; the last extension but one tells how values are escaped.
 const TEMPLATES: [(&str, &str); 8] = [
@@ -55,14 +55,14 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_auto_escape_callback(|name| {
         match name.trim_end_matches(".j2").rsplit('.').next() {
             Some("html") => AutoEscape::Html,
-            Some("md") => AutoEscape::Custom(escape::MARKDOWN),
-            Some("csv") => AutoEscape::Custom(escape::CSV),
-            Some("xml") => AutoEscape::Custom(escape::XML),
-            _ => AutoEscape::Custom(escape::TEXT),
+            Some("md") => AutoEscape::Custom(escape::MARKDOWN_ESCAPE),
+            Some("csv") => AutoEscape::Custom(escape::CSV_ESCAPE),
+            Some("xml") => AutoEscape::Custom(escape::XML_ESCAPE),
+            _ => AutoEscape::Custom(escape::TEXT_ESCAPE),
         }
     });
-    environment.set_formatter(escape::format);
-    filters::add_to(&mut environment);
+    environment.set_formatter(escape::write_escaped);
+    filters::register_filters(&mut environment);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).expect("the embedded templates are tested");
     }
@@ -70,26 +70,26 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 /// Text of others for a terminal: what would move a cursor, turn writing around or be invisible is spelled out.
-pub(crate) fn plain(text: &str) -> String {
+pub(crate) fn escape_for_terminal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    escape::visible(&mut shown, text).expect("a string takes everything");
+    escape::write_visible(&mut shown, text).expect("a string takes everything");
     shown
 }
 
-fn fill(template: &str, values: impl Serialize) -> Result<String, RenderError> {
+fn render_template(template: &str, values: impl Serialize) -> Result<String, RenderError> {
     Ok(ENVIRONMENT.get_template(template)?.render(values)?)
 }
 
-fn values_of(rows: &[Row<'_>]) -> Value {
+fn serialize_rows(rows: &[ReportRow<'_>]) -> Value {
     rows.iter().map(Value::from_serialize).collect()
 }
 
 /// The decision itself; the same bytes for the same decision.
-pub(crate) fn json(decision: &Decision) -> Result<String, serde_json::Error> {
+pub(crate) fn render_json(decision: &Decision) -> Result<String, serde_json::Error> {
     Ok(serde_json::to_string_pretty(decision)? + "\n")
 }
 
 /// What all templates but those of single rows are given.
-fn head(report: &Report<'_>) -> Value {
+fn serialize_report(report: &Report<'_>) -> Value {
     Value::from_serialize(report)
 }

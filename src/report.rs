@@ -7,19 +7,19 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::units::Share;
+use crate::units::Percent;
 use crate::verdict::{BaselineKind, Change, Decision, Judgement, TargetStatus, Verdict};
 
-mod again;
+mod repeat;
 mod row;
 mod source;
 
-pub(crate) use row::{Figure, Figures, Row};
+pub(crate) use row::{ReportFigure, ReportRow, ReportSide};
 pub(crate) use source::{BaselineLine, CommitLine, HostLine};
 
 /// What surrounds a decision where it is shown.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Context {
+pub(crate) struct ReportContext {
     /// Which of several reports of one pull request this is.
     pub(crate) id: Option<String>,
     /// Where the whole report can be had: an address or a path.
@@ -38,15 +38,15 @@ pub(crate) struct Report<'a> {
     /// The status `check` ends with.
     pub(crate) exit_status: u8,
     /// Why the verdict is what it is, the weightiest first.
-    pub(crate) headline: Vec<Reason>,
+    pub(crate) headline: Vec<HeadlineReason>,
     /// How many benchmarks are a reason for a verdict other than pass.
     pub(crate) reasons: usize,
     /// How many benchmarks changed, and how.
-    pub(crate) counts: Counts,
+    pub(crate) counts: ChangeCounts,
     /// How many targets hold.
     pub(crate) targets: TargetCounts,
     /// The unchanged benchmarks by the slowdown that they do not have.
-    pub(crate) unchanged: Vec<Unchanged>,
+    pub(crate) unchanged: Vec<UnchangedGroup>,
     /// How many of them were not measured, because both sides have the same program.
     pub(crate) same: usize,
     /// What weakens the answer.
@@ -58,9 +58,9 @@ pub(crate) struct Report<'a> {
     /// Where it was measured.
     pub(crate) host: HostLine<'a>,
     /// The change that unchanged code shows here: half of the benchmarks show this or more.
-    pub(crate) noise_floor: Option<Share>,
+    pub(crate) noise_floor: Option<Percent>,
     /// Which slowdowns would have been seen.
-    pub(crate) detectable: Option<Detectable>,
+    pub(crate) detectable: Option<DetectionLimits>,
     /// The command that shows the same on another machine.
     pub(crate) again: Option<String>,
     /// Where the whole report can be had.
@@ -69,17 +69,17 @@ pub(crate) struct Report<'a> {
     pub(crate) methodology: Option<&'a str>,
     /// The benchmarks worth a line, worst first.
     #[serde(skip)]
-    pub(crate) notable: Vec<Row<'a>>,
+    pub(crate) notable: Vec<ReportRow<'a>>,
     /// All others, in the order of the decision.
     #[serde(skip)]
-    pub(crate) folded: Vec<Row<'a>>,
+    pub(crate) folded: Vec<ReportRow<'a>>,
 }
 
 /// A reason for the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Reason {
+pub(crate) struct HeadlineReason {
     /// What is the matter.
-    pub(crate) kind: ReasonKind,
+    pub(crate) kind: HeadlineReasonKind,
     /// With how many benchmarks or targets.
     pub(crate) count: usize,
 }
@@ -87,7 +87,7 @@ pub(crate) struct Reason {
 /// What can be the matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum ReasonKind {
+pub(crate) enum HeadlineReasonKind {
     /// Benchmarks got slower.
     Regressed,
     /// Benchmarks are gone.
@@ -114,7 +114,7 @@ pub(crate) enum ReasonKind {
 
 /// Benchmarks by change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Counts {
+pub(crate) struct ChangeCounts {
     /// All of them.
     pub(crate) total: usize,
     /// Slower, and nobody accepted it.
@@ -150,51 +150,55 @@ pub(crate) struct TargetCounts {
 
 /// Unchanged benchmarks for which the same slowdown is excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Unchanged {
+pub(crate) struct UnchangedGroup {
     /// How many.
     pub(crate) count: usize,
     /// The slowdown they do not have, where the decision tells.
-    pub(crate) detect: Option<Share>,
+    pub(crate) detect: Option<Percent>,
 }
 
 /// The slowdowns that are found with 80 % power at the noise that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Detectable {
+pub(crate) struct DetectionLimits {
     /// In the better half of the benchmarks.
-    pub(crate) half: Share,
+    pub(crate) half: Percent,
     /// In every benchmark.
-    pub(crate) all: Share,
+    pub(crate) all: Percent,
 }
 
 impl<'a> Report<'a> {
     /// What is to be shown of `decision`.
-    pub(crate) fn new(decision: &'a Decision, context: &'a Context) -> Self {
-        let ambiguous = ambiguous_ids(decision);
-        let judged = decision.benchmarks.iter();
-        let rows = judged.map(|judgement| {
-            Row::new(judgement, decision, ambiguous.contains_key(judgement.id.as_str()))
+    pub(crate) fn new(decision: &'a Decision, context: &'a ReportContext) -> Self {
+        let ambiguous = find_ambiguous_ids(decision);
+        let judgements = decision.benchmarks.iter();
+        let rows = judgements.map(|judgement| {
+            ReportRow::new(judgement, decision, ambiguous.contains_key(judgement.id.as_str()))
         });
-        let (mut notable, folded): (Vec<_>, Vec<_>) = rows.partition(Row::is_notable);
-        notable.sort_by(Row::worst_first);
-        let counts = Counts::of(decision);
-        let targets = TargetCounts::of(decision);
+        let (mut notable, folded): (Vec<_>, Vec<_>) = rows.partition(ReportRow::is_notable);
+        notable.sort_by(ReportRow::compare_severity);
+        let counts = ChangeCounts::from_decision(decision);
+        let targets = TargetCounts::from_decision(decision);
         Self {
             id: context.id.clone().unwrap_or_else(|| "report".to_owned()),
             verdict: decision.verdict,
             exit_status: decision.exit_status,
-            headline: headline(decision, &counts, &targets),
+            headline: build_headline(decision, &counts, &targets),
             reasons: notable.iter().filter(|row| row.is_reason).count(),
             counts,
             targets,
-            unchanged: unchanged(decision),
-            same: decision.benchmarks.iter().filter(|one| one.is_same_program()).count(),
+            unchanged: group_unchanged(decision),
+            same: decision
+                .benchmarks
+                .iter()
+                .filter(|judgement| judgement.is_same_program())
+                .count(),
             warnings: &decision.warnings,
             baseline: BaselineLine::new(decision),
             candidate: decision.candidate.commit.as_ref().map(CommitLine::new),
             host: HostLine::new(&decision.candidate.host),
-            noise_floor: middle(decision, |judgement| judgement.noise_floor),
-            detectable: detectable(decision),
-            again: again::command(decision, &notable),
+            noise_floor: find_middle(decision, |judgement| judgement.noise_floor),
+            detectable: find_detection_limits(decision),
+            again: repeat::build_repeat_command(decision, &notable),
             full_report: context.full_report.as_deref(),
             methodology: context.methodology.as_deref(),
             notable,
@@ -203,12 +207,12 @@ impl<'a> Report<'a> {
     }
 
     /// Every benchmark, those worth a line first.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row<'a>> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &ReportRow<'a>> {
         self.notable.iter().chain(&self.folded)
     }
 }
 
-fn ambiguous_ids(decision: &Decision) -> HashMap<&str, usize> {
+fn find_ambiguous_ids(decision: &Decision) -> HashMap<&str, usize> {
     let mut seen = HashMap::with_capacity(decision.benchmarks.len());
     for judgement in &decision.benchmarks {
         *seen.entry(judgement.id.as_str()).or_insert(0) += 1;
@@ -217,8 +221,8 @@ fn ambiguous_ids(decision: &Decision) -> HashMap<&str, usize> {
     seen
 }
 
-impl Counts {
-    fn of(decision: &Decision) -> Self {
+impl ChangeCounts {
+    fn from_decision(decision: &Decision) -> Self {
         let mut counts = Self { total: decision.benchmarks.len(), ..Self::default() };
         for judgement in &decision.benchmarks {
             *match (judgement.change, &judgement.waiver) {
@@ -237,7 +241,7 @@ impl Counts {
 }
 
 impl TargetCounts {
-    fn of(decision: &Decision) -> Self {
+    fn from_decision(decision: &Decision) -> Self {
         let mut counts = Self::default();
         for target in decision.benchmarks.iter().flat_map(|judgement| &judgement.targets) {
             counts.total += 1;
@@ -251,26 +255,30 @@ impl TargetCounts {
     }
 }
 
-fn headline(decision: &Decision, counts: &Counts, targets: &TargetCounts) -> Vec<Reason> {
+fn build_headline(
+    decision: &Decision,
+    counts: &ChangeCounts,
+    targets: &TargetCounts,
+) -> Vec<HeadlineReason> {
     let measured = counts.total - counts.missing - counts.failed;
     let bad = [
-        (ReasonKind::Regressed, counts.regressed),
-        (ReasonKind::Missing, counts.missing),
-        (ReasonKind::Failed, counts.failed),
-        (ReasonKind::TargetMissed, targets.missed),
+        (HeadlineReasonKind::Regressed, counts.regressed),
+        (HeadlineReasonKind::Missing, counts.missing),
+        (HeadlineReasonKind::Failed, counts.failed),
+        (HeadlineReasonKind::TargetMissed, targets.missed),
     ];
     let unsure = [
-        (ReasonKind::Inconclusive, counts.inconclusive),
-        (ReasonKind::TargetUnproven, targets.unproven),
+        (HeadlineReasonKind::Inconclusive, counts.inconclusive),
+        (HeadlineReasonKind::TargetUnproven, targets.unproven),
     ];
     let nothing = [
-        (ReasonKind::NothingMeasured, usize::from(measured == 0)),
-        (ReasonKind::NoBaseline, usize::from(decision.baseline.kind == BaselineKind::None)),
+        (HeadlineReasonKind::NothingMeasured, usize::from(measured == 0)),
+        (HeadlineReasonKind::NoBaseline, usize::from(decision.baseline.kind == BaselineKind::None)),
     ];
     let good = [
-        (ReasonKind::Unchanged, counts.unchanged),
-        (ReasonKind::Improved, counts.improved),
-        (ReasonKind::Accepted, counts.accepted),
+        (HeadlineReasonKind::Unchanged, counts.unchanged),
+        (HeadlineReasonKind::Improved, counts.improved),
+        (HeadlineReasonKind::Accepted, counts.accepted),
     ];
     let reasons = match decision.verdict {
         Verdict::Fail => bad.to_vec(),
@@ -278,36 +286,37 @@ fn headline(decision: &Decision, counts: &Counts, targets: &TargetCounts) -> Vec
         Verdict::Pass => [&nothing[1..], &good, &bad, &unsure].concat(),
     };
     let present = reasons.into_iter().filter(|(_, count)| *count > 0);
-    present.map(|(kind, count)| Reason { kind, count }).collect()
+    present.map(|(kind, count)| HeadlineReason { kind, count }).collect()
 }
 
-fn unchanged(decision: &Decision) -> Vec<Unchanged> {
-    let mut groups: Vec<Unchanged> = Vec::new();
-    let same = decision.benchmarks.iter().filter(|judgement| judgement.change == Change::Unchanged);
-    for detect in same.map(|judgement| judgement.detect) {
+fn group_unchanged(decision: &Decision) -> Vec<UnchangedGroup> {
+    let mut groups: Vec<UnchangedGroup> = Vec::new();
+    let judgements =
+        decision.benchmarks.iter().filter(|judgement| judgement.change == Change::Unchanged);
+    for detect in judgements.map(|judgement| judgement.detect) {
         match groups.iter_mut().find(|group| group.detect == detect) {
             Some(group) => group.count += 1,
-            None => groups.push(Unchanged { count: 1, detect }),
+            None => groups.push(UnchangedGroup { count: 1, detect }),
         }
     }
     groups.sort_by_key(|group| group.detect);
     groups
 }
 
-fn sorted(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64>) -> Vec<Share> {
+fn collect_sorted(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64>) -> Vec<Percent> {
     let figures = decision.benchmarks.iter().filter_map(figure);
-    let mut shares: Vec<Share> = figures.filter_map(|share| Share::new(share).ok()).collect();
-    shares.sort_unstable();
-    shares
+    let mut percents: Vec<Percent> = figures.filter_map(|share| Percent::new(share).ok()).collect();
+    percents.sort_unstable();
+    percents
 }
 
-fn middle(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64>) -> Option<Share> {
-    let shares = sorted(decision, figure);
-    shares.get(shares.len() / 2).copied()
+fn find_middle(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64>) -> Option<Percent> {
+    let percents = collect_sorted(decision, figure);
+    percents.get(percents.len() / 2).copied()
 }
 
-fn detectable(decision: &Decision) -> Option<Detectable> {
-    let shares = sorted(decision, |judgement| judgement.minimum_detectable);
-    let all = *shares.last()?;
-    Some(Detectable { half: shares[(shares.len() - 1) / 2], all })
+fn find_detection_limits(decision: &Decision) -> Option<DetectionLimits> {
+    let percents = collect_sorted(decision, |judgement| judgement.minimum_detectable);
+    let all = *percents.last()?;
+    Some(DetectionLimits { half: percents[(percents.len() - 1) / 2], all })
 }

@@ -9,26 +9,27 @@ use std::time::{Duration, Instant};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
-use crate::host::Watch;
+use crate::host::HostWatch;
 use crate::measure::{
-    Effort, Interrupt, Job, Launched, MeasureError, Measured, Place, Plan, Subject,
+    Effort, Interrupt, LaunchJob, LaunchPlan, LaunchPosition, LaunchResult, MeasureError,
+    MeasureSubject, Measurement,
 };
 use crate::run::{Benchmark, BenchmarkId, Run};
-use crate::verdict::Rounds;
+use crate::verdict::RoundsEvidence;
 
 /// What is measured in turn, and how.
 #[derive(Debug)]
-pub(crate) struct Sides<'a> {
+pub(crate) struct RoundsPlan<'a> {
     /// What is compared with.
-    pub(crate) baseline: &'a Subject,
+    pub(crate) baseline: &'a MeasureSubject,
     /// What is judged.
-    pub(crate) candidate: &'a Subject,
+    pub(crate) candidate: &'a MeasureSubject,
     /// The benchmarks that enter, measured alike on both sides, and what failed on the base already.
-    pub(crate) baseline_plan: Plan,
+    pub(crate) baseline_plan: LaunchPlan,
     /// The same for the candidate.
-    pub(crate) candidate_plan: Plan,
+    pub(crate) candidate_plan: LaunchPlan,
     /// Benchmarks that need no rounds: both sides have the same program.
-    pub(crate) same: Vec<BenchmarkId>,
+    pub(crate) same_program: Vec<BenchmarkId>,
     /// How much each launch measures.
     pub(crate) effort: &'a Effort,
     /// Seed of the order within rounds.
@@ -41,22 +42,22 @@ pub(crate) struct Sides<'a> {
 
 /// The launches of both sides.
 #[derive(Debug)]
-pub(crate) struct InTurn {
+pub(crate) struct MeasuredRounds {
     /// Of the base.
     pub(crate) baseline: Run,
     /// Of the candidate.
     pub(crate) candidate: Run,
     /// Benchmarks that entered.
-    pub(crate) entered: usize,
+    pub(crate) entered_count: usize,
     /// Benchmarks that both sides have the same program of.
-    pub(crate) same: Vec<BenchmarkId>,
+    pub(crate) same_program: Vec<BenchmarkId>,
     /// The budget ended it.
-    pub(crate) ended: bool,
+    pub(crate) is_budget_spent: bool,
 }
 
 /// How far the rounds are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum RoundsProgress {
     /// A round begins.
     Round {
         /// Which, from 1.
@@ -68,127 +69,141 @@ pub(crate) enum Progress {
     Repeated(String),
 }
 
-impl InTurn {
+impl MeasuredRounds {
     /// What failed on either side, each benchmark once.
-    pub(crate) fn failed(&self) -> Vec<&Benchmark> {
+    pub(crate) fn list_failed(&self) -> Vec<&Benchmark> {
         let mut seen = HashSet::new();
-        let all = self.candidate.benchmarks.iter().chain(&self.baseline.benchmarks);
-        all.filter(|one| one.failure.is_some() && seen.insert(one.identity())).collect()
+        let benchmarks = self.candidate.benchmarks.iter().chain(&self.baseline.benchmarks);
+        benchmarks
+            .filter(|benchmark| benchmark.failure.is_some() && seen.insert(benchmark.to_id()))
+            .collect()
     }
 
     /// As evidence.
-    pub(crate) fn evidence(&self) -> Rounds<'_> {
-        Rounds {
+    pub(crate) fn as_evidence(&self) -> RoundsEvidence<'_> {
+        RoundsEvidence {
             baseline: &self.baseline,
             candidate: &self.candidate,
-            entered: self.entered,
-            same: &self.same,
-            ended: self.ended,
+            entered_count: self.entered_count,
+            same_program: &self.same_program,
+            has_ended: self.is_budget_spent,
         }
     }
 }
 
 /// Which benchmarks need another round, given the launches so far.
-pub(crate) type Look<'a> = dyn FnMut(Rounds<'_>) -> HashSet<BenchmarkId> + 'a;
+pub(crate) type LookCallback<'a> = dyn FnMut(RoundsEvidence<'_>) -> HashSet<BenchmarkId> + 'a;
 
 /// Measures in rounds until `look`, given the launches so far, leaves nothing undecided or the budget
 /// is spent. `baseline` and `candidate` are empty runs that say what is measured.
 ///
 /// `look` answers which benchmarks need another round.
-pub(crate) fn interleave(
-    sides: &Sides<'_>,
+pub(crate) fn measure_rounds(
+    rounds_plan: &RoundsPlan<'_>,
     baseline: Run,
     candidate: Run,
     interrupt: &Interrupt,
-    look: &mut Look<'_>,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<InTurn, MeasureError> {
-    let watch = Watch::begin();
-    let began = Instant::now();
-    let mut order = Pcg64::seed_from_u64(sides.seed);
-    let mut plan = Plan { planned: sides.candidate_plan.planned.clone(), ..Plan::default() };
-    let mut measured =
-        (Measured::new(sides.baseline_plan.clone()), Measured::new(sides.candidate_plan.clone()));
-    let same = sides.same.clone();
-    let mut in_turn = InTurn { baseline, candidate, entered: 0, same, ended: false };
+    look: &mut LookCallback<'_>,
+    progress: &mut dyn FnMut(RoundsProgress),
+) -> Result<MeasuredRounds, MeasureError> {
+    let watch = HostWatch::begin();
+    let started = Instant::now();
+    let mut random = Pcg64::seed_from_u64(rounds_plan.seed);
+    let mut remaining =
+        LaunchPlan { planned: rounds_plan.candidate_plan.planned.clone(), ..LaunchPlan::default() };
+    let mut measured = (
+        Measurement::new(rounds_plan.baseline_plan.clone()),
+        Measurement::new(rounds_plan.candidate_plan.clone()),
+    );
+    let same = rounds_plan.same_program.clone();
+    let mut rounds = MeasuredRounds {
+        baseline,
+        candidate,
+        entered_count: 0,
+        same_program: same,
+        is_budget_spent: false,
+    };
     for round in 0.. {
-        let undecided = plan.planned.as_ref().map_or(0, Vec::len);
-        progress(Progress::Round { round: round + 1, undecided });
-        for job in plan.jobs() {
-            let place = Place { round, session: Some(sides.session.clone()), order: None };
-            let is_swapped = order.random();
-            side_by_side(sides, &job, is_swapped, &place, interrupt, &mut measured, progress)?;
+        let undecided = remaining.planned.as_ref().map_or(0, Vec::len);
+        progress(RoundsProgress::Round { round: round + 1, undecided });
+        for job in remaining.list_jobs() {
+            let place =
+                LaunchPosition { round, session: Some(rounds_plan.session.clone()), order: None };
+            let is_swapped = random.random();
+            measure_job(rounds_plan, &job, is_swapped, &place, interrupt, &mut measured, progress)?;
         }
         if round == 0 {
-            in_turn.entered = both(&measured).len();
+            rounds.entered_count = find_common_ids(&measured).len();
         }
-        let undecided = in_turn.while_holding(&mut measured, |in_turn| look(in_turn.evidence()));
+        let undecided = rounds.lend_launches(&mut measured, |in_turn| look(in_turn.as_evidence()));
         if undecided.is_empty() {
             break;
         }
-        if sides.budget.is_some_and(|budget| began.elapsed() >= budget) {
-            in_turn.ended = true;
+        if rounds_plan.budget.is_some_and(|budget| started.elapsed() >= budget) {
+            rounds.is_budget_spent = true;
             break;
         }
-        plan = plan.only(&undecided);
+        remaining = remaining.restrict_to(&undecided);
     }
     measured.1.warnings.extend(watch.end());
-    in_turn.keep(measured);
-    Ok(in_turn)
+    rounds.take_measured(measured);
+    Ok(rounds)
 }
 
 /// One job of one round: both sides, and both again where either was disturbed.
-fn side_by_side(
-    sides: &Sides<'_>,
-    job: &Job,
+fn measure_job(
+    rounds_plan: &RoundsPlan<'_>,
+    job: &LaunchJob,
     is_swapped: bool,
-    place: &Place,
+    place: &LaunchPosition,
     interrupt: &Interrupt,
-    measured: &mut (Measured, Measured),
-    progress: &mut dyn FnMut(Progress),
+    measured: &mut (Measurement, Measurement),
+    progress: &mut dyn FnMut(RoundsProgress),
 ) -> Result<(), MeasureError> {
-    let launch = |subject: &Subject, left: &Option<Job>| match left {
-        Some(job) => subject.launch(job, sides.effort, interrupt),
-        None => Ok(Launched::default()),
+    let launch = |subject: &MeasureSubject, left: &Option<LaunchJob>| match left {
+        Some(job) => subject.launch_job(job, rounds_plan.effort, interrupt),
+        None => Ok(LaunchResult::default()),
     };
-    let left = (job.without(|id| measured.0.failed(id)), job.without(|id| measured.1.failed(id)));
-    let both = || -> Result<(Launched, Launched), MeasureError> {
+    let left = (
+        job.exclude_failed(|id| measured.0.has_failed(id)),
+        job.exclude_failed(|id| measured.1.has_failed(id)),
+    );
+    let launch_both = || -> Result<(LaunchResult, LaunchResult), MeasureError> {
         if is_swapped {
-            let candidate = launch(sides.candidate, &left.1)?;
-            Ok((launch(sides.baseline, &left.0)?, candidate))
+            let candidate = launch(rounds_plan.candidate, &left.1)?;
+            Ok((launch(rounds_plan.baseline, &left.0)?, candidate))
         } else {
-            Ok((launch(sides.baseline, &left.0)?, launch(sides.candidate, &left.1)?))
+            Ok((launch(rounds_plan.baseline, &left.0)?, launch(rounds_plan.candidate, &left.1)?))
         }
     };
-    let mut launched = both()?;
-    let reason = |launched: &Launched| launched.disturbance.reason();
+    let mut launched = launch_both()?;
+    let reason = |launched: &LaunchResult| launched.disturbance.reason();
     if let Some(reason) = reason(&launched.0).or_else(|| reason(&launched.1)) {
-        let repeated =
-            format!("round {} of {} was repeated: {reason}", place.round + 1, job.name());
-        progress(Progress::Repeated(repeated.clone()));
-        measured.1.warnings.push(repeated);
-        launched = both()?;
+        let warning = format!("round {} of {} was repeated: {reason}", place.round + 1, job.name());
+        progress(RoundsProgress::Repeated(warning.clone()));
+        measured.1.warnings.push(warning);
+        launched = launch_both()?;
     }
-    let at = |order| Place { order: Some(order), ..place.clone() };
-    measured.0.add(launched.0, job.target.as_deref(), &at(u32::from(is_swapped)));
-    measured.1.add(launched.1, job.target.as_deref(), &at(u32::from(!is_swapped)));
+    let place_at = |order| LaunchPosition { order: Some(order), ..place.clone() };
+    measured.0.add_launch(launched.0, job.target.as_deref(), &place_at(u32::from(is_swapped)));
+    measured.1.add_launch(launched.1, job.target.as_deref(), &place_at(u32::from(!is_swapped)));
     Ok(())
 }
 
 /// The benchmarks that both sides have.
-fn both(measured: &(Measured, Measured)) -> HashSet<BenchmarkId> {
-    let ids = |side: &Measured| -> HashSet<BenchmarkId> {
-        let worked = side.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
-        worked.map(Benchmark::identity).collect()
+fn find_common_ids(measured: &(Measurement, Measurement)) -> HashSet<BenchmarkId> {
+    let collect_ids = |side: &Measurement| -> HashSet<BenchmarkId> {
+        let successful = side.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
+        successful.map(Benchmark::to_id).collect()
     };
-    ids(&measured.0).intersection(&ids(&measured.1)).cloned().collect()
+    collect_ids(&measured.0).intersection(&collect_ids(&measured.1)).cloned().collect()
 }
 
-impl InTurn {
+impl MeasuredRounds {
     /// Lends the launches to `look` as two runs, without copying them.
-    fn while_holding<T>(
+    fn lend_launches<T>(
         &mut self,
-        measured: &mut (Measured, Measured),
+        measured: &mut (Measurement, Measurement),
         look: impl FnOnce(&Self) -> T,
     ) -> T {
         std::mem::swap(&mut self.baseline.benchmarks, &mut measured.0.benchmarks);
@@ -201,12 +216,12 @@ impl InTurn {
 
     /// What failed on the base and is not in the candidate was never there to lose: it is said, and
     /// no benchmark.
-    fn keep(&mut self, measured: (Measured, Measured)) {
+    fn take_measured(&mut self, measured: (Measurement, Measurement)) {
         let (mut baseline, candidate) = measured;
-        let known: HashSet<BenchmarkId> =
-            candidate.benchmarks.iter().map(Benchmark::identity).collect();
+        let candidate_ids: HashSet<BenchmarkId> =
+            candidate.benchmarks.iter().map(Benchmark::to_id).collect();
         baseline.benchmarks.retain(|benchmark| match &benchmark.failure {
-            Some(failure) if !known.contains(&benchmark.identity()) => {
+            Some(failure) if !candidate_ids.contains(&benchmark.to_id()) => {
                 baseline.warnings.push(format!("`{}` failed: {}", benchmark.id, failure.reason));
                 false
             }

@@ -15,12 +15,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 pub(crate) use digest::Digest;
-pub(crate) use launch::{Launch, Observed, Samples};
+pub(crate) use launch::{Launch, LaunchData, Samples};
 
 use crate::host::Host;
 
 /// The schema that this version writes.
-pub(crate) const SCHEMA: &str = "perfgate.run/1";
+pub(crate) const RUN_SCHEMA: &str = "perfgate.run/1";
 
 /// Why a run or a decision cannot be read.
 #[derive(Debug, Error)]
@@ -52,22 +52,26 @@ pub(crate) struct Run {
     /// When the measurement began, RFC 3339.
     pub(crate) created: String,
     /// What produced the samples.
-    pub(crate) source: Source,
+    pub(crate) source: SampleSource,
     /// Version of perfgate that measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) perfgate: Option<String>,
     /// False when the measurement ended early; such a run cannot pass.
-    #[serde(default = "yes", deserialize_with = "null_is_yes")]
+    #[serde(default = "assume_complete", deserialize_with = "deserialize_or_true")]
     pub(crate) complete: bool,
     /// What was unfit or surprising while measuring.
-    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub(crate) warnings: Vec<String>,
     /// How it was measured.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) settings: Settings,
+    #[serde(default, deserialize_with = "deserialize_or_default")]
+    pub(crate) settings: RunSettings,
     /// What was measured, where it is a commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) commit: Option<Commit>,
+    pub(crate) commit: Option<MeasuredCommit>,
     /// Where it was measured.
     pub(crate) host: Host,
     /// What was measured: each benchmark once.
@@ -77,7 +81,7 @@ pub(crate) struct Run {
 /// What produces samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Source {
+pub(crate) enum SampleSource {
     /// Criterion bench targets of a Cargo workspace.
     Criterion,
     /// Any command that prints samples.
@@ -87,7 +91,7 @@ pub(crate) enum Source {
 /// How a run was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub(crate) struct RunSettings {
     /// Seed of every random choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seed: Option<u64>,
@@ -99,16 +103,16 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<u32>,
     /// Execution provider asked for, and the one that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) provider: Option<Provider>,
+    pub(crate) provider: Option<ProviderRecord>,
     /// The command that measures the same again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) command: Option<String>,
 }
 
-impl Settings {
+impl RunSettings {
     /// Takes threads and provider from what the measured processes said, where they said it.
-    pub(crate) fn take_runtime(&mut self, said: Option<Self>) {
-        if let Some(Self { threads, provider, .. }) = said {
+    pub(crate) fn take_runtime(&mut self, reported: Option<Self>) {
+        if let Some(Self { threads, provider, .. }) = reported {
             self.threads = threads;
             self.provider = provider;
         }
@@ -118,7 +122,7 @@ impl Settings {
 /// An execution provider: never silently another than the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Provider {
+pub(crate) struct ProviderRecord {
     /// The one asked for.
     pub(crate) requested: String,
     /// The one that ran.
@@ -128,7 +132,7 @@ pub(crate) struct Provider {
 /// The commit that was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Commit {
+pub(crate) struct MeasuredCommit {
     /// Full object id.
     pub(crate) id: String,
     /// Branch it was measured on; none on a detached head.
@@ -138,7 +142,7 @@ pub(crate) struct Commit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) time: Option<String>,
     /// True when the working tree differed from the commit.
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) dirty: bool,
 }
 
@@ -146,7 +150,7 @@ pub(crate) struct Commit {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct BenchmarkId {
     /// `group/function/parameter`.
-    pub(crate) id: String,
+    pub(crate) name: String,
     /// The Cargo package, where there is one.
     pub(crate) package: Option<String>,
 }
@@ -154,8 +158,8 @@ pub(crate) struct BenchmarkId {
 impl fmt::Display for BenchmarkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.package {
-            Some(package) => write!(f, "{} ({package})", self.id),
-            None => f.write_str(&self.id),
+            Some(package) => write!(f, "{} ({package})", self.name),
+            None => f.write_str(&self.name),
         }
     }
 }
@@ -180,16 +184,16 @@ pub(crate) struct Benchmark {
     /// Other amounts handled by one call, by unit: `bytes`, `tokens`.
     #[serde(
         default,
-        deserialize_with = "null_is_default",
+        deserialize_with = "deserialize_or_default",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) per_call: BTreeMap<String, f64>,
     /// Its launches; at least one unless it failed.
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) launches: Vec<Launch>,
     /// Why it could not be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<BenchmarkFailure>,
 }
 
 /// What one sample is.
@@ -205,24 +209,24 @@ pub(crate) enum Sampling {
 /// Why a benchmark could not be measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Failure {
+pub(crate) struct BenchmarkFailure {
     /// One word or sentence: `panicked`, `timed out after 60 s`.
     pub(crate) reason: String,
     /// The end of what it printed.
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) output: String,
 }
 
-fn yes() -> bool {
+fn assume_complete() -> bool {
     true
 }
 
-fn null_is_yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+fn deserialize_or_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(true))
 }
 
 /// Reads an optional field whose absence and whose `null` mean the same.
-pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn deserialize_or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -233,24 +237,24 @@ where
 /// Refuses a document whose `schema` field is not `known`, before the rest of it is believed.
 pub(crate) fn check_schema(json: &[u8], known: &'static str) -> Result<(), FileError> {
     #[derive(Deserialize)]
-    struct SchemaOf {
+    struct SchemaField {
         schema: String,
     }
-    let SchemaOf { schema: found } = serde_json::from_slice(json)?;
+    let SchemaField { schema: found } = serde_json::from_slice(json)?;
     if found == known { Ok(()) } else { Err(FileError::Schema { found, known }) }
 }
 
 impl Run {
     /// An empty run, to be filled with benchmarks.
-    pub(crate) fn new(created: String, source: Source, host: Host) -> Self {
+    pub(crate) fn new(created: String, source: SampleSource, host: Host) -> Self {
         Self {
-            schema: SCHEMA.to_owned(),
+            schema: RUN_SCHEMA.to_owned(),
             created,
             source,
             perfgate: Some(env!("CARGO_PKG_VERSION").to_owned()),
             complete: true,
             warnings: Vec::new(),
-            settings: Settings::default(),
+            settings: RunSettings::default(),
             commit: None,
             host,
             benchmarks: Vec::new(),
@@ -259,7 +263,7 @@ impl Run {
 
     /// Reads and checks a run.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
-        check_schema(json, SCHEMA)?;
+        check_schema(json, RUN_SCHEMA)?;
         let run: Self = serde_json::from_slice(json)?;
         run.check()?;
         Ok(run)
@@ -275,8 +279,9 @@ impl Run {
         for benchmark in &self.benchmarks {
             benchmark.check().map_err(FileError::Invalid)?;
             if !seen.insert((&benchmark.package, &benchmark.id)) {
-                let twice = format!("benchmark `{}` stands there twice", shortened(&benchmark.id));
-                return Err(FileError::Invalid(twice));
+                let message =
+                    format!("benchmark `{}` stands there twice", shorten_name(&benchmark.id));
+                return Err(FileError::Invalid(message));
             }
         }
         Ok(())
@@ -285,8 +290,8 @@ impl Run {
 
 impl Benchmark {
     /// Which benchmark this is.
-    pub(crate) fn identity(&self) -> BenchmarkId {
-        BenchmarkId { id: self.id.clone(), package: self.package.clone() }
+    pub(crate) fn to_id(&self) -> BenchmarkId {
+        BenchmarkId { name: self.id.clone(), package: self.package.clone() }
     }
 
     /// The digest of each launch, in the order of the file.
@@ -295,12 +300,12 @@ impl Benchmark {
     }
 
     /// The logarithms of the launch medians, in the order of the file.
-    pub(crate) fn levels(&self) -> Vec<f64> {
+    pub(crate) fn ln_medians(&self) -> Vec<f64> {
         self.digests().map(|digest| digest.ln_median()).collect()
     }
 
     fn check(&self) -> Result<(), String> {
-        let id = shortened(&self.id);
+        let id = shorten_name(&self.id);
         if self.id.is_empty() {
             return Err("a benchmark has an empty id".to_owned());
         }
@@ -317,13 +322,13 @@ impl Benchmark {
 }
 
 /// The name, cut in the middle where it is too long for one line of a message.
-fn shortened(name: &str) -> String {
-    const LONGEST: usize = 80;
+fn shorten_name(name: &str) -> String {
+    const MAX_CHARS: usize = 80;
     let shown: Vec<char> = name.escape_debug().collect();
-    if shown.len() <= LONGEST {
+    if shown.len() <= MAX_CHARS {
         return shown.into_iter().collect();
     }
-    let half = LONGEST / 2;
+    let half = MAX_CHARS / 2;
     shown[..half].iter().chain(&['…']).chain(&shown[shown.len() - half..]).collect()
 }
 

@@ -6,11 +6,11 @@
 
 mod benchmark;
 mod build;
-mod drawing;
+mod chart_data;
 mod encode;
 mod export;
-mod file;
-mod names;
+mod trend_file;
+mod slug;
 mod night;
 mod overview;
 #[cfg(feature = "parquet")]
@@ -23,21 +23,21 @@ mod track;
 
 use jiff::Timestamp;
 
-pub(crate) use build::{Written, build};
-pub(crate) use export::{csv, json, rows};
-pub(crate) use file::{Known, remember};
-pub(crate) use night::{Cell, Night};
+pub(crate) use build::{SiteCounts, build_site};
+pub(crate) use export::{export_csv, export_json, list_export_rows};
+pub(crate) use night::{Night, NightCell};
 #[cfg(feature = "parquet")]
-pub(crate) use parquet::parquet;
-pub(crate) use plot::plots;
-pub(crate) use standing::{Creep, Shift, State};
-pub(crate) use status::{Status, status};
-pub(crate) use track::{Change, HostTrack, tracks};
+pub(crate) use parquet::export_parquet;
+pub(crate) use plot::build_plots;
+pub(crate) use standing::{BenchmarkState, LevelShift, ReleaseCreep};
+pub(crate) use status::{BenchmarkStatus, assess};
+pub(crate) use track::{HostTrack, TrackChange, build_tracks};
+pub(crate) use trend_file::{KnownNights, save_nights};
 
 use crate::policy::Policy;
 
 /// What the pages are made from.
-pub(crate) struct Material<'a> {
+pub(crate) struct SiteInput<'a> {
     /// Name of the site.
     pub(crate) title: String,
     /// The runs in commit order.
@@ -49,7 +49,7 @@ pub(crate) struct Material<'a> {
     /// Thresholds and targets.
     pub(crate) policy: &'a Policy,
     /// What the commits between two others say, newest first; empty where nobody knows.
-    pub(crate) commits_between: &'a dyn Fn(&str, &str) -> Vec<Suspect>,
+    pub(crate) commits_between: &'a dyn Fn(&str, &str) -> Vec<SuspectCommit>,
     /// When the site is built: nights missing since the last run are counted up to here.
     pub(crate) now: Timestamp,
 }
@@ -66,7 +66,7 @@ pub(crate) struct Release {
 /// A commit that may be to blame.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Suspect {
+pub(crate) struct SuspectCommit {
     /// Full id.
     pub(crate) id: String,
     /// First line of its message.

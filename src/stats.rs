@@ -4,13 +4,13 @@
 //! function. Where a difference is meant it is `candidate − baseline`, the second argument minus the first.
 
 pub(crate) mod bootstrap;
-pub(crate) mod changes;
+pub(crate) mod change_points;
 pub(crate) mod components;
-pub(crate) mod fisher;
+pub(crate) mod f_distribution;
 mod incomplete_beta;
 pub(crate) mod multiplicity;
 pub(crate) mod normal;
-pub(crate) mod order;
+pub(crate) mod order_statistics;
 pub(crate) mod power;
 pub(crate) mod proportion;
 pub(crate) mod quantile;
@@ -18,7 +18,7 @@ pub(crate) mod random_effects;
 pub(crate) mod rank;
 pub(crate) mod sequential;
 pub(crate) mod shrinkage;
-pub(crate) mod student;
+pub(crate) mod t_distribution;
 pub(crate) mod summary;
 pub(crate) mod welch;
 
@@ -26,7 +26,7 @@ use thiserror::Error;
 
 /// Why a statistic has no value.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum Undefined {
+pub(crate) enum StatsError {
     /// There are fewer values than the statistic needs.
     #[error("needs `{needed}` values, got `{got}`")]
     TooFew {
@@ -40,7 +40,7 @@ pub(crate) enum Undefined {
     OutOfRange,
     /// The two sides must have the same number of values.
     #[error("the sides have `{baseline}` and `{candidate}` values")]
-    Unequal {
+    UnequalLengths {
         /// Number of values of the baseline.
         baseline: usize,
         /// Number of values of the candidate.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::git::{CommitId, Repository};
 use crate::host::Host;
-use crate::run::{Benchmark, FileError, Launch, Observed, Run, Source};
+use crate::run::{Benchmark, FileError, Launch, LaunchData, Run, SampleSource};
 
 mod dir;
 mod error;
@@ -17,45 +17,45 @@ mod git;
 mod key;
 
 pub(crate) use dir::DirStore;
-pub(crate) use error::{StoreError, Unfit};
+pub(crate) use error::{StoreError, UnfitRun};
 pub(crate) use git::GitStore;
-pub(crate) use key::Key;
+pub(crate) use key::RunKey;
 
 /// Where baselines are kept unless told otherwise.
-pub(crate) const DEFAULT_URL: &str = "git:perfgate-data";
+pub(crate) const DEFAULT_STORE_URL: &str = "git:perfgate-data";
 
 /// Most runs that a baseline rests on.
-pub(crate) const MOST_RUNS: usize = 20;
+pub(crate) const MAX_BASELINE_RUNS: usize = 20;
 
 /// A longer record is neither written nor read.
-const LONGEST_RECORD: usize = 50 << 20;
+const MAX_RECORD_BYTES: usize = 50 << 20;
 
 /// Commits looked at for stored runs before the search is given up.
-const FARTHEST: usize = 20_000;
+const MAX_SEARCHED_COMMITS: usize = 20_000;
 
 /// A stored run.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Stored {
+pub(crate) struct StoredRun {
     /// Which one.
-    pub(crate) key: Key,
+    pub(crate) key: RunKey,
     /// What was measured.
     pub(crate) run: Run,
 }
 
 /// Runs of a line of commits, nearest commit first, and what could not be read on the way.
 #[derive(Debug, Default)]
-pub(crate) struct Line {
+pub(crate) struct FoundRuns {
     /// The runs; those of one commit newest first.
-    pub(crate) runs: Vec<Stored>,
+    pub(crate) runs: Vec<StoredRun>,
     /// One sentence for every file that was passed over.
     pub(crate) warnings: Vec<String>,
 }
 
 /// What the store has to compare a candidate with.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum BaselineMatch {
     /// Runs on the same host.
-    Baseline(Baseline),
+    Baseline(StoredBaseline),
     /// Ancestors were measured, but never on this host.
     OtherHost {
         /// The nearest ancestor that was measured at all.
@@ -69,7 +69,7 @@ pub(crate) enum Found {
 
 /// Stored runs to compare a candidate with.
 #[derive(Debug)]
-pub(crate) struct Baseline {
+pub(crate) struct StoredBaseline {
     /// The nearest ancestor with a run on this host: what the candidate is compared with.
     pub(crate) commit: CommitId,
     /// Up to [`MOST_RUNS`] runs of ancestors, nearest first; never empty.
@@ -78,36 +78,36 @@ pub(crate) struct Baseline {
 
 /// The answer to [`Store::baseline`].
 #[derive(Debug)]
-pub(crate) struct Lookup {
+pub(crate) struct BaselineLookup {
     /// What there is.
-    pub(crate) found: Found,
+    pub(crate) found: BaselineMatch,
     /// One sentence for every file that was passed over.
     pub(crate) warnings: Vec<String>,
 }
 
 /// What runs must have in common to be compared.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kind<'a> {
+pub(crate) struct RunKind<'a> {
     /// Fingerprint of the host.
     pub(crate) fingerprint: &'a str,
     /// What produced the samples.
-    pub(crate) source: Source,
+    pub(crate) source: SampleSource,
 }
 
-impl<'a> Kind<'a> {
+impl<'a> RunKind<'a> {
     /// The kind of `run`.
-    pub(crate) fn of(run: &'a Run) -> Self {
+    pub(crate) fn from_run(run: &'a Run) -> Self {
         Self { fingerprint: &run.host.fingerprint, source: run.source }
     }
 }
 
 /// What pruning does.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Pruned {
+pub(crate) struct PruneSummary {
     /// Runs that go.
-    pub(crate) removed: Vec<Key>,
+    pub(crate) removed: Vec<RunKey>,
     /// Number of runs that stay.
-    pub(crate) kept: usize,
+    pub(crate) kept_count: usize,
 }
 
 /// A place where baselines are kept.
@@ -131,148 +131,151 @@ impl Store {
             Some(("dir", path)) if !path.is_empty() => {
                 Ok(Self::Dir(DirStore::open(&folder.join(path))))
             }
-            _ => Err(StoreError::Url(url.to_owned())),
+            _ => Err(StoreError::InvalidUrl(url.to_owned())),
         }
     }
 
     /// Keeps `run`, with digests in place of its samples; the same run twice is kept once.
-    pub(crate) fn save(&self, run: &Run) -> Result<Key, StoreError> {
-        let (key, record) = record_of(run)?;
+    pub(crate) fn save(&self, run: &Run) -> Result<RunKey, StoreError> {
+        let (key, record) = build_record(run)?;
         match self {
-            Self::Git(store) => store.save(&key, &record)?,
-            Self::Dir(store) => store.save(&key, &record)?,
+            Self::Git(store) => store.save_record(&key, &record)?,
+            Self::Dir(store) => store.save_record(&key, &record)?,
         }
         Ok(key)
     }
 
     /// All that is stored, newest first. Files that are no runs are not among them.
-    pub(crate) fn list(&self) -> Result<Vec<Key>, StoreError> {
+    pub(crate) fn list(&self) -> Result<Vec<RunKey>, StoreError> {
         let mut keys = match self {
-            Self::Git(store) => store.list()?,
-            Self::Dir(store) => store.list()?,
+            Self::Git(store) => store.list_keys()?,
+            Self::Dir(store) => store.list_keys()?,
         };
-        sort(&mut keys);
+        sort_newest_first(&mut keys);
         Ok(keys)
     }
 
     /// The run behind a key.
-    pub(crate) fn load(&self, key: &Key) -> Result<Run, StoreError> {
+    pub(crate) fn load(&self, key: &RunKey) -> Result<Run, StoreError> {
         let record = match self {
-            Self::Git(store) => store.read(key),
-            Self::Dir(store) => store.read(key),
+            Self::Git(store) => store.read_record(key),
+            Self::Dir(store) => store.read_record(key),
         }?;
-        let broken = |source| StoreError::Broken { path: key.path(), source };
-        let run = Run::from_json(&record).map_err(broken)?;
-        let is_of = |commit: &CommitId| {
+        let to_broken = |source| StoreError::Broken { path: key.path(), source };
+        let run = Run::from_json(&record).map_err(to_broken)?;
+        let is_for_commit = |commit: &CommitId| {
             run.commit.as_ref().is_some_and(|named| named.id == commit.as_str())
         };
-        if is_of(key.commit()) && key.is_of(Kind::of(&run)) {
+        if is_for_commit(key.commit()) && key.is_of_kind(RunKind::from_run(&run)) {
             Ok(run)
         } else {
             let other = "it is of another commit, host or source than its name says".to_owned();
-            Err(broken(FileError::Invalid(other)))
+            Err(to_broken(FileError::Invalid(other)))
         }
     }
 
     /// The keys that `name` stands for: an id of at least four digits, or the start of a commit's.
     ///
     /// One run for an id, all runs for a commit, newest first; never an empty answer.
-    pub(crate) fn find(&self, name: &str) -> Result<Vec<Key>, StoreError> {
-        let missing = || StoreError::Missing(name.to_owned());
+    pub(crate) fn find_by_name(&self, name: &str) -> Result<Vec<RunKey>, StoreError> {
+        let missing_error = || StoreError::Missing(name.to_owned());
         if name.len() < 4 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(missing());
+            return Err(missing_error());
         }
         let keys = self.list()?;
-        let by_id: Vec<Key> =
+        let by_id: Vec<RunKey> =
             keys.iter().filter(|key| key.id().starts_with(name)).cloned().collect();
         if !by_id.is_empty() {
-            return one_of(name, by_id.iter().map(|key| key.id().to_owned())).map(|()| by_id);
+            return check_unambiguous(name, by_id.iter().map(|key| key.id().to_owned()))
+                .map(|()| by_id);
         }
-        let of_commit = keys.into_iter().filter(|key| key.commit().as_str().starts_with(name));
-        let by_commit: Vec<Key> = of_commit.collect();
+        let keys_of_commit = keys.into_iter().filter(|key| key.commit().as_str().starts_with(name));
+        let by_commit: Vec<RunKey> = keys_of_commit.collect();
         if by_commit.is_empty() {
-            return Err(missing());
+            return Err(missing_error());
         }
-        one_of(name, by_commit.iter().map(|key| key.commit().short().to_owned()))?;
+        check_unambiguous(name, by_commit.iter().map(|key| key.commit().short_id().to_owned()))?;
         Ok(by_commit)
     }
 
     /// What to compare a candidate of this kind with: `commits` is its ancestry, itself first.
-    pub(crate) fn baseline(
+    pub(crate) fn find_baseline(
         &self,
         commits: impl IntoIterator<Item = CommitId>,
-        kind: Kind<'_>,
-    ) -> Result<Lookup, StoreError> {
-        let (Line { runs, mut warnings }, elsewhere) = self.search(commits, kind, MOST_RUNS)?;
+        kind: RunKind<'_>,
+    ) -> Result<BaselineLookup, StoreError> {
+        let (FoundRuns { runs, mut warnings }, other_host_keys) =
+            self.search_runs(commits, kind, MAX_BASELINE_RUNS)?;
         if let Some(nearest) = runs.first() {
             let commit = nearest.key.commit().clone();
             let runs = runs.into_iter().map(|stored| stored.run).collect();
-            let found = Found::Baseline(Baseline { commit, runs });
-            return Ok(Lookup { found, warnings });
+            let found = BaselineMatch::Baseline(StoredBaseline { commit, runs });
+            return Ok(BaselineLookup { found, warnings });
         }
         let mut hosts = Vec::new();
-        for key in &elsewhere {
+        for key in &other_host_keys {
             match self.load(key) {
                 Ok(run) => hosts.push(run.host),
-                Err(error) => warnings.push(passed_over(&error)),
+                Err(error) => warnings.push(describe_skipped_run(&error)),
             }
         }
-        let found = match elsewhere.first() {
+        let found = match other_host_keys.first() {
             Some(nearest) if !hosts.is_empty() => {
-                Found::OtherHost { commit: nearest.commit().clone(), hosts }
+                BaselineMatch::OtherHost { commit: nearest.commit().clone(), hosts }
             }
-            _ => Found::Nothing,
+            _ => BaselineMatch::Nothing,
         };
-        Ok(Lookup { found, warnings })
+        Ok(BaselineLookup { found, warnings })
     }
 
     /// Runs of one kind along `commits`, and the nearest run of each other host on the way.
-    fn search(
+    fn search_runs(
         &self,
         commits: impl IntoIterator<Item = CommitId>,
-        kind: Kind<'_>,
-        most: usize,
-    ) -> Result<(Line, Vec<Key>), StoreError> {
-        let mut by_commit: HashMap<CommitId, Vec<Key>> = HashMap::new();
+        kind: RunKind<'_>,
+        limit: usize,
+    ) -> Result<(FoundRuns, Vec<RunKey>), StoreError> {
+        let mut by_commit: HashMap<CommitId, Vec<RunKey>> = HashMap::new();
         for key in self.list()?.into_iter().filter(|key| key.source() == kind.source) {
             by_commit.entry(key.commit().clone()).or_default().push(key);
         }
-        let mut line = Line::default();
-        let mut elsewhere: Vec<Key> = Vec::new();
-        for commit in commits.into_iter().take(FARTHEST) {
-            if by_commit.is_empty() || line.runs.len() >= most {
+        let mut found = FoundRuns::default();
+        let mut other_host_keys: Vec<RunKey> = Vec::new();
+        for commit in commits.into_iter().take(MAX_SEARCHED_COMMITS) {
+            if by_commit.is_empty() || found.runs.len() >= limit {
                 break;
             }
             for key in by_commit.remove(&commit).unwrap_or_default() {
-                if !key.is_of(kind) {
-                    if elsewhere.iter().all(|known| known.fingerprint() != key.fingerprint()) {
-                        elsewhere.push(key);
+                if !key.is_of_kind(kind) {
+                    if other_host_keys.iter().all(|known| known.fingerprint() != key.fingerprint())
+                    {
+                        other_host_keys.push(key);
                     }
-                } else if line.runs.len() < most {
+                } else if found.runs.len() < limit {
                     match self.load(&key) {
-                        Ok(run) => line.runs.push(Stored { key, run }),
-                        Err(error) => line.warnings.push(passed_over(&error)),
+                        Ok(run) => found.runs.push(StoredRun { key, run }),
+                        Err(error) => found.warnings.push(describe_skipped_run(&error)),
                     }
                 }
             }
         }
-        Ok((line, elsewhere))
+        Ok((found, other_host_keys))
     }
 
     /// What [`Store::prune`] would do.
-    pub(crate) fn prunable(&self, keep: usize) -> Result<Pruned, StoreError> {
-        Ok(Pruned::of(self.list()?, keep))
+    pub(crate) fn preview_prune(&self, keep: usize) -> Result<PruneSummary, StoreError> {
+        Ok(PruneSummary::new(self.list()?, keep))
     }
 
     /// Removes all but the newest `keep` runs of each kind.
     ///
     /// A git store is left with a single commit, so that what goes is really gone.
-    pub(crate) fn prune(&self, keep: usize) -> Result<Pruned, StoreError> {
+    pub(crate) fn prune(&self, keep: usize) -> Result<PruneSummary, StoreError> {
         match self {
             Self::Git(store) => store.prune(keep),
             Self::Dir(store) => {
-                let pruned = self.prunable(keep)?;
-                store.remove(&pruned.removed)?;
+                let pruned = self.preview_prune(keep)?;
+                store.remove_records(&pruned.removed)?;
                 Ok(pruned)
             }
         }
@@ -287,55 +290,54 @@ impl Store {
     }
 }
 
-impl Pruned {
+impl PruneSummary {
     /// Of `keys`, newest first, those beyond the first `keep` of their kind go.
-    fn of(keys: Vec<Key>, keep: usize) -> Self {
+    fn new(keys: Vec<RunKey>, keep: usize) -> Self {
         let mut seen: HashMap<(String, &str), usize> = HashMap::new();
         let (kept, removed) = keys.into_iter().partition::<Vec<_>, _>(|key| {
-            let of_kind =
-                seen.entry((key.fingerprint().to_owned(), key.source_word())).or_default();
-            *of_kind += 1;
-            *of_kind <= keep
+            let count = seen.entry((key.fingerprint().to_owned(), key.source_name())).or_default();
+            *count += 1;
+            *count <= keep
         });
-        Self { removed, kept: kept.len() }
+        Self { removed, kept_count: kept.len() }
     }
 }
 
 /// Newest first; runs of the same second in the order of their ids.
-fn sort(keys: &mut [Key]) {
+fn sort_newest_first(keys: &mut [RunKey]) {
     keys.sort_by(|a, b| b.created().cmp(a.created()).then_with(|| a.id().cmp(b.id())));
 }
 
-fn passed_over(error: &StoreError) -> String {
+fn describe_skipped_run(error: &StoreError) -> String {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     format!("{error}{}; it was passed over", cause.unwrap_or_default())
 }
 
 /// The key and content of the file that keeps `run`.
-fn record_of(run: &Run) -> Result<(Key, Vec<u8>), StoreError> {
-    let fit = |holds: bool, unfit| if holds { Ok(()) } else { Err(StoreError::Unfit(unfit)) };
-    let commit = run.commit.as_ref().ok_or(StoreError::Unfit(Unfit::NoCommit))?;
-    fit(!commit.dirty, Unfit::Dirty)?;
-    fit(run.complete, Unfit::Incomplete)?;
-    fit(!run.benchmarks.is_empty(), Unfit::Empty)?;
-    let id = CommitId::parse(&commit.id).ok_or(StoreError::Unfit(Unfit::NoCommit))?;
-    let record = serde_json::to_vec(&without_samples(run)).expect("a run has a form in JSON");
-    fit(record.len() <= LONGEST_RECORD, Unfit::TooLong)?;
-    let key = Key::new(id, run, &record).ok_or(StoreError::Unfit(Unfit::Created))?;
+fn build_record(run: &Run) -> Result<(RunKey, Vec<u8>), StoreError> {
+    let require = |holds: bool, unfit| if holds { Ok(()) } else { Err(StoreError::Unfit(unfit)) };
+    let commit = run.commit.as_ref().ok_or(StoreError::Unfit(UnfitRun::NoCommit))?;
+    require(!commit.dirty, UnfitRun::Dirty)?;
+    require(run.complete, UnfitRun::Incomplete)?;
+    require(!run.benchmarks.is_empty(), UnfitRun::Empty)?;
+    let id = CommitId::parse(&commit.id).ok_or(StoreError::Unfit(UnfitRun::NoCommit))?;
+    let record = serde_json::to_vec(&strip_samples(run)).expect("a run has a form in JSON");
+    require(record.len() <= MAX_RECORD_BYTES, UnfitRun::TooLong)?;
+    let key = RunKey::new(id, run, &record).ok_or(StoreError::Unfit(UnfitRun::InvalidTime))?;
     Ok((key, record))
 }
 
-fn without_samples(run: &Run) -> Run {
+fn strip_samples(run: &Run) -> Run {
     let mut stored = Run::new(run.created.clone(), run.source, run.host.clone());
     stored.perfgate.clone_from(&run.perfgate);
     stored.warnings.clone_from(&run.warnings);
     stored.settings.clone_from(&run.settings);
     stored.commit.clone_from(&run.commit);
-    let digested = |launch: &Launch| Launch {
+    let digest_launch = |launch: &Launch| Launch {
         round: launch.round,
         session: launch.session.clone(),
         order: launch.order,
-        observed: Observed::Digest(launch.digest()),
+        data: LaunchData::Digest(launch.digest()),
         metrics: launch.metrics.clone(),
     };
     stored.benchmarks = run
@@ -348,14 +350,14 @@ fn without_samples(run: &Run) -> Run {
             sampling: benchmark.sampling,
             elements: benchmark.elements,
             per_call: benchmark.per_call.clone(),
-            launches: benchmark.launches.iter().map(digested).collect(),
+            launches: benchmark.launches.iter().map(digest_launch).collect(),
             failure: benchmark.failure.clone(),
         })
         .collect();
     stored
 }
 
-fn one_of(name: &str, ids: impl Iterator<Item = String>) -> Result<(), StoreError> {
+fn check_unambiguous(name: &str, ids: impl Iterator<Item = String>) -> Result<(), StoreError> {
     let candidates: Vec<String> = ids.collect::<BTreeSet<_>>().into_iter().collect();
     match candidates.len() {
         0 | 1 => Ok(()),

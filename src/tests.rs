@@ -38,7 +38,8 @@ mod formats {
     pub(super) use crate::git::CommitId;
     pub(super) use crate::host::Host;
     pub(super) use crate::run::{
-        Benchmark, Commit, Digest, Failure, Launch, Observed, Run, Samples, Sampling, Source,
+        Benchmark, BenchmarkFailure, Digest, Launch, LaunchData, MeasuredCommit, Run, SampleSource,
+        Samples, Sampling,
     };
     pub(super) use crate::units::Nanos;
 }

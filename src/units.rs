@@ -20,15 +20,15 @@ pub(crate) enum UnitError {
     },
     /// A duration that cannot be read.
     #[error("`{0}` is not a duration: write a number and its unit, like `10ms` or `1.5us`")]
-    Duration(String),
+    UnreadableDuration(String),
     /// A share that cannot be read.
     #[error("`{0}` is not a share: write it in percent, like `3%`")]
-    Share(String),
+    UnreadablePercent(String),
 }
 
-fn checked(value: f64, holds: bool, expected: &'static str) -> Result<f64, UnitError> {
+fn check_value(value: f64, is_valid: bool, expected: &'static str) -> Result<f64, UnitError> {
     // Adding zero turns -0.0 into 0.0, so that equality and order agree.
-    if holds {
+    if is_valid {
         Ok(value + 0.0)
     } else {
         Err(UnitError::OutOfRange { value: value.to_string(), expected })
@@ -45,7 +45,7 @@ macro_rules! unit {
         impl $name {
             #[doc = concat!("The value, which must be ", $expected, ".")]
             pub(crate) fn new($value: f64) -> Result<Self, UnitError> {
-                checked($value, $holds, $expected).map(Self)
+                check_value($value, $holds, $expected).map(Self)
             }
 
             /// The bare number.
@@ -100,7 +100,7 @@ unit!(
 
 unit!(
     /// A relative difference, such as a threshold: `0.03` is 3 %. Finite and never negative.
-    Share,
+    Percent,
     "a finite share, zero or more",
     |share| share.is_finite() && share >= 0.0
 );
@@ -130,8 +130,8 @@ impl Nanos {
     /// The natural logarithm. A zero, which a coarse clock can report, counts as a tenth of a
     /// nanosecond: less than anything takes, and still a number.
     pub(crate) fn ln(self) -> f64 {
-        const LEAST: f64 = 0.1;
-        self.0.max(LEAST).ln()
+        const MIN_NANOS: f64 = 0.1;
+        self.0.max(MIN_NANOS).ln()
     }
 }
 
@@ -150,23 +150,24 @@ impl FromStr for Nanos {
             ("min", 60e9),
             ("h", 3600e9),
         ];
-        let refused = || UnitError::Duration(text.to_owned());
-        let split = text.find(char::is_alphabetic).ok_or_else(refused)?;
+        let refuse_duration = || UnitError::UnreadableDuration(text.to_owned());
+        let split = text.find(char::is_alphabetic).ok_or_else(refuse_duration)?;
         let (number, unit) = text.split_at(split);
-        let (_, scale) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(refused)?;
-        let number: f64 = number.trim().parse().map_err(|_| refused())?;
-        Self::new(number * scale).map_err(|_| refused())
+        let (_, scale) =
+            UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(refuse_duration)?;
+        let number: f64 = number.trim().parse().map_err(|_| refuse_duration())?;
+        Self::new(number * scale).map_err(|_| refuse_duration())
     }
 }
 
-impl FromStr for Share {
+impl FromStr for Percent {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let refused = || UnitError::Share(text.to_owned());
-        let number = text.trim().strip_suffix('%').ok_or_else(refused)?;
-        let percent: f64 = number.trim().parse().map_err(|_| refused())?;
-        Self::new(percent / 100.0).map_err(|_| refused())
+        let refuse_percent = || UnitError::UnreadablePercent(text.to_owned());
+        let number = text.trim().strip_suffix('%').ok_or_else(refuse_percent)?;
+        let percent: f64 = number.trim().parse().map_err(|_| refuse_percent())?;
+        Self::new(percent / 100.0).map_err(|_| refuse_percent())
     }
 }
 
@@ -203,9 +204,9 @@ mod tests {
 
     #[test]
     fn a_share_needs_its_sign() {
-        assert_eq!("0.5 %".parse::<Share>().map(Share::get), Ok(0.005));
+        assert_eq!("0.5 %".parse::<Percent>().map(Percent::get), Ok(0.005));
         for bad in ["5", "-1%", "%", "nan%"] {
-            assert!(bad.parse::<Share>().is_err(), "{bad}");
+            assert!(bad.parse::<Percent>().is_err(), "{bad}");
         }
     }
 

@@ -6,28 +6,29 @@ mod file;
 mod looks;
 mod reason;
 mod screen;
-mod short;
+mod short_launches;
 mod target;
-mod waive;
+mod waivers;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use decide::{Baseline, Evidence, Rounds, decide};
-pub(crate) use looks::{Noise, next_look};
-pub(crate) use screen::Screen;
+pub(crate) use decide::{BaselineEvidence, Evidence, RoundsEvidence, decide};
+pub(crate) use looks::{NoiseHistory, find_next_look};
+pub(crate) use screen::ScreenOutcome;
 
-use crate::compare::Summary;
+use crate::compare::SideFigures;
 use crate::host::Host;
 use crate::policy::{FailOn, Metric};
 use crate::run::{
-    BenchmarkId, Commit, Failure, FileError, Sampling, check_schema, null_is_default,
+    BenchmarkFailure, BenchmarkId, FileError, MeasuredCommit, Sampling, check_schema,
+    deserialize_or_default,
 };
-use crate::units::{Confidence, Nanos, Ratio, Share};
+use crate::units::{Confidence, Nanos, Percent, Ratio};
 
 /// The schema that this version writes.
-pub(crate) const SCHEMA: &str = "perfgate.decision/1";
+pub(crate) const DECISION_SCHEMA: &str = "perfgate.decision/1";
 
 /// What the gate decides; the worst of its reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -100,14 +101,14 @@ pub(crate) struct Decision {
     /// One judgement a benchmark.
     pub(crate) benchmarks: Vec<Judgement>,
     /// What keeps it from passing; where it is not said, anything that can.
-    #[serde(default = "anything")]
+    #[serde(default = "default_fail_on")]
     pub(crate) fail_on: Vec<FailOn>,
     /// What makes the answer weaker than it looks.
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) warnings: Vec<String>,
 }
 
-fn anything() -> Vec<FailOn> {
+fn default_fail_on() -> Vec<FailOn> {
     FailOn::ALL.to_vec()
 }
 
@@ -119,7 +120,7 @@ pub(crate) struct BaselineSource {
     pub(crate) kind: BaselineKind,
     /// Its commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) commit: Option<Commit>,
+    pub(crate) commit: Option<MeasuredCommit>,
     /// Its machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) host: Option<Host>,
@@ -127,11 +128,15 @@ pub(crate) struct BaselineSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) runs: Option<u32>,
     /// Through which stages the answer came.
-    #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
-    pub(crate) stages: Vec<Stage>,
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) stages: Vec<CheckStage>,
     /// What the screen settled, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) screen: Option<Screen>,
+    pub(crate) screen: Option<ScreenOutcome>,
 }
 
 /// How a baseline was had.
@@ -141,7 +146,8 @@ pub(crate) enum BaselineKind {
     /// Runs of earlier commits, from the store.
     Stored,
     /// Measured in rounds, next to the candidate.
-    Interleaved,
+    #[serde(rename = "interleaved")]
+    Rounds,
     /// A run file.
     File,
     /// There was none.
@@ -151,7 +157,7 @@ pub(crate) enum BaselineKind {
 /// A stage of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Stage {
+pub(crate) enum CheckStage {
     /// Judged against stored runs.
     Screened,
     /// Judged in rounds against the base commit.
@@ -164,7 +170,7 @@ pub(crate) enum Stage {
 pub(crate) struct CandidateSource {
     /// Its commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) commit: Option<Commit>,
+    pub(crate) commit: Option<MeasuredCommit>,
     /// Its machine.
     pub(crate) host: Host,
 }
@@ -193,7 +199,7 @@ pub(crate) struct Judgement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) q_value: Option<f64>,
     /// Launches per side that the answer rests on.
-    pub(crate) launches: Launches,
+    pub(crate) launches: LaunchCounts,
     /// The slowdown found with 80 % power at the noise that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) minimum_detectable: Option<f64>,
@@ -202,43 +208,43 @@ pub(crate) struct Judgement {
     pub(crate) noise_floor: Option<f64>,
     /// The slowdown that was tolerated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) threshold: Option<Share>,
+    pub(crate) threshold: Option<Percent>,
     /// The slowdown that had to be found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) detect: Option<Share>,
+    pub(crate) detect: Option<Percent>,
     /// What one sample is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sampling: Option<Sampling>,
     /// The stage that gave the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) stage: Option<Stage>,
+    pub(crate) stage: Option<CheckStage>,
     /// Amounts handled by one call, by unit: `elements`, `bytes`, `tokens`.
     #[serde(
         default,
-        deserialize_with = "null_is_default",
+        deserialize_with = "deserialize_or_default",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) per_call: BTreeMap<String, f64>,
     /// The baseline's figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) baseline: Option<Summary>,
+    pub(crate) baseline: Option<SideFigures>,
     /// The candidate's figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) candidate: Option<Summary>,
+    pub(crate) candidate: Option<SideFigures>,
     /// Why it could not be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<BenchmarkFailure>,
     /// Instructions of a call, where they were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) instructions: Option<Instructions>,
+    pub(crate) instructions: Option<InstructionCounts>,
     /// Its targets.
-    #[serde(default, deserialize_with = "null_is_default")]
-    pub(crate) targets: Vec<Target>,
+    #[serde(default, deserialize_with = "deserialize_or_default")]
+    pub(crate) targets: Vec<TargetJudgement>,
     /// An accepted regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiver: Option<Waiver>,
     /// In words: why this change, and what weakens the answer.
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) reasons: Vec<String>,
 }
 
@@ -259,7 +265,7 @@ pub(crate) struct RatioInterval {
 /// Launches per side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Launches {
+pub(crate) struct LaunchCounts {
     /// Of the baseline.
     pub(crate) baseline: u32,
     /// Of the candidate.
@@ -269,7 +275,7 @@ pub(crate) struct Launches {
 /// Instructions of one call on both sides, as callgrind counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Instructions {
+pub(crate) struct InstructionCounts {
     /// Of the baseline.
     pub(crate) baseline: f64,
     /// Of the candidate.
@@ -279,7 +285,7 @@ pub(crate) struct Instructions {
 /// An absolute limit and what the data say about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Target {
+pub(crate) struct TargetJudgement {
     /// What is limited.
     pub(crate) metric: Metric,
     /// The limit.
@@ -308,7 +314,7 @@ pub(crate) struct Waiver {
     pub(crate) reason: String,
     /// Up to which slowdown; none for a benchmark that is gone on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) limit: Option<Share>,
+    pub(crate) limit: Option<Percent>,
 }
 
 impl Judgement {
@@ -320,17 +326,17 @@ impl Judgement {
     }
 
     /// Which benchmark this is about.
-    pub(crate) fn identity(&self) -> BenchmarkId {
-        BenchmarkId { id: self.id.clone(), package: self.package.clone() }
+    pub(crate) fn to_id(&self) -> BenchmarkId {
+        BenchmarkId { name: self.id.clone(), package: self.package.clone() }
     }
 }
 
 impl Decision {
     /// Reads a decision.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
-        check_schema(json, SCHEMA)?;
+        check_schema(json, DECISION_SCHEMA)?;
         let decision: Self = serde_json::from_slice(json)?;
-        decision.check().map_err(FileError::Invalid)?;
+        decision.validate().map_err(FileError::Invalid)?;
         Ok(decision)
     }
 }

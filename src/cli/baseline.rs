@@ -41,7 +41,7 @@ Examples:
 Examples:
   perfgate baseline list
   perfgate baseline list --fetch --format json")]
-    List(ReadArgs),
+    List(StoreReadArgs),
     /// What a stored run holds
     #[command(after_help = "\
 Examples:
@@ -53,7 +53,7 @@ Examples:
         name: String,
         /// Of which store, and how.
         #[command(flatten)]
-        read: ReadArgs,
+        read: StoreReadArgs,
     },
     /// Remove all but the newest runs of each host and source
     #[command(after_help = "\
@@ -81,7 +81,7 @@ Examples:
 
 /// What of a store is shown, and how.
 #[derive(Args, Debug)]
-pub(crate) struct ReadArgs {
+pub(crate) struct StoreReadArgs {
     /// Where baselines are kept.
     #[command(flatten)]
     pub(crate) store: StoreArgs,

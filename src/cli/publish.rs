@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::publish::comment::Wish;
-use crate::publish::request::Id;
+use crate::publish::comment::CommentPolicy;
+use crate::publish::request::PublishId;
 
 /// `perfgate publish`.
 #[derive(Args, Debug)]
@@ -34,11 +34,11 @@ pub(crate) struct PublishArgs {
     #[arg(long, value_name = "URL", requires = "issues")]
     pub(crate) site: Option<String>,
     /// Which comment and status, when a pull request has several
-    #[arg(long, value_name = "ID", default_value = Id::DEFAULT)]
-    pub(crate) id: Id,
+    #[arg(long, value_name = "ID", default_value = PublishId::DEFAULT)]
+    pub(crate) id: PublishId,
     /// When to comment: `auto` (when there is something worth a word), `always` or `never`
     #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub(crate) comment: Wish,
+    pub(crate) comment: CommentPolicy,
     /// Make a check run as well; it stands under an arbitrary workflow of the commit
     #[arg(long)]
     pub(crate) check_run: bool,

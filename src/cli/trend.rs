@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::StoreArgs;
-use crate::units::{Confidence, Share};
+use crate::units::{Confidence, Percent};
 
 /// `perfgate trend`.
 #[derive(Args, Debug)]
@@ -63,7 +63,7 @@ pub(crate) enum TrendAction {
         file: PathBuf,
         /// Smaller shifts are merged away
         #[arg(long, value_name = "SHARE")]
-        least_shift: Option<Share>,
+        least_shift: Option<Percent>,
         /// Confidence of the intervals
         #[arg(long, value_name = "CONFIDENCE")]
         confidence: Option<Confidence>,

@@ -6,43 +6,45 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{ExitStatus, Refusal, files};
-use crate::cli::{BaselineAction, BaselineArgs, ReadArgs, RemoteArgs, StoreArgs, StoreFormat};
-use crate::git::{GitError, Token};
-use crate::render::plain;
+use super::{CommandError, ExitStatus, run_file};
+use crate::cli::{BaselineAction, BaselineArgs, RemoteArgs, StoreArgs, StoreFormat, StoreReadArgs};
+use crate::git::{GitError, GitToken};
+use crate::render::escape_for_terminal;
 use crate::run::Run;
-use crate::store::{DEFAULT_URL, GitStore, Key, Pruned, Store, StoreError};
+use crate::store::{DEFAULT_STORE_URL, GitStore, PruneSummary, RunKey, Store, StoreError};
 
 /// Runs `perfgate baseline`.
 pub(super) fn run(args: &BaselineArgs) -> Result<ExitStatus> {
     match &args.action {
         BaselineAction::Save { run, store, push, remote } => {
-            save(run, &open(store)?, push.then_some(remote))?;
+            save_run(run, &open_store(store)?, push.then_some(remote))?;
         }
-        BaselineAction::List(read) => list(&open_to_read(read)?, read.format)?,
-        BaselineAction::Show { name, read } => show(name, &open_to_read(read)?, read.format)?,
+        BaselineAction::List(read) => list_runs(&open_store_to_read(read)?, read.format)?,
+        BaselineAction::Show { name, read } => {
+            show_runs(name, &open_store_to_read(read)?, read.format)?;
+        }
         BaselineAction::Prune { keep, dry_run, store, push, remote } => {
-            prune(*keep as usize, *dry_run, &open(store)?, push.then_some(remote))?;
+            prune_runs(*keep as usize, *dry_run, &open_store(store)?, push.then_some(remote))?;
         }
     }
     Ok(ExitStatus::Pass)
 }
 
 /// The store that the command line or, without it, the default names.
-pub(super) fn open(args: &StoreArgs) -> Result<Store> {
-    let url = args.store.as_deref().unwrap_or(DEFAULT_URL);
-    Ok(Store::open(url, Path::new(".")).map_err(Refusal::from)?)
+pub(super) fn open_store(args: &StoreArgs) -> Result<Store> {
+    let url = args.store.as_deref().unwrap_or(DEFAULT_STORE_URL);
+    Ok(Store::open(url, Path::new(".")).map_err(CommandError::from)?)
 }
 
 /// Brings what the remote has into `store`.
-pub(super) fn fetch(store: &Store, remote: &RemoteArgs) -> Result<()> {
+pub(super) fn fetch_baselines(store: &Store, remote: &RemoteArgs) -> Result<()> {
     with_remote(store, remote, GitStore::fetch)
 }
 
-fn open_to_read(args: &ReadArgs) -> Result<Store> {
-    let store = open(&args.store)?;
+fn open_store_to_read(args: &StoreReadArgs) -> Result<Store> {
+    let store = open_store(&args.store)?;
     if args.fetch {
-        fetch(&store, &args.remote)?;
+        fetch_baselines(&store, &args.remote)?;
     }
     Ok(store)
 }
@@ -52,28 +54,30 @@ fn with_remote<T>(
     args: &RemoteArgs,
     work: impl FnOnce(&GitStore, &crate::git::Remote<'_>) -> Result<T, StoreError>,
 ) -> Result<T> {
-    let store = store.as_git().map_err(Refusal::from)?;
-    let remote = store.repository().remote(&args.data_repository, Token::from_environment());
-    let remote = remote.map_err(|error| Refusal::from(StoreError::from(error)))?;
-    Ok(work(store, &remote).map_err(Refusal::from)?)
+    let store = store.as_git().map_err(CommandError::from)?;
+    let remote =
+        store.repository().open_remote(&args.data_repository, GitToken::from_environment());
+    let remote = remote.map_err(|error| CommandError::from(StoreError::from(error)))?;
+    Ok(work(store, &remote).map_err(CommandError::from)?)
 }
 
-fn save(path: &Path, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
-    let run = files::read_run(path)?;
-    let key = store.save(&run).map_err(Refusal::from)?;
+fn save_run(path: &Path, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
+    let run = run_file::read_run(path)?;
+    let key = store.save(&run).map_err(CommandError::from)?;
     let mut out = io::stdout().lock();
-    writeln!(out, "saved {} of commit {}", key.id(), key.commit().short())?;
+    writeln!(out, "saved {} of commit {}", key.id(), key.commit().short_id())?;
     if let Some(remote) = push {
-        let (pushed, to) =
-            with_remote(store, remote, |store, remote| Ok((store.push(remote)?, remote.shown())))?;
-        writeln!(out, "pushed {} to `{to}`", count(pushed.runs, "run"))?;
+        let (pushed, address) = with_remote(store, remote, |store, remote| {
+            Ok((store.push(remote)?, remote.display_name()))
+        })?;
+        writeln!(out, "pushed {} to `{address}`", format_plural(pushed.runs, "run"))?;
     }
     Ok(())
 }
 
 /// One stored run, as `list` and `show` print it.
 #[derive(Serialize)]
-struct Row<'a> {
+struct StoredRunRow<'a> {
     id: &'a str,
     commit: &'a str,
     created: &'a str,
@@ -83,13 +87,13 @@ struct Row<'a> {
     run: Option<Run>,
 }
 
-impl<'a> Row<'a> {
-    fn of(key: &'a Key) -> Self {
+impl<'a> StoredRunRow<'a> {
+    fn from_key(key: &'a RunKey) -> Self {
         Self {
             id: key.id(),
             commit: key.commit().as_str(),
             created: key.created(),
-            source: key.source_word(),
+            source: key.source_name(),
             fingerprint: key.fingerprint(),
             path: key.path(),
             run: None,
@@ -97,11 +101,13 @@ impl<'a> Row<'a> {
     }
 }
 
-fn list(store: &Store, format: StoreFormat) -> Result<()> {
-    let keys = store.list().map_err(Refusal::from)?;
+fn list_runs(store: &Store, format: StoreFormat) -> Result<()> {
+    let keys = store.list().map_err(CommandError::from)?;
     let mut out = io::stdout().lock();
     match format {
-        StoreFormat::Json => print_json(&keys.iter().map(Row::of).collect::<Vec<_>>())?,
+        StoreFormat::Json => {
+            print_json(&keys.iter().map(StoredRunRow::from_key).collect::<Vec<_>>())?;
+        }
         StoreFormat::Text if keys.is_empty() => {
             writeln!(
                 out,
@@ -115,33 +121,40 @@ fn list(store: &Store, format: StoreFormat) -> Result<()> {
                 "id", "commit", "measured", "source"
             )?;
             for key in &keys {
-                writeln!(out, "{}", line_of(key))?;
+                writeln!(out, "{}", format_key(key))?;
             }
         }
     }
     Ok(())
 }
 
-fn line_of(key: &Key) -> String {
-    let t = key.created();
-    let time = format!("{}-{}-{} {}:{}", &t[..4], &t[4..6], &t[6..8], &t[9..11], &t[11..13]);
-    let commit = key.commit().short();
-    format!("{}  {commit}  {time}  {:<9}  {}", key.id(), key.source_word(), key.fingerprint())
+fn format_key(key: &RunKey) -> String {
+    let created = key.created();
+    let time = format!(
+        "{}-{}-{} {}:{}",
+        &created[..4],
+        &created[4..6],
+        &created[6..8],
+        &created[9..11],
+        &created[11..13]
+    );
+    let commit = key.commit().short_id();
+    format!("{}  {commit}  {time}  {:<9}  {}", key.id(), key.source_name(), key.fingerprint())
 }
 
-fn show(name: &str, store: &Store, format: StoreFormat) -> Result<()> {
-    let keys = named(name, store)?;
+fn show_runs(name: &str, store: &Store, format: StoreFormat) -> Result<()> {
+    let keys = find_stored_runs(name, store)?;
     match format {
         StoreFormat::Json => {
             let loaded = keys.iter().map(|key| {
-                let run = Some(store.load(key).map_err(Refusal::from)?);
-                Ok(Row { run, ..Row::of(key) })
+                let run = Some(store.load(key).map_err(CommandError::from)?);
+                Ok(StoredRunRow { run, ..StoredRunRow::from_key(key) })
             });
             print_json(&loaded.collect::<Result<Vec<_>>>()?)
         }
         StoreFormat::Text => {
             for key in &keys {
-                describe(key, &store.load(key).map_err(Refusal::from)?)?;
+                print_run(key, &store.load(key).map_err(CommandError::from)?)?;
             }
             Ok(())
         }
@@ -149,72 +162,76 @@ fn show(name: &str, store: &Store, format: StoreFormat) -> Result<()> {
 }
 
 /// The stored runs that `name` stands for: an id, the start of a commit's, or a git revision.
-pub(super) fn named(name: &str, store: &Store) -> Result<Vec<Key>> {
-    let missing = match store.find(name) {
+pub(super) fn find_stored_runs(name: &str, store: &Store) -> Result<Vec<RunKey>> {
+    let missing = match store.find_by_name(name) {
         Err(StoreError::Missing(_)) => StoreError::Missing(name.to_owned()),
-        answer => return Ok(answer.map_err(Refusal::from)?),
+        answer => return Ok(answer.map_err(CommandError::from)?),
     };
-    let here = crate::git::Repository::discover(Path::new("."));
-    let revision = here.ok().flatten().and_then(|repository| repository.resolve(name).ok());
-    match revision.map(|commit| store.find(commit.as_str())) {
-        None | Some(Err(StoreError::Missing(_))) => Err(Refusal::from(missing).into()),
-        Some(answer) => Ok(answer.map_err(Refusal::from)?),
+    let discovered = crate::git::Repository::discover(Path::new("."));
+    let resolved =
+        discovered.ok().flatten().and_then(|repository| repository.resolve_revision(name).ok());
+    match resolved.map(|commit| store.find_by_name(commit.as_str())) {
+        None | Some(Err(StoreError::Missing(_))) => Err(CommandError::from(missing).into()),
+        Some(answer) => Ok(answer.map_err(CommandError::from)?),
     }
 }
 
-fn describe(key: &Key, run: &Run) -> Result<()> {
+fn print_run(key: &RunKey, run: &Run) -> Result<()> {
     let mut out = io::stdout().lock();
     let branch = run.commit.as_ref().and_then(|commit| commit.branch.as_deref());
-    let branch = branch.map(|branch| format!(" on {}", plain(branch))).unwrap_or_default();
+    let branch =
+        branch.map(|branch| format!(" on {}", escape_for_terminal(branch))).unwrap_or_default();
     writeln!(
         out,
         "{} of commit {}{branch}, measured {}",
         key.id(),
         key.commit(),
-        plain(&run.created)
+        escape_for_terminal(&run.created)
     )?;
     let host = &run.host;
     writeln!(
         out,
         "host {}: {}, {} cores, {}, kernel {}",
-        plain(&host.fingerprint),
-        plain(&host.cpu_model),
+        escape_for_terminal(&host.fingerprint),
+        escape_for_terminal(&host.cpu_model),
         host.cores,
-        plain(&host.os),
-        plain(&host.kernel),
+        escape_for_terminal(&host.os),
+        escape_for_terminal(&host.kernel),
     )?;
     for benchmark in &run.benchmarks {
         let mut medians: Vec<_> = benchmark.digests().map(|digest| digest.p50).collect();
         medians.sort_unstable();
-        let launches = count(medians.len(), "launch");
+        let launches = format_plural(medians.len(), "launch");
         match medians.get(medians.len() / 2) {
             Some(median) => writeln!(
                 out,
                 "  {}  median {:.1} ns, {launches}",
-                plain(&benchmark.identity().to_string()),
+                escape_for_terminal(&benchmark.to_id().to_string()),
                 median.get(),
             )?,
-            None => writeln!(out, "  {}  failed", plain(&benchmark.identity().to_string()))?,
+            None => {
+                writeln!(out, "  {}  failed", escape_for_terminal(&benchmark.to_id().to_string()))?;
+            }
         }
     }
     Ok(())
 }
 
-fn prune(keep: usize, dry_run: bool, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
+fn prune_runs(keep: usize, dry_run: bool, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
     let pruned = match push {
-        _ if dry_run => store.prunable(keep).map_err(Refusal::from)?,
+        _ if dry_run => store.preview_prune(keep).map_err(CommandError::from)?,
         Some(remote) => {
             with_remote(store, remote, |store, remote| store.prune_remote(remote, keep))?
         }
-        None => store.prune(keep).map_err(Refusal::from)?,
+        None => store.prune(keep).map_err(CommandError::from)?,
     };
-    let Pruned { removed, kept } = pruned;
+    let PruneSummary { removed, kept_count: kept } = pruned;
     let mut out = io::stdout().lock();
     for key in &removed {
-        writeln!(out, "{}", line_of(key))?;
+        writeln!(out, "{}", format_key(key))?;
     }
-    let done = if dry_run { "would remove" } else { "removed" };
-    writeln!(out, "{done} {}, kept {kept}", count(removed.len(), "run"))?;
+    let action = if dry_run { "would remove" } else { "removed" };
+    writeln!(out, "{action} {}, kept {kept}", format_plural(removed.len(), "run"))?;
     Ok(())
 }
 
@@ -225,7 +242,7 @@ fn print_json(rows: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-fn count(number: usize, what: &str) -> String {
+fn format_plural(number: usize, what: &str) -> String {
     match (number, what) {
         (1, _) => format!("1 {what}"),
         (_, "launch") => format!("{number} launches"),
@@ -233,20 +250,20 @@ fn count(number: usize, what: &str) -> String {
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let message = match std::error::Error::source(&error) {
             Some(cause) => format!("{error}: {cause}"),
             None => error.to_string(),
         };
-        let refusal = match &error {
-            StoreError::Git(GitError::NoGit(_)) => Self::unavailable(message),
-            _ if error.is_usage() => Self::usage(message),
-            _ => Self::failed(message),
+        let command_error = match &error {
+            StoreError::Git(GitError::NoGit(_)) => Self::new_unavailable(message),
+            _ if error.is_usage() => Self::new_usage(message),
+            _ => Self::new_failure(message),
         };
         match error.help() {
-            Some(help) => refusal.help(help),
-            None => refusal,
+            Some(help) => command_error.with_help(help),
+            None => command_error,
         }
     }
 }

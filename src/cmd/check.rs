@@ -12,102 +12,106 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use self::comparand::{Choice, Comparand};
-use self::waivers::Terms;
-use super::pair::{Attempt, Pair};
+use self::comparand::{BaselineChoice, ComparedWith};
+use self::waivers::JudgedPolicy;
+use super::pair::{Pair, PairAttempt};
 use super::project::Project;
-use super::{ExitStatus, Refusal, calibrate, files, gate, guard, measure, print};
+use super::{CommandError, ExitStatus, calibrate, gate, guard, measure, print, run_file};
 use crate::cli::CheckArgs;
 use crate::git::CommitId;
 use crate::measure::Interrupt;
 use crate::policy::{Config, Policy};
-use crate::rounds::InTurn;
+use crate::rounds::MeasuredRounds;
 use crate::run::{BenchmarkId, Run};
-use crate::store::{DEFAULT_URL, Store, StoreError};
-use crate::verdict::{Baseline, Decision, Evidence, Noise, Rounds, decide};
+use crate::store::{DEFAULT_STORE_URL, Store, StoreError};
+use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, decide};
 
 /// Runs the gate; the status is that of the verdict.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitStatus> {
-    let check = Check::new(args)?;
+    let check = CheckSession::new(args)?;
     check.require_counts()?;
     let (candidate, decision) = match (&args.run, &check.choice) {
-        (None, Choice::Commands(baseline, candidate)) => {
-            check.in_turn(&Pair::of_commands(baseline, candidate), None)?
+        (None, BaselineChoice::Commands(baseline, candidate)) => {
+            check.check_pair(&Pair::from_commands(baseline, candidate), None)?
         }
-        (None, Choice::Revision(revision)) => {
-            let (repository, commit) = check.project.commit(revision)?;
-            match check.pair(repository, &commit)? {
-                Attempt::Ready(pair) => check.in_turn(&pair, Some(&commit))?,
-                Attempt::NoBase(why) => check.alone(&why, &commit)?,
+        (None, BaselineChoice::Revision(revision)) => {
+            let (repository, commit) = check.project.resolve_commit(revision)?;
+            match check.build_pair(repository, &commit)? {
+                PairAttempt::Ready(pair) => check.check_pair(&pair, Some(&commit))?,
+                PairAttempt::NoBase(why) => check.check_without_base(&why, &commit)?,
             }
         }
-        _ => check.once()?,
+        _ => check.check_against_baseline()?,
     };
     outputs::write_decision(&args.out, &decision)?;
-    print::decision(&decision, args.format)?;
+    print::print_decision(&decision, args.format)?;
     if args.save_baseline {
-        let store = check.store()?;
-        print::note(&outputs::save_baseline(store.as_ref(), &candidate, &decision)?);
+        let store = check.open_store()?;
+        print::print_note(&outputs::save_baseline(store.as_ref(), &candidate, &decision)?);
     }
     Ok(decision.verdict.into())
 }
 
 /// Both sides and their launches, where something was measured in rounds.
-type Confirmed = Option<(Box<Pair>, Box<InTurn>)>;
+type ConfirmedRounds = Option<(Box<Pair>, Box<MeasuredRounds>)>;
 
 /// What a check goes by, settled before anything is measured.
-struct Check<'a> {
+struct CheckSession<'a> {
     args: &'a CheckArgs,
-    choice: Choice,
+    choice: BaselineChoice,
     project: Project,
     config: Config,
     policy: Policy,
     /// The run that is judged, where it was measured before.
     given: Option<Run>,
     /// What is known of the machine that it was, or will be, measured on.
-    noise: BTreeMap<BenchmarkId, Noise>,
+    noise: BTreeMap<BenchmarkId, NoiseHistory>,
     interrupt: Interrupt,
 }
 
-impl<'a> Check<'a> {
+impl<'a> CheckSession<'a> {
     fn new(args: &'a CheckArgs) -> Result<Self> {
         let project = Project::find(args.selection.manifest_path.as_deref())?;
-        let config = gate::config(&args.gate, &project.folder)?;
-        let policy = gate::policy(config.clone(), &args.gate, &args.selection.bench)?
-            .requiring_baseline(args.require_baseline);
+        let config = gate::read_config(&args.gate, &project.folder)?;
+        let policy = gate::resolve_policy(config.clone(), &args.gate, &args.selection.bench)?
+            .with_required_baseline(args.require_baseline);
         let choice = match (&args.baseline_command, &args.candidate_command) {
             (Some(baseline), Some(candidate)) => {
-                Choice::Commands(baseline.clone(), candidate.clone())
+                BaselineChoice::Commands(baseline.clone(), candidate.clone())
             }
-            _ => Choice::of(&args.baseline),
+            _ => BaselineChoice::parse(&args.baseline),
         };
         // Nothing is started where a run is read, and a signal may simply end it.
-        let interrupt = if args.run.is_some() { Interrupt::default() } else { guard::interrupt()? };
-        let given = args.run.as_deref().map(files::read_run).transpose()?;
+        let interrupt =
+            if args.run.is_some() { Interrupt::default() } else { guard::watch_signals()? };
+        let given = args.run.as_deref().map(run_file::read_run).transpose()?;
         let fingerprint = match &given {
             Some(run) => run.host.fingerprint.clone(),
-            None => measure::host(&project.folder).fingerprint,
+            None => measure::detect_host(&project.folder).fingerprint,
         };
-        let (calibration, note) = calibrate::known(&project.folder, &fingerprint);
+        let (calibration, note) = calibrate::read_calibration(&project.folder, &fingerprint);
         if let Some(note) = note {
-            print::note(&note);
+            print::print_note(&note);
         }
-        let noise = calibration.map(|calibration| calibration.noise()).unwrap_or_default();
+        let noise =
+            calibration.map(|calibration| calibration.noise_histories()).unwrap_or_default();
         Ok(Self { args, choice, project, config, policy, given, noise, interrupt })
     }
 
     /// One run against what is there already; where that only screens, rounds confirm the rest.
-    fn once(&self) -> Result<(Run, Decision)> {
-        let candidate = self.candidate()?;
-        let mut comparand = self.comparand(&candidate)?;
-        let terms = Terms::read(self, candidate.commit.as_ref(), comparand.base().as_ref());
-        let confirmed = match self.base_to_confirm(&candidate, &comparand) {
-            Some(base) => self.confirm(&base, &candidate, &mut comparand, &terms)?,
+    fn check_against_baseline(&self) -> Result<(Run, Decision)> {
+        let candidate = self.measure_or_read_candidate()?;
+        let mut comparand = self.find_compared_with(&candidate)?;
+        let terms =
+            JudgedPolicy::read(self, candidate.commit.as_ref(), comparand.base_commit().as_ref());
+        let confirmed = match self.find_base_to_confirm(&candidate, &comparand) {
+            Some(base) => self.confirm_in_rounds(&base, &candidate, &mut comparand, &terms)?,
             None => None,
         };
         // A screen fails nothing by itself, also where nothing could be measured again.
-        let baseline = if self.screens() { comparand.screen() } else { comparand.baseline() };
-        let rounds = confirmed.as_ref().map(|(_, in_turn)| in_turn.evidence());
+        let baseline =
+            if self.uses_screen() { comparand.as_screen() } else { comparand.as_baseline() };
+        let rounds = confirmed.as_ref().map(|(_, in_turn)| in_turn.as_evidence());
         let mut decision = self.judge(&candidate, baseline, rounds, &terms);
         if let Some((pair, _)) = &confirmed {
             self.add_counts(pair, &mut decision)?;
@@ -118,54 +122,54 @@ impl<'a> Check<'a> {
         // The rounds find again what the screen's run has said already, as of benches that are skipped.
         comparand.notes.retain(|note| !decision.warnings.contains(note));
         decision.warnings.extend(comparand.notes);
-        decision.warnings.extend(self.creep(&candidate, &decision)?);
-        terms.tell(&mut decision);
+        decision.warnings.extend(self.find_creep(&candidate, &decision)?);
+        terms.add_warnings(&mut decision);
         Ok((candidate, decision))
     }
 
     /// Are stored runs only a screen, because rounds can confirm what it does not pass?
-    fn screens(&self) -> bool {
-        self.choice == Choice::Auto && self.args.run.is_none()
+    fn uses_screen(&self) -> bool {
+        self.choice == BaselineChoice::Auto && self.args.run.is_none()
     }
 
     /// The commit to measure again: that of the stored baseline, unless it is the candidate's own.
-    fn base_to_confirm(&self, candidate: &Run, comparand: &Comparand) -> Option<CommitId> {
+    fn find_base_to_confirm(&self, candidate: &Run, comparand: &ComparedWith) -> Option<CommitId> {
         let base = comparand.commit.clone()?;
         let head = candidate.commit.as_ref();
         let is_same = head.is_some_and(|head| head.id == base.as_str() && !head.dirty);
-        (self.screens() && !is_same).then_some(base)
+        (self.uses_screen() && !is_same).then_some(base)
     }
 
     /// Measures in rounds what the screen does not pass. That the base cannot be built is noted.
-    fn confirm(
+    fn confirm_in_rounds(
         &self,
         base: &CommitId,
         candidate: &Run,
-        comparand: &mut Comparand,
-        terms: &Terms,
-    ) -> Result<Confirmed> {
-        let screen = self.judge(candidate, comparand.screen(), None, terms);
-        let wanted = comparand.unsettled(&screen);
+        comparand: &mut ComparedWith,
+        terms: &JudgedPolicy,
+    ) -> Result<ConfirmedRounds> {
+        let screen = self.judge(candidate, comparand.as_screen(), None, terms);
+        let wanted = comparand.find_unconfirmed(&screen);
         if wanted.is_empty() {
             return Ok(None);
         }
         let Some(repository) = &self.project.repository else { return Ok(None) };
-        print::note(&format!(
+        print::print_note(&format!(
             "confirming {} of {} benchmarks in rounds against {}",
             wanted.len(),
             screen.benchmarks.len(),
-            base.short()
+            base.short_id()
         ));
-        let why = match self.pair(repository, base) {
-            Ok(Attempt::Ready(pair)) => {
-                let mut decide = |rounds: Rounds<'_>| {
-                    self.judge(candidate, comparand.screen(), Some(rounds), terms)
+        let why = match self.build_pair(repository, base) {
+            Ok(PairAttempt::Ready(pair)) => {
+                let mut decide = |rounds: RoundsEvidence<'_>| {
+                    self.judge(candidate, comparand.as_screen(), Some(rounds), terms)
                 };
-                let in_turn = self.rounds(&pair, Some(&wanted), &mut decide)?;
+                let in_turn = self.measure_rounds(&pair, Some(&wanted), &mut decide)?;
                 comparand.notes.extend(in_turn.candidate.warnings.iter().cloned());
                 return Ok(Some((pair, Box::new(in_turn))));
             }
-            Ok(Attempt::NoBase(why)) => why,
+            Ok(PairAttempt::NoBase(why)) => why,
             Err(error) if !self.interrupt.is_raised() => format!("{error:#}"),
             Err(error) => return Err(error),
         };
@@ -174,62 +178,67 @@ impl<'a> Check<'a> {
     }
 
     /// The candidate without a base that can be measured.
-    fn alone(&self, why: &str, base: &CommitId) -> Result<(Run, Decision)> {
-        let candidate = self.candidate()?;
-        let terms = Terms::read(self, candidate.commit.as_ref(), Some(base));
-        let mut decision = self.judge(&candidate, Baseline::None, None, &terms);
+    fn check_without_base(&self, why: &str, base: &CommitId) -> Result<(Run, Decision)> {
+        let candidate = self.measure_or_read_candidate()?;
+        let terms = JudgedPolicy::read(self, candidate.commit.as_ref(), Some(base));
+        let mut decision = self.judge(&candidate, BaselineEvidence::None, None, &terms);
         decision.warnings.push(format!("no baseline: {why}"));
-        terms.tell(&mut decision);
+        terms.add_warnings(&mut decision);
         Ok((candidate, decision))
     }
 
     /// Base and candidate in rounds.
-    fn in_turn(&self, pair: &Pair, base: Option<&CommitId>) -> Result<(Run, Decision)> {
-        let terms = Terms::read(self, self.project.head()?.as_ref(), base);
-        let mut decide =
-            |rounds: Rounds<'_>| self.judge(rounds.candidate, Baseline::None, Some(rounds), &terms);
-        let in_turn = self.rounds(pair, None, &mut decide)?;
+    fn check_pair(&self, pair: &Pair, base: Option<&CommitId>) -> Result<(Run, Decision)> {
+        let terms = JudgedPolicy::read(self, self.project.read_head()?.as_ref(), base);
+        let mut decide = |rounds: RoundsEvidence<'_>| {
+            self.judge(rounds.candidate, BaselineEvidence::None, Some(rounds), &terms)
+        };
+        let in_turn = self.measure_rounds(pair, None, &mut decide)?;
         outputs::write_run(&self.args.out, &in_turn.candidate)?;
-        let mut decision = decide(in_turn.evidence());
+        let mut decision = decide(in_turn.as_evidence());
         self.add_counts(pair, &mut decision)?;
-        terms.tell(&mut decision);
+        terms.add_warnings(&mut decision);
         Ok((in_turn.candidate, decision))
     }
 
     /// The run that is judged: measured now and written at once, or read.
-    fn candidate(&self) -> Result<Run> {
+    fn measure_or_read_candidate(&self) -> Result<Run> {
         let candidate = if let Some(run) = &self.given {
             run.clone()
         } else {
-            let effort = gate::effort(&self.args.effort, &self.config.measure);
+            let effort = gate::resolve_effort(&self.args.effort, &self.config.measure);
             // Before anything is written beside the sources, and makes them dirty.
-            let commit = self.project.head()?;
+            let commit = self.project.read_head()?;
             let mut run =
                 measure::measure_criterion(&self.args.selection, &effort, &self.interrupt)?;
             run.commit = commit;
             run
         };
         outputs::write_run(&self.args.out, &candidate)?;
-        self.policy.check_targets(&candidate.benchmarks).map_err(|error| gate::refused(&error))?;
+        self.policy
+            .check_targets(&candidate.benchmarks)
+            .map_err(|error| gate::explain_policy_error(&error))?;
         Ok(candidate)
     }
 
-    fn comparand(&self, candidate: &Run) -> Result<Comparand> {
+    fn find_compared_with(&self, candidate: &Run) -> Result<ComparedWith> {
         let no_store =
-            || Comparand::noted("no baseline: there is no git repository to keep one in");
+            || ComparedWith::with_note("no baseline: there is no git repository to keep one in");
         match &self.choice {
-            Choice::None | Choice::Commands(..) => Ok(Comparand::default()),
-            Choice::File(path) => Comparand::file(path),
-            Choice::Auto | Choice::Stored => match self.store()? {
+            BaselineChoice::None | BaselineChoice::Commands(..) => Ok(ComparedWith::default()),
+            BaselineChoice::File(path) => ComparedWith::read_file(path),
+            BaselineChoice::Auto | BaselineChoice::Stored => match self.open_store()? {
                 Some(store) => {
-                    Comparand::stored(&store, &self.args.remote, &self.project, candidate)
+                    ComparedWith::find_stored(&store, &self.args.remote, &self.project, candidate)
                 }
                 None => Ok(no_store()),
             },
-            Choice::Revision(revision) => {
-                let (_, commit) = self.project.commit(revision)?;
-                match self.store()? {
-                    Some(store) => Comparand::stored_at(&store, revision, &commit, candidate),
+            BaselineChoice::Revision(revision) => {
+                let (_, commit) = self.project.resolve_commit(revision)?;
+                match self.open_store()? {
+                    Some(store) => {
+                        ComparedWith::find_stored_at(&store, revision, &commit, candidate)
+                    }
                     None => Ok(no_store()),
                 }
             }
@@ -239,21 +248,21 @@ impl<'a> Check<'a> {
     fn judge<'e>(
         &'e self,
         candidate: &'e Run,
-        baseline: Baseline<'e>,
-        rounds: Option<Rounds<'e>>,
-        terms: &Terms,
+        baseline: BaselineEvidence<'e>,
+        rounds: Option<RoundsEvidence<'e>>,
+        terms: &JudgedPolicy,
     ) -> Decision {
         let evidence = Evidence { candidate, baseline, rounds, noise: &self.noise };
         decide(&evidence, &terms.policy)
     }
 
     /// The store of baselines; none outside of a repository unless one is named.
-    fn store(&self) -> Result<Option<Store>> {
+    fn open_store(&self) -> Result<Option<Store>> {
         let named = self.args.store.store.as_deref().or(self.config.store.url.as_deref());
-        match Store::open(named.unwrap_or(DEFAULT_URL), &self.project.folder) {
+        match Store::open(named.unwrap_or(DEFAULT_STORE_URL), &self.project.folder) {
             Ok(store) => Ok(Some(store)),
             Err(StoreError::NoRepository { .. }) if named.is_none() => Ok(None),
-            Err(error) => Err(Refusal::from(error).into()),
+            Err(error) => Err(CommandError::from(error).into()),
         }
     }
 }

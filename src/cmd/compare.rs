@@ -5,39 +5,41 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{ExitStatus, Refusal, files, gate, print};
+use super::{CommandError, ExitStatus, gate, print, run_file};
 use crate::cli::CompareArgs;
 use crate::run::Run;
-use crate::store::{DEFAULT_URL, Store};
-use crate::verdict::{Baseline, Evidence, decide};
+use crate::store::{DEFAULT_STORE_URL, Store};
+use crate::verdict::{BaselineEvidence, Evidence, decide};
 
 /// Compares two runs and prints the decision; status 0 for any comparison that could be made.
 pub(super) fn run(args: &CompareArgs) -> Result<ExitStatus> {
-    let config = gate::config(&args.gate, Path::new("."))?;
-    let store = args.store.store.clone().or_else(|| config.store.url.clone());
-    let store = store.as_deref().unwrap_or(DEFAULT_URL);
-    let policy = gate::policy(config, &args.gate, &args.bench)?;
-    let baseline = run_of(&args.baseline, store)?;
-    let candidate = run_of(&args.candidate, store)?;
-    policy.check_targets(&candidate.benchmarks).map_err(|error| gate::refused(&error))?;
+    let config = gate::read_config(&args.gate, Path::new("."))?;
+    let store_url = args.store.store.clone().or_else(|| config.store.url.clone());
+    let store_url = store_url.as_deref().unwrap_or(DEFAULT_STORE_URL);
+    let policy = gate::resolve_policy(config, &args.gate, &args.bench)?;
+    let baseline = read_or_load_run(&args.baseline, store_url)?;
+    let candidate = read_or_load_run(&args.candidate, store_url)?;
+    policy
+        .check_targets(&candidate.benchmarks)
+        .map_err(|error| gate::explain_policy_error(&error))?;
     let evidence = Evidence {
         candidate: &candidate,
-        baseline: Baseline::File(&baseline),
+        baseline: BaselineEvidence::File(&baseline),
         rounds: None,
         noise: &BTreeMap::new(),
     };
-    print::decision(&decide(&evidence, &policy), args.format)?;
+    print::print_decision(&decide(&evidence, &policy), args.format)?;
     Ok(ExitStatus::Pass)
 }
 
 /// The run in a file, else the one that the store keeps under this key; of several the newest.
-fn run_of(name: &str, store: &str) -> Result<Run> {
+fn read_or_load_run(name: &str, store_url: &str) -> Result<Run> {
     let path = Path::new(name);
     let is_key = name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     if path.exists() || !is_key {
-        return files::read_run(path);
+        return run_file::read_run(path);
     }
-    let store = Store::open(store, Path::new(".")).map_err(Refusal::from)?;
-    let keys = store.find(name).map_err(Refusal::from)?;
-    Ok(store.load(&keys[0]).map_err(Refusal::from)?)
+    let store = Store::open(store_url, Path::new(".")).map_err(CommandError::from)?;
+    let keys = store.find_by_name(name).map_err(CommandError::from)?;
+    Ok(store.load(&keys[0]).map_err(CommandError::from)?)
 }

@@ -10,11 +10,11 @@ use serde::Serialize;
 use super::{ExitStatus, gate, measure};
 use crate::cli::{DoctorArgs, DoctorFormat, GateArgs};
 use crate::git::Repository;
-use crate::host::{Finding, Fitness, Host, fitness, version_of};
-use crate::store::{DEFAULT_URL, Store};
+use crate::host::{Host, HostFinding, HostFitness, check_host_fitness, detect_program_version};
+use crate::store::{DEFAULT_STORE_URL, Store};
 
 /// Programs, what needs them, and how they are had.
-const TOOLS: [(&str, &str); 4] = [
+const REQUIRED_TOOLS: [(&str, &str); 4] = [
     ("cargo", "builds the benches: https://rustup.rs"),
     ("rustc", "builds the benches: https://rustup.rs"),
     ("git", "keeps baselines and worktrees: sudo apt install git"),
@@ -22,44 +22,44 @@ const TOOLS: [(&str, &str); 4] = [
 ];
 
 #[derive(Serialize)]
-struct Report {
+struct DoctorReport {
     host: Host,
-    findings: Vec<Finding>,
+    findings: Vec<HostFinding>,
 }
 
 /// Runs the command; to find something unfit is no failure of the doctor.
 pub(super) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
-    let mut findings = fitness();
-    findings.push(git_depth(Path::new(".")));
-    let host = measure::host(Path::new("."));
-    findings.push(stored(Path::new("."), &host.fingerprint));
-    findings.extend(TOOLS.map(|(tool, remedy)| installed(tool, remedy)));
-    let report = Report { host, findings };
+    let mut findings = check_host_fitness();
+    findings.push(check_git_history(Path::new(".")));
+    let host = measure::detect_host(Path::new("."));
+    findings.push(check_stored_runs(Path::new("."), &host.fingerprint));
+    findings.extend(REQUIRED_TOOLS.map(|(tool, remedy)| check_tool(tool, remedy)));
+    let report = DoctorReport { host, findings };
     let mut out = io::stdout().lock();
     match args.format {
         DoctorFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
-        DoctorFormat::Text => write!(out, "{}", text(&report))?,
+        DoctorFormat::Text => write!(out, "{}", format_report(&report))?,
     }
     Ok(ExitStatus::Pass)
 }
 
-fn git_depth(folder: &Path) -> Finding {
+fn check_git_history(folder: &Path) -> HostFinding {
     const CONDITION: &str = "git history";
     match Repository::discover(folder) {
-        Ok(Some(repository)) if repository.is_shallow() => Finding::judged(
+        Ok(Some(repository)) if repository.is_shallow() => HostFinding::from_check(
             CONDITION,
             false,
             "shallow: the base of a branch may not be found".to_owned(),
             "git fetch --unshallow, or fetch-depth: 0 of actions/checkout",
         ),
-        Ok(Some(_)) => Finding::judged(CONDITION, true, "whole".to_owned(), ""),
-        Ok(None) => Finding::judged(
+        Ok(Some(_)) => HostFinding::from_check(CONDITION, true, "whole".to_owned(), ""),
+        Ok(None) => HostFinding::from_check(
             CONDITION,
             false,
             "no repository".to_owned(),
             "git init, or keep baselines in a folder with --store dir:PATH",
         ),
-        Err(error) => Finding::judged(
+        Err(error) => HostFinding::from_check(
             CONDITION,
             false,
             error.to_string(),
@@ -69,17 +69,17 @@ fn git_depth(folder: &Path) -> Finding {
 }
 
 /// Whether the store has runs of this machine, and of which others.
-fn stored(folder: &Path, fingerprint: &str) -> Finding {
+fn check_stored_runs(folder: &Path, fingerprint: &str) -> HostFinding {
     const CONDITION: &str = "stored runs";
-    let config = gate::config(&GateArgs::default(), folder);
+    let config = gate::read_config(&GateArgs::default(), folder);
     let url = config.ok().and_then(|config| config.store.url);
-    let keys =
-        Store::open(url.as_deref().unwrap_or(DEFAULT_URL), folder).and_then(|store| store.list());
+    let keys = Store::open(url.as_deref().unwrap_or(DEFAULT_STORE_URL), folder)
+        .and_then(|store| store.list());
     let keys = match keys {
         Ok(keys) => keys,
         Err(error) => {
             let remedy = "see `git history` above, or name a store with --store";
-            return Finding::judged(CONDITION, false, error.to_string(), remedy);
+            return HostFinding::from_check(CONDITION, false, error.to_string(), remedy);
         }
     };
     let mut machines: BTreeMap<&str, usize> = BTreeMap::new();
@@ -96,25 +96,30 @@ fn stored(folder: &Path, fingerprint: &str) -> Finding {
     };
     let remedy =
         "baselines of other machines only start rounds: save some here with check --save-baseline";
-    Finding::judged(CONDITION, own > 0 || others.is_empty(), found, remedy)
+    HostFinding::from_check(CONDITION, own > 0 || others.is_empty(), found, remedy)
 }
 
-fn installed(tool: &'static str, remedy: &'static str) -> Finding {
-    let version = version_of(tool);
-    let fine = version.is_some();
-    Finding::judged(tool, fine, version.unwrap_or_else(|| "not installed".to_owned()), remedy)
+fn check_tool(tool: &'static str, remedy: &'static str) -> HostFinding {
+    let version = detect_program_version(tool);
+    let is_installed = version.is_some();
+    HostFinding::from_check(
+        tool,
+        is_installed,
+        version.unwrap_or_else(|| "not installed".to_owned()),
+        remedy,
+    )
 }
 
-fn text(report: &Report) -> String {
+fn format_report(report: &DoctorReport) -> String {
     let Host { fingerprint, cpu_model, cores, os, kernel, .. } = &report.host;
     let mut lines =
         vec![format!("{fingerprint}  {cpu_model}, {cores} cores, {os}, kernel {kernel}")];
     let width = report.findings.iter().map(|finding| finding.condition.len()).max().unwrap_or(0);
-    for Finding { condition, fitness, found, remedy } in &report.findings {
+    for HostFinding { condition, fitness, found, remedy } in &report.findings {
         let mark = match fitness {
-            Fitness::Fine => "fine   ",
-            Fitness::Unfit => "unfit  ",
-            Fitness::Unknown => "unknown",
+            HostFitness::Fine => "fine   ",
+            HostFitness::Unfit => "unfit  ",
+            HostFitness::Unknown => "unknown",
         };
         lines.push(format!(
             "{mark}  {condition:width$}  {}",

@@ -9,175 +9,181 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::{ExitStatus, Refusal, files, gate};
-use crate::cli::{EvaluateArgs, Expect, TableFormat};
+use super::{CommandError, ExitStatus, gate, run_file};
+use crate::cli::{EvaluateArgs, ExpectArg, TableFormat};
 use crate::evaluate::{
-    Cell, Expected, Extent, Labelled, MACHINES_HEAD, PeerCell, RecordingError, Replay, SCENARIOS,
-    SERIES_HEAD, Scenario, Table, labelled, launches_of_one_code, machines, series, simulate,
-    table,
+    ExpectedChange, LabelledCounts, MACHINES_HEAD, PeerCell, RateCell, RecordingError,
+    RecordingTable, ReplayPlan, SCENARIOS, SERIES_HEAD, Scenario, SimulationPlan,
+    evaluate_labelled, evaluate_machines, evaluate_series, evaluate_unchanged_launches,
+    simulate_scenario, table,
 };
 use crate::measure::Selection;
 use crate::policy::{Config, Policy};
-use crate::units::Share;
+use crate::units::Percent;
 
 /// Everything that was found.
 #[derive(Default, Serialize)]
-struct Findings {
-    cells: Vec<Cell>,
+struct EvaluationResults {
+    cells: Vec<RateCell>,
     peers: Vec<PeerCell>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    labelled: BTreeMap<String, Labelled>,
+    labelled: BTreeMap<String, LabelledCounts>,
 }
 
 /// Replays what was asked for and prints the rates.
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitStatus> {
-    let policies = policies(args)?;
+    let policies = choose_policies(args)?;
     let effects: Vec<f64> = args.effects.iter().map(|effect| effect.get()).collect();
-    let mut findings = Findings::default();
-    simulated(args, &effects, &policies, &mut findings)?;
-    recorded(args, &effects, &policies, &mut findings)?;
+    let mut results = EvaluationResults::default();
+    simulate_scenarios(args, &effects, &policies, &mut results)?;
+    replay_recordings(args, &effects, &policies, &mut results)?;
     if let ([baseline, candidate], Some(expect)) = (args.labelled.as_slice(), args.expect) {
-        let (baseline, candidate) = (files::read_run(baseline)?, files::read_run(candidate)?);
-        findings.labelled = labelled(&baseline, &candidate, expected(expect), &policies);
+        let (baseline, candidate) = (run_file::read_run(baseline)?, run_file::read_run(candidate)?);
+        results.labelled = evaluate_labelled(&baseline, &candidate, to_expected(expect), &policies);
     }
-    print(&findings, args.format)?;
+    print_results(&results, args.format)?;
     Ok(ExitStatus::Pass)
 }
 
 /// The policy that was asked for, else the defaults and the strict one.
-fn policies(args: &EvaluateArgs) -> Result<Vec<(String, Policy)>> {
+fn choose_policies(args: &EvaluateArgs) -> Result<Vec<(String, Policy)>> {
     if args.threshold.is_some() || args.detect.is_some() {
-        return Ok(vec![policy(args.threshold, args.detect)?]);
+        return Ok(vec![build_policy(args.threshold, args.detect)?]);
     }
-    let strict = [0.0, 0.02].map(|share| Share::new(share).ok());
-    Ok(vec![policy(None, None)?, policy(strict[0], strict[1])?])
+    let strict = [0.0, 0.02].map(|share| Percent::new(share).ok());
+    Ok(vec![build_policy(None, None)?, build_policy(strict[0], strict[1])?])
 }
 
-fn policy(threshold: Option<Share>, detect: Option<Share>) -> Result<(String, Policy)> {
+fn build_policy(threshold: Option<Percent>, detect: Option<Percent>) -> Result<(String, Policy)> {
     let mut config = Config::default();
     config.gate.threshold = threshold;
     config.gate.detect = detect;
     let policy = Policy::new(&config, &BTreeMap::new(), Selection::default())
-        .map_err(|error| gate::refused(&error))?;
-    let rules = policy.rules("any", None);
-    let percent = |share: Share| format!("{} %", (share.get() * 1e4).round() / 100.0);
-    Ok((format!("{} / {}", percent(rules.threshold), percent(rules.detect)), policy))
+        .map_err(|error| gate::explain_policy_error(&error))?;
+    let rules = policy.resolve_rules("any", None);
+    let format_percent = |share: Percent| format!("{} %", (share.get() * 1e4).round() / 100.0);
+    Ok((format!("{} / {}", format_percent(rules.threshold), format_percent(rules.detect)), policy))
 }
 
-fn simulated(
+fn simulate_scenarios(
     args: &EvaluateArgs,
     effects: &[f64],
     policies: &[(String, Policy)],
-    findings: &mut Findings,
+    results: &mut EvaluationResults,
 ) -> Result<()> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let extent = Extent { suites: args.suites, seed: args.seed, effects, policies, threads };
-    for scenario in scenarios(args)? {
-        let bar = progress(scenario.name, args.suites);
-        let (cells, peers) = simulate(&scenario, &extent, &|done| bar.set_position(done));
+    let extent =
+        SimulationPlan { suites: args.suites, seed: args.seed, effects, policies, threads };
+    for scenario in select_scenarios(args)? {
+        let bar = start_progress(scenario.name, args.suites);
+        let (cells, peers) = simulate_scenario(&scenario, &extent, &|done| bar.set_position(done));
         bar.finish_and_clear();
-        findings.cells.extend(cells);
-        findings.peers.extend(peers);
+        results.cells.extend(cells);
+        results.peers.extend(peers);
     }
     Ok(())
 }
 
 /// Those that were named; all, if nothing at all was asked for.
-fn scenarios(args: &EvaluateArgs) -> Result<Vec<Scenario>> {
+fn select_scenarios(args: &EvaluateArgs) -> Result<Vec<Scenario>> {
     let asks_for_records = !args.data.is_empty() || args.aa.is_some() || !args.labelled.is_empty();
     if args.scenario.is_empty() {
         return Ok(if asks_for_records { Vec::new() } else { SCENARIOS.to_vec() });
     }
-    let named = |name: &String| {
-        Scenario::named(name).ok_or_else(|| {
-            let known: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-            let unknown = Refusal::usage(format!("there is no scenario `{name}`"));
-            unknown.help(format!("known are {}", known.join(", "))).into()
+    let find_scenario = |name: &String| {
+        Scenario::from_name(name).ok_or_else(|| {
+            let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+            let error = CommandError::new_usage(format!("there is no scenario `{name}`"));
+            error.with_help(format!("known are {}", names.join(", "))).into()
         })
     };
-    args.scenario.iter().map(named).collect()
+    args.scenario.iter().map(find_scenario).collect()
 }
 
-fn recorded(
+fn replay_recordings(
     args: &EvaluateArgs,
     effects: &[f64],
     policies: &[(String, Policy)],
-    findings: &mut Findings,
+    results: &mut EvaluationResults,
 ) -> Result<()> {
-    let replay = Replay { deals: args.suites, seed: args.seed, effects, policies };
+    let replay = ReplayPlan { deals: args.suites, seed: args.seed, effects, policies };
     for path in &args.data {
-        let bar = progress(&path.display().to_string(), 1);
-        findings.cells.extend(recording(path, &replay)?);
+        let bar = start_progress(&path.display().to_string(), 1);
+        results.cells.extend(replay_recording(path, &replay)?);
         bar.finish_and_clear();
     }
     if let Some(path) = &args.aa {
-        let cells = launches_of_one_code(&files::read_run(path)?, &replay);
+        let cells = evaluate_unchanged_launches(&run_file::read_run(path)?, &replay);
         if cells.is_empty() {
-            let few = Refusal::usage(format!("run `{}` has too few launches", path.display()));
-            return Err(few.help("ten or more a benchmark; eighty give it a history too").into());
+            let error =
+                CommandError::new_usage(format!("run `{}` has too few launches", path.display()));
+            return Err(error
+                .with_help("ten or more a benchmark; eighty give it a history too")
+                .into());
         }
-        findings.cells.extend(cells);
+        results.cells.extend(cells);
     }
     Ok(())
 }
 
-fn recording(path: &Path, replay: &Replay<'_>) -> Result<Vec<Cell>> {
-    let table = Table::read(path).map_err(|error| unusable(&error))?;
+fn replay_recording(path: &Path, replay: &ReplayPlan<'_>) -> Result<Vec<RateCell>> {
+    let table = RecordingTable::read(path).map_err(|error| explain_recording_error(&error))?;
     let cells = match table.head() {
-        SERIES_HEAD => series(&table, replay),
-        MACHINES_HEAD => machines(&table, replay),
+        SERIES_HEAD => evaluate_series(&table, replay),
+        MACHINES_HEAD => evaluate_machines(&table, replay),
         other => {
-            let unknown = Refusal::usage(format!("`{}` begins with `{other}`", path.display()));
-            return Err(unknown
-                .help(format!("known are {SERIES_HEAD} and {MACHINES_HEAD}"))
+            let error =
+                CommandError::new_usage(format!("`{}` begins with `{other}`", path.display()));
+            return Err(error
+                .with_help(format!("known are {SERIES_HEAD} and {MACHINES_HEAD}"))
                 .into());
         }
     };
-    cells.map_err(|error| unusable(&error))
+    cells.map_err(|error| explain_recording_error(&error))
 }
 
-fn unusable(error: &RecordingError) -> anyhow::Error {
-    Refusal::usage(error).into()
+fn explain_recording_error(error: &RecordingError) -> anyhow::Error {
+    CommandError::new_usage(error).into()
 }
 
-fn expected(expect: Expect) -> Expected {
+fn to_expected(expect: ExpectArg) -> ExpectedChange {
     match expect {
-        Expect::Unchanged => Expected::Unchanged,
-        Expect::Regressed => Expected::Regressed,
-        Expect::Improved => Expected::Improved,
+        ExpectArg::Unchanged => ExpectedChange::Unchanged,
+        ExpectArg::Regressed => ExpectedChange::Regressed,
+        ExpectArg::Improved => ExpectedChange::Improved,
     }
 }
 
 /// A bar on a terminal, one line elsewhere.
-fn progress(what: &str, steps: u64) -> ProgressBar {
+fn start_progress(label: &str, steps: u64) -> ProgressBar {
     if !io::stderr().is_terminal() {
-        let _ = writeln!(io::stderr(), "evaluating {what}");
+        let _ = writeln!(io::stderr(), "evaluating {label}");
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} suites, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(steps).with_style(style).with_message(what.to_owned())
+    ProgressBar::new(steps).with_style(style).with_message(label.to_owned())
 }
 
-fn print(findings: &Findings, format: TableFormat) -> Result<()> {
+fn print_results(results: &EvaluationResults, format: TableFormat) -> Result<()> {
     let mut out = io::stdout().lock();
     let layout = match format {
         TableFormat::Json => {
-            serde_json::to_writer_pretty(&mut out, findings)?;
+            serde_json::to_writer_pretty(&mut out, results)?;
             writeln!(out)?;
             return Ok(());
         }
-        TableFormat::Text => table::Layout::Text,
-        TableFormat::Markdown => table::Layout::Markdown,
+        TableFormat::Text => table::TableLayout::Text,
+        TableFormat::Markdown => table::TableLayout::Markdown,
     };
     let mut tables = Vec::new();
-    if !findings.cells.is_empty() {
-        tables.push(table::cells(&findings.cells, layout));
+    if !results.cells.is_empty() {
+        tables.push(table::format_rate_cells(&results.cells, layout));
     }
-    if !findings.peers.is_empty() {
-        tables.push(table::peers(&findings.peers, layout));
+    if !results.peers.is_empty() {
+        tables.push(table::format_peer_cells(&results.peers, layout));
     }
-    for (policy, Labelled { right, wrong, inconclusive }) in &findings.labelled {
+    for (policy, LabelledCounts { right, wrong, inconclusive }) in &results.labelled {
         tables
             .push(format!("{policy}: {right} right, {wrong} wrong, {inconclusive} inconclusive\n"));
     }

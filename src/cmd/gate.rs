@@ -7,18 +7,18 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::Refusal;
+use super::CommandError;
 use crate::cli::{EffortArgs, GateArgs};
 use crate::measure::Selection;
 use crate::policy::{Config, FailOn, MeasureConfig, Metric, Policy, PolicyError};
 use crate::units::Nanos;
 
 /// Where a configuration is looked for when none is named.
-const DEFAULT_CONFIG: &str = "perfgate.toml";
+const DEFAULT_CONFIG_FILE: &str = "perfgate.toml";
 
 /// Reads the configuration: the named file, else the one in `folder`, else none.
-pub(super) fn config(args: &GateArgs, folder: &Path) -> Result<Config> {
-    let path = args.config.clone().unwrap_or_else(|| folder.join(DEFAULT_CONFIG));
+pub(super) fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
+    let path = args.config.clone().unwrap_or_else(|| folder.join(DEFAULT_CONFIG_FILE));
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound && args.config.is_none() => {
@@ -26,29 +26,34 @@ pub(super) fn config(args: &GateArgs, folder: &Path) -> Result<Config> {
         }
         Err(error) => {
             let message = format!("failed to read configuration `{}`: {error}", path.display());
-            return Err(Refusal::usage(message).into());
+            return Err(CommandError::new_usage(message).into());
         }
     };
     Config::from_toml(&text)
-        .map_err(|error| refused(&error))
+        .map_err(|error| explain_policy_error(&error))
         .with_context(|| format!("failed to read configuration `{}`", path.display()))
 }
 
 /// The policy of `config` with the flags on top.
-pub(super) fn policy(mut config: Config, args: &GateArgs, bench: &[String]) -> Result<Policy> {
+pub(super) fn resolve_policy(
+    mut config: Config,
+    args: &GateArgs,
+    bench: &[String],
+) -> Result<Policy> {
     let gate = &mut config.gate;
     gate.threshold = args.threshold.or(gate.threshold);
     gate.detect = args.detect.or(gate.detect);
     gate.confidence = args.confidence.or(gate.confidence);
     if let Some(words) = &args.fail_on {
         let reasons: Result<Vec<FailOn>, _> = words.iter().map(|word| word.parse()).collect();
-        gate.fail_on = Some(reasons.map_err(|error| refused(&error))?);
+        gate.fail_on = Some(reasons.map_err(|error| explain_policy_error(&error))?);
     }
-    let selection = Selection::new(bench).map_err(Refusal::usage)?;
-    Policy::new(&config, &targets(args), selection).map_err(|error| refused(&error))
+    let selection = Selection::new(bench).map_err(CommandError::new_usage)?;
+    Policy::new(&config, &collect_target_limits(args), selection)
+        .map_err(|error| explain_policy_error(&error))
 }
 
-fn targets(args: &GateArgs) -> BTreeMap<Metric, Nanos> {
+fn collect_target_limits(args: &GateArgs) -> BTreeMap<Metric, Nanos> {
     let limits = [
         (Metric::Mean, args.target_mean),
         (Metric::P50, args.target_p50),
@@ -60,7 +65,7 @@ fn targets(args: &GateArgs) -> BTreeMap<Metric, Nanos> {
 }
 
 /// How much to measure: the flags, else the configuration.
-pub(super) fn effort(args: &EffortArgs, config: &MeasureConfig) -> EffortArgs {
+pub(super) fn resolve_effort(args: &EffortArgs, config: &MeasureConfig) -> EffortArgs {
     EffortArgs {
         launches: args.launches.or(config.launches),
         calls: args.calls.or(config.calls),
@@ -70,19 +75,19 @@ pub(super) fn effort(args: &EffortArgs, config: &MeasureConfig) -> EffortArgs {
 }
 
 /// A policy that cannot be used, with its remedy.
-pub(super) fn refused(error: &PolicyError) -> anyhow::Error {
-    let refusal = Refusal::usage(error);
+pub(super) fn explain_policy_error(error: &PolicyError) -> anyhow::Error {
+    let command_error = CommandError::new_usage(error);
     match error {
-        PolicyError::Target(_) => refusal.help(
+        PolicyError::PercentileOfBatches(_) => command_error.with_help(
             "give it a target on the mean (`--target-mean`), or leave it out (`--bench '!ID'`)",
         ),
         PolicyError::Toml { nearest: Some(nearest), .. } => {
-            refusal.help(format!("did you mean `{nearest}`?"))
+            command_error.with_help(format!("did you mean `{nearest}`?"))
         }
-        PolicyError::Detect { .. } => {
-            refusal.help("raise --detect or lower --threshold, here or in perfgate.toml")
+        PolicyError::DetectTooLow { .. } => {
+            command_error.with_help("raise --detect or lower --threshold, here or in perfgate.toml")
         }
-        _ => refusal,
+        _ => command_error,
     }
     .into()
 }

@@ -5,38 +5,38 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::{ExitStatus, Refusal, print};
+use super::{CommandError, ExitStatus, print};
 use crate::cli::InitArgs;
 use crate::files;
-use crate::init::{self, NewFile, Place};
-use crate::measure::survey::{SurveyError, survey};
+use crate::init::{self, InitRepository, NewFile};
+use crate::measure::survey::{SurveyError, survey_workspace};
 
 /// Writes all files or none.
 pub(super) fn run(args: &InitArgs) -> Result<ExitStatus> {
-    let survey = survey(args.manifest_path.as_deref()).map_err(refused)?;
-    let repository = repository_of(&survey.root);
-    let place = Place {
+    let survey = survey_workspace(args.manifest_path.as_deref()).map_err(explain_survey_error)?;
+    let repository = find_repository_folder(&survey.root);
+    let place = InitRepository {
         default_branch: repository
             .as_deref()
-            .and_then(default_branch)
+            .and_then(find_default_branch)
             .unwrap_or_else(|| "main".to_owned()),
-        repository: repository.clone().unwrap_or_else(|| survey.root.clone()),
+        root: repository.clone().unwrap_or_else(|| survey.root.clone()),
     };
-    let files = init::files(&survey, &place);
+    let files = init::generate_files(&survey, &place);
     if !args.force {
-        refuse_existing(&files, &place.repository)?;
+        refuse_existing(&files, &place.root)?;
     }
     for NewFile { path, content } in &files {
-        files::write(path, content.as_bytes())
+        files::write_atomically(path, content.as_bytes())
             .with_context(|| format!("failed to write `{}`", path.display()))?;
     }
-    let wrote =
-        files.iter().map(|file| format!("wrote      {}", shown(&file.path, &place.repository)));
-    let lines = init::remarks(&survey)
+    let written =
+        files.iter().map(|file| format!("wrote      {}", format_path(&file.path, &place.root)));
+    let lines = init::describe_benches(&survey)
         .into_iter()
-        .chain(wrote)
-        .chain([next_step(&place, repository.is_some())]);
-    print::answer(&(lines.collect::<Vec<_>>().join("\n") + "\n"))?;
+        .chain(written)
+        .chain([describe_next_steps(&place, repository.is_some())]);
+    print::print_answer(&(lines.collect::<Vec<_>>().join("\n") + "\n"))?;
     Ok(ExitStatus::Pass)
 }
 
@@ -46,56 +46,56 @@ fn refuse_existing(files: &[NewFile], repository: &Path) -> Result<()> {
         return Ok(());
     }
     let names: Vec<_> =
-        existing.iter().map(|file| format!("`{}`", shown(&file.path, repository))).collect();
+        existing.iter().map(|file| format!("`{}`", format_path(&file.path, repository))).collect();
     let message = format!(
         "{} there already, nothing was written",
         names.join(", ") + if names.len() == 1 { " is" } else { " are" }
     );
-    Err(Refusal::usage(message).help("--force replaces what is there").into())
+    Err(CommandError::new_usage(message).with_help("--force replaces what is there").into())
 }
 
-fn next_step(place: &Place, is_repository: bool) -> String {
+fn describe_next_steps(place: &InitRepository, is_repository: bool) -> String {
     let branch = &place.default_branch;
     let setting = "Settings › Actions › General: workflows need no more than the read permission they have by default";
-    let begin = if is_repository {
+    let commit_step = if is_repository {
         "commit these files"
     } else {
         "this is no git repository yet: `git init`, then commit these files"
     };
     format!(
         "\nnext       1. `perfgate check` here shows what the gate will say (nothing to compare with yet)\n           \
-         2. {begin} on a branch and open a pull request\n           \
+         2. {commit_step} on a branch and open a pull request\n           \
          3. merge it: the push to `{branch}` records the first baseline, later pull requests are compared with it\n           \
          {setting}"
     )
 }
 
-fn refused(error: SurveyError) -> anyhow::Error {
+fn explain_survey_error(error: SurveyError) -> anyhow::Error {
     match error {
-        SurveyError::NoCargo(_) => Refusal::unavailable(error)
-            .help("install Rust: init looks at the workspace through Cargo"),
-        SurveyError::Workspace(_) => Refusal::usage(error)
-            .help("run it in a Cargo workspace, or name one: --manifest-path PATH/Cargo.toml"),
+        SurveyError::NoCargo(_) => CommandError::new_unavailable(error)
+            .with_help("install Rust: init looks at the workspace through Cargo"),
+        SurveyError::Workspace(_) => CommandError::new_usage(error)
+            .with_help("run it in a Cargo workspace, or name one: --manifest-path PATH/Cargo.toml"),
     }
     .into()
 }
 
 /// The folder with `.git` at or above `folder`; in a worktree or a submodule that is a file.
-fn repository_of(folder: &Path) -> Option<PathBuf> {
+fn find_repository_folder(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
 }
 
 /// What the clone remembers of the remote's default branch; without a remote, the branch that is checked out.
-fn default_branch(repository: &Path) -> Option<String> {
+fn find_default_branch(repository: &Path) -> Option<String> {
     let git = repository.join(".git");
-    let of = |file: &str, prefix: &str| {
+    let read_reference = |file: &str, prefix: &str| {
         let text = fs::read_to_string(git.join(file)).ok()?;
         text.trim().strip_prefix(prefix).map(str::to_owned)
     };
-    of("refs/remotes/origin/HEAD", "ref: refs/remotes/origin/")
-        .or_else(|| of("HEAD", "ref: refs/heads/"))
+    read_reference("refs/remotes/origin/HEAD", "ref: refs/remotes/origin/")
+        .or_else(|| read_reference("HEAD", "ref: refs/heads/"))
 }
 
-fn shown(path: &Path, repository: &Path) -> String {
+fn format_path(path: &Path, repository: &Path) -> String {
     path.strip_prefix(repository).unwrap_or(path).display().to_string()
 }

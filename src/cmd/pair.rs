@@ -1,6 +1,6 @@
 //! Base and candidate built side by side, to be measured in turn.
 
-mod place;
+mod folder;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,37 +9,37 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use self::place::Place;
+use self::folder::PairFolder;
 use super::project::Project;
-use super::{Refusal, measure as measuring, print};
+use super::{CommandError, measure as measuring, print};
 use crate::cli::SelectionArgs;
 use crate::git::{CommitId, Repository, Worktree};
 use crate::measure::command::SampleCommand;
-use crate::measure::criterion::{Workspace, same};
-use crate::measure::process::{StandardError, run as run_process};
-use crate::measure::{Effort, Interrupt, MeasureError, Plan, Selection, Subject};
-use crate::run::{Commit, Source};
+use crate::measure::criterion::{CargoWorkspace, find_same_targets};
+use crate::measure::process::{StderrTarget, run_process};
+use crate::measure::{Effort, Interrupt, LaunchPlan, MeasureError, MeasureSubject, Selection};
+use crate::run::{MeasuredCommit, SampleSource};
 
-use super::progress::Stages;
+use super::progress::ProgressOutput;
 
 /// Both sides, ready to be launched. Worktrees live as long as this does.
 pub(super) struct Pair {
     /// What is compared with.
-    pub(super) baseline: Subject,
+    pub(super) baseline: MeasureSubject,
     /// What is judged.
-    pub(super) candidate: Subject,
+    pub(super) candidate: MeasureSubject,
     /// Where samples come from.
-    pub(super) source: Source,
+    pub(super) source: SampleSource,
     /// The commits of base and candidate.
-    pub(super) commits: [Option<Commit>; 2],
+    pub(super) commits: [Option<MeasuredCommit>; 2],
     /// Bench targets, by package and name, that are the same program on both sides.
-    pub(super) same: Vec<(String, String)>,
+    pub(super) same_targets: Vec<(String, String)>,
     _worktrees: Vec<Worktree>,
-    _place: Option<Place>,
+    _folder: Option<PairFolder>,
 }
 
 /// What became of an attempt to have both sides.
-pub(super) enum Attempt {
+pub(super) enum PairAttempt {
     /// Both are there.
     Ready(Box<Pair>),
     /// The base cannot be built; why.
@@ -47,7 +47,7 @@ pub(super) enum Attempt {
 }
 
 /// Where and how both sides are built.
-pub(super) struct Ground<'a> {
+pub(super) struct PairBuilder<'a> {
     /// The workspace.
     pub(super) project: &'a Project,
     /// The repository around it.
@@ -62,16 +62,17 @@ pub(super) struct Ground<'a> {
 
 impl Pair {
     /// Two commands.
-    pub(super) fn of_commands(baseline: &str, candidate: &str) -> Self {
-        let subject = |text: &str| Subject::Command(SampleCommand::new(text.to_owned()));
+    pub(super) fn from_commands(baseline: &str, candidate: &str) -> Self {
+        let make_subject =
+            |text: &str| MeasureSubject::Command(SampleCommand::new(text.to_owned()));
         Self {
-            baseline: subject(baseline),
-            candidate: subject(candidate),
-            source: Source::Command,
+            baseline: make_subject(baseline),
+            candidate: make_subject(candidate),
+            source: SampleSource::Command,
             commits: [None, None],
-            same: Vec::new(),
+            same_targets: Vec::new(),
             _worktrees: Vec::new(),
-            _place: None,
+            _folder: None,
         }
     }
 
@@ -79,23 +80,26 @@ impl Pair {
     ///
     /// A clean tree is measured in a worktree as well, so that nothing but the source differs; a
     /// dirty one where it is.
-    pub(super) fn of_commits(ground: &Ground<'_>, base: &CommitId) -> Result<Attempt> {
-        let repository = ground.repository;
-        repository.remove_stale_worktrees().map_err(Refusal::from)?;
-        ground.interrupt.guard_worktrees(repository.folder());
-        let head = ground.project.head()?;
-        let place = Place::claim(
-            &env::current_dir()?.join(&ground.project.folder).join("target/perfgate/in-turn"),
+    pub(super) fn build_from_commits(
+        builder: &PairBuilder<'_>,
+        base: &CommitId,
+    ) -> Result<PairAttempt> {
+        let repository = builder.repository;
+        repository.remove_stale_worktrees().map_err(CommandError::from)?;
+        builder.interrupt.guard_worktrees(repository.folder());
+        let head = builder.project.read_head()?;
+        let folder = PairFolder::claim(
+            &env::current_dir()?.join(&builder.project.folder).join("target/perfgate/in-turn"),
         )?;
         let mut worktrees = Vec::new();
-        worktrees.push(place.check_out(repository, "base", base)?);
-        let base_builds = place.build_folder("base");
-        let baseline = match ground.build(worktrees[0].path(), base_builds) {
+        worktrees.push(folder.check_out(repository, "base", base)?);
+        let base_build_folder = folder.build_folder("base");
+        let baseline = match builder.build_side(worktrees[0].path(), base_build_folder) {
             Ok(baseline) => baseline,
-            Err(error) if ground.interrupt.is_raised() => return Err(error),
+            Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => {
-                let why = format!("base {} cannot be built ({error:#})", base.short());
-                return Ok(Attempt::NoBase(why));
+                let why = format!("base {} cannot be built ({error:#})", base.short_id());
+                return Ok(PairAttempt::NoBase(why));
             }
         };
         let clean = head.as_ref().filter(|head| !head.dirty);
@@ -103,69 +107,74 @@ impl Pair {
             clean.map(|head| CommitId::parse(&head.id).context("the head has a strange id"));
         let clean = clean.transpose()?;
         let candidate = if let Some(id) = &clean {
-            place.take_over("head", "base")?;
-            worktrees.push(place.check_out(repository, "head", id)?);
-            let built = ground.build(worktrees[1].path(), place.build_folder("head"));
-            built.with_context(|| format!("failed to build head ({})", id.short()))?
+            folder.seed_build("head", "base")?;
+            worktrees.push(folder.check_out(repository, "head", id)?);
+            let built = builder.build_side(worktrees[1].path(), folder.build_folder("head"));
+            built.with_context(|| format!("failed to build head ({})", id.short_id()))?
         } else {
-            measuring::built(&measuring::workspace(ground.selection), ground.interrupt)?
+            measuring::build_subject(
+                &measuring::to_workspace(builder.selection),
+                builder.interrupt,
+            )?
         };
-        let same = match &clean {
-            Some(id) => ground.same_targets((base, &baseline), (id, &candidate))?,
+        let same_targets = match &clean {
+            Some(id) => builder.find_same_targets((base, &baseline), (id, &candidate))?,
             None => Vec::new(),
         };
-        Ok(Attempt::Ready(Box::new(Self {
+        Ok(PairAttempt::Ready(Box::new(Self {
             baseline,
             candidate,
-            source: Source::Criterion,
-            commits: [Some(repository.commit(base).map_err(Refusal::from)?), head],
-            same,
+            source: SampleSource::Criterion,
+            commits: [Some(repository.read_commit(base).map_err(CommandError::from)?), head],
+            same_targets,
             _worktrees: worktrees,
-            _place: Some(place),
+            _folder: Some(folder),
         })))
     }
 
     /// What there is to measure, alike on both sides: the plans of base and candidate.
     pub(super) fn plan(
         &self,
-        patterns: &Selection,
+        selection: &Selection,
         effort: &Effort,
         interrupt: &Interrupt,
-        stages: &mut Stages,
-    ) -> Result<[Plan; 2]> {
-        let mut pilot = |subject: &Subject| -> Result<Plan, MeasureError> {
-            subject.plan(patterns, effort, interrupt, &mut |progress| stages.show(&progress))
+        output: &mut ProgressOutput,
+    ) -> Result<[LaunchPlan; 2]> {
+        let mut run_pilot = |subject: &MeasureSubject| -> Result<LaunchPlan, MeasureError> {
+            subject.plan_launches(selection, effort, interrupt, &mut |progress| {
+                output.show_measurement(&progress);
+            })
         };
-        let baseline = pilot(&self.baseline).map_err(measuring::explain)?;
-        let candidate = pilot(&self.candidate).map_err(measuring::explain)?;
-        let (candidate, baseline) = candidate.merge(baseline);
+        let baseline = run_pilot(&self.baseline).map_err(measuring::explain_measure_error)?;
+        let candidate = run_pilot(&self.candidate).map_err(measuring::explain_measure_error)?;
+        let (candidate, baseline) = candidate.merge_with(baseline);
         Ok([baseline, candidate])
     }
 }
 
-impl Ground<'_> {
+impl PairBuilder<'_> {
     /// Prepares and builds the workspace in a worktree.
-    fn build(&self, worktree: &Path, target_folder: PathBuf) -> Result<Subject> {
-        let folder: PathBuf = worktree.join(self.inside()?).components().collect();
+    fn build_side(&self, worktree: &Path, target_folder: PathBuf) -> Result<MeasureSubject> {
+        let folder: PathBuf = worktree.join(self.find_path_in_repository()?).components().collect();
         if let Some(prepare) = self.prepare {
             self.run_prepare(prepare, &folder)?;
         }
         let manifest = self.selection.manifest_path.as_deref().and_then(Path::file_name);
-        let workspace = Workspace {
+        let workspace = CargoWorkspace {
             folder,
             manifest: manifest.map(PathBuf::from),
             target_folder: Some(target_folder),
-            ..measuring::workspace(self.selection)
+            ..measuring::to_workspace(self.selection)
         };
-        let mut subject = measuring::built(&workspace, self.interrupt)?;
-        if let Subject::Criterion(built) = &mut subject {
+        let mut subject = measuring::build_subject(&workspace, self.interrupt)?;
+        if let MeasureSubject::Criterion(built) = &mut subject {
             built.folders.push(worktree.to_owned());
         }
         Ok(subject)
     }
 
     /// Where the workspace lies within its repository.
-    fn inside(&self) -> Result<PathBuf> {
+    fn find_path_in_repository(&self) -> Result<PathBuf> {
         let root = self.repository.folder().canonicalize()?;
         let folder = self.project.folder.canonicalize()?;
         Ok(folder.strip_prefix(root).map(Path::to_owned).unwrap_or_default())
@@ -173,34 +182,40 @@ impl Ground<'_> {
 
     /// The bench targets that are the same program on both sides; none where something changed that a
     /// program could read while it runs, nor between a commit and itself, which is a trial of the gate.
-    fn same_targets(
+    fn find_same_targets(
         &self,
-        base: (&CommitId, &Subject),
-        head: (&CommitId, &Subject),
+        base: (&CommitId, &MeasureSubject),
+        head: (&CommitId, &MeasureSubject),
     ) -> Result<Vec<(String, String)>> {
-        let (Subject::Criterion(baseline), Subject::Criterion(candidate)) = (base.1, head.1) else {
+        let (MeasureSubject::Criterion(baseline), MeasureSubject::Criterion(candidate)) =
+            (base.1, head.1)
+        else {
             return Ok(Vec::new());
         };
-        let changed = self.repository.changed(base.0, head.0).map_err(Refusal::from)?;
-        if base.0 == head.0 || changed.iter().any(|path| may_be_read_at_run_time(path)) {
+        let changed_paths =
+            self.repository.list_changed_files(base.0, head.0).map_err(CommandError::from)?;
+        if base.0 == head.0 || changed_paths.iter().any(|path| may_be_read_at_run_time(path)) {
             return Ok(Vec::new());
         }
-        same(baseline, candidate).context("failed to compare the programs of both sides")
+        find_same_targets(baseline, candidate)
+            .context("failed to compare the programs of both sides")
     }
 
     fn run_prepare(&self, command: &str, folder: &Path) -> Result<()> {
         let mut shell = Command::new("sh");
         shell.args(["-c", command]).current_dir(folder);
         shell.env("PERFGATE_ROOT", self.project.folder.canonicalize()?);
-        let (stderr, forever) = (StandardError::User, Duration::MAX);
-        let ended = run_process(&mut shell, stderr, forever, self.interrupt, |line| {
-            print::note(&String::from_utf8_lossy(line.bytes));
+        let (stderr, no_limit) = (StderrTarget::User, Duration::MAX);
+        let outcome = run_process(&mut shell, stderr, no_limit, self.interrupt, |line| {
+            print::print_note(&String::from_utf8_lossy(line.bytes));
             false
         })
         .with_context(|| format!("failed to run `{command}`"))?;
-        let Some(failure) = ended.failure(forever) else { return Ok(()) };
+        let Some(failure) = outcome.to_failure(no_limit) else { return Ok(()) };
         let message = format!("`{command}` in `{}`: {}", folder.display(), failure.reason);
-        Err(Refusal::usage(message).help("see measure.prepare in perfgate.toml").into())
+        Err(CommandError::new_usage(message)
+            .with_help("see measure.prepare in perfgate.toml")
+            .into())
     }
 }
 

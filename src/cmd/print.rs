@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::Format;
-use crate::render::{self, COMMENT_LIMIT, Colour, plain};
-use crate::report::{Context, Report};
+use crate::cli::DecisionFormat;
+use crate::render::{self, COMMENT_LIMIT, Colour, escape_for_terminal};
+use crate::report::{Report, ReportContext};
 use crate::run::Benchmark;
 use crate::verdict::Decision;
 
@@ -15,58 +15,62 @@ use crate::verdict::Decision;
 const LAST_LINES: usize = 5;
 
 /// Prints the decision in this format.
-pub(super) fn decision(decision: &Decision, format: Format) -> Result<()> {
-    answer(&shown(decision, format, &Context::default(), colour())?)
+pub(super) fn print_decision(decision: &Decision, format: DecisionFormat) -> Result<()> {
+    print_answer(&render_decision(decision, format, &ReportContext::default(), choose_colour())?)
 }
 
 /// The decision in this format.
-pub(super) fn shown(
+pub(super) fn render_decision(
     decision: &Decision,
-    format: Format,
-    context: &Context,
+    format: DecisionFormat,
+    context: &ReportContext,
     colour: Colour,
 ) -> Result<String> {
-    let report = || Report::new(decision, context);
+    let build_report = || Report::new(decision, context);
     Ok(match format {
-        Format::Text => render::text(&report(), colour)?,
-        Format::Markdown => render::markdown(&report(), COMMENT_LIMIT)?,
-        Format::Html => render::html(&report())?,
-        Format::Json => render::json(decision)?,
-        Format::Csv => render::csv(&report())?,
-        Format::Junit => render::junit(&report())?,
+        DecisionFormat::Text => render::render_text(&build_report(), colour)?,
+        DecisionFormat::Markdown => render::render_markdown(&build_report(), COMMENT_LIMIT)?,
+        DecisionFormat::Html => render::render_html(&build_report())?,
+        DecisionFormat::Json => render::render_json(decision)?,
+        DecisionFormat::Csv => render::render_csv(&build_report())?,
+        DecisionFormat::Junit => render::render_junit(&build_report())?,
     })
 }
 
 /// Colours for a terminal that wants them.
-fn colour() -> Colour {
-    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if io::stdout().is_terminal() && !unwanted && !dumb { Colour::On } else { Colour::Off }
+fn choose_colour() -> Colour {
+    let is_unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if io::stdout().is_terminal() && !is_unwanted && !is_dumb { Colour::On } else { Colour::Off }
 }
 
 /// Writes an answer to standard output; a reader that has seen enough is no failure.
-pub(super) fn answer(answer: &str) -> Result<()> {
+pub(super) fn print_answer(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(answer.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("failed to write to standard output"),
+        result => result.context("failed to write to standard output"),
     }
 }
 
 /// Says which benchmarks could not be measured, and the end of what they wrote.
-pub(super) fn failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchmark>) {
+pub(super) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchmark>) {
     for benchmark in benchmarks {
         let Some(failure) = &benchmark.failure else { continue };
-        note(&format!("failed: {}: {}", plain(&benchmark.id), plain(&failure.reason)));
+        print_note(&format!(
+            "failed: {}: {}",
+            escape_for_terminal(&benchmark.id),
+            escape_for_terminal(&failure.reason)
+        ));
         let lines: Vec<&str> = failure.output.lines().collect();
         for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
-            note(&format!("  {}", plain(line)));
+            print_note(&format!("  {}", escape_for_terminal(line)));
         }
     }
 }
 
 /// Says something that is not the answer.
 #[expect(clippy::print_stderr, reason = "messages go to standard error")]
-pub(super) fn note(message: &str) {
+pub(super) fn print_note(message: &str) {
     eprintln!("{message}");
 }

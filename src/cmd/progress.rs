@@ -4,61 +4,65 @@ use std::io::{self, IsTerminal as _};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::measure::Progress;
+use crate::measure::MeasureProgress;
 use crate::rounds;
 
 /// What happens, on standard error: a line that changes on a terminal, one line a stage elsewhere.
-pub(super) struct Stages {
+pub(super) struct ProgressOutput {
     bar: Option<ProgressBar>,
     /// Launches there will be, and the one that was said last.
     launches: (u32, Option<u32>),
 }
 
-impl Stages {
+impl ProgressOutput {
     /// Nothing has happened yet.
     pub(super) fn new() -> Self {
         Self { bar: None, launches: (0, None) }
     }
 
     /// How far a measurement is.
-    pub(super) fn show(&mut self, progress: &Progress) {
+    pub(super) fn show_measurement(&mut self, progress: &MeasureProgress) {
         match progress {
-            Progress::Pilot(target) => self.say(&format!("pilot launch of {target}")),
-            Progress::Planned { benchmarks, starts, launches } => {
-                let what = match benchmarks {
+            MeasureProgress::Pilot(target) => self.print_line(&format!("pilot launch of {target}")),
+            MeasureProgress::Planned { benchmarks, starts, launches } => {
+                let subject = match benchmarks {
                     Some(benchmarks) => format!("{benchmarks} benchmarks"),
                     None => "the command".to_owned(),
                 };
-                self.say(&format!("measuring {what}: {launches} launches of {starts} processes"));
-                self.begin(u64::from(*launches) * *starts as u64);
+                self.print_line(&format!(
+                    "measuring {subject}: {launches} launches of {starts} processes"
+                ));
+                self.start_bar(u64::from(*launches) * *starts as u64);
                 self.launches = (*launches, None);
             }
-            Progress::Launch { launch, target } => {
+            MeasureProgress::Launch { launch, target } => {
                 if let Some(bar) = &self.bar {
                     bar.set_message(format!("launch {} of {target}", launch + 1));
                     bar.inc(1);
                 } else if self.launches.1 != Some(*launch) {
                     self.launches.1 = Some(*launch);
-                    self.say(&format!("launch {} of {}", launch + 1, self.launches.0));
+                    self.print_line(&format!("launch {} of {}", launch + 1, self.launches.0));
                 }
             }
-            Progress::Repeated(why) => self.say(why),
+            MeasureProgress::Repeated(why) => self.print_line(why),
         }
     }
 
     /// How far the rounds are.
-    pub(super) fn round(&mut self, progress: &rounds::Progress) {
+    pub(super) fn show_round(&mut self, progress: &rounds::RoundsProgress) {
         match progress {
-            rounds::Progress::Round { round, undecided: 0 } => self.say(&format!("round {round}")),
-            rounds::Progress::Round { round, undecided } => {
-                self.say(&format!("round {round}: {undecided} undecided"));
+            rounds::RoundsProgress::Round { round, undecided: 0 } => {
+                self.print_line(&format!("round {round}"));
             }
-            rounds::Progress::Repeated(why) => self.say(why),
+            rounds::RoundsProgress::Round { round, undecided } => {
+                self.print_line(&format!("round {round}: {undecided} undecided"));
+            }
+            rounds::RoundsProgress::Repeated(why) => self.print_line(why),
         }
     }
 
     /// Drawn when a process starts and not by a timer: nothing else may run while it measures.
-    fn begin(&mut self, starts: u64) {
+    fn start_bar(&mut self, starts: u64) {
         if !io::stderr().is_terminal() {
             return;
         }
@@ -69,7 +73,7 @@ impl Stages {
 
     #[expect(clippy::print_stderr, reason = "progress goes to standard error")]
     /// One line.
-    pub(super) fn say(&self, line: &str) {
+    pub(super) fn print_line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
             None => eprintln!("{line}"),

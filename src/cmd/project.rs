@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::Refusal;
+use super::CommandError;
 use crate::git::{CommitId, GitError, Repository};
-use crate::run::Commit;
+use crate::run::MeasuredCommit;
 use crate::store::StoreError;
 
 /// The folder of the workspace and its repository.
@@ -24,27 +24,29 @@ impl Project {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let repository = Repository::discover(&folder).map_err(Refusal::from)?;
+        let repository = Repository::discover(&folder).map_err(CommandError::from)?;
         Ok(Self { folder, repository })
     }
 
     /// What is checked out here, where it is a commit.
-    pub(super) fn head(&self) -> Result<Option<Commit>> {
+    pub(super) fn read_head(&self) -> Result<Option<MeasuredCommit>> {
         let Some(repository) = &self.repository else { return Ok(None) };
-        Ok(repository.head(&self.folder).map_err(Refusal::from)?)
+        Ok(repository.read_head(&self.folder).map_err(CommandError::from)?)
     }
 
     /// The commit that a branch, tag or id names, and the repository it is in.
-    pub(super) fn commit(&self, revision: &str) -> Result<(&Repository, CommitId)> {
+    pub(super) fn resolve_commit(&self, revision: &str) -> Result<(&Repository, CommitId)> {
         let Some(repository) = &self.repository else {
             let message = format!("`{revision}` is neither a file nor, outside of git, a revision");
-            return Err(Refusal::usage(message).help("name a run file, or `none`").into());
+            return Err(CommandError::new_usage(message)
+                .with_help("name a run file, or `none`")
+                .into());
         };
-        Ok((repository, repository.resolve(revision).map_err(Refusal::from)?))
+        Ok((repository, repository.resolve_revision(revision).map_err(CommandError::from)?))
     }
 }
 
-impl From<GitError> for Refusal {
+impl From<GitError> for CommandError {
     fn from(error: GitError) -> Self {
         StoreError::from(error).into()
     }

@@ -8,66 +8,68 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{ExitStatus, Refusal, print};
+use super::{CommandError, ExitStatus, print};
 use crate::cli::PublishArgs;
-use crate::publish::annotation::{annotations, commands, notice};
-use crate::publish::event::Event;
-use crate::publish::page::{Page, Suite};
-use crate::publish::request::{self, Id, Settings};
+use crate::publish::annotation::{collect_annotations, format_commands, format_notice};
+use crate::publish::event::WorkflowEvent;
+use crate::publish::page::{PublishPage, SuiteDecision};
+use crate::publish::request::{self, PublishId, PublishSettings};
 use crate::publish::summary;
-use environment::Environment;
+use environment::WorkflowEnvironment;
 
 /// Publishes; the status says whether that succeeded, not what the verdict is.
 pub(super) fn run(args: &PublishArgs) -> Result<ExitStatus> {
-    let environment = Environment::read(args.event.as_deref())?;
-    let event = Event::read(&environment.trigger).map_err(|error| {
+    let environment = WorkflowEnvironment::read(args.event.as_deref())?;
+    let event = WorkflowEvent::read(&environment.trigger).map_err(|error| {
         let help = "it is the file that GITHUB_EVENT_PATH names in a workflow, or --event FILE";
-        Refusal::usage(format!("failed to read the event: {error}")).help(help)
+        CommandError::new_usage(format!("failed to read the event: {error}")).with_help(help)
     })?;
     if let Some(status) = &args.issues {
         let site = args.site.as_deref();
-        return issues::settle(status, site, &environment, &event, args.dry_run);
+        return issues::publish_issues(status, site, &environment, &event, args.dry_run);
     }
     let suites = if args.artifact.is_empty() {
-        suites(&args.decisions)?
+        read_suites(&args.decisions)?
     } else {
-        online::fetched(&environment, &event, &args.artifact)?
+        online::fetch_suites(&environment, &event, &args.artifact)?
     };
-    let settings = Settings {
+    let settings = PublishSettings {
         id: args.id.clone(),
         comment: args.comment,
         check_run: args.check_run,
         run_url: environment.run_url(&event),
     };
-    let page = Page::new(&suites, event.head.as_deref(), settings.run_url.as_deref())?;
-    let remarks = annotations(&suites, &sources::benches(&environment, &event));
+    let page = PublishPage::new(&suites, event.head.as_deref(), settings.run_url.as_deref())?;
+    let remarks = collect_annotations(&suites, &sources::find_bench_sources(&environment, &event));
     if args.dry_run {
-        let documents = request::dry_run(&event, &page, &settings, &remarks);
-        return lines(documents.iter().map(ToString::to_string)).map(|()| ExitStatus::Pass);
+        let documents = request::build_dry_run(&event, &page, &settings, &remarks);
+        return print_lines(documents.iter().map(ToString::to_string)).map(|()| ExitStatus::Pass);
     }
-    lines(commands(&remarks))?;
-    let mut notices = write_files(&environment, &page)?;
+    print_lines(format_commands(&remarks))?;
+    let mut notices = write_step_files(&environment, &page)?;
     match &environment.token {
-        Some(_) => notices.extend(online::sent(&environment, &event, &page, &settings, &remarks)?),
+        Some(_) => {
+            notices.extend(online::send_page(&environment, &event, &page, &settings, &remarks)?);
+        }
         None => {
             notices.push("GITHUB_TOKEN is not set: only the step summary is written".to_owned());
         }
     }
-    lines(notices.iter().map(|text| notice(text)))?;
+    print_lines(notices.iter().map(|text| format_notice(text)))?;
     Ok(ExitStatus::Pass)
 }
 
 /// The step summary and the outputs, where the runner takes them; says what could not be told there.
-fn write_files(environment: &Environment, page: &Page) -> Result<Vec<String>> {
+fn write_step_files(environment: &WorkflowEnvironment, page: &PublishPage) -> Result<Vec<String>> {
     let mut notices = Vec::new();
-    if let Some(path) = &environment.output {
-        let wrote = summary::write_outputs(path, page);
-        wrote.with_context(|| format!("failed to write outputs to `{}`", path.display()))?;
+    if let Some(path) = &environment.output_path {
+        let written = summary::write_outputs(path, page);
+        written.with_context(|| format!("failed to write outputs to `{}`", path.display()))?;
     }
-    if let Some(path) = &environment.summary {
-        let fitted = summary::append(path, page)
+    if let Some(path) = &environment.summary_path {
+        let fits = summary::append_summary(path, page)
             .with_context(|| format!("failed to write the step summary `{}`", path.display()))?;
-        if !fitted {
+        if !fits {
             notices.push("the step summary is full: this report is left out of it".to_owned());
         }
     }
@@ -75,13 +77,13 @@ fn write_files(environment: &Environment, page: &Page) -> Result<Vec<String>> {
 }
 
 /// Prints one line each.
-fn lines(lines: impl IntoIterator<Item = String>) -> Result<()> {
-    print::answer(&lines.into_iter().map(|line| line + "\n").collect::<String>())
+fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<()> {
+    print::print_answer(&lines.into_iter().map(|line| line + "\n").collect::<String>())
 }
 
 /// Reads each `[NAME=]PATH`; several without a name are called by the folders they are in.
-fn suites(decisions: &[String]) -> Result<Vec<Suite>> {
-    let several = decisions.len() > 1;
+fn read_suites(decisions: &[String]) -> Result<Vec<SuiteDecision>> {
+    let has_several = decisions.len() > 1;
     decisions
         .iter()
         .map(|argument| {
@@ -89,23 +91,26 @@ fn suites(decisions: &[String]) -> Result<Vec<Suite>> {
                 Some((name, path)) => (Some(name.to_owned()), Path::new(path)),
                 None => (None, Path::new(argument)),
             };
-            let folder = || {
+            let find_folder_name = || {
                 path.parent()
                     .and_then(Path::file_name)
                     .map(|name| name.to_string_lossy().into_owned())
             };
-            let name = name.or_else(|| folder().filter(|_| several)).unwrap_or_default();
-            if several || !name.is_empty() {
-                named(&name)?;
+            let name =
+                name.or_else(|| find_folder_name().filter(|_| has_several)).unwrap_or_default();
+            if has_several || !name.is_empty() {
+                check_name(&name)?;
             }
-            Ok(Suite { name, decision: super::report::read(path)? })
+            Ok(SuiteDecision { name, decision: super::report::read_decision_file(path)? })
         })
         .collect()
 }
 
-fn named(name: &str) -> Result<()> {
+fn check_name(name: &str) -> Result<()> {
     let help = "tell decisions apart by names: linux=linux/decision.json arm=arm/decision.json";
-    name.parse::<Id>().map(drop).map_err(|error| Refusal::usage(error).help(help).into())
+    name.parse::<PublishId>()
+        .map(drop)
+        .map_err(|error| CommandError::new_usage(error).with_help(help).into())
 }
 
 #[cfg(feature = "github")]
@@ -114,75 +119,82 @@ mod online {
 
     use anyhow::Context as _;
 
-    use super::{Environment, Event, Page, Refusal, Result, Settings, Suite, named};
+    use super::{
+        CommandError, PublishPage, PublishSettings, Result, SuiteDecision, WorkflowEnvironment,
+        WorkflowEvent, check_name,
+    };
     use crate::publish::annotation::Annotation;
-    use crate::publish::github::issues::IssuesError;
-    use crate::publish::github::{self, Connection};
-    use crate::site::Status;
+    use crate::publish::github::issues::IssueUpdateError;
+    use crate::publish::github::{self, ApiConnection};
+    use crate::site::BenchmarkStatus;
 
     /// The suites in the artifacts of the run that started this workflow.
-    pub(super) fn fetched(
-        environment: &Environment,
-        event: &Event,
+    pub(super) fn fetch_suites(
+        environment: &WorkflowEnvironment,
+        event: &WorkflowEvent,
         artifacts: &[String],
-    ) -> Result<Vec<Suite>> {
-        let run = event.measured_by.ok_or_else(|| {
-            Refusal::usage(format!(
+    ) -> Result<Vec<SuiteDecision>> {
+        let run_id = event.artifact_run.ok_or_else(|| {
+            CommandError::new_usage(format!(
                 "--artifact needs a workflow_run event, this is `{}`",
                 event.name
             ))
-            .help("name the decision's file instead")
+            .with_help("name the decision's file instead")
         })?;
-        let connection = connection(environment)?;
-        artifacts.iter().try_for_each(|name| named(name))?;
-        let decisions = github::fetch(&connection, event, run, artifacts).map_err(refused)?;
+        let connection = create_connection(environment)?;
+        artifacts.iter().try_for_each(|name| check_name(name))?;
+        let decisions = github::fetch_decisions(&connection, event, run_id, artifacts)
+            .map_err(explain_fetch_error)?;
         let name = |name: &String| if artifacts.len() > 1 { name.clone() } else { String::new() };
         let suites = artifacts.iter().zip(decisions);
-        Ok(suites.map(|(artifact, decision)| Suite { name: name(artifact), decision }).collect())
+        Ok(suites
+            .map(|(artifact, decision)| SuiteDecision { name: name(artifact), decision })
+            .collect())
     }
 
     /// Sends everything; says what GitHub would not take.
-    pub(super) fn sent(
-        environment: &Environment,
-        event: &Event,
-        page: &Page,
-        settings: &Settings,
+    pub(super) fn send_page(
+        environment: &WorkflowEnvironment,
+        event: &WorkflowEvent,
+        page: &PublishPage,
+        settings: &PublishSettings,
         remarks: &[Annotation],
     ) -> Result<Vec<String>> {
-        let sent = github::send(&connection(environment)?, event, page, settings, remarks);
-        sent.context("failed to publish")
+        let notices =
+            github::publish_page(&create_connection(environment)?, event, page, settings, remarks);
+        notices.context("failed to publish")
     }
 
     /// Brings the issues up to date; says what GitHub would not take.
-    pub(super) fn settled(
-        environment: &Environment,
-        event: &Event,
-        status: &[Status],
+    pub(super) fn send_issues(
+        environment: &WorkflowEnvironment,
+        event: &WorkflowEvent,
+        status: &[BenchmarkStatus],
         site: Option<&str>,
     ) -> Result<Vec<String>> {
-        let connection = connection(environment)?;
-        let settled = github::issues::settle(&connection, &event.repository, status, site);
-        settled.map_err(|error| match error {
-            IssuesError::Status(error) => Refusal::usage(error).into(),
-            IssuesError::Api(error) => {
+        let connection = create_connection(environment)?;
+        let notices = github::issues::update_issues(&connection, &event.repository, status, site);
+        notices.map_err(|error| match error {
+            IssueUpdateError::Status(error) => CommandError::new_usage(error).into(),
+            IssueUpdateError::Api(error) => {
                 anyhow::Error::new(error).context("failed to bring the issues up to date")
             }
         })
     }
 
-    fn connection(environment: &Environment) -> Result<Connection> {
+    fn create_connection(environment: &WorkflowEnvironment) -> Result<ApiConnection> {
         let token = environment.token.clone().ok_or_else(|| {
-            Refusal::usage("GITHUB_TOKEN is not set")
-                .help("give the step `env: GITHUB_TOKEN: ${{ github.token }}`")
+            CommandError::new_usage("GITHUB_TOKEN is not set")
+                .with_help("give the step `env: GITHUB_TOKEN: ${{ github.token }}`")
         })?;
-        Ok(Connection { api_url: environment.api_url.clone(), token: token.into() })
+        Ok(ApiConnection { api_url: environment.api_url.clone(), token: token.into() })
     }
 
     /// GitHub out of reach is perfgate's failure; an artifact that is not to be believed is unreadable input.
-    fn refused(error: github::FetchError) -> anyhow::Error {
+    fn explain_fetch_error(error: github::FetchError) -> anyhow::Error {
         match error {
             github::FetchError::Api(error) => anyhow::Error::new(error).context("failed to fetch the artifact"),
-            error => Refusal::usage(error).help("publish reads `decision.json`, as `perfgate check` wrote it, at the artifact's root").into(),
+            error => CommandError::new_usage(error).with_help("publish reads `decision.json`, as `perfgate check` wrote it, at the artifact's root").into(),
         }
     }
 }
@@ -191,36 +203,43 @@ mod online {
 mod online {
     //! In place of what asks GitHub, in a build without it.
 
-    use super::{Environment, Event, Page, Refusal, Result, Settings, Suite};
+    use super::{
+        CommandError, PublishPage, PublishSettings, Result, SuiteDecision, WorkflowEnvironment,
+        WorkflowEvent,
+    };
     use crate::publish::annotation::Annotation;
-    use crate::site::Status;
+    use crate::site::BenchmarkStatus;
 
-    pub(super) fn fetched(_: &Environment, _: &Event, _: &[String]) -> Result<Vec<Suite>> {
-        Err(absent())
+    pub(super) fn fetch_suites(
+        _: &WorkflowEnvironment,
+        _: &WorkflowEvent,
+        _: &[String],
+    ) -> Result<Vec<SuiteDecision>> {
+        Err(explain_missing_client())
     }
 
-    pub(super) fn sent(
-        _: &Environment,
-        _: &Event,
-        _: &Page,
-        _: &Settings,
+    pub(super) fn send_page(
+        _: &WorkflowEnvironment,
+        _: &WorkflowEvent,
+        _: &PublishPage,
+        _: &PublishSettings,
         _: &[Annotation],
     ) -> Result<Vec<String>> {
-        Err(absent())
+        Err(explain_missing_client())
     }
 
-    pub(super) fn settled(
-        _: &Environment,
-        _: &Event,
-        _: &[Status],
+    pub(super) fn send_issues(
+        _: &WorkflowEnvironment,
+        _: &WorkflowEvent,
+        _: &[BenchmarkStatus],
         _: Option<&str>,
     ) -> Result<Vec<String>> {
-        Err(absent())
+        Err(explain_missing_client())
     }
 
-    fn absent() -> anyhow::Error {
-        Refusal::unavailable("this perfgate was built without its GitHub client")
-            .help("build it with `--features github`, or look at --dry-run")
+    fn explain_missing_client() -> anyhow::Error {
+        CommandError::new_unavailable("this perfgate was built without its GitHub client")
+            .with_help("build it with `--features github`, or look at --dry-run")
             .into()
     }
 }

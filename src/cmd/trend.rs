@@ -9,125 +9,129 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use self::history::History;
+use self::history::TrendHistory;
 use super::{ExitStatus, print};
 use crate::cli::{ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat};
 use crate::files;
 use crate::render::plot;
-use crate::site::{self, Status};
+use crate::site::{self, BenchmarkStatus};
 
 /// Runs `perfgate trend`.
 pub(super) fn run(args: &TrendArgs) -> Result<ExitStatus> {
     match &args.action {
-        None => build(&args.history, &args.out)?,
+        None => build_pages(&args.history, &args.out)?,
         Some(TrendAction::Changes { file, least_shift, confidence, format }) => {
-            changes::print(file, *least_shift, *confidence, *format)?;
+            changes::print_change_points(file, *least_shift, *confidence, *format)?;
         }
-        Some(TrendAction::Status { history, format }) => status(history, *format)?,
-        Some(TrendAction::Export { history, format, output }) => export(history, *format, output)?,
-        Some(TrendAction::Plot { history, format, out }) => draw(history, *format, out)?,
+        Some(TrendAction::Status { history, format }) => print_status(history, *format)?,
+        Some(TrendAction::Export { history, format, output }) => {
+            export_history(history, *format, output)?;
+        }
+        Some(TrendAction::Plot { history, format, out }) => draw_plots(history, *format, out)?,
     }
     Ok(ExitStatus::Pass)
 }
 
-fn build(args: &HistoryArgs, out: &Path) -> Result<()> {
-    let history = History::read(args, Some(out))?;
+fn build_pages(args: &HistoryArgs, out: &Path) -> Result<()> {
+    let history = TrendHistory::read(args, Some(out))?;
     let written = history.with_material(Timestamp::now(), |material| {
-        let tracks = site::tracks(&material.nights);
-        site::build(material, &tracks, out)
+        let tracks = site::build_tracks(&material.nights);
+        site::build_site(material, &tracks, out)
     })?;
-    history.remember(out)?;
-    let site::Written { files, written, removed } = written;
+    history.save_for_next_build(out)?;
+    let site::SiteCounts { files, written, removed } = written;
     let removed = if removed > 0 { format!(", {removed} removed") } else { String::new() };
-    print::answer(&format!(
+    print::print_answer(&format!(
         "{} with {} runs: {files} files, {written} written{removed}\n",
         out.join("index.html").display(),
-        history.runs(),
+        history.run_count(),
     ))
 }
 
-fn status(args: &HistoryArgs, format: TrendFormat) -> Result<()> {
-    let history = History::read(args, None)?;
+fn print_status(args: &HistoryArgs, format: TrendFormat) -> Result<()> {
+    let history = TrendHistory::read(args, None)?;
     let status = history.with_material(Timestamp::now(), |material| {
-        site::status(material, &site::tracks(&material.nights))
+        site::assess(material, &site::build_tracks(&material.nights))
     });
     match format {
-        TrendFormat::Json => print::answer(&(serde_json::to_string_pretty(&status)? + "\n")),
-        TrendFormat::Text => print::answer(&as_text(&status)),
+        TrendFormat::Json => print::print_answer(&(serde_json::to_string_pretty(&status)? + "\n")),
+        TrendFormat::Text => print::print_answer(&format_status(&status)),
     }
 }
 
-fn as_text(status: &[Status]) -> String {
+fn format_status(status: &[BenchmarkStatus]) -> String {
     let mut text = String::new();
     for benchmark in status {
         let state = format!("{:?}", benchmark.state).to_lowercase();
         let _ = writeln!(text, "{state:13} {}", benchmark.id.escape_debug());
-        for open in &benchmark.open {
-            let commit = |id: &Option<String>| {
+        for slowdown in &benchmark.open {
+            let format_commit = |id: &Option<String>| {
                 id.as_deref().map_or("unknown", |id| id.get(..7).unwrap_or(id)).to_owned()
             };
             let _ = writeln!(
                 text,
                 "{:13} {:+.1} % since {}, {}..{}",
                 "",
-                (open.ratio - 1.0) * 100.0,
-                open.since.get(..10).unwrap_or(&open.since),
-                commit(&open.from),
-                commit(&open.to),
+                (slowdown.ratio - 1.0) * 100.0,
+                slowdown.since.get(..10).unwrap_or(&slowdown.since),
+                format_commit(&slowdown.from),
+                format_commit(&slowdown.to),
             );
         }
     }
     text
 }
 
-fn export(args: &HistoryArgs, format: ExportFormat, output: &Path) -> Result<()> {
-    let history = History::read(args, None)?;
+fn export_history(args: &HistoryArgs, format: ExportFormat, output: &Path) -> Result<()> {
+    let history = TrendHistory::read(args, None)?;
     let nights = history.nights();
     let content = match format {
-        ExportFormat::Csv => site::csv(site::rows(nights)).into_bytes(),
-        ExportFormat::Json => site::json(site::rows(nights))?.into_bytes(),
-        ExportFormat::Parquet => parquet(nights)?,
+        ExportFormat::Csv => site::export_csv(site::list_export_rows(nights)).into_bytes(),
+        ExportFormat::Json => site::export_json(site::list_export_rows(nights))?.into_bytes(),
+        ExportFormat::Parquet => encode_parquet(nights)?,
     };
-    files::write(output, &content)
+    files::write_atomically(output, &content)
         .with_context(|| format!("failed to write `{}`", output.display()))
 }
 
 #[cfg(feature = "parquet")]
-fn parquet(nights: &[site::Night]) -> Result<Vec<u8>> {
-    site::parquet(site::rows(nights)).context("failed to write Parquet")
+fn encode_parquet(nights: &[site::Night]) -> Result<Vec<u8>> {
+    site::export_parquet(site::list_export_rows(nights)).context("failed to write Parquet")
 }
 
 #[cfg(not(feature = "parquet"))]
-fn parquet(_: &[site::Night]) -> Result<Vec<u8>> {
-    Err(super::Refusal::unavailable("this perfgate was built without Parquet")
-        .help("build it with `--features parquet`, or export csv or json")
+fn encode_parquet(_: &[site::Night]) -> Result<Vec<u8>> {
+    Err(super::CommandError::new_unavailable("this perfgate was built without Parquet")
+        .with_help("build it with `--features parquet`, or export csv or json")
         .into())
 }
 
 #[cfg(feature = "png")]
-fn png(figure: &plot::Figure) -> Result<Vec<u8>> {
-    plot::png(figure).context("failed to draw a chart")
+fn draw_png(figure: &plot::Plot) -> Result<Vec<u8>> {
+    plot::render_png(figure).context("failed to draw a chart")
 }
 
 #[cfg(not(feature = "png"))]
-fn png(_: &plot::Figure) -> Result<Vec<u8>> {
-    Err(super::Refusal::unavailable("this perfgate was built without PNG")
-        .help("build it with `--features png`, or draw svg")
+fn draw_png(_: &plot::Plot) -> Result<Vec<u8>> {
+    Err(super::CommandError::new_unavailable("this perfgate was built without PNG")
+        .with_help("build it with `--features png`, or draw svg")
         .into())
 }
 
-fn draw(args: &HistoryArgs, format: PlotFormat, out: &Path) -> Result<()> {
-    let history = History::read(args, None)?;
+fn draw_plots(args: &HistoryArgs, format: PlotFormat, out: &Path) -> Result<()> {
+    let history = TrendHistory::read(args, None)?;
     let plots = history.with_material(Timestamp::now(), |material| {
-        site::plots(material, &site::tracks(&material.nights))
+        site::build_plots(material, &site::build_tracks(&material.nights))
     });
     for (name, figure) in &plots {
         let (path, content) = match format {
-            PlotFormat::Svg => (out.join(format!("{name}.svg")), plot::svg(figure).into_bytes()),
-            PlotFormat::Png => (out.join(format!("{name}.png")), png(figure)?),
+            PlotFormat::Svg => {
+                (out.join(format!("{name}.svg")), plot::render_svg(figure).into_bytes())
+            }
+            PlotFormat::Png => (out.join(format!("{name}.png")), draw_png(figure)?),
         };
-        files::write(&path, &content)
+        files::write_atomically(&path, &content)
             .with_context(|| format!("failed to write `{}`", path.display()))?;
     }
-    print::answer(&format!("{} charts in {}\n", plots.len(), out.display()))
+    print::print_answer(&format!("{} charts in {}\n", plots.len(), out.display()))
 }

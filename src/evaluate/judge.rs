@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use super::tally::Answer;
+use super::tally::BenchmarkAnswer;
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::run::{
-    Benchmark, BenchmarkId, Digest, Launch, Observed, Run, Samples, Sampling, Source,
+    Benchmark, BenchmarkId, Digest, Launch, LaunchData, Run, SampleSource, Samples, Sampling,
 };
 use crate::units::Nanos;
-use crate::verdict::{Baseline, Decision, Evidence, Noise, Rounds, decide};
+use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, decide};
 
 /// What a launch takes: any duration does, since only ratios count.
-const SCALE: f64 = 1e6;
+const SCALE_NANOS: f64 = 1e6;
 
 /// What is known of the noise of each benchmark.
-pub(super) type Known = BTreeMap<BenchmarkId, Noise>;
+pub(super) type NoiseHistories = BTreeMap<BenchmarkId, NoiseHistory>;
 
 /// A run of `benchmarks` on the machine `fingerprint`.
-pub(super) fn run(fingerprint: &str, benchmarks: Vec<Benchmark>) -> Run {
+pub(super) fn build_run(fingerprint: &str, benchmarks: Vec<Benchmark>) -> Run {
     let host = Host {
         fingerprint: fingerprint.to_owned(),
         cpu_model: "none".to_owned(),
@@ -29,23 +29,23 @@ pub(super) fn run(fingerprint: &str, benchmarks: Vec<Benchmark>) -> Run {
         image: None,
         rustc: None,
     };
-    let mut run = Run::new("1970-01-01T00:00:00Z".to_owned(), Source::Command, host);
+    let mut run = Run::new("1970-01-01T00:00:00Z".to_owned(), SampleSource::Command, host);
     run.benchmarks = benchmarks;
     run
 }
 
 /// A benchmark with one launch for each of `digests`; `session` where they have partners.
-pub(super) fn benchmark(
+pub(super) fn build_benchmark(
     id: String,
     sampling: Sampling,
     session: Option<&str>,
     digests: impl IntoIterator<Item = Digest>,
 ) -> Benchmark {
-    let launch = |(round, digest): (u32, Digest)| Launch {
+    let build_launch = |(round, digest): (u32, Digest)| Launch {
         round,
         session: session.map(str::to_owned),
         order: None,
-        observed: Observed::Digest(digest),
+        data: LaunchData::Digest(digest),
         metrics: BTreeMap::new(),
     };
     Benchmark {
@@ -55,60 +55,72 @@ pub(super) fn benchmark(
         sampling,
         elements: None,
         per_call: BTreeMap::new(),
-        launches: (0..).zip(digests).map(launch).collect(),
+        launches: (0..).zip(digests).map(build_launch).collect(),
         failure: None,
     }
 }
 
 /// The digest of samples given as logarithms.
-pub(super) fn digest(logarithms: &[f64]) -> Digest {
-    let samples: Vec<Nanos> = logarithms.iter().map(|ln| nanos(SCALE * ln.exp())).collect();
+pub(super) fn compute_digest(logarithms: &[f64]) -> Digest {
+    let samples: Vec<Nanos> =
+        logarithms.iter().map(|ln| to_nanos(SCALE_NANOS * ln.exp())).collect();
     Samples::new(samples).expect("a launch has samples").digest()
 }
 
 /// The digest of the same samples, each `factor` times as long.
-pub(super) fn slower(digest: &Digest, factor: f64) -> Digest {
-    let times = |figure: Nanos| nanos(figure.get() * factor);
+pub(super) fn slow_down(digest: &Digest, factor: f64) -> Digest {
+    let scale = |figure: Nanos| to_nanos(figure.get() * factor);
     Digest {
         count: digest.count,
-        mean: times(digest.mean),
-        sd: times(digest.sd),
-        min: times(digest.min),
-        p50: times(digest.p50),
-        p90: times(digest.p90),
-        p95: times(digest.p95),
-        p99: times(digest.p99),
-        max: times(digest.max),
+        mean: scale(digest.mean),
+        sd: scale(digest.sd),
+        min: scale(digest.min),
+        p50: scale(digest.p50),
+        p90: scale(digest.p90),
+        p95: scale(digest.p95),
+        p99: scale(digest.p99),
+        max: scale(digest.max),
     }
 }
 
 /// What is decided from rounds, all of which are there: the looks are replayed.
-pub(super) fn in_rounds(
+pub(super) fn decide_in_rounds(
     baseline: &Run,
     candidate: &Run,
-    noise: &Known,
+    noise: &NoiseHistories,
     policy: &Policy,
-) -> Vec<Answer> {
+) -> Vec<BenchmarkAnswer> {
     let entered = candidate.benchmarks.len();
-    let rounds = Rounds { baseline, candidate, entered, same: &[], ended: true };
-    let evidence = Evidence { candidate, baseline: Baseline::None, rounds: Some(rounds), noise };
-    answers(&decide(&evidence, policy))
+    let rounds = RoundsEvidence {
+        baseline,
+        candidate,
+        entered_count: entered,
+        same_program: &[],
+        has_ended: true,
+    };
+    let evidence =
+        Evidence { candidate, baseline: BaselineEvidence::None, rounds: Some(rounds), noise };
+    collect_answers(&decide(&evidence, policy))
 }
 
 /// What is decided without rounds.
-pub(super) fn as_it_is(baseline: Baseline<'_>, candidate: &Run, policy: &Policy) -> Vec<Answer> {
-    let evidence = Evidence { candidate, baseline, rounds: None, noise: &Known::new() };
-    answers(&decide(&evidence, policy))
+pub(super) fn decide_without_rounds(
+    baseline: BaselineEvidence<'_>,
+    candidate: &Run,
+    policy: &Policy,
+) -> Vec<BenchmarkAnswer> {
+    let evidence = Evidence { candidate, baseline, rounds: None, noise: &NoiseHistories::new() };
+    collect_answers(&decide(&evidence, policy))
 }
 
-fn answers(decision: &Decision) -> Vec<Answer> {
-    let answer = |one: &crate::verdict::Judgement| Answer {
-        change: one.change,
-        rounds: one.launches.candidate,
+fn collect_answers(decision: &Decision) -> Vec<BenchmarkAnswer> {
+    let to_answer = |judgement: &crate::verdict::Judgement| BenchmarkAnswer {
+        change: judgement.change,
+        rounds: judgement.launches.candidate,
     };
-    decision.benchmarks.iter().map(answer).collect()
+    decision.benchmarks.iter().map(to_answer).collect()
 }
 
-fn nanos(ns: f64) -> Nanos {
+fn to_nanos(ns: f64) -> Nanos {
     Nanos::new(ns).expect("finite noise around a duration gives a duration")
 }

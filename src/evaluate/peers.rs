@@ -3,23 +3,23 @@
 use crate::stats::{bootstrap, rank::MannWhitney, welch};
 use crate::verdict::Change;
 
-use super::tally::Answer;
+use super::tally::BenchmarkAnswer;
 
 /// Resamples of Criterion's rule: a hundredth of its default, which moves its answers little.
 const RESAMPLES: usize = 1000;
 
 /// Significance that the rules share.
-const SIGNIFICANT: f64 = 0.05;
+const SIGNIFICANCE: f64 = 0.05;
 
 /// What Criterion takes for noise, unless told otherwise.
 const CRITERION_NOISE: f64 = 0.01;
 
 /// Launches a side of the rule by ranks.
-const RANKED_LAUNCHES: u32 = 10;
+const RANK_TEST_LAUNCHES: u32 = 10;
 
 /// A rule by which other tools call a benchmark slower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peer {
+pub(crate) enum PeerRule {
     /// The ratio of means is above 1.1 (github-action-benchmark and others).
     Ratio,
     /// Welch's test on the samples of one launch a side, p < .05.
@@ -31,7 +31,7 @@ pub(crate) enum Peer {
 }
 
 /// What the rules see of one benchmark; samples and levels of launches are durations, not logarithms.
-pub(super) struct Seen<'a> {
+pub(super) struct PeerInput<'a> {
     /// Samples of a launch of the baseline.
     pub(super) baseline: &'a [f64],
     /// Samples of a launch of the candidate.
@@ -42,7 +42,7 @@ pub(super) struct Seen<'a> {
     pub(super) candidate_launches: &'a [f64],
 }
 
-impl Peer {
+impl PeerRule {
     /// All of them.
     pub(crate) const ALL: [Self; 4] =
         [Self::Ratio, Self::Welch, Self::Criterion, Self::MannWhitney];
@@ -57,42 +57,45 @@ impl Peer {
         }
     }
 
-    pub(super) fn answer(self, seen: &Seen<'_>, seed: u64) -> Answer {
+    pub(super) fn judge(self, seen: &PeerInput<'_>, seed: u64) -> BenchmarkAnswer {
         let is_slower = match self {
-            Self::Ratio => mean(seen.candidate) / mean(seen.baseline) > 1.1,
-            Self::Welch => welch::welch(seen.baseline, seen.candidate)
-                .is_ok_and(|test| test.difference > 0.0 && test.p_two_sided(0.0) < SIGNIFICANT),
-            Self::Criterion => criterion(seen.baseline, seen.candidate, seed),
-            Self::MannWhitney => ranked(seen.baseline_launches, seen.candidate_launches),
+            Self::Ratio => compute_mean(seen.candidate) / compute_mean(seen.baseline) > 1.1,
+            Self::Welch => welch::compute_welch_test(seen.baseline, seen.candidate)
+                .is_ok_and(|test| test.difference > 0.0 && test.p_two_sided(0.0) < SIGNIFICANCE),
+            Self::Criterion => is_slower_by_criterion(seen.baseline, seen.candidate, seed),
+            Self::MannWhitney => {
+                is_slower_by_ranks(seen.baseline_launches, seen.candidate_launches)
+            }
         };
         let change = if is_slower { Change::Regressed } else { Change::Unchanged };
-        let rounds = if self == Self::MannWhitney { RANKED_LAUNCHES } else { 1 };
-        Answer { change, rounds }
+        let rounds = if self == Self::MannWhitney { RANK_TEST_LAUNCHES } else { 1 };
+        BenchmarkAnswer { change, rounds }
     }
 }
 
-fn criterion(baseline: &[f64], candidate: &[f64], seed: u64) -> bool {
-    let p = bootstrap::pooled_p_value(baseline, candidate, RESAMPLES, seed);
-    if p.is_none_or(|p| p > SIGNIFICANT) {
+fn is_slower_by_criterion(baseline: &[f64], candidate: &[f64], seed: u64) -> bool {
+    let p = bootstrap::compute_pooled_p_value(baseline, candidate, RESAMPLES, seed);
+    if p.is_none_or(|p| p > SIGNIFICANCE) {
         return false;
     }
-    let ratios =
-        bootstrap::ratio_distribution(baseline, candidate, RESAMPLES, seed, |values| mean(values));
-    bootstrap::percentile_interval(&ratios, 1.0 - SIGNIFICANT)
+    let ratios = bootstrap::resample_ratios(baseline, candidate, RESAMPLES, seed, |values| {
+        compute_mean(values)
+    });
+    bootstrap::compute_percentile_interval(&ratios, 1.0 - SIGNIFICANCE)
         .is_some_and(|(low, _)| low > 1.0 + CRITERION_NOISE)
 }
 
-fn ranked(baseline: &[f64], candidate: &[f64]) -> bool {
-    let most = RANKED_LAUNCHES as usize;
-    let first = |side: &[f64]| side[..side.len().min(most)].to_vec();
-    let (baseline, candidate) = (first(baseline), first(candidate));
+fn is_slower_by_ranks(baseline: &[f64], candidate: &[f64]) -> bool {
+    let most_launches = RANK_TEST_LAUNCHES as usize;
+    let take_first = |side: &[f64]| side[..side.len().min(most_launches)].to_vec();
+    let (baseline, candidate) = (take_first(baseline), take_first(candidate));
     let middle = 0.5 * (baseline.len() * candidate.len()) as f64;
-    MannWhitney::of(&baseline, &candidate).is_some_and(|test| {
+    MannWhitney::compute(&baseline, &candidate).is_some_and(|test| {
         let p = test.p_exact_two_sided().unwrap_or_else(|| test.p_asymptotic_two_sided(0.5));
-        test.u > middle && p < SIGNIFICANT
+        test.u > middle && p < SIGNIFICANCE
     })
 }
 
-fn mean(values: &[f64]) -> f64 {
+fn compute_mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }

@@ -12,15 +12,17 @@ use std::process::Command;
 
 use thiserror::Error;
 
-pub(crate) use machines::{MACHINES_HEAD, machines};
-pub(crate) use series::{SERIES_HEAD, series};
-pub(crate) use user::{Expected, Labelled, labelled, launches_of_one_code};
+pub(crate) use machines::{MACHINES_HEAD, evaluate_machines};
+pub(crate) use series::{SERIES_HEAD, evaluate_series};
+pub(crate) use user::{
+    ExpectedChange, LabelledCounts, evaluate_labelled, evaluate_unchanged_launches,
+};
 
 use crate::policy::Policy;
 
 /// How recordings are put to the decision.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Replay<'a> {
+pub(crate) struct ReplayPlan<'a> {
     /// Times that the launches of a recording are dealt anew.
     pub(crate) deals: u64,
     /// Seed of the dealing.
@@ -64,16 +66,16 @@ pub(crate) enum RecordingError {
 
 /// A table of a recording, by lines.
 #[derive(Clone, Debug)]
-pub(crate) struct Table {
+pub(crate) struct RecordingTable {
     path: PathBuf,
     text: String,
 }
 
-impl Table {
+impl RecordingTable {
     /// Reads the file; what ends in `.gz` goes through `gzip`.
     pub(crate) fn read(path: &Path) -> Result<Self, RecordingError> {
-        let text = if path.extension().is_some_and(|ending| ending == "gz") {
-            unpacked(path)
+        let text = if path.extension().is_some_and(|extension| extension == "gz") {
+            read_gzip(path)
         } else {
             let mut text = String::new();
             File::open(path).and_then(|mut file| file.read_to_string(&mut text)).map(|_| text)
@@ -97,43 +99,45 @@ impl Table {
     /// The fields of each line below the head, `N` of them.
     fn rows<const N: usize>(&self) -> impl Iterator<Item = Result<[&str; N], RecordingError>> {
         self.text.lines().enumerate().skip(1).map(|(index, line)| {
-            let fields: Vec<&str> = fields(line).collect();
+            let fields: Vec<&str> = split_fields(line).collect();
             let found = fields.len();
-            fields.try_into().map_err(|_| self.shape(index, format!("{found} fields, not {N}")))
+            fields
+                .try_into()
+                .map_err(|_| self.build_shape_error(index, format!("{found} fields, not {N}")))
         })
     }
 
-    fn shape(&self, index: usize, why: String) -> RecordingError {
+    fn build_shape_error(&self, index: usize, why: String) -> RecordingError {
         RecordingError::Shape { path: self.path.clone(), line: index + 1, why }
     }
 
-    fn too_little(&self, why: &str) -> RecordingError {
+    fn build_too_little_error(&self, why: &str) -> RecordingError {
         RecordingError::TooLittle { path: self.path.clone(), why: why.to_owned() }
     }
 }
 
 /// The fields of a line; a comma between quotes is part of a name.
-fn fields(line: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    let between = move |c: char| {
-        quoted ^= c == '"';
-        c == ',' && !quoted
+fn split_fields(line: &str) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    let is_separator = move |c: char| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
     };
-    line.split(between).map(|field| field.trim_matches('"'))
+    line.split(is_separator).map(|field| field.trim_matches('"'))
 }
 
-fn unpacked(path: &Path) -> io::Result<String> {
+fn read_gzip(path: &Path) -> io::Result<String> {
     let output = Command::new("gzip").arg("-dc").arg(path).output()?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(io::Error::new(io::ErrorKind::InvalidData, said));
+        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(io::Error::new(io::ErrorKind::InvalidData, stderr));
     }
     String::from_utf8(output.stdout)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// A positive and finite value as its logarithm.
-fn logarithm(field: &str) -> Result<f64, String> {
+fn parse_logarithm(field: &str) -> Result<f64, String> {
     let value: f64 = field.parse().map_err(|_| format!("`{field}` is not a number"))?;
     if value > 0.0 && value.is_finite() {
         Ok(value.ln())

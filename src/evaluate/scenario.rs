@@ -6,7 +6,7 @@ use rand_pcg::Pcg64;
 use crate::run::Sampling;
 
 /// Launches of one side of a simulated benchmark, each the logarithms of its samples.
-pub(super) type Side = Vec<Vec<f64>>;
+pub(super) type SimulatedSide = Vec<Vec<f64>>;
 
 /// One kind of noise. All parts are on the scale of logarithms, so that .02 is about 2 %.
 ///
@@ -27,7 +27,7 @@ pub(crate) struct Scenario {
     /// How much slower that mode is.
     pub(crate) slow_by: f64,
     /// What the environment changes with.
-    pub(crate) pace: Pace,
+    pub(crate) pace: EnvironmentPace,
     /// Autoregression of the environment from one step to the next.
     pub(crate) phi: f64,
     /// Standard deviation of the environment.
@@ -35,9 +35,9 @@ pub(crate) struct Scenario {
     /// Trend per launch.
     pub(crate) drift: f64,
     /// Correlation of the launch parts of partners.
-    pub(crate) partners: f64,
+    pub(crate) partner_correlation: f64,
     /// Scale of the private noise of a sample.
-    pub(crate) private: f64,
+    pub(crate) private_scale: f64,
     /// Private noise follows Student's t with three degrees of freedom, else the normal distribution.
     pub(crate) heavy_tails: bool,
     /// Share of samples that come later.
@@ -54,7 +54,7 @@ pub(crate) struct Scenario {
 
 /// What the environment changes with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub(crate) enum EnvironmentPace {
     /// Every sample.
     Sample,
     /// Every launch, so that all samples of a launch share it.
@@ -62,7 +62,7 @@ pub(crate) enum Pace {
 }
 
 /// Samples of a simulated launch.
-const SAMPLES: usize = 10;
+const SAMPLES_PER_LAUNCH: usize = 10;
 
 const QUIET: Scenario = Scenario {
     name: "",
@@ -71,12 +71,12 @@ const QUIET: Scenario = Scenario {
     launch: 0.0,
     slow_share: 0.0,
     slow_by: 0.0,
-    pace: Pace::Sample,
+    pace: EnvironmentPace::Sample,
     phi: 0.0,
     environment: 0.0,
     drift: 0.0,
-    partners: 0.0,
-    private: 0.02,
+    partner_correlation: 0.0,
+    private_scale: 0.02,
     heavy_tails: false,
     late_share: 0.0,
     late_by: 0.0,
@@ -92,7 +92,7 @@ const MIXED: Scenario = Scenario {
     launch: 0.015,
     phi: 0.6,
     environment: 0.015,
-    private: 0.006,
+    private_scale: 0.006,
     heavy_tails: true,
     late_share: 0.03,
     late_by: 0.2,
@@ -103,13 +103,13 @@ const MIXED: Scenario = Scenario {
 pub(crate) const SCENARIOS: [Scenario; 21] = [
     MIXED,
     Scenario { name: "iid", about: "independent samples with 2 %", ..QUIET },
-    ar("ar-0.5", "AR(1) .5 with 2 % through all launches", 0.5),
-    ar("ar-0.7", "AR(1) .7 with 2 % through all launches", 0.7),
-    ar("ar-0.9", "AR(1) .9 with 2 % through all launches", 0.9),
+    build_autoregressive("ar-0.5", "AR(1) .5 with 2 % through all launches", 0.5),
+    build_autoregressive("ar-0.7", "AR(1) .7 with 2 % through all launches", 0.7),
+    build_autoregressive("ar-0.9", "AR(1) .9 with 2 % through all launches", 0.9),
     Scenario {
         name: "slow-environment",
         about: "mixed, but the environment changes from launch to launch only",
-        pace: Pace::Launch,
+        pace: EnvironmentPace::Launch,
         ..MIXED
     },
     Scenario { name: "launch-1", about: "launches differ by 1 %", launch: 0.01, ..QUIET },
@@ -133,7 +133,7 @@ pub(crate) const SCENARIOS: [Scenario; 21] = [
         name: "heavy",
         about: "t with 3 degrees of freedom × 1.2 %, 5 % of samples late by 30 %",
         launch: 0.01,
-        private: 0.012,
+        private_scale: 0.012,
         heavy_tails: true,
         late_share: 0.05,
         late_by: 0.3,
@@ -158,7 +158,7 @@ pub(crate) const SCENARIOS: [Scenario; 21] = [
         about: "mixed without AR(1); partners correlate by −.3",
         environment: 0.0,
         launch: 0.02,
-        partners: -0.3,
+        partner_correlation: -0.3,
         ..MIXED
     },
     Scenario {
@@ -199,34 +199,39 @@ pub(crate) const SCENARIOS: [Scenario; 21] = [
     },
 ];
 
-const fn ar(name: &'static str, about: &'static str, phi: f64) -> Scenario {
-    Scenario { name, about, phi, environment: 0.02, private: 0.006, ..QUIET }
+const fn build_autoregressive(name: &'static str, about: &'static str, phi: f64) -> Scenario {
+    Scenario { name, about, phi, environment: 0.02, private_scale: 0.006, ..QUIET }
 }
 
 impl Scenario {
     /// The scenario of this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         SCENARIOS.into_iter().find(|scenario| scenario.name == name)
     }
 
     /// The same before its noise changed.
-    pub(super) fn before(self) -> Self {
+    pub(super) fn with_history_noise(self) -> Self {
         Self { regime: 1.0, ..self }
     }
 
     /// `rounds` rounds of unchanged code on one machine, the order within each drawn at random.
-    pub(super) fn rounds(&self, rounds: usize, random: &mut Pcg64) -> (Side, Side) {
+    pub(super) fn draw_rounds(
+        &self,
+        rounds: usize,
+        random: &mut Pcg64,
+    ) -> (SimulatedSide, SimulatedSide) {
         let (mut baseline, mut candidate) = (Vec::new(), Vec::new());
-        let mut environment = self.environment * normal(random);
+        let mut environment = self.environment * draw_normal(random);
         for round in 0..rounds {
-            let one = normal(random);
-            let other = self.partners * one + (1.0 - self.partners.powi(2)).sqrt() * normal(random);
-            let candidate_first = random.random_bool(0.5);
-            for (place, launch) in [one, other].into_iter().enumerate() {
+            let first_launch = draw_normal(random);
+            let second_launch = self.partner_correlation * first_launch
+                + (1.0 - self.partner_correlation.powi(2)).sqrt() * draw_normal(random);
+            let is_candidate_first = random.random_bool(0.5);
+            for (place, launch) in [first_launch, second_launch].into_iter().enumerate() {
                 let trend = self.drift * (2 * round + place) as f64;
-                let shared = self.regime * self.launch * launch + trend + self.mode(random);
-                let samples = self.samples(shared, &mut environment, random);
-                let is_candidate = (place == 0) == candidate_first;
+                let shared = self.regime * self.launch * launch + trend + self.draw_mode(random);
+                let samples = self.draw_samples(shared, &mut environment, random);
+                let is_candidate = (place == 0) == is_candidate_first;
                 if is_candidate { candidate.push(samples) } else { baseline.push(samples) }
             }
         }
@@ -234,11 +239,11 @@ impl Scenario {
     }
 
     /// How much two machines differ.
-    pub(super) fn between_machines(&self, random: &mut Pcg64) -> f64 {
-        self.machine * std::f64::consts::SQRT_2 * normal(random)
+    pub(super) fn draw_machine_difference(&self, random: &mut Pcg64) -> f64 {
+        self.machine * std::f64::consts::SQRT_2 * draw_normal(random)
     }
 
-    fn mode(&self, random: &mut Pcg64) -> f64 {
+    fn draw_mode(&self, random: &mut Pcg64) -> f64 {
         if self.slow_share > 0.0 && random.random_bool(self.slow_share) {
             self.slow_by
         } else {
@@ -246,50 +251,50 @@ impl Scenario {
         }
     }
 
-    fn samples(&self, shared: f64, environment: &mut f64, random: &mut Pcg64) -> Vec<f64> {
+    fn draw_samples(&self, shared: f64, environment: &mut f64, random: &mut Pcg64) -> Vec<f64> {
         let count = match self.sampling {
-            Sampling::Call => SAMPLES,
+            Sampling::Call => SAMPLES_PER_LAUNCH,
             Sampling::Batch => 1,
         };
-        if self.pace == Pace::Launch {
-            self.step(environment, random);
+        if self.pace == EnvironmentPace::Launch {
+            self.step_environment(environment, random);
         }
-        let mut sample = || {
-            if self.pace == Pace::Sample {
-                self.step(environment, random);
+        let mut draw_sample = || {
+            if self.pace == EnvironmentPace::Sample {
+                self.step_environment(environment, random);
             }
-            shared + self.regime * *environment + self.private_noise(random)
+            shared + self.regime * *environment + self.draw_private_noise(random)
         };
-        (0..count).map(|_| sample()).collect()
+        (0..count).map(|_| draw_sample()).collect()
     }
 
-    fn step(&self, environment: &mut f64, random: &mut Pcg64) {
+    fn step_environment(&self, environment: &mut f64, random: &mut Pcg64) {
         if self.environment > 0.0 {
             let fresh = self.environment * (1.0 - self.phi.powi(2)).sqrt();
-            *environment = self.phi * *environment + fresh * normal(random);
+            *environment = self.phi * *environment + fresh * draw_normal(random);
         }
     }
 
-    fn private_noise(&self, random: &mut Pcg64) -> f64 {
-        let mut noise = normal(random);
+    fn draw_private_noise(&self, random: &mut Pcg64) -> f64 {
+        let mut noise = draw_normal(random);
         if self.heavy_tails {
             // χ² with three degrees of freedom: an exponential and a squared normal.
-            let chi_squared = normal(random).powi(2) - 2.0 * positive(random).ln();
+            let chi_squared = draw_normal(random).powi(2) - 2.0 * draw_positive(random).ln();
             noise /= (chi_squared / 3.0).sqrt();
         }
         let is_late = self.late_share > 0.0 && random.random_bool(self.late_share);
-        let late = if is_late { -self.late_by * positive(random).ln() } else { 0.0 };
-        self.private * noise + late
+        let late = if is_late { -self.late_by * draw_positive(random).ln() } else { 0.0 };
+        self.private_scale * noise + late
     }
 }
 
 /// A standard normal number (Box & Muller 1958).
-pub(super) fn normal(random: &mut Pcg64) -> f64 {
+pub(super) fn draw_normal(random: &mut Pcg64) -> f64 {
     let angle = std::f64::consts::TAU * random.random::<f64>();
-    (-2.0 * positive(random).ln()).sqrt() * angle.cos()
+    (-2.0 * draw_positive(random).ln()).sqrt() * angle.cos()
 }
 
 /// Uniform and above zero, at most one.
-fn positive(random: &mut Pcg64) -> f64 {
+fn draw_positive(random: &mut Pcg64) -> f64 {
     1.0 - random.random::<f64>()
 }

@@ -6,30 +6,30 @@ use std::thread;
 use rand::SeedableRng as _;
 use rand_pcg::Pcg64;
 
-use super::judge::{self, Known};
-use super::peers::{Peer, Seen};
+use super::judge::{self, NoiseHistories};
+use super::peers::{PeerInput, PeerRule};
 use super::scenario::Scenario;
-use super::tally::{Answer, Cell, PeerCell, Tally};
+use super::tally::{AnswerTally, BenchmarkAnswer, PeerCell, RateCell};
 use crate::calibrate;
-use crate::compare::Partners;
+use crate::compare::PartnerMedians;
 use crate::policy::Policy;
 use crate::run::{Benchmark, BenchmarkId, Digest, Run};
 
 /// Benchmarks of a suite.
-const SUITE: usize = 50;
+const SUITE_SIZE: usize = 50;
 
 /// Rounds until the last look.
-const ROUNDS: usize = 20;
+const LAST_LOOK_ROUNDS: usize = 20;
 
 /// Rounds of unchanged code that a history holds.
-const HISTORY: usize = 20;
+const HISTORY_ROUNDS: usize = 20;
 
 /// Suites that the simple rules are shown: resampling is dear, and their rates are large.
 const PEER_SUITES: u64 = 200;
 
 /// How much is simulated.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Extent<'a> {
+pub(crate) struct SimulationPlan<'a> {
     /// Suites a cell.
     pub(crate) suites: u64,
     /// Seed of everything.
@@ -43,102 +43,109 @@ pub(crate) struct Extent<'a> {
 }
 
 /// The rates of one scenario, and those of the simple rules; `progress` is told of every suite.
-pub(crate) fn simulate(
+pub(crate) fn simulate_scenario(
     scenario: &Scenario,
-    extent: &Extent<'_>,
+    plan: &SimulationPlan<'_>,
     progress: &(dyn Fn(u64) + Sync),
-) -> (Vec<Cell>, Vec<PeerCell>) {
+) -> (Vec<RateCell>, Vec<PeerCell>) {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
-    let work = || {
-        let mut counts = Counts::new(extent);
+    let count_suites = || {
+        let mut counts = ScenarioTallies::new(plan);
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= extent.suites {
+            if number >= plan.suites {
                 return counts;
             }
-            counts.add(scenario, extent, number);
+            counts.add_suite(scenario, plan, number);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
     let counts = thread::scope(|scope| {
-        let workers: Vec<_> = (0..extent.threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..plan.threads.max(1)).map(|_| scope.spawn(count_suites)).collect();
         let counts =
             workers.into_iter().map(|worker| worker.join().expect("a worker does not panic"));
-        counts.reduce(Counts::merge).expect("there is at least one worker")
+        counts.reduce(ScenarioTallies::merge).expect("there is at least one worker")
     });
-    counts.into_cells(scenario, extent)
+    counts.into_cells(scenario, plan)
 }
 
 /// What is known beforehand, by column.
-const GIVEN: [&str; 2] = ["without history", "with history"];
+const GIVEN_NAMES: [&str; 2] = ["without history", "with history"];
 
 /// Counts of all cells of a scenario.
-struct Counts {
+struct ScenarioTallies {
     /// By effect, policy and history.
-    decided: Vec<Tally>,
+    decision_tallies: Vec<AnswerTally>,
     /// By effect and rule.
-    peers: Vec<Tally>,
+    peer_tallies: Vec<AnswerTally>,
 }
 
-impl Counts {
-    fn new(extent: &Extent<'_>) -> Self {
-        let cells = extent.effects.len() * extent.policies.len() * GIVEN.len();
-        let peers = extent.effects.len() * Peer::ALL.len();
-        Self { decided: vec![Tally::default(); cells], peers: vec![Tally::default(); peers] }
+impl ScenarioTallies {
+    fn new(plan: &SimulationPlan<'_>) -> Self {
+        let cells = plan.effects.len() * plan.policies.len() * GIVEN_NAMES.len();
+        let peers = plan.effects.len() * PeerRule::ALL.len();
+        Self {
+            decision_tallies: vec![AnswerTally::default(); cells],
+            peer_tallies: vec![AnswerTally::default(); peers],
+        }
     }
 
-    fn add(&mut self, scenario: &Scenario, extent: &Extent<'_>, number: u64) {
-        let suite = Suite::draw(scenario, extent.seed, number);
-        let mut decided = self.decided.iter_mut();
-        for effect in extent.effects {
-            let candidate = suite.candidate(*effect);
-            for (_, policy) in extent.policies {
-                for noise in [&Known::new(), &suite.noise] {
-                    let answers = judge::in_rounds(&suite.baseline, &candidate, noise, policy);
-                    decided.next().expect("a tally for each cell").add(&answers);
+    fn add_suite(&mut self, scenario: &Scenario, plan: &SimulationPlan<'_>, number: u64) {
+        let suite = SimulatedSuite::draw(scenario, plan.seed, number);
+        let mut decided = self.decision_tallies.iter_mut();
+        for effect in plan.effects {
+            let candidate = suite.build_candidate(*effect);
+            for (_, policy) in plan.policies {
+                for noise in [&NoiseHistories::new(), &suite.noise] {
+                    let answers =
+                        judge::decide_in_rounds(&suite.baseline, &candidate, noise, policy);
+                    decided.next().expect("a tally for each cell").add_suite(&answers);
                 }
             }
         }
         if number < PEER_SUITES {
-            let mut peers = self.peers.iter_mut();
-            for effect in extent.effects {
-                for peer in Peer::ALL {
-                    let answers = suite.answers(peer, *effect, extent.seed ^ number);
-                    peers.next().expect("a tally for each rule").add(&answers);
+            let mut peers = self.peer_tallies.iter_mut();
+            for effect in plan.effects {
+                for peer in PeerRule::ALL {
+                    let answers = suite.collect_peer_answers(peer, *effect, plan.seed ^ number);
+                    peers.next().expect("a tally for each rule").add_suite(&answers);
                 }
             }
         }
     }
 
     fn merge(mut self, other: Self) -> Self {
-        let both = |one: &mut Vec<Tally>, other: Vec<Tally>| {
+        let merge_all = |one: &mut Vec<AnswerTally>, other: Vec<AnswerTally>| {
             one.iter_mut().zip(&other).for_each(|(one, other)| one.merge(other));
         };
-        both(&mut self.decided, other.decided);
-        both(&mut self.peers, other.peers);
+        merge_all(&mut self.decision_tallies, other.decision_tallies);
+        merge_all(&mut self.peer_tallies, other.peer_tallies);
         self
     }
 
-    fn into_cells(self, scenario: &Scenario, extent: &Extent<'_>) -> (Vec<Cell>, Vec<PeerCell>) {
-        let mut decided = self.decided.into_iter();
-        let mut peers = self.peers.into_iter();
+    fn into_cells(
+        self,
+        scenario: &Scenario,
+        plan: &SimulationPlan<'_>,
+    ) -> (Vec<RateCell>, Vec<PeerCell>) {
+        let mut decided = self.decision_tallies.into_iter();
+        let mut peers = self.peer_tallies.into_iter();
         let (mut cells, mut peer_cells) = (Vec::new(), Vec::new());
-        let data = || scenario.name.to_owned();
-        for effect in extent.effects.iter().copied() {
-            for (policy, _) in extent.policies {
-                cells.extend(GIVEN.iter().zip(decided.by_ref()).map(|(given, tally)| Cell {
-                    data: data(),
-                    effect,
-                    policy: policy.clone(),
-                    given: (*given).to_owned(),
-                    tally,
+        let copy_name = || scenario.name.to_owned();
+        for effect in plan.effects.iter().copied() {
+            for (policy, _) in plan.policies {
+                cells.extend(GIVEN_NAMES.iter().zip(decided.by_ref()).map(|(given, tally)| {
+                    RateCell {
+                        data: copy_name(),
+                        effect,
+                        policy: policy.clone(),
+                        given: (*given).to_owned(),
+                        tally,
+                    }
                 }));
             }
-            peer_cells.extend(Peer::ALL.iter().zip(peers.by_ref()).map(|(peer, tally)| PeerCell {
-                data: data(),
-                effect,
-                rule: peer.name().to_owned(),
-                tally,
+            peer_cells.extend(PeerRule::ALL.iter().zip(peers.by_ref()).map(|(peer, tally)| {
+                PeerCell { data: copy_name(), effect, rule: peer.name().to_owned(), tally }
             }));
         }
         (cells, peer_cells)
@@ -146,12 +153,12 @@ impl Counts {
 }
 
 /// One suite of unchanged code, with what its history told.
-struct Suite {
+struct SimulatedSuite {
     scenario: Scenario,
     baseline: Run,
     /// Of the candidate, before it is slowed down.
-    candidate: Vec<Vec<Digest>>,
-    noise: Known,
+    candidate_digests: Vec<Vec<Digest>>,
+    noise: NoiseHistories,
     peers: Vec<PeerData>,
 }
 
@@ -163,92 +170,97 @@ struct PeerData {
     candidate_launches: Vec<f64>,
 }
 
-impl Suite {
+impl SimulatedSuite {
     fn draw(scenario: &Scenario, seed: u64, number: u64) -> Self {
         // A stream of its own for each suite: threads can take them in any order.
         let mut random = Pcg64::new(u128::from(seed), u128::from(number));
         random = Pcg64::from_rng(&mut random);
-        let rounds = scenario.budget.unwrap_or(ROUNDS);
-        let (mut noise, mut peers) = (Known::new(), Vec::new());
-        let (mut baseline, mut candidate) = (Vec::new(), Vec::new());
-        for index in 0..SUITE {
-            let id = id(index);
-            let history = scenario.before().rounds(HISTORY, &mut random);
-            let known = calibrate::noise(&Partners {
-                baseline: levels(&history.0),
-                candidate: levels(&history.1),
+        let rounds = scenario.budget.unwrap_or(LAST_LOOK_ROUNDS);
+        let (mut noise, mut peers) = (NoiseHistories::new(), Vec::new());
+        let (mut baseline, mut candidate_digests) = (Vec::new(), Vec::new());
+        for index in 0..SUITE_SIZE {
+            let id = build_id(index);
+            let history = scenario.with_history_noise().draw_rounds(HISTORY_ROUNDS, &mut random);
+            let noise_history = calibrate::estimate_noise(&PartnerMedians {
+                baseline: compute_levels(&history.0),
+                candidate: compute_levels(&history.1),
             });
-            noise.extend(known.map(|known| (BenchmarkId { id: id.clone(), package: None }, known)));
-            let sides = scenario.rounds(rounds, &mut random);
-            let digests: Vec<Digest> = sides.0.iter().map(|launch| judge::digest(launch)).collect();
-            candidate.push(sides.1.iter().map(|launch| judge::digest(launch)).collect());
-            baseline.push(simulated(id, scenario, digests));
+            noise.extend(
+                noise_history.map(|known| (BenchmarkId { name: id.clone(), package: None }, known)),
+            );
+            let sides = scenario.draw_rounds(rounds, &mut random);
+            let digests: Vec<Digest> =
+                sides.0.iter().map(|launch| judge::compute_digest(launch)).collect();
+            candidate_digests
+                .push(sides.1.iter().map(|launch| judge::compute_digest(launch)).collect());
+            baseline.push(build_simulated_benchmark(id, scenario, digests));
             if number < PEER_SUITES {
-                let elsewhere = scenario.between_machines(&mut random);
-                peers.push(PeerData::new(&sides.0, &sides.1, elsewhere));
+                let machine_difference = scenario.draw_machine_difference(&mut random);
+                peers.push(PeerData::new(&sides.0, &sides.1, machine_difference));
             }
         }
         Self {
             scenario: *scenario,
-            baseline: judge::run("simulated", baseline),
-            candidate,
+            baseline: judge::build_run("simulated", baseline),
+            candidate_digests,
             noise,
             peers,
         }
     }
 
     /// The candidate's run with this slowdown in every benchmark.
-    fn candidate(&self, effect: f64) -> Run {
-        let benchmarks = self.candidate.iter().enumerate().map(|(index, launches)| {
-            let slowed = launches.iter().map(|digest| judge::slower(digest, 1.0 + effect));
-            simulated(id(index), &self.scenario, slowed)
+    fn build_candidate(&self, effect: f64) -> Run {
+        let benchmarks = self.candidate_digests.iter().enumerate().map(|(index, launches)| {
+            let slowed = launches.iter().map(|digest| judge::slow_down(digest, 1.0 + effect));
+            build_simulated_benchmark(build_id(index), &self.scenario, slowed)
         });
-        judge::run("simulated", benchmarks.collect())
+        judge::build_run("simulated", benchmarks.collect())
     }
 
-    fn answers(&self, peer: Peer, effect: f64, seed: u64) -> Vec<Answer> {
-        let slowed = |side: &[f64]| side.iter().map(|ns| ns * (1.0 + effect)).collect::<Vec<f64>>();
-        let answer = |(index, data): (usize, &PeerData)| {
-            let seen = Seen {
+    fn collect_peer_answers(&self, peer: PeerRule, effect: f64, seed: u64) -> Vec<BenchmarkAnswer> {
+        let slow_down =
+            |side: &[f64]| side.iter().map(|ns| ns * (1.0 + effect)).collect::<Vec<f64>>();
+        let ask_peer = |(index, data): (usize, &PeerData)| {
+            let input = PeerInput {
                 baseline: &data.baseline,
-                candidate: &slowed(&data.candidate),
+                candidate: &slow_down(&data.candidate),
                 baseline_launches: &data.baseline_launches,
-                candidate_launches: &slowed(&data.candidate_launches),
+                candidate_launches: &slow_down(&data.candidate_launches),
             };
-            peer.answer(&seen, seed.wrapping_mul(SUITE as u64).wrapping_add(index as u64))
+            peer.judge(&input, seed.wrapping_mul(SUITE_SIZE as u64).wrapping_add(index as u64))
         };
-        self.peers.iter().enumerate().map(answer).collect()
+        self.peers.iter().enumerate().map(ask_peer).collect()
     }
 }
 
 impl PeerData {
     /// `elsewhere` is how much slower the machine was on which the baseline of the simple rules was stored.
-    fn new(baseline: &[Vec<f64>], candidate: &[Vec<f64>], elsewhere: f64) -> Self {
-        let durations = |logarithms: &[f64], shift: f64| {
+    fn new(baseline: &[Vec<f64>], candidate: &[Vec<f64>], machine_difference: f64) -> Self {
+        let to_durations = |logarithms: &[f64], shift: f64| {
             logarithms.iter().map(|ln| (ln + shift).exp()).collect::<Vec<f64>>()
         };
         Self {
-            baseline: durations(&baseline[0], elsewhere),
-            candidate: durations(&candidate[0], 0.0),
-            baseline_launches: durations(&levels(baseline), 0.0),
-            candidate_launches: durations(&levels(candidate), 0.0),
+            baseline: to_durations(&baseline[0], machine_difference),
+            candidate: to_durations(&candidate[0], 0.0),
+            baseline_launches: to_durations(&compute_levels(baseline), 0.0),
+            candidate_launches: to_durations(&compute_levels(candidate), 0.0),
         }
     }
 }
 
-fn id(index: usize) -> String {
+fn build_id(index: usize) -> String {
     format!("simulated/{index}")
 }
 
-fn simulated(
+fn build_simulated_benchmark(
     id: String,
     scenario: &Scenario,
     digests: impl IntoIterator<Item = Digest>,
 ) -> Benchmark {
-    judge::benchmark(id, scenario.sampling, Some("simulated"), digests)
+    judge::build_benchmark(id, scenario.sampling, Some("simulated"), digests)
 }
 
 /// The median of each launch, as a logarithm.
-fn levels(launches: &[Vec<f64>]) -> Vec<f64> {
-    launches.iter().map(|launch| judge::digest(launch).ln_median()).collect()
+fn compute_levels(launches: &[Vec<f64>]) -> Vec<f64> {
+    launches.iter().map(|launch| judge::compute_digest(launch).ln_median()).collect()
 }

@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::tally::{Cell, PeerCell, Rate};
+use super::tally::{ObservedRate, PeerCell, RateCell};
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub(crate) enum TableLayout {
     /// Columns of equal width.
     Text,
     /// A Markdown table.
     Markdown,
 }
 
-const HEAD: [&str; 12] = [
+const RATE_HEAD: [&str; 12] = [
     "data",
     "effect",
     "policy",
@@ -31,78 +31,83 @@ const HEAD: [&str; 12] = [
 const PEER_HEAD: [&str; 5] = ["data", "effect", "rule", "called slower", "suites failing"];
 
 /// The answers of the decision, one row a cell; rates with 95 % intervals.
-pub(crate) fn cells(cells: &[Cell], layout: Layout) -> String {
-    let row = |cell: &Cell| {
+pub(crate) fn format_rate_cells(cells: &[RateCell], layout: TableLayout) -> String {
+    let format_row = |cell: &RateCell| {
         let tally = &cell.tally;
         vec![
             cell.data.clone(),
-            effect(cell.effect),
+            format_effect(cell.effect),
             cell.policy.clone(),
             cell.given.clone(),
             tally.suites.to_string(),
-            rate(tally.regressed()),
-            rate(tally.failing()),
-            rate(tally.unchanged()),
-            rate(tally.inconclusive()),
+            format_rate(tally.regressed_rate()),
+            format_rate(tally.failing_suite_rate()),
+            format_rate(tally.unchanged_rate()),
+            format_rate(tally.inconclusive_rate()),
             tally.improved.to_string(),
             format!("{:.2}", tally.mean_rounds()),
             format!("{:.1}", tally.mean_suite_rounds()),
         ]
     };
-    write(&HEAD, &cells.iter().map(row).collect::<Vec<_>>(), layout)
+    format_table(&RATE_HEAD, &cells.iter().map(format_row).collect::<Vec<_>>(), layout)
 }
 
 /// The answers of the simple rules.
-pub(crate) fn peers(cells: &[PeerCell], layout: Layout) -> String {
-    let row = |cell: &PeerCell| {
+pub(crate) fn format_peer_cells(cells: &[PeerCell], layout: TableLayout) -> String {
+    let format_row = |cell: &PeerCell| {
         vec![
             cell.data.clone(),
-            effect(cell.effect),
+            format_effect(cell.effect),
             cell.rule.clone(),
-            rate(cell.tally.regressed()),
-            rate(cell.tally.failing()),
+            format_rate(cell.tally.regressed_rate()),
+            format_rate(cell.tally.failing_suite_rate()),
         ]
     };
-    write(&PEER_HEAD, &cells.iter().map(row).collect::<Vec<_>>(), layout)
+    format_table(&PEER_HEAD, &cells.iter().map(format_row).collect::<Vec<_>>(), layout)
 }
 
-fn effect(effect: f64) -> String {
+fn format_effect(effect: f64) -> String {
     if effect == 0.0 { "none".to_owned() } else { format!("{:+.0} %", effect * 100.0) }
 }
 
 /// The share and its interval, in percent.
-fn rate(rate: Rate) -> String {
+fn format_rate(rate: ObservedRate) -> String {
     if rate.of == 0 {
         return "–".to_owned();
     }
-    let percent = |share: f64| {
+    let format_percent = |share: f64| {
         let digits = if share > 0.0 && share < 0.01 { 3 } else { 1 };
         format!("{:.digits$}", share * 100.0)
     };
-    format!("{} ({}–{})", percent(rate.point()), percent(rate.low), percent(rate.high))
+    format!(
+        "{} ({}–{})",
+        format_percent(rate.point()),
+        format_percent(rate.low),
+        format_percent(rate.high)
+    )
 }
 
-fn write(head: &[&str], rows: &[Vec<String>], layout: Layout) -> String {
-    let width = |column: usize| {
+fn format_table(head: &[&str], rows: &[Vec<String>], layout: TableLayout) -> String {
+    let find_width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([head[column].chars().count()]).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
+    let widths: Vec<usize> = (0..head.len()).map(find_width).collect();
+    let format_line = |cells: &mut dyn Iterator<Item = &str>| {
         let padded = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         let padded: Vec<String> = padded.collect();
         match layout {
-            Layout::Text => padded.join("  ").trim_end().to_owned(),
-            Layout::Markdown => format!("| {} |", padded.join(" | ")),
+            TableLayout::Text => padded.join("  ").trim_end().to_owned(),
+            TableLayout::Markdown => format!("| {} |", padded.join(" | ")),
         }
     };
-    let mut table = line(&mut head.iter().copied());
-    if layout == Layout::Markdown {
+    let mut table = format_line(&mut head.iter().copied());
+    if layout == TableLayout::Markdown {
         let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-        let _ = write!(table, "\n{}", line(&mut rules.iter().map(String::as_str)));
+        let _ = write!(table, "\n{}", format_line(&mut rules.iter().map(String::as_str)));
     }
     for row in rows {
-        let _ = write!(table, "\n{}", line(&mut row.iter().map(String::as_str)));
+        let _ = write!(table, "\n{}", format_line(&mut row.iter().map(String::as_str)));
     }
     table.push('\n');
     table

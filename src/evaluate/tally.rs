@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use crate::stats::proportion::clopper_pearson;
+use crate::stats::proportion::compute_clopper_pearson;
 use crate::verdict::Change;
 
 /// Confidence of the intervals around rates.
-const CONFIDENCE: f64 = 0.95;
+const RATE_CONFIDENCE: f64 = 0.95;
 
 /// What was said of one benchmark, after how many rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Answer {
+pub(super) struct BenchmarkAnswer {
     /// What the decision says.
     pub(super) change: Change,
     /// Launches of the candidate that it rests on.
@@ -19,7 +19,7 @@ pub(super) struct Answer {
 
 /// How often each answer was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Tally {
+pub(crate) struct AnswerTally {
     /// Suites judged.
     pub(crate) suites: u64,
     /// Suites in which a benchmark was called regressed.
@@ -42,7 +42,7 @@ pub(crate) struct Tally {
 
 /// How often something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Rate {
+pub(crate) struct ObservedRate {
     /// Times it happened.
     pub(crate) count: u64,
     /// Times it could have happened.
@@ -55,7 +55,7 @@ pub(crate) struct Rate {
 
 /// One row of a table: one kind of data, one effect, one policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Cell {
+pub(crate) struct RateCell {
     /// Which data.
     pub(crate) data: String,
     /// The slowdown that is in them.
@@ -65,7 +65,7 @@ pub(crate) struct Cell {
     /// What was known beforehand, or how the data were put.
     pub(crate) given: String,
     /// The answers.
-    pub(crate) tally: Tally,
+    pub(crate) tally: AnswerTally,
 }
 
 /// What a simple rule said of the same data.
@@ -78,12 +78,12 @@ pub(crate) struct PeerCell {
     /// The rule.
     pub(crate) rule: String,
     /// The answers: regressed or unchanged.
-    pub(crate) tally: Tally,
+    pub(crate) tally: AnswerTally,
 }
 
-impl Rate {
+impl ObservedRate {
     pub(super) fn new(count: u64, of: u64) -> Self {
-        let (low, high) = clopper_pearson(count, of, CONFIDENCE);
+        let (low, high) = compute_clopper_pearson(count, of, RATE_CONFIDENCE);
         Self { count, of, low, high }
     }
 
@@ -93,16 +93,16 @@ impl Rate {
     }
 }
 
-impl Tally {
+impl AnswerTally {
     /// Counts the answers on one suite.
-    pub(super) fn add(&mut self, answers: &[Answer]) {
+    pub(super) fn add_suite(&mut self, answers: &[BenchmarkAnswer]) {
         self.suites += 1;
-        let mut longest = 0;
+        let mut most_rounds = 0;
         let mut fails = false;
         for answer in answers {
             self.benchmarks += 1;
             self.rounds += u64::from(answer.rounds);
-            longest = longest.max(answer.rounds);
+            most_rounds = most_rounds.max(answer.rounds);
             match answer.change {
                 Change::Regressed => self.regressed += 1,
                 Change::Improved => self.improved += 1,
@@ -114,7 +114,7 @@ impl Tally {
             fails |= answer.change == Change::Regressed;
         }
         self.failing_suites += u64::from(fails);
-        self.suite_rounds += u64::from(longest);
+        self.suite_rounds += u64::from(most_rounds);
     }
 
     /// Both together.
@@ -131,23 +131,23 @@ impl Tally {
     }
 
     /// Benchmarks called regressed.
-    pub(crate) fn regressed(&self) -> Rate {
-        Rate::new(self.regressed, self.benchmarks)
+    pub(crate) fn regressed_rate(&self) -> ObservedRate {
+        ObservedRate::new(self.regressed, self.benchmarks)
     }
 
     /// Suites with at least one of them.
-    pub(crate) fn failing(&self) -> Rate {
-        Rate::new(self.failing_suites, self.suites)
+    pub(crate) fn failing_suite_rate(&self) -> ObservedRate {
+        ObservedRate::new(self.failing_suites, self.suites)
     }
 
     /// Benchmarks called unchanged.
-    pub(crate) fn unchanged(&self) -> Rate {
-        Rate::new(self.unchanged, self.benchmarks)
+    pub(crate) fn unchanged_rate(&self) -> ObservedRate {
+        ObservedRate::new(self.unchanged, self.benchmarks)
     }
 
     /// Benchmarks of which nothing could be told.
-    pub(crate) fn inconclusive(&self) -> Rate {
-        Rate::new(self.inconclusive, self.benchmarks)
+    pub(crate) fn inconclusive_rate(&self) -> ObservedRate {
+        ObservedRate::new(self.inconclusive, self.benchmarks)
     }
 
     /// Rounds until a benchmark is decided, on average.

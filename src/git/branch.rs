@@ -9,7 +9,7 @@ use super::{CommitId, GitError, Repository};
 
 /// A file on a branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct BranchFile {
     /// Path from the root, with slashes.
     pub(crate) path: String,
     blob: Oid,
@@ -23,13 +23,13 @@ pub(crate) struct Branch<'a> {
 
 impl Repository {
     /// The local branch `name`.
-    pub(crate) fn branch(&self, name: &str) -> Result<Branch<'_>, GitError> {
-        self.reference(&format!("refs/heads/{name}"))
-            .ok_or_else(|| GitError::BranchName(name.to_owned()))
+    pub(crate) fn open_branch(&self, name: &str) -> Result<Branch<'_>, GitError> {
+        self.open_reference(&format!("refs/heads/{name}"))
+            .ok_or_else(|| GitError::InvalidBranchName(name.to_owned()))
     }
 
     /// The branch behind a full reference name; `None` where that cannot be one.
-    pub(crate) fn reference(&self, name: &str) -> Option<Branch<'_>> {
+    pub(crate) fn open_reference(&self, name: &str) -> Option<Branch<'_>> {
         let is_valid = Reference::is_valid_name(name) && !name.contains("/-");
         is_valid.then(|| Branch { repository: self, reference: name.to_owned() })
     }
@@ -37,17 +37,17 @@ impl Repository {
     /// The files of `commit` below `folder` that lie exactly `depth` folders deep.
     ///
     /// Links, submodules, names that are not UTF-8 and whatever lies elsewhere are passed over.
-    pub(crate) fn files(
+    pub(crate) fn list_files(
         &self,
         commit: &CommitId,
         folder: &str,
         depth: usize,
-    ) -> Result<Vec<Entry>, GitError> {
-        let tree = self.tree_of(commit)?;
+    ) -> Result<Vec<BranchFile>, GitError> {
+        let tree = self.find_tree(commit)?;
         let mut found = Vec::new();
         match tree.get_path(Path::new(folder)) {
             Ok(entry) if entry.kind() == Some(ObjectType::Tree) => {
-                self.collect(entry.id(), folder, depth, &mut found)?;
+                self.collect_files(entry.id(), folder, depth, &mut found)?;
             }
             Ok(_) => {}
             Err(error) if error.code() == ErrorCode::NotFound => {}
@@ -56,12 +56,12 @@ impl Repository {
         Ok(found)
     }
 
-    fn collect(
+    fn collect_files(
         &self,
         tree: Oid,
         path: &str,
         depth: usize,
-        found: &mut Vec<Entry>,
+        found: &mut Vec<BranchFile>,
     ) -> Result<(), GitError> {
         const REGULAR: [i32; 2] = [0o100_644, 0o100_755];
         for entry in &self.inner.find_tree(tree)? {
@@ -69,10 +69,10 @@ impl Repository {
             let path = format!("{path}/{name}");
             match entry.kind() {
                 Some(ObjectType::Tree) if depth > 0 => {
-                    self.collect(entry.id(), &path, depth - 1, found)?;
+                    self.collect_files(entry.id(), &path, depth - 1, found)?;
                 }
                 Some(ObjectType::Blob) if depth == 0 && REGULAR.contains(&entry.filemode()) => {
-                    found.push(Entry { path, blob: entry.id() });
+                    found.push(BranchFile { path, blob: entry.id() });
                 }
                 _ => {}
             }
@@ -81,10 +81,14 @@ impl Repository {
     }
 
     /// The file at `path`, where there is one.
-    pub(crate) fn file(&self, commit: &CommitId, path: &str) -> Result<Option<Entry>, GitError> {
-        match self.tree_of(commit)?.get_path(Path::new(path)) {
+    pub(crate) fn find_file(
+        &self,
+        commit: &CommitId,
+        path: &str,
+    ) -> Result<Option<BranchFile>, GitError> {
+        match self.find_tree(commit)?.get_path(Path::new(path)) {
             Ok(entry) if entry.kind() == Some(ObjectType::Blob) => {
-                Ok(Some(Entry { path: path.to_owned(), blob: entry.id() }))
+                Ok(Some(BranchFile { path: path.to_owned(), blob: entry.id() }))
             }
             Ok(_) => Ok(None),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
@@ -93,8 +97,8 @@ impl Repository {
     }
 
     /// Names at the root of `commit`.
-    pub(crate) fn root_names(&self, commit: &CommitId) -> Result<Vec<String>, GitError> {
-        let tree = self.tree_of(commit)?;
+    pub(crate) fn list_root_names(&self, commit: &CommitId) -> Result<Vec<String>, GitError> {
+        let tree = self.find_tree(commit)?;
         Ok(tree
             .iter()
             .map(|entry| String::from_utf8_lossy(entry.name_bytes()).into_owned())
@@ -102,28 +106,32 @@ impl Repository {
     }
 
     /// The content of a file of at most `most` bytes; a larger one is not even loaded.
-    pub(crate) fn read(&self, entry: &Entry, most: usize) -> Result<Vec<u8>, GitError> {
+    pub(crate) fn read_file(
+        &self,
+        entry: &BranchFile,
+        max_bytes: usize,
+    ) -> Result<Vec<u8>, GitError> {
         let objects = self.inner.odb()?;
         let (size, _) = objects.read_header(entry.blob)?;
-        if size > most {
+        if size > max_bytes {
             return Err(GitError::TooLarge(size));
         }
         Ok(objects.read(entry.blob)?.data().to_owned())
     }
 
     /// Stores content as an object that a [`Repository::write_commit`] can refer to.
-    pub(crate) fn write_file(&self, path: String, content: &[u8]) -> Result<Entry, GitError> {
-        Ok(Entry { path, blob: self.inner.blob(content)? })
+    pub(crate) fn write_file(&self, path: String, content: &[u8]) -> Result<BranchFile, GitError> {
+        Ok(BranchFile { path, blob: self.inner.blob(content)? })
     }
 
     /// A commit on top of `parent` that adds `files` to it; without a parent, of these files alone.
     pub(crate) fn write_commit(
         &self,
         parent: Option<&CommitId>,
-        files: &[Entry],
+        files: &[BranchFile],
         message: &str,
     ) -> Result<CommitId, GitError> {
-        let parent = parent.map(|id| self.find(id)).transpose()?;
+        let parent = parent.map(|id| self.find_commit(id)).transpose()?;
         let base = match &parent {
             Some(commit) => commit.tree()?,
             None => self.inner.find_tree(self.inner.treebuilder(None)?.write()?)?,
@@ -137,7 +145,7 @@ impl Repository {
     }
 
     /// A commit without parents that holds what `commit` does, except for the files at `paths`.
-    pub(crate) fn write_root(
+    pub(crate) fn write_root_commit(
         &self,
         commit: &CommitId,
         paths: impl IntoIterator<Item = String>,
@@ -147,7 +155,7 @@ impl Repository {
         for path in paths {
             update.remove(path);
         }
-        let tree = update.create_updated(&self.inner, &self.tree_of(commit)?)?;
+        let tree = update.create_updated(&self.inner, &self.find_tree(commit)?)?;
         self.commit_tree(tree, &[], message)
     }
 
@@ -165,18 +173,18 @@ impl Repository {
         Ok(self.inner.commit(None, &author, &author, message, &tree, parents)?.into())
     }
 
-    fn find(&self, id: &CommitId) -> Result<git2::Commit<'_>, GitError> {
+    fn find_commit(&self, id: &CommitId) -> Result<git2::Commit<'_>, GitError> {
         Ok(self.inner.find_commit(Oid::from_str(id.as_str())?)?)
     }
 
-    fn tree_of(&self, commit: &CommitId) -> Result<git2::Tree<'_>, GitError> {
-        Ok(self.find(commit)?.tree()?)
+    fn find_tree(&self, commit: &CommitId) -> Result<git2::Tree<'_>, GitError> {
+        Ok(self.find_commit(commit)?.tree()?)
     }
 }
 
 impl Branch<'_> {
     /// The commit it is at; `None` where it does not exist.
-    pub(crate) fn tip(&self) -> Result<Option<CommitId>, GitError> {
+    pub(crate) fn read_tip(&self) -> Result<Option<CommitId>, GitError> {
         match self.repository.inner.refname_to_id(&self.reference) {
             Ok(id) => Ok(Some(id.into())),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
@@ -185,7 +193,7 @@ impl Branch<'_> {
     }
 
     /// Moves it from `expected` to `commit`; [`GitError::Moved`] where it was not there any more.
-    pub(crate) fn swap(
+    pub(crate) fn compare_and_swap(
         &self,
         expected: Option<&CommitId>,
         commit: &CommitId,
@@ -200,14 +208,14 @@ impl Branch<'_> {
                 ErrorCode::Modified
                 | ErrorCode::Locked
                 | ErrorCode::NotFound
-                | ErrorCode::Exists => GitError::Moved(self.reference.clone()),
+                | ErrorCode::Exists => GitError::BranchMoved(self.reference.clone()),
                 _ => error.into(),
             }),
         }
     }
 
     /// Where another process holds its lock, if one does: a killed one leaves it behind.
-    pub(crate) fn lock_file(&self) -> Option<std::path::PathBuf> {
+    pub(crate) fn find_lock_file(&self) -> Option<std::path::PathBuf> {
         let lock = self.repository.inner.commondir().join(format!("{}.lock", self.reference));
         lock.exists().then_some(lock)
     }

@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{GitError, Token};
+use super::{GitError, GitToken};
 
 /// Variables that would point git at another repository than the one it is started in.
 ///
 /// Hooks set them; this is `git rev-parse --local-env-vars` without those that carry configuration.
-const POINTERS: [&str; 13] = [
+const REPOSITORY_VARIABLES: [&str; 13] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_DIR",
@@ -26,28 +26,30 @@ const POINTERS: [&str; 13] = [
 ];
 
 /// A transfer that brings fewer bytes than this a second, for this many seconds, is given up.
-const SLOWEST: (&str, &str) = ("1000", "30");
+const LOW_SPEED_LIMIT: (&str, &str) = ("1000", "30");
 
 /// The user's git, started in one folder.
-pub(super) struct Git<'a> {
+pub(super) struct GitCommand<'a> {
     folder: &'a Path,
-    settings: Vec<(String, String)>,
-    token: Option<&'a Token>,
+    config: Vec<(String, String)>,
+    token: Option<&'a GitToken>,
 }
 
-impl<'a> Git<'a> {
-    pub(super) fn at(folder: &'a Path) -> Self {
-        Self { folder, settings: Vec::new(), token: None }
+impl<'a> GitCommand<'a> {
+    pub(super) fn new(folder: &'a Path) -> Self {
+        Self { folder, config: Vec::new(), token: None }
     }
 
     /// Authorized by `token` at the server of `url`, and nowhere else.
-    pub(super) fn authorized(mut self, token: Option<&'a Token>, url: &str) -> Self {
-        if let Some((token, server)) = token.and_then(|token| Some((token, token.server(url)?))) {
+    pub(super) fn with_token(mut self, token: Option<&'a GitToken>, url: &str) -> Self {
+        if let Some((token, server)) =
+            token.and_then(|token| Some((token, token.find_allowed_server(url)?)))
+        {
             let key = format!("http.{server}.extraheader");
             // The empty value drops the header that actions/checkout leaves: a server that is sent
             // two answers 400.
-            self.settings.push((key.clone(), String::new()));
-            self.settings.push((key, token.header()));
+            self.config.push((key.clone(), String::new()));
+            self.config.push((key, token.authorization_header()));
             self.token = Some(token);
         }
         self
@@ -55,14 +57,14 @@ impl<'a> Git<'a> {
 
     /// Standard output of the command when it succeeds.
     pub(super) fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<String, GitError> {
-        let (output, complaint) = self.try_run(arguments)?;
-        match complaint {
+        let (output, error_output) = self.try_run(arguments)?;
+        match error_output {
             None => Ok(output),
             Some(message) => {
                 let words = arguments.iter().map(|word| word.as_ref().to_string_lossy());
                 let command = words.filter(|word| !word.starts_with('-')).take(2);
                 let command = command.collect::<Vec<_>>().join(" ");
-                Err(GitError::Command { command, message })
+                Err(GitError::CommandFailed { command, message })
             }
         }
     }
@@ -73,22 +75,23 @@ impl<'a> Git<'a> {
         arguments: &[A],
     ) -> Result<(String, Option<String>), GitError> {
         let mut command = Command::new("git");
-        for pointer in POINTERS {
+        for pointer in REPOSITORY_VARIABLES {
             command.env_remove(pointer);
         }
         // Configuration travels in the environment: arguments are for everybody to read.
-        let given = std::env::var("GIT_CONFIG_COUNT").ok().and_then(|count| count.parse().ok());
-        let first: usize = given.unwrap_or(0);
-        for (place, (key, value)) in self.settings.iter().enumerate() {
-            command.env(format!("GIT_CONFIG_KEY_{}", first + place), key);
-            command.env(format!("GIT_CONFIG_VALUE_{}", first + place), value);
+        let existing_count =
+            std::env::var("GIT_CONFIG_COUNT").ok().and_then(|count| count.parse().ok());
+        let first_index: usize = existing_count.unwrap_or(0);
+        for (place, (key, value)) in self.config.iter().enumerate() {
+            command.env(format!("GIT_CONFIG_KEY_{}", first_index + place), key);
+            command.env(format!("GIT_CONFIG_VALUE_{}", first_index + place), value);
         }
-        if !self.settings.is_empty() {
-            command.env("GIT_CONFIG_COUNT", (first + self.settings.len()).to_string());
+        if !self.config.is_empty() {
+            command.env("GIT_CONFIG_COUNT", (first_index + self.config.len()).to_string());
         }
         for (name, value) in [
-            ("GIT_HTTP_LOW_SPEED_LIMIT", SLOWEST.0),
-            ("GIT_HTTP_LOW_SPEED_TIME", SLOWEST.1),
+            ("GIT_HTTP_LOW_SPEED_LIMIT", LOW_SPEED_LIMIT.0),
+            ("GIT_HTTP_LOW_SPEED_TIME", LOW_SPEED_LIMIT.1),
             // A question on the terminal would stand there unseen.
             ("GIT_TERMINAL_PROMPT", "0"),
         ] {
@@ -99,17 +102,17 @@ impl<'a> Git<'a> {
         command.env("LC_ALL", "C").arg("-C").arg(self.folder).args(arguments);
         let output = command.stdin(Stdio::null()).output().map_err(GitError::NoGit)?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let complaint = (!output.status.success()).then(|| {
+        let error_output = (!output.status.success()).then(|| {
             let complaint = String::from_utf8_lossy(&output.stderr);
-            self.without_secrets(&format!("{}\n{}", text.trim(), complaint.trim()))
+            self.hide_secrets(&format!("{}\n{}", text.trim(), complaint.trim()))
         });
-        Ok((text, complaint))
+        Ok((text, error_output))
     }
 
-    fn without_secrets(&self, message: &str) -> String {
+    fn hide_secrets(&self, message: &str) -> String {
         let mut clean = hide_user_info(message.trim());
         if let Some(token) = self.token {
-            clean = token.hide(&clean);
+            clean = token.hide_in(&clean);
         }
         clean
     }

@@ -6,46 +6,47 @@ use std::path::PathBuf;
 
 use git2::Oid;
 
-use super::command::Git;
-use super::{CommitId, GitError, Parents, Remote, Repository, parents_of};
+use super::command::GitCommand;
+use super::{CommitId, FollowedParents, GitError, Remote, Repository, parse_parents};
 
 /// Commits looked at for the messages of a range before the rest is given up.
-const FARTHEST: usize = 20_000;
+const MAX_RANGE_COMMITS: usize = 20_000;
 
 /// The messages of a range of commits, latest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Messages {
+pub(crate) struct CommitMessages {
     /// Those that could be read.
     pub(crate) texts: Vec<String>,
     /// Whether these are all.
-    pub(crate) is_whole: bool,
+    pub(crate) is_complete: bool,
 }
 
 impl Remote<'_> {
     /// The ancestry of `from`, latest first and at most `most` commits, also where this clone ends.
-    pub(crate) fn ancestry(
+    pub(crate) fn fetch_ancestry(
         &self,
         from: &CommitId,
-        parents: Parents,
-        most: usize,
+        parents: FollowedParents,
+        limit: usize,
     ) -> Result<Vec<CommitId>, GitError> {
-        let here = self.repository.ancestry(from, parents).take(most);
-        let (mut known, missing): (Vec<_>, Vec<_>) = here.partition(|id| self.repository.has(id));
-        if missing.is_empty() || known.len() >= most {
+        let in_clone = self.repository.walk_ancestry(from, parents).take(limit);
+        let (mut known, missing): (Vec<_>, Vec<_>) =
+            in_clone.partition(|id| self.repository.has_commit(id));
+        if missing.is_empty() || known.len() >= limit {
             return Ok(known);
         }
         let history = self.repository.history_folder();
         let inner = git2::Repository::init_bare(&history)?;
-        let depth = format!("--depth={most}");
+        let depth = format!("--depth={limit}");
         let mut arguments = vec!["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
         arguments.extend(["--no-auto-maintenance", "--filter=tree:0", &depth, "--", &self.url]);
         arguments.extend(missing.iter().map(CommitId::as_str));
-        let git = Git::at(&history).authorized(self.token.as_ref(), &self.url);
+        let git = GitCommand::new(&history).with_token(self.token.as_ref(), &self.url);
         if let (_, Some(message)) = git.try_run(&arguments)? {
-            return Err(self.explain("fetch", &message));
+            return Err(self.explain_failure("fetch", &message));
         }
-        let beyond = Repository { inner };
-        known.extend(beyond.ancestry_of(&missing, parents).take(most - known.len()));
+        let fetched = Repository { inner };
+        known.extend(fetched.walk_ancestry_of_all(&missing, parents).take(limit - known.len()));
         Ok(known)
     }
 
@@ -54,10 +55,11 @@ impl Remote<'_> {
         let arguments = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1"];
         let arguments = [&arguments[..], &["--no-recurse-submodules", "--no-auto-maintenance"]];
         let arguments = [&arguments.concat()[..], &["--", &self.url, commit.as_str()]].concat();
-        let git = Git::at(self.repository.folder()).authorized(self.token.as_ref(), &self.url);
+        let git =
+            GitCommand::new(self.repository.folder()).with_token(self.token.as_ref(), &self.url);
         match git.try_run(&arguments)? {
             (_, None) => Ok(()),
-            (_, Some(message)) => Err(self.explain("fetch", &message)),
+            (_, Some(message)) => Err(self.explain_failure("fetch", &message)),
         }
     }
 }
@@ -71,26 +73,26 @@ impl Repository {
     ///
     /// Where `base` is not known it is the first parent of `head`: what a merge commit brings, and
     /// of any other commit that one alone.
-    pub(crate) fn messages(
+    pub(crate) fn read_messages(
         &self,
         base: Option<&CommitId>,
         head: &CommitId,
-    ) -> Result<Messages, GitError> {
-        let fetched = self.fetched_history()?;
+    ) -> Result<CommitMessages, GitError> {
+        let fetched = self.open_fetched_history()?;
         let history = fetched.as_ref().unwrap_or(self);
-        let base = base.filter(|base| history.has(base)).cloned();
+        let base = base.filter(|base| history.has_commit(base)).cloned();
         let base = match base {
             Some(base) => Some(base),
-            None => history.parents(head)?.into_iter().next(),
+            None => history.read_parents(head)?.into_iter().next(),
         };
         let base = base.map(|base| Oid::from_str(base.as_str())).transpose()?;
-        let mut range = Range::new(&history.inner, Oid::from_str(head.as_str())?, base);
+        let mut range = CommitRange::new(&history.inner, Oid::from_str(head.as_str())?, base);
         range.walk();
-        Ok(range.messages())
+        Ok(range.into_messages())
     }
 
     /// This clone together with what [`Remote::ancestry`] fetched; none where it never did.
-    fn fetched_history(&self) -> Result<Option<Self>, GitError> {
+    fn open_fetched_history(&self) -> Result<Option<Self>, GitError> {
         let folder = self.history_folder();
         if !folder.join("HEAD").exists() {
             return Ok(None);
@@ -106,62 +108,63 @@ impl Repository {
 }
 
 /// A walk from both ends, latest commit first, that stops where one end has reached the other.
-struct Range<'a> {
+struct CommitRange<'a> {
     repository: &'a git2::Repository,
     /// Of every commit that was come across: whether it leads to the base.
     is_old: HashMap<Oid, bool>,
-    waiting: BinaryHeap<(i64, Oid)>,
-    found: Vec<Oid>,
-    is_whole: bool,
+    queue: BinaryHeap<(i64, Oid)>,
+    commits: Vec<Oid>,
+    is_complete: bool,
 }
 
-impl<'a> Range<'a> {
+impl<'a> CommitRange<'a> {
     fn new(repository: &'a git2::Repository, head: Oid, base: Option<Oid>) -> Self {
         let waiting = BinaryHeap::new();
         let (is_old, found) = (HashMap::new(), Vec::new());
-        let mut range = Self { repository, is_old, waiting, found, is_whole: true };
-        range.enter(head, false);
+        let mut range =
+            Self { repository, is_old, queue: waiting, commits: found, is_complete: true };
+        range.enqueue(head, false);
         if let Some(base) = base {
-            range.enter(base, true);
+            range.enqueue(base, true);
         }
         range
     }
 
     /// A commit that turns out to be old is walked once more, so that its parents do too.
-    fn enter(&mut self, id: Oid, is_old: bool) {
+    fn enqueue(&mut self, id: Oid, is_old: bool) {
         let known = self.is_old.get(&id).copied();
         if known == Some(true) || known == Some(is_old) {
             return;
         }
         self.is_old.insert(id, is_old);
         match self.repository.find_commit(id) {
-            Ok(commit) => self.waiting.push((commit.time().seconds(), id)),
+            Ok(commit) => self.queue.push((commit.time().seconds(), id)),
             Err(_) if is_old => {}
-            Err(_) => self.found.push(id),
+            Err(_) => self.commits.push(id),
         }
     }
 
     fn walk(&mut self) {
-        for _ in 0..FARTHEST {
-            if !self.waiting.iter().any(|(_, id)| !self.is_old[id]) {
+        for _ in 0..MAX_RANGE_COMMITS {
+            if !self.queue.iter().any(|(_, id)| !self.is_old[id]) {
                 return;
             }
-            let Some((_, id)) = self.waiting.pop() else { return };
+            let Some((_, id)) = self.queue.pop() else { return };
             let is_old = self.is_old[&id];
             if !is_old {
-                self.found.push(id);
+                self.commits.push(id);
             }
             let Ok(commit) = self.repository.find_commit(id) else { continue };
-            for parent in parents_of(&commit) {
-                self.enter(parent, is_old);
+            for parent in parse_parents(&commit) {
+                self.enqueue(parent, is_old);
             }
         }
-        self.is_whole = false;
+        self.is_complete = false;
     }
 
-    fn messages(self) -> Messages {
-        let mut messages = Messages { texts: Vec::new(), is_whole: self.is_whole };
-        for id in self.found.iter().filter(|id| !self.is_old[*id]) {
+    fn into_messages(self) -> CommitMessages {
+        let mut messages = CommitMessages { texts: Vec::new(), is_complete: self.is_complete };
+        for id in self.commits.iter().filter(|id| !self.is_old[*id]) {
             match self.repository.find_commit(*id) {
                 Ok(commit) => {
                     messages
@@ -169,7 +172,7 @@ impl<'a> Range<'a> {
                         .push(String::from_utf8_lossy(commit.message_bytes()).into_owned());
                 }
                 // Not fetched.
-                Err(_) => messages.is_whole = false,
+                Err(_) => messages.is_complete = false,
             }
         }
         messages

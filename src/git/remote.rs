@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt;
 
-use super::command::{Git, hide_user_info};
+use super::command::{GitCommand, hide_user_info};
 use super::{CommitId, GitError, Repository};
 
 /// Where git is told to go: the name of a remote, an address or a path.
@@ -11,12 +11,12 @@ pub(crate) struct Remote<'a> {
     pub(super) repository: &'a Repository,
     name: String,
     pub(super) url: String,
-    pub(super) token: Option<Token>,
+    pub(super) token: Option<GitToken>,
 }
 
 /// How a push ended that the server had no lasting objection to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Push {
+pub(crate) enum PushOutcome {
     /// The remote branch is what was pushed.
     Done,
     /// Somebody else was faster, or the server stumbled: fetch, and push again.
@@ -25,8 +25,12 @@ pub(crate) enum Push {
 
 impl Repository {
     /// The remote called `name`, or at that address.
-    pub(crate) fn remote(&self, name: &str, token: Option<Token>) -> Result<Remote<'_>, GitError> {
-        let url = Git::at(self.folder()).run(&["ls-remote", "--get-url", "--", name])?;
+    pub(crate) fn open_remote(
+        &self,
+        name: &str,
+        token: Option<GitToken>,
+    ) -> Result<Remote<'_>, GitError> {
+        let url = GitCommand::new(self.folder()).run(&["ls-remote", "--get-url", "--", name])?;
         let url = url.trim().to_owned();
         Ok(Remote { repository: self, name: name.to_owned(), url, token })
     }
@@ -34,12 +38,12 @@ impl Repository {
 
 impl Remote<'_> {
     /// Its name to be shown: an address without the credentials in it.
-    pub(crate) fn shown(&self) -> String {
+    pub(crate) fn display_name(&self) -> String {
         hide_user_info(&self.name)
     }
 
-    fn git(&self) -> Git<'_> {
-        Git::at(self.repository.folder()).authorized(self.token.as_ref(), &self.url)
+    fn prepare_git(&self) -> GitCommand<'_> {
+        GitCommand::new(self.repository.folder()).with_token(self.token.as_ref(), &self.url)
     }
 
     /// Whether git knows more of it than what it was called: false for a name like `origin` that
@@ -61,12 +65,14 @@ impl Remote<'_> {
             arguments.push("--depth=1");
         }
         arguments.extend(["--", &self.name, &refspec]);
-        let (_, complaint) = self.git().try_run(&arguments)?;
-        let Some(message) = complaint else { return Ok(Some(self.repository.resolve(into)?)) };
+        let (_, error_output) = self.prepare_git().try_run(&arguments)?;
+        let Some(message) = error_output else {
+            return Ok(Some(self.repository.resolve_revision(into)?));
+        };
         if message.contains(&format!("couldn't find remote ref {from}")) {
             return Ok(None);
         }
-        Err(self.explain("fetch", &message))
+        Err(self.explain_failure("fetch", &message))
     }
 
     /// Pushes `commit` to `branch` if that is still at `expected`; `None` where it must not exist.
@@ -75,7 +81,7 @@ impl Remote<'_> {
         commit: &CommitId,
         branch: &str,
         expected: Option<&CommitId>,
-    ) -> Result<Push, GitError> {
+    ) -> Result<PushOutcome, GitError> {
         let into = format!("refs/heads/{branch}");
         let expected = expected.map_or("", CommitId::as_str);
         let lease = format!("--force-with-lease={into}:{expected}");
@@ -85,24 +91,24 @@ impl Remote<'_> {
             ["push", "--porcelain", "--no-verify", "--no-follow-tags", &lease, "--", &self.name];
         let mut arguments = arguments.to_vec();
         arguments.push(&refspec);
-        let (_, complaint) = self.git().try_run(&arguments)?;
-        match complaint {
-            None => Ok(Push::Done),
-            Some(message) if is_passing(&message) => Ok(Push::TryAgain),
-            Some(message) => Err(self.explain("push", &message)),
+        let (_, error_output) = self.prepare_git().try_run(&arguments)?;
+        match error_output {
+            None => Ok(PushOutcome::Done),
+            Some(message) if is_transient_message(&message) => Ok(PushOutcome::TryAgain),
+            Some(message) => Err(self.explain_failure("push", &message)),
         }
     }
 
     /// Whether the message of a failed fetch is about something that passes.
-    pub(crate) fn is_passing(error: &GitError) -> bool {
-        matches!(error, GitError::Command { message, .. } if is_passing(message))
+    pub(crate) fn is_transient(error: &GitError) -> bool {
+        matches!(error, GitError::CommandFailed { message, .. } if is_transient_message(message))
     }
 
-    pub(super) fn explain(&self, command: &str, message: &str) -> GitError {
-        let message = told(message);
-        match refusal(&message) {
-            Some(help) => GitError::Refused { remote: self.shown(), message, help },
-            None => GitError::Command { command: command.to_owned(), message },
+    pub(super) fn explain_failure(&self, command: &str, message: &str) -> GitError {
+        let message = summarize_git_output(message);
+        match find_refusal_help(&message) {
+            Some(help) => GitError::Refused { remote: self.display_name(), message, help },
+            None => GitError::CommandFailed { command: command.to_owned(), message },
         }
     }
 }
@@ -142,14 +148,14 @@ const REFUSALS: [(&[&str], &str); 5] = [
     ),
 ];
 
-fn refusal(message: &str) -> Option<&'static str> {
-    let says = |phrase: &&str| message.contains(*phrase);
-    REFUSALS.iter().find(|(phrases, _)| phrases.iter().any(says)).map(|(_, help)| *help)
+fn find_refusal_help(message: &str) -> Option<&'static str> {
+    let is_in_message = |phrase: &&str| message.contains(*phrase);
+    REFUSALS.iter().find(|(phrases, _)| phrases.iter().any(is_in_message)).map(|(_, help)| *help)
 }
 
 /// Somebody was faster, a lock is held, or the server stumbled.
-fn is_passing(message: &str) -> bool {
-    const PASSING: [&str; 18] = [
+fn is_transient_message(message: &str) -> bool {
+    const TRANSIENT: [&str; 18] = [
         "non-fast-forward",
         "fetch first",
         "stale info",
@@ -169,11 +175,11 @@ fn is_passing(message: &str) -> bool {
         "Connection reset",
         "timed out",
     ];
-    refusal(message).is_none() && PASSING.iter().any(|phrase| message.contains(phrase))
+    find_refusal_help(message).is_none() && TRANSIENT.iter().any(|phrase| message.contains(phrase))
 }
 
 /// The lines of git's answer that say something, as one.
-fn told(message: &str) -> String {
+fn summarize_git_output(message: &str) -> String {
     let lines = message.lines().map(str::trim).filter(|line| {
         let chatter = ["To ", "Done", "hint:", "Pushing to", "error: failed to push some refs"];
         !line.is_empty() && !chatter.iter().any(|start| line.starts_with(start))
@@ -182,55 +188,55 @@ fn told(message: &str) -> String {
 }
 
 /// A token for a server over HTTP. Its value is never shown.
-pub(crate) struct Token {
+pub(crate) struct GitToken {
     secret: String,
-    only: Option<String>,
+    only_server: Option<String>,
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for GitToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token")
     }
 }
 
-impl Token {
+impl GitToken {
     /// `PERFGATE_TOKEN` for whatever server is asked; else `GITHUB_TOKEN`, for GitHub's alone.
     pub(crate) fn from_environment() -> Option<Self> {
         let read = |name| env::var(name).ok().filter(|value: &String| !value.is_empty());
         if let Some(secret) = read("PERFGATE_TOKEN") {
-            return Some(Self { secret, only: None });
+            return Some(Self { secret, only_server: None });
         }
         let server = read("GITHUB_SERVER_URL").unwrap_or_else(|| "https://github.com".to_owned());
-        read("GITHUB_TOKEN").map(|secret| Self { secret, only: origin_of(&server) })
+        read("GITHUB_TOKEN").map(|secret| Self { secret, only_server: parse_origin(&server) })
     }
 
     /// The server of `url` where this token may go: over TLS, or on this machine.
-    pub(super) fn server(&self, url: &str) -> Option<String> {
-        let server = origin_of(url)?;
+    pub(super) fn find_allowed_server(&self, url: &str) -> Option<String> {
+        let server = parse_origin(url)?;
         let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
         let is_safe = server.starts_with("https://")
             || local.iter().any(|start| {
                 server.strip_prefix(start).is_some_and(|rest| rest.starts_with([':', '/']))
             });
-        let is_meant = self.only.as_ref().is_none_or(|only| *only == server);
+        let is_meant = self.only_server.as_ref().is_none_or(|only| *only == server);
         (is_safe && is_meant).then_some(server)
     }
 
-    pub(super) fn header(&self) -> String {
-        format!("Authorization: Basic {}", self.encoded())
+    pub(super) fn authorization_header(&self) -> String {
+        format!("Authorization: Basic {}", self.encode())
     }
 
-    pub(super) fn hide(&self, message: &str) -> String {
-        message.replace(&self.secret, "***").replace(&self.encoded(), "***")
+    pub(super) fn hide_in(&self, message: &str) -> String {
+        message.replace(&self.secret, "***").replace(&self.encode(), "***")
     }
 
-    fn encoded(&self) -> String {
-        base64(format!("x-access-token:{}", self.secret).as_bytes())
+    fn encode(&self) -> String {
+        encode_base64(format!("x-access-token:{}", self.secret).as_bytes())
     }
 }
 
 /// `https://user@host:1/path` as `https://host:1/`; `None` unless it is HTTP.
-fn origin_of(url: &str) -> Option<String> {
+fn parse_origin(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -239,7 +245,7 @@ fn origin_of(url: &str) -> Option<String> {
         .then(|| format!("{scheme}://{host}/"))
 }
 
-fn base64(bytes: &[u8]) -> String {
+fn encode_base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let encode = |chunk: &[u8]| {
         let byte = |place: usize| u32::from(chunk.get(place).copied().unwrap_or(0));
@@ -266,30 +272,37 @@ mod tests {
         for (bytes, text) in
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
         {
-            assert_eq!(base64(bytes.as_bytes()), text);
+            assert_eq!(encode_base64(bytes.as_bytes()), text);
         }
     }
 
     #[test]
     fn tokens_go_to_their_server_alone() {
-        let any = Token { secret: "s".to_owned(), only: None };
-        assert_eq!(any.server("https://me@Host:1/x.git").as_deref(), Some("https://host:1/"));
-        assert_eq!(any.server("http://127.0.0.1:80/x").as_deref(), Some("http://127.0.0.1:80/"));
+        let any = GitToken { secret: "s".to_owned(), only_server: None };
+        assert_eq!(
+            any.find_allowed_server("https://me@Host:1/x.git").as_deref(),
+            Some("https://host:1/")
+        );
+        assert_eq!(
+            any.find_allowed_server("http://127.0.0.1:80/x").as_deref(),
+            Some("http://127.0.0.1:80/")
+        );
         for unsafe_place in ["http://host/x", "http://127.0.0.1.evil.example/x", "git@host:x", "/x"]
         {
-            assert_eq!(any.server(unsafe_place), None, "{unsafe_place}");
+            assert_eq!(any.find_allowed_server(unsafe_place), None, "{unsafe_place}");
         }
-        let github = Token { secret: "s".to_owned(), only: origin_of("https://github.com") };
-        assert!(github.server("https://github.com/o/r").is_some());
-        assert_eq!(github.server("https://github.com.evil.example/o/r"), None);
-        assert_eq!(github.server("https://gitlab.com/o/r"), None);
+        let github =
+            GitToken { secret: "s".to_owned(), only_server: parse_origin("https://github.com") };
+        assert!(github.find_allowed_server("https://github.com/o/r").is_some());
+        assert_eq!(github.find_allowed_server("https://github.com.evil.example/o/r"), None);
+        assert_eq!(github.find_allowed_server("https://gitlab.com/o/r"), None);
     }
 
     #[test]
     fn tokens_are_hidden_in_either_form() {
-        let token = Token { secret: "s3cret".to_owned(), only: None };
-        let message = format!("{} and s3cret {token:?}", token.header());
-        assert_eq!(token.hide(&message), "Authorization: Basic *** and *** Token");
+        let token = GitToken { secret: "s3cret".to_owned(), only_server: None };
+        let message = format!("{} and s3cret {token:?}", token.authorization_header());
+        assert_eq!(token.hide_in(&message), "Authorization: Basic *** and *** Token");
     }
 
     #[test]
@@ -301,7 +314,7 @@ mod tests {
             "!\ta:b\t[rejected] (fetch first)",
             "error: RPC failed; HTTP 502 curl 22 The requested URL returned error: 502",
         ] {
-            assert!(is_passing(passing), "{passing}");
+            assert!(is_transient_message(passing), "{passing}");
         }
         for lasting in [
             "!\ta:b\t[remote rejected] (pre-receive hook declined)",
@@ -311,7 +324,10 @@ mod tests {
             "fatal: Authentication failed for 'https://h/'",
             "fatal: could not read Username for 'https://h': terminal prompts disabled",
         ] {
-            assert!(!is_passing(lasting) && refusal(lasting).is_some(), "{lasting}");
+            assert!(
+                !is_transient_message(lasting) && find_refusal_help(lasting).is_some(),
+                "{lasting}"
+            );
         }
     }
 }

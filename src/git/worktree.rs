@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::command::Git;
+use super::command::GitCommand;
 use super::{CommitId, GitError, Repository};
 
 /// A detached checkout of a commit, removed when dropped.
@@ -15,7 +15,7 @@ use super::{CommitId, GitError, Repository};
 pub(crate) struct Worktree {
     path: PathBuf,
     repository: PathBuf,
-    record: PathBuf,
+    record_file: PathBuf,
     _lock: File,
 }
 
@@ -26,27 +26,27 @@ impl Repository {
         path: &Path,
         commit: &CommitId,
     ) -> Result<Worktree, GitError> {
-        let failed = |path: &Path| {
+        let io_error_at = |path: &Path| {
             let path = path.to_owned();
             move |error| GitError::Io(path, error)
         };
-        let records = self.worktree_records();
-        fs::create_dir_all(&records).map_err(failed(&records))?;
-        fs::create_dir_all(path).map_err(failed(path))?;
-        let path = path.canonicalize().map_err(failed(path))?;
+        let records = self.worktree_record_folder();
+        fs::create_dir_all(&records).map_err(io_error_at(&records))?;
+        fs::create_dir_all(path).map_err(io_error_at(path))?;
+        let path = path.canonicalize().map_err(io_error_at(path))?;
         let mut file = tempfile::Builder::new()
             .prefix("starting-")
             .tempfile_in(&records)
-            .map_err(failed(&records))?;
-        file.as_file().lock().map_err(failed(&records))?;
-        file.write_all(path.as_os_str().as_encoded_bytes()).map_err(failed(&records))?;
+            .map_err(io_error_at(&records))?;
+        file.as_file().lock().map_err(io_error_at(&records))?;
+        file.write_all(path.as_os_str().as_encoded_bytes()).map_err(io_error_at(&records))?;
         let name = file.path().file_name().unwrap_or_default().to_string_lossy();
         let record = records.join(name.replace("starting-", "worktree-"));
         // Renamed only once it is locked: whoever finds it unlocked finds the remains of a dead process.
-        let lock = file.persist(&record).map_err(|error| failed(&record)(error.error))?;
+        let lock = file.persist(&record).map_err(|error| io_error_at(&record)(error.error))?;
         let repository = self.inner.commondir().to_owned();
-        let worktree = Worktree { path, repository, record, _lock: lock };
-        let git = Git::at(self.folder());
+        let worktree = Worktree { path, repository, record_file: record, _lock: lock };
+        let git = GitCommand::new(self.folder());
         git.run(&[
             "worktree".as_ref(),
             "add".as_ref(),
@@ -61,7 +61,7 @@ impl Repository {
 
     /// Removes the worktrees of processes that were killed, and says which.
     pub(crate) fn remove_stale_worktrees(&self) -> Result<Vec<PathBuf>, GitError> {
-        let records = self.worktree_records();
+        let records = self.worktree_record_folder();
         let Ok(entries) = fs::read_dir(&records) else { return Ok(Vec::new()) };
         let mut removed = Vec::new();
         for record in entries.filter_map(|entry| Some(entry.ok()?.path())) {
@@ -80,14 +80,14 @@ impl Repository {
             if lock.read_to_string(&mut path).is_ok() {
                 let path = PathBuf::from(path);
                 let repository = self.inner.commondir().to_owned();
-                drop(Worktree { path: path.clone(), repository, record, _lock: lock });
+                drop(Worktree { path: path.clone(), repository, record_file: record, _lock: lock });
                 removed.push(path);
             }
         }
         Ok(removed)
     }
 
-    fn worktree_records(&self) -> PathBuf {
+    fn worktree_record_folder(&self) -> PathBuf {
         self.inner.commondir().join("perfgate")
     }
 }
@@ -99,20 +99,20 @@ impl Worktree {
     }
 
     /// Half-made ones, that git does not take for worktrees, still name the repository they are of.
-    fn is_of_this_repository(&self) -> bool {
+    fn belongs_to_repository(&self) -> bool {
         let Ok(link) = fs::read_to_string(self.path.join(".git")) else { return false };
         let Some(target) = link.strip_prefix("gitdir: ") else { return false };
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let canonicalize = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let target = Path::new(target.trim());
-        let records = target.parent().map(real);
-        records.is_some_and(|records| records == real(&self.repository).join("worktrees"))
+        let records = target.parent().map(canonicalize);
+        records.is_some_and(|records| records == canonicalize(&self.repository).join("worktrees"))
     }
 }
 
 impl Drop for Worktree {
     fn drop(&mut self) {
-        let git = Git::at(&self.repository);
-        let is_ours = self.is_of_this_repository();
+        let git = GitCommand::new(&self.repository);
+        let is_ours = self.belongs_to_repository();
         let remove = ["worktree", "remove", "--force", "--force", "--"].map(std::ffi::OsStr::new);
         let removed = git.run(&[&remove[..], &[self.path.as_os_str()]].concat());
         if removed.is_err() && is_ours {
@@ -121,6 +121,6 @@ impl Drop for Worktree {
             let _ = fs::remove_dir(&self.path);
         }
         let _ = git.run(&["worktree", "prune"]);
-        let _ = fs::remove_file(&self.record);
+        let _ = fs::remove_file(&self.record_file);
     }
 }

@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::counters::{Counters, STOLEN};
-use super::probe::machine;
+use super::counters::{HostCounters, MAX_STOLEN_SHARE};
+use super::probe::detect_machine;
 
 /// Others may take this share of the processors before it disturbs.
-const OTHERS: f64 = 0.1;
+const MAX_OTHERS_SHARE: f64 = 0.1;
 /// How long others are watched.
-const WATCHED: Duration = Duration::from_millis(300);
+const WATCH_TIME: Duration = Duration::from_millis(300);
 /// A clock reading costs less than this many nanoseconds on a fit machine.
-const READING: f64 = 100.0;
+const MAX_READING_NANOS: f64 = 100.0;
 
 /// What was found out about one condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Fitness {
+pub(crate) enum HostFitness {
     /// As it should be.
     Fine,
     /// It spoils measurements, or something that is needed is not there.
@@ -31,11 +31,11 @@ pub(crate) enum Fitness {
 
 /// One condition of measuring, and how it is here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Finding {
+pub(crate) struct HostFinding {
     /// The condition.
     pub(crate) condition: &'static str,
     /// How it is.
-    pub(crate) fitness: Fitness,
+    pub(crate) fitness: HostFitness,
     /// What was seen.
     pub(crate) found: String,
     /// What can be done where it is unfit.
@@ -43,60 +43,68 @@ pub(crate) struct Finding {
     pub(crate) remedy: Option<&'static str>,
 }
 
-impl Finding {
+impl HostFinding {
     /// A finding that is fine where `fine` holds, and has a `remedy` where it does not.
-    pub(crate) fn judged(
+    pub(crate) fn from_check(
         condition: &'static str,
-        fine: bool,
+        is_fine: bool,
         found: String,
         remedy: &'static str,
     ) -> Self {
-        if fine {
-            return Self { condition, fitness: Fitness::Fine, found, remedy: None };
+        if is_fine {
+            return Self { condition, fitness: HostFitness::Fine, found, remedy: None };
         }
-        Self { condition, fitness: Fitness::Unfit, found, remedy: Some(remedy) }
+        Self { condition, fitness: HostFitness::Unfit, found, remedy: Some(remedy) }
     }
 
-    fn unknown(condition: &'static str, found: &str) -> Self {
-        Self { condition, fitness: Fitness::Unknown, found: found.to_owned(), remedy: None }
+    fn new_unknown(condition: &'static str, found: &str) -> Self {
+        Self { condition, fitness: HostFitness::Unknown, found: found.to_owned(), remedy: None }
     }
 }
 
 /// Everything about the machine that spoils measurements.
-pub(crate) fn fitness() -> Vec<Finding> {
-    vec![load(), steal(), throttling(), governor(), turbo(), quota(), clock()]
+pub(crate) fn check_host_fitness() -> Vec<HostFinding> {
+    vec![
+        check_load(),
+        check_steal(),
+        check_throttling(),
+        check_governor(),
+        check_turbo(),
+        check_quota(),
+        check_clock(),
+    ]
 }
 
 /// Watches the machine while it measures.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    before: Counters,
-    load: Finding,
+pub(crate) struct HostWatch {
+    before: HostCounters,
+    load: HostFinding,
     machine: (String, String),
 }
 
-impl Watch {
+impl HostWatch {
     /// Begins to watch; takes a moment to see what others do.
     pub(crate) fn begin() -> Self {
-        let load = load();
-        Self { before: Counters::now(), load, machine: machine() }
+        let load = check_load();
+        Self { before: HostCounters::read(), load, machine: detect_machine() }
     }
 
     /// What was unfit before and during the measurement, as warnings.
     pub(crate) fn end(self) -> Vec<String> {
-        let during = self.before.until(&Counters::now());
+        let during = self.before.compute_disturbance_until(&HostCounters::read());
         let mut warnings = Vec::new();
-        if self.load.fitness == Fitness::Unfit {
+        if self.load.fitness == HostFitness::Unfit {
             warnings.push(format!("before measuring, {}", self.load.found));
         }
-        if during.others >= OTHERS {
-            let percent = during.others * 100.0;
+        if during.others_share >= MAX_OTHERS_SHARE {
+            let percent = during.others_share * 100.0;
             warnings.push(format!("while measuring, others used {percent:.0} % of the processors"));
         }
         if let Some(reason) = during.reason() {
             warnings.push(format!("while measuring, {reason}"));
         }
-        let now = machine();
+        let now = detect_machine();
         if now != self.machine {
             let ((model, kernel), (new_model, new_kernel)) = (self.machine, now);
             warnings.push(format!(
@@ -110,30 +118,31 @@ impl Watch {
 /// What others do on the machine now, watched for a moment.
 ///
 /// The load average is shown and does not count: it still holds the build that has just ended.
-fn load() -> Finding {
-    let before = Counters::now();
-    thread::sleep(WATCHED);
-    let others = before.until(&Counters::now()).others;
-    let Some(average) = read("/proc/loadavg") else {
-        return Finding::unknown("load", "the system does not tell");
+fn check_load() -> HostFinding {
+    let before = HostCounters::read();
+    thread::sleep(WATCH_TIME);
+    let others = before.compute_disturbance_until(&HostCounters::read()).others_share;
+    let Some(average) = read_trimmed("/proc/loadavg") else {
+        return HostFinding::new_unknown("load", "the system does not tell");
     };
     let average = average.split(' ').next().unwrap_or_default();
-    Finding::judged(
+    HostFinding::from_check(
         "load",
-        others < OTHERS,
+        others < MAX_OTHERS_SHARE,
         format!("others use {:.0} % of the processors, load average {average}", others * 100.0),
         "end what else runs on this machine, or measure on one that is alone",
     )
 }
 
-fn steal() -> Finding {
-    let share = Counters::default().until(&Counters::now()).stolen;
-    if read("/proc/stat").is_none() {
-        return Finding::unknown("steal time", "the system does not tell");
+fn check_steal() -> HostFinding {
+    let share =
+        HostCounters::default().compute_disturbance_until(&HostCounters::read()).stolen_share;
+    if read_trimmed("/proc/stat").is_none() {
+        return HostFinding::new_unknown("steal time", "the system does not tell");
     }
-    Finding::judged(
+    HostFinding::from_check(
         "steal time",
-        share <= STOLEN,
+        share <= MAX_STOLEN_SHARE,
         format!(
             "{:.1} % of the busy time since the start was stolen by other guests",
             share * 100.0
@@ -142,9 +151,10 @@ fn steal() -> Finding {
     )
 }
 
-fn throttling() -> Finding {
-    let count = Counters::default().until(&Counters::now()).throttled;
-    Finding::judged(
+fn check_throttling() -> HostFinding {
+    let count =
+        HostCounters::default().compute_disturbance_until(&HostCounters::read()).throttle_count;
+    HostFinding::from_check(
         "throttling",
         count == 0,
         format!("{count} times since the start"),
@@ -152,29 +162,38 @@ fn throttling() -> Finding {
     )
 }
 
-fn governor() -> Finding {
+fn check_governor() -> HostFinding {
     let governors: BTreeSet<String> = (0..)
         .map_while(|cpu| {
-            read(&format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"))
+            read_trimmed(&format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"))
         })
         .collect();
     if governors.is_empty() {
-        return Finding::unknown(
+        return HostFinding::new_unknown(
             "frequency governor",
             "the system does not tell, as in virtual machines",
         );
     }
     let found = governors.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let fine = governors.iter().all(|governor| governor == "performance");
-    Finding::judged("frequency governor", fine, found, "sudo cpupower frequency-set -g performance")
+    let is_fine = governors.iter().all(|governor| governor == "performance");
+    HostFinding::from_check(
+        "frequency governor",
+        is_fine,
+        found,
+        "sudo cpupower frequency-set -g performance",
+    )
 }
 
-fn turbo() -> Finding {
-    let intel = read("/sys/devices/system/cpu/intel_pstate/no_turbo").map(|off| off == "1");
-    let others = || read("/sys/devices/system/cpu/cpufreq/boost").map(|on| on == "0");
-    match intel.or_else(others) {
-        None => Finding::unknown("turbo", "the system does not tell, as in virtual machines"),
-        Some(off) => Finding::judged(
+fn check_turbo() -> HostFinding {
+    let intel_is_off =
+        read_trimmed("/sys/devices/system/cpu/intel_pstate/no_turbo").map(|off| off == "1");
+    let read_boost_is_off =
+        || read_trimmed("/sys/devices/system/cpu/cpufreq/boost").map(|on| on == "0");
+    match intel_is_off.or_else(read_boost_is_off) {
+        None => {
+            HostFinding::new_unknown("turbo", "the system does not tell, as in virtual machines")
+        }
+        Some(off) => HostFinding::from_check(
             "turbo",
             off,
             if off { "off" } else { "on" }.to_owned(),
@@ -183,16 +202,16 @@ fn turbo() -> Finding {
     }
 }
 
-fn quota() -> Finding {
-    let modern = read("/sys/fs/cgroup/cpu.max").as_deref().map(parse_quota);
-    let older = || {
-        let quota = read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")?;
-        let period = read("/sys/fs/cgroup/cpu/cpu.cfs_period_us")?;
+fn check_quota() -> HostFinding {
+    let newer = read_trimmed("/sys/fs/cgroup/cpu.max").as_deref().map(parse_quota);
+    let read_older = || {
+        let quota = read_trimmed("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")?;
+        let period = read_trimmed("/sys/fs/cgroup/cpu/cpu.cfs_period_us")?;
         Some(parse_quota(&format!("{quota} {period}")))
     };
-    match modern.or_else(older) {
-        None => Finding::unknown("processor quota", "the system does not tell"),
-        Some(quota) => Finding::judged(
+    match newer.or_else(read_older) {
+        None => HostFinding::new_unknown("processor quota", "the system does not tell"),
+        Some(quota) => HostFinding::from_check(
             "processor quota",
             quota.is_none(),
             quota.map_or("none".to_owned(), |processors| format!("{processors:.1} processors")),
@@ -208,7 +227,7 @@ fn parse_quota(text: &str) -> Option<f64> {
     (quota > 0.0 && period > 0.0).then(|| quota / period)
 }
 
-fn clock() -> Finding {
+fn check_clock() -> HostFinding {
     const READINGS: u32 = 1000;
     let (mut step, mut reading) = (Duration::MAX, f64::INFINITY);
     // The least of many: in between, others may have had the processor.
@@ -224,17 +243,17 @@ fn clock() -> Finding {
         }
         reading = reading.min((last - start).as_nanos() as f64 / f64::from(READINGS));
     }
-    let source = read("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    let source = read_trimmed("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     let source = source.map(|source| format!(", from {source}")).unwrap_or_default();
-    Finding::judged(
+    HostFinding::from_check(
         "clock",
-        reading < READING && step.as_nanos() as f64 <= READING,
+        reading < MAX_READING_NANOS && step.as_nanos() as f64 <= MAX_READING_NANOS,
         format!("{reading:.0} ns a reading, {} ns a step{source}", step.as_nanos()),
         "boot with clocksource=tsc, or use a machine with a faster clock",
     )
 }
 
-fn read(path: &str) -> Option<String> {
+fn read_trimmed(path: &str) -> Option<String> {
     Some(fs::read_to_string(path).ok()?.trim().to_owned())
 }
 
@@ -251,8 +270,12 @@ mod tests {
 
     #[test]
     fn what_is_unfit_has_a_remedy_and_what_is_not_has_none() {
-        for finding in fitness() {
-            assert_eq!(finding.remedy.is_some(), finding.fitness == Fitness::Unfit, "{finding:?}");
+        for finding in check_host_fitness() {
+            assert_eq!(
+                finding.remedy.is_some(),
+                finding.fitness == HostFitness::Unfit,
+                "{finding:?}"
+            );
             assert!(!finding.found.is_empty());
         }
     }

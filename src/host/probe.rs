@@ -12,7 +12,7 @@ use super::Host;
 
 /// What a process cannot find out by itself or should not ask behind its caller's back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Surroundings {
+pub(crate) struct BuildEnvironment {
     /// Name of the machine image, as hosted runners have it in `ImageOS`.
     pub(crate) image: Option<String>,
     /// Its version, as in `ImageVersion`.
@@ -31,19 +31,19 @@ struct Processor {
 
 impl Host {
     /// The machine this runs on.
-    pub(crate) fn current(surroundings: &Surroundings) -> Self {
-        let processor = processor();
-        let (system, system_name) = system();
-        let kernel = kernel();
+    pub(crate) fn detect(environment: &BuildEnvironment) -> Self {
+        let processor = detect_processor();
+        let (system, system_name) = detect_system();
+        let kernel = detect_kernel();
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let Surroundings { image, image_version, rustc } = surroundings;
-        let fingerprint = fingerprint(&[
+        let BuildEnvironment { image, image_version, rustc } = environment;
+        let fingerprint = compute_fingerprint(&[
             std::env::consts::ARCH,
             &processor.model,
             &processor.signature,
             &cores.to_string(),
             &system,
-            release(&kernel),
+            trim_kernel_release(&kernel),
             image.as_deref().unwrap_or_default(),
             rustc.as_deref().unwrap_or_default(),
         ]);
@@ -51,7 +51,7 @@ impl Host {
             fingerprint,
             cpu_model: processor.model,
             cores: u32::try_from(cores).unwrap_or(u32::MAX),
-            memory_bytes: memory_bytes(),
+            memory_bytes: detect_memory_bytes(),
             os: system_name,
             kernel,
             image: image.as_ref().map(|image| match image_version {
@@ -64,7 +64,7 @@ impl Host {
 }
 
 /// Eight bytes of the SHA-256 of the parts, in hexadecimal.
-fn fingerprint(parts: &[&str]) -> String {
+fn compute_fingerprint(parts: &[&str]) -> String {
     let hash = Sha256::digest(parts.join("\n"));
     hash.iter().take(8).fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -73,14 +73,15 @@ fn fingerprint(parts: &[&str]) -> String {
 }
 
 /// The release of a kernel without what a distribution counts on its own: `6.8.0` of `6.8.0-1021-azure`.
-fn release(kernel: &str) -> &str {
+fn trim_kernel_release(kernel: &str) -> &str {
     kernel.split(['-', '+']).next().unwrap_or_default()
 }
 
-fn processor() -> Processor {
+fn detect_processor() -> Processor {
     let linux = fs::read_to_string("/proc/cpuinfo").ok();
-    let read = linux.as_deref().map(parse_cpuinfo).filter(|processor| !processor.model.is_empty());
-    read.or_else(apple).unwrap_or_else(|| Processor {
+    let parsed =
+        linux.as_deref().map(parse_cpuinfo).filter(|processor| !processor.model.is_empty());
+    parsed.or_else(detect_apple_processor).unwrap_or_else(|| Processor {
         model: std::env::consts::ARCH.to_owned(),
         signature: String::new(),
     })
@@ -88,7 +89,7 @@ fn processor() -> Processor {
 
 fn parse_cpuinfo(text: &str) -> Processor {
     let first = text.split("\n\n").next().unwrap_or_default();
-    let field = |name: &str| {
+    let find_field = |name: &str| {
         let value = |line: &str| {
             let (key, value) = line.split_once(':')?;
             (key.trim() == name).then(|| value.trim().to_owned())
@@ -96,76 +97,81 @@ fn parse_cpuinfo(text: &str) -> Processor {
         first.lines().find_map(value)
     };
     // ARM kernels give no name, but numbers of who made which part.
-    let part = || Some(format!("{} {}", field("CPU implementer")?, field("CPU part")?));
+    let describe_part =
+        || Some(format!("{} {}", find_field("CPU implementer")?, find_field("CPU part")?));
     let signature = ["cpu family", "model", "stepping", "cache size", "flags", "Features"];
     Processor {
-        model: field("model name").or_else(part).unwrap_or_default(),
-        signature: signature.iter().filter_map(|name| field(name)).collect::<Vec<_>>().join(";"),
+        model: find_field("model name").or_else(describe_part).unwrap_or_default(),
+        signature: signature
+            .iter()
+            .filter_map(|name| find_field(name))
+            .collect::<Vec<_>>()
+            .join(";"),
     }
 }
 
-fn apple() -> Option<Processor> {
-    let model = text_of("sysctl", &["-n", "machdep.cpu.brand_string"])?;
-    Some(Processor { model, signature: text_of("sysctl", &["-n", "hw.cpufamily"])? })
+fn detect_apple_processor() -> Option<Processor> {
+    let model = run_and_read("sysctl", &["-n", "machdep.cpu.brand_string"])?;
+    Some(Processor { model, signature: run_and_read("sysctl", &["-n", "hw.cpufamily"])? })
 }
 
 /// The system as it is compared, and as it is shown.
-fn system() -> (String, String) {
+fn detect_system() -> (String, String) {
     if let Ok(text) = fs::read_to_string("/etc/os-release") {
         return parse_os_release(&text);
     }
-    let version = text_of("sw_vers", &["-productVersion"]).unwrap_or_default();
+    let version = run_and_read("sw_vers", &["-productVersion"]).unwrap_or_default();
     let name = format!("{} {version}", std::env::consts::OS).trim_end().to_owned();
     (name.clone(), name)
 }
 
 fn parse_os_release(text: &str) -> (String, String) {
-    let field = |name: &str| {
+    let find_field = |name: &str| {
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
         text.lines().find_map(value).map(|value| value.trim_matches('"').to_owned())
     };
-    let id = field("ID").unwrap_or_else(|| "linux".to_owned());
+    let id = find_field("ID").unwrap_or_else(|| "linux".to_owned());
     let compared =
-        format!("{id} {}", field("VERSION_ID").unwrap_or_default()).trim_end().to_owned();
-    let shown = field("PRETTY_NAME").unwrap_or_else(|| compared.clone());
+        format!("{id} {}", find_field("VERSION_ID").unwrap_or_default()).trim_end().to_owned();
+    let shown = find_field("PRETTY_NAME").unwrap_or_else(|| compared.clone());
     (compared, shown)
 }
 
-fn memory_bytes() -> u64 {
+fn detect_memory_bytes() -> u64 {
     let linux = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
         line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
     });
-    let apple = || text_of("sysctl", &["-n", "hw.memsize"])?.parse().ok();
-    linux.or_else(apple).unwrap_or_default()
+    let read_apple = || run_and_read("sysctl", &["-n", "hw.memsize"])?.parse().ok();
+    linux.or_else(read_apple).unwrap_or_default()
 }
 
 /// The compiler that Cargo uses in `folder`, as it names itself.
-pub(crate) fn rustc(folder: &Path) -> Option<String> {
-    let version = printed(Command::new("rustc").arg("-V").current_dir(folder))?;
+pub(crate) fn detect_rustc(folder: &Path) -> Option<String> {
+    let version = read_output(Command::new("rustc").arg("-V").current_dir(folder))?;
     Some(version.strip_prefix("rustc ").unwrap_or(&version).to_owned())
 }
 
 /// Processor and kernel: what changes where a virtual machine is moved.
-pub(super) fn machine() -> (String, String) {
-    (processor().model, kernel())
+pub(super) fn detect_machine() -> (String, String) {
+    (detect_processor().model, detect_kernel())
 }
 
-fn kernel() -> String {
-    text_of("uname", &["-r"]).unwrap_or_else(|| "unknown".to_owned())
+fn detect_kernel() -> String {
+    run_and_read("uname", &["-r"]).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// What `program --version` says first; `None` where the program is not there.
-pub(crate) fn version_of(program: &str) -> Option<String> {
-    text_of(program, &["--version"])?.lines().next().map(str::to_owned)
+pub(crate) fn detect_program_version(program: &str) -> Option<String> {
+    run_and_read(program, &["--version"])?.lines().next().map(str::to_owned)
 }
 
 /// What a program prints, trimmed; `None` where it fails or prints nothing.
-fn text_of(program: &str, arguments: &[&str]) -> Option<String> {
-    printed(Command::new(program).args(arguments))
+fn run_and_read(program: &str, arguments: &[&str]) -> Option<String> {
+    read_output(Command::new(program).args(arguments))
 }
 
-fn printed(command: &mut Command) -> Option<String> {
+fn read_output(command: &mut Command) -> Option<String> {
     let output = command.output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     (output.status.success() && !text.is_empty()).then_some(text)
@@ -198,8 +204,8 @@ mod tests {
 
     #[test]
     fn a_kernel_counts_by_its_release() {
-        assert_eq!(release("6.8.0-1021-azure"), "6.8.0");
-        assert_eq!(release("25.1.0"), "25.1.0");
+        assert_eq!(trim_kernel_release("6.8.0-1021-azure"), "6.8.0");
+        assert_eq!(trim_kernel_release("25.1.0"), "25.1.0");
     }
 
     #[test]
@@ -214,17 +220,17 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_short_and_differs_with_every_part() {
-        let one = fingerprint(&["a", "b"]);
+        let one = compute_fingerprint(&["a", "b"]);
         assert_eq!(one.len(), 16);
-        assert_ne!(one, fingerprint(&["a", "c"]));
-        assert_ne!(one, fingerprint(&["ab", ""]));
+        assert_ne!(one, compute_fingerprint(&["a", "c"]));
+        assert_ne!(one, compute_fingerprint(&["ab", ""]));
     }
 
     #[test]
     fn the_compiler_and_the_image_change_the_fingerprint_and_the_image_version_does_not() {
         let with = |image: &str, version: &str, rustc: &str| {
             let [image, version, rustc] = [image, version, rustc].map(|it| Some(it.to_owned()));
-            Host::current(&Surroundings { image, image_version: version, rustc }).fingerprint
+            Host::detect(&BuildEnvironment { image, image_version: version, rustc }).fingerprint
         };
         let one = with("ubuntu24", "1", "1.95");
         assert_eq!(one, with("ubuntu24", "2", "1.95"));

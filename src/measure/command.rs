@@ -5,20 +5,20 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use super::process::{self, Interrupt, StandardError, Stream};
-use super::{Amounts, Effort, Job, MeasureError, Observation, Observed};
-use crate::run::{BenchmarkId, Failure, Samples, Sampling};
+use super::process::{self, Interrupt, OutputStream, StderrTarget};
+use super::{CallAmounts, Effort, LaunchJob, MeasureError, Observation, ObservedBenchmarks};
+use crate::run::{BenchmarkFailure, BenchmarkId, Samples, Sampling};
 use crate::units::Nanos;
 
 /// The variable that holds the wanted ids, one a line.
-pub(crate) const ONLY: &str = "PERFGATE_ONLY";
+pub(crate) const ONLY_VARIABLE: &str = "PERFGATE_ONLY";
 /// The benchmark that fails where it is not one of those printed.
-const WHOLE: &str = "command";
+const WHOLE_COMMAND_ID: &str = "command";
 
 /// A command that prints samples, as `sh -c` understands it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SampleCommand {
-    text: String,
+    script: String,
 }
 
 #[derive(Deserialize)]
@@ -26,140 +26,149 @@ pub(crate) struct SampleCommand {
 struct SampleLine {
     id: String,
     samples_ns: Vec<f64>,
-    #[serde(default = "call")]
+    #[serde(default = "default_sampling")]
     sampling: Sampling,
 }
 
-fn call() -> Sampling {
+fn default_sampling() -> Sampling {
     Sampling::Call
 }
 
 /// The benchmark that fails where a command fails as a whole.
-pub(super) fn whole() -> BenchmarkId {
-    named(WHOLE.to_owned())
+pub(super) fn make_whole_command_id() -> BenchmarkId {
+    make_benchmark_id(WHOLE_COMMAND_ID.to_owned())
 }
 
-fn named(id: String) -> BenchmarkId {
-    BenchmarkId { id, package: None }
+fn make_benchmark_id(id: String) -> BenchmarkId {
+    BenchmarkId { name: id, package: None }
 }
 
 impl SampleCommand {
     /// A command in the language of `sh`.
-    pub(crate) fn new(text: String) -> Self {
-        Self { text }
+    pub(crate) fn new(script: String) -> Self {
+        Self { script }
     }
 
     /// A command of these words: a single one is taken as a whole script, several as they stand.
     pub(crate) fn from_words(words: &[String]) -> Self {
         match words {
             [text] => Self::new(text.clone()),
-            words => Self::new(script(words)),
+            words => Self::new(quote_words(words)),
         }
     }
 
     /// Starts the command once.
-    pub(super) fn launch(
+    pub(super) fn launch_job(
         &self,
-        job: &Job,
+        job: &LaunchJob,
         effort: &Effort,
         interrupt: &Interrupt,
-    ) -> Result<Observed, MeasureError> {
+    ) -> Result<ObservedBenchmarks, MeasureError> {
         let mut command = Command::new("sh");
-        command.args(["-c", &self.text]).env_remove(ONLY);
+        command.args(["-c", &self.script]).env_remove(ONLY_VARIABLE);
         if let Some(ids) = &job.ids {
-            command.env(ONLY, ids.join("\n"));
+            command.env(ONLY_VARIABLE, ids.join("\n"));
         }
-        let mut printed = Printed::default();
-        let ended =
-            process::run(&mut command, StandardError::Lines, effort.timeout, interrupt, |line| {
-                line.stream == Stream::Err || !printed.take(line.bytes)
-            })?;
-        let failure = ended.failure(effort.timeout);
-        Ok(printed.finish(job.ids.as_deref(), failure, &ended.output))
+        let mut printed = SampleParser::default();
+        let ended = process::run_process(
+            &mut command,
+            StderrTarget::Lines,
+            effort.timeout,
+            interrupt,
+            |line| line.stream == OutputStream::Stderr || !printed.take_line(line.bytes),
+        )?;
+        let failure = ended.to_failure(effort.timeout);
+        Ok(printed.into_observed(job.ids.as_deref(), failure, &ended.output))
     }
 }
 
 /// The lines of one launch.
 #[derive(Default)]
-struct Printed {
-    lines: usize,
+struct SampleParser {
+    line_count: usize,
     seen: HashSet<String>,
-    observed: Observed,
-    garbage: Option<String>,
+    observed: ObservedBenchmarks,
+    first_error: Option<String>,
 }
 
-impl Printed {
+impl SampleParser {
     /// Takes one line of standard output; false where it is no line of the protocol.
-    fn take(&mut self, line: &[u8]) -> bool {
-        self.lines += 1;
+    fn take_line(&mut self, line: &[u8]) -> bool {
+        self.line_count += 1;
         if line.trim_ascii().is_empty() {
             return true;
         }
         match serde_json::from_slice(line) {
             Ok(line) => {
-                self.observe(line);
+                self.add_samples(line);
                 true
             }
             Err(error) => {
-                let number = self.lines;
-                self.garbage
+                let number = self.line_count;
+                self.first_error
                     .get_or_insert_with(|| format!("line {number} is not samples: {error}"));
                 false
             }
         }
     }
 
-    fn observe(&mut self, line: SampleLine) {
+    fn add_samples(&mut self, line: SampleLine) {
         let SampleLine { id, samples_ns, sampling } = line;
         let samples: Result<Vec<Nanos>, _> = samples_ns.into_iter().map(Nanos::new).collect();
         let observed = match samples {
             _ if !self.seen.insert(id.clone()) => {
-                self.observed.retain(|(seen, _)| seen.id != id);
+                self.observed.retain(|(seen, _)| seen.name != id);
                 Err("printed twice in one launch".to_owned())
             }
             Ok(samples) => Samples::new(samples)
                 .map(|samples| Observation {
                     sampling,
                     samples,
-                    amounts: Amounts::default(),
+                    amounts: CallAmounts::default(),
                     metrics: BTreeMap::new(),
                 })
                 .ok_or_else(|| "printed without samples".to_owned()),
             Err(error) => Err(error.to_string()),
         };
-        let failure = |reason| Failure { reason, output: String::new() };
-        self.observed.push((named(id), observed.map_err(failure)));
+        let to_failure = |reason| BenchmarkFailure { reason, output: String::new() };
+        self.observed.push((make_benchmark_id(id), observed.map_err(to_failure)));
     }
 
     /// What was wanted and is not there fails with the command; so does the command itself.
-    fn finish(self, wanted: Option<&[String]>, failure: Option<Failure>, output: &str) -> Observed {
-        let Self { seen, mut observed, garbage, .. } = self;
-        let said =
-            |reason: &str| Some(Failure { reason: reason.to_owned(), output: output.to_owned() });
+    fn into_observed(
+        self,
+        requested: Option<&[String]>,
+        failure: Option<BenchmarkFailure>,
+        output: &str,
+    ) -> ObservedBenchmarks {
+        let Self { seen, mut observed, first_error: garbage, .. } = self;
+        let to_failure = |reason: &str| {
+            Some(BenchmarkFailure { reason: reason.to_owned(), output: output.to_owned() })
+        };
         let failure = failure
-            .or_else(|| garbage.and_then(|garbage| said(&garbage)))
-            .or_else(|| seen.is_empty().then(|| said("printed no samples")).flatten());
-        if let Some(wanted) = wanted {
-            observed.retain(|(id, _)| wanted.contains(&id.id));
+            .or_else(|| garbage.and_then(|garbage| to_failure(&garbage)))
+            .or_else(|| seen.is_empty().then(|| to_failure("printed no samples")).flatten());
+        if let Some(wanted) = requested {
+            observed.retain(|(id, _)| wanted.contains(&id.name));
         }
         let Some(failure) = failure else {
             return observed;
         };
-        let missing = wanted.unwrap_or_default().iter().filter(|id| !seen.contains(*id));
-        let failed = missing.cloned().map(named).chain([whole()]);
+        let missing = requested.unwrap_or_default().iter().filter(|id| !seen.contains(*id));
+        let failed = missing.cloned().map(make_benchmark_id).chain([make_whole_command_id()]);
         observed.extend(failed.map(|id| (id, Err(failure.clone()))));
         observed
     }
 }
 
 /// These words as a shell reads them back.
-pub(crate) fn script(words: &[String]) -> String {
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+pub(crate) fn quote_words(words: &[String]) -> String {
+    words.iter().map(|word| quote_word(word)).collect::<Vec<_>>().join(" ")
 }
 
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
+fn quote_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
@@ -168,13 +177,13 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::plan::Mode;
+    use crate::measure::plan::MeasureMode;
 
-    fn launch(script: &str, ids: Option<&[&str]>) -> Observed {
+    fn launch(script: &str, ids: Option<&[&str]>) -> ObservedBenchmarks {
         let ids = ids.map(|ids| ids.iter().map(|&id| id.to_owned()).collect());
-        let job = Job { package: None, target: None, ids, mode: Mode::Batch };
+        let job = LaunchJob { package: None, target: None, ids, mode: MeasureMode::Batch };
         let command = SampleCommand::new(script.to_owned());
-        command.launch(&job, &Effort::default(), &Interrupt::default()).unwrap()
+        command.launch_job(&job, &Effort::default(), &Interrupt::default()).unwrap()
     }
 
     #[track_caller]
@@ -182,7 +191,7 @@ mod tests {
         let observed = launch(script, None);
         let failed: Vec<_> = observed
             .iter()
-            .filter_map(|(id, observed)| Some((id.id.as_str(), observed.as_ref().err()?)))
+            .filter_map(|(id, observed)| Some((id.name.as_str(), observed.as_ref().err()?)))
             .collect();
         assert_eq!(failed.len(), expected.len(), "{failed:?}");
         for ((id, failure), (expected, why)) in failed.into_iter().zip(expected) {
@@ -199,7 +208,7 @@ mod tests {
         );
         let seen: Vec<_> = observed
             .into_iter()
-            .map(|(id, observed)| (id.id, observed.unwrap()))
+            .map(|(id, observed)| (id.name, observed.unwrap()))
             .map(|(id, seen)| (id, seen.sampling, seen.samples.iter().map(|ns| ns.get()).collect()))
             .collect::<Vec<(String, Sampling, Vec<f64>)>>();
         let expected = [
@@ -212,8 +221,9 @@ mod tests {
     #[test]
     fn the_command_is_told_what_is_wanted_and_the_rest_is_dropped() {
         let script = r#"for id in $PERFGATE_ONLY more; do echo "{\"id\": \"$id\", \"samples_ns\": [1]}"; done"#;
-        let ids =
-            |observed: Observed| observed.into_iter().map(|(id, _)| id.id).collect::<Vec<_>>();
+        let ids = |observed: ObservedBenchmarks| {
+            observed.into_iter().map(|(id, _)| id.name).collect::<Vec<_>>()
+        };
         assert_eq!(ids(launch(script, Some(&["a", "b"]))), ["a", "b"]);
         assert_eq!(ids(launch(script, None)), ["more"]);
     }
@@ -234,7 +244,7 @@ mod tests {
     fn a_failed_command_fails_what_it_was_asked_for() {
         let observed = launch("echo so >&2; exit 3", Some(&["a"]));
         let failed: Vec<_> =
-            observed.into_iter().map(|(id, seen)| (id.id, seen.unwrap_err())).collect();
+            observed.into_iter().map(|(id, seen)| (id.name, seen.unwrap_err())).collect();
         assert_eq!(failed[0].0, "a");
         assert_eq!(failed[1].0, "command");
         assert_eq!(failed[0].1.output, "so");
@@ -244,7 +254,7 @@ mod tests {
     fn words_reach_the_command_as_they_stand() {
         let words = |words: &[&str]| {
             let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-            SampleCommand::from_words(&words).text
+            SampleCommand::from_words(&words).script
         };
         assert_eq!(words(&["cat x | y"]), "cat x | y");
         assert_eq!(words(&["echo", "a b", "it's", ""]), r"echo 'a b' 'it'\''s' ''");

@@ -5,53 +5,53 @@ use std::collections::{BTreeMap, HashSet};
 use crate::run::{Benchmark, BenchmarkId};
 
 /// A benchmark stops after this many nanoseconds of calls a launch.
-pub(crate) const LAUNCH_NANOS: f64 = 2e9;
+pub(crate) const MAX_LAUNCH_NANOS: f64 = 2e9;
 /// Never fewer calls than this: it is the least Criterion accepts.
-pub(crate) const LEAST_CALLS: u32 = 10;
+pub(crate) const MIN_LAUNCH_CALLS: u32 = 10;
 /// Shorter calls are measured in batches: a clock reading of 25 ns would be half a percent of them.
-pub(crate) const CLOCK_NANOS: f64 = 5e3;
+pub(crate) const MIN_SINGLE_CALL_NANOS: f64 = 5e3;
 /// Benchmarks whose calls differ by less than this share a process, with the smaller number.
-const SHARING: u32 = 2;
+const MAX_CALLS_RATIO: u32 = 2;
 /// Longest filter that is passed to a bench: systems limit one argument to 128 KiB.
-pub(super) const LONGEST_FILTER: usize = 100_000;
+pub(super) const MAX_FILTER_BYTES: usize = 100_000;
 
 /// How a benchmark is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Mode {
+pub(crate) enum MeasureMode {
     /// Every sample is one call; this many.
     Call(u32),
     /// Every sample is the mean of many calls.
     Batch,
 }
 
-impl Mode {
+impl MeasureMode {
     /// How to measure a benchmark whose call takes `call` nanoseconds, and `pace` nanoseconds with
     /// what is done between two calls.
-    pub(crate) fn of(call: f64, pace: f64, calls: u32) -> Self {
-        if call < CLOCK_NANOS {
+    pub(crate) fn choose(call: f64, pace: f64, calls: u32) -> Self {
+        if call < MIN_SINGLE_CALL_NANOS {
             return Self::Batch;
         }
         // What does not fit into 32 bits saturates, far above any ceiling.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-        let fitting = (LAUNCH_NANOS / pace.max(call)) as u32;
-        Self::Call(fitting.min(calls).max(LEAST_CALLS))
+        let fitting = (MAX_LAUNCH_NANOS / pace.max(call)) as u32;
+        Self::Call(fitting.min(calls).max(MIN_LAUNCH_CALLS))
     }
 }
 
 /// A benchmark and how it is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Planned {
+pub(crate) struct PlannedBenchmark {
     /// Which.
     pub(crate) id: BenchmarkId,
     /// The bench target it belongs to.
     pub(crate) target: Option<String>,
     /// How.
-    pub(crate) mode: Mode,
+    pub(crate) mode: MeasureMode,
 }
 
 /// One process start of a launch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Job {
+pub(crate) struct LaunchJob {
     /// The package of the bench target.
     pub(crate) package: Option<String>,
     /// The bench target.
@@ -59,10 +59,10 @@ pub(crate) struct Job {
     /// Ids of the benchmarks; `None` for everything there is.
     pub(crate) ids: Option<Vec<String>>,
     /// How they are measured.
-    pub(crate) mode: Mode,
+    pub(crate) mode: MeasureMode,
 }
 
-impl Job {
+impl LaunchJob {
     /// What is started, in words.
     pub(crate) fn name(&self) -> String {
         match (&self.target, &self.package) {
@@ -74,13 +74,13 @@ impl Job {
 
     /// What of it has not failed yet; `None` where nothing is left.
     #[must_use]
-    pub(crate) fn without(&self, has_failed: impl Fn(&BenchmarkId) -> bool) -> Option<Self> {
+    pub(crate) fn exclude_failed(&self, has_failed: impl Fn(&BenchmarkId) -> bool) -> Option<Self> {
         let Some(ids) = &self.ids else {
-            return (!has_failed(&super::command::whole())).then(|| self.clone());
+            return (!has_failed(&super::command::make_whole_command_id())).then(|| self.clone());
         };
         let package = &self.package;
         let fails =
-            |id: &String| has_failed(&BenchmarkId { id: id.clone(), package: package.clone() });
+            |id: &String| has_failed(&BenchmarkId { name: id.clone(), package: package.clone() });
         let ids: Vec<String> = ids.iter().filter(|id| !fails(id)).cloned().collect();
         (!ids.is_empty()).then(|| Self { ids: Some(ids), ..self.clone() })
     }
@@ -88,28 +88,32 @@ impl Job {
 
 /// What a subject has to measure, and what of it cannot be measured.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Plan {
+pub(crate) struct LaunchPlan {
     /// What to measure, and how; `None` where only a launch can tell.
-    pub(crate) planned: Option<Vec<Planned>>,
+    pub(crate) planned: Option<Vec<PlannedBenchmark>>,
     /// What failed already; each benchmark once.
     pub(crate) failed: Vec<Benchmark>,
     /// What the user should know: benches that were left out, and why.
     pub(crate) notes: Vec<String>,
 }
 
-impl Plan {
+impl LaunchPlan {
     /// The same for the `wanted` benchmarks alone.
     #[must_use]
-    pub(crate) fn only(&self, wanted: &HashSet<BenchmarkId>) -> Self {
+    pub(crate) fn restrict_to(&self, selected: &HashSet<BenchmarkId>) -> Self {
         let planned = self.planned.as_ref().map_or_else(
             || {
-                let mut ids: Vec<_> = wanted.iter().cloned().collect();
+                let mut ids: Vec<_> = selected.iter().cloned().collect();
                 ids.sort();
-                let planned = |id| Planned { id, target: None, mode: Mode::Call(LEAST_CALLS) };
+                let planned = |id| PlannedBenchmark {
+                    id,
+                    target: None,
+                    mode: MeasureMode::Call(MIN_LAUNCH_CALLS),
+                };
                 ids.into_iter().map(planned).collect()
             },
             |planned| {
-                planned.iter().filter(|planned| wanted.contains(&planned.id)).cloned().collect()
+                planned.iter().filter(|planned| selected.contains(&planned.id)).cloned().collect()
             },
         );
         Self { planned: Some(planned), ..self.clone() }
@@ -117,10 +121,10 @@ impl Plan {
 
     /// The same without these benchmarks.
     #[must_use]
-    pub(crate) fn without(&self, same: &[BenchmarkId]) -> Self {
-        let left = |planned: &&Planned| !same.contains(&planned.id);
+    pub(crate) fn exclude(&self, same: &[BenchmarkId]) -> Self {
+        let is_kept = |planned: &&PlannedBenchmark| !same.contains(&planned.id);
         let planned = self.planned.as_ref();
-        let planned = planned.map(|planned| planned.iter().filter(left).cloned().collect());
+        let planned = planned.map(|planned| planned.iter().filter(is_kept).cloned().collect());
         Self { planned, ..self.clone() }
     }
 
@@ -128,7 +132,7 @@ impl Plan {
     /// calls, and in batches where either side is too short for the clock. What failed on a side
     /// stays with it, and so does what there is to say about it alone.
     #[must_use]
-    pub(crate) fn merge(mut self, mut other: Self) -> (Self, Self) {
+    pub(crate) fn merge_with(mut self, mut other: Self) -> (Self, Self) {
         other.notes.retain(|note| !self.notes.contains(note));
         let (Some(mine), Some(theirs)) = (&mut self.planned, &mut other.planned) else {
             return (self, other);
@@ -137,7 +141,7 @@ impl Plan {
             mine.iter().enumerate().map(|(at, planned)| (planned.id.clone(), at)).collect();
         for planned in std::mem::take(theirs) {
             match places.get(&planned.id) {
-                Some(&at) => mine[at].mode = slower(mine[at].mode, planned.mode),
+                Some(&at) => mine[at].mode = merge_modes(mine[at].mode, planned.mode),
                 None => mine.push(planned),
             }
         }
@@ -147,59 +151,64 @@ impl Plan {
 
     /// The process starts of one launch: one for each target, and number of calls where those
     /// differ much.
-    pub(crate) fn jobs(&self) -> Vec<Job> {
+    pub(crate) fn list_jobs(&self) -> Vec<LaunchJob> {
         let Some(planned) = &self.planned else {
-            let mode = Mode::Call(LEAST_CALLS);
-            return vec![Job { package: None, target: None, ids: None, mode }];
+            let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
+            return vec![LaunchJob { package: None, target: None, ids: None, mode }];
         };
-        let mut targets: BTreeMap<_, Vec<&Planned>> = BTreeMap::new();
+        let mut targets: BTreeMap<_, Vec<&PlannedBenchmark>> = BTreeMap::new();
         for planned in planned {
             targets.entry((&planned.id.package, &planned.target)).or_default().push(planned);
         }
-        targets.values().flat_map(|planned| jobs_of_target(planned)).collect()
+        targets.values().flat_map(|planned| list_target_jobs(planned)).collect()
     }
 }
 
-fn slower(one: Mode, other: Mode) -> Mode {
+fn merge_modes(one: MeasureMode, other: MeasureMode) -> MeasureMode {
     match (one, other) {
-        (Mode::Call(one), Mode::Call(other)) => Mode::Call(one.min(other)),
-        _ => Mode::Batch,
+        (MeasureMode::Call(one), MeasureMode::Call(other)) => MeasureMode::Call(one.min(other)),
+        _ => MeasureMode::Batch,
     }
 }
 
-fn jobs_of_target(planned: &[&Planned]) -> Vec<Job> {
-    let mut modes: Vec<Mode> = planned.iter().map(|planned| planned.mode).collect();
+fn list_target_jobs(planned: &[&PlannedBenchmark]) -> Vec<LaunchJob> {
+    let mut modes: Vec<MeasureMode> = planned.iter().map(|planned| planned.mode).collect();
     modes.sort_unstable();
-    let mut shared: Vec<Mode> = Vec::new();
+    let mut classes: Vec<MeasureMode> = Vec::new();
     // The largest number is the ceiling itself: what is fast enough for it does not share.
-    let ceiling = modes.iter().rev().find(|mode| **mode != Mode::Batch).copied();
+    let ceiling = modes.iter().rev().find(|mode| **mode != MeasureMode::Batch).copied();
     for mode in modes {
-        let fits = |last: &Mode| mode == *last || Some(mode) != ceiling && near(*last, mode);
-        if !shared.last().is_some_and(fits) {
-            shared.push(mode);
+        let fits =
+            |last: &MeasureMode| mode == *last || Some(mode) != ceiling && is_near(*last, mode);
+        if !classes.last().is_some_and(fits) {
+            classes.push(mode);
         }
     }
-    let class = |mode| shared.iter().rev().find(|class| **class <= mode).copied().unwrap_or(mode);
-    let of = |mode| planned.iter().filter(move |planned| class(planned.mode) == mode);
-    shared.iter().flat_map(|mode| chunks(of(*mode), *mode)).collect()
+    let find_class =
+        |mode| classes.iter().rev().find(|class| **class <= mode).copied().unwrap_or(mode);
+    let in_class = |mode| planned.iter().filter(move |planned| find_class(planned.mode) == mode);
+    classes.iter().flat_map(|mode| split_into_jobs(in_class(*mode), *mode)).collect()
 }
 
-fn near(least: Mode, mode: Mode) -> bool {
-    matches!((least, mode), (Mode::Call(least), Mode::Call(calls)) if calls < least * SHARING)
+fn is_near(least: MeasureMode, mode: MeasureMode) -> bool {
+    matches!((least, mode), (MeasureMode::Call(least), MeasureMode::Call(calls)) if calls < least * MAX_CALLS_RATIO)
 }
 
-fn chunks<'a>(planned: impl Iterator<Item = &'a &'a Planned>, mode: Mode) -> Vec<Job> {
-    let mut jobs: Vec<Job> = Vec::new();
+fn split_into_jobs<'a>(
+    planned: impl Iterator<Item = &'a &'a PlannedBenchmark>,
+    mode: MeasureMode,
+) -> Vec<LaunchJob> {
+    let mut jobs: Vec<LaunchJob> = Vec::new();
     let mut length = 0;
     for planned in planned {
         // Escaped, an id grows to at most twice its length.
-        length += 2 * planned.id.id.len() + 1;
-        let id = planned.id.id.clone();
+        length += 2 * planned.id.name.len() + 1;
+        let id = planned.id.name.clone();
         match jobs.last_mut().and_then(|job| job.ids.as_mut()) {
-            Some(ids) if length <= LONGEST_FILTER => ids.push(id),
+            Some(ids) if length <= MAX_FILTER_BYTES => ids.push(id),
             _ => {
-                length = 2 * planned.id.id.len() + 1;
-                jobs.push(Job {
+                length = 2 * planned.id.name.len() + 1;
+                jobs.push(LaunchJob {
                     package: planned.id.package.clone(),
                     target: planned.target.clone(),
                     ids: Some(vec![id]),
@@ -215,19 +224,19 @@ fn chunks<'a>(planned: impl Iterator<Item = &'a &'a Planned>, mode: Mode) -> Vec
 mod tests {
     use super::*;
 
-    fn planned(id: &str, mode: Mode) -> Planned {
-        let id = BenchmarkId { id: id.to_owned(), package: Some("p".to_owned()) };
-        Planned { id, target: Some("t".to_owned()), mode }
+    fn planned(id: &str, mode: MeasureMode) -> PlannedBenchmark {
+        let id = BenchmarkId { name: id.to_owned(), package: Some("p".to_owned()) };
+        PlannedBenchmark { id, target: Some("t".to_owned()), mode }
     }
 
-    fn plan(modes: &[(&str, Mode)]) -> Plan {
+    fn plan(modes: &[(&str, MeasureMode)]) -> LaunchPlan {
         let planned = modes.iter().map(|(id, mode)| planned(id, *mode)).collect();
-        Plan { planned: Some(planned), ..Plan::default() }
+        LaunchPlan { planned: Some(planned), ..LaunchPlan::default() }
     }
 
     #[track_caller]
-    fn starts(modes: &[(&str, Mode)], expected: &[(Mode, &str)]) {
-        let jobs = plan(modes).jobs();
+    fn starts(modes: &[(&str, MeasureMode)], expected: &[(MeasureMode, &str)]) {
+        let jobs = plan(modes).list_jobs();
         let jobs: Vec<_> =
             jobs.into_iter().map(|job| (job.mode, job.ids.unwrap_or_default().join(" "))).collect();
         let expected: Vec<_> =
@@ -237,29 +246,44 @@ mod tests {
 
     #[test]
     fn calls_stop_after_two_seconds_but_never_before_ten() {
-        assert_eq!(Mode::of(1e6, 1e6, 200), Mode::Call(200));
-        assert_eq!(Mode::of(20e6, 20e6, 200), Mode::Call(100));
-        assert_eq!(Mode::of(1e9, 1e9, 200), Mode::Call(10));
-        assert_eq!(Mode::of(6e3, 40e6, 200), Mode::Call(50));
-        assert_eq!(Mode::of(4e3, 40e6, 200), Mode::Batch);
-        assert_eq!(Mode::of(6e3, 6e3, 200), Mode::Call(200));
+        assert_eq!(MeasureMode::choose(1e6, 1e6, 200), MeasureMode::Call(200));
+        assert_eq!(MeasureMode::choose(20e6, 20e6, 200), MeasureMode::Call(100));
+        assert_eq!(MeasureMode::choose(1e9, 1e9, 200), MeasureMode::Call(10));
+        assert_eq!(MeasureMode::choose(6e3, 40e6, 200), MeasureMode::Call(50));
+        assert_eq!(MeasureMode::choose(4e3, 40e6, 200), MeasureMode::Batch);
+        assert_eq!(MeasureMode::choose(6e3, 6e3, 200), MeasureMode::Call(200));
     }
 
     #[test]
     fn benchmarks_of_like_pace_share_a_start() {
-        starts(&[("a", Mode::Call(200)), ("b", Mode::Call(200))], &[(Mode::Call(200), "a b")]);
         starts(
-            &[("a", Mode::Call(200)), ("b", Mode::Call(150)), ("c", Mode::Batch)],
-            &[(Mode::Call(150), "b"), (Mode::Call(200), "a"), (Mode::Batch, "c")],
+            &[("a", MeasureMode::Call(200)), ("b", MeasureMode::Call(200))],
+            &[(MeasureMode::Call(200), "a b")],
         );
         starts(
             &[
-                ("a", Mode::Call(39)),
-                ("b", Mode::Call(20)),
-                ("c", Mode::Call(10)),
-                ("d", Mode::Call(200)),
+                ("a", MeasureMode::Call(200)),
+                ("b", MeasureMode::Call(150)),
+                ("c", MeasureMode::Batch),
             ],
-            &[(Mode::Call(10), "c"), (Mode::Call(20), "a b"), (Mode::Call(200), "d")],
+            &[
+                (MeasureMode::Call(150), "b"),
+                (MeasureMode::Call(200), "a"),
+                (MeasureMode::Batch, "c"),
+            ],
+        );
+        starts(
+            &[
+                ("a", MeasureMode::Call(39)),
+                ("b", MeasureMode::Call(20)),
+                ("c", MeasureMode::Call(10)),
+                ("d", MeasureMode::Call(200)),
+            ],
+            &[
+                (MeasureMode::Call(10), "c"),
+                (MeasureMode::Call(20), "a b"),
+                (MeasureMode::Call(200), "d"),
+            ],
         );
     }
 
@@ -268,25 +292,36 @@ mod tests {
         let long = "x".repeat(30_000);
         starts(
             &[
-                (&long, Mode::Call(10)),
-                ("b", Mode::Call(10)),
-                (&"y".repeat(30_000), Mode::Call(10)),
+                (&long, MeasureMode::Call(10)),
+                ("b", MeasureMode::Call(10)),
+                (&"y".repeat(30_000), MeasureMode::Call(10)),
             ],
-            &[(Mode::Call(10), &format!("{long} b")), (Mode::Call(10), &"y".repeat(30_000))],
+            &[
+                (MeasureMode::Call(10), &format!("{long} b")),
+                (MeasureMode::Call(10), &"y".repeat(30_000)),
+            ],
         );
     }
 
     #[test]
     fn two_sides_are_measured_alike() {
-        let mine = plan(&[("a", Mode::Call(200)), ("b", Mode::Call(50)), ("c", Mode::Batch)]);
-        let theirs = plan(&[("a", Mode::Call(100)), ("c", Mode::Call(200)), ("d", Mode::Call(10))]);
-        let both = plan(&[
-            ("a", Mode::Call(100)),
-            ("b", Mode::Call(50)),
-            ("c", Mode::Batch),
-            ("d", Mode::Call(10)),
+        let mine = plan(&[
+            ("a", MeasureMode::Call(200)),
+            ("b", MeasureMode::Call(50)),
+            ("c", MeasureMode::Batch),
         ]);
-        assert_eq!(mine.merge(theirs), (both.clone(), both));
+        let theirs = plan(&[
+            ("a", MeasureMode::Call(100)),
+            ("c", MeasureMode::Call(200)),
+            ("d", MeasureMode::Call(10)),
+        ]);
+        let both = plan(&[
+            ("a", MeasureMode::Call(100)),
+            ("b", MeasureMode::Call(50)),
+            ("c", MeasureMode::Batch),
+            ("d", MeasureMode::Call(10)),
+        ]);
+        assert_eq!(mine.merge_with(theirs), (both.clone(), both));
     }
 
     #[test]
@@ -301,12 +336,12 @@ mod tests {
             launches: Vec::new(),
             failure: None,
         };
-        let side = |id: &str, note: &str| Plan {
+        let side = |id: &str, note: &str| LaunchPlan {
             failed: vec![failed(id)],
             notes: vec!["both".to_owned(), note.to_owned()],
-            ..plan(&[("a", Mode::Batch)])
+            ..plan(&[("a", MeasureMode::Batch)])
         };
-        let (mine, theirs) = side("x", "mine").merge(side("y", "theirs"));
+        let (mine, theirs) = side("x", "mine").merge_with(side("y", "theirs"));
         assert_eq!((&*mine.failed[0].id, &*theirs.failed[0].id), ("x", "y"));
         assert_eq!(
             (mine.notes.join(" "), theirs.notes.join(" ")),
@@ -316,22 +351,23 @@ mod tests {
 
     #[test]
     fn what_failed_is_not_started_again() {
-        let job = &plan(&[("a", Mode::Batch), ("b", Mode::Batch)]).jobs()[0];
-        let left = job.without(|id| id.id == "a").unwrap();
+        let job = &plan(&[("a", MeasureMode::Batch), ("b", MeasureMode::Batch)]).list_jobs()[0];
+        let left = job.exclude_failed(|id| id.name == "a").unwrap();
         assert_eq!(left.ids.unwrap(), ["b"]);
-        assert_eq!(job.without(|_| true), None);
-        let whole = &Plan::default().jobs()[0];
-        assert_eq!(whole.without(|id| id.id == "a").as_ref(), Some(whole));
-        assert_eq!(whole.without(|_| true), None);
+        assert_eq!(job.exclude_failed(|_| true), None);
+        let whole = &LaunchPlan::default().list_jobs()[0];
+        assert_eq!(whole.exclude_failed(|id| id.name == "a").as_ref(), Some(whole));
+        assert_eq!(whole.exclude_failed(|_| true), None);
     }
 
     #[test]
     fn only_what_is_wanted_is_started() {
-        let wanted = HashSet::from([planned("b", Mode::Batch).id]);
-        let one = plan(&[("a", Mode::Call(10)), ("b", Mode::Batch)]).only(&wanted);
-        assert_eq!(one, plan(&[("b", Mode::Batch)]));
-        let jobs = Plan::default().only(&wanted).jobs();
+        let wanted = HashSet::from([planned("b", MeasureMode::Batch).id]);
+        let one =
+            plan(&[("a", MeasureMode::Call(10)), ("b", MeasureMode::Batch)]).restrict_to(&wanted);
+        assert_eq!(one, plan(&[("b", MeasureMode::Batch)]));
+        let jobs = LaunchPlan::default().restrict_to(&wanted).list_jobs();
         assert_eq!(jobs[0].ids.as_deref(), Some(&["b".to_owned()][..]));
-        assert_eq!(Plan::default().jobs()[0].ids, None);
+        assert_eq!(LaunchPlan::default().list_jobs()[0].ids, None);
     }
 }

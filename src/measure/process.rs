@@ -14,17 +14,17 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use tempfile::TempDir;
 use thiserror::Error;
 
-use super::guard::Guard;
-use crate::run::Failure;
+use super::guard::ProcessGuard;
+use crate::run::BenchmarkFailure;
 
 /// How much of the end of its output is kept of a process.
-pub(crate) const KEPT_OUTPUT: usize = 16 * 1024;
+pub(crate) const MAX_KEPT_OUTPUT_BYTES: usize = 16 * 1024;
 /// A line longer than this is cut.
-const LONGEST_LINE: usize = 64 << 20;
+const MAX_LINE_BYTES: usize = 64 << 20;
 /// How long output is waited for after a process has ended: something outside its group may hold the pipe.
-const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// The status of a Rust program whose main thread panicked.
-const PANIC: i32 = 101;
+const PANIC_STATUS: i32 = 101;
 
 /// Why a process gave no ending.
 #[derive(Debug, Error)]
@@ -39,24 +39,24 @@ pub(crate) enum ProcessError {
 
 /// Whether perfgate was asked to end, and the process group to end then.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt(Arc<Watched>);
+pub(crate) struct Interrupt(Arc<InterruptState>);
 
 #[derive(Debug, Default)]
-struct Watched {
-    raised: AtomicBool,
+struct InterruptState {
+    is_raised: AtomicBool,
     group: Mutex<Option<Pid>>,
-    guard: Mutex<Option<Guard>>,
+    guard: Mutex<Option<ProcessGuard>>,
 }
 
 impl Interrupt {
     /// Listens for Ctrl-C, SIGTERM and SIGHUP from now on, for the rest of the process; a second one
     /// ends it at once. `program` is this program, which is started once more to guard what SIGKILL
     /// would leave behind.
-    pub(crate) fn watch(program: &Path) -> io::Result<Self> {
+    pub(crate) fn watch_signals(program: &Path) -> io::Result<Self> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
         let interrupt = Self::default();
-        *interrupt.guard() = Guard::start(program).ok();
+        *interrupt.lock_guard() = ProcessGuard::start(program).ok();
         let raised = interrupt.clone();
         thread::spawn(move || {
             for signal in signals.forever() {
@@ -71,59 +71,59 @@ impl Interrupt {
 
     /// Asks perfgate to end: the process that runs now is killed, with its group.
     pub(crate) fn raise(&self) {
-        self.0.raised.store(true, Ordering::SeqCst);
-        kill(*self.group());
+        self.0.is_raised.store(true, Ordering::SeqCst);
+        kill_group(*self.lock_group());
     }
 
     /// True once perfgate was asked to end.
     pub(crate) fn is_raised(&self) -> bool {
-        self.0.raised.load(Ordering::SeqCst)
+        self.0.is_raised.load(Ordering::SeqCst)
     }
 
     /// A temporary folder that goes with perfgate, however it ends.
-    pub(crate) fn temporary_folder(&self) -> io::Result<TempDir> {
-        match self.guard().as_ref() {
-            Some(guard) => tempfile::tempdir_in(guard.scratch()),
+    pub(crate) fn create_temporary_folder(&self) -> io::Result<TempDir> {
+        match self.lock_guard().as_ref() {
+            Some(guard) => tempfile::tempdir_in(guard.scratch_folder()),
             None => tempfile::tempdir(),
         }
     }
 
     /// Should perfgate be killed, its worktrees of this repository are removed.
     pub(crate) fn guard_worktrees(&self, repository: &Path) {
-        if let Some(guard) = self.guard().as_mut() {
-            guard.has_worktrees(repository);
+        if let Some(guard) = self.lock_guard().as_mut() {
+            guard.report_worktrees(repository);
         }
     }
 
-    fn enter(&self, group: Pid) {
-        if let Some(guard) = self.guard().as_mut() {
-            guard.began(group);
+    fn enter_group(&self, group: Pid) {
+        if let Some(guard) = self.lock_guard().as_mut() {
+            guard.report_began(group);
         }
-        let mut current = self.group();
+        let mut current = self.lock_group();
         *current = Some(group);
         if self.is_raised() {
-            kill(*current);
+            kill_group(*current);
         }
     }
 
-    fn leave(&self) {
-        let group = self.group().take();
-        if let (Some(guard), Some(group)) = (self.guard().as_mut(), group) {
-            guard.ended(group);
+    fn leave_group(&self) {
+        let group = self.lock_group().take();
+        if let (Some(guard), Some(group)) = (self.lock_guard().as_mut(), group) {
+            guard.report_ended(group);
         }
     }
 
-    fn guard(&self) -> std::sync::MutexGuard<'_, Option<Guard>> {
+    fn lock_guard(&self) -> std::sync::MutexGuard<'_, Option<ProcessGuard>> {
         self.0.guard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn group(&self) -> std::sync::MutexGuard<'_, Option<Pid>> {
+    fn lock_group(&self) -> std::sync::MutexGuard<'_, Option<Pid>> {
         self.0.group.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Fails only where the group is gone already, which is what was wanted.
-fn kill(group: Option<Pid>) {
+fn kill_group(group: Option<Pid>) {
     if let Some(group) = group {
         let _ = kill_process_group(group, Signal::KILL);
     }
@@ -131,18 +131,18 @@ fn kill(group: Option<Pid>) {
 
 /// Where a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
+pub(crate) enum OutputStream {
     /// Standard output.
-    Out,
+    Stdout,
     /// Standard error.
-    Err,
+    Stderr,
 }
 
 /// One line that a process printed, without its end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Line<'a> {
+pub(crate) struct OutputLine<'a> {
     /// Where it was printed.
-    pub(crate) stream: Stream,
+    pub(crate) stream: OutputStream,
     /// What was printed; not always UTF-8.
     pub(crate) bytes: &'a [u8],
     /// Id of the process.
@@ -151,7 +151,7 @@ pub(crate) struct Line<'a> {
 
 /// Where the standard error of a process goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StandardError {
+pub(crate) enum StderrTarget {
     /// To the lines.
     Lines,
     /// To the user, untouched.
@@ -160,33 +160,33 @@ pub(crate) enum StandardError {
 
 /// How a process ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct ProcessEnd {
     /// Its status; `None` when its time was up.
     pub(crate) status: Option<ExitStatus>,
     /// The end of what it printed, harmless to show.
     pub(crate) output: String,
 }
 
-impl Ended {
+impl ProcessEnd {
     /// What it failed with, unless it ended well within `timeout`.
-    pub(crate) fn failure(&self, timeout: Duration) -> Option<Failure> {
+    pub(crate) fn to_failure(&self, timeout: Duration) -> Option<BenchmarkFailure> {
         use std::os::unix::process::ExitStatusExt as _;
         let reason = match self.status {
             None => format!("timed out after {} s", timeout.as_secs_f64()),
             Some(status) if status.success() => return None,
             Some(status) => match (status.code(), status.signal()) {
-                (Some(PANIC), _) => "panicked".to_owned(),
+                (Some(PANIC_STATUS), _) => "panicked".to_owned(),
                 (Some(code), _) => format!("ended with status {code}"),
                 (None, Some(signal)) => format!("killed by signal {signal}"),
                 (None, None) => "ended in an unknown way".to_owned(),
             },
         };
-        Some(Failure { reason, output: self.output.clone() })
+        Some(BenchmarkFailure { reason, output: self.output.clone() })
     }
 }
 
-enum Event {
-    Printed(Stream, Vec<u8>),
+enum ProcessEvent {
+    Printed(OutputStream, Vec<u8>),
     Closed,
     Exited,
 }
@@ -194,40 +194,40 @@ enum Event {
 /// Runs `command` to its end, at most for `timeout`.
 ///
 /// `on_line` gets every line and says whether it is worth keeping in the output.
-pub(crate) fn run(
+pub(crate) fn run_process(
     command: &mut Command,
-    stderr: StandardError,
+    stderr: StderrTarget,
     timeout: Duration,
     interrupt: &Interrupt,
-    on_line: impl FnMut(Line<'_>) -> bool,
-) -> Result<Ended, ProcessError> {
+    on_line: impl FnMut(OutputLine<'_>) -> bool,
+) -> Result<ProcessEnd, ProcessError> {
     use std::os::unix::process::CommandExt as _;
     if interrupt.is_raised() {
         return Err(ProcessError::Interrupted);
     }
-    let leader = Leader::start()?;
-    let group = leader.group();
+    let leader = GroupLeader::start()?;
+    let group = leader.group_id();
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     command.process_group(group.as_raw_nonzero().get());
     match stderr {
-        StandardError::Lines => command.stderr(Stdio::piped()),
-        StandardError::User => command.stderr(Stdio::inherit()),
+        StderrTarget::Lines => command.stderr(Stdio::piped()),
+        StderrTarget::User => command.stderr(Stdio::inherit()),
     };
-    interrupt.enter(group);
+    interrupt.enter_group(group);
     let ended = command.spawn().map_err(ProcessError::from).and_then(|mut child| {
         // A signal before this had nobody but the leader to end.
         if interrupt.is_raised() {
-            kill(Some(group));
+            kill_group(Some(group));
         }
         let id = Pid::from_child(&child);
-        let (events, readers) = watch(&mut child, id);
-        let mut lines = Lines::new(child.id(), on_line);
-        let timed_out = follow(&events, readers, timeout, group, &mut lines);
+        let (events, readers) = watch_child(&mut child, id);
+        let mut lines = LineSplitter::new(child.id(), on_line);
+        let timed_out = follow_events(&events, readers, timeout, group, &mut lines);
         let status = child.wait()?;
-        Ok(Ended { status: (!timed_out).then_some(status), output: lines.finish() })
+        Ok(ProcessEnd { status: (!timed_out).then_some(status), output: lines.into_kept_output() })
     });
     // The leader is not reaped yet, so that the id of its group cannot belong to anybody else.
-    interrupt.leave();
+    interrupt.leave_group();
     if interrupt.is_raised() {
         return Err(ProcessError::Interrupted);
     }
@@ -236,9 +236,9 @@ pub(crate) fn run(
 
 /// The first of a group of processes, there and known to the guard before the one that matters is
 /// started: whenever perfgate is killed, what runs belongs to a group that somebody ends.
-struct Leader(Child);
+struct GroupLeader(Child);
 
-impl Leader {
+impl GroupLeader {
     /// It waits for input that never comes, and for its end, which comes when perfgate is gone.
     fn start() -> io::Result<Self> {
         use std::os::unix::process::CommandExt as _;
@@ -247,50 +247,50 @@ impl Leader {
         leader.process_group(0).spawn().map(Self)
     }
 
-    fn group(&self) -> Pid {
+    fn group_id(&self) -> Pid {
         Pid::from_child(&self.0)
     }
 }
 
-impl Drop for Leader {
+impl Drop for GroupLeader {
     fn drop(&mut self) {
-        kill(Some(self.group()));
+        kill_group(Some(self.group_id()));
         let _ = self.0.wait();
     }
 }
 
-fn watch(child: &mut Child, id: Pid) -> (Receiver<Event>, usize) {
+fn watch_child(child: &mut Child, id: Pid) -> (Receiver<ProcessEvent>, usize) {
     let (sender, events) = sync_channel(64);
     let exited = sender.clone();
     thread::spawn(move || {
         let _ = waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
-        let _ = exited.send(Event::Exited);
+        let _ = exited.send(ProcessEvent::Exited);
     });
     let mut readers = 0;
     if let Some(stdout) = child.stdout.take() {
         let sender = sender.clone();
-        thread::spawn(move || read(stdout, Stream::Out, &sender));
+        thread::spawn(move || read_pipe(stdout, OutputStream::Stdout, &sender));
         readers += 1;
     }
     if let Some(stderr) = child.stderr.take() {
-        thread::spawn(move || read(stderr, Stream::Err, &sender));
+        thread::spawn(move || read_pipe(stderr, OutputStream::Stderr, &sender));
         readers += 1;
     }
     (events, readers)
 }
 
-fn read(mut pipe: impl Read, stream: Stream, sender: &SyncSender<Event>) {
+fn read_pipe(mut pipe: impl Read, stream: OutputStream, sender: &SyncSender<ProcessEvent>) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match pipe.read(&mut buffer) {
             Ok(count) if count > 0 => {
-                if sender.send(Event::Printed(stream, buffer[..count].to_vec())).is_err() {
+                if sender.send(ProcessEvent::Printed(stream, buffer[..count].to_vec())).is_err() {
                     return;
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             _ => {
-                let _ = sender.send(Event::Closed);
+                let _ = sender.send(ProcessEvent::Closed);
                 return;
             }
         }
@@ -298,12 +298,12 @@ fn read(mut pipe: impl Read, stream: Stream, sender: &SyncSender<Event>) {
 }
 
 /// True when the time was up before the process ended. Its group is gone afterwards.
-fn follow<F: FnMut(Line<'_>) -> bool>(
-    events: &Receiver<Event>,
+fn follow_events<F: FnMut(OutputLine<'_>) -> bool>(
+    events: &Receiver<ProcessEvent>,
     readers: usize,
     timeout: Duration,
     group: Pid,
-    lines: &mut Lines<F>,
+    lines: &mut LineSplitter<F>,
 ) -> bool {
     let (mut open, mut exited, mut timed_out) = (readers, false, false);
     let mut deadline = Instant::now().checked_add(timeout);
@@ -311,17 +311,17 @@ fn follow<F: FnMut(Line<'_>) -> bool>(
         let left =
             deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
         match events.recv_timeout(left) {
-            Ok(Event::Printed(stream, bytes)) => lines.push(stream, &bytes),
-            Ok(Event::Closed) => open -= 1,
-            Ok(Event::Exited) => {
+            Ok(ProcessEvent::Printed(stream, bytes)) => lines.push_bytes(stream, &bytes),
+            Ok(ProcessEvent::Closed) => open -= 1,
+            Ok(ProcessEvent::Exited) => {
                 exited = true;
-                kill(Some(group));
-                deadline = Some(Instant::now() + DRAIN);
+                kill_group(Some(group));
+                deadline = Some(Instant::now() + DRAIN_TIMEOUT);
             }
             Err(RecvTimeoutError::Timeout) if exited => break,
             Err(RecvTimeoutError::Timeout) => {
                 timed_out = true;
-                kill(Some(group));
+                kill_group(Some(group));
                 deadline = None;
             }
             Err(RecvTimeoutError::Disconnected) => break,
@@ -331,22 +331,22 @@ fn follow<F: FnMut(Line<'_>) -> bool>(
 }
 
 /// Cuts what is printed into lines and keeps the end of it.
-struct Lines<F> {
+struct LineSplitter<F> {
     process: u32,
     on_line: F,
     unfinished: [Vec<u8>; 2],
     kept: VecDeque<u8>,
 }
 
-impl<F: FnMut(Line<'_>) -> bool> Lines<F> {
+impl<F: FnMut(OutputLine<'_>) -> bool> LineSplitter<F> {
     fn new(process: u32, on_line: F) -> Self {
         Self { process, on_line, unfinished: [Vec::new(), Vec::new()], kept: VecDeque::new() }
     }
 
-    fn push(&mut self, stream: Stream, bytes: &[u8]) {
+    fn push_bytes(&mut self, stream: OutputStream, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let unfinished = &mut self.unfinished[stream as usize];
-            let room = LONGEST_LINE.saturating_sub(unfinished.len());
+            let room = MAX_LINE_BYTES.saturating_sub(unfinished.len());
             unfinished.extend_from_slice(&piece[..piece.len().min(room)]);
             if piece.ends_with(b"\n") {
                 let mut line = std::mem::take(unfinished);
@@ -356,38 +356,38 @@ impl<F: FnMut(Line<'_>) -> bool> Lines<F> {
         }
     }
 
-    fn end_line(&mut self, stream: Stream, bytes: &[u8]) {
-        if (self.on_line)(Line { stream, bytes, process: self.process }) {
-            self.kept.extend(&bytes[bytes.len().saturating_sub(KEPT_OUTPUT)..]);
+    fn end_line(&mut self, stream: OutputStream, bytes: &[u8]) {
+        if (self.on_line)(OutputLine { stream, bytes, process: self.process }) {
+            self.kept.extend(&bytes[bytes.len().saturating_sub(MAX_KEPT_OUTPUT_BYTES)..]);
             self.kept.push_back(b'\n');
-            self.kept.drain(..self.kept.len().saturating_sub(KEPT_OUTPUT));
+            self.kept.drain(..self.kept.len().saturating_sub(MAX_KEPT_OUTPUT_BYTES));
         }
     }
 
-    fn finish(mut self) -> String {
-        for stream in [Stream::Out, Stream::Err] {
+    fn into_kept_output(mut self) -> String {
+        for stream in [OutputStream::Stdout, OutputStream::Stderr] {
             let rest = std::mem::take(&mut self.unfinished[stream as usize]);
             if !rest.is_empty() {
                 self.end_line(stream, &rest);
             }
         }
-        harmless(self.kept.make_contiguous())
+        make_harmless(self.kept.make_contiguous())
     }
 }
 
 /// The text of `output`, without anything that could move a cursor or turn writing around.
-fn harmless(output: &[u8]) -> String {
-    let shown = |c: char| match c {
+fn make_harmless(output: &[u8]) -> String {
+    let replace_control = |c: char| match c {
         '\n' | '\t' => c,
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         c if c.is_control() => '\u{fffd}',
         c => c,
     };
-    String::from_utf8_lossy(output).trim_end().chars().map(shown).collect()
+    String::from_utf8_lossy(output).trim_end().chars().map(replace_control).collect()
 }
 
 /// Largest resident memory of a running process until now, in bytes, where the system tells it.
-pub(crate) fn peak_memory(process: u32) -> Option<f64> {
+pub(crate) fn read_peak_memory(process: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
@@ -398,11 +398,11 @@ pub(crate) fn peak_memory(process: u32) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn shell(script: &str, timeout: Duration) -> (Ended, Vec<(Stream, String)>) {
+    fn shell(script: &str, timeout: Duration) -> (ProcessEnd, Vec<(OutputStream, String)>) {
         let mut lines = Vec::new();
-        let ended = run(
+        let ended = run_process(
             Command::new("sh").args(["-c", script]),
-            StandardError::Lines,
+            StderrTarget::Lines,
             timeout,
             &Interrupt::default(),
             |line| {
@@ -427,7 +427,10 @@ mod tests {
         let (ended, mut lines) = shell("echo one; printf two >&2", Duration::from_mins(1));
         lines.sort_by_key(|(stream, _)| *stream as u8);
         assert!(ended.status.unwrap().success());
-        assert_eq!(lines, [(Stream::Out, "one".to_owned()), (Stream::Err, "two".to_owned())]);
+        assert_eq!(
+            lines,
+            [(OutputStream::Stdout, "one".to_owned()), (OutputStream::Stderr, "two".to_owned())]
+        );
     }
 
     #[test]
@@ -447,7 +450,7 @@ mod tests {
     fn only_the_end_of_long_output_is_kept() {
         let (ended, lines) =
             shell("head -c 1000000 /dev/zero | tr '\\0' x; echo end", Duration::from_mins(1));
-        assert_eq!(ended.output.len(), KEPT_OUTPUT - 1);
+        assert_eq!(ended.output.len(), MAX_KEPT_OUTPUT_BYTES - 1);
         assert!(ended.output.ends_with("xend"));
         assert_eq!(lines[0].1.len(), 1_000_003);
     }
@@ -455,19 +458,19 @@ mod tests {
     #[test]
     fn control_characters_are_made_harmless() {
         assert_eq!(
-            harmless("a\u{1b}[31m\r\tb\u{202e}\n".as_bytes()),
+            make_harmless("a\u{1b}[31m\r\tb\u{202e}\n".as_bytes()),
             "a\u{fffd}[31m\u{fffd}\tb\u{fffd}"
         );
-        assert_eq!(harmless(b"\xff\n"), "\u{fffd}");
+        assert_eq!(make_harmless(b"\xff\n"), "\u{fffd}");
     }
 
     #[test]
     fn an_interrupt_ends_the_process_that_runs() {
         let interrupt = Interrupt::default();
         let raised = interrupt.clone();
-        let ended = run(
+        let ended = run_process(
             Command::new("sh").args(["-c", "echo begun; sleep 1000"]),
-            StandardError::Lines,
+            StderrTarget::Lines,
             Duration::from_mins(10),
             &interrupt,
             |_| {

@@ -14,8 +14,8 @@ pub(crate) struct SelectionError {
 /// Patterns of benchmark ids: those to measure, and with `!` those to leave out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
-    wanted: Option<GlobSet>,
-    left_out: GlobSet,
+    included: Option<GlobSet>,
+    excluded: GlobSet,
 }
 
 impl Selection {
@@ -23,35 +23,36 @@ impl Selection {
     ///
     /// `*` stays within one part of an id, `**` crosses them.
     pub(crate) fn new(patterns: &[String]) -> Result<Self, SelectionError> {
-        let (left_out, wanted): (Vec<&str>, Vec<&str>) =
+        let (excluded_patterns, included): (Vec<&str>, Vec<&str>) =
             patterns.iter().map(String::as_str).partition(|pattern| pattern.starts_with('!'));
-        let left_out: Vec<&str> = left_out.iter().map(|pattern| &pattern[1..]).collect();
-        let set = (!wanted.is_empty()).then(|| set(&wanted)).transpose()?;
-        Ok(Self { wanted: set, left_out: self::set(&left_out)? })
+        let excluded: Vec<&str> = excluded_patterns.iter().map(|pattern| &pattern[1..]).collect();
+        let included_set = (!included.is_empty()).then(|| build_glob_set(&included)).transpose()?;
+        Ok(Self { included: included_set, excluded: self::build_glob_set(&excluded)? })
     }
 
     /// True when the benchmark `id` is selected.
     pub(crate) fn selects(&self, id: &str) -> bool {
-        self.wanted.as_ref().is_none_or(|wanted| wanted.is_match(id)) && !self.left_out.is_match(id)
+        self.included.as_ref().is_none_or(|included| included.is_match(id))
+            && !self.excluded.is_match(id)
     }
 
     /// True when every benchmark is selected.
-    pub(crate) fn is_everything(&self) -> bool {
-        self.wanted.is_none() && self.left_out.is_empty()
+    pub(crate) fn selects_all(&self) -> bool {
+        self.included.is_none() && self.excluded.is_empty()
     }
 }
 
-fn set(patterns: &[&str]) -> Result<GlobSet, SelectionError> {
-    let refused = |pattern: &str| {
+fn build_glob_set(patterns: &[&str]) -> Result<GlobSet, SelectionError> {
+    let refuse = |pattern: &str| {
         let pattern = pattern.to_owned();
         move |source| SelectionError { pattern, source }
     };
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-        set.add(glob.map_err(refused(pattern))?);
+        set.add(glob.map_err(refuse(pattern))?);
     }
-    set.build().map_err(refused(&patterns.join(" ")))
+    set.build().map_err(refuse(&patterns.join(" ")))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
 use thiserror::Error;
 
 /// Libraries whose benches are Criterion's: they answer to the same flags and write the same files.
-const CRITERION: [&str; 2] = ["criterion", "codspeed-criterion-compat"];
+const CRITERION_PACKAGES: [&str; 2] = ["criterion", "codspeed-criterion-compat"];
 
 /// Why a workspace cannot be looked at.
 #[derive(Debug, Error)]
@@ -21,16 +21,16 @@ pub(crate) enum SurveyError {
 
 /// A workspace and its benches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Survey {
+pub(crate) struct WorkspaceSurvey {
     /// Folder of the workspace.
     pub(crate) root: PathBuf,
     /// Its bench targets, in the order of their packages.
-    pub(crate) benches: Vec<Bench>,
+    pub(crate) benches: Vec<SurveyedBench>,
 }
 
 /// A bench target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Bench {
+pub(crate) struct SurveyedBench {
     /// The package it belongs to.
     pub(crate) package: String,
     /// Its name.
@@ -42,7 +42,7 @@ pub(crate) struct Bench {
 }
 
 /// Looks at the workspace of `manifest`, or of the current folder.
-pub(crate) fn survey(manifest: Option<&Path>) -> Result<Survey, SurveyError> {
+pub(crate) fn survey_workspace(manifest: Option<&Path>) -> Result<WorkspaceSurvey, SurveyError> {
     let mut command = MetadataCommand::new();
     command.no_deps();
     if let Some(manifest) = manifest {
@@ -55,16 +55,16 @@ pub(crate) fn survey(manifest: Option<&Path>) -> Result<Survey, SurveyError> {
         }
         other => SurveyError::Workspace(other.to_string()),
     })?;
-    let benches = metadata.workspace_packages().into_iter().flat_map(benches_of).collect();
+    let benches = metadata.workspace_packages().into_iter().flat_map(list_benches).collect();
     let Metadata { workspace_root, .. } = metadata;
-    Ok(Survey { root: workspace_root.into_std_path_buf(), benches })
+    Ok(WorkspaceSurvey { root: workspace_root.into_std_path_buf(), benches })
 }
 
-fn benches_of(package: &Package) -> impl Iterator<Item = Bench> {
+fn list_benches(package: &Package) -> impl Iterator<Item = SurveyedBench> {
     let mut dependencies = package.dependencies.iter();
-    let is_criterion = dependencies.any(|one| CRITERION.contains(&one.name.as_str()));
+    let is_criterion = dependencies.any(|one| CRITERION_PACKAGES.contains(&one.name.as_str()));
     let targets = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Bench));
-    targets.map(move |target| Bench {
+    targets.map(move |target| SurveyedBench {
         package: package.name.to_string(),
         name: target.name.clone(),
         is_criterion,

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 
 use super::{FailOn, Metric, PolicyError};
-use crate::units::{Confidence, Nanos, Share};
+use crate::units::{Confidence, Nanos, Percent};
 
 /// The whole file; every part may be left out.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -34,10 +34,10 @@ pub(crate) struct MeasureConfig {
     /// Calls per launch, at most.
     pub(crate) calls: Option<u32>,
     /// Longest time all rounds together may take.
-    #[serde(deserialize_with = "written")]
+    #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) budget: Option<Nanos>,
     /// Longest time one launch may take.
-    #[serde(deserialize_with = "written")]
+    #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) timeout: Option<Nanos>,
     /// Run in each worktree before it is built.
     pub(crate) prepare: Option<String>,
@@ -48,13 +48,13 @@ pub(crate) struct MeasureConfig {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct GateConfig {
     /// A slowdown up to this is tolerated.
-    #[serde(deserialize_with = "written")]
-    pub(crate) threshold: Option<Share>,
+    #[serde(deserialize_with = "deserialize_from_text")]
+    pub(crate) threshold: Option<Percent>,
     /// A slowdown of this size must be found.
-    #[serde(deserialize_with = "written")]
-    pub(crate) detect: Option<Share>,
+    #[serde(deserialize_with = "deserialize_from_text")]
+    pub(crate) detect: Option<Percent>,
     /// The tolerated slowdown is never less than this in absolute terms.
-    #[serde(deserialize_with = "written")]
+    #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) min_effect: Option<Nanos>,
     /// Confidence of the intervals shown.
     pub(crate) confidence: Option<Confidence>,
@@ -69,19 +69,19 @@ pub(crate) struct TargetConfig {
     /// Which benchmarks.
     pub(crate) bench: String,
     /// The limits.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) mean: Option<Nanos>,
     /// Limit on the median.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) p50: Option<Nanos>,
     /// Limit on the 90th percentile.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) p90: Option<Nanos>,
     /// Limit on the 95th percentile.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) p95: Option<Nanos>,
     /// Limit on the 99th percentile.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) p99: Option<Nanos>,
 }
 
@@ -93,13 +93,13 @@ pub(crate) struct BenchConfig {
     #[serde(rename = "match")]
     pub(crate) pattern: String,
     /// A slowdown up to this is tolerated.
-    #[serde(default, deserialize_with = "written")]
-    pub(crate) threshold: Option<Share>,
+    #[serde(default, deserialize_with = "deserialize_from_text")]
+    pub(crate) threshold: Option<Percent>,
     /// A slowdown of this size must be found.
-    #[serde(default, deserialize_with = "written")]
-    pub(crate) detect: Option<Share>,
+    #[serde(default, deserialize_with = "deserialize_from_text")]
+    pub(crate) detect: Option<Percent>,
     /// The tolerated slowdown is never less than this in absolute terms.
-    #[serde(default, deserialize_with = "written")]
+    #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) min_effect: Option<Nanos>,
 }
 
@@ -111,7 +111,7 @@ pub(crate) struct StoreConfig {
     pub(crate) url: Option<String>,
 }
 
-fn written<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+fn deserialize_from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,
@@ -128,14 +128,14 @@ impl Config {
             PolicyError::Toml {
                 line: before.matches('\n').count() + 1,
                 message: error.message().lines().collect::<Vec<_>>().join(" "),
-                nearest: nearest_known(error.message()).map(str::to_owned),
+                nearest: find_nearest_key(error.message()).map(str::to_owned),
             }
         })
     }
 }
 
 /// The known key nearest to the unknown one that serde's message names first.
-fn nearest_known(message: &str) -> Option<&str> {
+fn find_nearest_key(message: &str) -> Option<&str> {
     let mut names = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
     let unknown = names.next()?;
     names.min_by_key(|known| strsim::damerau_levenshtein(unknown, known))

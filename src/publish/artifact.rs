@@ -17,11 +17,11 @@ pub(crate) const ARCHIVE_LIMIT: usize = 16 << 20;
 /// The longest decision that is read out of it, in bytes: 5,000 benchmarks with histograms are half of it.
 pub(crate) const DECISION_LIMIT: usize = 32 << 20;
 /// Benchmarks in a decision.
-const BENCHMARKS: usize = 20_000;
+const MOST_BENCHMARKS: usize = 20_000;
 /// Bytes of a name, a reason or a warning.
-const TEXT: usize = 16 << 10;
+const LONGEST_TEXT: usize = 16 << 10;
 /// The file in the archive.
-const FILE: &str = "decision.json";
+const DECISION_FILE: &str = "decision.json";
 
 /// Why an artifact is not believed.
 #[derive(Debug, Error)]
@@ -47,9 +47,9 @@ pub(crate) enum ArtifactError {
 }
 
 /// The decision in `archive`.
-pub(crate) fn decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
+pub(crate) fn read_decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
     let mut archive = ZipArchive::new(Cursor::new(archive))?;
-    let file = match archive.by_name(FILE) {
+    let file = match archive.by_name(DECISION_FILE) {
         Ok(file) => file,
         Err(ZipError::FileNotFound) => return Err(ArtifactError::Missing),
         Err(error) => return Err(error.into()),
@@ -61,20 +61,25 @@ pub(crate) fn decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
         return Err(ArtifactError::TooLong);
     }
     let decision = Decision::from_json(&json)?;
-    plausible(&decision).map_err(ArtifactError::Implausible)?;
+    check_plausible(&decision).map_err(ArtifactError::Implausible)?;
     Ok(decision)
 }
 
-fn plausible(decision: &Decision) -> Result<(), &'static str> {
-    if decision.benchmarks.len() > BENCHMARKS {
+fn check_plausible(decision: &Decision) -> Result<(), &'static str> {
+    if decision.benchmarks.len() > MOST_BENCHMARKS {
         return Err("it has more benchmarks than any suite");
     }
-    let names = decision.benchmarks.iter().flat_map(|one| {
-        let waiver = one.waiver.iter().map(|waiver| &waiver.reason);
-        let targets = one.targets.iter().filter_map(|target| target.reason.as_ref());
-        [&one.id].into_iter().chain(&one.package).chain(&one.reasons).chain(waiver).chain(targets)
+    let names = decision.benchmarks.iter().flat_map(|judgement| {
+        let waiver = judgement.waiver.iter().map(|waiver| &waiver.reason);
+        let targets = judgement.targets.iter().filter_map(|target| target.reason.as_ref());
+        [&judgement.id]
+            .into_iter()
+            .chain(&judgement.package)
+            .chain(&judgement.reasons)
+            .chain(waiver)
+            .chain(targets)
     });
-    if names.chain(&decision.warnings).any(|text| text.len() > TEXT) {
+    if names.chain(&decision.warnings).any(|text| text.len() > LONGEST_TEXT) {
         return Err("a name or a reason is longer than anybody would read");
     }
     Ok(())

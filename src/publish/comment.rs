@@ -6,17 +6,17 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::publish::page::Page;
+use crate::publish::page::PublishPage;
 
 /// GitHub's limit on the body of a comment, in characters.
-pub(crate) const BODY_LIMIT: usize = 65_536;
+pub(crate) const COMMENT_BODY_LIMIT: usize = 65_536;
 
 /// So many faults are remembered by name; with more, what is not among them counts as known.
-const REMEMBERED: usize = 300;
+const MOST_REMEMBERED: usize = 300;
 
 /// A comment on the pull request that carries our marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Comment {
+pub(crate) struct StickyComment {
     /// GitHub's number; a later comment has a higher one.
     pub(crate) id: u64,
     /// Its Markdown.
@@ -25,7 +25,7 @@ pub(crate) struct Comment {
 
 /// What has to be asked of GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum CommentStep {
     /// A new comment, of which people are notified.
     Create {
         /// Its Markdown.
@@ -49,7 +49,7 @@ pub(crate) enum Step {
 
 /// When a comment is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum CommentPolicy {
     /// When there is something worth a word.
     #[default]
     Auto,
@@ -62,24 +62,24 @@ pub(crate) enum Wish {
 /// A word that is none of the wishes.
 #[derive(Debug, Error)]
 #[error("`{0}` is none of auto, always, never")]
-pub(crate) struct WishError(String);
+pub(crate) struct CommentPolicyError(String);
 
-impl FromStr for Wish {
-    type Err = WishError;
+impl FromStr for CommentPolicy {
+    type Err = CommentPolicyError;
 
-    fn from_str(word: &str) -> Result<Self, WishError> {
+    fn from_str(word: &str) -> Result<Self, CommentPolicyError> {
         match word {
             "auto" => Ok(Self::Auto),
             "always" => Ok(Self::Always),
             "never" => Ok(Self::Never),
-            _ => Err(WishError(word.to_owned())),
+            _ => Err(CommentPolicyError(word.to_owned())),
         }
     }
 }
 
 /// What a comment said, in its second line, for the next push to compare with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct State {
+struct CommentState {
     wrong: BTreeSet<String>,
     #[serde(default)]
     more: bool,
@@ -87,96 +87,110 @@ struct State {
     quiet: bool,
 }
 
-impl State {
-    fn of(page: &Page, quiet: bool) -> Self {
+impl CommentState {
+    fn from_page(page: &PublishPage, quiet: bool) -> Self {
         Self {
-            wrong: page.wrong.iter().take(REMEMBERED).cloned().collect(),
-            more: page.wrong.len() > REMEMBERED,
+            wrong: page.faults.iter().take(MOST_REMEMBERED).cloned().collect(),
+            more: page.faults.len() > MOST_REMEMBERED,
             quiet,
         }
     }
 
     /// An unreadable state knows of no fault, so that the next one notifies.
-    fn read(body: &str) -> Self {
+    fn read_from_body(body: &str) -> Self {
         let line = body.lines().nth(1).unwrap_or_default();
         let json =
             line.strip_prefix("<!-- perfgate-state ").and_then(|rest| rest.strip_suffix(" -->"));
         json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
     }
 
-    fn knows_all_of(&self, page: &Page) -> bool {
-        self.more || page.wrong.is_subset(&self.wrong)
+    fn knows_all_of(&self, page: &PublishPage) -> bool {
+        self.more || page.faults.is_subset(&self.wrong)
     }
 }
 
 /// The first line of the comment with this id.
-pub(crate) fn marker(id: &str) -> String {
+pub(crate) fn format_marker(id: &str) -> String {
     format!("<!-- perfgate:{id} -->")
 }
 
 /// Whether `body` is a living comment with this id; a folded one is not.
 #[cfg(any(feature = "github", test))]
-pub(crate) fn is_ours(body: &str, id: &str) -> bool {
-    body.lines().next().is_some_and(|line| line.trim_end() == marker(id))
+pub(crate) fn is_own_comment(body: &str, id: &str) -> bool {
+    body.lines().next().is_some_and(|line| line.trim_end() == format_marker(id))
 }
 
 /// The Markdown of a comment that says `page`.
-pub(crate) fn body(id: &str, page: &Page) -> String {
-    with_state(id, &State::of(page, !page.is_worth_a_word()), &page.comment)
+pub(crate) fn write_comment_body(id: &str, page: &PublishPage) -> String {
+    prepend_state(id, &CommentState::from_page(page, !page.deserves_comment()), &page.comment)
 }
 
 /// What turns the `living` comments with this id into what `page` says.
 ///
 /// A fault that the newest of them does not know of makes a new comment, which notifies; everything
 /// else is an edit, which does not; and where the text would be the same nothing happens.
-pub(crate) fn steps(id: &str, living: &[Comment], page: &Page, wish: Wish) -> Vec<Step> {
-    let mut newest_first: Vec<_> = living.iter().collect();
+pub(crate) fn plan_comment_steps(
+    id: &str,
+    comments: &[StickyComment],
+    page: &PublishPage,
+    policy: CommentPolicy,
+) -> Vec<CommentStep> {
+    let mut newest_first: Vec<_> = comments.iter().collect();
     newest_first.sort_by_key(|comment| std::cmp::Reverse(comment.id));
-    let says = wish == Wish::Always || (wish == Wish::Auto && page.is_worth_a_word());
+    let should_comment = policy == CommentPolicy::Always
+        || (policy == CommentPolicy::Auto && page.deserves_comment());
     let Some((newest, older)) = newest_first.split_first() else {
-        return if says { vec![Step::Create { body: body(id, page) }] } else { Vec::new() };
+        return if should_comment {
+            vec![CommentStep::Create { body: write_comment_body(id, page) }]
+        } else {
+            Vec::new()
+        };
     };
-    let known = State::read(&newest.body);
-    let fold = |comment: &&Comment| Step::Fold { id: comment.id, body: folded(id, &comment.body) };
-    if says && !known.knows_all_of(page) {
-        let create = Step::Create { body: body(id, page) };
+    let known_state = CommentState::read_from_body(&newest.body);
+    let fold = |comment: &&StickyComment| CommentStep::Fold {
+        id: comment.id,
+        body: write_folded_body(id, &comment.body),
+    };
+    if should_comment && !known_state.knows_all_of(page) {
+        let create = CommentStep::Create { body: write_comment_body(id, page) };
         return [create].into_iter().chain(newest_first.iter().map(fold)).collect();
     }
-    let body = match (says, known.quiet) {
-        (true, _) => body(id, page),
+    let body = match (should_comment, known_state.quiet) {
+        (true, _) => write_comment_body(id, page),
         (false, true) => newest.body.clone(),
-        (false, false) => mended(id, page, known.wrong.len()),
+        (false, false) => write_resolved_body(id, page, known_state.wrong.len()),
     };
-    let edit = (!same_text(&body, &newest.body)).then_some(Step::Edit { id: newest.id, body });
+    let edit =
+        (!is_same_text(&body, &newest.body)).then_some(CommentStep::Edit { id: newest.id, body });
     edit.into_iter().chain(older.iter().map(fold)).collect()
 }
 
-fn with_state(id: &str, state: &State, text: &str) -> String {
+fn prepend_state(id: &str, state: &CommentState, text: &str) -> String {
     let state = serde_json::to_string(state).expect("strings and truth values are always JSON");
-    format!("{}\n<!-- perfgate-state {state} -->\n{}\n", marker(id), text.trim())
+    format!("{}\n<!-- perfgate-state {state} -->\n{}\n", format_marker(id), text.trim())
 }
 
 /// One line instead of a comment whose reasons are gone.
-fn mended(id: &str, page: &Page, faults: usize) -> String {
+fn write_resolved_body(id: &str, page: &PublishPage, faults: usize) -> String {
     let commit = page.commit.as_deref().and_then(|commit| commit.get(..7));
     let at = commit.map(|commit| format!(" as of {commit}")).unwrap_or_default();
-    let gone = match faults {
+    let resolution = match faults {
         0 => "nothing is left to say".to_owned(),
         1 => "mended: what was wrong here is not any more".to_owned(),
         faults => format!("mended: none of the {faults} things that were wrong here is any more"),
     };
-    let text = format!("**perfgate**: {gone}{at} ({}).", page.counts.in_words());
-    with_state(id, &State::of(page, true), &text)
+    let text = format!("**perfgate**: {resolution}{at} ({}).", page.counts.describe());
+    prepend_state(id, &CommentState::from_page(page, true), &text)
 }
 
 /// The old text under a summary line, without the marker, so that it is not found again.
-fn folded(id: &str, body: &str) -> String {
+fn write_folded_body(id: &str, body: &str) -> String {
     let text: Vec<_> = body.lines().skip_while(|line| line.starts_with("<!--")).collect();
     let text = text.join("\n");
     let head = format!("<!-- perfgate:{id}:folded -->");
     let summary = "<summary>perfgate: an earlier answer; a newer comment stands below</summary>";
     let whole = format!("{head}\n<details>{summary}\n\n{text}\n\n</details>\n");
-    if whole.chars().count() <= BODY_LIMIT {
+    if whole.chars().count() <= COMMENT_BODY_LIMIT {
         whole
     } else {
         format!("{head}\n*perfgate: an earlier answer; a newer comment stands below.*\n")
@@ -184,45 +198,48 @@ fn folded(id: &str, body: &str) -> String {
 }
 
 /// GitHub stores comments with its own line ends and without trailing space.
-fn same_text(one: &str, other: &str) -> bool {
+fn is_same_text(first: &str, second: &str) -> bool {
     let lines =
         |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
-    lines(one.trim()) == lines(other.trim())
+    lines(first.trim()) == lines(second.trim())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::page::Counts;
+    use crate::publish::page::SuiteCounts;
     use crate::verdict::Verdict;
 
-    fn page(wrong: &[&str]) -> Page {
+    fn page(wrong: &[&str]) -> PublishPage {
         let verdict = if wrong.is_empty() { Verdict::Pass } else { Verdict::Fail };
-        Page {
+        PublishPage {
             verdict,
-            counts: Counts { regressed: wrong.len(), unchanged: 5, ..Counts::default() },
-            wrong: wrong.iter().map(|&fault| fault.to_owned()).collect(),
+            counts: SuiteCounts { regressed: wrong.len(), unchanged: 5, ..SuiteCounts::default() },
+            faults: wrong.iter().map(|&fault| fault.to_owned()).collect(),
             commit: Some("0123456789abcdef".to_owned()),
             comment: format!("wrong: {wrong:?}"),
             summary: String::new(),
         }
     }
 
-    fn comment(id: u64, page: &Page) -> Comment {
-        Comment { id, body: body("it", page) }
+    fn comment(id: u64, page: &PublishPage) -> StickyComment {
+        StickyComment { id, body: write_comment_body("it", page) }
     }
 
     #[test]
     fn a_first_regression_makes_a_comment() {
         let page = page(&["a"]);
-        assert_eq!(steps("it", &[], &page, Wish::Auto), [Step::Create { body: body("it", &page) }]);
+        assert_eq!(
+            plan_comment_steps("it", &[], &page, CommentPolicy::Auto),
+            [CommentStep::Create { body: write_comment_body("it", &page) }]
+        );
     }
 
     #[test]
     fn nothing_worth_a_word_makes_no_comment() {
-        assert_eq!(steps("it", &[], &page(&[]), Wish::Auto), []);
-        assert_eq!(steps("it", &[], &page(&["a"]), Wish::Never), []);
-        assert_eq!(steps("it", &[], &page(&[]), Wish::Always).len(), 1);
+        assert_eq!(plan_comment_steps("it", &[], &page(&[]), CommentPolicy::Auto), []);
+        assert_eq!(plan_comment_steps("it", &[], &page(&["a"]), CommentPolicy::Never), []);
+        assert_eq!(plan_comment_steps("it", &[], &page(&[]), CommentPolicy::Always).len(), 1);
     }
 
     #[test]
@@ -230,29 +247,42 @@ mod tests {
         let page = page(&["a"]);
         let mut stored = comment(3, &page);
         stored.body = stored.body.replace('\n', "\r\n").trim_end().to_owned();
-        assert_eq!(steps("it", &[stored], &page, Wish::Auto), []);
+        assert_eq!(plan_comment_steps("it", &[stored], &page, CommentPolicy::Auto), []);
     }
 
     #[test]
     fn a_new_regression_notifies_and_folds_the_old_comment() {
-        let steps = steps("it", &[comment(3, &page(&["a"]))], &page(&["a", "b"]), Wish::Auto);
-        let [Step::Create { body }, Step::Fold { id: 3, body: old }] = steps.as_slice() else {
+        let steps = plan_comment_steps(
+            "it",
+            &[comment(3, &page(&["a"]))],
+            &page(&["a", "b"]),
+            CommentPolicy::Auto,
+        );
+        let [CommentStep::Create { body }, CommentStep::Fold { id: 3, body: old }] =
+            steps.as_slice()
+        else {
             panic!("{steps:?}")
         };
-        assert!(is_ours(body, "it") && !is_ours(old, "it"), "{old}");
+        assert!(is_own_comment(body, "it") && !is_own_comment(old, "it"), "{old}");
         assert!(old.contains("wrong: [\"a\"]") && old.contains("<details>"), "{old}");
     }
 
     #[test]
     fn a_regression_that_stays_while_another_goes_is_an_edit() {
-        let steps = steps("it", &[comment(3, &page(&["a", "b"]))], &page(&["b"]), Wish::Auto);
-        assert!(matches!(steps.as_slice(), [Step::Edit { id: 3, .. }]), "{steps:?}");
+        let steps = plan_comment_steps(
+            "it",
+            &[comment(3, &page(&["a", "b"]))],
+            &page(&["b"]),
+            CommentPolicy::Auto,
+        );
+        assert!(matches!(steps.as_slice(), [CommentStep::Edit { id: 3, .. }]), "{steps:?}");
     }
 
     #[test]
     fn a_mending_push_says_so_in_one_line_and_once() {
-        let mended = steps("it", &[comment(3, &page(&["a"]))], &page(&[]), Wish::Auto);
-        let [Step::Edit { id: 3, body }] = mended.as_slice() else { panic!("{mended:?}") };
+        let mended =
+            plan_comment_steps("it", &[comment(3, &page(&["a"]))], &page(&[]), CommentPolicy::Auto);
+        let [CommentStep::Edit { id: 3, body }] = mended.as_slice() else { panic!("{mended:?}") };
         let text: Vec<_> = body.lines().skip(2).collect();
         assert_eq!(
             text,
@@ -260,36 +290,39 @@ mod tests {
                 "**perfgate**: mended: what was wrong here is not any more as of 0123456 (5 unchanged)."
             ]
         );
-        let later = Page { commit: Some("fedcba9876".to_owned()), ..page(&[]) };
-        let stored = Comment { id: 3, body: body.clone() };
-        assert_eq!(steps("it", &[stored], &later, Wish::Auto), []);
+        let later = PublishPage { commit: Some("fedcba9876".to_owned()), ..page(&[]) };
+        let stored = StickyComment { id: 3, body: body.clone() };
+        assert_eq!(plan_comment_steps("it", &[stored], &later, CommentPolicy::Auto), []);
     }
 
     #[test]
     fn a_regression_that_comes_back_notifies_again() {
-        let mended = Comment { id: 3, body: mended("it", &page(&[]), 1) };
-        let steps = steps("it", &[mended], &page(&["a"]), Wish::Auto);
-        assert!(matches!(steps.as_slice(), [Step::Create { .. }, Step::Fold { id: 3, .. }]));
+        let mended = StickyComment { id: 3, body: write_resolved_body("it", &page(&[]), 1) };
+        let steps = plan_comment_steps("it", &[mended], &page(&["a"]), CommentPolicy::Auto);
+        assert!(matches!(
+            steps.as_slice(),
+            [CommentStep::Create { .. }, CommentStep::Fold { id: 3, .. }]
+        ));
     }
 
     #[test]
     fn two_living_comments_become_one() {
         let both = [comment(9, &page(&["a"])), comment(3, &page(&["a"]))];
-        let steps = steps("it", &both, &page(&["a"]), Wish::Auto);
-        assert!(matches!(steps.as_slice(), [Step::Fold { id: 3, .. }]), "{steps:?}");
+        let steps = plan_comment_steps("it", &both, &page(&["a"]), CommentPolicy::Auto);
+        assert!(matches!(steps.as_slice(), [CommentStep::Fold { id: 3, .. }]), "{steps:?}");
     }
 
     #[test]
     fn a_folded_comment_stays_within_the_limit() {
-        let long = format!("{}\n{}", marker("it"), "x".repeat(BODY_LIMIT - 30));
-        assert!(folded("it", &long).chars().count() < BODY_LIMIT);
+        let long = format!("{}\n{}", format_marker("it"), "x".repeat(COMMENT_BODY_LIMIT - 30));
+        assert!(write_folded_body("it", &long).chars().count() < COMMENT_BODY_LIMIT);
     }
 
     #[test]
     fn a_marker_counts_on_the_first_line_only() {
-        assert!(is_ours("<!-- perfgate:it -->\r\nx", "it"));
-        assert!(!is_ours("> <!-- perfgate:it -->", "it"));
-        assert!(!is_ours("hello\n<!-- perfgate:it -->", "it"));
-        assert!(!is_ours("<!-- perfgate:it2 -->", "it"));
+        assert!(is_own_comment("<!-- perfgate:it -->\r\nx", "it"));
+        assert!(!is_own_comment("> <!-- perfgate:it -->", "it"));
+        assert!(!is_own_comment("hello\n<!-- perfgate:it -->", "it"));
+        assert!(!is_own_comment("<!-- perfgate:it2 -->", "it"));
     }
 }

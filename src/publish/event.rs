@@ -5,7 +5,7 @@ use thiserror::Error;
 
 /// What a workflow's environment says, as it stands there; the payload is the content of the event file.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Trigger {
+pub(crate) struct EventEnvironment {
     /// `GITHUB_EVENT_NAME`.
     pub(crate) name: Option<String>,
     /// Content of the file at `GITHUB_EVENT_PATH`.
@@ -37,7 +37,7 @@ pub(crate) enum EventError {
 
 /// Where an answer belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Event {
+pub(crate) struct WorkflowEvent {
     /// The event's name: `pull_request`, `push`, ….
     pub(crate) name: String,
     /// Owner and name of the repository that is written to.
@@ -45,14 +45,14 @@ pub(crate) struct Event {
     /// The commit a status is set on; none when a branch was deleted.
     pub(crate) head: Option<String>,
     /// Where a comment belongs.
-    pub(crate) pull: Pull,
+    pub(crate) pull: PullReference,
     /// The run whose artifact holds the decisions; only `workflow_run` has one.
-    pub(crate) measured_by: Option<u64>,
+    pub(crate) artifact_run: Option<u64>,
 }
 
 /// How the pull request is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Pull {
+pub(crate) enum PullReference {
     /// The event is about none.
     None,
     /// The event names it.
@@ -67,9 +67,9 @@ pub(crate) enum Pull {
 }
 
 #[derive(Deserialize)]
-struct Payload {
-    repository: Option<Repository>,
-    pull_request: Option<PullRequest>,
+struct EventPayload {
+    repository: Option<EventRepository>,
+    pull_request: Option<EventPullRequest>,
     merge_group: Option<MergeGroup>,
     workflow_run: Option<WorkflowRun>,
     before: Option<String>,
@@ -77,18 +77,18 @@ struct Payload {
 }
 
 #[derive(Deserialize)]
-struct Repository {
+struct EventRepository {
     full_name: String,
 }
 
 #[derive(Deserialize)]
-struct PullRequest {
+struct EventPullRequest {
     number: u64,
-    head: Head,
+    head: EventHead,
 }
 
 #[derive(Deserialize)]
-struct Head {
+struct EventHead {
     sha: String,
 }
 
@@ -103,47 +103,51 @@ struct WorkflowRun {
     event: String,
     head_sha: String,
     head_branch: Option<String>,
-    repository: Repository,
-    head_repository: Option<Repository>,
+    repository: EventRepository,
+    head_repository: Option<EventRepository>,
 }
 
-impl Event {
+impl WorkflowEvent {
     /// Reads the event that `trigger` describes.
-    pub(crate) fn read(trigger: &Trigger) -> Result<Self, EventError> {
-        let payload: Payload = serde_json::from_slice(&trigger.payload)?;
-        let name = trigger.name.clone().unwrap_or_else(|| payload.name().to_owned());
-        let repository = payload.repository(trigger)?;
-        let (head, pull, measured_by) = match name.as_str() {
+    pub(crate) fn read(trigger: &EventEnvironment) -> Result<Self, EventError> {
+        let payload: EventPayload = serde_json::from_slice(&trigger.payload)?;
+        let name = trigger.name.clone().unwrap_or_else(|| payload.guess_event_name().to_owned());
+        let repository = payload.find_repository(trigger)?;
+        let (head, pull, artifact_run) = match name.as_str() {
             "pull_request" | "pull_request_target" => {
                 let pull = payload.pull_request.ok_or(EventError::Missing("pull request"))?;
-                (Some(pull.head.sha), Pull::Number(pull.number), None)
+                (Some(pull.head.sha), PullReference::Number(pull.number), None)
             }
             "merge_group" => {
                 let group = payload.merge_group.ok_or(EventError::Missing("merge group"))?;
-                (Some(group.head_sha), Pull::None, None)
+                (Some(group.head_sha), PullReference::None, None)
             }
             "workflow_run" => {
                 let run = payload.workflow_run.ok_or(EventError::Missing("workflow run"))?;
-                same_repository(&run.repository.full_name, &repository)?;
-                (Some(run.head_sha.clone()), run.pull(), Some(run.id))
+                check_same_repository(&run.repository.full_name, &repository)?;
+                (Some(run.head_sha.clone()), run.find_pull(), Some(run.id))
             }
             // All zeros: the branch is gone, and there is nothing to set a status on.
-            "push" => (payload.after.filter(|id| id.bytes().any(|b| b != b'0')), Pull::None, None),
+            "push" => (
+                payload.after.filter(|id| id.bytes().any(|b| b != b'0')),
+                PullReference::None,
+                None,
+            ),
             _ => {
                 let sha = trigger.sha.clone().ok_or(EventError::Missing("commit"))?;
-                (Some(sha), Pull::None, None)
+                (Some(sha), PullReference::None, None)
             }
         };
         if head.as_deref().is_some_and(|id| !is_object_id(id)) {
             return Err(EventError::Missing("commit id of 40 or 64 hexadecimal digits"));
         }
-        Ok(Self { name, repository, head, pull, measured_by })
+        Ok(Self { name, repository, head, pull, artifact_run })
     }
 }
 
-impl Payload {
+impl EventPayload {
     /// The event's name where the environment does not tell it.
-    fn name(&self) -> &'static str {
+    fn guess_event_name(&self) -> &'static str {
         if self.pull_request.is_some() {
             "pull_request"
         } else if self.workflow_run.is_some() {
@@ -157,14 +161,14 @@ impl Payload {
         }
     }
 
-    fn repository(&self, trigger: &Trigger) -> Result<String, EventError> {
+    fn find_repository(&self, trigger: &EventEnvironment) -> Result<String, EventError> {
         let event = self.repository.as_ref().map(|repository| repository.full_name.as_str());
         let workflow = trigger.repository.as_deref();
         if let (Some(event), Some(workflow)) = (event, workflow) {
-            same_repository(event, workflow)?;
+            check_same_repository(event, workflow)?;
         }
         let name = workflow.or(event).ok_or(EventError::Missing("repository"))?;
-        if is_repository(name) {
+        if is_repository_name(name) {
             Ok(name.to_owned())
         } else {
             Err(EventError::Missing("repository"))
@@ -173,18 +177,20 @@ impl Payload {
 }
 
 impl WorkflowRun {
-    fn pull(&self) -> Pull {
-        let asks = matches!(self.event.as_str(), "pull_request" | "pull_request_target");
+    fn find_pull(&self) -> PullReference {
+        let is_pull_request = matches!(self.event.as_str(), "pull_request" | "pull_request_target");
         match (&self.head_repository, &self.head_branch) {
-            (Some(Repository { full_name }), Some(branch)) if asks && is_repository(full_name) => {
-                Pull::Branch { repository: full_name.clone(), branch: branch.clone() }
+            (Some(EventRepository { full_name }), Some(branch))
+                if is_pull_request && is_repository_name(full_name) =>
+            {
+                PullReference::Branch { repository: full_name.clone(), branch: branch.clone() }
             }
-            _ => Pull::None,
+            _ => PullReference::None,
         }
     }
 }
 
-fn same_repository(event: &str, workflow: &str) -> Result<(), EventError> {
+fn check_same_repository(event: &str, workflow: &str) -> Result<(), EventError> {
     if event.eq_ignore_ascii_case(workflow) {
         return Ok(());
     }
@@ -192,13 +198,13 @@ fn same_repository(event: &str, workflow: &str) -> Result<(), EventError> {
 }
 
 /// Names end up in the paths of requests, so nothing but GitHub's own alphabet passes.
-fn is_repository(name: &str) -> bool {
-    let legal = |part: &str| {
+fn is_repository_name(name: &str) -> bool {
+    let is_legal = |part: &str| {
         !part.is_empty()
             && !part.bytes().all(|byte| byte == b'.')
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    name.split_once('/').is_some_and(|(owner, name)| legal(owner) && legal(name))
+    name.split_once('/').is_some_and(|(owner, name)| is_legal(owner) && is_legal(name))
 }
 
 fn is_object_id(id: &str) -> bool {
@@ -209,8 +215,8 @@ fn is_object_id(id: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn read(name: &str, payload: &str) -> Result<Event, EventError> {
-        Event::read(&Trigger {
+    fn read(name: &str, payload: &str) -> Result<WorkflowEvent, EventError> {
+        WorkflowEvent::read(&EventEnvironment {
             name: Some(name.to_owned()),
             payload: payload.into(),
             repository: Some("octo/repo".to_owned()),
@@ -221,9 +227,9 @@ mod tests {
     #[test]
     fn a_repository_name_cannot_leave_its_place_in_a_path() {
         for bad in ["a", "/b", "a/", "a/b/c", "../b", "a/..", "a/b?x", "a b/c", "a/%2e"] {
-            assert!(!is_repository(bad), "{bad}");
+            assert!(!is_repository_name(bad), "{bad}");
         }
-        assert!(is_repository("octo-org/a.b_c-1"));
+        assert!(is_repository_name("octo-org/a.b_c-1"));
     }
 
     #[test]
@@ -252,6 +258,6 @@ mod tests {
             r#"{{"pull_request": {{"number": 7, "head": {{"sha": "{head}", "repo": null}}}}}}"#
         );
         let event = read("pull_request", &payload).unwrap();
-        assert_eq!((event.pull, event.head), (Pull::Number(7), Some(head)));
+        assert_eq!((event.pull, event.head), (PullReference::Number(7), Some(head)));
     }
 }

@@ -11,19 +11,19 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::json;
 
-pub(crate) use client::{ApiError, Connection};
-use client::{Client, block_on};
+use client::{ApiClient, block_on};
+pub(crate) use client::{ApiConnection, ApiError};
 
 use crate::publish::annotation::Annotation;
 use crate::publish::artifact::{self, ArtifactError};
-use crate::publish::comment::{self, Comment, Step, Wish};
-use crate::publish::event::{Event, Pull};
-use crate::publish::page::Page;
-use crate::publish::request::{self, Settings};
+use crate::publish::comment::{self, CommentPolicy, CommentStep, StickyComment};
+use crate::publish::event::{PullReference, WorkflowEvent};
+use crate::publish::page::PublishPage;
+use crate::publish::request::{self, PublishSettings};
 use crate::verdict::Decision;
 
 /// Comments GitHub gives at a time; a shorter page is the last.
-const PAGE: usize = 100;
+const PAGE_SIZE: usize = 100;
 
 /// What else can go wrong while an artifact is fetched.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub(crate) enum FetchError {
     },
     /// The run has none of this name.
     #[error("the run that started this workflow has no artifact `{0}`")]
-    None(String),
+    Missing(String),
     /// The artifact is of another commit or too long.
     #[error("artifact `{name}` {reason}")]
     Unfit {
@@ -56,11 +56,11 @@ pub(crate) enum FetchError {
 struct CommentAnswer {
     id: u64,
     body: Option<String>,
-    user: Option<User>,
+    user: Option<AnswerUser>,
 }
 
 #[derive(Deserialize)]
-struct User {
+struct AnswerUser {
     login: String,
     #[serde(rename = "type")]
     kind: Option<String>,
@@ -69,28 +69,28 @@ struct User {
 #[derive(Deserialize)]
 struct PullAnswer {
     number: u64,
-    head: Side,
-    base: Side,
+    head: PullSide,
+    base: PullSide,
 }
 
 #[derive(Deserialize)]
-struct Side {
+struct PullSide {
     sha: String,
-    repo: Option<Repository>,
+    repo: Option<PullRepository>,
 }
 
 #[derive(Deserialize)]
-struct Repository {
+struct PullRepository {
     full_name: String,
 }
 
 #[derive(Deserialize)]
-struct Artifacts {
-    artifacts: Vec<Artifact>,
+struct ArtifactList {
+    artifacts: Vec<ArtifactEntry>,
 }
 
 #[derive(Deserialize)]
-struct Artifact {
+struct ArtifactEntry {
     id: u64,
     name: String,
     size_in_bytes: u64,
@@ -104,81 +104,82 @@ struct ArtifactRun {
 }
 
 #[derive(Deserialize)]
-struct Created {
+struct CreatedAnswer {
     id: u64,
 }
 
 /// Writes commit status, comment and check run; says what GitHub would not take and what permission it lacks.
-pub(crate) fn send(
-    connection: &Connection,
-    event: &Event,
-    page: &Page,
-    settings: &Settings,
-    remarks: &[Annotation],
+pub(crate) fn publish_page(
+    connection: &ApiConnection,
+    event: &WorkflowEvent,
+    page: &PublishPage,
+    settings: &PublishSettings,
+    annotations: &[Annotation],
 ) -> Result<Vec<String>, ApiError> {
     block_on(async {
-        let client = Client::new(connection)?;
+        let client = ApiClient::new(connection)?;
         let publication = Publication { client, event, page, settings };
         let mut notices = Vec::new();
         if let Some(head) = &event.head {
             let sent = publication.set_status(head).await;
-            unless_refused(sent, "commit status", "statuses: write", &mut notices)?;
+            note_refusal(sent, "commit status", "statuses: write", &mut notices)?;
             if settings.check_run {
-                let sent = publication.run_check(head, remarks).await;
-                unless_refused(sent, "check run", "checks: write", &mut notices)?;
+                let sent = publication.create_check_run(head, annotations).await;
+                note_refusal(sent, "check run", "checks: write", &mut notices)?;
             }
         }
-        if settings.comment != Wish::Never {
-            let sent = publication.comment(&mut notices).await;
-            unless_refused(sent, "comment", "pull-requests: write", &mut notices)?;
+        if settings.comment != CommentPolicy::Never {
+            let sent = publication.update_comment(&mut notices).await;
+            note_refusal(sent, "comment", "pull-requests: write", &mut notices)?;
         }
         Ok(notices)
     })?
 }
 
 /// The decisions in the artifacts `names` of the run that started this workflow.
-pub(crate) fn fetch(
-    connection: &Connection,
-    event: &Event,
+pub(crate) fn fetch_decisions(
+    connection: &ApiConnection,
+    event: &WorkflowEvent,
     run: u64,
     names: &[String],
 ) -> Result<Vec<Decision>, FetchError> {
     block_on(async {
-        let client = Client::new(connection)?;
+        let client = ApiClient::new(connection)?;
         let mut decisions = Vec::with_capacity(names.len());
         for name in names {
-            let archive = archive(&client, event, run, name).await?;
-            let unbelievable = |source| FetchError::Artifact { name: name.clone(), source };
-            decisions.push(artifact::decision(&archive).map_err(unbelievable)?);
+            let archive = download_archive(&client, event, run, name).await?;
+            let to_artifact_error = |source| FetchError::Artifact { name: name.clone(), source };
+            decisions.push(artifact::read_decision(&archive).map_err(to_artifact_error)?);
         }
         Ok(decisions)
     })?
 }
 
-async fn archive(
-    client: &Client,
-    event: &Event,
+async fn download_archive(
+    client: &ApiClient,
+    event: &WorkflowEvent,
     run: u64,
     name: &str,
 ) -> Result<Vec<u8>, FetchError> {
     let repository = &event.repository;
     let path = format!(
         "/repos/{repository}/actions/runs/{run}/artifacts?per_page=100&name={}",
-        encoded(name)
+        encode_query(name)
     );
-    let listed: Artifacts = client.get(&path).await?.parse()?;
-    let of_name = listed.artifacts.into_iter().filter(|one| one.name == name && !one.expired);
+    let listed: ArtifactList = client.get(&path).await?.parse()?;
+    let same_name =
+        listed.artifacts.into_iter().filter(|entry| entry.name == name && !entry.expired);
     // A repeated run uploads again under the same name: the latest is meant.
-    let Some(artifact) = of_name.max_by_key(|one| one.id) else {
-        return Err(FetchError::None(name.to_owned()));
+    let Some(artifact) = same_name.max_by_key(|one| one.id) else {
+        return Err(FetchError::Missing(name.to_owned()));
     };
-    let unfit = |reason: String| FetchError::Unfit { name: name.to_owned(), reason };
+    let to_unfit_error = |reason: String| FetchError::Unfit { name: name.to_owned(), reason };
     let head = artifact.workflow_run.and_then(|run| run.head_sha);
     if head.is_some() && head != event.head {
-        return Err(unfit("belongs to another commit than the event".to_owned()));
+        return Err(to_unfit_error("belongs to another commit than the event".to_owned()));
     }
     if artifact.size_in_bytes > artifact::ARCHIVE_LIMIT as u64 {
-        return Err(unfit(format!(
+        return Err(to_unfit_error(format!(
             "has {} bytes: upload `decision.json` alone",
             artifact.size_in_bytes
         )));
@@ -188,96 +189,106 @@ async fn archive(
 }
 
 struct Publication<'a> {
-    client: Client,
-    event: &'a Event,
-    page: &'a Page,
-    settings: &'a Settings,
+    client: ApiClient,
+    event: &'a WorkflowEvent,
+    page: &'a PublishPage,
+    settings: &'a PublishSettings,
 }
 
 impl Publication<'_> {
     async fn set_status(&self, head: &str) -> Result<(), ApiError> {
-        let body = request::commit_status(self.page, self.settings);
-        let path = self.path(&format!("statuses/{head}"));
-        let seen = self.path(&format!("commits/{head}/status?per_page=100"));
-        let already_there = async || {
-            let answer = self.client.get(&seen).await?.value;
-            let ours = |status: &&serde_json::Value| {
+        let body = request::build_commit_status(self.page, self.settings);
+        let path = self.build_path(&format!("statuses/{head}"));
+        let list_path = self.build_path(&format!("commits/{head}/status?per_page=100"));
+        let find_existing = async || {
+            let answer = self.client.get(&list_path).await?.value;
+            let is_ours = |status: &&serde_json::Value| {
                 ["context", "state", "description", "target_url"]
                     .iter()
                     .all(|key| status[key] == body[key])
             };
-            Ok(answer["statuses"].as_array().into_iter().flatten().find(ours).map(|_| ()))
+            Ok(answer["statuses"].as_array().into_iter().flatten().find(is_ours).map(|_| ()))
         };
-        self.client.create(&path, &body, |_| Ok(()), already_there).await
+        self.client.create(&path, &body, |_| Ok(()), find_existing).await
     }
 
-    async fn run_check(&self, head: &str, remarks: &[Annotation]) -> Result<(), ApiError> {
-        let (first, further) = request::check_run(head, self.page, self.settings, remarks);
-        let name = encoded(&self.settings.id.context());
-        let seen = self.path(&format!("commits/{head}/check-runs?check_name={name}&per_page=100"));
-        let already_there = async || {
-            let answer = self.client.get(&seen).await?.value;
-            let ours = |run: &&serde_json::Value| {
+    async fn create_check_run(
+        &self,
+        head: &str,
+        annotations: &[Annotation],
+    ) -> Result<(), ApiError> {
+        let (first, further) =
+            request::build_check_run(head, self.page, self.settings, annotations);
+        let name = encode_query(&self.settings.id.context());
+        let list_path =
+            self.build_path(&format!("commits/{head}/check-runs?check_name={name}&per_page=100"));
+        let find_existing = async || {
+            let answer = self.client.get(&list_path).await?.value;
+            let is_ours = |run: &&serde_json::Value| {
                 first["external_id"].is_string() && run["external_id"] == first["external_id"]
             };
-            let found = answer["check_runs"].as_array().into_iter().flatten().find(ours);
+            let found = answer["check_runs"].as_array().into_iter().flatten().find(is_ours);
             Ok(found.and_then(|run| run["id"].as_u64()))
         };
-        let id = |answer: client::Answer| Ok(answer.parse::<Created>()?.id);
-        let id = self.client.create(&self.path("check-runs"), &first, id, already_there).await?;
+        let id = |answer: client::ApiAnswer| Ok(answer.parse::<CreatedAnswer>()?.id);
+        let id =
+            self.client.create(&self.build_path("check-runs"), &first, id, find_existing).await?;
         for body in further {
-            self.client.patch(&self.path(&format!("check-runs/{id}")), &body).await?;
+            self.client.patch(&self.build_path(&format!("check-runs/{id}")), &body).await?;
         }
         Ok(())
     }
 
-    async fn comment(&self, notices: &mut Vec<String>) -> Result<(), ApiError> {
-        let Some(number) = self.pull(notices).await? else { return Ok(()) };
-        let living = self.living(number).await?;
-        let before = living.iter().map(|comment| comment.id).max().unwrap_or(0);
+    async fn update_comment(&self, notices: &mut Vec<String>) -> Result<(), ApiError> {
+        let Some(number) = self.find_pull(notices).await? else { return Ok(()) };
+        let comments = self.comments(number).await?;
+        let before = comments.iter().map(|comment| comment.id).max().unwrap_or(0);
         let id = self.settings.id.as_str();
-        for step in comment::steps(id, &living, self.page, self.settings.comment) {
+        for step in comment::plan_comment_steps(id, &comments, self.page, self.settings.comment) {
             match step {
-                Step::Create { body } => self.create(number, before, &body).await?,
-                Step::Edit { id, body } => match self.edit(id, &body).await {
-                    Err(ApiError::Gone { .. }) => self.create(number, before, &body).await?,
+                CommentStep::Create { body } => self.create_comment(number, before, &body).await?,
+                CommentStep::Edit { id, body } => match self.edit_comment(id, &body).await {
+                    Err(ApiError::Gone { .. }) => {
+                        self.create_comment(number, before, &body).await?;
+                    }
                     edited => edited?,
                 },
                 // The newer comment stands: a fold that does not succeed is made up for at the next push.
-                Step::Fold { id, body } => drop(self.edit(id, &body).await),
+                CommentStep::Fold { id, body } => drop(self.edit_comment(id, &body).await),
             }
         }
         Ok(())
     }
 
-    async fn create(&self, number: u64, before: u64, body: &str) -> Result<(), ApiError> {
-        let path = self.path(&format!("issues/{number}/comments"));
-        let already_there = async || {
-            let living = self.living(number).await?;
-            Ok(living.iter().find(|comment| comment.id > before).map(|_| ()))
+    async fn create_comment(&self, number: u64, before: u64, body: &str) -> Result<(), ApiError> {
+        let path = self.build_path(&format!("issues/{number}/comments"));
+        let find_existing = async || {
+            let comments = self.comments(number).await?;
+            Ok(comments.iter().find(|comment| comment.id > before).map(|_| ()))
         };
-        self.client.create(&path, &json!({ "body": body }), |_| Ok(()), already_there).await
+        self.client.create(&path, &json!({ "body": body }), |_| Ok(()), find_existing).await
     }
 
-    async fn edit(&self, id: u64, body: &str) -> Result<(), ApiError> {
-        let path = self.path(&format!("issues/comments/{id}"));
+    async fn edit_comment(&self, id: u64, body: &str) -> Result<(), ApiError> {
+        let path = self.build_path(&format!("issues/comments/{id}"));
         self.client.patch(&path, &json!({ "body": body })).await
     }
 
     /// Our comments, from all pages. Whoever copies the marker into a comment of their own is not us.
-    async fn living(&self, number: u64) -> Result<Vec<Comment>, ApiError> {
+    async fn comments(&self, number: u64) -> Result<Vec<StickyComment>, ApiError> {
         let mut living = Vec::new();
-        let mut ourselves = HashMap::new();
+        let mut known_authors = HashMap::new();
         for page in 1.. {
-            let path = self.path(&format!("issues/{number}/comments?per_page={PAGE}&page={page}"));
+            let path = self
+                .build_path(&format!("issues/{number}/comments?per_page={PAGE_SIZE}&page={page}"));
             let answer = self.client.get(&path).await?;
             let is_last = !answer.has_next;
             for CommentAnswer { id, body, user } in answer.parse::<Vec<CommentAnswer>>()? {
                 let (Some(body), Some(user)) = (body, user) else { continue };
-                if comment::is_ours(&body, self.settings.id.as_str())
-                    && is_author(&self.client, user, &mut ourselves).await?
+                if comment::is_own_comment(&body, self.settings.id.as_str())
+                    && is_author(&self.client, user, &mut known_authors).await?
                 {
-                    living.push(Comment { id, body });
+                    living.push(StickyComment { id, body });
                 }
             }
             if is_last {
@@ -288,26 +299,29 @@ impl Publication<'_> {
     }
 
     /// The pull request whose newest commit is the one that was judged.
-    async fn pull(&self, notices: &mut Vec<String>) -> Result<Option<u64>, ApiError> {
+    async fn find_pull(&self, notices: &mut Vec<String>) -> Result<Option<u64>, ApiError> {
         let candidates = match &self.event.pull {
-            Pull::None => return Ok(None),
-            Pull::Number(number) => {
+            PullReference::None => return Ok(None),
+            PullReference::Number(number) => {
                 vec![
                     self.client
-                        .get(&self.path(&format!("pulls/{number}")))
+                        .get(&self.build_path(&format!("pulls/{number}")))
                         .await?
                         .parse::<PullAnswer>()?,
                 ]
             }
-            Pull::Branch { repository, branch } => {
+            PullReference::Branch { repository, branch } => {
                 let owner = repository.split('/').next().unwrap_or_default();
-                let head = encoded(&format!("{owner}:{branch}"));
-                let path = self.path(&format!("pulls?state=open&head={head}&per_page={PAGE}"));
+                let head = encode_query(&format!("{owner}:{branch}"));
+                let path =
+                    self.build_path(&format!("pulls?state=open&head={head}&per_page={PAGE_SIZE}"));
                 let open = self.client.get(&path).await?.parse::<Vec<PullAnswer>>()?;
-                open.into_iter().filter(|pull| is_in(&pull.head, repository)).collect()
+                open.into_iter().filter(|pull| is_in_repository(&pull.head, repository)).collect()
             }
         };
-        let here = candidates.into_iter().filter(|pull| is_in(&pull.base, &self.event.repository));
+        let here = candidates
+            .into_iter()
+            .filter(|pull| is_in_repository(&pull.base, &self.event.repository));
         let at_head = here.filter(|pull| Some(&pull.head.sha) == self.event.head.as_ref());
         let numbers: Vec<_> = at_head.map(|pull| pull.number).collect();
         match numbers.as_slice() {
@@ -322,15 +336,15 @@ impl Publication<'_> {
         Ok(None)
     }
 
-    fn path(&self, rest: &str) -> String {
-        format!("/repos/{}/{rest}", self.event.repository)
+    fn build_path(&self, suffix: &str) -> String {
+        format!("/repos/{}/{suffix}", self.event.repository)
     }
 }
 
 /// A bot, or the account of the token; a workflow's own token may not ask who it is, and is a bot.
 async fn is_author(
-    client: &Client,
-    user: User,
+    client: &ApiClient,
+    user: AnswerUser,
     known: &mut HashMap<String, bool>,
 ) -> Result<bool, ApiError> {
     if user.kind.as_deref() == Some("Bot") {
@@ -340,7 +354,7 @@ async fn is_author(
         return Ok(known);
     }
     let is_us = match client.get("/user").await {
-        Ok(answer) => answer.parse::<User>()?.login == user.login,
+        Ok(answer) => answer.parse::<AnswerUser>()?.login == user.login,
         Err(ApiError::Refused { .. } | ApiError::Gone { .. }) => false,
         Err(error) => return Err(error),
     };
@@ -348,19 +362,19 @@ async fn is_author(
     Ok(is_us)
 }
 
-fn is_in(side: &Side, repository: &str) -> bool {
+fn is_in_repository(side: &PullSide, repository: &str) -> bool {
     side.repo.as_ref().is_some_and(|repo| repo.full_name.eq_ignore_ascii_case(repository))
 }
 
-fn unless_refused(
+fn note_refusal(
     sent: Result<(), ApiError>,
-    what: &str,
+    item: &str,
     permission: &str,
     notices: &mut Vec<String>,
 ) -> Result<(), ApiError> {
     match sent {
         Err(ApiError::Refused { message, .. }) => {
-            notices.push(format!("no {what}, see the step summary: {message}. The job lacks `{permission}`, or a fork's token is read-only"));
+            notices.push(format!("no {item}, see the step summary: {message}. The job lacks `{permission}`, or a fork's token is read-only"));
             Ok(())
         }
         sent => sent,
@@ -368,19 +382,23 @@ fn unless_refused(
 }
 
 /// For a query: everything but letters, digits and `-._~` as `%XX`.
-fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+fn encode_query(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .map(
+            |byte| {
+                if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+            },
+        )
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::encoded;
+    use super::encode_query;
 
     #[test]
     fn a_branch_name_cannot_add_to_a_query() {
-        assert_eq!(encoded("me:a/b&state=all#ü"), "me%3Aa%2Fb%26state%3Dall%23%C3%BC");
+        assert_eq!(encode_query("me:a/b&state=all#ü"), "me%3Aa%2Fb%26state%3Dall%23%C3%BC");
     }
 }

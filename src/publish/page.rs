@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::render::{COMMENT_LIMIT, RenderError, markdown};
-use crate::report::{Context, Report};
+use crate::render::{COMMENT_LIMIT, RenderError, render_markdown};
+use crate::report::{Report, ReportContext};
 use crate::verdict::{Change, Decision, Judgement, TargetStatus, Verdict};
 
 /// Characters of a step summary: room for two bytes each below GitHub's limit of 1 MiB.
@@ -15,7 +15,7 @@ const HEADING_LENGTH: usize = 110;
 
 /// One decision under the name of its suite.
 #[derive(Clone, Debug)]
-pub(crate) struct Suite {
+pub(crate) struct SuiteDecision {
     /// What tells it from the others, an [`Id`](super::request::Id); empty where it is the only one.
     pub(crate) name: String,
     /// What was decided.
@@ -24,7 +24,7 @@ pub(crate) struct Suite {
 
 /// How many benchmarks and targets came out how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub(crate) struct SuiteCounts {
     /// Slower than is tolerated, and not accepted.
     pub(crate) regressed: usize,
     /// Slower or gone, and accepted by a waiver.
@@ -51,13 +51,13 @@ pub(crate) struct Counts {
 
 /// Everything that `publish` says, before it is known what is there already.
 #[derive(Clone, Debug)]
-pub(crate) struct Page {
+pub(crate) struct PublishPage {
     /// The worst verdict of all suites.
     pub(crate) verdict: Verdict,
     /// The counts of all suites together.
-    pub(crate) counts: Counts,
+    pub(crate) counts: SuiteCounts,
     /// What is wrong, each as a short hash: so that a later push can tell what is new.
-    pub(crate) wrong: BTreeSet<String>,
+    pub(crate) faults: BTreeSet<String>,
     /// The commit that was judged, where the decision names it.
     pub(crate) commit: Option<String>,
     /// The Markdown of the comment, without marker.
@@ -66,12 +66,12 @@ pub(crate) struct Page {
     pub(crate) summary: String,
 }
 
-impl Counts {
+impl SuiteCounts {
     /// Over all benchmarks of `suites`.
-    pub(crate) fn of(suites: &[Suite]) -> Self {
+    pub(crate) fn from_suites(suites: &[SuiteDecision]) -> Self {
         let mut counts = Self::default();
-        for judgement in judgements(suites).map(|(_, judgement)| judgement) {
-            *counts.of_change(judgement) += 1;
+        for judgement in list_judgements(suites).map(|(_, judgement)| judgement) {
+            *counts.select_counter(judgement) += 1;
             for target in &judgement.targets {
                 *match target.status {
                     TargetStatus::Met => &mut counts.targets_met,
@@ -83,7 +83,7 @@ impl Counts {
         counts
     }
 
-    fn of_change(&mut self, judgement: &Judgement) -> &mut usize {
+    fn select_counter(&mut self, judgement: &Judgement) -> &mut usize {
         match judgement.change {
             Change::Regressed | Change::Missing if judgement.waiver.is_some() => &mut self.waived,
             Change::Regressed => &mut self.regressed,
@@ -97,7 +97,7 @@ impl Counts {
     }
 
     /// Each count with its name, in the order a reader needs them.
-    pub(crate) fn named(&self) -> [(&'static str, usize); 11] {
+    pub(crate) fn list_named(&self) -> [(&'static str, usize); 11] {
         [
             ("regressed", self.regressed),
             ("missing", self.missing),
@@ -114,9 +114,9 @@ impl Counts {
     }
 
     /// In words, leaving out what there is none of.
-    pub(crate) fn in_words(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let words: Vec<_> = self
-            .named()
+            .list_named()
             .iter()
             .filter(|(_, count)| *count > 0)
             .map(|(name, count)| match name.strip_prefix("targets-") {
@@ -129,44 +129,49 @@ impl Counts {
     }
 }
 
-impl Page {
+impl PublishPage {
     /// What is said about `suites`, judged at the commit `head`; `run_url` has the files.
     pub(crate) fn new(
-        suites: &[Suite],
+        suites: &[SuiteDecision],
         head: Option<&str>,
         run_url: Option<&str>,
     ) -> Result<Self, RenderError> {
         let verdicts = suites.iter().map(|suite| suite.decision.verdict);
         Ok(Self {
             verdict: verdicts.max().unwrap_or(Verdict::Inconclusive),
-            counts: Counts::of(suites),
-            wrong: judgements(suites)
-                .flat_map(|(suite, judgement)| faults(suite, judgement))
+            counts: SuiteCounts::from_suites(suites),
+            faults: list_judgements(suites)
+                .flat_map(|(suite, judgement)| hash_faults(suite, judgement))
                 .collect(),
             commit: head.map(str::to_owned),
-            comment: text(suites, run_url, COMMENT_LIMIT)?,
-            summary: text(suites, run_url, SUMMARY_LENGTH)?,
+            comment: render_suites(suites, run_url, COMMENT_LIMIT)?,
+            summary: render_suites(suites, run_url, SUMMARY_LENGTH)?,
         })
     }
 
     /// Whether a reader of the pull request should be told: something is wrong, undecided though it
     /// was asked for, accepted on purpose, or better.
-    pub(crate) fn is_worth_a_word(&self) -> bool {
+    pub(crate) fn deserves_comment(&self) -> bool {
         self.verdict != Verdict::Pass
-            || !self.wrong.is_empty()
+            || !self.faults.is_empty()
             || self.counts.waived > 0
             || self.counts.improved > 0
     }
 }
 
 /// The reports of all suites one below the other, in at most `limit` characters.
-fn text(suites: &[Suite], run_url: Option<&str>, limit: usize) -> Result<String, RenderError> {
-    let context = Context { full_report: run_url.map(str::to_owned), ..Context::default() };
+fn render_suites(
+    suites: &[SuiteDecision],
+    run_url: Option<&str>,
+    limit: usize,
+) -> Result<String, RenderError> {
+    let context =
+        ReportContext { full_report: run_url.map(str::to_owned), ..ReportContext::default() };
     let each = limit / suites.len().max(1) - HEADING_LENGTH;
     let reports: Result<Vec<_>, RenderError> = suites
         .iter()
         .map(|suite| {
-            let report = markdown(&Report::new(&suite.decision, &context), each)?;
+            let report = render_markdown(&Report::new(&suite.decision, &context), each)?;
             // The first line is the marker of a comment of its own.
             let report = report.split_once('\n').map_or("", |(_, report)| report).trim();
             let heading = if suite.name.is_empty() {
@@ -180,18 +185,25 @@ fn text(suites: &[Suite], run_url: Option<&str>, limit: usize) -> Result<String,
     Ok(reports?.join("\n"))
 }
 
-pub(crate) fn judgements(suites: &[Suite]) -> impl Iterator<Item = (&Suite, &Judgement)> {
-    suites.iter().flat_map(|suite| suite.decision.benchmarks.iter().map(move |one| (suite, one)))
+pub(crate) fn list_judgements(
+    suites: &[SuiteDecision],
+) -> impl Iterator<Item = (&SuiteDecision, &Judgement)> {
+    suites
+        .iter()
+        .flat_map(|suite| suite.decision.benchmarks.iter().map(move |judgement| (suite, judgement)))
 }
 
 /// Whether the change itself is wrong: slower, gone or broken, and not accepted.
-pub(crate) fn is_bad(judgement: &Judgement) -> bool {
+pub(crate) fn is_unwaived_fault(judgement: &Judgement) -> bool {
     matches!(judgement.change, Change::Regressed | Change::Missing | Change::Failed)
         && judgement.waiver.is_none()
 }
 
-fn faults<'a>(suite: &'a Suite, judgement: &'a Judgement) -> impl Iterator<Item = String> + 'a {
-    let change = is_bad(judgement).then(|| format!("{:?}", judgement.change));
+fn hash_faults<'a>(
+    suite: &'a SuiteDecision,
+    judgement: &'a Judgement,
+) -> impl Iterator<Item = String> + 'a {
+    let change = is_unwaived_fault(judgement).then(|| format!("{:?}", judgement.change));
     let missed = judgement.targets.iter().filter(|target| target.status == TargetStatus::Missed);
     let targets = missed.map(|target| format!("{:?}", target.metric));
     change.into_iter().chain(targets).map(move |fault| {

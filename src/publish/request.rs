@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::publish::annotation::Annotation;
-use crate::publish::comment::{self, Step, Wish};
-use crate::publish::event::{Event, Pull};
-use crate::publish::page::Page;
+use crate::publish::comment::{self, CommentPolicy, CommentStep};
+use crate::publish::event::{PullReference, WorkflowEvent};
+use crate::publish::page::PublishPage;
 use crate::publish::summary;
 use crate::verdict::Verdict;
 
@@ -17,30 +17,30 @@ const DESCRIPTION_LIMIT: usize = 140;
 /// GitHub's limit on the summary of a check run, in characters.
 const CHECK_SUMMARY_LIMIT: usize = 65_535;
 /// GitHub's limit on annotations in one request.
-const ANNOTATIONS_A_REQUEST: usize = 50;
+const ANNOTATIONS_PER_REQUEST: usize = 50;
 
 /// What tells one perfgate comment, status or check run from another on the same commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Id(String);
+pub(crate) struct PublishId(String);
 
 /// A name that cannot stand in a marker or a status.
 #[derive(Debug, Error)]
 #[error("`{0}` is not an id: use up to 100 letters, digits, `.`, `_` and `-`")]
-pub(crate) struct IdError(String);
+pub(crate) struct PublishIdError(String);
 
-impl FromStr for Id {
-    type Err = IdError;
+impl FromStr for PublishId {
+    type Err = PublishIdError;
 
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    fn from_str(text: &str) -> Result<Self, PublishIdError> {
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         // Two hyphens would end the HTML comment that the marker is.
-        let holds =
-            (1..=100).contains(&text.len()) && text.bytes().all(legal) && !text.contains("--");
-        if holds { Ok(Self(text.to_owned())) } else { Err(IdError(text.to_owned())) }
+        let is_valid =
+            (1..=100).contains(&text.len()) && text.bytes().all(is_legal) && !text.contains("--");
+        if is_valid { Ok(Self(text.to_owned())) } else { Err(PublishIdError(text.to_owned())) }
     }
 }
 
-impl Id {
+impl PublishId {
     /// The id that is used when none is given.
     pub(crate) const DEFAULT: &str = "gate";
 
@@ -57,11 +57,11 @@ impl Id {
 
 /// What the user asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct PublishSettings {
     /// Which comment, status and check run.
-    pub(crate) id: Id,
+    pub(crate) id: PublishId,
     /// When a comment is written.
-    pub(crate) comment: Wish,
+    pub(crate) comment: CommentPolicy,
     /// Whether a check run is made.
     pub(crate) check_run: bool,
     /// The page of the workflow run that measured.
@@ -69,20 +69,20 @@ pub(crate) struct Settings {
 }
 
 /// `POST /repos/…/statuses/{sha}`.
-pub(crate) fn commit_status(page: &Page, settings: &Settings) -> Value {
+pub(crate) fn build_commit_status(page: &PublishPage, settings: &PublishSettings) -> Value {
     let state = match page.verdict {
         Verdict::Pass => "success",
         Verdict::Fail => "failure",
         Verdict::Inconclusive => "error",
     };
     let words = match page.verdict {
-        Verdict::Inconclusive => format!("inconclusive: {}", page.counts.in_words()),
-        _ => page.counts.in_words(),
+        Verdict::Inconclusive => format!("inconclusive: {}", page.counts.describe()),
+        _ => page.counts.describe(),
     };
     let mut body = json!({
         "state": state,
         "context": settings.id.context(),
-        "description": cut(&words, DESCRIPTION_LIMIT),
+        "description": cut_text(&words, DESCRIPTION_LIMIT),
     });
     if let Some(url) = &settings.run_url {
         body["target_url"] = json!(url);
@@ -91,62 +91,62 @@ pub(crate) fn commit_status(page: &Page, settings: &Settings) -> Value {
 }
 
 /// The `POST /repos/…/check-runs` and the `PATCH`es after it, with as many annotations as each takes.
-pub(crate) fn check_run(
+pub(crate) fn build_check_run(
     head: &str,
-    page: &Page,
-    settings: &Settings,
-    remarks: &[Annotation],
+    page: &PublishPage,
+    settings: &PublishSettings,
+    annotations: &[Annotation],
 ) -> (Value, Vec<Value>) {
     let conclusion = match page.verdict {
         Verdict::Pass => "success",
         Verdict::Fail => "failure",
         Verdict::Inconclusive => "neutral",
     };
-    let placed: Vec<_> = remarks.iter().filter_map(Annotation::for_check_run).collect();
-    let output = |annotations: &[Value]| {
+    let placed: Vec<_> = annotations.iter().filter_map(Annotation::to_check_run).collect();
+    let build_output = |annotations: &[Value]| {
         json!({
-            "title": page.counts.in_words(),
-            "summary": cut(&page.comment, CHECK_SUMMARY_LIMIT),
+            "title": page.counts.describe(),
+            "summary": cut_text(&page.comment, CHECK_SUMMARY_LIMIT),
             "annotations": annotations,
         })
     };
-    let mut batches = placed.chunks(ANNOTATIONS_A_REQUEST);
+    let mut batches = placed.chunks(ANNOTATIONS_PER_REQUEST);
     let mut first = json!({
         "name": settings.id.context(), "head_sha": head, "status": "completed",
-        "conclusion": conclusion, "output": output(batches.next().unwrap_or_default()),
+        "conclusion": conclusion, "output": build_output(batches.next().unwrap_or_default()),
     });
     if let Some(url) = &settings.run_url {
         first["details_url"] = json!(url);
         first["external_id"] = json!(url);
     }
-    (first, batches.map(|batch| json!({ "output": output(batch) })).collect())
+    (first, batches.map(|batch| json!({ "output": build_output(batch) })).collect())
 }
 
 /// Everything that would be sent to a GitHub on which nothing of ours stands yet, without asking it.
-pub(crate) fn dry_run(
-    event: &Event,
-    page: &Page,
-    settings: &Settings,
-    remarks: &[Annotation],
+pub(crate) fn build_dry_run(
+    event: &WorkflowEvent,
+    page: &PublishPage,
+    settings: &PublishSettings,
+    annotations: &[Annotation],
 ) -> Vec<Value> {
     let repository = &event.repository;
     let post = |path: String, body: Value| json!({ "method": "POST", "path": path, "body": body });
     let number = match &event.pull {
-        Pull::None => None,
-        Pull::Number(number) => Some(number.to_string()),
-        Pull::Branch { .. } => Some("{issue_number}".to_owned()),
+        PullReference::None => None,
+        PullReference::Number(number) => Some(number.to_string()),
+        PullReference::Branch { .. } => Some("{issue_number}".to_owned()),
     };
     let comments = number.into_iter().flat_map(|number| {
-        let steps = comment::steps(settings.id.as_str(), &[], page, settings.comment);
+        let steps = comment::plan_comment_steps(settings.id.as_str(), &[], page, settings.comment);
         let path = format!("/repos/{repository}/issues/{number}/comments");
         steps.into_iter().filter_map(move |step| match step {
-            Step::Create { body } => Some(post(path.clone(), json!({ "body": body }))),
-            Step::Edit { .. } | Step::Fold { .. } => None,
+            CommentStep::Create { body } => Some(post(path.clone(), json!({ "body": body }))),
+            CommentStep::Edit { .. } | CommentStep::Fold { .. } => None,
         })
     });
     let on_commit = event.head.iter().flat_map(|head| {
-        let status = post(format!("/repos/{repository}/statuses/{head}"), commit_status(page, settings));
-        let check = settings.check_run.then(|| check_run(head, page, settings, remarks));
+        let status = post(format!("/repos/{repository}/statuses/{head}"), build_commit_status(page, settings));
+        let check = settings.check_run.then(|| build_check_run(head, page, settings, annotations));
         let checks = check.into_iter().flat_map(|(first, further)| {
             let path = format!("/repos/{repository}/check-runs");
             let patch = |body| {
@@ -156,11 +156,11 @@ pub(crate) fn dry_run(
         });
         [status].into_iter().chain(checks).collect::<Vec<_>>()
     });
-    let summary = json!({ "step_summary_bytes": summary::text(page).len() });
+    let summary = json!({ "step_summary_bytes": summary::choose_summary(page).len() });
     on_commit.chain(comments).chain([summary]).collect()
 }
 
-fn cut(text: &str, limit: usize) -> String {
+fn cut_text(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }
@@ -174,15 +174,15 @@ mod tests {
     #[test]
     fn an_id_cannot_leave_its_marker() {
         for bad in ["", "a b", "a-->", "a--b", "<x", "ü", &"x".repeat(101)] {
-            assert!(bad.parse::<Id>().is_err(), "{bad}");
+            assert!(bad.parse::<PublishId>().is_err(), "{bad}");
         }
-        assert_eq!("gpu.linux-1".parse::<Id>().unwrap().context(), "perfgate/gpu.linux-1");
-        assert_eq!("gate".parse::<Id>().unwrap().context(), "perfgate");
+        assert_eq!("gpu.linux-1".parse::<PublishId>().unwrap().context(), "perfgate/gpu.linux-1");
+        assert_eq!("gate".parse::<PublishId>().unwrap().context(), "perfgate");
     }
 
     #[test]
     fn a_long_text_is_cut_and_shows_it() {
-        assert_eq!(cut("abcdef", 4), "abc…");
-        assert_eq!(cut("äöüß", 4), "äöüß");
+        assert_eq!(cut_text("abcdef", 4), "abc…");
+        assert_eq!(cut_text("äöüß", 4), "äöüß");
     }
 }

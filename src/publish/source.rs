@@ -11,7 +11,7 @@ pub(crate) struct SourceFile {
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct SourceLocation {
     /// From the repository's root, with `/`.
     pub(crate) path: String,
     /// From 1.
@@ -22,22 +22,22 @@ pub(crate) struct Place {
 ///
 /// Criterion builds an id of what group, function and parameter are called, so the beginning is the
 /// group. `None` where no beginning stands on exactly one line: a wrong line is worse than none.
-pub(crate) fn locate(id: &str, sources: &[SourceFile]) -> Option<Place> {
+pub(crate) fn locate_benchmark(id: &str, sources: &[SourceFile]) -> Option<SourceLocation> {
     let ends = id.match_indices('/').map(|(end, _)| end).chain([id.len()]);
     let mut beginnings: Vec<_> = ends.map(|end| &id[..end]).collect();
     beginnings.reverse();
     beginnings.into_iter().filter(|name| !name.is_empty()).find_map(|name| {
         let literal = format!("\"{name}\"");
-        let mut places = sources.iter().flat_map(|file| lines_with(file, &literal));
+        let mut places = sources.iter().flat_map(|file| find_lines_with(file, &literal));
         places.next().filter(|_| places.next().is_none())
     })
 }
 
-fn lines_with(file: &SourceFile, literal: &str) -> impl Iterator<Item = Place> {
+fn find_lines_with(file: &SourceFile, literal: &str) -> impl Iterator<Item = SourceLocation> {
     let code =
         (1..).zip(file.text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"));
     code.filter(move |(_, line)| line.contains(literal))
-        .map(|(line, _)| Place { path: file.path.clone(), line })
+        .map(|(line, _)| SourceLocation { path: file.path.clone(), line })
 }
 
 #[cfg(test)]
@@ -61,7 +61,7 @@ mod tests {
 
     #[track_caller]
     fn located(id: &str, expected: Option<(&str, u32)>) {
-        let place = locate(id, &files());
+        let place = locate_benchmark(id, &files());
         assert_eq!(place.as_ref().map(|place| (place.path.as_str(), place.line)), expected);
     }
 

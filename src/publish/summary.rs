@@ -4,24 +4,24 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::publish::page::Page;
+use crate::publish::page::PublishPage;
 
 /// GitHub drops a summary whole when it is longer, in bytes.
 pub(crate) const SUMMARY_LIMIT: usize = 1 << 20;
 
 /// The summary, or the comment's text where that is too long.
-pub(crate) fn text(page: &Page) -> &str {
+pub(crate) fn choose_summary(page: &PublishPage) -> &str {
     if page.summary.len() < SUMMARY_LIMIT { &page.summary } else { &page.comment }
 }
 
 /// Appends the summary to the file at `path`, unless the whole would be longer than GitHub takes;
 /// says whether it did.
-pub(crate) fn append(path: &Path, page: &Page) -> io::Result<bool> {
-    let mut file = appending(path)?;
-    let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+pub(crate) fn append_summary(path: &Path, page: &PublishPage) -> io::Result<bool> {
+    let mut file = open_for_append(path)?;
+    let existing = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     let fitting = [page.summary.as_str(), page.comment.as_str()]
         .into_iter()
-        .find(|text| there.saturating_add(text.len() + 1) <= SUMMARY_LIMIT);
+        .find(|text| existing.saturating_add(text.len() + 1) <= SUMMARY_LIMIT);
     if let Some(text) = fitting {
         file.write_all(format!("{}\n", text.trim_end()).as_bytes())?;
     }
@@ -29,27 +29,27 @@ pub(crate) fn append(path: &Path, page: &Page) -> io::Result<bool> {
 }
 
 /// Appends verdict and counts to the step's outputs, one line each.
-pub(crate) fn write_outputs(path: &Path, page: &Page) -> io::Result<()> {
+pub(crate) fn write_outputs(path: &Path, page: &PublishPage) -> io::Result<()> {
     let verdict = format!("{:?}", page.verdict).to_lowercase();
-    let counts = page.counts.named().map(|(name, count)| format!("{name}={count}\n")).concat();
-    appending(path)?.write_all(format!("verdict={verdict}\n{counts}").as_bytes())
+    let counts = page.counts.list_named().map(|(name, count)| format!("{name}={count}\n")).concat();
+    open_for_append(path)?.write_all(format!("verdict={verdict}\n{counts}").as_bytes())
 }
 
-fn appending(path: &Path) -> io::Result<File> {
+fn open_for_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::page::Counts;
+    use crate::publish::page::SuiteCounts;
     use crate::verdict::Verdict;
 
-    fn page(summary: usize) -> Page {
-        Page {
+    fn page(summary: usize) -> PublishPage {
+        PublishPage {
             verdict: Verdict::Inconclusive,
-            counts: Counts::default(),
-            wrong: std::collections::BTreeSet::new(),
+            counts: SuiteCounts::default(),
+            faults: std::collections::BTreeSet::new(),
             commit: None,
             comment: "comment".to_owned(),
             summary: "s".repeat(summary),
@@ -60,11 +60,11 @@ mod tests {
     fn a_summary_that_github_would_drop_gives_way_to_the_comment() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("summary");
-        assert!(append(&path, &page(SUMMARY_LIMIT - 1)).unwrap());
+        assert!(append_summary(&path, &page(SUMMARY_LIMIT - 1)).unwrap());
         assert_eq!(std::fs::metadata(&path).unwrap().len(), SUMMARY_LIMIT as u64);
-        assert!(!append(&path, &page(1)).unwrap());
+        assert!(!append_summary(&path, &page(1)).unwrap());
         std::fs::remove_file(&path).unwrap();
-        assert!(append(&path, &page(SUMMARY_LIMIT)).unwrap());
+        assert!(append_summary(&path, &page(SUMMARY_LIMIT)).unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "comment\n");
     }
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::report::{Figure, Figures, Row};
-use crate::units::{Ratio, Share};
+use crate::report::{ReportFigure, ReportRow, ReportSide};
+use crate::units::{Percent, Ratio};
 use crate::verdict::Change;
 
 use super::filters;
@@ -16,69 +16,73 @@ const MOST_NAMED: usize = 60;
 const MOST_LINES: usize = 5_000;
 /// Ratios beyond these are drawn at the edge: one benchmark ten times slower must not squeeze all
 /// others into one point.
-const WIDEST: (f64, f64) = (0.4, 2.5);
+const RATIO_LIMITS: (f64, f64) = (0.4, 2.5);
 /// Width and height of a path's own coordinates.
 const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 100.0;
 
 /// A logarithmic axis.
 #[derive(Clone, Copy, Debug)]
-struct Axis {
+struct ChartAxis {
     low: f64,
     high: f64,
 }
 
 /// A mark on an axis, in percent of its width.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Tick {
+pub(super) struct AxisTick {
     at: f64,
     label: String,
 }
 
 /// A stretch of an axis, in percent of its width.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Stretch {
+struct AxisSpan {
     at: f64,
     width: f64,
 }
 
-impl Axis {
-    fn at(self, value: f64) -> f64 {
+impl ChartAxis {
+    fn locate(self, value: f64) -> f64 {
         let share = (value / self.low).ln() / (self.high / self.low).ln();
         (share.clamp(0.0, 1.0) * 10_000.0).round() / 100.0
     }
 
-    fn stretch(self, low: f64, high: f64) -> Stretch {
-        let at = self.at(low);
-        Stretch { at, width: ((self.at(high) - at) * 100.0).round() / 100.0 }
+    fn locate_span(self, low: f64, high: f64) -> AxisSpan {
+        let at = self.locate(low);
+        AxisSpan { at, width: ((self.locate(high) - at) * 100.0).round() / 100.0 }
     }
 
-    fn duration_ticks(self) -> Vec<Tick> {
+    fn choose_duration_ticks(self) -> Vec<AxisTick> {
         const WANTED: f64 = 4.0;
-        let step = round_step((self.high - self.low) / WANTED);
+        let step = round_step_up((self.high - self.low) / WANTED);
         let first = (self.low / step).ceil();
         let values = (0..12).map(|place| (first + f64::from(place)) * step);
         let shown = values.take_while(|value| *value <= self.high);
-        spaced(shown.map(|value| Tick { at: self.at(value), label: filters::duration_tick(value) }))
+        drop_crowded_ticks(shown.map(|value| AxisTick {
+            at: self.locate(value),
+            label: filters::format_duration_tick(value),
+        }))
     }
 
-    fn percent_ticks(self) -> Vec<Tick> {
+    fn choose_percent_ticks(self) -> Vec<AxisTick> {
         const PERCENT: [f64; 19] = [
             0.0, 5.0, -5.0, 10.0, -10.0, 20.0, -20.0, 50.0, -40.0, 2.0, -2.0, 1.0, -1.0, 100.0,
             -50.0, 30.0, -30.0, 0.5, -0.5,
         ];
         let ratios = PERCENT.iter().map(|percent| 1.0 + percent / 100.0);
         let inside = ratios.filter(|ratio| (self.low..=self.high).contains(ratio));
-        spaced(
-            inside.map(|ratio| Tick { at: self.at(ratio), label: filters::slowdown_tick(ratio) }),
-        )
+        drop_crowded_ticks(inside.map(|ratio| AxisTick {
+            at: self.locate(ratio),
+            label: filters::format_slowdown_tick(ratio),
+        }))
     }
 }
 
 /// The first of the ticks that leave each other room for their labels.
-fn spaced(ticks: impl Iterator<Item = Tick>) -> Vec<Tick> {
+fn drop_crowded_ticks(ticks: impl Iterator<Item = AxisTick>) -> Vec<AxisTick> {
     const ROOM: f64 = 13.0;
-    let mut kept: Vec<Tick> = Vec::new();
+    let mut kept: Vec<AxisTick> = Vec::new();
     for tick in ticks {
         let edge = 4.0..=96.0;
         if edge.contains(&tick.at) && kept.iter().all(|other| (other.at - tick.at).abs() >= ROOM) {
@@ -89,7 +93,7 @@ fn spaced(ticks: impl Iterator<Item = Tick>) -> Vec<Tick> {
 }
 
 /// The next larger of 1, 2 or 5 times a power of ten.
-fn round_step(step: f64) -> f64 {
+fn round_step_up(step: f64) -> f64 {
     let power = 10.0_f64.powf(step.log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= step);
     factor.unwrap_or(10.0) * power
@@ -98,11 +102,11 @@ fn round_step(step: f64) -> f64 {
 /// All ratios, the largest first.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct RatioPlot<'a> {
-    ticks: Vec<Tick>,
+    ticks: Vec<AxisTick>,
     /// One line a benchmark, where there is room for names.
     lines: Vec<RatioLine<'a>>,
     /// All lines in one drawing, where there is none.
-    dense: Option<Dense>,
+    dense: Option<DensePlot>,
     /// How many ratios there are, and how many of them are not drawn.
     count: usize,
     left_out: usize,
@@ -114,27 +118,27 @@ struct RatioLine<'a> {
     change: Change,
     is_reason: bool,
     ratio: Ratio,
-    interval: Stretch,
+    interval: AxisSpan,
     point: f64,
-    tolerated: Stretch,
-    detectable: Stretch,
+    tolerated: AxisSpan,
+    detectable: AxisSpan,
     goes_on_below: bool,
     goes_on_above: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Dense {
+struct DensePlot {
     rows: usize,
-    bands: Vec<Band>,
+    bands: Vec<ToleranceBand>,
     paths: Vec<DensePath>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Band {
+struct ToleranceBand {
     top: usize,
     rows: usize,
-    tolerated: Stretch,
-    detectable: Stretch,
+    tolerated: AxisSpan,
+    detectable: AxisSpan,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -144,16 +148,18 @@ struct DensePath {
     points: String,
 }
 
-pub(super) fn ratio_plot<'a>(rows: impl Iterator<Item = &'a Row<'a>>) -> Option<RatioPlot<'a>> {
+pub(super) fn draw_ratio_plot<'a>(
+    rows: impl Iterator<Item = &'a ReportRow<'a>>,
+) -> Option<RatioPlot<'a>> {
     let mut rows: Vec<_> = rows.filter(|row| row.ratio.is_some()).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.ratio.map(|ratio| ratio.point)));
     let count = rows.len();
     rows.truncate(MOST_LINES);
-    let axis = ratio_axis(&rows)?;
-    let lines: Vec<_> = rows.iter().filter_map(|row| ratio_line(axis, row)).collect();
-    let dense = (lines.len() > MOST_NAMED).then(|| dense(&lines));
+    let axis = fit_ratio_axis(&rows)?;
+    let lines: Vec<_> = rows.iter().filter_map(|row| draw_ratio_line(axis, row)).collect();
+    let dense = (lines.len() > MOST_NAMED).then(|| draw_dense_plot(&lines));
     Some(RatioPlot {
-        ticks: axis.percent_ticks(),
+        ticks: axis.choose_percent_ticks(),
         left_out: count - lines.len(),
         count,
         lines: if dense.is_some() { Vec::new() } else { lines },
@@ -161,36 +167,36 @@ pub(super) fn ratio_plot<'a>(rows: impl Iterator<Item = &'a Row<'a>>) -> Option<
     })
 }
 
-fn ratio_axis(rows: &[&Row<'_>]) -> Option<Axis> {
+fn fit_ratio_axis(rows: &[&ReportRow<'_>]) -> Option<ChartAxis> {
     const MARGIN: f64 = 1.01;
     let lows = rows.iter().filter_map(|row| Some(row.ratio?.low.get()));
     let highs = rows.iter().filter_map(|row| Some(row.ratio?.high.get()));
     let detected = rows.iter().filter_map(|row| Some(1.0 + row.detect?.get()));
-    let low = lows.reduce(f64::min)?.clamp(WIDEST.0, 0.95);
-    let high = highs.chain(detected).reduce(f64::max)?.clamp(1.05, WIDEST.1);
-    Some(Axis { low: low / MARGIN, high: high * MARGIN })
+    let low = lows.reduce(f64::min)?.clamp(RATIO_LIMITS.0, 0.95);
+    let high = highs.chain(detected).reduce(f64::max)?.clamp(1.05, RATIO_LIMITS.1);
+    Some(ChartAxis { low: low / MARGIN, high: high * MARGIN })
 }
 
-fn ratio_line<'a>(axis: Axis, row: &'a Row<'a>) -> Option<RatioLine<'a>> {
+fn draw_ratio_line<'a>(axis: ChartAxis, row: &'a ReportRow<'a>) -> Option<RatioLine<'a>> {
     let ratio = row.ratio?;
-    let tolerated = 1.0 + row.threshold.map_or(0.0, Share::get);
+    let tolerated = 1.0 + row.threshold.map_or(0.0, Percent::get);
     let detect = row.detect.map_or(tolerated, |detect| 1.0 + detect.get()).max(tolerated);
     Some(RatioLine {
         id: row.id,
         change: row.change,
         is_reason: row.is_reason,
         ratio: ratio.point,
-        interval: axis.stretch(ratio.low.get(), ratio.high.get()),
-        point: axis.at(ratio.point.get()),
-        tolerated: axis.stretch(tolerated.recip(), tolerated),
-        detectable: axis.stretch(tolerated, detect),
+        interval: axis.locate_span(ratio.low.get(), ratio.high.get()),
+        point: axis.locate(ratio.point.get()),
+        tolerated: axis.locate_span(tolerated.recip(), tolerated),
+        detectable: axis.locate_span(tolerated, detect),
         goes_on_below: ratio.low.get() < axis.low,
         goes_on_above: ratio.high.get() > axis.high,
     })
 }
 
-fn dense(lines: &[RatioLine<'_>]) -> Dense {
-    let mut bands: Vec<Band> = Vec::new();
+fn draw_dense_plot(lines: &[RatioLine<'_>]) -> DensePlot {
+    let mut bands: Vec<ToleranceBand> = Vec::new();
     let mut paths: Vec<DensePath> = Vec::new();
     for (top, line) in lines.iter().enumerate() {
         let RatioLine { tolerated, detectable, change, .. } = *line;
@@ -198,24 +204,24 @@ fn dense(lines: &[RatioLine<'_>]) -> Dense {
             Some(band) if band.tolerated == tolerated && band.detectable == detectable => {
                 band.rows += 1;
             }
-            _ => bands.push(Band { top, rows: 1, tolerated, detectable }),
+            _ => bands.push(ToleranceBand { top, rows: 1, tolerated, detectable }),
         }
         let place = paths.iter().position(|path| path.change == change).unwrap_or_else(|| {
             paths.push(DensePath { change, intervals: String::new(), points: String::new() });
             paths.len() - 1
         });
-        let Stretch { at, width } = line.interval;
+        let AxisSpan { at, width } = line.interval;
         let y = top as f64 + 0.5;
         let _ = write!(paths[place].intervals, "M{at:.2} {y}h{width:.2}");
         let _ = write!(paths[place].points, "M{:.2} {y}h.4", line.point - 0.2);
     }
-    Dense { rows: lines.len(), bands, paths }
+    DensePlot { rows: lines.len(), bands, paths }
 }
 
 /// The calls of both sides of one benchmark.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Distribution {
-    ticks: Vec<Tick>,
+pub(super) struct DistributionChart {
+    ticks: Vec<AxisTick>,
     sides: Vec<SideDrawing>,
     limits: Vec<TargetMark>,
 }
@@ -227,7 +233,7 @@ struct SideDrawing {
     /// Outline of the histogram in its own coordinates.
     path: String,
     launches: Vec<LaunchMark>,
-    marks: Vec<Mark>,
+    marks: Vec<FigureMark>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -237,11 +243,11 @@ struct LaunchMark {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Mark {
+struct FigureMark {
     name: &'static str,
     at: f64,
-    bounds: Option<Stretch>,
-    figure: Figure,
+    bounds: Option<AxisSpan>,
+    figure: ReportFigure,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -252,83 +258,101 @@ struct TargetMark {
     is_beyond: bool,
 }
 
-pub(super) fn distribution(row: &Row<'_>) -> Option<Distribution> {
+pub(super) fn draw_distribution(row: &ReportRow<'_>) -> Option<DistributionChart> {
     let named = [("baseline", &row.baseline), ("candidate", &row.candidate)];
     let sides: Vec<_> =
         named.iter().filter_map(|(name, side)| Some((*name, side.as_ref()?))).collect();
-    let axis = duration_axis(row, &sides)?;
-    let tallest = sides.iter().filter_map(|(_, side)| tallest_bin(side)).reduce(f64::max)?;
+    let axis = fit_duration_axis(row, &sides)?;
+    let tallest = sides.iter().filter_map(|(_, side)| find_tallest_bin(side)).reduce(f64::max)?;
     let limits = row.targets.iter().map(|target| TargetMark {
-        at: axis.at(target.limit.get()),
+        at: axis.locate(target.limit.get()),
         metric: target.metric,
         limit: target.limit,
         is_beyond: !(axis.low..=axis.high).contains(&target.limit.get()),
     });
-    Some(Distribution {
-        ticks: axis.duration_ticks(),
-        sides: sides.iter().map(|(name, side)| drawing(axis, tallest, name, side)).collect(),
+    Some(DistributionChart {
+        ticks: axis.choose_duration_ticks(),
+        sides: sides.iter().map(|(name, side)| draw_side(axis, tallest, name, side)).collect(),
         limits: limits.collect(),
     })
 }
 
 /// Both histograms, all figures with their bounds, and limits that are not far away.
-fn duration_axis(row: &Row<'_>, sides: &[(&'static str, &Figures<'_>)]) -> Option<Axis> {
+fn fit_duration_axis(
+    row: &ReportRow<'_>,
+    sides: &[(&'static str, &ReportSide<'_>)],
+) -> Option<ChartAxis> {
     const NEAR: f64 = 1.5;
     let histograms = || sides.iter().filter_map(|(_, side)| side.histogram);
-    let figures = || sides.iter().flat_map(|(_, side)| figures(side)).map(|(_, figure)| figure);
-    let lows =
-        histograms().map(|histogram| histogram.low).chain(figures().filter_map(|one| one.low));
-    let highs = histograms().map(|it| it.high).chain(figures().filter_map(|one| one.high));
+    let figures =
+        || sides.iter().flat_map(|(_, side)| list_percentiles(side)).map(|(_, figure)| figure);
+    let lows = histograms()
+        .map(|histogram| histogram.low)
+        .chain(figures().filter_map(|figure| figure.low));
+    let highs =
+        histograms().map(|histogram| histogram.high).chain(figures().filter_map(|one| one.high));
     let low = lows.min()?.get().max(f64::MIN_POSITIVE);
     let high = highs.max()?.get();
     histograms().next()?;
     let limits = row.targets.iter().map(|target| target.limit.get());
     let near = limits.filter(|limit| *limit > high && *limit < high * NEAR);
     let high = near.fold(high, f64::max) * 1.02;
-    (high / low).is_finite().then_some(Axis { low: low / 1.01, high: high.max(low * 1.02) })
+    (high / low).is_finite().then_some(ChartAxis { low: low / 1.01, high: high.max(low * 1.02) })
 }
 
-fn figures(side: &Figures<'_>) -> Vec<(&'static str, Figure)> {
+fn list_percentiles(side: &ReportSide<'_>) -> Vec<(&'static str, ReportFigure)> {
     let percentiles = [("p50", Some(side.median)), ("p95", side.p95), ("p99", side.p99)];
     percentiles.into_iter().filter_map(|(name, figure)| Some((name, figure?))).collect()
 }
 
-fn tallest_bin(side: &Figures<'_>) -> Option<f64> {
+fn find_tallest_bin(side: &ReportSide<'_>) -> Option<f64> {
     let histogram = side.histogram?;
     let most = histogram.counts.iter().max()?;
     let all: u64 = histogram.counts.iter().sum();
     (all > 0).then(|| *most as f64 / all as f64)
 }
 
-fn drawing(axis: Axis, tallest: f64, name: &'static str, side: &Figures<'_>) -> SideDrawing {
+fn draw_side(
+    axis: ChartAxis,
+    tallest: f64,
+    name: &'static str,
+    side: &ReportSide<'_>,
+) -> SideDrawing {
     let medians = side.histogram.map(|histogram| histogram.launch_medians.as_slice());
     let launches =
         medians.unwrap_or_default().iter().enumerate().map(|(launch, median)| LaunchMark {
-            at: axis.at(median.get()),
-            label: format!("launch {}: median {}", launch + 1, filters::duration(median.get())),
+            at: axis.locate(median.get()),
+            label: format!(
+                "launch {}: median {}",
+                launch + 1,
+                filters::format_duration(median.get())
+            ),
         });
-    let marks = figures(side).into_iter().map(|(name, figure)| Mark {
+    let marks = list_percentiles(side).into_iter().map(|(name, figure)| FigureMark {
         name,
-        at: axis.at(figure.point.get()),
-        bounds: figure.low.zip(figure.high).map(|(low, high)| axis.stretch(low.get(), high.get())),
+        at: axis.locate(figure.point.get()),
+        bounds: figure
+            .low
+            .zip(figure.high)
+            .map(|(low, high)| axis.locate_span(low.get(), high.get())),
         figure,
     });
     SideDrawing {
         name,
         samples: side.samples,
-        path: outline(axis, tallest, side),
+        path: draw_outline(axis, tallest, side),
         launches: launches.collect(),
         marks: marks.collect(),
     }
 }
 
 /// Steps from bin to bin.
-fn outline(axis: Axis, tallest: f64, side: &Figures<'_>) -> String {
+fn draw_outline(axis: ChartAxis, tallest: f64, side: &ReportSide<'_>) -> String {
     let Some(histogram) = side.histogram else { return String::new() };
     let all: u64 = histogram.counts.iter().sum();
     let bins = histogram.counts.len() as f64;
     let (low, high) = (histogram.low.get().max(f64::MIN_POSITIVE), histogram.high.get());
-    let edge = |place: f64| axis.at(low * (high / low).powf(place / bins)) / 100.0 * WIDTH;
+    let edge = |place: f64| axis.locate(low * (high / low).powf(place / bins)) / 100.0 * WIDTH;
     let mut path = format!("M{:.1} {HEIGHT}", edge(0.0));
     for (place, count) in histogram.counts.iter().enumerate() {
         let share = *count as f64 / all.max(1) as f64 / tallest;

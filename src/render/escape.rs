@@ -4,23 +4,23 @@ use std::fmt::{self, Write};
 
 use minijinja::{AutoEscape, Error, Output, State, Value, escape_formatter};
 
-pub(super) const TEXT: &str = "text";
-pub(super) const MARKDOWN: &str = "markdown";
-pub(super) const CSV: &str = "csv";
-pub(super) const XML: &str = "xml";
+pub(super) const TEXT_ESCAPE: &str = "text";
+pub(super) const MARKDOWN_ESCAPE: &str = "markdown";
+pub(super) const CSV_ESCAPE: &str = "csv";
+pub(super) const XML_ESCAPE: &str = "xml";
 
 /// Writes a value as its format needs it; only what a filter marked as safe is left alone.
-pub(super) fn format(
+pub(super) fn write_escaped(
     out: &mut Output<'_>,
     state: &State<'_, '_>,
     value: &Value,
 ) -> Result<(), Error> {
     let escape = match state.auto_escape() {
-        AutoEscape::Custom(TEXT) => visible,
-        AutoEscape::Custom(MARKDOWN) => markdown,
-        AutoEscape::Custom(CSV) => csv,
-        AutoEscape::Custom(XML) => xml,
-        _ if value.as_str().is_some() && !value.is_safe() => html,
+        AutoEscape::Custom(TEXT_ESCAPE) => write_visible,
+        AutoEscape::Custom(MARKDOWN_ESCAPE) => write_markdown,
+        AutoEscape::Custom(CSV_ESCAPE) => write_csv,
+        AutoEscape::Custom(XML_ESCAPE) => write_xml,
+        _ if value.as_str().is_some() && !value.is_safe() => write_html,
         _ => return escape_formatter(out, state, value),
     };
     if value.is_undefined() {
@@ -42,7 +42,7 @@ fn is_invisible(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-fn visible_one(out: &mut dyn Write, character: char) -> fmt::Result {
+fn write_visible_char(out: &mut dyn Write, character: char) -> fmt::Result {
     if is_invisible(character) {
         write!(out, "{}", character.escape_default())
     } else {
@@ -51,23 +51,23 @@ fn visible_one(out: &mut dyn Write, character: char) -> fmt::Result {
 }
 
 /// Escape sequences, line ends and marks that turn text around, shown for what they are.
-pub(super) fn visible(out: &mut dyn Write, text: &str) -> fmt::Result {
-    text.chars().try_for_each(|character| visible_one(out, character))
+pub(super) fn write_visible(out: &mut dyn Write, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|character| write_visible_char(out, character))
 }
 
-pub(super) fn html(out: &mut dyn Write, text: &str) -> fmt::Result {
+pub(super) fn write_html(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
         '&' => out.write_str("&amp;"),
         '<' => out.write_str("&lt;"),
         '>' => out.write_str("&gt;"),
         '"' => out.write_str("&quot;"),
         '\'' => out.write_str("&#39;"),
-        _ => visible_one(out, character),
+        _ => write_visible_char(out, character),
     })
 }
 
 /// Entities cannot begin or end anything in Markdown, in HTML inside it, or in a table.
-pub(super) fn markdown(out: &mut dyn Write, text: &str) -> fmt::Result {
+pub(super) fn write_markdown(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
         '&' => out.write_str("&amp;"),
         '<' => out.write_str("&lt;"),
@@ -76,12 +76,12 @@ pub(super) fn markdown(out: &mut dyn Write, text: &str) -> fmt::Result {
         | '$' => {
             write!(out, "&#{};", u32::from(character))
         }
-        _ => visible_one(out, character),
+        _ => write_visible_char(out, character),
     })
 }
 
 /// An address between `<` and `>` in Markdown: what does not belong into one is percent-encoded.
-pub(super) fn address(text: &str) -> String {
+pub(super) fn escape_address(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -109,7 +109,7 @@ pub(super) fn address(text: &str) -> String {
     out
 }
 
-pub(super) fn xml(out: &mut dyn Write, text: &str) -> fmt::Result {
+pub(super) fn write_xml(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
         // Not characters in XML 1.0, not even as references.
         '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
@@ -126,7 +126,7 @@ pub(super) fn xml(out: &mut dyn Write, text: &str) -> fmt::Result {
 
 /// One field. Spreadsheets take what begins with one of these signs for a formula, so a quote
 /// stands in front of it, which they do not show.
-fn csv(out: &mut dyn Write, text: &str) -> fmt::Result {
+fn write_csv(out: &mut dyn Write, text: &str) -> fmt::Result {
     let is_number = text.parse::<f64>().is_ok();
     let is_formula = !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     let guard = if is_formula { "'" } else { "" };

@@ -11,8 +11,8 @@ const PROSE_WIDTH: usize = 400;
 /// Below this a p-value is only said to be below it.
 const LEAST_P: f64 = 0.0001;
 
-pub(super) fn add_to(environment: &mut Environment<'static>) {
-    environment.add_filter("duration", duration);
+pub(super) fn register_filters(environment: &mut Environment<'static>) {
+    environment.add_filter("duration", format_duration);
     environment.add_filter(
         "or_nothing",
         |value: Value| {
@@ -20,31 +20,36 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
         },
     );
     environment.add_filter("seconds", |ns: f64| format!("{:.9}", ns / 1e9));
-    environment
-        .add_filter("link", |address: &str| Value::from_safe_string(escape::address(address)));
-    environment.add_filter("ansi", |style: &str| Value::from_safe_string(ansi(style).to_owned()));
-    environment.add_filter("share", share);
-    environment.add_filter("slowdown", |ratio: f64| signed(ratio - 1.0));
-    environment.add_filter("size_of_slowdown", |ratio: f64| share((ratio - 1.0).abs()));
-    environment.add_filter("ratio", |ratio: f64| significant(ratio, 4));
-    environment.add_filter("p_value", p_value);
-    environment.add_filter("count", count);
-    environment.add_filter("of", |noun: &str, number: usize| {
-        format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+    environment.add_filter("link", |address: &str| {
+        Value::from_safe_string(escape::escape_address(address))
     });
-    environment.add_filter("amount", amount);
-    environment.add_filter("name", |name: &str| shortened(name, NAME_WIDTH));
-    environment
-        .add_filter("label", |state: &State<'_, '_>, text: &str| prose(state, text, NAME_WIDTH));
-    environment
-        .add_filter("prose", |state: &State<'_, '_>, text: &str| prose(state, text, PROSE_WIDTH));
-    environment.add_filter("lines", lines);
+    environment.add_filter("ansi", |style: &str| {
+        Value::from_safe_string(choose_ansi_code(style).to_owned())
+    });
+    environment.add_filter("share", fraction);
+    environment.add_filter("slowdown", |ratio: f64| format_signed_percent(ratio - 1.0));
+    environment.add_filter("size_of_slowdown", |ratio: f64| fraction((ratio - 1.0).abs()));
+    environment.add_filter("ratio", |ratio: f64| format_significant(ratio, 4));
+    environment.add_filter("p_value", format_p_value);
+    environment.add_filter("count", format_count);
+    environment.add_filter("of", |noun: &str, number: usize| {
+        format!("{} {noun}{}", format_count(number), if number == 1 { "" } else { "s" })
+    });
+    environment.add_filter("amount", format_amount);
+    environment.add_filter("name", |name: &str| shorten(name, NAME_WIDTH));
+    environment.add_filter("label", |state: &State<'_, '_>, text: &str| {
+        escape_prose(state, text, NAME_WIDTH)
+    });
+    environment.add_filter("prose", |state: &State<'_, '_>, text: &str| {
+        escape_prose(state, text, PROSE_WIDTH)
+    });
+    environment.add_filter("lines", escape_last_lines);
     environment.add_filter("day", |time: &str| time.chars().take(10).collect::<String>());
     environment.add_filter("short", |id: &str| id.chars().take(7).collect::<String>());
     environment.add_filter("right", |text: &str, width: usize| format!("{text:>width$}"));
 }
 
-fn ansi(style: &str) -> &'static str {
+fn choose_ansi_code(style: &str) -> &'static str {
     match style {
         "red" => "\u{1b}[1;31m",
         "green" => "\u{1b}[1;32m",
@@ -54,18 +59,18 @@ fn ansi(style: &str) -> &'static str {
 }
 
 /// Three significant digits and the unit that keeps them readable.
-pub(super) fn duration(ns: f64) -> String {
+pub(super) fn format_duration(ns: f64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
     // What would round up to four digits belongs to the next unit.
     const ROUNDS_UP: f64 = 0.9995;
-    let fits = |(scale, _): &&(f64, &str)| ns >= scale * ROUNDS_UP;
-    let (scale, unit) = UNITS.iter().find(fits).unwrap_or(&UNITS[3]);
-    format!("{} {unit}", significant(ns / scale, 3))
+    let is_reached = |(scale, _): &&(f64, &str)| ns >= scale * ROUNDS_UP;
+    let (scale, unit) = UNITS.iter().find(is_reached).unwrap_or(&UNITS[3]);
+    format!("{} {unit}", format_significant(ns / scale, 3))
 }
 
 /// The same without digits that say nothing, for an axis.
-pub(super) fn duration_tick(ns: f64) -> String {
-    let text = duration(ns);
+pub(super) fn format_duration_tick(ns: f64) -> String {
+    let text = format_duration(ns);
     let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
     let is_fraction = number.contains('.') && !number.contains('e');
     let number =
@@ -74,7 +79,7 @@ pub(super) fn duration_tick(ns: f64) -> String {
 }
 
 /// So many digits that count; very large and very small numbers by their power of ten.
-fn significant(value: f64, digits: u8) -> String {
+fn format_significant(value: f64, digits: u8) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
@@ -90,21 +95,21 @@ fn significant(value: f64, digits: u8) -> String {
 }
 
 /// A share in percent: `5 %`, `3.1 %`, `0.04 %`.
-pub(super) fn share(share: f64) -> String {
+pub(super) fn fraction(share: f64) -> String {
     let percent = share * 100.0;
     let text = if (0.95..1e6).contains(&percent) {
         format!("{percent:.1}")
     } else {
-        significant(percent, if percent < 1.0 { 1 } else { 3 })
+        format_significant(percent, if percent < 1.0 { 1 } else { 3 })
     };
     format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 /// A difference in percent with its sign: `+18.4 %`, `−2.2 %`.
-pub(super) fn signed(share: f64) -> String {
-    let percent = share * 100.0;
+pub(super) fn format_signed_percent(fraction: f64) -> String {
+    let percent = fraction * 100.0;
     let size = percent.abs();
-    let digits = if size < 1e5 { format!("{size:.1}") } else { significant(size, 3) };
+    let digits = if size < 1e5 { format!("{size:.1}") } else { format_significant(size, 3) };
     let sign = match (digits.as_str(), percent < 0.0) {
         ("0.0", _) => "±",
         (_, true) => "−",
@@ -114,24 +119,24 @@ pub(super) fn signed(share: f64) -> String {
 }
 
 /// The same without digits that say nothing, for an axis.
-pub(super) fn slowdown_tick(ratio: f64) -> String {
+pub(super) fn format_slowdown_tick(ratio: f64) -> String {
     if (ratio - 1.0).abs() < 1e-9 {
         "0".to_owned()
     } else {
-        signed(ratio - 1.0).replace(".0 ", " ")
+        format_signed_percent(ratio - 1.0).replace(".0 ", " ")
     }
 }
 
 /// Never zero: a p-value is an upper bound on a chance.
-fn p_value(p: f64) -> String {
+fn format_p_value(p: f64) -> String {
     if p < LEAST_P {
         return format!("< {LEAST_P}");
     }
-    format!("= {}", significant(p, 2))
+    format!("= {}", format_significant(p, 2))
 }
 
 /// Thousands told apart.
-fn count(number: usize) -> String {
+fn format_count(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -144,22 +149,22 @@ fn count(number: usize) -> String {
 }
 
 /// A large amount by its prefix: `1.20 M`.
-fn amount(number: f64) -> String {
+fn format_amount(number: f64) -> String {
     const PREFIXES: [(f64, &str); 4] = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
-    let fits = |(scale, _): &&(f64, &str)| number >= *scale;
-    let (scale, prefix) = PREFIXES.iter().find(fits).unwrap_or(&(1.0, ""));
-    format!("{}{prefix}", significant(number / scale, 3))
+    let is_reached = |(scale, _): &&(f64, &str)| number >= *scale;
+    let (scale, prefix) = PREFIXES.iter().find(is_reached).unwrap_or(&(1.0, ""));
+    format!("{}{prefix}", format_significant(number / scale, 3))
 }
 
 /// Text outside of `<code>`, where GitHub would call people and link issues whatever the entity.
-fn prose(state: &State<'_, '_>, text: &str, width: usize) -> Value {
+fn escape_prose(state: &State<'_, '_>, text: &str, width: usize) -> Value {
     const WORD_JOINER: &str = "&#8288;";
-    let shown = shortened(text, width);
-    if state.auto_escape() != AutoEscape::Custom(escape::MARKDOWN) {
+    let shown = shorten(text, width);
+    if state.auto_escape() != AutoEscape::Custom(escape::MARKDOWN_ESCAPE) {
         return shown.into();
     }
     let mut escaped = String::new();
-    let _ = escape::markdown(&mut escaped, &shown);
+    let _ = escape::write_markdown(&mut escaped, &shown);
     for sign in ["&#64;", "&#35;"] {
         escaped = escaped.replace(sign, &format!("{sign}{WORD_JOINER}"));
     }
@@ -167,22 +172,22 @@ fn prose(state: &State<'_, '_>, text: &str, width: usize) -> Value {
 }
 
 /// The end of an output, line by line, for a page.
-fn lines(text: &str) -> Value {
+fn escape_last_lines(text: &str) -> Value {
     const MOST: usize = 40;
     let lines: Vec<&str> = text.lines().collect();
     let kept = &lines[lines.len().saturating_sub(MOST)..];
     let mut page = String::new();
     for line in kept {
-        let _ = escape::html(&mut page, &shortened(line, PROSE_WIDTH));
+        let _ = escape::write_html(&mut page, &shorten(line, PROSE_WIDTH));
         page.push('\n');
     }
     Value::from_safe_string(page)
 }
 
 /// Made visible and cut in the middle, so that both ends still tell which one it is.
-pub(super) fn shortened(text: &str, width: usize) -> String {
+pub(super) fn shorten(text: &str, width: usize) -> String {
     let mut shown = String::new();
-    let _ = escape::visible(&mut shown, text);
+    let _ = escape::write_visible(&mut shown, text);
     let characters = shown.chars().count();
     if characters <= width {
         return shown;

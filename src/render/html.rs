@@ -3,8 +3,8 @@
 use minijinja::{Value, context};
 use sha2::{Digest as _, Sha256};
 
-use super::{RenderError, chart, fill, head};
-use crate::report::{Report, Row};
+use super::{RenderError, chart, render_template, serialize_report};
+use crate::report::{Report, ReportRow};
 
 /// Charts are drawn for the worst benchmarks; more would make a page that no browser likes.
 const MOST_CHARTS: usize = 300;
@@ -14,20 +14,20 @@ const MOST_ROWS: usize = 5_000;
 const STYLE: &str = include_str!("../../templates/report.css");
 
 /// The report as one HTML page.
-pub(crate) fn html(report: &Report<'_>) -> Result<String, RenderError> {
+pub(crate) fn render_html(report: &Report<'_>) -> Result<String, RenderError> {
     let total = report.notable.len() + report.folded.len();
     let notable = &report.notable[..report.notable.len().min(MOST_ROWS)];
     let folded = &report.folded[..report.folded.len().min(MOST_ROWS - notable.len())];
-    let charted = notable.len().min(MOST_CHARTS);
-    fill(
+    let chart_count = notable.len().min(MOST_CHARTS);
+    render_template(
         "report.html.j2",
         context! {
-            report => head(report),
+            report => serialize_report(report),
             style => Value::from_safe_string(STYLE.to_owned()),
-            style_hash => style_hash(),
-            plot => chart::ratio_plot(report.rows()),
-            notable => drawn(notable, charted),
-            folded => drawn(folded, MOST_CHARTS - charted),
+            style_hash => hash_style(),
+            plot => chart::draw_ratio_plot(report.rows()),
+            notable => row_values(notable, chart_count),
+            folded => row_values(folded, MOST_CHARTS - chart_count),
             left_out => total - notable.len() - folded.len(),
             uncharted => total.saturating_sub(MOST_CHARTS),
         },
@@ -35,20 +35,20 @@ pub(crate) fn html(report: &Report<'_>) -> Result<String, RenderError> {
 }
 
 /// The rows, the first of them with their charts.
-fn drawn(rows: &[Row<'_>], charts: usize) -> Value {
+fn row_values(rows: &[ReportRow<'_>], charts: usize) -> Value {
     let drawn = rows.iter().enumerate().map(|(place, row)| {
-        let distribution = if place < charts { chart::distribution(row) } else { None };
+        let distribution = if place < charts { chart::draw_distribution(row) } else { None };
         context! { row, distribution, is_charted => place < charts }
     });
     drawn.collect()
 }
 
 /// What the content policy knows the style by.
-fn style_hash() -> String {
-    base64(&Sha256::digest(STYLE.as_bytes()))
+fn hash_style() -> String {
+    encode_base64(&Sha256::digest(STYLE.as_bytes()))
 }
 
-fn base64(bytes: &[u8]) -> String {
+fn encode_base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {

@@ -3,7 +3,7 @@
 use minijinja::context;
 use serde::Serialize;
 
-use super::{RenderError, escape, fill, filters};
+use super::{RenderError, escape, filters, render_template};
 
 /// Commits that are named; the comparison has them all.
 const MOST_SUSPECTS: usize = 20;
@@ -12,7 +12,7 @@ const TITLE_WIDTH: usize = 120;
 
 /// What stands around the words.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct IssueFrame<'a> {
     /// What tells the issue of one benchmark from another; letters, digits and dashes.
     pub(crate) key: &'a str,
     /// What the next night has to know, JSON without `>`.
@@ -24,18 +24,21 @@ pub(crate) struct Frame<'a> {
 }
 
 /// The body of the issue of a benchmark; `status` is one of `perfgate trend status`.
-pub(crate) fn issue(status: &impl Serialize, frame: Frame<'_>) -> Result<String, RenderError> {
-    let Frame { key, state, is_open, page } = frame;
+pub(crate) fn render_issue(
+    status: &impl Serialize,
+    frame: IssueFrame<'_>,
+) -> Result<String, RenderError> {
+    let IssueFrame { key, state, is_open, page } = frame;
     let state = minijinja::Value::from_safe_string(state.to_owned());
     let most_suspects = MOST_SUSPECTS;
     let it = minijinja::Value::from_serialize(status);
-    fill("issue.md.j2", context! { it, key, state, is_open, page, most_suspects })
+    render_template("issue.md.j2", context! { it, key, state, is_open, page, most_suspects })
 }
 
 /// The title: without figures, so that it stays the same from night to night.
-pub(crate) fn title(id: &str) -> String {
+pub(crate) fn render_issue_title(id: &str) -> String {
     let mut title = String::from("Slower: ");
-    escape::visible(&mut title, &filters::shortened(id, TITLE_WIDTH))
+    escape::write_visible(&mut title, &filters::shorten(id, TITLE_WIDTH))
         .expect("a string takes all that is written to it");
     title
 }

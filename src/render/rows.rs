@@ -7,25 +7,25 @@ use super::{ENVIRONMENT, RenderError};
 use crate::report::Report;
 
 /// One row a benchmark below a header that stays the same.
-pub(crate) fn csv(report: &Report<'_>) -> Result<String, RenderError> {
-    each("report.csv.j2", report)
+pub(crate) fn render_csv(report: &Report<'_>) -> Result<String, RenderError> {
+    render_rows("report.csv.j2", report)
 }
 
 /// `JUnit` XML: one test case a benchmark.
-pub(crate) fn junit(report: &Report<'_>) -> Result<String, RenderError> {
-    each("report.xml.j2", report)
+pub(crate) fn render_junit(report: &Report<'_>) -> Result<String, RenderError> {
+    render_rows("report.xml.j2", report)
 }
 
-fn each(template: &str, report: &Report<'_>) -> Result<String, RenderError> {
+fn render_rows(template: &str, report: &Report<'_>) -> Result<String, RenderError> {
     let template = ENVIRONMENT.get_template(template)?;
     let head = Value::from_serialize(report);
-    let part = |part: &str, row: Value| {
+    let render_part = |part: &str, row: Value| {
         template.render(context! { part => part, row => row, report => head })
     };
-    let mut out = part("head", Value::from(()))?;
+    let mut out = render_part("head", Value::from(()))?;
     for row in report.rows() {
-        out += &part("row", Value::from_serialize(row))?;
+        out += &render_part("row", Value::from_serialize(row))?;
     }
-    out += &part("foot", Value::from(()))?;
+    out += &render_part("foot", Value::from(()))?;
     Ok(out)
 }

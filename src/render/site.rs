@@ -9,27 +9,27 @@ use sha2::{Digest as _, Sha256};
 
 use super::{RenderError, escape, filters};
 
-const TEMPLATES: [(&str, &str); 4] = [
+const TREND_TEMPLATES: [(&str, &str); 4] = [
     ("trend/_page.html.j2", include_str!("../../templates/trend/_page.html.j2")),
     ("trend/overview.html.j2", include_str!("../../templates/trend/overview.html.j2")),
     ("trend/benchmark.html.j2", include_str!("../../templates/trend/benchmark.html.j2")),
     ("trend/run.html.j2", include_str!("../../templates/trend/run.html.j2")),
 ];
 const STYLE: &str = include_str!("../../templates/trend/style.css");
-const OVERVIEW: &str = include_str!("../../templates/trend/overview.js");
-const BENCHMARK: &str = include_str!("../../templates/trend/benchmark.js");
-const UPLOT: &str = include_str!("../../assets/uplot/uPlot.iife.min.js");
+const OVERVIEW_SCRIPT: &str = include_str!("../../templates/trend/overview.js");
+const BENCHMARK_SCRIPT: &str = include_str!("../../templates/trend/benchmark.js");
+const UPLOT_SCRIPT: &str = include_str!("../../assets/uplot/uPlot.iife.min.js");
 const UPLOT_STYLE: &str = include_str!("../../assets/uplot/uPlot.min.css");
 
 /// Width and height of a sparkline, in units of its own.
-const SPARK: (f64, f64) = (120.0, 28.0);
+const SPARKLINE_SIZE: (f64, f64) = (120.0, 28.0);
 
 /// A sparkline spans at least this share of its level, so that noise does not look like change.
 const LEAST_SPAN: f64 = 0.04;
 
 /// The kinds of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
+pub(crate) enum PageLayout {
     /// All benchmarks.
     Overview,
     /// One benchmark.
@@ -38,7 +38,7 @@ pub(crate) enum Layout {
     Run,
 }
 
-impl Layout {
+impl PageLayout {
     fn template(self) -> &'static str {
         match self {
             Self::Overview => "trend/overview.html.j2",
@@ -49,8 +49,8 @@ impl Layout {
 
     fn scripts(self) -> &'static [&'static str] {
         match self {
-            Self::Overview => &[OVERVIEW],
-            Self::Benchmark => &[UPLOT, BENCHMARK],
+            Self::Overview => &[OVERVIEW_SCRIPT],
+            Self::Benchmark => &[UPLOT_SCRIPT, BENCHMARK_SCRIPT],
             Self::Run => &[],
         }
     }
@@ -65,75 +65,79 @@ impl Layout {
 
 /// What stands around the content of a page.
 #[derive(Serialize)]
-struct Frame {
+struct PageFrame {
     policy: String,
     scripts: Vec<&'static str>,
     styles: Vec<&'static str>,
 }
 
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+static TREND_ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_formatter(escape::format);
-    filters::add_to(&mut environment);
-    environment.add_filter("sparkline", |lns: Vec<f64>| Value::from_safe_string(sparkline(&lns)));
-    environment.add_filter("spark_places", spark_places);
-    for (name, source) in TEMPLATES {
+    environment.set_formatter(escape::write_escaped);
+    filters::register_filters(&mut environment);
+    environment
+        .add_filter("sparkline", |lns: Vec<f64>| Value::from_safe_string(draw_sparkline(&lns)));
+    environment.add_filter("spark_places", locate_spark_marks);
+    for (name, source) in TREND_TEMPLATES {
         environment.add_template(name, source).expect("the embedded templates are tested");
     }
     environment
 });
 
-static FRAMES: LazyLock<[Frame; 3]> = LazyLock::new(|| {
-    [Layout::Overview, Layout::Benchmark, Layout::Run].map(|layout| Frame {
-        policy: content_policy(layout.scripts(), layout.styles()),
+static PAGE_FRAMES: LazyLock<[PageFrame; 3]> = LazyLock::new(|| {
+    [PageLayout::Overview, PageLayout::Benchmark, PageLayout::Run].map(|layout| PageFrame {
+        policy: build_content_policy(layout.scripts(), layout.styles()),
         scripts: layout.scripts().to_vec(),
         styles: layout.styles().to_vec(),
     })
 });
 
-static VERSION: LazyLock<String> = LazyLock::new(|| {
+static LAYOUT_VERSION: LazyLock<String> = LazyLock::new(|| {
     let mut hash = Sha256::new();
     hash.update(env!("CARGO_PKG_VERSION"));
-    let texts = [STYLE, OVERVIEW, BENCHMARK, UPLOT, UPLOT_STYLE];
-    for text in TEMPLATES.iter().map(|(_, text)| *text).chain(texts) {
+    let texts = [STYLE, OVERVIEW_SCRIPT, BENCHMARK_SCRIPT, UPLOT_SCRIPT, UPLOT_STYLE];
+    for text in TREND_TEMPLATES.iter().map(|(_, text)| *text).chain(texts) {
         hash.update(text);
     }
-    base64(&hash.finalize())
+    encode_base64(&hash.finalize())
 });
 
 /// Changes when a page of the same values would look different.
-pub(crate) fn version() -> &'static str {
-    &VERSION
+pub(crate) fn compute_layout_version() -> &'static str {
+    &LAYOUT_VERSION
 }
 
 /// The page of these values.
-pub(crate) fn page(layout: Layout, values: &impl Serialize) -> Result<String, RenderError> {
-    let frame = Value::from_serialize(&FRAMES[layout as usize]);
+pub(crate) fn render_page(
+    layout: PageLayout,
+    values: &impl Serialize,
+) -> Result<String, RenderError> {
+    let frame = Value::from_serialize(&PAGE_FRAMES[layout as usize]);
     let values = Value::from_serialize(values);
-    let template = ENVIRONMENT.get_template(layout.template())?;
+    let template = TREND_ENVIRONMENT.get_template(layout.template())?;
     Ok(template.render(context! { frame, page => values })?)
 }
 
 /// Nothing may be loaded, and nothing runs but scripts of exactly these texts.
-fn content_policy(scripts: &[&str], styles: &[&str]) -> String {
-    let hashes = |texts: &[&str]| {
-        let hash = |text: &&str| format!("'sha256-{}'", base64(&Sha256::digest(text)));
-        let all: Vec<String> = texts.iter().map(hash).collect();
+fn build_content_policy(scripts: &[&str], styles: &[&str]) -> String {
+    let list_hashes = |texts: &[&str]| {
+        let hash_text = |text: &&str| format!("'sha256-{}'", encode_base64(&Sha256::digest(text)));
+        let all: Vec<String> = texts.iter().map(hash_text).collect();
         if all.is_empty() { "'none'".to_owned() } else { all.join(" ") }
     };
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; \
          form-action 'none'",
-        hashes(scripts),
-        hashes(styles)
+        list_hashes(scripts),
+        list_hashes(styles)
     )
 }
 
-fn base64(bytes: &[u8]) -> String {
+fn encode_base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -147,28 +151,29 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-fn spark_x(place: usize, count: usize) -> f64 {
-    place as f64 * SPARK.0 / count.saturating_sub(1).max(1) as f64
+fn scale_spark_x(place: usize, count: usize) -> f64 {
+    place as f64 * SPARKLINE_SIZE.0 / count.saturating_sub(1).max(1) as f64
 }
 
 /// The path of a line through logarithms, evenly spaced, the largest at the top.
-fn sparkline(lns: &[f64]) -> String {
+fn draw_sparkline(lns: &[f64]) -> String {
     let low = lns.iter().copied().fold(f64::INFINITY, f64::min);
     let high = lns.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let span = (high - low).max(LEAST_SPAN);
     let bottom = (high + low - span) / 2.0;
     let mut path = String::new();
     for (place, ln) in lns.iter().enumerate() {
-        let y = 1.0 + (SPARK.1 - 2.0) * (1.0 - (ln - bottom) / span);
+        let y = 1.0 + (SPARKLINE_SIZE.1 - 2.0) * (1.0 - (ln - bottom) / span);
         let command = if place == 0 { 'M' } else { 'L' };
-        let _ = write!(path, "{command}{:.1} {y:.1}", spark_x(place, lns.len()));
+        let _ = write!(path, "{command}{:.1} {y:.1}", scale_spark_x(place, lns.len()));
     }
     path
 }
 
 /// Where places of a sparkline of so many points stand, from the left.
-fn spark_places(places: Vec<usize>, count: usize) -> Vec<String> {
-    let between = |place: usize| f64::midpoint(spark_x(place, count), spark_x(place - 1, count));
+fn locate_spark_marks(places: Vec<usize>, count: usize) -> Vec<String> {
+    let between =
+        |place: usize| f64::midpoint(scale_spark_x(place, count), scale_spark_x(place - 1, count));
     places.into_iter().map(|place| format!("{:.1}", between(place))).collect()
 }
 
@@ -181,13 +186,13 @@ mod tests {
         let cases =
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
         for (bytes, text) in cases {
-            assert_eq!(base64(bytes.as_bytes()), text);
+            assert_eq!(encode_base64(bytes.as_bytes()), text);
         }
     }
 
     #[test]
     fn a_sparkline_of_noise_stays_in_the_middle() {
-        assert_eq!(sparkline(&[0.0, 0.0]), "M0.0 14.0L120.0 14.0");
-        assert_eq!(sparkline(&[0.0, 1.0]), "M0.0 27.0L120.0 1.0");
+        assert_eq!(draw_sparkline(&[0.0, 0.0]), "M0.0 14.0L120.0 14.0");
+        assert_eq!(draw_sparkline(&[0.0, 1.0]), "M0.0 27.0L120.0 1.0");
     }
 }

@@ -3,13 +3,13 @@
 use minijinja::context;
 use unicode_width::UnicodeWidthStr;
 
-use super::{RenderError, fill, head, values_of};
+use super::{RenderError, render_template, serialize_report, serialize_rows};
 use crate::report::Report;
 
 /// Rows that a terminal is given before it is told where the others are.
 const MOST_ROWS: usize = 40;
 /// Between two columns.
-const GAP: usize = 3;
+const COLUMN_GAP: usize = 3;
 
 /// Whether the reader's terminal shows colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,55 +21,55 @@ pub(crate) enum Colour {
 }
 
 /// The report for a terminal.
-pub(crate) fn text(report: &Report<'_>, colour: Colour) -> Result<String, RenderError> {
+pub(crate) fn render_text(report: &Report<'_>, colour: Colour) -> Result<String, RenderError> {
     let shown = &report.notable[..report.notable.len().min(MOST_ROWS)];
-    let text = fill(
+    let text = render_template(
         "report.txt.j2",
         context! {
-            report => head(report),
-            notable => values_of(shown),
+            report => serialize_report(report),
+            notable => serialize_rows(shown),
             left_out => report.notable.len() - shown.len(),
             colour => colour == Colour::On,
         },
     )?;
-    Ok(aligned(&text))
+    Ok(align_columns(&text))
 }
 
 /// Lines whose cells end in tabs get columns of equal width, block by block.
-fn aligned(text: &str) -> String {
+fn align_columns(text: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     let lines: Vec<&str> = text.lines().collect();
     for block in lines.chunk_by(|a, b| a.contains('\t') == b.contains('\t')) {
         let rows: Vec<Vec<&str>> = block.iter().map(|line| line.split('\t').collect()).collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| {
+        let measure_column = |column: usize| {
             // The last cell of a row may be as long as it likes.
             let cells = rows.iter().filter(|row| row.len() > column + 1);
-            cells.map(|row| columns_of(row[column])).max().unwrap_or(0)
+            cells.map(|row| measure_width(row[column])).max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let widths: Vec<usize> = (0..columns).map(measure_column).collect();
         for row in rows {
-            out.push_str(align(&row, &widths).trim_end());
+            out.push_str(align_row(&row, &widths).trim_end());
             out.push('\n');
         }
     }
     out
 }
 
-fn align(row: &[&str], widths: &[usize]) -> String {
+fn align_row(row: &[&str], widths: &[usize]) -> String {
     let mut line = String::new();
     for (place, (cell, width)) in row.iter().zip(widths).enumerate() {
         line.push_str(cell);
         if place + 1 < row.len() {
-            let missing = width - columns_of(cell);
-            line.extend(std::iter::repeat_n(' ', missing + GAP));
+            let missing = width - measure_width(cell);
+            line.extend(std::iter::repeat_n(' ', missing + COLUMN_GAP));
         }
     }
     line
 }
 
 /// Columns of a terminal that the cell takes; colour takes none.
-fn columns_of(cell: &str) -> usize {
+fn measure_width(cell: &str) -> usize {
     let mut parts = cell.split('\u{1b}');
     let plain = parts.next().unwrap_or_default();
     let coloured = parts.map(|part| part.split_once('m').map_or("", |(_, shown)| shown));
@@ -84,6 +84,6 @@ mod tests {
     fn columns_line_up_whatever_the_cells_are_written_in() {
         let given = "a\tx\n編碼/批次\tx\n\u{1b}[31mred\u{1b}[0m\tx\ne\u{301}\tx\n";
         let expected = "a           x\n編碼/批次   x\n\u{1b}[31mred\u{1b}[0m         x\ne\u{301}           x\n";
-        assert_eq!(aligned(given), expected);
+        assert_eq!(align_columns(given), expected);
     }
 }

@@ -4,17 +4,18 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
-use crate::compare::{Estimate, Histogram, Summary};
+use crate::compare::{Estimate, Histogram, SideFigures};
 use crate::policy::Metric;
-use crate::run::{Failure, Sampling};
-use crate::units::{Nanos, Share};
+use crate::run::{BenchmarkFailure, Sampling};
+use crate::units::{Nanos, Percent};
 use crate::verdict::{
-    Change, Decision, Judgement, Launches, RatioInterval, Stage, Target, TargetStatus, Waiver,
+    Change, CheckStage, Decision, Judgement, LaunchCounts, RatioInterval, TargetJudgement,
+    TargetStatus, Waiver,
 };
 
 /// One benchmark with all that is shown of it.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Row<'a> {
+pub(crate) struct ReportRow<'a> {
     /// `group/function/parameter`.
     pub(crate) id: &'a str,
     /// The Cargo package.
@@ -34,27 +35,27 @@ pub(crate) struct Row<'a> {
     /// The false discovery rate at which it counts.
     pub(crate) q_value: Option<f64>,
     /// Launches per side.
-    pub(crate) launches: Launches,
+    pub(crate) launches: LaunchCounts,
     /// The slowdown that would have been seen.
     pub(crate) minimum_detectable: Option<f64>,
     /// The change that unchanged code shows.
     pub(crate) noise_floor: Option<f64>,
     /// The slowdown that was tolerated.
-    pub(crate) threshold: Option<Share>,
+    pub(crate) threshold: Option<Percent>,
     /// The slowdown that had to be found.
-    pub(crate) detect: Option<Share>,
+    pub(crate) detect: Option<Percent>,
     /// What one sample is.
     pub(crate) sampling: Option<Sampling>,
     /// The stage that gave the answer.
-    pub(crate) stage: Option<Stage>,
+    pub(crate) stage: Option<CheckStage>,
     /// The baseline's figures.
-    pub(crate) baseline: Option<Figures<'a>>,
+    pub(crate) baseline: Option<ReportSide<'a>>,
     /// The candidate's figures.
-    pub(crate) candidate: Option<Figures<'a>>,
+    pub(crate) candidate: Option<ReportSide<'a>>,
     /// Amounts handled in a second, where it is known what one call handles.
     pub(crate) throughput: Vec<Throughput<'a>>,
     /// Why it could not be measured.
-    pub(crate) failure: Option<&'a Failure>,
+    pub(crate) failure: Option<&'a BenchmarkFailure>,
     /// Its targets, the worst first.
     pub(crate) targets: Vec<TargetLine<'a>>,
     /// Why and how far a regression was accepted.
@@ -65,17 +66,17 @@ pub(crate) struct Row<'a> {
 
 /// The figures of one side; no percentiles where samples are batches.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Figures<'a> {
+pub(crate) struct ReportSide<'a> {
     /// Samples in all launches.
     pub(crate) samples: u64,
     /// Median of a typical launch.
-    pub(crate) median: Figure,
+    pub(crate) median: ReportFigure,
     /// Mean of a typical launch.
-    pub(crate) mean: Figure,
+    pub(crate) mean: ReportFigure,
     /// 95th percentile of single calls.
-    pub(crate) p95: Option<Figure>,
+    pub(crate) p95: Option<ReportFigure>,
     /// 99th percentile of single calls.
-    pub(crate) p99: Option<Figure>,
+    pub(crate) p99: Option<ReportFigure>,
     /// Where the samples lie.
     #[serde(skip)]
     pub(crate) histogram: Option<&'a Histogram>,
@@ -83,7 +84,7 @@ pub(crate) struct Figures<'a> {
 
 /// A figure with its interval over launches.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Figure {
+pub(crate) struct ReportFigure {
     /// Lower end.
     pub(crate) low: Option<Nanos>,
     /// Best guess.
@@ -128,12 +129,12 @@ pub(crate) struct WaiverLine<'a> {
     /// Why.
     pub(crate) reason: &'a str,
     /// Up to which slowdown; none for a benchmark that is gone on purpose.
-    pub(crate) limit: Option<Share>,
+    pub(crate) limit: Option<Percent>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> ReportRow<'a> {
     pub(super) fn new(judgement: &'a Judgement, decision: &Decision, is_ambiguous: bool) -> Self {
-        let batch = judgement.sampling == Some(Sampling::Batch);
+        let is_batch = judgement.sampling == Some(Sampling::Batch);
         let mut targets: Vec<_> =
             judgement.targets.iter().map(|target| TargetLine::new(target, decision)).collect();
         targets.sort_by_key(|target| (target.status, target.metric));
@@ -155,9 +156,12 @@ impl<'a> Row<'a> {
             detect: judgement.detect,
             sampling: judgement.sampling,
             stage: judgement.stage,
-            baseline: judgement.baseline.as_ref().map(|summary| Figures::new(summary, batch)),
-            candidate: judgement.candidate.as_ref().map(|summary| Figures::new(summary, batch)),
-            throughput: throughput(judgement),
+            baseline: judgement.baseline.as_ref().map(|summary| ReportSide::new(summary, is_batch)),
+            candidate: judgement
+                .candidate
+                .as_ref()
+                .map(|summary| ReportSide::new(summary, is_batch)),
+            throughput: compute_throughput(judgement),
             failure: judgement.failure.as_ref(),
             targets,
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
@@ -173,10 +177,16 @@ impl<'a> Row<'a> {
     }
 
     /// What decides first, then by how much.
-    pub(super) fn worst_first(&self, other: &Self) -> Ordering {
+    pub(super) fn compare_severity(&self, other: &Self) -> Ordering {
         let rank = |row: &Self| {
             let worst = row.targets.first().map_or(TargetStatus::Met, |target| target.status);
-            (!row.is_reason, row.waiver.is_some(), row.change.min(on_par(worst)), row.change, worst)
+            (
+                !row.is_reason,
+                row.waiver.is_some(),
+                row.change.min(map_to_change(worst)),
+                row.change,
+                worst,
+            )
         };
         let slowdown = |row: &Self| row.ratio.map(|ratio| ratio.point);
         rank(self).cmp(&rank(other)).then_with(|| slowdown(other).cmp(&slowdown(self)))
@@ -184,7 +194,7 @@ impl<'a> Row<'a> {
 }
 
 /// The change that weighs as much as a target's status.
-fn on_par(status: TargetStatus) -> Change {
+fn map_to_change(status: TargetStatus) -> Change {
     match status {
         TargetStatus::Missed => Change::Failed,
         TargetStatus::Unproven => Change::Inconclusive,
@@ -192,7 +202,7 @@ fn on_par(status: TargetStatus) -> Change {
     }
 }
 
-fn throughput(judgement: &Judgement) -> Vec<Throughput<'_>> {
+fn compute_throughput(judgement: &Judgement) -> Vec<Throughput<'_>> {
     const NANOS_PER_SECOND: f64 = 1e9;
     let median = judgement.candidate.as_ref().map(|summary| summary.median.point.get());
     let Some(median) = median.filter(|median| *median > 0.0) else {
@@ -204,29 +214,29 @@ fn throughput(judgement: &Judgement) -> Vec<Throughput<'_>> {
     finite.map(|(unit, per_second)| Throughput { unit, per_second }).collect()
 }
 
-impl<'a> Figures<'a> {
-    fn new(summary: &'a Summary, batch: bool) -> Self {
+impl<'a> ReportSide<'a> {
+    fn new(summary: &'a SideFigures, batch: bool) -> Self {
         Self {
             samples: summary.samples,
             median: summary.median.into(),
             mean: summary.mean.into(),
-            p95: summary.p95.filter(|_| !batch).map(Figure::from),
-            p99: summary.p99.filter(|_| !batch).map(Figure::from),
+            p95: summary.p95.filter(|_| !batch).map(ReportFigure::from),
+            p99: summary.p99.filter(|_| !batch).map(ReportFigure::from),
             histogram: summary.histogram.as_ref(),
         }
     }
 }
 
-impl From<Estimate> for Figure {
+impl From<Estimate> for ReportFigure {
     fn from(Estimate { low, point, high }: Estimate) -> Self {
         Self { low, point, high }
     }
 }
 
 impl<'a> TargetLine<'a> {
-    fn new(target: &'a Target, decision: &Decision) -> Self {
-        let Target { metric, limit, low, point, high, status, ref reason } = *target;
-        let is_reason = decision.rests_on(target.reason());
+    fn new(target: &'a TargetJudgement, decision: &Decision) -> Self {
+        let TargetJudgement { metric, limit, low, point, high, status, ref reason } = *target;
+        let is_reason = decision.rests_on(target.verdict_reason());
         Self { metric, limit, low, point, high, status, is_reason, reason: reason.as_deref() }
     }
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::host::Host;
-use crate::run::Commit;
-use crate::verdict::{BaselineKind, Decision, Screen, Stage};
+use crate::run::MeasuredCommit;
+use crate::verdict::{BaselineKind, CheckStage, Decision, ScreenOutcome};
 
 /// What was compared with.
 #[derive(Clone, Debug, Serialize)]
@@ -18,7 +18,7 @@ pub(crate) struct BaselineLine<'a> {
     /// Whether any answer came from rounds of both sides.
     pub(crate) is_confirmed: bool,
     /// What stored runs settled without rounds.
-    pub(crate) screen: Option<Screen>,
+    pub(crate) screen: Option<ScreenOutcome>,
     /// Its machine, where that is another than the candidate's.
     pub(crate) other_host: Option<HostLine<'a>>,
     /// Launches per side of the benchmark that has most of them.
@@ -60,23 +60,24 @@ pub(crate) struct HostLine<'a> {
 impl<'a> BaselineLine<'a> {
     pub(super) fn new(decision: &'a Decision) -> Self {
         let baseline = &decision.baseline;
-        let here = &decision.candidate.host;
-        let elsewhere = baseline.host.as_ref().filter(|host| host.fingerprint != here.fingerprint);
+        let candidate_host = &decision.candidate.host;
+        let other_host =
+            baseline.host.as_ref().filter(|host| host.fingerprint != candidate_host.fingerprint);
         let launches = decision.benchmarks.iter().map(|judgement| judgement.launches.candidate);
         Self {
             kind: baseline.kind,
             commit: baseline.commit.as_ref().map(CommitLine::new),
             runs: baseline.runs,
-            is_confirmed: baseline.stages.contains(&Stage::Confirmed),
+            is_confirmed: baseline.stages.contains(&CheckStage::Confirmed),
             screen: baseline.screen,
-            other_host: elsewhere.map(HostLine::new),
+            other_host: other_host.map(HostLine::new),
             launches: launches.max().unwrap_or(0),
         }
     }
 }
 
 impl<'a> CommitLine<'a> {
-    pub(super) fn new(commit: &'a Commit) -> Self {
+    pub(super) fn new(commit: &'a MeasuredCommit) -> Self {
         Self { id: &commit.id, branch: commit.branch.as_deref(), is_dirty: commit.dirty }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::{quantile::type7, summary::Summary};
+use crate::stats::{quantile::compute_quantile, summary::Moments};
 use crate::units::Nanos;
 
 /// A summary of the samples of one launch.
@@ -31,19 +31,20 @@ pub(crate) struct Digest {
 
 impl Digest {
     /// The digest of samples that are sorted, and at least one.
-    pub(super) fn of_sorted(sorted: &[f64]) -> Self {
-        let summary = Summary::of(sorted).expect("a launch has samples, and samples are finite");
-        let at = |q| nanos(type7(sorted, q).expect("a launch has samples"));
+    pub(super) fn from_sorted(sorted: &[f64]) -> Self {
+        let moments =
+            Moments::from_values(sorted).expect("a launch has samples, and samples are finite");
+        let compute_at = |q| to_nanos(compute_quantile(sorted, q).expect("a launch has samples"));
         Self {
             count: sorted.len() as u64,
-            mean: nanos(summary.mean()),
-            sd: nanos(summary.standard_deviation()),
-            min: nanos(sorted[0]),
-            p50: at(0.5),
-            p90: at(0.9),
-            p95: at(0.95),
-            p99: at(0.99),
-            max: nanos(sorted[sorted.len() - 1]),
+            mean: to_nanos(moments.mean()),
+            sd: to_nanos(moments.standard_deviation()),
+            min: to_nanos(sorted[0]),
+            p50: compute_at(0.5),
+            p90: compute_at(0.9),
+            p95: compute_at(0.95),
+            p99: compute_at(0.99),
+            max: to_nanos(sorted[sorted.len() - 1]),
         }
     }
 
@@ -53,7 +54,7 @@ impl Digest {
     }
 }
 
-fn nanos(ns: f64) -> Nanos {
+fn to_nanos(ns: f64) -> Nanos {
     Nanos::new(ns).expect("figures of samples lie among the samples")
 }
 
@@ -63,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_digest_of_one_sample_is_that_sample() {
-        let digest = Digest::of_sorted(&[7.0]);
+        let digest = Digest::from_sorted(&[7.0]);
         assert_eq!((digest.count, digest.sd.get(), digest.p99.get()), (1, 0.0, 7.0));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, null_is_default};
+use super::{Digest, deserialize_or_default};
 use crate::units::Nanos;
 
 /// One start of the benchmark process.
@@ -20,14 +20,14 @@ pub(crate) struct Launch {
     /// Place within the round, from 0.
     pub(crate) order: Option<u32>,
     /// What was observed.
-    pub(crate) observed: Observed,
+    pub(crate) data: LaunchData,
     /// Further figures of the whole process, by name with unit: `peak_rss_bytes`.
     pub(crate) metrics: BTreeMap<String, f64>,
 }
 
 /// What a launch observed: the samples, or in the store a digest of them.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Observed {
+pub(crate) enum LaunchData {
     /// Every sample.
     Samples(Samples),
     /// Their summary.
@@ -40,16 +40,16 @@ pub(crate) enum Observed {
 /// round are new.
 #[derive(Clone, Debug)]
 pub(crate) struct Samples {
-    taken: Vec<Nanos>,
+    values: Vec<Nanos>,
     sorted: OnceLock<Vec<f64>>,
     digest: OnceLock<Digest>,
 }
 
 impl Samples {
     /// The samples `taken`; nothing where there are none.
-    pub(crate) fn new(taken: Vec<Nanos>) -> Option<Self> {
-        (!taken.is_empty()).then(|| Self {
-            taken,
+    pub(crate) fn new(values: Vec<Nanos>) -> Option<Self> {
+        (!values.is_empty()).then(|| Self {
+            values,
             sorted: OnceLock::new(),
             digest: OnceLock::new(),
         })
@@ -58,16 +58,16 @@ impl Samples {
     /// What they sum up to.
     pub(crate) fn digest(&self) -> Digest {
         // Not from what is kept sorted: that takes as much memory as the samples, and few ask for it.
-        *self.digest.get_or_init(|| Digest::of_sorted(&sorted(&self.taken)))
+        *self.digest.get_or_init(|| Digest::from_sorted(&sort_samples(&self.values)))
     }
 
     /// From the shortest to the longest, in nanoseconds.
-    pub(crate) fn sorted(&self) -> &[f64] {
-        self.sorted.get_or_init(|| sorted(&self.taken))
+    pub(crate) fn sorted_nanos(&self) -> &[f64] {
+        self.sorted.get_or_init(|| sort_samples(&self.values))
     }
 }
 
-fn sorted(samples: &[Nanos]) -> Vec<f64> {
+fn sort_samples(samples: &[Nanos]) -> Vec<f64> {
     let mut sorted: Vec<f64> = samples.iter().map(|sample| sample.get()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted
@@ -77,29 +77,29 @@ impl Deref for Samples {
     type Target = [Nanos];
 
     fn deref(&self) -> &[Nanos] {
-        &self.taken
+        &self.values
     }
 }
 
 impl From<Samples> for Vec<Nanos> {
     fn from(samples: Samples) -> Self {
-        samples.taken
+        samples.values
     }
 }
 
 /// What was asked for before makes no difference.
 impl PartialEq for Samples {
     fn eq(&self, other: &Self) -> bool {
-        self.taken == other.taken
+        self.values == other.values
     }
 }
 
 impl Launch {
     /// Its samples summed up; a digest is its own.
     pub(crate) fn digest(&self) -> Digest {
-        match &self.observed {
-            Observed::Samples(samples) => samples.digest(),
-            Observed::Digest(digest) => *digest,
+        match &self.data {
+            LaunchData::Samples(samples) => samples.digest(),
+            LaunchData::Digest(digest) => *digest,
         }
     }
 }
@@ -118,7 +118,7 @@ struct LaunchFile {
     digest: Option<Digest>,
     #[serde(
         default,
-        deserialize_with = "null_is_default",
+        deserialize_with = "deserialize_or_default",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     metrics: BTreeMap<String, f64>,
@@ -129,30 +129,32 @@ impl TryFrom<LaunchFile> for Launch {
 
     fn try_from(file: LaunchFile) -> Result<Self, String> {
         let LaunchFile { round, session, order, samples, digest, metrics } = file;
-        let observed = match (samples, digest) {
+        let data = match (samples, digest) {
             (Some(samples), None) => {
                 let samples = Samples::new(samples);
-                Observed::Samples(samples.ok_or_else(|| format!("launch {round} has no samples"))?)
+                LaunchData::Samples(
+                    samples.ok_or_else(|| format!("launch {round} has no samples"))?,
+                )
             }
             (None, Some(digest)) if digest.count == 0 => {
                 return Err(format!("launch {round} is a digest of no samples"));
             }
-            (None, Some(digest)) => Observed::Digest(digest),
+            (None, Some(digest)) => LaunchData::Digest(digest),
             (Some(_), Some(_)) => {
                 return Err(format!("launch {round} has both samples and a digest"));
             }
             (None, None) => return Err(format!("launch {round} has neither samples nor a digest")),
         };
-        Ok(Self { round, session, order, observed, metrics })
+        Ok(Self { round, session, order, data, metrics })
     }
 }
 
 impl From<Launch> for LaunchFile {
     fn from(launch: Launch) -> Self {
-        let Launch { round, session, order, observed, metrics } = launch;
-        let (samples, digest) = match observed {
-            Observed::Samples(samples) => (Some(samples.into()), None),
-            Observed::Digest(digest) => (None, Some(digest)),
+        let Launch { round, session, order, data, metrics } = launch;
+        let (samples, digest) = match data {
+            LaunchData::Samples(samples) => (Some(samples.into()), None),
+            LaunchData::Digest(digest) => (None, Some(digest)),
         };
         Self { round, session, order, samples, digest, metrics }
     }

@@ -2,36 +2,39 @@
 
 use serde::Serialize;
 
-use super::drawing::{drawing, host_numbers};
-use super::night::{Figure, SHOWN};
-use super::overview::{NightName, date};
-use super::standing::{Gap, LEAST_RUNS, Level, Shift, Standing, State, WINDOWS, Watch};
-use super::track::{Change, Track};
-use super::{Material, Suspect};
+use super::chart_data::{build_chart_data, number_hosts};
+use super::night::{NightFigure, SHOWN_METRICS};
+use super::overview::{NightName, format_date};
+use super::standing::{
+    BenchmarkStanding, BenchmarkState, LEAST_TREND_RUNS, LevelShift, NightGap, TREND_WINDOWS,
+    TrendLevel, WatchState,
+};
+use super::track::{BenchmarkTrack, TrackChange};
+use super::{SiteInput, SuspectCommit};
 use crate::run::Sampling;
 
 /// Nights in the table; the data file has them all.
-const TABLED: usize = 30;
+const NIGHTS_IN_TABLE: usize = 30;
 
 /// Commits named for one change; the link shows them all.
-const SUSPECTS: usize = 20;
+const MOST_SUSPECTS: usize = 20;
 
 #[derive(Serialize)]
-pub(super) struct Page<'a> {
+pub(super) struct BenchmarkPage<'a> {
     title: &'a str,
     depth: &'static str,
     id: &'a str,
     package: Option<&'a str>,
-    state: State,
+    state: BenchmarkState,
     is_batch: bool,
     runs: usize,
     least_runs: usize,
-    level: Option<Level>,
-    week: Option<Shift>,
-    month: Option<Shift>,
-    release: Option<(String, Shift)>,
-    watch: Watch,
-    creep: Option<super::Creep>,
+    level: Option<TrendLevel>,
+    week: Option<LevelShift>,
+    month: Option<LevelShift>,
+    release: Option<(String, LevelShift)>,
+    watch: WatchState,
+    creep: Option<super::ReleaseCreep>,
     level_window: usize,
     baseline_window: usize,
     gaps: Vec<GapRow>,
@@ -79,7 +82,7 @@ struct ChangeRow<'a> {
 
 #[derive(Serialize)]
 struct SuspectRow {
-    commit: Suspect,
+    commit: SuspectCommit,
     link: Option<String>,
 }
 
@@ -98,53 +101,54 @@ struct NightRow<'a> {
     host: usize,
     launches: u32,
     samples: u64,
-    figures: [Option<Figure>; 4],
+    figures: [Option<NightFigure>; 4],
     failure: Option<&'a str>,
 }
 
-pub(super) fn page<'a>(
-    material: &'a Material<'_>,
-    track: &'a Track<'_>,
-    standing: Standing,
-) -> Page<'a> {
-    let targets = targets(material, track);
+pub(super) fn build_benchmark_page<'a>(
+    material: &'a SiteInput<'_>,
+    track: &'a BenchmarkTrack<'_>,
+    standing: BenchmarkStanding,
+) -> BenchmarkPage<'a> {
+    let targets = build_target_rows(material, track);
     let lines = targets.iter().filter(|target| target.has_percentile);
     let lines = lines.map(|target| (target.metric, target.limit)).collect();
-    let data = drawing(material, track, &standing, lines);
-    let gap = |gap: &Gap| GapRow {
-        after: date(&material.nights[gap.after]),
+    let data = build_chart_data(material, track, &standing, lines);
+    let gap = |gap: &NightGap| GapRow {
+        after: format_date(&material.nights[gap.after]),
         nights: gap.nights,
         was_run: gap.was_run,
     };
-    let changes = track.hosts.iter().enumerate().flat_map(|(host, of_host)| {
-        let change = move |change| change_row(material, change, host, &of_host.fingerprint);
-        of_host.changes.iter().map(change)
+    let changes = track.hosts.iter().enumerate().flat_map(|(host, host_track)| {
+        let change =
+            move |change| build_change_row(material, change, host, &host_track.fingerprint);
+        host_track.changes.iter().map(change)
     });
     let mut changes: Vec<(usize, ChangeRow<'_>)> = changes.collect();
     changes.sort_by_key(|(night, _)| std::cmp::Reverse(*night));
-    Page {
+    BenchmarkPage {
         title: &material.title,
         depth: "../",
-        id: &track.id.id,
+        id: &track.id.name,
         package: track.id.package.as_deref(),
         state: standing.state,
         is_batch: track.sampling == Sampling::Batch,
         runs: standing.runs,
-        least_runs: LEAST_RUNS,
+        least_runs: LEAST_TREND_RUNS,
         level: standing.level,
         week: standing.week,
         month: standing.month,
         release: standing.release,
         watch: standing.watch,
         creep: standing.creep,
-        level_window: WINDOWS.0,
-        baseline_window: WINDOWS.1,
+        level_window: TREND_WINDOWS.0,
+        baseline_window: TREND_WINDOWS.1,
         gaps_in_all: standing.gaps.iter().map(|gap| gap.nights).sum(),
         gaps: standing.gaps.iter().rev().take(10).map(gap).collect(),
-        hosts: hosts(material, track),
+        hosts: build_host_rows(material, track),
         changes: changes.into_iter().map(|(_, row)| row).collect(),
         targets,
-        nights: night_rows(material, track),
+        nights: build_night_rows(material, track),
         nights_in_all: track.cells.iter().flatten().count(),
         data_file: format!("data/{}.csv", track.slug),
         // Inside a script element nothing but `<` can end the data.
@@ -152,27 +156,30 @@ pub(super) fn page<'a>(
     }
 }
 
-fn hosts<'a>(material: &'a Material<'_>, track: &'a Track<'_>) -> Vec<HostRow<'a>> {
+fn build_host_rows<'a>(
+    material: &'a SiteInput<'_>,
+    track: &'a BenchmarkTrack<'_>,
+) -> Vec<HostRow<'a>> {
     let row = |host: &'a super::HostTrack| {
-        let of_last = &material.nights[*host.nights.last()?].host;
+        let latest_host = &material.nights[*host.nights.last()?].host;
         Some(HostRow {
             fingerprint: &host.fingerprint,
-            cpu_model: &of_last.cpu_model,
-            cores: of_last.cores,
-            os: &of_last.os,
+            cpu_model: &latest_host.cpu_model,
+            cores: latest_host.cores,
+            os: &latest_host.os,
             runs: host.nights.len(),
         })
     };
     track.hosts.iter().filter_map(row).collect()
 }
 
-fn commit_link(material: &Material<'_>, commit: Option<&str>) -> Option<String> {
+fn build_commit_link(material: &SiteInput<'_>, commit: Option<&str>) -> Option<String> {
     Some(format!("{}/commit/{}", material.repository.as_deref()?, commit?))
 }
 
-fn change_row<'a>(
-    material: &'a Material<'_>,
-    change: &Change,
+fn build_change_row<'a>(
+    material: &'a SiteInput<'_>,
+    change: &TrackChange,
     host: usize,
     fingerprint: &'a str,
 ) -> (usize, ChangeRow<'a>) {
@@ -181,9 +188,9 @@ fn change_row<'a>(
     let range = from.zip(to);
     let all = range.map_or(Vec::new(), |(from, to)| (material.commits_between)(from, to));
     let compare = material.repository.as_deref().zip(range);
-    let more_suspects = all.len().saturating_sub(SUSPECTS);
-    let suspect = |commit: Suspect| {
-        let link = commit_link(material, Some(&commit.id));
+    let more_suspects = all.len().saturating_sub(MOST_SUSPECTS);
+    let suspect = |commit: SuspectCommit| {
+        let link = build_commit_link(material, Some(&commit.id));
         SuspectRow { commit, link }
     };
     let row = ChangeRow {
@@ -194,20 +201,20 @@ fn change_row<'a>(
         is_open: change.is_open,
         host,
         fingerprint,
-        before: NightName::of(&material.nights[change.before]),
-        after: NightName::of(&material.nights[change.after]),
+        before: NightName::from_night(&material.nights[change.before]),
+        after: NightName::from_night(&material.nights[change.after]),
         compare: compare.map(|(address, (from, to))| format!("{address}/compare/{from}...{to}")),
-        suspects: all.into_iter().take(SUSPECTS).map(suspect).collect(),
+        suspects: all.into_iter().take(MOST_SUSPECTS).map(suspect).collect(),
         more_suspects,
     };
     (change.after, row)
 }
 
-fn targets(material: &Material<'_>, track: &Track<'_>) -> Vec<TargetRow> {
+fn build_target_rows(material: &SiteInput<'_>, track: &BenchmarkTrack<'_>) -> Vec<TargetRow> {
     let latest = track.cells.iter().rev().flatten().find(|cell| cell.median().is_some());
-    let rules = material.policy.rules(&track.id.id, None);
+    let rules = material.policy.resolve_rules(&track.id.name, None);
     let row = |(metric, limit): &(crate::policy::Metric, crate::units::Nanos)| {
-        let place = SHOWN.iter().position(|shown| shown == metric);
+        let place = SHOWN_METRICS.iter().position(|shown| shown == metric);
         let figure = place.and_then(|place| latest?.figures[place]);
         TargetRow {
             metric: metric.name(),
@@ -219,14 +226,17 @@ fn targets(material: &Material<'_>, track: &Track<'_>) -> Vec<TargetRow> {
     rules.targets.iter().map(row).collect()
 }
 
-fn night_rows<'a>(material: &Material<'_>, track: &'a Track<'_>) -> Vec<NightRow<'a>> {
-    let host_of = host_numbers(track);
+fn build_night_rows<'a>(
+    material: &SiteInput<'_>,
+    track: &'a BenchmarkTrack<'_>,
+) -> Vec<NightRow<'a>> {
+    let host_of = number_hosts(track);
     let nights = material.nights.iter().zip(track.cells.iter().copied()).rev();
-    let row = |(night, cell): (&super::Night, Option<&'a super::Cell>)| {
+    let row = |(night, cell): (&super::Night, Option<&'a super::NightCell>)| {
         let cell = cell?;
         Some(NightRow {
-            night: NightName::of(night),
-            link: commit_link(material, night.commit_id()),
+            night: NightName::from_night(night),
+            link: build_commit_link(material, night.commit_id()),
             host: host_of.get(night.host.fingerprint.as_str()).copied().unwrap_or(0),
             launches: cell.launches,
             samples: cell.samples,
@@ -234,5 +244,5 @@ fn night_rows<'a>(material: &Material<'_>, track: &'a Track<'_>) -> Vec<NightRow
             failure: cell.failure.as_deref(),
         })
     };
-    nights.filter_map(row).take(TABLED).collect()
+    nights.filter_map(row).take(NIGHTS_IN_TABLE).collect()
 }

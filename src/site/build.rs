@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::standing::Standing;
-use super::track::Track;
-use super::{Material, benchmark, export, names, overview, run};
+use super::standing::BenchmarkStanding;
+use super::track::BenchmarkTrack;
+use super::{SiteInput, benchmark, export, overview, run, slug};
 use crate::files;
-use crate::render::site::{self as layout, Layout};
+use crate::render::site::{self as layout, PageLayout};
 
 /// Lists the files of the site and what each was made from.
-const INDEX: &str = ".perfgate-pages";
+const INDEX_FILE: &str = ".perfgate-pages";
 
 /// Why the site cannot be built.
 #[derive(Debug, Error)]
@@ -37,7 +37,7 @@ pub(crate) enum SiteError {
 
 /// What a build did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Written {
+pub(crate) struct SiteCounts {
     /// Files of the site.
     pub(crate) files: usize,
     /// Those that were new or differed.
@@ -47,74 +47,80 @@ pub(crate) struct Written {
 }
 
 /// The site in a folder while it is written.
-struct Folder<'a> {
+struct SiteFolder<'a> {
     path: &'a Path,
     before: HashMap<String, String>,
     index: String,
-    written: Written,
+    counts: SiteCounts,
 }
 
 /// Writes the site of `material` to `folder`.
-pub(crate) fn build(
-    material: &Material<'_>,
-    tracks: &[Track<'_>],
+pub(crate) fn build_site(
+    material: &SiteInput<'_>,
+    tracks: &[BenchmarkTrack<'_>],
     folder: &Path,
-) -> Result<Written, SiteError> {
-    let standings: Vec<Standing> =
-        tracks.iter().map(|track| Standing::of(track, material)).collect();
-    let mut site = Folder::open(folder);
-    let first = overview::overview(material, tracks, &standings);
-    site.put("index.html", layout::page(Layout::Overview, &first)?.as_bytes())?;
+) -> Result<SiteCounts, SiteError> {
+    let standings: Vec<BenchmarkStanding> =
+        tracks.iter().map(|track| BenchmarkStanding::from_track(track, material)).collect();
+    let mut site = SiteFolder::open(folder);
+    let overview_page = overview::build_overview(material, tracks, &standings);
+    site.write_if_changed(
+        "index.html",
+        layout::render_page(PageLayout::Overview, &overview_page)?.as_bytes(),
+    )?;
     for (track, standing) in tracks.iter().zip(standings) {
-        let page = benchmark::page(material, track, standing);
+        let page = benchmark::build_benchmark_page(material, track, standing);
         let name = format!("bench/{}.html", track.slug);
-        site.put(&name, layout::page(Layout::Benchmark, &page)?.as_bytes())?;
-        let data = export::of_track(track, &material.nights);
-        site.put(&format!("data/{}.csv", track.slug), data.as_bytes())?;
+        site.write_if_changed(
+            &name,
+            layout::render_page(PageLayout::Benchmark, &page)?.as_bytes(),
+        )?;
+        let data = export::export_track_csv(track, &material.nights);
+        site.write_if_changed(&format!("data/{}.csv", track.slug), data.as_bytes())?;
     }
-    let common = common(material);
+    let common = hash_common_inputs(material);
     for place in 0..material.nights.len() {
         let name = format!("run/{}.html", material.nights[place].id);
-        let inputs = run_inputs(material, place, &common);
+        let inputs = describe_run_inputs(material, place, &common);
         if !site.is_made_from(&name, &inputs) {
-            let page = layout::page(Layout::Run, &run::page(material, place))?;
+            let page = layout::render_page(PageLayout::Run, &run::build_run_page(material, place))?;
             site.write(&name, page.as_bytes())?;
         }
-        site.note(&name, &inputs);
+        site.record(&name, &inputs);
     }
     site.close()
 }
 
 /// What the pages of all runs depend on.
-fn common(material: &Material<'_>) -> String {
+fn hash_common_inputs(material: &SiteInput<'_>) -> String {
     let mut hash = Sha256::new();
-    for part in [layout::version(), &material.title] {
+    for part in [layout::compute_layout_version(), &material.title] {
         hash.update(part);
         hash.update([0]);
     }
     hash.update(material.repository.as_deref().unwrap_or_default());
-    names::hex(&hash.finalize()[..6])
+    slug::encode_hex(&hash.finalize()[..6])
 }
 
 /// What the page of a run depends on, in one word: a run's id stands for its content.
-fn run_inputs(material: &Material<'_>, place: usize, common: &str) -> String {
+fn describe_run_inputs(material: &SiteInput<'_>, place: usize, common: &str) -> String {
     let mut inputs = common.to_owned();
-    for neighbour in run::neighbours(&material.nights, place) {
+    for neighbour in run::find_neighbours(&material.nights, place) {
         let id = neighbour.map_or("none", |place| material.nights[place].id.as_str());
         let _ = write!(inputs, "-{id}");
     }
     inputs
 }
 
-impl<'a> Folder<'a> {
+impl<'a> SiteFolder<'a> {
     fn open(path: &'a Path) -> Self {
-        let index = fs::read_to_string(path.join(INDEX)).unwrap_or_default();
-        let entry = |line: &str| {
+        let index = fs::read_to_string(path.join(INDEX_FILE)).unwrap_or_default();
+        let parse_entry = |line: &str| {
             let (name, inputs) = line.split_once(' ')?;
             Some((name.to_owned(), inputs.to_owned()))
         };
-        let before = index.lines().filter_map(entry).collect();
-        Self { path, before, index: String::new(), written: Written::default() }
+        let previous = index.lines().filter_map(parse_entry).collect();
+        Self { path, before: previous, index: String::new(), counts: SiteCounts::default() }
     }
 
     fn is_made_from(&self, name: &str, inputs: &str) -> bool {
@@ -123,48 +129,48 @@ impl<'a> Folder<'a> {
     }
 
     /// Writes the file unless it is there with this content.
-    fn put(&mut self, name: &str, content: &[u8]) -> Result<(), SiteError> {
-        if fs::read(self.path.join(name)).is_ok_and(|there| there == content) {
-            self.note(name, "content");
+    fn write_if_changed(&mut self, name: &str, content: &[u8]) -> Result<(), SiteError> {
+        if fs::read(self.path.join(name)).is_ok_and(|existing| existing == content) {
+            self.record(name, "content");
             return Ok(());
         }
         self.write(name, content)?;
-        self.note(name, "content");
+        self.record(name, "content");
         Ok(())
     }
 
     fn write(&mut self, name: &str, content: &[u8]) -> Result<(), SiteError> {
         let path = self.path.join(name);
-        files::write(&path, content).map_err(|source| SiteError::Io { path, source })?;
-        self.written.written += 1;
+        files::write_atomically(&path, content).map_err(|source| SiteError::Io { path, source })?;
+        self.counts.written += 1;
         Ok(())
     }
 
-    fn note(&mut self, name: &str, inputs: &str) {
+    fn record(&mut self, name: &str, inputs: &str) {
         let _ = writeln!(self.index, "{name} {inputs}");
         self.before.remove(name);
-        self.written.files += 1;
+        self.counts.files += 1;
     }
 
     /// Removes what an earlier build wrote and this one did not, and keeps the index.
-    fn close(mut self) -> Result<Written, SiteError> {
-        for name in self.before.keys().filter(|name| is_ours(name)) {
+    fn close(mut self) -> Result<SiteCounts, SiteError> {
+        for name in self.before.keys().filter(|name| is_site_file(name)) {
             let path = self.path.join(name);
             match fs::remove_file(&path) {
-                Ok(()) => self.written.removed += 1,
+                Ok(()) => self.counts.removed += 1,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => return Err(SiteError::Io { path, source }),
             }
         }
-        let path = self.path.join(INDEX);
-        files::write(&path, self.index.as_bytes())
+        let path = self.path.join(INDEX_FILE);
+        files::write_atomically(&path, self.index.as_bytes())
             .map_err(|source| SiteError::Io { path, source })?;
-        Ok(self.written)
+        Ok(self.counts)
     }
 }
 
 /// Whether a build could have written a file of this name: the index may be anybody's.
-fn is_ours(name: &str) -> bool {
+fn is_site_file(name: &str) -> bool {
     let is_plain = |stem: &str| {
         !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
@@ -176,14 +182,14 @@ fn is_ours(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_ours;
+    use super::is_site_file;
 
     #[test]
     fn nothing_but_pages_is_ever_removed() {
-        assert!(is_ours("run/0123456789ab.html") && is_ours("data/a-b-1.csv"));
+        assert!(is_site_file("run/0123456789ab.html") && is_site_file("data/a-b-1.csv"));
         for foreign in ["index.html", "run/../../x.html", "/etc/passwd", "run/.html", "data/x.html"]
         {
-            assert!(!is_ours(foreign), "{foreign}");
+            assert!(!is_site_file(foreign), "{foreign}");
         }
     }
 }

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::night::{Cell, Figure, Night, SHOWN};
-use super::track::Track;
+use super::night::{Night, NightCell, NightFigure, SHOWN_METRICS};
+use super::track::BenchmarkTrack;
 
 /// One metric of one benchmark in one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Row<'a> {
+pub(crate) struct ExportRow<'a> {
     /// Names the run.
     pub(crate) run: &'a str,
     /// When it was measured, RFC 3339.
@@ -43,22 +43,28 @@ pub(crate) struct Row<'a> {
 }
 
 /// Names of the columns, in the order of the fields of [`Row`].
-const COLUMNS: &str = "run,created,commit,branch,host,cpu_model,package,benchmark,sampling,metric,\
+const COLUMN_NAMES: &str = "run,created,commit,branch,host,cpu_model,package,benchmark,sampling,metric,\
                        ns,low_ns,high_ns,launches,samples\n";
 
 /// The rows of all nights, in their order.
-pub(crate) fn rows(nights: &[Night]) -> impl Iterator<Item = Row<'_>> {
+pub(crate) fn list_export_rows(nights: &[Night]) -> impl Iterator<Item = ExportRow<'_>> {
     nights.iter().flat_map(|night| {
         night.cells.iter().flat_map(move |cell| {
-            let figures = SHOWN.iter().zip(cell.figures);
-            figures
-                .filter_map(move |(metric, figure)| Some(row(night, cell, metric.name(), figure?)))
+            let figures = SHOWN_METRICS.iter().zip(cell.figures);
+            figures.filter_map(move |(metric, figure)| {
+                Some(build_export_row(night, cell, metric.name(), figure?))
+            })
         })
     })
 }
 
-fn row<'a>(night: &'a Night, cell: &'a Cell, metric: &'static str, figure: Figure) -> Row<'a> {
-    Row {
+fn build_export_row<'a>(
+    night: &'a Night,
+    cell: &'a NightCell,
+    metric: &'static str,
+    figure: NightFigure,
+) -> ExportRow<'a> {
+    ExportRow {
         run: &night.id,
         created: night.created.to_string(),
         commit: night.commit_id(),
@@ -78,8 +84,8 @@ fn row<'a>(night: &'a Night, cell: &'a Cell, metric: &'static str, figure: Figur
 }
 
 /// A table with a line for each row, comma-separated (RFC 4180), nothing for what is not known.
-pub(crate) fn csv<'a>(rows: impl Iterator<Item = Row<'a>>) -> String {
-    let mut text = COLUMNS.to_owned();
+pub(crate) fn export_csv<'a>(rows: impl Iterator<Item = ExportRow<'a>>) -> String {
+    let mut text = COLUMN_NAMES.to_owned();
     for row in rows {
         let words = [Some(row.run), Some(&row.created), row.commit, row.branch, Some(row.host)];
         let names = [Some(row.cpu_model), row.package, Some(row.benchmark)];
@@ -100,7 +106,9 @@ pub(crate) fn csv<'a>(rows: impl Iterator<Item = Row<'a>>) -> String {
 }
 
 /// A list of objects, one a line.
-pub(crate) fn json<'a>(rows: impl Iterator<Item = Row<'a>>) -> Result<String, serde_json::Error> {
+pub(crate) fn export_json<'a>(
+    rows: impl Iterator<Item = ExportRow<'a>>,
+) -> Result<String, serde_json::Error> {
     let mut text = String::from("[");
     for (place, row) in rows.enumerate() {
         text.push_str(if place == 0 { "\n" } else { ",\n" });
@@ -111,9 +119,9 @@ pub(crate) fn json<'a>(rows: impl Iterator<Item = Row<'a>>) -> Result<String, se
 }
 
 /// The figures of one benchmark, one line a night: the data file beside its page.
-pub(super) fn of_track(track: &Track<'_>, nights: &[Night]) -> String {
+pub(super) fn export_track_csv(track: &BenchmarkTrack<'_>, nights: &[Night]) -> String {
     let mut text = String::from("created,commit,host,launches,samples");
-    for metric in SHOWN.map(crate::policy::Metric::name) {
+    for metric in SHOWN_METRICS.map(crate::policy::Metric::name) {
         let _ = write!(text, ",{metric}_ns,{metric}_low_ns,{metric}_high_ns");
     }
     text.push('\n');

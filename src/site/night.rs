@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::names;
-use crate::compare::{Axis, Estimate};
+use super::slug;
+use crate::compare::{Estimate, HistogramAxis};
 use crate::host::Host;
 use crate::policy::Metric;
-use crate::run::{Benchmark, BenchmarkId, Commit, Run, Sampling};
+use crate::run::{Benchmark, BenchmarkId, MeasuredCommit, Run, Sampling};
 use crate::units::Confidence;
 
 /// The figures that are followed, in the order of [`Cell::figures`].
-pub(crate) const SHOWN: [Metric; 4] = [Metric::P50, Metric::P95, Metric::P99, Metric::Mean];
+pub(crate) const SHOWN_METRICS: [Metric; 4] = [Metric::P50, Metric::P95, Metric::P99, Metric::Mean];
 
 /// One run of the history, in figures.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub(crate) struct Night {
     /// When the measurement began.
     pub(crate) created: Timestamp,
     /// What was measured.
-    pub(crate) commit: Option<Commit>,
+    pub(crate) commit: Option<MeasuredCommit>,
     /// Where.
     pub(crate) host: Host,
     /// Whether it ran to its end.
@@ -32,12 +32,12 @@ pub(crate) struct Night {
     /// The command that measures the same again.
     pub(crate) command: Option<String>,
     /// What was measured.
-    pub(crate) cells: Vec<Cell>,
+    pub(crate) cells: Vec<NightCell>,
 }
 
 /// One benchmark on one night.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Cell {
+pub(crate) struct NightCell {
     /// `group/function/parameter`.
     pub(crate) id: String,
     /// The Cargo package it belongs to.
@@ -49,14 +49,14 @@ pub(crate) struct Cell {
     /// Samples of all launches.
     pub(crate) samples: u64,
     /// The figures of [`SHOWN`]; none where they mean nothing or nothing was measured.
-    pub(crate) figures: [Option<Figure>; 4],
+    pub(crate) figures: [Option<NightFigure>; 4],
     /// Why it could not be measured.
     pub(crate) failure: Option<String>,
 }
 
 /// A duration in nanoseconds with its interval over launches, to seven digits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Figure {
+pub(crate) struct NightFigure {
     /// Best guess.
     pub(crate) point: f32,
     /// Lower end; none for a single launch.
@@ -65,14 +65,14 @@ pub(crate) struct Figure {
     pub(crate) high: Option<f32>,
 }
 
-impl Figure {
+impl NightFigure {
     #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough to draw from")]
-    fn of(estimate: Estimate) -> Self {
-        let short = |value: crate::units::Nanos| value.get() as f32;
+    fn from_estimate(estimate: Estimate) -> Self {
+        let to_f32 = |value: crate::units::Nanos| value.get() as f32;
         Self {
-            point: short(estimate.point),
-            low: estimate.low.map(short),
-            high: estimate.high.map(short),
+            point: to_f32(estimate.point),
+            low: estimate.low.map(to_f32),
+            high: estimate.high.map(to_f32),
         }
     }
 
@@ -83,12 +83,12 @@ impl Figure {
     }
 }
 
-impl Cell {
-    fn of(benchmark: &Benchmark, confidence: Confidence) -> Self {
-        let summary = benchmark.summarize(Axis::over([benchmark]), confidence);
+impl NightCell {
+    fn from_benchmark(benchmark: &Benchmark, confidence: Confidence) -> Self {
+        let summary = benchmark.compute_figures(HistogramAxis::from_sides([benchmark]), confidence);
         let figures = summary.as_ref().map_or([None; 4], |summary| {
-            let known = [Some(summary.median), summary.p95, summary.p99, Some(summary.mean)];
-            known.map(|estimate| estimate.map(Figure::of))
+            let estimates = [Some(summary.median), summary.p95, summary.p99, Some(summary.mean)];
+            estimates.map(|estimate| estimate.map(NightFigure::from_estimate))
         });
         Self {
             id: benchmark.id.clone(),
@@ -102,19 +102,19 @@ impl Cell {
     }
 
     /// Which benchmark.
-    pub(crate) fn identity(&self) -> BenchmarkId {
-        BenchmarkId { id: self.id.clone(), package: self.package.clone() }
+    pub(crate) fn benchmark_id(&self) -> BenchmarkId {
+        BenchmarkId { name: self.id.clone(), package: self.package.clone() }
     }
 
     /// The median with its interval.
-    pub(crate) fn median(&self) -> Option<Figure> {
+    pub(crate) fn median(&self) -> Option<NightFigure> {
         self.figures[0]
     }
 }
 
 impl Night {
     /// The run in figures, intervals at `confidence`; none when its time cannot be read.
-    pub(crate) fn of(run: &Run, confidence: Confidence) -> Option<Self> {
+    pub(crate) fn from_run(run: &Run, confidence: Confidence) -> Option<Self> {
         let created: Timestamp = run.created.parse().ok()?;
         let commit = run.commit.as_ref().map_or("", |commit| &commit.id);
         let mut hash = Sha256::new();
@@ -128,14 +128,18 @@ impl Night {
             hash.update([0]);
         }
         Some(Self {
-            id: names::hex(&hash.finalize()[..6]),
+            id: slug::encode_hex(&hash.finalize()[..6]),
             created,
             commit: run.commit.clone(),
             host: run.host.clone(),
             complete: run.complete,
             warnings: run.warnings.clone(),
             command: run.settings.command.clone(),
-            cells: run.benchmarks.iter().map(|b| Cell::of(b, confidence)).collect(),
+            cells: run
+                .benchmarks
+                .iter()
+                .map(|b| NightCell::from_benchmark(b, confidence))
+                .collect(),
         })
     }
 

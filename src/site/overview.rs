@@ -2,15 +2,17 @@
 
 use serde::Serialize;
 
-use super::standing::{self, Level, Shift, Standing, State, Watch};
-use super::track::Track;
-use super::{Material, Night};
+use super::standing::{
+    self, BenchmarkStanding, BenchmarkState, LevelShift, TrendLevel, WatchState,
+};
+use super::track::BenchmarkTrack;
+use super::{Night, SiteInput};
 
 /// Nights that a sparkline shows.
-const SPARK: usize = 60;
+const SPARKLINE_NIGHTS: usize = 60;
 
 #[derive(Serialize)]
-pub(super) struct Overview<'a> {
+pub(super) struct OverviewPage<'a> {
     title: &'a str,
     depth: &'static str,
     runs: usize,
@@ -20,8 +22,8 @@ pub(super) struct Overview<'a> {
     missing: i64,
     missing_since_last: i64,
     release: Option<&'a str>,
-    counts: Vec<(State, usize)>,
-    rows: Vec<Row<'a>>,
+    counts: Vec<(BenchmarkState, usize)>,
+    rows: Vec<OverviewRow<'a>>,
     nights: Vec<NightName>,
 }
 
@@ -34,18 +36,18 @@ pub(super) struct NightName {
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct OverviewRow<'a> {
     id: &'a str,
     package: Option<&'a str>,
     page: String,
-    state: State,
-    level: Option<Level>,
-    week: Option<Shift>,
-    month: Option<Shift>,
-    release: Option<Shift>,
-    watch: Watch,
-    creep: Option<Shift>,
-    open: Vec<Open>,
+    state: BenchmarkState,
+    level: Option<TrendLevel>,
+    week: Option<LevelShift>,
+    month: Option<LevelShift>,
+    release: Option<LevelShift>,
+    watch: WatchState,
+    creep: Option<LevelShift>,
+    open: Vec<OverviewChange>,
     runs: usize,
     least_runs: usize,
     severity: f64,
@@ -54,7 +56,7 @@ struct Row<'a> {
 }
 
 #[derive(Serialize)]
-struct Open {
+struct OverviewChange {
     ratio: f64,
     date: String,
     from: Option<String>,
@@ -62,78 +64,82 @@ struct Open {
 }
 
 impl NightName {
-    pub(super) fn of(night: &Night) -> Self {
+    pub(super) fn from_night(night: &Night) -> Self {
         Self {
             page: format!("run/{}.html", night.id),
-            date: date(night),
+            date: format_date(night),
             commit: night.commit_id().map(str::to_owned),
         }
     }
 }
 
 /// The day of a night, in UTC.
-pub(super) fn date(night: &Night) -> String {
+pub(super) fn format_date(night: &Night) -> String {
     night.created.strftime("%Y-%m-%d").to_string()
 }
 
-pub(super) fn overview<'a>(
-    material: &'a Material<'_>,
-    tracks: &'a [Track<'_>],
-    standings: &[Standing],
-) -> Overview<'a> {
+pub(super) fn build_overview<'a>(
+    material: &'a SiteInput<'_>,
+    tracks: &'a [BenchmarkTrack<'_>],
+    standings: &[BenchmarkStanding],
+) -> OverviewPage<'a> {
     /// Runs that the first page links to.
     const LATEST: usize = 14;
     let nights = &material.nights;
-    let mut rows: Vec<Row<'_>> = tracks
+    let mut rows: Vec<OverviewRow<'_>> = tracks
         .iter()
         .zip(standings)
-        .map(|(track, standing)| row(track, standing, nights))
+        .map(|(track, standing)| build_overview_row(track, standing, nights))
         .collect();
     rows.sort_by(|a, b| {
         a.state.cmp(&b.state).then(b.severity.total_cmp(&a.severity)).then(a.id.cmp(b.id))
     });
     let states = [
-        State::Slower,
-        State::Watch,
-        State::Creep,
-        State::Absent,
-        State::Insufficient,
-        State::Faster,
-        State::Steady,
+        BenchmarkState::Slower,
+        BenchmarkState::Watch,
+        BenchmarkState::Creep,
+        BenchmarkState::Absent,
+        BenchmarkState::Insufficient,
+        BenchmarkState::Faster,
+        BenchmarkState::Steady,
     ];
-    let count = |state| rows.iter().filter(|row| row.state == state).count();
-    let gaps = standing::missing_nights(nights, material.now);
+    let count_in_state = |state| rows.iter().filter(|row| row.state == state).count();
+    let gaps = standing::find_missing_nights(nights, material.now);
     let since_last = gaps.iter().filter(|gap| gap.after + 1 == nights.len());
     let hosts: std::collections::HashSet<_> =
         nights.iter().map(|night| &night.host.fingerprint).collect();
-    Overview {
+    OverviewPage {
         title: &material.title,
         depth: "",
         runs: nights.len(),
         hosts: hosts.len(),
         benchmarks: tracks.len(),
-        newest: nights.last().map(NightName::of),
+        newest: nights.last().map(NightName::from_night),
         missing: gaps.iter().map(|gap| gap.nights).sum(),
         missing_since_last: since_last.map(|gap| gap.nights).sum(),
         release: material.releases.last().map(|release| release.name.as_str()),
-        counts: states.into_iter().map(|state| (state, count(state))).collect(),
+        counts: states.into_iter().map(|state| (state, count_in_state(state))).collect(),
         rows,
-        nights: nights.iter().rev().take(LATEST).map(NightName::of).collect(),
+        nights: nights.iter().rev().take(LATEST).map(NightName::from_night).collect(),
     }
 }
 
-fn row<'a>(track: &'a Track<'_>, standing: &Standing, nights: &[Night]) -> Row<'a> {
+fn build_overview_row<'a>(
+    track: &'a BenchmarkTrack<'_>,
+    standing: &BenchmarkStanding,
+    nights: &[Night],
+) -> OverviewRow<'a> {
     let host = track.main_host();
     let open = host.into_iter().flat_map(|host| &host.changes).filter(|change| change.is_open);
     let commit = |night: usize| nights[night].commit_id().map(str::to_owned);
-    let watched = match standing.watch {
-        Watch::Quiet => 1.0,
-        Watch::Once { ratio } | Watch::Twice { ratio } => ratio,
+    let watch_ratio = match standing.watch {
+        WatchState::Quiet => 1.0,
+        WatchState::Once { ratio } | WatchState::Twice { ratio } => ratio,
     };
-    let crept = standing.creep.as_ref().map(|creep| creep.shift);
-    let start = host.map_or(0, |host| host.lns.len().saturating_sub(SPARK));
-    Row {
-        id: &track.id.id,
+    let creep_shift = standing.creep.as_ref().map(|creep| creep.shift);
+    let start = host.map_or(0, |host| host.lns.len().saturating_sub(SPARKLINE_NIGHTS));
+    OverviewRow {
+        id: &track.id.name,
         package: track.id.package.as_deref(),
         page: format!("bench/{}.html", track.slug),
         state: standing.state,
@@ -142,18 +148,21 @@ fn row<'a>(track: &'a Track<'_>, standing: &Standing, nights: &[Night]) -> Row<'
         month: standing.month,
         release: standing.release.as_ref().map(|(_, shift)| *shift),
         watch: standing.watch,
-        creep: crept,
+        creep: creep_shift,
         open: open
-            .map(|change| Open {
+            .map(|change| OverviewChange {
                 ratio: change.ratio,
-                date: date(&nights[change.after]),
+                date: format_date(&nights[change.after]),
                 from: commit(change.before),
                 to: commit(change.after),
             })
             .collect(),
         runs: standing.runs,
-        least_runs: standing::LEAST_RUNS,
-        severity: standing.open_ratio.max(watched).max(crept.map_or(1.0, |shift| shift.ratio)),
+        least_runs: standing::LEAST_TREND_RUNS,
+        severity: standing
+            .open_ratio
+            .max(watch_ratio)
+            .max(creep_shift.map_or(1.0, |shift| shift.ratio)),
         spark: host.map_or(Vec::new(), |host| host.lns[start..].to_vec()),
         spark_changes: host.map_or(Vec::new(), |host| {
             let places = host.changes.iter().filter_map(|change| change.index.checked_sub(start));

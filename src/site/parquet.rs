@@ -9,10 +9,10 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::export::Row;
+use super::export::ExportRow;
 use crate::run::Sampling;
 
-const SCHEMA: &str = "message history {
+const PARQUET_SCHEMA: &str = "message history {
     required binary run (UTF8);
     required int64 created (TIMESTAMP(MICROS, true));
     optional binary commit (UTF8);
@@ -31,25 +31,27 @@ const SCHEMA: &str = "message history {
 }";
 
 /// Rows that are written together.
-const GROUP: usize = 100_000;
+const ROWS_PER_GROUP: usize = 100_000;
 
-type Group<'a> = SerializedRowGroupWriter<'a, Vec<u8>>;
+type RowGroup<'a> = SerializedRowGroupWriter<'a, Vec<u8>>;
 
 /// A file of these rows, columns as the fields of [`Row`].
-pub(crate) fn parquet<'a>(rows: impl Iterator<Item = Row<'a>>) -> Result<Vec<u8>, ParquetError> {
-    let schema = Arc::new(parse_message_type(SCHEMA)?);
+pub(crate) fn export_parquet<'a>(
+    rows: impl Iterator<Item = ExportRow<'a>>,
+) -> Result<Vec<u8>, ParquetError> {
+    let schema = Arc::new(parse_message_type(PARQUET_SCHEMA)?);
     let properties = Arc::new(WriterProperties::builder().build());
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties)?;
-    let rows: Vec<Row<'_>> = rows.collect();
-    for rows in rows.chunks(GROUP) {
+    let rows: Vec<ExportRow<'_>> = rows.collect();
+    for rows in rows.chunks(ROWS_PER_GROUP) {
         let mut group = writer.next_row_group()?;
-        write(&mut group, rows)?;
+        write_row_group(&mut group, rows)?;
         group.close()?;
     }
     writer.into_inner()
 }
 
-fn write(group: &mut Group<'_>, rows: &[Row<'_>]) -> Result<(), ParquetError> {
+fn write_row_group(group: &mut RowGroup<'_>, rows: &[ExportRow<'_>]) -> Result<(), ParquetError> {
     let text = |text: &str| ByteArray::from(text);
     let micros = |created: &str| created.parse().map_or(0, Timestamp::as_microsecond);
     let sampling = |sampling| match sampling {
@@ -58,35 +60,35 @@ fn write(group: &mut Group<'_>, rows: &[Row<'_>]) -> Result<(), ParquetError> {
     };
     let whole = |samples: u64| i64::try_from(samples).unwrap_or(i64::MAX);
     let launches = |launches: u32| i32::try_from(launches).unwrap_or(i32::MAX);
-    column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.run))), false)?;
-    column::<Int64Type>(group, rows.iter().map(|row| Some(micros(&row.created))), false)?;
-    column::<ByteArrayType>(group, rows.iter().map(|row| row.commit.map(text)), true)?;
-    column::<ByteArrayType>(group, rows.iter().map(|row| row.branch.map(text)), true)?;
-    column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.host))), false)?;
-    column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.cpu_model))), false)?;
-    column::<ByteArrayType>(group, rows.iter().map(|row| row.package.map(text)), true)?;
-    column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.benchmark))), false)?;
+    write_column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.run))), false)?;
+    write_column::<Int64Type>(group, rows.iter().map(|row| Some(micros(&row.created))), false)?;
+    write_column::<ByteArrayType>(group, rows.iter().map(|row| row.commit.map(text)), true)?;
+    write_column::<ByteArrayType>(group, rows.iter().map(|row| row.branch.map(text)), true)?;
+    write_column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.host))), false)?;
+    write_column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.cpu_model))), false)?;
+    write_column::<ByteArrayType>(group, rows.iter().map(|row| row.package.map(text)), true)?;
+    write_column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.benchmark))), false)?;
     let words = rows.iter().map(|row| Some(text(sampling(row.sampling))));
-    column::<ByteArrayType>(group, words, false)?;
-    column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.metric))), false)?;
-    column::<FloatType>(group, rows.iter().map(|row| Some(row.ns)), false)?;
-    column::<FloatType>(group, rows.iter().map(|row| row.low_ns), true)?;
-    column::<FloatType>(group, rows.iter().map(|row| row.high_ns), true)?;
-    column::<Int32Type>(group, rows.iter().map(|row| Some(launches(row.launches))), false)?;
-    column::<Int64Type>(group, rows.iter().map(|row| Some(whole(row.samples))), false)
+    write_column::<ByteArrayType>(group, words, false)?;
+    write_column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.metric))), false)?;
+    write_column::<FloatType>(group, rows.iter().map(|row| Some(row.ns)), false)?;
+    write_column::<FloatType>(group, rows.iter().map(|row| row.low_ns), true)?;
+    write_column::<FloatType>(group, rows.iter().map(|row| row.high_ns), true)?;
+    write_column::<Int32Type>(group, rows.iter().map(|row| Some(launches(row.launches))), false)?;
+    write_column::<Int64Type>(group, rows.iter().map(|row| Some(whole(row.samples))), false)
 }
 
 /// Writes the next column; definition levels say which values of an optional one are there.
-fn column<T: DataType>(
-    group: &mut Group<'_>,
+fn write_column<T: DataType>(
+    group: &mut RowGroup<'_>,
     values: impl Iterator<Item = Option<T::T>>,
     is_optional: bool,
 ) -> Result<(), ParquetError> {
     let values: Vec<Option<T::T>> = values.collect();
     let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
-    let there: Vec<T::T> = values.into_iter().flatten().collect();
+    let present: Vec<T::T> = values.into_iter().flatten().collect();
     let missing = || ParquetError::General("more columns than the schema has".to_owned());
     let mut writer = group.next_column()?.ok_or_else(missing)?;
-    writer.typed::<T>().write_batch(&there, is_optional.then_some(levels.as_slice()), None)?;
+    writer.typed::<T>().write_batch(&present, is_optional.then_some(levels.as_slice()), None)?;
     writer.close()
 }

@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use super::names;
-use super::night::{Cell, Figure};
-use super::overview::{NightName, date};
-use super::{Material, Night, Shift};
+use super::night::{NightCell, NightFigure};
+use super::overview::{NightName, format_date};
+use super::slug;
+use super::{LevelShift, Night, SiteInput};
 use crate::host::Host;
 use crate::run::Sampling;
 
 #[derive(Serialize)]
-pub(super) struct Page<'a> {
+pub(super) struct RunPage<'a> {
     title: &'a str,
     depth: &'static str,
     date: String,
@@ -25,40 +25,40 @@ pub(super) struct Page<'a> {
     before: Option<NightName>,
     after: Option<NightName>,
     compared_with: Option<NightName>,
-    rows: Vec<Row<'a>>,
+    rows: Vec<RunRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct RunRow<'a> {
     id: &'a str,
     package: Option<&'a str>,
     page: String,
     is_batch: bool,
     launches: u32,
     samples: u64,
-    figures: [Option<Figure>; 4],
-    change: Option<Shift>,
+    figures: [Option<NightFigure>; 4],
+    change: Option<LevelShift>,
     failure: Option<&'a str>,
 }
 
 /// Nights whose content a run's page depends on: its neighbours, and the run before on its host.
-pub(super) fn neighbours(nights: &[Night], place: usize) -> [Option<usize>; 3] {
+pub(super) fn find_neighbours(nights: &[Night], place: usize) -> [Option<usize>; 3] {
     let host = &nights[place].host.fingerprint;
-    let same = nights[..place].iter().rposition(|night| night.host.fingerprint == *host);
+    let same_host = nights[..place].iter().rposition(|night| night.host.fingerprint == *host);
     let after = (place + 1 < nights.len()).then_some(place + 1);
-    [place.checked_sub(1), after, same]
+    [place.checked_sub(1), after, same_host]
 }
 
-pub(super) fn page<'a>(material: &'a Material<'_>, place: usize) -> Page<'a> {
+pub(super) fn build_run_page<'a>(material: &'a SiteInput<'_>, place: usize) -> RunPage<'a> {
     let night = &material.nights[place];
-    let [before, after, same] = neighbours(&material.nights, place);
-    let name = |place: usize| NightName::of(&material.nights[place]);
-    let earlier: &[Cell] = same.map_or(&[], |place| &material.nights[place].cells);
+    let [before, after, same_host] = find_neighbours(&material.nights, place);
+    let night_name = |place: usize| NightName::from_night(&material.nights[place]);
+    let earlier: &[NightCell] = same_host.map_or(&[], |place| &material.nights[place].cells);
     let link = material.repository.as_deref().zip(night.commit_id());
-    Page {
+    RunPage {
         title: &material.title,
         depth: "../",
-        date: date(night),
+        date: format_date(night),
         created: night.created.to_string(),
         commit: night.commit_id(),
         branch: night.commit.as_ref().and_then(|commit| commit.branch.as_deref()),
@@ -67,23 +67,23 @@ pub(super) fn page<'a>(material: &'a Material<'_>, place: usize) -> Page<'a> {
         complete: night.complete,
         command: night.command.as_deref(),
         warnings: &night.warnings,
-        before: before.map(name),
-        after: after.map(name),
-        compared_with: same.map(name),
-        rows: night.cells.iter().map(|cell| row(cell, earlier)).collect(),
+        before: before.map(night_name),
+        after: after.map(night_name),
+        compared_with: same_host.map(night_name),
+        rows: night.cells.iter().map(|cell| build_run_row(cell, earlier)).collect(),
     }
 }
 
-fn row<'a>(cell: &'a Cell, earlier: &[Cell]) -> Row<'a> {
-    let is_same = |other: &&Cell| other.id == cell.id && other.package == cell.package;
-    let old = earlier.iter().find(is_same).and_then(Cell::median);
+fn build_run_row<'a>(cell: &'a NightCell, earlier: &[NightCell]) -> RunRow<'a> {
+    let is_same = |other: &&NightCell| other.id == cell.id && other.package == cell.package;
+    let old = earlier.iter().find(is_same).and_then(NightCell::median);
     let change = old
         .zip(cell.median())
-        .map(|(old, new)| Shift { ratio: (new.ln() - old.ln()).exp(), interval: None });
-    Row {
+        .map(|(old, new)| LevelShift { ratio: (new.ln() - old.ln()).exp(), interval: None });
+    RunRow {
         id: &cell.id,
         package: cell.package.as_deref(),
-        page: format!("bench/{}.html", names::slug(&cell.identity())),
+        page: format!("bench/{}.html", slug::build_slug(&cell.benchmark_id())),
         is_batch: cell.sampling == Sampling::Batch,
         launches: cell.launches,
         samples: cell.samples,

@@ -2,34 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::standing::{Level, Standing, State};
-use super::track::Track;
-use super::{Material, Suspect};
+use super::standing::{BenchmarkStanding, BenchmarkState, TrendLevel};
+use super::track::BenchmarkTrack;
+use super::{SiteInput, SuspectCommit};
 
 /// One benchmark and what is open about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Status {
+pub(crate) struct BenchmarkStatus {
     /// `group/function/parameter`.
     pub(crate) id: String,
     /// The Cargo package it belongs to.
     pub(crate) package: Option<String>,
     /// In one word.
-    pub(crate) state: State,
+    pub(crate) state: BenchmarkState,
     /// Page within the site.
     pub(crate) page: String,
     /// Current level in nanoseconds.
-    pub(crate) level: Option<Level>,
+    pub(crate) level: Option<TrendLevel>,
     /// All open slowdowns together: current level ÷ the level before the first; 1 without any.
     pub(crate) open_ratio: f64,
     /// Open slowdowns on the host of the last night, oldest first.
-    pub(crate) open: Vec<Open>,
+    pub(crate) open: Vec<OpenSlowdown>,
 }
 
 /// A slowdown from which the benchmark has not recovered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Open {
+pub(crate) struct OpenSlowdown {
     /// New level ÷ old level.
     pub(crate) ratio: f64,
     /// Its interval at 95 %.
@@ -43,7 +43,7 @@ pub(crate) struct Open {
     /// The first commit measured on the new level.
     pub(crate) to: Option<String>,
     /// Commits after `from` up to `to`, newest first, where the history is known.
-    pub(crate) suspects: Vec<Suspect>,
+    pub(crate) suspects: Vec<SuspectCommit>,
     /// Where they can be looked at.
     pub(crate) compare: Option<String>,
     /// Fingerprint of the host it was seen on.
@@ -51,31 +51,34 @@ pub(crate) struct Open {
 }
 
 /// Every benchmark of the history and what is open about it.
-pub(crate) fn status(material: &Material<'_>, tracks: &[Track<'_>]) -> Vec<Status> {
-    let status = |track: &Track<'_>| {
-        let standing = Standing::of(track, material);
-        Status {
-            id: track.id.id.clone(),
+pub(crate) fn assess(
+    material: &SiteInput<'_>,
+    tracks: &[BenchmarkTrack<'_>],
+) -> Vec<BenchmarkStatus> {
+    let status = |track: &BenchmarkTrack<'_>| {
+        let standing = BenchmarkStanding::from_track(track, material);
+        BenchmarkStatus {
+            id: track.id.name.clone(),
             package: track.id.package.clone(),
             state: standing.state,
             page: format!("bench/{}.html", track.slug),
             level: standing.level,
             open_ratio: standing.open_ratio,
-            open: open(track, material),
+            open: to_slowdown(track, material),
         }
     };
     tracks.iter().map(status).collect()
 }
 
-fn open(track: &Track<'_>, material: &Material<'_>) -> Vec<Open> {
+fn to_slowdown(track: &BenchmarkTrack<'_>, material: &SiteInput<'_>) -> Vec<OpenSlowdown> {
     let Some(host) = track.main_host() else { return Vec::new() };
     let night = |place: usize| &material.nights[place];
-    let open = |change: &super::Change| {
+    let open = |change: &super::TrackChange| {
         let from = night(change.before).commit_id();
         let to = night(change.after).commit_id();
         let range = from.zip(to);
         let compare = material.repository.as_deref().zip(range);
-        Open {
+        OpenSlowdown {
             ratio: change.ratio,
             interval: change.interval,
             p_value: change.p_value,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::names;
-use super::night::{Cell, Figure, Night};
+use super::night::{Night, NightCell, NightFigure};
+use super::slug;
 use crate::run::{BenchmarkId, Sampling};
-use crate::stats::changes::{self, LEAST_SHIFT};
+use crate::stats::change_points::{self, MIN_SHIFT};
 
 /// Confidence of the interval of a change's size.
 const CONFIDENCE: f64 = 0.95;
@@ -15,7 +15,7 @@ pub(super) const LEVEL_WINDOW: usize = 7;
 
 /// One benchmark over all nights.
 #[derive(Clone, Debug)]
-pub(crate) struct Track<'a> {
+pub(crate) struct BenchmarkTrack<'a> {
     /// Which benchmark.
     pub(crate) id: BenchmarkId,
     /// What its files are called, without ending.
@@ -23,7 +23,7 @@ pub(crate) struct Track<'a> {
     /// What one sample is, as of the last night.
     pub(crate) sampling: Sampling,
     /// Its cell of each night, none where it was not part of the run.
-    pub(crate) cells: Vec<Option<&'a Cell>>,
+    pub(crate) cells: Vec<Option<&'a NightCell>>,
     /// Hosts it was measured on, the one of its last night first, then by number of runs.
     pub(crate) hosts: Vec<HostTrack>,
 }
@@ -38,12 +38,12 @@ pub(crate) struct HostTrack {
     /// Natural logarithms of the medians, one for each night.
     pub(crate) lns: Vec<f64>,
     /// Where the level changed.
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<TrackChange>,
 }
 
 /// A shift of the level on one host.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Change {
+pub(crate) struct TrackChange {
     /// Place of the first run of the new level among those of the host.
     pub(crate) index: usize,
     /// Night of the last run on the old level.
@@ -61,22 +61,22 @@ pub(crate) struct Change {
 }
 
 /// Every benchmark of `nights`, by id.
-pub(crate) fn tracks(nights: &[Night]) -> Vec<Track<'_>> {
-    let mut cells: BTreeMap<BenchmarkId, Vec<Option<&Cell>>> = BTreeMap::new();
+pub(crate) fn build_tracks(nights: &[Night]) -> Vec<BenchmarkTrack<'_>> {
+    let mut cells: BTreeMap<BenchmarkId, Vec<Option<&NightCell>>> = BTreeMap::new();
     for (place, night) in nights.iter().enumerate() {
         for cell in &night.cells {
-            let row = cells.entry(cell.identity()).or_insert_with(|| vec![None; nights.len()]);
+            let row = cells.entry(cell.benchmark_id()).or_insert_with(|| vec![None; nights.len()]);
             row[place] = Some(cell);
         }
     }
-    cells.into_iter().map(|(id, cells)| Track::new(id, cells, nights)).collect()
+    cells.into_iter().map(|(id, cells)| BenchmarkTrack::new(id, cells, nights)).collect()
 }
 
-impl<'a> Track<'a> {
-    fn new(id: BenchmarkId, cells: Vec<Option<&'a Cell>>, nights: &[Night]) -> Self {
+impl<'a> BenchmarkTrack<'a> {
+    fn new(id: BenchmarkId, cells: Vec<Option<&'a NightCell>>, nights: &[Night]) -> Self {
         let mut hosts: BTreeMap<&str, HostTrack> = BTreeMap::new();
         for (place, figure) in cells.iter().enumerate() {
-            let Some(median) = figure.and_then(Cell::median) else { continue };
+            let Some(median) = figure.and_then(NightCell::median) else { continue };
             let fingerprint = nights[place].host.fingerprint.as_str();
             let host = hosts.entry(fingerprint).or_insert_with(|| HostTrack::new(fingerprint));
             host.nights.push(place);
@@ -92,7 +92,7 @@ impl<'a> Track<'a> {
         }
         let latest = cells.iter().rev().find_map(|cell| *cell);
         let sampling = latest.map_or(Sampling::Call, |cell| cell.sampling);
-        Self { slug: names::slug(&id), id, sampling, cells, hosts }
+        Self { slug: slug::build_slug(&id), id, sampling, cells, hosts }
     }
 
     /// The host of the last night: what the current level is about.
@@ -101,7 +101,7 @@ impl<'a> Track<'a> {
     }
 
     /// Figure number `metric` of [`super::SHOWN`] on a night.
-    pub(crate) fn figure(&self, night: usize, metric: usize) -> Option<Figure> {
+    pub(crate) fn find_figure(&self, night: usize, metric: usize) -> Option<NightFigure> {
         self.cells[night].and_then(|cell| cell.figures[metric])
     }
 }
@@ -119,12 +119,13 @@ impl HostTrack {
     fn find_changes(&mut self) {
         let medians: Vec<f64> = self.lns.iter().map(|ln| ln.exp()).collect();
         // Medians are positive and finite, which is all that can be refused.
-        let found = changes::change_points(&medians, LEAST_SHIFT, CONFIDENCE).unwrap_or_default();
+        let found =
+            change_points::find_change_points(&medians, MIN_SHIFT, CONFIDENCE).unwrap_or_default();
         let ratios: Vec<f64> = found.iter().map(|point| point.ratio).collect();
         self.changes = found
             .iter()
             .enumerate()
-            .map(|(place, point)| Change {
+            .map(|(place, point)| TrackChange {
                 index: point.index,
                 before: self.nights[point.index - 1],
                 after: self.nights[point.index],
@@ -137,21 +138,21 @@ impl HostTrack {
     }
 
     /// First run of the level that run `index` is on, and the end of that level.
-    pub(super) fn segment(&self, index: usize) -> std::ops::Range<usize> {
+    pub(super) fn find_segment(&self, index: usize) -> std::ops::Range<usize> {
         let start = self.changes.iter().map(|change| change.index).rfind(|start| *start <= index);
         let end = self.changes.iter().map(|change| change.index).find(|start| *start > index);
         start.unwrap_or(0)..end.unwrap_or(self.lns.len())
     }
 
     /// The last runs of one level up to and with run `index`: at most [`LEVEL_WINDOW`].
-    pub(super) fn level_before(&self, index: usize) -> &[f64] {
-        let segment = self.segment(index);
+    pub(super) fn select_level_before(&self, index: usize) -> &[f64] {
+        let segment = self.find_segment(index);
         &self.lns[segment.start.max((index + 1).saturating_sub(LEVEL_WINDOW))..=index]
     }
 
     /// The first runs of one level from run `index` on: at most [`LEVEL_WINDOW`].
-    pub(super) fn level_from(&self, index: usize) -> &[f64] {
-        let segment = self.segment(index);
+    pub(super) fn select_level_from(&self, index: usize) -> &[f64] {
+        let segment = self.find_segment(index);
         &self.lns[index..segment.end.min(index + LEVEL_WINDOW)]
     }
 }
@@ -162,7 +163,7 @@ fn is_open(ratios: &[f64], place: usize) -> bool {
     ratios[place] > 1.0
         && ratios[place..].iter().all(|ratio| {
             level *= ratio;
-            level > 1.0 + LEAST_SHIFT
+            level > 1.0 + MIN_SHIFT
         })
 }
 

@@ -4,18 +4,24 @@
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
-use super::{quantile, summary::Summary};
+use super::{quantile, summary::Moments};
 
 /// Percentile interval `(low, high)` of a `distribution` in ascending order; `None` when it is empty.
-pub(crate) fn percentile_interval(distribution: &[f64], confidence: f64) -> Option<(f64, f64)> {
+pub(crate) fn compute_percentile_interval(
+    distribution: &[f64],
+    confidence: f64,
+) -> Option<(f64, f64)> {
     let tail = 0.5 * (1.0 - confidence);
-    Some((quantile::type7(distribution, tail)?, quantile::type7(distribution, 1.0 - tail)?))
+    Some((
+        quantile::compute_quantile(distribution, tail)?,
+        quantile::compute_quantile(distribution, 1.0 - tail)?,
+    ))
 }
 
 /// Ratios `statistic(candidate) ÷ statistic(baseline)` over independent resamples of both sides, ascending.
 ///
 /// Empty when a side is. This is the distribution behind Criterion's interval of the change.
-pub(crate) fn ratio_distribution(
+pub(crate) fn resample_ratios(
     baseline: &[f64],
     candidate: &[f64],
     resamples: usize,
@@ -44,15 +50,15 @@ pub(crate) fn ratio_distribution(
 /// Two-sided p-value of Welch's t against resamples of both sides thrown together, as Criterion does it.
 ///
 /// `None` when a side has fewer than two values or nothing varies.
-pub(crate) fn pooled_p_value(
+pub(crate) fn compute_pooled_p_value(
     baseline: &[f64],
     candidate: &[f64],
     resamples: usize,
     seed: u64,
 ) -> Option<f64> {
     let t = |a: &[f64], b: &[f64]| {
-        let (a, b) = (Summary::of(a).ok()?, Summary::of(b).ok()?);
-        let t = a.difference(&b) / a.standard_error().hypot(b.standard_error());
+        let (a, b) = (Moments::from_values(a).ok()?, Moments::from_values(b).ok()?);
+        let t = a.difference_to(&b) / a.standard_error().hypot(b.standard_error());
         t.is_finite().then_some(t)
     };
     if baseline.len() < 2 || candidate.len() < 2 {

@@ -1,17 +1,17 @@
 //! How much of the variance lies between processes and how much within: one-way random effects.
 
-use super::Undefined;
-use super::summary::Summary;
+use super::StatsError;
+use super::summary::Moments;
 
 /// Variance components of values in groups, such as the samples of each launch (Searle 1971, chapter 9).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Components {
+pub(crate) struct VarianceComponents {
     /// Number of groups.
-    pub(crate) groups: usize,
+    pub(crate) group_count: usize,
     /// Mean square between groups.
-    pub(crate) between: f64,
+    pub(crate) between_mean_square: f64,
     /// Mean square within groups; zero when each group has one value.
-    pub(crate) within: f64,
+    pub(crate) within_mean_square: f64,
     /// Values in a group; their adjusted mean if groups differ in size.
     pub(crate) group_size: f64,
     /// Mean of the group means.
@@ -20,46 +20,49 @@ pub(crate) struct Components {
     pub(crate) standard_error: f64,
 }
 
-impl Components {
+impl VarianceComponents {
     /// Splits the variance of `groups`; an error with fewer than two groups, an empty one, or a value
     /// that is not finite.
-    pub(crate) fn of(groups: &[&[f64]]) -> Result<Self, Undefined> {
+    pub(crate) fn from_groups(groups: &[&[f64]]) -> Result<Self, StatsError> {
         if groups.len() < 2 {
-            return Err(Undefined::TooFew { needed: 2, got: groups.len() });
+            return Err(StatsError::TooFew { needed: 2, got: groups.len() });
         }
-        let parts: Vec<Summary> =
-            groups.iter().map(|group| Summary::of(group)).collect::<Result<_, _>>()?;
-        let means: Vec<f64> = parts.iter().map(Summary::mean).collect();
-        let of_means = Summary::of(&means)?;
+        let parts: Vec<Moments> =
+            groups.iter().map(|group| Moments::from_values(group)).collect::<Result<_, _>>()?;
+        let means: Vec<f64> = parts.iter().map(Moments::mean).collect();
+        let means_moments = Moments::from_values(&means)?;
         let k = groups.len() as f64;
         let total: f64 = parts.iter().map(|part| part.count() as f64).sum();
         let squares: f64 = parts.iter().map(|part| (part.count() as f64).powi(2)).sum();
         let weighted =
-            parts.iter().map(|p| p.count() as f64 * of_means.difference(p)).sum::<f64>() / total;
+            parts.iter().map(|p| p.count() as f64 * means_moments.difference_to(p)).sum::<f64>()
+                / total;
         let between = parts
             .iter()
-            .map(|part| part.count() as f64 * (of_means.difference(part) - weighted).powi(2))
+            .map(|part| {
+                part.count() as f64 * (means_moments.difference_to(part) - weighted).powi(2)
+            })
             .sum::<f64>();
         let within =
             parts.iter().map(|part| part.variance() * (part.count() as f64 - 1.0)).sum::<f64>();
         Ok(Self {
-            groups: groups.len(),
-            between: between / (k - 1.0),
-            within: if total > k { within / (total - k) } else { 0.0 },
+            group_count: groups.len(),
+            between_mean_square: between / (k - 1.0),
+            within_mean_square: if total > k { within / (total - k) } else { 0.0 },
             group_size: (total - squares / total) / (k - 1.0),
-            mean: of_means.mean(),
-            standard_error: of_means.standard_error(),
+            mean: means_moments.mean(),
+            standard_error: means_moments.standard_error(),
         })
     }
 
     /// Variance between the true means of groups, not below zero.
     pub(crate) fn group_variance(&self) -> f64 {
-        ((self.between - self.within) / self.group_size).max(0.0)
+        ((self.between_mean_square - self.within_mean_square) / self.group_size).max(0.0)
     }
 
     /// Values per group that give the most precise mean for the time spent, where starting a group costs as
     /// much as `group_cost` values (Kalibera & Jones 2013, eq. 4). Infinite without variance between groups.
-    pub(crate) fn optimal_group_size(&self, group_cost: f64) -> f64 {
-        (group_cost * self.within / self.group_variance()).sqrt()
+    pub(crate) fn compute_optimal_group_size(&self, group_cost: f64) -> f64 {
+        (group_cost * self.within_mean_square / self.group_variance()).sqrt()
     }
 }

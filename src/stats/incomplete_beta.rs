@@ -10,25 +10,25 @@ use std::f64::consts::TAU;
 use statrs::function::gamma::ln_gamma;
 
 /// Far more steps than any argument needs: a guard against NaN, not a tuning parameter.
-const MOST_STEPS: u32 = 10_000;
+const MAX_STEPS: u32 = 10_000;
 
 /// `(I_x(a, b), 1 − I_x(a, b))`, each to full relative precision; `y` is `1 − x`, given by the caller
 /// because it often knows it more precisely.
 ///
 /// `a` and `b` are positive, `x` and `y` in `[0, 1]`.
-pub(super) fn regularized(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
+pub(super) fn regularized_incomplete_beta(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
     if x <= 0.0 {
         return (0.0, 1.0);
     }
     if y <= 0.0 {
         return (1.0, 0.0);
     }
-    let kernel = kernel(a, b, x, y);
+    let kernel = compute_kernel(a, b, x, y);
     if x * (a + b) <= a {
-        let lower = kernel * fraction(a, b, x, y);
+        let lower = kernel * evaluate_continued_fraction(a, b, x, y);
         (lower, 1.0 - lower)
     } else {
-        let upper = kernel * fraction(b, a, y, x);
+        let upper = kernel * evaluate_continued_fraction(b, a, y, x);
         (1.0 - upper, upper)
     }
 }
@@ -36,12 +36,12 @@ pub(super) fn regularized(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
 /// `I_x(a, b) ÷ (x^a · y^b ÷ B(a, b))` for `x` not much above `a ÷ (a + b)`.
 ///
 /// The continued fraction of Didonato & Morris 1992 (ACM TOMS 18, eq. 9), evaluated by Lentz's method.
-pub(super) fn fraction(a: f64, b: f64, x: f64, y: f64) -> f64 {
+pub(super) fn evaluate_continued_fraction(a: f64, b: f64, x: f64, y: f64) -> f64 {
     let slope = a * y - b * x + 1.0;
     let start = a * slope / (a + 1.0);
     let mut value = if start == 0.0 { f64::MIN_POSITIVE } else { start };
     let (mut upper, mut lower) = (value, 0.0);
-    for step in 1..MOST_STEPS {
+    for step in 1..MAX_STEPS {
         let m = f64::from(step);
         let k = a + 2.0 * m - 1.0;
         let numerator = (a + m - 1.0) * (a + b + m - 1.0) * m * (b - m) * x * x / (k * k);
@@ -60,15 +60,16 @@ pub(super) fn fraction(a: f64, b: f64, x: f64, y: f64) -> f64 {
 
 /// `x^a · y^b ÷ B(a, b)` by the saddle-point expansion of Loader 2000 ("Fast and accurate computation
 /// of binomial probabilities"), which does not lose digits where `a` and `b` are large.
-fn kernel(a: f64, b: f64, x: f64, y: f64) -> f64 {
+fn compute_kernel(a: f64, b: f64, x: f64, y: f64) -> f64 {
     let n = a + b;
-    let correction = stirling_error(n) - stirling_error(a) - stirling_error(b);
-    let deviance = deviance(a, n * x) + deviance(b, n * y);
+    let correction =
+        compute_stirling_error(n) - compute_stirling_error(a) - compute_stirling_error(b);
+    let deviance = compute_deviance(a, n * x) + compute_deviance(b, n * y);
     (correction - deviance).exp() * (a * b / (n * TAU)).sqrt()
 }
 
 /// `a · ln(a ÷ m) + m − a`, without cancellation where `a` is near `m`.
-fn deviance(a: f64, m: f64) -> f64 {
+fn compute_deviance(a: f64, m: f64) -> f64 {
     let distance = a - m;
     if distance.abs() >= 0.1 * (a + m) {
         return a * (a / m).ln() - distance;
@@ -87,7 +88,7 @@ fn deviance(a: f64, m: f64) -> f64 {
 }
 
 /// `ln Γ(z + 1) − (z + ½) ln z + z − ½ ln 2π`.
-fn stirling_error(z: f64) -> f64 {
+fn compute_stirling_error(z: f64) -> f64 {
     if z < 15.0 {
         return ln_gamma(z + 1.0) - (z + 0.5) * z.ln() + z - 0.5 * TAU.ln();
     }
@@ -97,12 +98,12 @@ fn stirling_error(z: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::regularized;
+    use super::regularized_incomplete_beta;
 
     // mpmath 1.3, 40 digits: betainc(a, b, 0, x, regularized=True) and betainc(a, b, x, 1, regularized=True)
     #[track_caller]
     fn check(a: f64, b: f64, x: f64, lower: f64, upper: f64) {
-        let (l, u) = regularized(a, b, x, 1.0 - x);
+        let (l, u) = regularized_incomplete_beta(a, b, x, 1.0 - x);
         assert!((l / lower - 1.0).abs() < 1e-12, "lower {l} is not {lower}");
         assert!((u / upper - 1.0).abs() < 1e-12, "upper {u} is not {upper}");
     }

@@ -3,34 +3,34 @@
 /// Benjamini & Hochberg 1995: the false discovery rate at which each hypothesis would just be rejected.
 ///
 /// Assumes p-values in `[0, 1]` that are independent or positively dependent; empty in, empty out.
-pub(crate) fn benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
-    step_up(p_values)
+pub(crate) fn adjust_benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
+    adjust_step_up(p_values)
 }
 
 /// Holm 1979: the chance of any false rejection at which each hypothesis would just be rejected.
-pub(crate) fn holm(p_values: &[f64]) -> Vec<f64> {
+pub(crate) fn adjust_holm(p_values: &[f64]) -> Vec<f64> {
     let count = p_values.len();
     let mut adjusted = vec![0.0; count];
-    let mut so_far = 0.0_f64;
-    for (rank, index) in ascending(p_values).into_iter().enumerate() {
-        so_far = so_far.max(p_values[index] * (count - rank) as f64).min(1.0);
-        adjusted[index] = so_far;
+    let mut running_max = 0.0_f64;
+    for (rank, index) in sort_indices(p_values).into_iter().enumerate() {
+        running_max = running_max.max(p_values[index] * (count - rank) as f64).min(1.0);
+        adjusted[index] = running_max;
     }
     adjusted
 }
 
-fn step_up(p_values: &[f64]) -> Vec<f64> {
+fn adjust_step_up(p_values: &[f64]) -> Vec<f64> {
     let count = p_values.len();
     let mut adjusted = vec![0.0; count];
-    let mut so_far = 1.0_f64;
-    for (rank, index) in ascending(p_values).into_iter().enumerate().rev() {
-        so_far = so_far.min(p_values[index] * count as f64 / (rank + 1) as f64);
-        adjusted[index] = so_far;
+    let mut running_min = 1.0_f64;
+    for (rank, index) in sort_indices(p_values).into_iter().enumerate().rev() {
+        running_min = running_min.min(p_values[index] * count as f64 / (rank + 1) as f64);
+        adjusted[index] = running_min;
     }
     adjusted
 }
 
-fn ascending(p_values: &[f64]) -> Vec<usize> {
+fn sort_indices(p_values: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|a, b| p_values[*a].total_cmp(&p_values[*b]));
     order
@@ -38,7 +38,7 @@ fn ascending(p_values: &[f64]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{benjamini_hochberg, holm};
+    use super::{adjust_benjamini_hochberg, adjust_holm};
 
     #[track_caller]
     fn close(got: &[f64], expected: &[f64]) {
@@ -52,12 +52,12 @@ mod tests {
     fn adjusted_p_values_are_those_of_their_definitions() {
         // By hand, as p.adjust(c(.01, .04, .03, .005, .5), method = "BH" | "holm") of R
         let p = [0.01, 0.04, 0.03, 0.005, 0.5];
-        close(&benjamini_hochberg(&p), &[0.025, 0.05, 0.05, 0.025, 0.5]);
-        close(&holm(&p), &[0.04, 0.09, 0.09, 0.025, 0.5]);
+        close(&adjust_benjamini_hochberg(&p), &[0.025, 0.05, 0.05, 0.025, 0.5]);
+        close(&adjust_holm(&p), &[0.04, 0.09, 0.09, 0.025, 0.5]);
     }
 
     #[test]
     fn no_p_values_give_none() {
-        assert!(benjamini_hochberg(&[]).is_empty() && holm(&[]).is_empty());
+        assert!(adjust_benjamini_hochberg(&[]).is_empty() && adjust_holm(&[]).is_empty());
     }
 }

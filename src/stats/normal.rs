@@ -8,32 +8,36 @@ use statrs::function::erf::erfc_inv;
 ///
 /// A power series around zero and Laplace's continued fraction beyond (Abramowitz & Stegun 26.2.11 and
 /// 26.2.14); `statrs`'s `erfc` is good to eleven digits only.
-pub(crate) fn upper_tail(z: f64) -> f64 {
+pub(crate) fn normal_upper_tail(z: f64) -> f64 {
     if z < 0.0 {
-        return 1.0 - upper_tail(-z);
+        return 1.0 - normal_upper_tail(-z);
     }
-    if z < 2.0 { 0.5 - density(z) * central_series(z) } else { density(z) * mills_ratio(z) }
+    if z < 2.0 {
+        0.5 - normal_density(z) * sum_normal_central_series(z)
+    } else {
+        normal_density(z) * mills_ratio(z)
+    }
 }
 
 /// The `z` with `P(Z > z) = tail`; `tail` is strictly between 0 and 1.
-pub(crate) fn upper_quantile(tail: f64) -> f64 {
-    let z = approximate_upper_quantile(tail);
+pub(crate) fn normal_upper_quantile(tail: f64) -> f64 {
+    let z = approximate_normal_upper_quantile(tail);
     // Newton on the logarithm of the tail doubles the digits.
-    let reached = upper_tail(z);
-    z + (reached / tail).ln() * reached / density(z)
+    let reached = normal_upper_tail(z);
+    z + (reached / tail).ln() * reached / normal_density(z)
 }
 
 /// [`upper_quantile`] to ten digits, as the start of something better.
-pub(super) fn approximate_upper_quantile(tail: f64) -> f64 {
+pub(super) fn approximate_normal_upper_quantile(tail: f64) -> f64 {
     SQRT_2 * erfc_inv(2.0 * tail)
 }
 
-pub(super) fn density(z: f64) -> f64 {
+pub(super) fn normal_density(z: f64) -> f64 {
     (-0.5 * z * z).exp() / TAU.sqrt()
 }
 
 /// `P(0 < Z < z) ÷ density(z)`.
-fn central_series(z: f64) -> f64 {
+fn sum_normal_central_series(z: f64) -> f64 {
     let (mut term, mut sum, mut odd) = (z, z, 1.0);
     while term > f64::EPSILON * sum {
         odd += 2.0;
@@ -47,14 +51,14 @@ fn central_series(z: f64) -> f64 {
 fn mills_ratio(z: f64) -> f64 {
     // What the level n leaves out falls like exp(−z √8n), so that fewer do further out.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "8 to 108")]
-    let deepest = (400.0 / (z * z)) as u32 + 8;
-    let tail = (1..=deepest).rev().map(f64::from).fold(z, |inner, level| z + level / inner);
+    let depth = (400.0 / (z * z)) as u32 + 8;
+    let tail = (1..=depth).rev().map(f64::from).fold(z, |inner, level| z + level / inner);
     1.0 / tail
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{upper_quantile, upper_tail};
+    use super::{normal_upper_quantile, normal_upper_tail};
 
     #[test]
     fn tails_and_quantiles_agree_with_mpmath() {
@@ -66,8 +70,8 @@ mod tests {
             (10.0, 7.619_853_024_160_526e-24),
             (37.0, 5.725_571_222_524_6e-300),
         ] {
-            assert!((upper_tail(z) / tail - 1.0).abs() < 1e-13, "{z}");
-            assert!((upper_quantile(tail) / z - 1.0).abs() < 1e-12, "{z}");
+            assert!((normal_upper_tail(z) / tail - 1.0).abs() < 1e-13, "{z}");
+            assert!((normal_upper_quantile(tail) / z - 1.0).abs() < 1e-12, "{z}");
         }
     }
 }

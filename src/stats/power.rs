@@ -4,38 +4,38 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use statrs::function::erf::erfc;
 
-use super::sequential::Form;
-use super::{normal, student};
+use super::sequential::TestForm;
+use super::{normal, t_distribution};
 
 /// Probability with which the minimum detectable effect is found.
-pub(crate) const POWER: f64 = 0.8;
+pub(crate) const DETECTION_POWER: f64 = 0.8;
 
 /// The shift of the true difference that a one-sided t test at `alpha` finds with probability `power`.
 ///
 /// In the unit of `standard_error`; on a log ratio `exp` of it less one is the slowdown. The noncentral
 /// t distribution is integrated numerically, to eight digits from two degrees of freedom on (six at one).
 /// `power` is above `alpha`.
-pub(crate) fn minimum_detectable(
+pub(crate) fn find_minimum_detectable_effect(
     standard_error: f64,
     degrees_of_freedom: f64,
     alpha: f64,
     power: f64,
 ) -> f64 {
-    let critical = student::upper_quantile(alpha, degrees_of_freedom);
-    let z = normal::upper_quantile(1.0 - power);
+    let critical = t_distribution::t_upper_quantile(alpha, degrees_of_freedom);
+    let z = normal::normal_upper_quantile(1.0 - power);
     if degrees_of_freedom > 1e6 {
         return (critical + z) * standard_error;
     }
-    let deviations = Deviations::new(critical, degrees_of_freedom);
+    let grid = DeviationGrid::new(critical, degrees_of_freedom);
     // The normal approximation of Johnson & Welch 1940 starts a secant search.
     let spread = (1.0 + critical * critical / (2.0 * degrees_of_freedom)).sqrt();
     let mut last = critical + z * spread;
-    let mut at_last = deviations.exceedance(last) - power;
-    let mut shift = last - at_last * spread / normal::density(z);
+    let mut last_excess = grid.compute_exceedance(last) - power;
+    let mut shift = last - last_excess * spread / normal::normal_density(z);
     for _ in 0..30 {
-        let here = deviations.exceedance(shift) - power;
-        let slope = (here - at_last) / (shift - last);
-        (last, at_last) = (shift, here);
+        let here = grid.compute_exceedance(shift) - power;
+        let slope = (here - last_excess) / (shift - last);
+        (last, last_excess) = (shift, here);
         if slope.is_nan() || slope <= 0.0 {
             break;
         }
@@ -53,32 +53,37 @@ pub(crate) fn minimum_detectable(
 /// difference (paired) and the degrees of freedom a prior adds (zero without).
 ///
 /// `None` below two rounds.
-pub(crate) fn detectable_after(
+pub(crate) fn find_detectable_effect_after(
     rounds: usize,
-    form: Form,
+    form: TestForm,
     deviation: f64,
     prior_degrees: f64,
     alpha: f64,
 ) -> Option<f64> {
     let n = rounds as f64;
     let (variance, degrees) = match form {
-        Form::Welch => (2.0 / n, 2.0 * (n - 1.0)),
-        Form::Paired => (1.0 / n, n - 1.0),
+        TestForm::Welch => (2.0 / n, 2.0 * (n - 1.0)),
+        TestForm::Paired => (1.0 / n, n - 1.0),
     };
     (rounds >= 2).then(|| {
-        minimum_detectable(deviation * variance.sqrt(), degrees + prior_degrees, alpha, POWER)
+        find_minimum_detectable_effect(
+            deviation * variance.sqrt(),
+            degrees + prior_degrees,
+            alpha,
+            DETECTION_POWER,
+        )
     })
 }
 
 /// Where the distribution of an estimated deviation is evaluated: by the trapezoid rule in its logarithm,
 /// where the integrand decays fast on both sides.
-struct Deviations {
+struct DeviationGrid {
     /// The difference that is just significant at each deviation, in true standard errors, and its weight.
     nodes: Vec<(f64, f64)>,
-    weights: f64,
+    weight_sum: f64,
 }
 
-impl Deviations {
+impl DeviationGrid {
     fn new(critical: f64, df: f64) -> Self {
         let spread = 1.0 / (2.0 * df).sqrt();
         let (low, high) = (-(9.0 * spread).max(20.0 / df), 9.0 * spread);
@@ -90,28 +95,28 @@ impl Deviations {
             reason = "positive and small"
         )]
         let steps = ((high - low) / (0.5 * width)).ceil().min(400.0) as u32;
-        let node = |step: u32| {
+        let compute_node = |step: u32| {
             let u = low + (high - low) * f64::from(step) / f64::from(steps);
             let weight = (df * (u - 0.5 * ((2.0 * u).exp_m1()))).exp();
             (critical * u.exp(), weight)
         };
-        let nodes: Vec<(f64, f64)> = (0..=steps).map(node).collect();
-        let weights = nodes.iter().map(|(_, weight)| weight).sum();
-        Self { nodes, weights }
+        let nodes: Vec<(f64, f64)> = (0..=steps).map(compute_node).collect();
+        let weight_sum = nodes.iter().map(|(_, weight)| weight).sum();
+        Self { nodes, weight_sum }
     }
 
     /// `P(T > critical)` for a noncentral t with mean shift `shift`: the normal tail averaged over them.
-    fn exceedance(&self, shift: f64) -> f64 {
+    fn compute_exceedance(&self, shift: f64) -> f64 {
         // Eleven digits of the normal tail, at a tenth of the price of sixteen.
-        let tail = |significant: f64| 0.5 * erfc((significant - shift) * FRAC_1_SQRT_2);
-        let sum: f64 = self.nodes.iter().map(|(at, weight)| weight * tail(*at)).sum();
-        sum / self.weights
+        let compute_tail = |significant: f64| 0.5 * erfc((significant - shift) * FRAC_1_SQRT_2);
+        let sum: f64 = self.nodes.iter().map(|(at, weight)| weight * compute_tail(*at)).sum();
+        sum / self.weight_sum
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Deviations, minimum_detectable};
+    use super::{DeviationGrid, find_minimum_detectable_effect};
 
     // mpmath 1.3: the same integral over the deviation by mp.quad, 30 digits
     const CASES: [(f64, f64, f64, f64); 5] = [
@@ -125,7 +130,7 @@ mod tests {
     #[test]
     fn the_noncentral_tail_agrees_with_mpmath() {
         for (shift, critical, df, tail) in CASES {
-            let got = Deviations::new(critical, df).exceedance(shift);
+            let got = DeviationGrid::new(critical, df).compute_exceedance(shift);
             assert!((got / tail - 1.0).abs() < 1e-7, "{got} is not {tail}");
         }
     }
@@ -134,10 +139,10 @@ mod tests {
     fn a_shift_of_the_minimum_is_found_with_the_power_asked_for() {
         for df in [2.0, 4.0, 8.7, 19.0, 38.0, 400.0] {
             for alpha in [0.05, 0.001, 2e-5] {
-                let shift = minimum_detectable(1.0, df, alpha, 0.8);
-                let critical = crate::stats::student::upper_quantile(alpha, df);
+                let shift = find_minimum_detectable_effect(1.0, df, alpha, 0.8);
+                let critical = crate::stats::t_distribution::t_upper_quantile(alpha, df);
                 assert!(
-                    (Deviations::new(critical, df).exceedance(shift) - 0.8).abs() < 1e-7,
+                    (DeviationGrid::new(critical, df).compute_exceedance(shift) - 0.8).abs() < 1e-7,
                     "{df} {alpha}"
                 );
             }

@@ -6,7 +6,7 @@ use super::incomplete_beta;
 ///
 /// Each end is wrong with probability at most half of `1 − confidence`, whatever the chance is. With no
 /// trials it is the whole of 0 to 1.
-pub(crate) fn clopper_pearson(successes: u64, trials: u64, confidence: f64) -> (f64, f64) {
+pub(crate) fn compute_clopper_pearson(successes: u64, trials: u64, confidence: f64) -> (f64, f64) {
     let tail = 0.5 * (1.0 - confidence);
     let (k, n) = (successes as f64, trials as f64);
     let low = if successes == 0 { 0.0 } else { beta_quantile(k, n - k + 1.0, tail) };
@@ -20,7 +20,7 @@ fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
     // Sixty halvings exhaust the precision of a double near one; near zero the scale is absolute enough.
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
-        let (below, _) = incomplete_beta::regularized(a, b, middle, 1.0 - middle);
+        let (below, _) = incomplete_beta::regularized_incomplete_beta(a, b, middle, 1.0 - middle);
         if below < p { low = middle } else { high = middle }
     }
     0.5 * (low + high)
@@ -28,12 +28,12 @@ fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::clopper_pearson;
+    use super::compute_clopper_pearson;
 
     // mpmath 1.3, 30 digits: mp.findroot on betainc(n - k, k + 1, 0, 1 - p, regularized=True) = 0.025
     #[track_caller]
     fn gives(successes: u64, trials: u64, low: f64, high: f64) {
-        let (l, h) = clopper_pearson(successes, trials, 0.95);
+        let (l, h) = compute_clopper_pearson(successes, trials, 0.95);
         assert!((l - low).abs() < 1e-9 && (h - high).abs() < 1e-9, "{l} {h}");
     }
 

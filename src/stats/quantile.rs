@@ -3,7 +3,7 @@
 /// The `q`-quantile of `sorted`, interpolated linearly between order statistics (type 7 of Hyndman & Fan 1996).
 ///
 /// `sorted` is in ascending order and `q` in `[0, 1]`; `None` when it is empty.
-pub(crate) fn type7(sorted: &[f64], q: f64) -> Option<f64> {
+pub(crate) fn compute_quantile(sorted: &[f64], q: f64) -> Option<f64> {
     interpolate(sorted, (sorted.len() as f64 - 1.0) * q)
 }
 

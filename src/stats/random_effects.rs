@@ -1,48 +1,50 @@
 //! Comparing a run with stored runs of the same machine, which differ from each other by more than
 //! their launches do.
 
-use super::Undefined;
-use super::components::Components;
-use super::summary::Summary;
-use super::welch::{StandardError, TTest, with_errors};
+use super::StatsError;
+use super::components::VarianceComponents;
+use super::summary::Moments;
+use super::welch::{StandardError, TTest, combine_standard_errors};
 
 /// Fewest stored runs from which the variance between runs is estimated.
-pub(crate) const LEAST_RUNS: usize = 3;
+pub(crate) const MIN_BASELINE_RUNS: usize = 3;
 
 /// Level of the stored runs, and how far another run of the same code may be from it.
 ///
 /// A random-effects model (`DerSimonian` & Laird 1986): each run has its own level, around which its
 /// launches scatter. Values are one number per launch, on the log scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Level {
+pub(crate) struct BaselineLevel {
     /// Mean over the runs' means.
     pub(crate) mean: f64,
     /// Standard deviation between the true levels of runs.
-    pub(crate) between_runs: f64,
+    pub(crate) between_run_deviation: f64,
     /// Degrees of freedom of `between_runs`; infinite when it is known or assumed.
     pub(crate) degrees_of_freedom: f64,
     /// Number of runs.
-    pub(crate) runs: usize,
+    pub(crate) run_count: usize,
     /// Variance of launches within a run, pooled over the runs; `None` where each run has one launch.
-    within: Option<f64>,
+    within_variance: Option<f64>,
     /// What the launches of a run leave uncertain of its own mean: within-run variance ÷ launches.
-    launch_error: f64,
+    run_mean_variance: f64,
 }
 
-impl Level {
+impl BaselineLevel {
     /// Estimates the level of `runs`, each the values of its launches; at least [`LEAST_RUNS`].
     ///
     /// The variance between runs is what the run means vary more than their launches explain, and not
     /// less than within-run variance ÷ launches.
-    pub(crate) fn of(runs: &[&[f64]]) -> Result<Self, Undefined> {
-        if runs.len() < LEAST_RUNS {
-            return Err(Undefined::TooFew { needed: LEAST_RUNS, got: runs.len() });
+    pub(crate) fn estimate(runs: &[&[f64]]) -> Result<Self, StatsError> {
+        if runs.len() < MIN_BASELINE_RUNS {
+            return Err(StatsError::TooFew { needed: MIN_BASELINE_RUNS, got: runs.len() });
         }
         let level = Self::with_known_deviation(runs, 0.0)?;
-        let of_means = Components::of(runs)?.standard_error * (runs.len() as f64).sqrt();
-        let between = (of_means * of_means - level.launch_error).max(level.launch_error);
+        let means_deviation =
+            VarianceComponents::from_groups(runs)?.standard_error * (runs.len() as f64).sqrt();
+        let between = (means_deviation * means_deviation - level.run_mean_variance)
+            .max(level.run_mean_variance);
         Ok(Self {
-            between_runs: between.sqrt(),
+            between_run_deviation: between.sqrt(),
             degrees_of_freedom: runs.len() as f64 - 1.0,
             ..level
         })
@@ -51,24 +53,24 @@ impl Level {
     /// The level of one or more `runs` where the standard deviation `between_runs` is known or assumed.
     pub(crate) fn with_known_deviation(
         runs: &[&[f64]],
-        between_runs: f64,
-    ) -> Result<Self, Undefined> {
-        let parts: Vec<Summary> =
-            runs.iter().map(|launches| Summary::of(launches)).collect::<Result<_, _>>()?;
-        let means: Vec<f64> = parts.iter().map(Summary::mean).collect();
-        let mean = Summary::of(&means)?.mean();
+        between_run_deviation: f64,
+    ) -> Result<Self, StatsError> {
+        let parts: Vec<Moments> =
+            runs.iter().map(|launches| Moments::from_values(launches)).collect::<Result<_, _>>()?;
+        let means: Vec<f64> = parts.iter().map(Moments::mean).collect();
+        let mean = Moments::from_values(&means)?.mean();
         let degrees: f64 = parts.iter().map(|run| run.count() as f64 - 1.0).sum();
         let squares: f64 =
             parts.iter().map(|run| run.variance() * (run.count() as f64 - 1.0)).sum();
-        let within = (degrees > 0.0).then(|| squares / degrees);
-        let per_launch: f64 = parts.iter().map(|run| 1.0 / run.count() as f64).sum();
+        let within_variance = (degrees > 0.0).then(|| squares / degrees);
+        let inverse_counts: f64 = parts.iter().map(|run| 1.0 / run.count() as f64).sum();
         Ok(Self {
             mean,
-            between_runs,
+            between_run_deviation,
             degrees_of_freedom: f64::INFINITY,
-            runs: runs.len(),
-            within,
-            launch_error: within.unwrap_or(0.0) * per_launch / runs.len() as f64,
+            run_count: runs.len(),
+            within_variance,
+            run_mean_variance: within_variance.unwrap_or(0.0) * inverse_counts / runs.len() as f64,
         })
     }
 
@@ -77,9 +79,9 @@ impl Level {
     /// Its squared standard error is the variance between runs times `1 + 1 ÷ runs`, the launch error of
     /// the level, and that of the candidate's own launches; degrees of freedom by Satterthwaite. A single
     /// launch borrows the stored within-run variance, and is an error where there is none.
-    pub(crate) fn compare(&self, candidate: &[f64]) -> Result<TTest, Undefined> {
-        let summary = Summary::of(candidate)?;
-        let launches = match (summary.count(), self.within) {
+    pub(crate) fn compare(&self, candidate: &[f64]) -> Result<TTest, StatsError> {
+        let summary = Moments::from_values(candidate)?;
+        let launch_error = match (summary.count(), self.within_variance) {
             (2.., _) => StandardError {
                 value: summary.standard_error(),
                 degrees_of_freedom: summary.count() as f64 - 1.0,
@@ -87,33 +89,34 @@ impl Level {
             (_, Some(within)) => {
                 StandardError { value: within.sqrt(), degrees_of_freedom: f64::INFINITY }
             }
-            (got, None) => return Err(Undefined::TooFew { needed: 2, got }),
+            (got, None) => return Err(StatsError::TooFew { needed: 2, got }),
         };
-        let k = self.runs as f64;
-        let variance = self.between_runs.powi(2) * (1.0 + 1.0 / k) + self.launch_error / k;
-        let runs =
+        let k = self.run_count as f64;
+        let variance =
+            self.between_run_deviation.powi(2) * (1.0 + 1.0 / k) + self.run_mean_variance / k;
+        let run_error =
             StandardError { value: variance.sqrt(), degrees_of_freedom: self.degrees_of_freedom };
-        Ok(with_errors(summary.mean() - self.mean, runs, launches))
+        Ok(combine_standard_errors(summary.mean() - self.mean, run_error, launch_error))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Level;
+    use super::BaselineLevel;
 
     // Three runs of two launches; by hand: run means 1, 3, 8, their variance 13; within-run variances 2.
     const RUNS: [&[f64]; 3] = [&[0.0, 2.0], &[2.0, 4.0], &[7.0, 9.0]];
 
     #[test]
     fn the_variance_between_runs_leaves_out_what_their_launches_explain() {
-        let level = Level::of(&RUNS).expect("three runs");
+        let level = BaselineLevel::estimate(&RUNS).expect("three runs");
         assert!((level.mean - 4.0).abs() < 1e-12);
-        assert!((level.between_runs.powi(2) - 12.0).abs() < 1e-12);
+        assert!((level.between_run_deviation.powi(2) - 12.0).abs() < 1e-12);
     }
 
     #[test]
     fn a_comparison_adds_runs_level_and_launches() {
-        let level = Level::of(&RUNS).expect("three runs");
+        let level = BaselineLevel::estimate(&RUNS).expect("three runs");
         let test = level.compare(&[10.0, 14.0]).expect("two launches");
         // 12 · 4/3 + 1/3 with 2 degrees of freedom, and 8/2 with 1: 20.33² / (16.33²/2 + 4²/1)
         assert!((test.standard_error.powi(2) - 61.0 / 3.0).abs() < 1e-12);
@@ -123,16 +126,17 @@ mod tests {
 
     #[test]
     fn runs_that_agree_by_chance_are_not_taken_for_exact() {
-        let level = Level::of(&[&[0.0, 2.0], &[0.0, 2.0], &[0.0, 2.0]]).expect("three runs");
-        assert!((level.between_runs.powi(2) - 1.0).abs() < 1e-12);
+        let level =
+            BaselineLevel::estimate(&[&[0.0, 2.0], &[0.0, 2.0], &[0.0, 2.0]]).expect("three runs");
+        assert!((level.between_run_deviation.powi(2) - 1.0).abs() < 1e-12);
     }
 
     #[test]
     fn two_runs_are_too_few_to_estimate_but_not_to_assume() {
-        assert!(Level::of(&RUNS[..2]).is_err());
-        let level = Level::with_known_deviation(&RUNS[..1], 0.02).expect("one run");
+        assert!(BaselineLevel::estimate(&RUNS[..2]).is_err());
+        let level = BaselineLevel::with_known_deviation(&RUNS[..1], 0.02).expect("one run");
         assert!(level.compare(&[5.0]).is_ok());
-        let single = Level::with_known_deviation(&[&[1.0]], 0.02).expect("one run");
+        let single = BaselineLevel::with_known_deviation(&[&[1.0]], 0.02).expect("one run");
         assert!(single.compare(&[5.0]).is_err());
     }
 }

@@ -7,34 +7,39 @@ use super::normal;
 pub(crate) struct MannWhitney {
     /// Pairs in which the candidate is greater; ties count one half.
     pub(crate) u: f64,
-    baseline: usize,
-    candidate: usize,
+    baseline_count: usize,
+    candidate_count: usize,
     /// Sum of `t³ − t` over groups of `t` equal values.
-    ties: f64,
+    tie_correction: f64,
 }
 
 impl MannWhitney {
     /// Ranks the two sides together; `None` when one is empty or holds a NaN.
-    pub(crate) fn of(baseline: &[f64], candidate: &[f64]) -> Option<Self> {
+    pub(crate) fn compute(baseline: &[f64], candidate: &[f64]) -> Option<Self> {
         let pooled: Vec<f64> = baseline.iter().chain(candidate).copied().collect();
         if baseline.is_empty() || candidate.is_empty() || pooled.iter().any(|x| x.is_nan()) {
             return None;
         }
-        let (ranks, ties) = midranks(&pooled);
+        let (ranks, ties) = compute_midranks(&pooled);
         let sum: f64 = ranks[baseline.len()..].iter().sum();
         let n = candidate.len() as f64;
         let u = sum - n * (n + 1.0) / 2.0;
-        Some(Self { u, baseline: baseline.len(), candidate: candidate.len(), ties })
+        Some(Self {
+            u,
+            baseline_count: baseline.len(),
+            candidate_count: candidate.len(),
+            tie_correction: ties,
+        })
     }
 
     /// Exact p-value of "the candidate is greater"; `None` with ties.
     pub(crate) fn p_exact_greater(&self) -> Option<f64> {
-        self.has_no_ties().then(|| self.exact_tail(self.pairs() - self.u))
+        self.has_no_ties().then(|| self.compute_exact_tail(self.pair_count() - self.u))
     }
 
     /// Exact p-value of "the candidate is less"; `None` with ties.
     pub(crate) fn p_exact_less(&self) -> Option<f64> {
-        self.has_no_ties().then(|| self.exact_tail(self.u))
+        self.has_no_ties().then(|| self.compute_exact_tail(self.u))
     }
 
     /// Exact two-sided p-value: twice the smaller tail; `None` with ties.
@@ -46,32 +51,32 @@ impl MannWhitney {
     ///
     /// `correction` is taken off the distance from the mean: one half for continuity, or zero.
     pub(crate) fn p_asymptotic_two_sided(&self, correction: f64) -> f64 {
-        let n = (self.baseline + self.candidate) as f64;
-        let variance = self.pairs() / 12.0 * (n + 1.0 - self.ties / (n * (n - 1.0)));
-        let distance = (self.u - self.pairs() / 2.0).abs() - correction;
+        let n = (self.baseline_count + self.candidate_count) as f64;
+        let variance = self.pair_count() / 12.0 * (n + 1.0 - self.tie_correction / (n * (n - 1.0)));
+        let distance = (self.u - self.pair_count() / 2.0).abs() - correction;
         if variance <= 0.0 || distance <= 0.0 {
             return 1.0;
         }
-        2.0 * normal::upper_tail(distance / variance.sqrt())
+        2.0 * normal::normal_upper_tail(distance / variance.sqrt())
     }
 
     fn has_no_ties(&self) -> bool {
-        self.ties == 0.0
+        self.tie_correction == 0.0
     }
 
-    fn pairs(&self) -> f64 {
-        self.baseline as f64 * self.candidate as f64
+    fn pair_count(&self) -> f64 {
+        self.baseline_count as f64 * self.candidate_count as f64
     }
 
     /// `P(U ≤ u)` without ties, from the number of arrangements with each `U`.
-    fn exact_tail(&self, u: f64) -> f64 {
-        let counts = gaussian_binomial(self.baseline, self.candidate);
-        share_up_to(&counts, u)
+    fn compute_exact_tail(&self, u: f64) -> f64 {
+        let counts = count_arrangements(self.baseline_count, self.candidate_count);
+        compute_share_up_to(&counts, u)
     }
 }
 
 /// Ranks from one, equal values sharing the mean of theirs, and the sum of `t³ − t` over such groups.
-fn midranks(values: &[f64]) -> (Vec<f64>, f64) {
+fn compute_midranks(values: &[f64]) -> (Vec<f64>, f64) {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let (mut ranks, mut ties) = (vec![0.0; values.len()], 0.0);
@@ -90,7 +95,7 @@ fn midranks(values: &[f64]) -> (Vec<f64>, f64) {
 
 /// Number of ways to arrange `m` and `n` values for each `U` from zero to `m · n`: the coefficients of
 /// the Gaussian binomial, built by one factor `(1 − x^(n + i)) ÷ (1 − x^i)` at a time.
-fn gaussian_binomial(m: usize, n: usize) -> Vec<f64> {
+fn count_arrangements(m: usize, n: usize) -> Vec<f64> {
     let mut counts = vec![0.0; m * n + 1];
     counts[0] = 1.0;
     for i in 1..=m {
@@ -104,7 +109,7 @@ fn gaussian_binomial(m: usize, n: usize) -> Vec<f64> {
     counts
 }
 
-fn share_up_to(counts: &[f64], value: f64) -> f64 {
+fn compute_share_up_to(counts: &[f64], value: f64) -> f64 {
     let up_to: f64 =
         counts.iter().zip(0_u32..).filter(|(_, u)| f64::from(*u) <= value).map(|(c, _)| c).sum();
     up_to / counts.iter().sum::<f64>()
@@ -119,7 +124,7 @@ mod tests {
         // R: wilcox.test(c(.80,.83,1.89,1.04,1.45,1.38,1.91,1.64,.73,1.46), c(1.15,.88,.90,.74,1.21), alternative = "g")
         let at_term = [0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46];
         let early = [1.15, 0.88, 0.90, 0.74, 1.21];
-        let test = MannWhitney::of(&early, &at_term).expect("two sides");
+        let test = MannWhitney::compute(&early, &at_term).expect("two sides");
         assert!((test.u - 35.0).abs() < 1e-12);
         assert!((test.p_exact_greater().expect("no ties") - 0.127_206_127_2).abs() < 1e-9);
     }
@@ -127,20 +132,22 @@ mod tests {
     #[test]
     fn swapping_the_sides_mirrors_the_test() {
         let (a, b) = ([1.0, 4.0, 7.5, 3.0], [2.0, 5.0, 9.0]);
-        let (forth, back) =
-            (MannWhitney::of(&a, &b).expect("two"), MannWhitney::of(&b, &a).expect("two"));
+        let (forth, back) = (
+            MannWhitney::compute(&a, &b).expect("two"),
+            MannWhitney::compute(&b, &a).expect("two"),
+        );
         assert_eq!(forth.p_exact_greater(), back.p_exact_less());
     }
 
     #[test]
     fn ties_have_no_exact_p_value() {
-        let test = MannWhitney::of(&[1.0, 2.0], &[2.0, 3.0]).expect("two sides");
+        let test = MannWhitney::compute(&[1.0, 2.0], &[2.0, 3.0]).expect("two sides");
         assert_eq!(test.p_exact_two_sided(), None);
     }
 
     #[test]
     fn equal_values_everywhere_are_no_evidence() {
-        let test = MannWhitney::of(&[2.0, 2.0], &[2.0, 2.0]).expect("two sides");
+        let test = MannWhitney::compute(&[2.0, 2.0], &[2.0, 2.0]).expect("two sides");
         assert!((test.p_asymptotic_two_sided(0.0) - 1.0).abs() < 1e-15);
     }
 }

@@ -2,26 +2,26 @@
 //! against a history that no longer holds.
 
 use super::welch::{StandardError, TTest};
-use super::{fisher, summary};
+use super::{f_distribution, summary};
 
 /// History counts for at most this many degrees of freedom of one variance: variances differ between
 /// days by more than their sampling error.
-pub(crate) const MOST_PRIOR_DEGREES: f64 = 15.0;
+pub(crate) const MAX_PRIOR_DEGREES: f64 = 15.0;
 
 /// Fewest benchmarks from which a common change of the noise is estimated.
-pub(crate) const LEAST_SUITE: usize = 10;
+pub(crate) const MIN_SUITE_SIZE: usize = 10;
 
 /// A benchmark whose variance is this improbably above its prior has left its history behind.
-const DROPPED_BELOW: f64 = 0.05;
+const MIN_PRIOR_CHANCE: f64 = 0.05;
 
 /// A variance known from history.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Prior {
+pub(crate) struct VariancePrior {
     variance: f64,
     degrees_of_freedom: f64,
 }
 
-impl Prior {
+impl VariancePrior {
     /// `variance` as estimated with `degrees_of_freedom`.
     ///
     /// `None` unless both are positive and the variance is finite.
@@ -33,19 +33,23 @@ impl Prior {
     /// The standard error that this variance of one launch gives the difference of two means.
     ///
     /// Each side's variance may lean on [`MOST_PRIOR_DEGREES`], both together on no more than history has.
-    pub(crate) fn of_two_means(&self, baseline: usize, candidate: usize) -> StandardError {
-        self.scaled(1.0 / baseline as f64 + 1.0 / candidate as f64, 2.0 * MOST_PRIOR_DEGREES)
+    pub(crate) fn compute_error_of_two_means(
+        &self,
+        baseline: usize,
+        candidate: usize,
+    ) -> StandardError {
+        self.compute_error(1.0 / baseline as f64 + 1.0 / candidate as f64, 2.0 * MAX_PRIOR_DEGREES)
     }
 
     /// The standard error that this variance of one difference gives the mean of `rounds` differences.
-    pub(crate) fn of_differences(&self, rounds: usize) -> StandardError {
-        self.scaled(1.0 / rounds as f64, MOST_PRIOR_DEGREES)
+    pub(crate) fn compute_error_of_differences(&self, rounds: usize) -> StandardError {
+        self.compute_error(1.0 / rounds as f64, MAX_PRIOR_DEGREES)
     }
 
-    fn scaled(&self, factor: f64, most_degrees: f64) -> StandardError {
+    fn compute_error(&self, factor: f64, max_degrees: f64) -> StandardError {
         StandardError {
             value: (self.variance * factor).sqrt(),
-            degrees_of_freedom: self.degrees_of_freedom.min(most_degrees),
+            degrees_of_freedom: self.degrees_of_freedom.min(max_degrees),
         }
     }
 }
@@ -67,38 +71,43 @@ pub(crate) fn shrink(test: TTest, prior: StandardError) -> TTest {
 /// together by the median of observed ÷ prior variance over its expectation (never narrowed), if the suite
 /// has [`LEAST_SUITE`] benchmarks; then `None` stands where the observed variance is still beyond the 95 %
 /// quantile of F.
-pub(crate) fn guard(looks: &[(StandardError, StandardError)]) -> Vec<Option<StandardError>> {
-    let widening = if looks.len() < LEAST_SUITE { 1.0 } else { common_widening(looks) };
+pub(crate) fn select_usable_priors(
+    looks: &[(StandardError, StandardError)],
+) -> Vec<Option<StandardError>> {
+    let widening = if looks.len() < MIN_SUITE_SIZE { 1.0 } else { compute_common_widening(looks) };
     let keep = |(observed, prior): &(StandardError, StandardError)| {
         let value = prior.value * widening.sqrt();
         let ratio = (observed.value / value).powi(2);
-        let chance =
-            fisher::upper_tail(ratio, observed.degrees_of_freedom, prior.degrees_of_freedom);
-        (chance >= DROPPED_BELOW).then_some(StandardError { value, ..*prior })
+        let chance = f_distribution::f_upper_tail(
+            ratio,
+            observed.degrees_of_freedom,
+            prior.degrees_of_freedom,
+        );
+        (chance >= MIN_PRIOR_CHANCE).then_some(StandardError { value, ..*prior })
     };
     looks.iter().map(keep).collect()
 }
 
 /// How many times the variances of the whole suite are what history says, at least one.
-fn common_widening(looks: &[(StandardError, StandardError)]) -> f64 {
+fn compute_common_widening(looks: &[(StandardError, StandardError)]) -> f64 {
     // Most benchmarks of a suite have the same degrees of freedom, so the last median is kept.
-    let mut known = (f64::NAN, f64::NAN, f64::NAN);
+    let mut last_median = (f64::NAN, f64::NAN, f64::NAN);
     let mut ratios: Vec<f64> = looks
         .iter()
         .map(|(observed, prior)| {
             let (a, b) = (observed.degrees_of_freedom, prior.degrees_of_freedom);
-            if (known.0, known.1) != (a, b) {
-                known = (a, b, fisher::median(a, b));
+            if (last_median.0, last_median.1) != (a, b) {
+                last_median = (a, b, f_distribution::f_median(a, b));
             }
-            (observed.value / prior.value).powi(2) / known.2
+            (observed.value / prior.value).powi(2) / last_median.2
         })
         .collect();
-    summary::median_in_place(&mut ratios).unwrap_or(1.0).max(1.0)
+    summary::compute_median_in_place(&mut ratios).unwrap_or(1.0).max(1.0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LEAST_SUITE, guard};
+    use super::{MIN_SUITE_SIZE, select_usable_priors};
     use crate::stats::welch::StandardError;
 
     const PRIOR: StandardError = StandardError { value: 0.01, degrees_of_freedom: 15.0 };
@@ -109,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_suite_three_times_as_noisy_as_its_history_widens_every_prior() {
-        let kept = guard(&suite(LEAST_SUITE, 0.03));
+        let kept = select_usable_priors(&suite(MIN_SUITE_SIZE, 0.03));
         // 9 ÷ the median of F(4, 15), 0.8783 by mpmath, is the factor on the variance.
         let expected = 0.01 * (9.0_f64 / 0.878_304_944_367_851_7).sqrt();
         for prior in kept {
@@ -119,21 +128,25 @@ mod tests {
 
     #[test]
     fn a_small_suite_drops_the_priors_instead() {
-        assert!(guard(&suite(LEAST_SUITE - 1, 0.03)).iter().all(Option::is_none));
+        assert!(select_usable_priors(&suite(MIN_SUITE_SIZE - 1, 0.03)).iter().all(Option::is_none));
     }
 
     #[test]
     fn a_quieter_suite_keeps_its_priors_as_they_are() {
-        assert!(guard(&suite(LEAST_SUITE, 0.001)).iter().all(|prior| *prior == Some(PRIOR)));
+        assert!(
+            select_usable_priors(&suite(MIN_SUITE_SIZE, 0.001))
+                .iter()
+                .all(|prior| *prior == Some(PRIOR))
+        );
     }
 
     #[test]
     fn one_benchmark_beyond_f_95_loses_its_prior_and_the_others_keep_theirs() {
         // mpmath: the 95 % quantile of F(4, 15) is 3.0556
-        let mut looks = suite(LEAST_SUITE, 0.008);
+        let mut looks = suite(MIN_SUITE_SIZE, 0.008);
         looks[3].0.value = 0.01 * 3.06_f64.sqrt();
         looks[5].0.value = 0.01 * 3.05_f64.sqrt();
-        let kept = guard(&looks);
+        let kept = select_usable_priors(&looks);
         assert_eq!(kept.iter().filter(|prior| prior.is_none()).count(), 1);
         assert!(kept[3].is_none());
     }

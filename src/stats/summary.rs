@@ -1,6 +1,6 @@
 //! Mean and spread of one series of values, and how far its values depend on each other.
 
-use super::Undefined;
+use super::StatsError;
 
 /// Count, mean and standard deviation of some values.
 ///
@@ -8,7 +8,7 @@ use super::Undefined;
 /// means stay exact at offsets of 1e15; the variance is kept on a power-of-two scale, so that the
 /// standard deviation survives where a variance would underflow or overflow.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Summary {
+pub(crate) struct Moments {
     count: usize,
     reference: f64,
     offset: f64,
@@ -18,33 +18,33 @@ pub(crate) struct Summary {
     scaled_variance: f64,
 }
 
-impl Summary {
+impl Moments {
     /// Summarizes `values` in two passes after subtracting the first one (Chan, Golub & `LeVeque` 1983).
     ///
     /// An error when there are none or one is not finite. One value alone has a standard deviation of
     /// zero here; what needs a spread asks for two values itself.
-    pub(crate) fn of(values: &[f64]) -> Result<Self, Undefined> {
+    pub(crate) fn from_values(values: &[f64]) -> Result<Self, StatsError> {
         let Some(&reference) = values.first() else {
-            return Err(Undefined::TooFew { needed: 1, got: 0 });
+            return Err(StatsError::TooFew { needed: 1, got: 0 });
         };
         let count = values.len();
         let largest = values.iter().map(|x| (x - reference).abs()).fold(0.0, f64::max);
         if values.iter().any(|x| !x.is_finite()) || !largest.is_finite() {
-            return Err(Undefined::OutOfRange);
+            return Err(StatsError::OutOfRange);
         }
         if largest == 0.0 || count == 1 {
             return Ok(Self { count, reference, offset: 0.0, scale: 1.0, scaled_variance: 0.0 });
         }
-        let scale = power_of_two_near(largest);
+        let scale = round_to_power_of_two(largest);
         let n = count as f64;
         let mean = values.iter().map(|x| (x - reference) / scale).sum::<f64>() / n;
-        let (mut squares, mut rest) = (0.0, 0.0);
+        let (mut squares, mut distance_sum) = (0.0, 0.0);
         for x in values {
             let distance = (x - reference) / scale - mean;
             squares += distance * distance;
-            rest += distance;
+            distance_sum += distance;
         }
-        let scaled_variance = (squares - rest * rest / n) / (n - 1.0);
+        let scaled_variance = (squares - distance_sum * distance_sum / n) / (n - 1.0);
         Ok(Self { count, reference, offset: scale * mean, scale, scaled_variance })
     }
 
@@ -74,13 +74,13 @@ impl Summary {
     }
 
     /// `other`'s mean minus this one's, without rounding either.
-    pub(crate) fn difference(&self, other: &Self) -> f64 {
+    pub(crate) fn difference_to(&self, other: &Self) -> f64 {
         (other.reference - self.reference) + (other.offset - self.offset)
     }
 }
 
 /// A power of two within a factor of two of `size`, as the exact scale for a sum of squares.
-fn power_of_two_near(size: f64) -> f64 {
+fn round_to_power_of_two(size: f64) -> f64 {
     let exponent = size.log2().floor().clamp(-1000.0, 1000.0);
     exponent.exp2()
 }
@@ -88,20 +88,20 @@ fn power_of_two_near(size: f64) -> f64 {
 /// Natural logarithms of `values ÷ reference`, exact also where the two agree in all but the last digits.
 ///
 /// An error when one of them is not positive and finite.
-pub(crate) fn log_ratios(values: &[f64], reference: f64) -> Result<Vec<f64>, Undefined> {
-    let usable = |x: &f64| x.is_finite() && *x > 0.0;
-    if !usable(&reference) || !values.iter().all(usable) {
-        return Err(Undefined::OutOfRange);
+pub(crate) fn compute_log_ratios(values: &[f64], reference: f64) -> Result<Vec<f64>, StatsError> {
+    let is_usable = |x: &f64| x.is_finite() && *x > 0.0;
+    if !is_usable(&reference) || !values.iter().all(is_usable) {
+        return Err(StatsError::OutOfRange);
     }
-    let log_ratio = |x: &f64| {
+    let compute_log_ratio = |x: &f64| {
         let ratio = x / reference;
         if (0.5..2.0).contains(&ratio) { ((x - reference) / reference).ln_1p() } else { ratio.ln() }
     };
-    Ok(values.iter().map(log_ratio).collect())
+    Ok(values.iter().map(compute_log_ratio).collect())
 }
 
 /// Median of `values`, which are reordered; the mean of the middle two for an even count, `None` for none.
-pub(crate) fn median_in_place(values: &mut [f64]) -> Option<f64> {
+pub(crate) fn compute_median_in_place(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {
         return None;
     }
@@ -118,14 +118,14 @@ pub(crate) fn median_in_place(values: &mut [f64]) -> Option<f64> {
 /// Correlation of the series with itself `lag` steps later, with the variance of the whole series below.
 ///
 /// `None` when there are not more than `lag` values or all are equal (Box, Jenkins & Reinsel 2008, eq. 2.1.13).
-pub(crate) fn autocorrelation(series: &[f64], lag: usize) -> Option<f64> {
-    let distances = centred(series)?;
+pub(crate) fn compute_autocorrelation(series: &[f64], lag: usize) -> Option<f64> {
+    let distances = center_series(series)?;
     let whole: f64 = distances.iter().map(|d| d * d).sum();
     let lagged: f64 = distances.iter().zip(distances.get(lag..)?).map(|(d, e)| d * e).sum();
     (whole > 0.0 && lag < series.len()).then(|| lagged / whole)
 }
 
-fn centred(series: &[f64]) -> Option<Vec<f64>> {
+fn center_series(series: &[f64]) -> Option<Vec<f64>> {
     let first = *series.first()?;
     let mean = series.iter().map(|x| x - first).sum::<f64>() / series.len() as f64;
     Some(series.iter().map(|x| (x - first) - mean).collect())
@@ -133,7 +133,7 @@ fn centred(series: &[f64]) -> Option<Vec<f64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Summary, autocorrelation, log_ratios, median_in_place};
+    use super::{Moments, compute_autocorrelation, compute_log_ratios, compute_median_in_place};
 
     #[test]
     fn extreme_offsets_and_scales_leave_the_spread_exact() {
@@ -147,30 +147,30 @@ mod tests {
             (0.0, 2_f64.powi(1000)),
         ] {
             let values = [1.0, 2.0, 3.0, 4.0].map(|x| offset + scale * x);
-            let summary = Summary::of(&values).expect("values");
+            let summary = Moments::from_values(&values).expect("values");
             assert!((summary.standard_deviation() / (spread * scale) - 1.0).abs() < 1e-14);
         }
     }
 
     #[test]
     fn means_that_differ_in_the_last_digit_differ() {
-        let baseline = Summary::of(&[1e15, 1e15 + 1.0]).expect("values");
-        let candidate = Summary::of(&[1e15, 1e15 + 1.0, 1e15 + 1.0]).expect("values");
-        assert!((baseline.difference(&candidate) - 1.0 / 6.0).abs() < 1e-15);
+        let baseline = Moments::from_values(&[1e15, 1e15 + 1.0]).expect("values");
+        let candidate = Moments::from_values(&[1e15, 1e15 + 1.0, 1e15 + 1.0]).expect("values");
+        assert!((baseline.difference_to(&candidate) - 1.0 / 6.0).abs() < 1e-15);
     }
 
     #[test]
     fn values_that_have_no_mean_are_refused() {
-        assert!(Summary::of(&[]).is_err());
-        assert!(Summary::of(&[1.0, f64::INFINITY]).is_err());
-        assert!(Summary::of(&[f64::NAN]).is_err());
-        assert!(Summary::of(&[f64::MAX, -f64::MAX]).is_err());
-        assert!(log_ratios(&[1.0, 0.0], 1.0).is_err());
+        assert!(Moments::from_values(&[]).is_err());
+        assert!(Moments::from_values(&[1.0, f64::INFINITY]).is_err());
+        assert!(Moments::from_values(&[f64::NAN]).is_err());
+        assert!(Moments::from_values(&[f64::MAX, -f64::MAX]).is_err());
+        assert!(compute_log_ratios(&[1.0, 0.0], 1.0).is_err());
     }
 
     #[test]
     fn logarithms_relative_to_a_reference_keep_its_last_digit() {
-        let logs = log_ratios(&[1e12 + 1.0, 1e-12], 1e12).expect("positive");
+        let logs = compute_log_ratios(&[1e12 + 1.0, 1e-12], 1e12).expect("positive");
         // mpmath: log1p(1e-12) and -24·log(10)
         assert!((logs[0] / 9.999_999_999_995e-13 - 1.0).abs() < 1e-12);
         assert!((logs[1] / -55.262_042_231_857_096 - 1.0).abs() < 1e-14);
@@ -178,14 +178,14 @@ mod tests {
 
     #[test]
     fn medians_of_even_and_odd_counts_and_of_nothing() {
-        assert_eq!(median_in_place(&mut [5.0]), Some(5.0));
-        assert_eq!(median_in_place(&mut [f64::MAX, f64::MAX]), Some(f64::MAX));
-        assert_eq!(median_in_place(&mut []), None);
+        assert_eq!(compute_median_in_place(&mut [5.0]), Some(5.0));
+        assert_eq!(compute_median_in_place(&mut [f64::MAX, f64::MAX]), Some(f64::MAX));
+        assert_eq!(compute_median_in_place(&mut []), None);
     }
 
     #[test]
     fn a_series_that_cannot_tell_its_dependence_has_none() {
-        assert_eq!(autocorrelation(&[1.0, 1.0, 1.0], 1), None);
-        assert_eq!(autocorrelation(&[1.0, 2.0], 2), None);
+        assert_eq!(compute_autocorrelation(&[1.0, 1.0, 1.0], 1), None);
+        assert_eq!(compute_autocorrelation(&[1.0, 2.0], 2), None);
     }
 }

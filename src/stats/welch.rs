@@ -1,7 +1,7 @@
 //! Tests on a difference that follows Student's t: Welch's for two sides, the paired one for rounds.
 
-use super::summary::Summary;
-use super::{Undefined, student};
+use super::summary::Moments;
+use super::{StatsError, t_distribution};
 
 /// An estimated difference `candidate − baseline` that is t-distributed around the true one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub(crate) struct TTest {
 impl TTest {
     /// `(difference − null) ÷ standard_error`: infinite when a difference is certain, and NaN when
     /// neither side varies and the difference is exactly `null`.
-    pub(crate) fn t(&self, null: f64) -> f64 {
+    pub(crate) fn t_statistic(&self, null: f64) -> f64 {
         (self.difference - null) / self.standard_error
     }
 
@@ -26,43 +26,47 @@ impl TTest {
     /// One when neither side varies and there is no difference; zero when neither varies and there is
     /// one, which a reader should see as "less than" the smallest number shown.
     pub(crate) fn p_two_sided(&self, null: f64) -> f64 {
-        let t = self.t(null);
-        if t.is_nan() { 1.0 } else { 2.0 * student::upper_tail(t.abs(), self.degrees_of_freedom) }
+        let t = self.t_statistic(null);
+        if t.is_nan() {
+            1.0
+        } else {
+            2.0 * t_distribution::t_upper_tail(t.abs(), self.degrees_of_freedom)
+        }
     }
 
     /// P-value of "the difference is greater than `null`"; one when it certainly equals `null`.
     pub(crate) fn p_greater(&self, null: f64) -> f64 {
-        let t = self.t(null);
-        if t.is_nan() { 1.0 } else { student::upper_tail(t, self.degrees_of_freedom) }
+        let t = self.t_statistic(null);
+        if t.is_nan() { 1.0 } else { t_distribution::t_upper_tail(t, self.degrees_of_freedom) }
     }
 
     /// P-value of "the difference is less than `null`"; one when it certainly equals `null`.
     pub(crate) fn p_less(&self, null: f64) -> f64 {
-        let t = self.t(null);
-        if t.is_nan() { 1.0 } else { student::upper_tail(-t, self.degrees_of_freedom) }
+        let t = self.t_statistic(null);
+        if t.is_nan() { 1.0 } else { t_distribution::t_upper_tail(-t, self.degrees_of_freedom) }
     }
 
     /// One-sided lower bound: the true difference is below it with probability `alpha`.
-    pub(crate) fn lower(&self, alpha: f64) -> f64 {
-        self.difference - self.margin(alpha)
+    pub(crate) fn lower_bound(&self, alpha: f64) -> f64 {
+        self.difference - self.margin_of_error(alpha)
     }
 
     /// One-sided upper bound: the true difference is above it with probability `alpha`.
-    pub(crate) fn upper(&self, alpha: f64) -> f64 {
-        self.difference + self.margin(alpha)
+    pub(crate) fn upper_bound(&self, alpha: f64) -> f64 {
+        self.difference + self.margin_of_error(alpha)
     }
 
     /// Two-sided interval `(low, high)` that holds the true difference with probability `confidence`.
-    pub(crate) fn interval(&self, confidence: f64) -> (f64, f64) {
-        let margin = self.margin(0.5 * (1.0 - confidence));
+    pub(crate) fn confidence_interval(&self, confidence: f64) -> (f64, f64) {
+        let margin = self.margin_of_error(0.5 * (1.0 - confidence));
         (self.difference - margin, self.difference + margin)
     }
 
-    fn margin(&self, alpha: f64) -> f64 {
+    fn margin_of_error(&self, alpha: f64) -> f64 {
         if self.standard_error == 0.0 {
             return 0.0;
         }
-        student::upper_quantile(alpha, self.degrees_of_freedom) * self.standard_error
+        t_distribution::t_upper_quantile(alpha, self.degrees_of_freedom) * self.standard_error
     }
 }
 
@@ -79,29 +83,36 @@ pub(crate) struct StandardError {
 ///
 /// An error when a side has fewer than two values or one is not finite. Assumes independent, roughly
 /// normal values; on logarithms the difference is a log ratio.
-pub(crate) fn welch(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
-    welch_of_summaries(&Summary::of(baseline)?, &Summary::of(candidate)?)
+pub(crate) fn compute_welch_test(baseline: &[f64], candidate: &[f64]) -> Result<TTest, StatsError> {
+    compute_welch_test_from_moments(
+        &Moments::from_values(baseline)?,
+        &Moments::from_values(candidate)?,
+    )
 }
 
 /// [`welch`] where only count, mean and standard deviation of each side are known.
-pub(crate) fn welch_of_summaries(
-    baseline: &Summary,
-    candidate: &Summary,
-) -> Result<TTest, Undefined> {
-    let error = |side: &Summary| match side.count() {
-        got @ ..2 => Err(Undefined::TooFew { needed: 2, got }),
+pub(crate) fn compute_welch_test_from_moments(
+    baseline: &Moments,
+    candidate: &Moments,
+) -> Result<TTest, StatsError> {
+    let compute_error = |side: &Moments| match side.count() {
+        got @ ..2 => Err(StatsError::TooFew { needed: 2, got }),
         count => Ok(StandardError {
             value: side.standard_error(),
             degrees_of_freedom: count as f64 - 1.0,
         }),
     };
-    Ok(with_errors(baseline.difference(candidate), error(baseline)?, error(candidate)?))
+    Ok(combine_standard_errors(
+        baseline.difference_to(candidate),
+        compute_error(baseline)?,
+        compute_error(candidate)?,
+    ))
 }
 
 /// The test of a `difference` whose two sides bring their own standard errors, for example shrunken ones.
 ///
 /// Standard errors add in squares; degrees of freedom by [`satterthwaite`].
-pub(crate) fn with_errors(
+pub(crate) fn combine_standard_errors(
     difference: f64,
     baseline: StandardError,
     candidate: StandardError,
@@ -109,20 +120,20 @@ pub(crate) fn with_errors(
     TTest {
         difference,
         standard_error: baseline.value.hypot(candidate.value),
-        degrees_of_freedom: satterthwaite(baseline, candidate),
+        degrees_of_freedom: combine_degrees_of_freedom(baseline, candidate),
     }
 }
 
 /// Degrees of freedom of the sum of two squared standard errors (Satterthwaite 1946).
 ///
 /// Where both are zero nothing is estimated, and the sum of both degrees of freedom is returned.
-pub(crate) fn satterthwaite(a: StandardError, b: StandardError) -> f64 {
+pub(crate) fn combine_degrees_of_freedom(a: StandardError, b: StandardError) -> f64 {
     let larger = a.value.max(b.value);
     if larger == 0.0 {
         return a.degrees_of_freedom + b.degrees_of_freedom;
     }
-    let square = |error: StandardError| (error.value / larger).powi(2);
-    let (va, vb) = (square(a), square(b));
+    let square_relative = |error: StandardError| (error.value / larger).powi(2);
+    let (va, vb) = (square_relative(a), square_relative(b));
     let parts = va * va / a.degrees_of_freedom + vb * vb / b.degrees_of_freedom;
     (va + vb) * (va + vb) / parts
 }
@@ -131,20 +142,26 @@ pub(crate) fn satterthwaite(a: StandardError, b: StandardError) -> f64 {
 ///
 /// An error when the sides differ in length, have fewer than two values, or one is not finite. Assumes
 /// independent, roughly normal differences (Student 1908).
-pub(crate) fn paired(baseline: &[f64], candidate: &[f64]) -> Result<TTest, Undefined> {
+pub(crate) fn compute_paired_test(
+    baseline: &[f64],
+    candidate: &[f64],
+) -> Result<TTest, StatsError> {
     if baseline.len() != candidate.len() {
-        return Err(Undefined::Unequal { baseline: baseline.len(), candidate: candidate.len() });
+        return Err(StatsError::UnequalLengths {
+            baseline: baseline.len(),
+            candidate: candidate.len(),
+        });
     }
     let differences: Vec<f64> = baseline.iter().zip(candidate).map(|(a, b)| b - a).collect();
-    of_differences(&differences)
+    compute_one_sample_test(&differences)
 }
 
 /// Student's one-sample test of `differences`, each `candidate − baseline` of one pair.
-pub(crate) fn of_differences(differences: &[f64]) -> Result<TTest, Undefined> {
+pub(crate) fn compute_one_sample_test(differences: &[f64]) -> Result<TTest, StatsError> {
     if differences.len() < 2 {
-        return Err(Undefined::TooFew { needed: 2, got: differences.len() });
+        return Err(StatsError::TooFew { needed: 2, got: differences.len() });
     }
-    let summary = Summary::of(differences)?;
+    let summary = Moments::from_values(differences)?;
     Ok(TTest {
         difference: summary.mean(),
         standard_error: summary.standard_error(),
@@ -157,8 +174,8 @@ mod tests {
     use proptest::prelude::*;
     use proptest::test_runner::RngSeed;
 
-    use super::{TTest, paired, welch};
-    use crate::stats::{Undefined, summary::log_ratios};
+    use super::{TTest, compute_paired_test, compute_welch_test};
+    use crate::stats::{StatsError, summary::compute_log_ratios};
 
     #[track_caller]
     fn close(a: f64, b: f64) {
@@ -167,8 +184,8 @@ mod tests {
 
     /// The test of candidate ÷ baseline, on logarithms.
     fn of_ratio(baseline: &[f64], candidate: &[f64]) -> TTest {
-        let logs = |side| log_ratios(side, baseline[0]).expect("positive values");
-        welch(&logs(baseline), &logs(candidate)).expect("two sides")
+        let logs = |side| compute_log_ratios(side, baseline[0]).expect("positive values");
+        compute_welch_test(&logs(baseline), &logs(candidate)).expect("two sides")
     }
 
     fn side() -> impl Strategy<Value = Vec<f64>> {
@@ -187,7 +204,7 @@ mod tests {
             let forth = of_ratio(&a, &b);
             let back = of_ratio(&b, &a);
             close(forth.difference, -back.difference);
-            close(forth.lower(0.01), -back.upper(0.01));
+            close(forth.lower_bound(0.01), -back.upper_bound(0.01));
             close(forth.p_greater(0.0), back.p_less(0.0));
         }
 
@@ -203,18 +220,18 @@ mod tests {
         #[test]
         fn the_order_of_the_samples_does_not_matter(a in side(), b in side()) {
             let reversed = |side: &[f64]| side.iter().rev().copied().collect::<Vec<_>>();
-            let plain = welch(&a, &b).expect("two sides");
-            let other = welch(&reversed(&a), &reversed(&b)).expect("two sides");
+            let plain = compute_welch_test(&a, &b).expect("two sides");
+            let other = compute_welch_test(&reversed(&a), &reversed(&b)).expect("two sides");
             close(plain.difference, other.difference);
             close(plain.p_two_sided(0.0), other.p_two_sided(0.0));
         }
 
         #[test]
         fn a_one_sided_bound_is_where_its_p_value_is_alpha(a in side(), b in side()) {
-            let test = welch(&a, &b).expect("two sides");
+            let test = compute_welch_test(&a, &b).expect("two sides");
             prop_assume!(test.standard_error > 1e-6);
-            close(test.p_greater(test.lower(0.01)), 0.01);
-            close(test.p_less(test.upper(0.001)), 0.001);
+            close(test.p_greater(test.lower_bound(0.01)), 0.01);
+            close(test.p_less(test.upper_bound(0.001)), 0.001);
         }
     }
 
@@ -223,41 +240,48 @@ mod tests {
         // R: t.test(extra ~ group, data = sleep): t = -1.8608, df = 17.776, p = 0.07939, -3.3654832 0.2054832
         let one = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
         let two = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
-        let test = welch(&one, &two).expect("two sides");
-        assert!((test.t(0.0) - 1.860_813).abs() < 1e-6);
+        let test = compute_welch_test(&one, &two).expect("two sides");
+        assert!((test.t_statistic(0.0) - 1.860_813).abs() < 1e-6);
         assert!((test.degrees_of_freedom - 17.776_474).abs() < 1e-6);
         assert!((test.p_two_sided(0.0) - 0.079_394).abs() < 1e-6);
-        let (low, high) = test.interval(0.95);
+        let (low, high) = test.confidence_interval(0.95);
         assert!((low + 0.205_483_2).abs() < 1e-6 && (high - 3.365_483_2).abs() < 1e-6);
         // R: t.test(one, two, paired = TRUE): t = -4.0621, p-value = 0.002833
-        let together = paired(&one, &two).expect("pairs");
+        let together = compute_paired_test(&one, &two).expect("pairs");
         assert!((together.p_two_sided(0.0) - 0.002_832_89).abs() < 1e-8);
     }
 
     #[test]
     fn without_variance_equal_sides_are_unchanged_and_others_certainly_differ() {
-        let equal = welch(&[5.0, 5.0], &[5.0, 5.0]).expect("two sides");
+        let equal = compute_welch_test(&[5.0, 5.0], &[5.0, 5.0]).expect("two sides");
         close(equal.p_two_sided(0.0), 1.0);
-        assert_eq!(equal.interval(0.95), (0.0, 0.0));
-        let differing = welch(&[5.0, 5.0], &[6.0, 6.0]).expect("two sides");
+        assert_eq!(equal.confidence_interval(0.95), (0.0, 0.0));
+        let differing = compute_welch_test(&[5.0, 5.0], &[6.0, 6.0]).expect("two sides");
         close(differing.p_two_sided(0.0), 0.0);
         close(differing.p_less(0.0), 1.0);
-        assert_eq!(differing.interval(0.999), (1.0, 1.0));
+        assert_eq!(differing.confidence_interval(0.999), (1.0, 1.0));
     }
 
     #[test]
     fn too_little_or_nonsense_is_no_test() {
-        assert_eq!(welch(&[1.0], &[1.0, 2.0]), Err(Undefined::TooFew { needed: 2, got: 1 }));
-        assert_eq!(welch(&[], &[1.0, 2.0]), Err(Undefined::TooFew { needed: 1, got: 0 }));
-        assert_eq!(welch(&[1.0, f64::NAN], &[1.0, 2.0]), Err(Undefined::OutOfRange));
-        assert!(paired(&[1.0, 2.0], &[1.0]).is_err());
+        assert_eq!(
+            compute_welch_test(&[1.0], &[1.0, 2.0]),
+            Err(StatsError::TooFew { needed: 2, got: 1 })
+        );
+        assert_eq!(
+            compute_welch_test(&[], &[1.0, 2.0]),
+            Err(StatsError::TooFew { needed: 1, got: 0 })
+        );
+        assert_eq!(compute_welch_test(&[1.0, f64::NAN], &[1.0, 2.0]), Err(StatsError::OutOfRange));
+        assert!(compute_paired_test(&[1.0, 2.0], &[1.0]).is_err());
     }
 
     #[test]
     fn one_value_against_many_is_no_test_and_two_are_one() {
         let many: Vec<f64> = (0..100_000).map(|i| f64::from(i % 17)).collect();
-        assert!(welch(&[8.0], &many).is_err());
-        let TTest { degrees_of_freedom, .. } = welch(&[8.0, 9.0], &many).expect("two sides");
+        assert!(compute_welch_test(&[8.0], &many).is_err());
+        let TTest { degrees_of_freedom, .. } =
+            compute_welch_test(&[8.0, 9.0], &many).expect("two sides");
         assert!((1.0..1.01).contains(&degrees_of_freedom));
     }
 }

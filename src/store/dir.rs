@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::key::ROOT;
-use super::{Key, LONGEST_RECORD, StoreError};
+use super::key::RUNS_FOLDER;
+use super::{MAX_RECORD_BYTES, RunKey, StoreError};
 use crate::files;
 use crate::run::FileError;
 
@@ -19,35 +19,35 @@ impl DirStore {
         Self { folder: folder.to_owned() }
     }
 
-    pub(super) fn save(&self, key: &Key, record: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn save_record(&self, key: &RunKey, record: &[u8]) -> Result<(), StoreError> {
         let path = self.folder.join(key.path());
-        files::write(&path, record).map_err(|error| StoreError::Io(path, error))
+        files::write_atomically(&path, record).map_err(|error| StoreError::Io(path, error))
     }
 
-    pub(super) fn list(&self) -> Result<Vec<Key>, StoreError> {
+    pub(super) fn list_keys(&self) -> Result<Vec<RunKey>, StoreError> {
         let mut keys = Vec::new();
-        for start in names(&self.folder.join(ROOT))? {
-            for commit in names(&self.folder.join(ROOT).join(&start))? {
-                let folder = [ROOT, &start, &commit].join("/");
-                let found = names(&self.folder.join(&folder))?.into_iter();
-                keys.extend(found.filter_map(|name| Key::parse(&format!("{folder}/{name}"))));
+        for start in list_folder_names(&self.folder.join(RUNS_FOLDER))? {
+            for commit in list_folder_names(&self.folder.join(RUNS_FOLDER).join(&start))? {
+                let folder = [RUNS_FOLDER, &start, &commit].join("/");
+                let found = list_folder_names(&self.folder.join(&folder))?.into_iter();
+                keys.extend(found.filter_map(|name| RunKey::parse(&format!("{folder}/{name}"))));
             }
         }
         Ok(keys)
     }
 
-    pub(super) fn read(&self, key: &Key) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn read_record(&self, key: &RunKey) -> Result<Vec<u8>, StoreError> {
         let path = self.folder.join(key.path());
-        read_regular(&path).map_err(|error| match error.kind() {
+        read_plain_file(&path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => StoreError::Missing(key.id().to_owned()),
             _ => StoreError::Broken { path: key.path(), source: FileError::Io(error) },
         })
     }
 
-    pub(super) fn remove(&self, keys: &[Key]) -> Result<(), StoreError> {
+    pub(super) fn remove_records(&self, keys: &[RunKey]) -> Result<(), StoreError> {
         for path in keys.iter().map(|key| self.folder.join(key.path())) {
             // Another process may have pruned the same.
-            files::remove(&path).map_err(|error| StoreError::Io(path.clone(), error))?;
+            files::remove_if_present(&path).map_err(|error| StoreError::Io(path.clone(), error))?;
             for folder in path.ancestors().skip(1).take(2) {
                 // Fails where other runs are left, as it should.
                 let _ = fs::remove_dir(folder);
@@ -58,31 +58,31 @@ impl DirStore {
 }
 
 /// The content of a plain file that is not too long: a pipe would be waited on forever.
-fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+fn read_plain_file(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a plain file"));
     }
     let mut content = Vec::new();
-    fs::File::open(path)?.take(LONGEST_RECORD as u64 + 1).read_to_end(&mut content)?;
-    if content.len() > LONGEST_RECORD {
-        return Err(io::Error::other(format!("it is longer than {} MiB", LONGEST_RECORD >> 20)));
+    fs::File::open(path)?.take(MAX_RECORD_BYTES as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > MAX_RECORD_BYTES {
+        return Err(io::Error::other(format!("it is longer than {} MiB", MAX_RECORD_BYTES >> 20)));
     }
     Ok(content)
 }
 
 /// Names in a folder, none where it does not exist or is no folder.
-fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
-    let failed = |error| StoreError::Io(folder.to_owned(), error);
+fn list_folder_names(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let to_store_error = |error| StoreError::Io(folder.to_owned(), error);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(to_store_error(error)),
     };
     let mut names = Vec::new();
     for entry in entries {
-        if let Ok(name) = entry.map_err(failed)?.file_name().into_string() {
+        if let Ok(name) = entry.map_err(to_store_error)?.file_name().into_string() {
             names.push(name);
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::LONGEST_RECORD;
+use super::MAX_RECORD_BYTES;
 use crate::git::GitError;
 use crate::run::FileError;
 
@@ -14,7 +14,7 @@ use crate::run::FileError;
 pub(crate) enum StoreError {
     /// Not an address of a store.
     #[error("`{0}` is not a store")]
-    Url(String),
+    InvalidUrl(String),
     /// A git store outside of any repository.
     #[error("`{}` is in no git repository, where the store `{url}` would be", folder.display())]
     NoRepository {
@@ -33,12 +33,12 @@ pub(crate) enum StoreError {
     },
     /// The run cannot serve as a baseline.
     #[error("the run cannot be a baseline: {0}")]
-    Unfit(Unfit),
+    Unfit(UnfitRun),
     /// No such run.
     #[error("no stored run is called `{0}`")]
     Missing(String),
     /// More than one run.
-    #[error("`{name}` could be any of {}", join(candidates))]
+    #[error("`{name}` could be any of {}", quote_ids(candidates))]
     Ambiguous {
         /// What was asked for.
         name: String,
@@ -77,7 +77,7 @@ pub(crate) enum StoreError {
 
 /// Why a run cannot be a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Unfit {
+pub(crate) enum UnfitRun {
     /// What was measured is in no commit.
     #[error("the working tree had changes that are not in its commit")]
     Dirty,
@@ -92,9 +92,9 @@ pub(crate) enum Unfit {
     Empty,
     /// Its time cannot be read.
     #[error("its `created` is no time like `2026-11-22T00:00:00Z`")]
-    Created,
+    InvalidTime,
     /// It would fill the repository.
-    #[error("it is longer than {} MiB without its samples", LONGEST_RECORD >> 20)]
+    #[error("it is longer than {} MiB without its samples", MAX_RECORD_BYTES >> 20)]
     TooLong,
 }
 
@@ -102,15 +102,15 @@ impl StoreError {
     /// What can be done about it.
     pub(crate) fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Url(_) => "write git:BRANCH or dir:PATH",
+            Self::InvalidUrl(_) => "write git:BRANCH or dir:PATH",
             Self::NoRepository { .. } => "use a store in a folder: --store dir:PATH",
             Self::NotAStore { .. } => "name a branch of its own for it: --store git:perfgate-data",
-            Self::Unfit(Unfit::Dirty) => "commit or stash the changes and measure again",
-            Self::Unfit(Unfit::NoCommit) => "measure inside a git repository",
-            Self::Unfit(Unfit::Incomplete | Unfit::Empty) => {
+            Self::Unfit(UnfitRun::Dirty) => "commit or stash the changes and measure again",
+            Self::Unfit(UnfitRun::NoCommit) => "measure inside a git repository",
+            Self::Unfit(UnfitRun::Incomplete | UnfitRun::Empty) => {
                 "measure again; the messages of the first time say what failed"
             }
-            Self::Unfit(Unfit::TooLong) => "measure fewer benchmarks at once, with --bench",
+            Self::Unfit(UnfitRun::TooLong) => "measure fewer benchmarks at once, with --bench",
             Self::Missing(_) => {
                 "perfgate baseline list shows what is stored; --fetch brings what the remote has"
             }
@@ -121,7 +121,7 @@ impl StoreError {
             Self::Contended { .. } => "try again",
             Self::NoRemote => "use a store in git for that: --store git:BRANCH",
             Self::Git(error) => return error.help(),
-            Self::Unfit(Unfit::Created) | Self::Broken { .. } | Self::Io(..) => return None,
+            Self::Unfit(UnfitRun::InvalidTime) | Self::Broken { .. } | Self::Io(..) => return None,
         };
         Some(help.to_owned())
     }
@@ -131,13 +131,13 @@ impl StoreError {
         match self {
             Self::Contended { .. } | Self::Io(..) => false,
             Self::Git(error) => {
-                matches!(error, GitError::UnknownRevision(_) | GitError::BranchName(_))
+                matches!(error, GitError::UnknownRevision(_) | GitError::InvalidBranchName(_))
             }
             _ => true,
         }
     }
 }
 
-fn join(ids: &[String]) -> String {
+fn quote_ids(ids: &[String]) -> String {
     ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
 }

@@ -3,51 +3,57 @@
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::Kind;
+use super::RunKind;
 use crate::git::CommitId;
-use crate::run::{Run, Source};
+use crate::run::{Run, SampleSource};
 
 /// Folder of all records within a store.
-pub(super) const ROOT: &str = "runs";
+pub(super) const RUNS_FOLDER: &str = "runs";
 
 /// Which stored run: its file is `runs/AB/COMMIT/FINGERPRINT-SOURCE-CREATED-ID.json`.
 ///
 /// A key is made of letters and digits alone, so its path leads nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
+pub(crate) struct RunKey {
     commit: CommitId,
     fingerprint: String,
-    source: Source,
+    source: SampleSource,
     created: String,
     id: String,
 }
 
 const ID_DIGITS: usize = 12;
 
-impl Key {
+impl RunKey {
     /// The key of `run`, stored as `record`; `None` where its time cannot be read.
     pub(super) fn new(commit: CommitId, run: &Run, record: &[u8]) -> Option<Self> {
         let created: Timestamp = run.created.parse().ok()?;
         let created = created.strftime("%Y%m%dT%H%M%SZ").to_string();
-        let fingerprint = as_word(&run.host.fingerprint);
-        let key = Self { commit, fingerprint, source: run.source, created, id: hash(record) };
-        is_time(&key.created).then_some(key)
+        let fingerprint = to_file_word(&run.host.fingerprint);
+        let key = Self {
+            commit,
+            fingerprint,
+            source: run.source,
+            created,
+            id: compute_short_hash(record),
+        };
+        is_compact_time(&key.created).then_some(key)
     }
 
     /// The key that a path in a store stands for; `None` for any other file.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let parts: Vec<&str> = path.split('/').collect();
-        let [ROOT, start, commit, name] = parts[..] else { return None };
-        let commit = CommitId::parse(commit).filter(|id| id.as_str().starts_with(start))?;
+        let [RUNS_FOLDER, prefix, commit, name] = parts[..] else { return None };
+        let commit = CommitId::parse(commit).filter(|id| id.as_str().starts_with(prefix))?;
         let parts: Vec<&str> = name.strip_suffix(".json")?.split('-').collect();
         let [fingerprint, source, created, id] = parts[..] else { return None };
-        let source = SOURCES.into_iter().find(|known| word(*known) == source)?;
-        let is_key = start.len() == 2
-            && is_word(fingerprint)
-            && is_time(created)
+        let source = ALL_SOURCES.into_iter().find(|known| source_name(*known) == source)?;
+        let is_valid = prefix.len() == 2
+            && is_file_word(fingerprint)
+            && is_compact_time(created)
             && id.len() == ID_DIGITS
-            && is_word(id);
-        is_key.then(|| Self {
+            && is_file_word(id);
+        is_valid.then(|| Self {
             commit,
             fingerprint: fingerprint.to_owned(),
             source,
@@ -59,9 +65,9 @@ impl Key {
     /// Path within the store.
     pub(crate) fn path(&self) -> String {
         let Self { commit, fingerprint, created, id, .. } = self;
-        let source = self.source_word();
+        let source = self.source_name();
         format!(
-            "{ROOT}/{}/{commit}/{fingerprint}-{source}-{created}-{id}.json",
+            "{RUNS_FOLDER}/{}/{commit}/{fingerprint}-{source}-{created}-{id}.json",
             &commit.as_str()[..2]
         )
     }
@@ -77,13 +83,13 @@ impl Key {
     }
 
     /// What produced the samples.
-    pub(crate) fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> SampleSource {
         self.source
     }
 
     /// The same as a word.
-    pub(crate) fn source_word(&self) -> &'static str {
-        word(self.source)
+    pub(crate) fn source_name(&self) -> &'static str {
+        source_name(self.source)
     }
 
     /// When it was measured, as `20261122T000000Z`.
@@ -97,21 +103,21 @@ impl Key {
     }
 
     /// Whether the run is of this kind.
-    pub(crate) fn is_of(&self, kind: Kind<'_>) -> bool {
-        self.source == kind.source && self.fingerprint == as_word(kind.fingerprint)
+    pub(crate) fn is_of_kind(&self, kind: RunKind<'_>) -> bool {
+        self.source == kind.source && self.fingerprint == to_file_word(kind.fingerprint)
     }
 }
 
-const SOURCES: [Source; 2] = [Source::Criterion, Source::Command];
+const ALL_SOURCES: [SampleSource; 2] = [SampleSource::Criterion, SampleSource::Command];
 
-fn word(source: Source) -> &'static str {
+fn source_name(source: SampleSource) -> &'static str {
     match source {
-        Source::Criterion => "criterion",
-        Source::Command => "command",
+        SampleSource::Criterion => "criterion",
+        SampleSource::Command => "command",
     }
 }
 
-fn is_time(text: &str) -> bool {
+fn is_compact_time(text: &str) -> bool {
     text.len() == "20261122T000000Z".len()
         && text.bytes().enumerate().all(|(place, byte)| match place {
             8 => byte == b'T',
@@ -120,18 +126,22 @@ fn is_time(text: &str) -> bool {
         })
 }
 
-fn is_word(text: &str) -> bool {
+fn is_file_word(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 /// Fingerprints that could not be part of a file name are replaced by a hash.
-fn as_word(fingerprint: &str) -> String {
-    if is_word(fingerprint) { fingerprint.to_owned() } else { hash(fingerprint.as_bytes()) }
+fn to_file_word(fingerprint: &str) -> String {
+    if is_file_word(fingerprint) {
+        fingerprint.to_owned()
+    } else {
+        compute_short_hash(fingerprint.as_bytes())
+    }
 }
 
 /// Twelve digits that stand for `bytes`.
-pub(super) fn hash(bytes: &[u8]) -> String {
+pub(super) fn compute_short_hash(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).take(ID_DIGITS / 2).collect()
 }
@@ -144,7 +154,7 @@ mod tests {
     fn a_path_comes_back_from_its_key() {
         let commit = "ab".repeat(20);
         let path = format!("runs/ab/{commit}/0f1e2d-criterion-20261122T013000Z-0123456789ab.json");
-        assert_eq!(Key::parse(&path).unwrap().path(), path);
+        assert_eq!(RunKey::parse(&path).unwrap().path(), path);
     }
 
     #[test]
@@ -161,15 +171,15 @@ mod tests {
             format!("runs//{commit}/x-criterion-20261122T013000Z-0123456789ab.json"),
             String::new(),
         ] {
-            assert_eq!(Key::parse(&path), None, "{path}");
+            assert_eq!(RunKey::parse(&path), None, "{path}");
         }
     }
 
     #[test]
     fn a_fingerprint_that_is_no_file_name_is_replaced() {
-        assert_eq!(as_word("0f1e"), "0f1e");
+        assert_eq!(to_file_word("0f1e"), "0f1e");
         for hostile in ["../../x", "", "a-b", "a/b", "é"] {
-            assert!(is_word(&as_word(hostile)), "{hostile}");
+            assert!(is_file_word(&to_file_word(hostile)), "{hostile}");
         }
     }
 }

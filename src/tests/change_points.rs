@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::stats::changes::{LEAST_SHIFT, change_points};
-use crate::stats::proportion::clopper_pearson;
-use crate::stats::summary::median_in_place;
+use crate::stats::change_points::{MIN_SHIFT, find_change_points};
+use crate::stats::proportion::compute_clopper_pearson;
+use crate::stats::summary::compute_median_in_place;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
@@ -30,7 +30,7 @@ fn labelled_series_of_other_tools_have_their_change_points() {
         let numbers = |key: &str| -> Option<Vec<f64>> {
             entry[key].as_array()?.iter().map(serde_json::Value::as_f64).collect()
         };
-        let found = change_points(&numbers("values").expect("values"), LEAST_SHIFT, 0.95);
+        let found = find_change_points(&numbers("values").expect("values"), MIN_SHIFT, 0.95);
         let found =
             found.expect("positive values").iter().map(|point| point.index as f64).collect();
         say(&format!("{}: {found:?}", entry["id"]));
@@ -87,12 +87,8 @@ enum Rule {
     Naive(f64),
 }
 
-const RULES: [Rule; 4] = [
-    Rule::Perfgate(LEAST_SHIFT),
-    Rule::Perfgate(0.03),
-    Rule::Naive(LEAST_SHIFT),
-    Rule::Naive(0.04),
-];
+const RULES: [Rule; 4] =
+    [Rule::Perfgate(MIN_SHIFT), Rule::Perfgate(0.03), Rule::Naive(MIN_SHIFT), Rule::Naive(0.04)];
 
 impl Rule {
     fn name(self) -> String {
@@ -105,7 +101,7 @@ impl Rule {
     fn found(self, values: &[f64]) -> Vec<usize> {
         match self {
             Self::Perfgate(least) => {
-                let found = change_points(values, least, CONFIDENCE).expect("positive values");
+                let found = find_change_points(values, least, CONFIDENCE).expect("positive values");
                 found.iter().map(|point| point.index).collect()
             }
             Self::Naive(limit) => naive(values, limit),
@@ -155,14 +151,14 @@ fn share(part: usize, whole: usize, digits: usize) -> String {
     if once(whole) == 0 {
         return format!("{percent:.digits$}");
     }
-    let (low, high) = clopper_pearson(once(part), once(whole), CONFIDENCE);
+    let (low, high) = compute_clopper_pearson(once(part), once(whole), CONFIDENCE);
     format!("{percent:.digits$} ({:.digits$}–{:.digits$})", 100.0 * low, 100.0 * high)
 }
 
 /// Where medians of the nights before and after differ by more than the limit, most in their surroundings.
 fn naive(values: &[f64], limit: f64) -> Vec<usize> {
     let median =
-        |nights: &[f64]| median_in_place(&mut nights.to_vec()).expect("a window of nights");
+        |nights: &[f64]| compute_median_in_place(&mut nights.to_vec()).expect("a window of nights");
     let rise = |at: usize| {
         let (before, after) = (&values[at - NAIVE_WINDOW..at], &values[at..at + NAIVE_WINDOW]);
         (median(after) / median(before)).ln().abs()
@@ -259,7 +255,7 @@ fn cut(file: &Path) -> Vec<Series> {
     }
     let name = file.file_name().expect("a file").to_string_lossy();
     let workload = name.split("__").next().expect("a first part").to_owned();
-    let median = |day: &mut Vec<f64>| median_in_place(day).expect("a value a day");
+    let median = |day: &mut Vec<f64>| compute_median_in_place(day).expect("a value a day");
     let histories = machines.into_values().map(|mut days| days.values_mut().map(median).collect());
     let parts = |history: Vec<f64>| -> Vec<Series> {
         let length = (history.len() / PARTS).max(1);

@@ -20,11 +20,11 @@ fn a_commit_behind_a_shallow_clone_is_brought_alone_to_be_built() {
     git_in(&checkout, &["fetch", "--quiet", "--no-tags", "--depth=1", &open, "main"]);
     git_in(&checkout, &["checkout", "--quiet", "--detach", "FETCH_HEAD"]);
     let repository = bed.repository("checkout");
-    assert!(!repository.has(&recorded));
-    let remote = repository.remote(&open, None).unwrap();
+    assert!(!repository.has_commit(&recorded));
+    let remote = repository.open_remote(&open, None).unwrap();
     remote.fetch_commit(&recorded).unwrap();
     let worktree = repository.add_worktree(&bed.path("base"), &recorded).unwrap();
     assert_eq!(fs::read_to_string(worktree.path().join("code.txt")).unwrap(), "recorded");
     assert_eq!(git_in(&checkout, &["rev-list", "--count", "HEAD"]).trim(), "1");
-    assert!(!repository.has(&base), "nothing but that commit");
+    assert!(!repository.has_commit(&base), "nothing but that commit");
 }

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use crate::host::Host;
 use crate::measure::Selection;
 use crate::policy::{Config, Policy};
-use crate::run::{Benchmark, Commit, Launch, Observed, Run, Sampling, Source};
-use crate::verdict::{Baseline, Change, Decision, Evidence, Rounds, TargetStatus, decide};
+use crate::run::{Benchmark, Launch, LaunchData, MeasuredCommit, Run, SampleSource, Sampling};
+use crate::verdict::{
+    BaselineEvidence, Change, Decision, Evidence, RoundsEvidence, TargetStatus, decide,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Effort, RngAlgorithm, TestRng, TestRunner};
 
@@ -29,7 +31,7 @@ fn run(sides: &[Side]) -> Run {
         image: None,
         rustc: None,
     };
-    let mut run = Run::new("2026-11-22T00:00:00Z".to_owned(), Source::Command, host);
+    let mut run = Run::new("2026-11-22T00:00:00Z".to_owned(), SampleSource::Command, host);
     run.benchmarks = sides.iter().enumerate().map(|(index, side)| benchmark(index, side)).collect();
     run
 }
@@ -39,7 +41,7 @@ fn benchmark(index: usize, side: &Side) -> Benchmark {
         round,
         session: Some("s".to_owned()),
         order: None,
-        observed: observed(samples),
+        data: observed(samples),
         metrics: BTreeMap::new(),
     };
     Benchmark {
@@ -64,10 +66,16 @@ fn in_rounds(baseline: &[Side], candidate: &[Side]) -> Decision {
 
 fn decide_in_rounds(baseline: &Run, candidate: &Run) -> Decision {
     let entered = candidate.benchmarks.len();
-    let rounds = Rounds { baseline, candidate, entered, same: &[], ended: true };
+    let rounds = RoundsEvidence {
+        baseline,
+        candidate,
+        entered_count: entered,
+        same_program: &[],
+        has_ended: true,
+    };
     let evidence = Evidence {
         candidate,
-        baseline: Baseline::None,
+        baseline: BaselineEvidence::None,
         rounds: Some(rounds),
         noise: &BTreeMap::new(),
     };
@@ -79,14 +87,15 @@ fn as_stored(base: &str, head: &str, slower: f64) -> Decision {
     let of = |id: &str, factor: f64| {
         let launch = |at: usize| vec![factor * (1e6 + 1e3 * at as f64); 10];
         let mut run = run(&[(0..5).map(launch).collect()]);
-        run.commit = Some(Commit { id: id.to_owned(), branch: None, time: None, dirty: false });
+        run.commit =
+            Some(MeasuredCommit { id: id.to_owned(), branch: None, time: None, dirty: false });
         run
     };
     let (stored, candidate) =
         ([1.0, 1.001, 0.999].map(|factor| of(base, factor)), of(head, slower));
     let evidence = Evidence {
         candidate: &candidate,
-        baseline: Baseline::Stored(&stored),
+        baseline: BaselineEvidence::Stored(&stored),
         rounds: None,
         noise: &BTreeMap::new(),
     };
@@ -103,7 +112,7 @@ fn stored_runs_of_the_same_commit_cannot_tell_a_change_of_the_code() {
 }
 
 /// So many rounds of a hundred calls of `ns`, of a machine that is fast or slow by launches.
-fn restless(source: Source, rounds: usize, ns: f64) -> Decision {
+fn restless(source: SampleSource, rounds: usize, ns: f64) -> Decision {
     let side = |seed: usize| -> Side {
         let pace = |launch: usize| 1.0 + ((launch * 7 + seed) * 31 % 10) as f64 / 20.0;
         (0..rounds).map(|launch| vec![ns * pace(launch); 100]).collect()
@@ -127,7 +136,7 @@ fn a_target_is_unproven_where_one_launch_alone_misses_it() {
         let candidate = run(&[side.clone()]);
         let evidence = Evidence {
             candidate: &candidate,
-            baseline: Baseline::None,
+            baseline: BaselineEvidence::None,
             rounds: None,
             noise: &BTreeMap::new(),
         };
@@ -144,14 +153,16 @@ fn a_target_is_unproven_where_one_launch_alone_misses_it() {
 fn short_launches_that_decide_nothing_are_told_to_be_longer() {
     // A command decides itself how often it calls: no flag reaches it.
     for (source, remedy) in [
-        (Source::Command, "about 20000 calls a launch may decide more"),
-        (Source::Criterion, "about 20000 calls a launch (`--calls`) may decide more"),
+        (SampleSource::Command, "about 20000 calls a launch may decide more"),
+        (SampleSource::Criterion, "about 20000 calls a launch (`--calls`) may decide more"),
     ] {
         let short = restless(source, 20, 1e4);
         assert_eq!(changes(&short), [Change::Inconclusive]);
         assert!(short.warnings[0].contains(remedy), "{:?}", short.warnings);
     }
-    for other in [restless(Source::Command, 20, 1e7), restless(Source::Command, 10, 1e4)] {
+    for other in
+        [restless(SampleSource::Command, 20, 1e7), restless(SampleSource::Command, 10, 1e4)]
+    {
         assert_eq!((changes(&other)[0], other.warnings), (Change::Inconclusive, vec![]));
     }
 }
@@ -160,7 +171,7 @@ fn as_files(baseline: &[Side], candidate: &[Side]) -> Decision {
     let (baseline, candidate) = (run(baseline), run(candidate));
     let evidence = Evidence {
         candidate: &candidate,
-        baseline: Baseline::File(&baseline),
+        baseline: BaselineEvidence::File(&baseline),
         rounds: None,
         noise: &BTreeMap::new(),
     };
@@ -383,10 +394,16 @@ fn rounds_of_fifty(by: f64, rounds: usize) -> Run {
 }
 
 fn timed_decision([baseline, candidate]: &[Run; 2], policy: &Policy) -> Duration {
-    let rounds = Rounds { baseline, candidate, entered: 50, same: &[], ended: false };
+    let rounds = RoundsEvidence {
+        baseline,
+        candidate,
+        entered_count: 50,
+        same_program: &[],
+        has_ended: false,
+    };
     let evidence = Evidence {
         candidate,
-        baseline: Baseline::None,
+        baseline: BaselineEvidence::None,
         rounds: Some(rounds),
         noise: &BTreeMap::new(),
     };
@@ -401,14 +418,14 @@ fn digests_are_decided_like_the_samples_they_sum_up() {
         let digested = |side: &Side| {
             let mut run = run(&[side.clone()]);
             for launch in &mut run.benchmarks[0].launches {
-                launch.observed = Observed::Digest(launch.digest());
+                launch.data = LaunchData::Digest(launch.digest());
             }
             run
         };
         let (old, new) = (digested(&baseline), digested(&candidate));
         let evidence = Evidence {
             candidate: &new,
-            baseline: Baseline::File(&old),
+            baseline: BaselineEvidence::File(&old),
             rounds: None,
             noise: &BTreeMap::new(),
         };

@@ -3,28 +3,31 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::evaluate::{Cell, Extent, Replay, Scenario, Table, machines, series, simulate};
+use crate::evaluate::{
+    RateCell, RecordingTable, ReplayPlan, Scenario, SimulationPlan, evaluate_machines,
+    evaluate_series, simulate_scenario,
+};
 use crate::measure::Selection;
 use crate::policy::{Config, Policy};
-use crate::units::Share;
+use crate::units::Percent;
 
 fn policy(threshold: f64, detect: f64) -> (String, Policy) {
     let mut config = Config::default();
-    config.gate.threshold = Some(Share::new(threshold).unwrap());
-    config.gate.detect = Some(Share::new(detect).unwrap());
+    config.gate.threshold = Some(Percent::new(threshold).unwrap());
+    config.gate.detect = Some(Percent::new(detect).unwrap());
     let policy = Policy::new(&config, &BTreeMap::new(), Selection::default()).unwrap();
     (format!("{threshold}/{detect}"), policy)
 }
 
-fn rates(scenario: &str, suites: u64, effects: &[f64], threads: usize) -> Vec<Cell> {
+fn rates(scenario: &str, suites: u64, effects: &[f64], threads: usize) -> Vec<RateCell> {
     let policies = [policy(0.01, 0.05), policy(0.0, 0.02)];
-    let extent = Extent { suites, seed: 7, effects, policies: &policies, threads };
-    simulate(&Scenario::named(scenario).unwrap(), &extent, &|_| ()).0
+    let extent = SimulationPlan { suites, seed: 7, effects, policies: &policies, threads };
+    simulate_scenario(&Scenario::from_name(scenario).unwrap(), &extent, &|_| ()).0
 }
 
 #[track_caller]
-fn cell<'a>(cells: &'a [Cell], effect: f64, policy: &str, given: &str) -> &'a Cell {
-    let is_meant = |cell: &&Cell| {
+fn cell<'a>(cells: &'a [RateCell], effect: f64, policy: &str, given: &str) -> &'a RateCell {
+    let is_meant = |cell: &&RateCell| {
         (cell.effect - effect).abs() < 1e-12 && cell.policy == policy && cell.given == given
     };
     cells.iter().find(is_meant).unwrap()
@@ -40,9 +43,9 @@ fn the_promised_rates_hold_in_the_mixed_scenario() {
         let unchanged = &cell(&cells, 0.0, "0.01/0.05", given).tally;
         assert_eq!(unchanged.failing_suites, 0, "{unchanged:?}");
         let slower = &cell(&cells, 0.05, "0.01/0.05", given).tally;
-        assert!(slower.regressed().high >= 0.975, "{slower:?}");
+        assert!(slower.regressed_rate().high >= 0.975, "{slower:?}");
         let strict = &cell(&cells, 0.0, "0/0.02", given).tally;
-        assert!(strict.failing().low <= 0.05, "{strict:?}");
+        assert!(strict.failing_suite_rate().low <= 0.05, "{strict:?}");
     }
 }
 
@@ -68,7 +71,7 @@ fn noise_that_is_not_what_it_was_raises_no_alarms() {
         let cells = rates(scenario, 20, &[0.0], 2);
         for given in given {
             let strict = &cell(&cells, 0.0, "0/0.02", given).tally;
-            assert!(strict.regressed().low <= 0.001, "{scenario} {given}: {strict:?}");
+            assert!(strict.regressed_rate().low <= 0.001, "{scenario} {given}: {strict:?}");
         }
     }
 }
@@ -92,12 +95,12 @@ fn recording(name: &str) -> Option<PathBuf> {
 fn launches_of_unchanged_go_programs_fail_no_more_suites_than_promised() {
     let Some(path) = recording("golang-bent-series/series.csv.gz") else { return };
     let policies = [policy(0.0, 0.02)];
-    let replay = Replay { deals: 2, seed: 7, effects: &[0.0], policies: &policies };
-    let cells = series(&Table::read(&path).unwrap(), &replay).unwrap();
+    let replay = ReplayPlan { deals: 2, seed: 7, effects: &[0.0], policies: &policies };
+    let cells = evaluate_series(&RecordingTable::read(&path).unwrap(), &replay).unwrap();
     let rounds = cells.iter().filter(|cell| cell.given.starts_with("in rounds"));
     for cell in rounds {
         assert!(cell.tally.suites >= 40, "{cell:?}");
-        assert!(cell.tally.failing().low <= 0.05, "{cell:?}");
+        assert!(cell.tally.failing_suite_rate().low <= 0.05, "{cell:?}");
     }
 }
 
@@ -106,8 +109,8 @@ fn values_of_another_machine_are_not_compared() {
     let name = "OSBench__Test__Create_Threads__us_Per_Event__D8s_v5__long.csv.gz";
     let Some(path) = recording(&format!("azure-vm-noise/{name}")) else { return };
     let policies = [policy(0.01, 0.05)];
-    let replay = Replay { deals: 50, seed: 7, effects: &[0.0], policies: &policies };
-    let cells = machines(&Table::read(&path).unwrap(), &replay).unwrap();
+    let replay = ReplayPlan { deals: 50, seed: 7, effects: &[0.0], policies: &policies };
+    let cells = evaluate_machines(&RecordingTable::read(&path).unwrap(), &replay).unwrap();
     let other = cells.iter().find(|cell| cell.given.contains("another machine")).unwrap();
     assert_eq!(other.tally.inconclusive, other.tally.benchmarks);
 }

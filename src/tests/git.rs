@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use crate::git::{CommitId, GitError, Parents, Repository};
+use crate::git::{CommitId, FollowedParents, GitError, Repository};
 
 use super::repositories::Bed;
 
-fn ids(repository: &Repository, from: &CommitId, parents: Parents) -> Vec<CommitId> {
-    repository.ancestry(from, parents).collect()
+fn ids(repository: &Repository, from: &CommitId, parents: FollowedParents) -> Vec<CommitId> {
+    repository.walk_ancestry(from, parents).collect()
 }
 
 #[test]
@@ -23,14 +23,14 @@ fn a_repository_without_a_commit_has_no_head() {
     let bed = Bed::new();
     fs::create_dir(bed.path("empty")).unwrap();
     bed.git("empty", &["init", "--quiet"]);
-    assert_eq!(bed.repository("empty").head(&bed.path("empty")).unwrap(), None);
+    assert_eq!(bed.repository("empty").read_head(&bed.path("empty")).unwrap(), None);
 }
 
 #[test]
 fn the_head_names_commit_branch_and_time() {
     let bed = Bed::new();
     let id = bed.commit("second");
-    let head = bed.repository("work").head(&bed.path("work")).unwrap().unwrap();
+    let head = bed.repository("work").read_head(&bed.path("work")).unwrap().unwrap();
     assert_eq!(head.id, id.to_string());
     assert_eq!(head.branch.as_deref(), Some("main"));
     assert_eq!(head.time.as_deref(), Some("2026-11-22T00:00:00Z"));
@@ -41,7 +41,7 @@ fn the_head_names_commit_branch_and_time() {
 fn a_detached_head_is_on_no_branch() {
     let bed = Bed::new();
     bed.git("work", &["checkout", "--quiet", "--detach"]);
-    let head = bed.repository("work").head(&bed.path("work")).unwrap().unwrap();
+    let head = bed.repository("work").read_head(&bed.path("work")).unwrap().unwrap();
     assert_eq!((head.branch, head.dirty), (None, false));
 }
 
@@ -50,7 +50,7 @@ fn changed_staged_and_new_files_make_it_dirty_and_ignored_ones_do_not() {
     let bed = Bed::new();
     let work = bed.path("work");
     let is_dirty =
-        |workspace: &Path| bed.repository("work").head(workspace).unwrap().unwrap().dirty;
+        |workspace: &Path| bed.repository("work").read_head(workspace).unwrap().unwrap().dirty;
     fs::create_dir_all(work.join("crate")).unwrap();
     fs::write(work.join(".gitignore"), "target\n").unwrap();
     bed.commit("ignore");
@@ -73,7 +73,7 @@ fn changed_staged_and_new_files_make_it_dirty_and_ignored_ones_do_not() {
 fn a_bare_repository_has_a_head_and_is_never_dirty() {
     let bed = Bed::new();
     bed.git("", &["clone", "--quiet", "--bare", "work", "bare.git"]);
-    let head = bed.repository("bare.git").head(&bed.path("bare.git")).unwrap().unwrap();
+    let head = bed.repository("bare.git").read_head(&bed.path("bare.git")).unwrap().unwrap();
     assert_eq!(head.branch.as_deref(), Some("main"));
     assert!(!head.dirty);
 }
@@ -85,12 +85,12 @@ fn branches_tags_and_short_ids_resolve_and_other_words_do_not() {
     bed.git("work", &["tag", "--annotate", "--message", "x", "v1.0.0"]);
     let second = bed.commit("second");
     let repository = bed.repository("work");
-    assert_eq!(repository.resolve("main").unwrap(), second);
-    assert_eq!(repository.resolve("v1.0.0").unwrap(), first);
-    assert_eq!(repository.resolve(&first.as_str()[..8]).unwrap(), first);
-    let error = repository.resolve("nowhere").unwrap_err();
+    assert_eq!(repository.resolve_revision("main").unwrap(), second);
+    assert_eq!(repository.resolve_revision("v1.0.0").unwrap(), first);
+    assert_eq!(repository.resolve_revision(&first.as_str()[..8]).unwrap(), first);
+    let error = repository.resolve_revision("nowhere").unwrap_err();
     assert!(matches!(&error, GitError::UnknownRevision(_)) && error.help().is_some());
-    assert!(repository.resolve("HEAD:code.txt").is_err(), "a file is no commit");
+    assert!(repository.resolve_revision("HEAD:code.txt").is_err(), "a file is no commit");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_branch_that_only_origin_has_resolves() {
     let id = bed.commit("second");
     bed.git("work", &["branch", "release"]);
     bed.git("", &["clone", "--quiet", "work", "clone"]);
-    assert_eq!(bed.repository("clone").resolve("release").unwrap(), id);
+    assert_eq!(bed.repository("clone").resolve_revision("release").unwrap(), id);
 }
 
 /// `main` with a branch merged into it: base, side, main's own, merge.
@@ -110,7 +110,7 @@ fn merged(bed: &Bed) -> [CommitId; 4] {
     bed.git("work", &["checkout", "--quiet", "main"]);
     let own = bed.commit("own");
     bed.git("work", &["merge", "--quiet", "--strategy=ours", "--message", "merge", "side"]);
-    let merge = bed.repository("work").resolve("HEAD").unwrap();
+    let merge = bed.repository("work").resolve_revision("HEAD").unwrap();
     [base, side, own, merge]
 }
 
@@ -119,9 +119,9 @@ fn ancestry_follows_the_first_parent_or_all() {
     let bed = Bed::new();
     let [base, side, own, merge] = merged(&bed);
     let repository = bed.repository("work");
-    let first = ids(&repository, &merge, Parents::First);
+    let first = ids(&repository, &merge, FollowedParents::First);
     assert_eq!(first[..3], [merge.clone(), own.clone(), base.clone()]);
-    let all = ids(&repository, &merge, Parents::All);
+    let all = ids(&repository, &merge, FollowedParents::All);
     assert_eq!(all[..4], [merge, own, side, base]);
     assert_eq!((first.len(), all.len()), (4, 5));
 }
@@ -134,15 +134,15 @@ fn a_shallow_merge_still_names_its_parents() {
     bed.git("", &["clone", "--quiet", "--depth=1", &address, "shallow"]);
     let repository = bed.repository("shallow");
     assert!(repository.is_shallow());
-    assert_eq!(repository.parents(&merge).unwrap(), [own.clone(), side.clone()]);
-    assert_eq!(ids(&repository, &merge, Parents::All), [merge, own, side]);
+    assert_eq!(repository.read_parents(&merge).unwrap(), [own.clone(), side.clone()]);
+    assert_eq!(ids(&repository, &merge, FollowedParents::All), [merge, own, side]);
 }
 
 #[test]
 fn the_ancestry_of_a_commit_from_elsewhere_is_that_commit() {
     let bed = Bed::new();
     let foreign = CommitId::parse(&"ab".repeat(20)).unwrap();
-    assert_eq!(ids(&bed.repository("work"), &foreign, Parents::All), [foreign]);
+    assert_eq!(ids(&bed.repository("work"), &foreign, FollowedParents::All), [foreign]);
 }
 
 #[test]
@@ -158,9 +158,9 @@ fn the_last_release_is_the_nearest_one_before() {
     let head = bed.commit("three");
     release("v2.0.0");
     let repository = bed.repository("work");
-    let found = repository.last_release(&head).unwrap();
+    let found = repository.find_last_release(&head).unwrap();
     assert_eq!(found, Some(("v1.0.0".to_owned(), one.clone())));
-    assert_eq!(repository.last_release(&one).unwrap().unwrap().0, "v0.9.0");
+    assert_eq!(repository.find_last_release(&one).unwrap().unwrap().0, "v0.9.0");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_worktree_holds_its_commit_and_is_gone_when_dropped() {
     fs::write(path.join("built"), "by Cargo").unwrap();
     assert_eq!(repository.remove_stale_worktrees().unwrap(), Vec::<std::path::PathBuf>::new());
     let inside = Repository::discover(&path).unwrap().unwrap();
-    assert_eq!(inside.head(&path).unwrap().unwrap().id, base.to_string());
+    assert_eq!(inside.read_head(&path).unwrap().unwrap().id, base.to_string());
     drop(worktree);
     assert!(!path.exists());
     assert_eq!(bed.git("work", &["worktree", "list"]).lines().count(), 1);
@@ -196,7 +196,7 @@ fn files_that_stay_the_same_keep_their_times_from_one_checkout_to_the_next() {
             let file = fs::File::options().write(true).open(path.join(name)).unwrap();
             file.set_modified(long_ago).unwrap();
         }
-        worktree.keep_times(&record).unwrap();
+        worktree.restore_times(&record).unwrap();
         let is_old =
             |name: &str| path.join(name).metadata().unwrap().modified().unwrap() == long_ago;
         (is_old("code.txt"), is_old("same.txt"))
@@ -219,7 +219,7 @@ fn a_worktree_is_not_made_over_files_of_the_user() {
     fs::create_dir(bed.path("precious")).unwrap();
     fs::write(bed.path("precious/thesis.txt"), "years").unwrap();
     let refused = bed.repository("work").add_worktree(&bed.path("precious"), &head);
-    assert!(matches!(refused, Err(GitError::Command { .. })));
+    assert!(matches!(refused, Err(GitError::CommandFailed { .. })));
     assert_eq!(fs::read_to_string(bed.path("precious/thesis.txt")).unwrap(), "years");
 }
 
@@ -251,14 +251,17 @@ fn a_branch_moves_only_from_where_it_was() {
     let bed = Bed::new();
     let [one, two] = ["one", "two"].map(|name| bed.commit(name));
     let repository = bed.repository("work");
-    let branch = repository.branch("data").unwrap();
-    assert_eq!(branch.tip().unwrap(), None);
-    branch.swap(None, &one).unwrap();
-    assert!(matches!(branch.swap(None, &two), Err(GitError::Moved(_))), "it exists by now");
-    assert!(matches!(branch.swap(Some(&two), &two), Err(GitError::Moved(_))));
-    branch.swap(Some(&one), &two).unwrap();
-    assert_eq!(branch.tip().unwrap(), Some(two));
+    let branch = repository.open_branch("data").unwrap();
+    assert_eq!(branch.read_tip().unwrap(), None);
+    branch.compare_and_swap(None, &one).unwrap();
+    assert!(
+        matches!(branch.compare_and_swap(None, &two), Err(GitError::BranchMoved(_))),
+        "it exists by now"
+    );
+    assert!(matches!(branch.compare_and_swap(Some(&two), &two), Err(GitError::BranchMoved(_))));
+    branch.compare_and_swap(Some(&one), &two).unwrap();
+    assert_eq!(branch.read_tip().unwrap(), Some(two));
     for name in ["", "a..b", "-x", "x y", "x.lock", "../x"] {
-        assert!(repository.branch(name).is_err(), "{name}");
+        assert!(repository.open_branch(name).is_err(), "{name}");
     }
 }

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use crate::stats::{
-    Undefined,
-    components::Components,
-    multiplicity, order, quantile,
+    StatsError,
+    components::VarianceComponents,
+    multiplicity, order_statistics, quantile,
     rank::MannWhitney,
-    student,
-    summary::{self, Summary},
+    summary::{self, Moments},
+    t_distribution,
     welch::{self, TTest},
 };
 use serde_json::{Value, json};
@@ -148,7 +148,10 @@ fn compute(kind: &str, input: &Value, key: &str, expected: &Value) -> Check<Valu
         "welch" | "welch_generated" => {
             let (a, b) = (values(&input["a"]), values(&input["b"]));
             samples_key(&a, &b, key, expected).or_else(|_| {
-                let (a, b) = (Summary::of(&a).map_err(text)?, Summary::of(&b).map_err(text)?);
+                let (a, b) = (
+                    Moments::from_values(&a).map_err(text)?,
+                    Moments::from_values(&b).map_err(text)?,
+                );
                 welch_key(&a, &b, key)
             })
         }
@@ -156,19 +159,20 @@ fn compute(kind: &str, input: &Value, key: &str, expected: &Value) -> Check<Valu
             let side = |name: &str| {
                 let count = whole(&input[format!("n_{name}")]);
                 let (mean, sd) = (&input[format!("mean_{name}")], &input[format!("sd_{name}")]);
-                Summary::of(&with_moments(count, number(mean), number(sd))).map_err(text)
+                Moments::from_values(&with_moments(count, number(mean), number(sd))).map_err(text)
             };
             welch_key(&side("a")?, &side("b")?, key)
         }
         "paired_t" => {
-            let test = welch::paired(&values(&input["a"]), &values(&input["b"])).map_err(text)?;
+            let test = welch::compute_paired_test(&values(&input["a"]), &values(&input["b"]))
+                .map_err(text)?;
             test_key(&test, key)
         }
         "t_quantile" => t_quantile(input, key),
         "t_sf" => match key {
             "sf" => Ok(values(&input["t"])
                 .iter()
-                .map(|t| student::upper_tail(*t, number(&input["df"])))
+                .map(|t| t_distribution::t_upper_tail(*t, number(&input["df"])))
                 .collect()),
             _ => unknown(),
         },
@@ -188,12 +192,13 @@ fn compute(kind: &str, input: &Value, key: &str, expected: &Value) -> Check<Valu
 fn degenerate(input: &Value, expected: &Value) -> Check<()> {
     let (a, b) = (values(&input["a"]), values(&input["b"]));
     let policy = expected["policy"].as_str().unwrap_or_default();
-    let is_right = match welch::welch(&a, &b) {
-        Err(Undefined::TooFew { .. }) => policy.contains("insufficient"),
-        Err(Undefined::OutOfRange) => policy.contains("reject"),
-        Err(Undefined::Unequal { .. }) => false,
+    let is_right = match welch::compute_welch_test(&a, &b) {
+        Err(StatsError::TooFew { .. }) => policy.contains("insufficient"),
+        Err(StatsError::OutOfRange) => policy.contains("reject"),
+        Err(StatsError::UnequalLengths { .. }) => false,
         Ok(test) => {
-            let sides = (Summary::of(&a).map_err(text)?, Summary::of(&b).map_err(text)?);
+            let sides =
+                (Moments::from_values(&a).map_err(text)?, Moments::from_values(&b).map_err(text)?);
             for (key, value) in expected.as_object().expect("expected values") {
                 // With neither side varying, t and its degrees of freedom mean nothing; p and the policy do.
                 if !key.starts_with('_') && !["policy", "t", "df"].contains(&key.as_str()) {
@@ -211,18 +216,21 @@ fn degenerate(input: &Value, expected: &Value) -> Check<()> {
 #[expect(clippy::float_cmp, reason = "exact by definition")]
 fn is_certain(test: &TTest) -> bool {
     let p = if test.difference == 0.0 { 1.0 } else { 0.0 };
-    test.p_two_sided(0.0) == p && test.interval(0.95) == (test.difference, test.difference)
+    test.p_two_sided(0.0) == p
+        && test.confidence_interval(0.95) == (test.difference, test.difference)
 }
 
-fn welch_key(a: &Summary, b: &Summary, key: &str) -> Check<Value> {
-    let test = welch::welch_of_summaries(a, b).map_err(text)?;
+fn welch_key(a: &Moments, b: &Moments, key: &str) -> Check<Value> {
+    let test = welch::compute_welch_test_from_moments(a, b).map_err(text)?;
     Ok(match key {
         "mean_a" => json!(a.mean()),
         "mean_b" => json!(b.mean()),
         "var_a" => json!(a.variance()),
         "var_b" => json!(b.variance()),
         "ratio" => json!(b.mean() / a.mean()),
-        "published_welch" => json!({"t_a_minus_b": -test.t(0.0), "df": test.degrees_of_freedom}),
+        "published_welch" => {
+            json!({"t_a_minus_b": -test.t_statistic(0.0), "df": test.degrees_of_freedom})
+        }
         _ => return test_key(&test, key),
     })
 }
@@ -250,9 +258,9 @@ fn samples_key(a: &[f64], b: &[f64], key: &str, expected: &Value) -> Check<Value
         "last" => Ok(json!(side[side.len() - 1])),
         "min" => Ok(json!(sorted[0])),
         "max" => Ok(json!(sorted[sorted.len() - 1])),
-        "median" => Ok(json!(summary::median_in_place(&mut sorted))),
+        "median" => Ok(json!(summary::compute_median_in_place(&mut sorted))),
         _ => match percent(name, "p", "") {
-            Some(q) if key.ends_with("type7") => Ok(json!(quantile::type7(&sorted, q))),
+            Some(q) if key.ends_with("type7") => Ok(json!(quantile::compute_quantile(&sorted, q))),
             _ => unknown(),
         },
     }
@@ -260,8 +268,8 @@ fn samples_key(a: &[f64], b: &[f64], key: &str, expected: &Value) -> Check<Value
 
 /// Welch's test of the logarithms of both sides, taken relative to one value.
 fn welch_of_logarithms(a: &[f64], b: &[f64]) -> Check<TTest> {
-    let logarithms = |side: &[f64]| summary::log_ratios(side, a[0]).map_err(text);
-    welch::welch(&logarithms(a)?, &logarithms(b)?).map_err(text)
+    let logarithms = |side: &[f64]| summary::compute_log_ratios(side, a[0]).map_err(text);
+    welch::compute_welch_test(&logarithms(a)?, &logarithms(b)?).map_err(text)
 }
 
 fn log_ratio_key(test: &TTest, key: &str) -> Check<Value> {
@@ -269,7 +277,7 @@ fn log_ratio_key(test: &TTest, key: &str) -> Check<Value> {
         "geo_ratio" => Ok(json!(test.difference.exp())),
         _ => match percent(key, "ratio_ci", "") {
             Some(confidence) => {
-                let (low, high) = test.interval(confidence);
+                let (low, high) = test.confidence_interval(confidence);
                 Ok(pair((low.exp(), high.exp())))
             }
             None => test_key(test, key),
@@ -281,13 +289,13 @@ fn test_key(test: &TTest, key: &str) -> Check<Value> {
     Ok(match key {
         "diff_b_minus_a" | "mean_diff" | "difference" => json!(test.difference),
         "se" => json!(test.standard_error),
-        "t" => json!(test.t(0.0)),
+        "t" => json!(test.t_statistic(0.0)),
         "df" => json!(test.degrees_of_freedom),
         "p_two_sided" => json!(test.p_two_sided(0.0)),
         "p_b_greater" | "p_greater" => json!(test.p_greater(0.0)),
         "p_b_less" | "p_less" => json!(test.p_less(0.0)),
         _ => match percent(key, "ci", "") {
-            Some(confidence) => pair(test.interval(confidence)),
+            Some(confidence) => pair(test.confidence_interval(confidence)),
             None => return unknown(),
         },
     })
@@ -304,18 +312,21 @@ fn with_moments(count: usize, mean: f64, sd: f64) -> Vec<f64> {
 fn t_quantile(input: &Value, key: &str) -> Check<Value> {
     let df = number(&input["df"]);
     match key {
-        "q" => Ok(values(&input["p"]).iter().map(|p| -student::upper_quantile(*p, df)).collect()),
+        "q" => Ok(values(&input["p"])
+            .iter()
+            .map(|p| -t_distribution::t_upper_quantile(*p, df))
+            .collect()),
         _ => unknown(),
     }
 }
 
 fn nist(input: &Value, key: &str) -> Check<Value> {
     let series = nist_series(input)?;
-    let summary = Summary::of(&series).map_err(text)?;
+    let summary = Moments::from_values(&series).map_err(text)?;
     match key {
         "mean" => Ok(json!(summary.mean())),
         "sd" => Ok(json!(summary.standard_deviation())),
-        "lag1_autocorr" => Ok(json!(summary::autocorrelation(&series, 1))),
+        "lag1_autocorr" => Ok(json!(summary::compute_autocorrelation(&series, 1))),
         _ => unknown(),
     }
 }
@@ -340,8 +351,8 @@ fn tost(input: &Value, key: &str) -> Check<Value> {
     let margin = number(&input["margin"]).ln_1p();
     let (p_lower, p_upper) = (test.p_greater(-margin), test.p_less(margin));
     Ok(json!(match key {
-        "t_lower" => test.t(-margin),
-        "t_upper" => test.t(margin),
+        "t_lower" => test.t_statistic(-margin),
+        "t_upper" => test.t_statistic(margin),
         "p_lower" => p_lower,
         "p_upper" | "p_noninferiority_H0_ratio_ge_1_plus_margin" => p_upper,
         "p_tost" => p_lower.max(p_upper),
@@ -352,7 +363,7 @@ fn tost(input: &Value, key: &str) -> Check<Value> {
 
 fn mann_whitney(input: &Value, key: &str) -> Check<Value> {
     let (a, b) = (values(&input["a"]), values(&input["b"]));
-    let test = MannWhitney::of(&a, &b).ok_or("no test")?;
+    let test = MannWhitney::compute(&a, &b).ok_or("no test")?;
     Ok(json!(match key {
         "U_b" => Some(test.u),
         "U_a" => Some((a.len() * b.len()) as f64 - test.u),
@@ -370,14 +381,14 @@ fn adjusted(p: &[f64], key: &str) -> Check<Value> {
         adjusted.iter().map(|p| json!(*p <= level)).collect()
     };
     if let Some(level) = percent(key, "reject_bh_q", "") {
-        return Ok(rejected(multiplicity::benjamini_hochberg(p), level));
+        return Ok(rejected(multiplicity::adjust_benjamini_hochberg(p), level));
     }
     if let Some(level) = percent(key, "reject_holm_", "") {
-        return Ok(rejected(multiplicity::holm(p), level));
+        return Ok(rejected(multiplicity::adjust_holm(p), level));
     }
     Ok(json!(match key {
-        "fdr_bh" => multiplicity::benjamini_hochberg(p),
-        "holm" => multiplicity::holm(p),
+        "fdr_bh" => multiplicity::adjust_benjamini_hochberg(p),
+        "holm" => multiplicity::adjust_holm(p),
         _ => return unknown(),
     }))
 }
@@ -388,7 +399,7 @@ fn quantiles(input: &Value, key: &str, probabilities: &Value) -> Check<Value> {
     sorted.sort_by(f64::total_cmp);
     let estimate: fn(&[f64], f64) -> Option<f64> = match key {
         "probs" => return Ok(probabilities.clone()),
-        "type7" => quantile::type7,
+        "type7" => quantile::compute_quantile,
         _ => return unknown(),
     };
     Ok(values(probabilities)
@@ -401,13 +412,15 @@ fn order_statistics(input: &Value, key: &str) -> Check<Value> {
     let (q, n, confidence) = (number(&input["q"]), whole(&input["n"]), number(&input["conf"]));
     let tail = 0.5 * (1.0 - confidence);
     Ok(match key {
-        "lower_order_1based" => json!(order::lower_order(q, n, tail).unwrap_or(0)),
-        "upper_order_1based" => json!(order::upper_order(q, n, tail).unwrap_or(n + 1)),
+        "lower_order_1based" => json!(order_statistics::find_lower_order(q, n, tail).unwrap_or(0)),
+        "upper_order_1based" => {
+            json!(order_statistics::find_upper_order(q, n, tail).unwrap_or(n + 1))
+        }
         "one_sided_upper_order_1based" => {
-            json!(order::upper_order(q, n, 1.0 - confidence).unwrap_or(n + 1))
+            json!(order_statistics::find_upper_order(q, n, 1.0 - confidence).unwrap_or(n + 1))
         }
         "one_sided_lower_order_1based" => {
-            json!(order::lower_order(q, n, 1.0 - confidence).unwrap_or(0))
+            json!(order_statistics::find_lower_order(q, n, 1.0 - confidence).unwrap_or(0))
         }
         _ => return unknown(),
     })
@@ -422,7 +435,7 @@ fn least_counts(input: &Value, key: &str, expected: &Value) -> Check<Value> {
     };
     let keys = expected.as_object().expect("counts by quantile").keys();
     keys.map(|q| {
-        let count = order::least_count(q.parse().map_err(text)?, confidence);
+        let count = order_statistics::find_min_sample_count(q.parse().map_err(text)?, confidence);
         Ok((q.clone(), json!(count)))
     })
     .collect()
@@ -431,10 +444,10 @@ fn least_counts(input: &Value, key: &str, expected: &Value) -> Check<Value> {
 fn dependence(x: &[f64], key: &str) -> Check<Value> {
     if let Some(lags) = key.strip_prefix("acf_lag_") {
         let lags = lags.split('_').map(|lag| lag.parse::<usize>().map_err(text));
-        return lags.map(|lag| Ok(json!(summary::autocorrelation(x, lag?)))).collect();
+        return lags.map(|lag| Ok(json!(summary::compute_autocorrelation(x, lag?)))).collect();
     }
     match key {
-        "naive_se" => Ok(json!(Summary::of(x).map_err(text)?.standard_error())),
+        "naive_se" => Ok(json!(Moments::from_values(x).map_err(text)?.standard_error())),
         _ => unknown(),
     }
 }
@@ -442,19 +455,19 @@ fn dependence(x: &[f64], key: &str) -> Check<Value> {
 fn variance_components(input: &Value, key: &str, expected: &Value) -> Check<Value> {
     let groups: Vec<Vec<f64>> = input["x"].as_array().expect("groups").iter().map(values).collect();
     let groups: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
-    let parts = Components::of(&groups).map_err(text)?;
+    let parts = VarianceComponents::from_groups(&groups).map_err(text)?;
     if key.starts_with("kalibera_jones") {
         let costs = expected.as_object().expect("sizes by cost").keys();
         return costs
             .map(|cost| {
-                let size = parts.optimal_group_size(cost.parse().map_err(text)?);
+                let size = parts.compute_optimal_group_size(cost.parse().map_err(text)?);
                 Ok((cost.clone(), json!(size)))
             })
             .collect();
     }
     Ok(match key {
-        "ms_between" => json!(parts.between),
-        "ms_within" => json!(parts.within),
+        "ms_between" => json!(parts.between_mean_square),
+        "ms_within" => json!(parts.within_mean_square),
         "var_process" => json!(parts.group_variance()),
         "se_grand_mean" => json!(parts.standard_error),
         "grand_mean" => json!(parts.mean),

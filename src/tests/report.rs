@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::render::{self, COMMENT_LIMIT, Colour};
-use crate::report::{Context, Report};
+use crate::report::{Report, ReportContext};
 use crate::verdict::Decision;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ fn decision(name: &str) -> Decision {
 }
 
 /// Shown with every link that a report may carry.
-fn context() -> Context {
-    Context {
+fn context() -> ReportContext {
+    ReportContext {
         id: Some("suites".to_owned()),
         full_report: Some("https://example.com/report.html?a=1&b=(2)".to_owned()),
         methodology: Some("https://example.com/METHODOLOGY.md".to_owned()),
@@ -45,11 +45,11 @@ macro_rules! snapshots {
 }
 
 snapshots! {
-    text_says_the_verdict_first: "txt", |report, _decision| render::text(&report, Colour::Off);
-    markdown_says_the_verdict_first: "md", |report, _decision| render::markdown(&report, COMMENT_LIMIT);
-    html_says_the_verdict_first: "html", |report, _decision| render::html(&report);
-    csv_has_a_row_a_benchmark: "csv", |report, _decision| render::csv(&report);
-    junit_has_a_case_a_benchmark: "xml", |report, _decision| render::junit(&report);
+    text_says_the_verdict_first: "txt", |report, _decision| render::render_text(&report, Colour::Off);
+    markdown_says_the_verdict_first: "md", |report, _decision| render::render_markdown(&report, COMMENT_LIMIT);
+    html_says_the_verdict_first: "html", |report, _decision| render::render_html(&report);
+    csv_has_a_row_a_benchmark: "csv", |report, _decision| render::render_csv(&report);
+    junit_has_a_case_a_benchmark: "xml", |report, _decision| render::render_junit(&report);
 }
 
 #[test]
@@ -74,19 +74,19 @@ fn only_what_the_check_fails_on_is_a_reason() {
 #[test]
 fn json_is_the_decision_and_the_same_bytes_each_time() {
     let decision = decision("fail.json");
-    let json = render::json(&decision).unwrap();
+    let json = render::render_json(&decision).unwrap();
     assert_eq!(Decision::from_json(json.as_bytes()).unwrap(), decision);
-    assert_eq!(render::json(&Decision::from_json(json.as_bytes()).unwrap()).unwrap(), json);
+    assert_eq!(render::render_json(&Decision::from_json(json.as_bytes()).unwrap()).unwrap(), json);
 }
 
 #[test]
 fn nothing_is_coloured_that_is_not_a_reason() {
-    let (decision, context) = (decision("fail.json"), Context::default());
-    let text = render::text(&Report::new(&decision, &context), Colour::On).unwrap();
+    let (decision, context) = (decision("fail.json"), ReportContext::default());
+    let text = render::render_text(&Report::new(&decision, &context), Colour::On).unwrap();
     let coloured: Vec<_> = text.lines().filter(|line| line.contains('\u{1b}')).collect();
     assert_eq!(coloured.len(), 2, "{coloured:#?}");
     assert!(coloured[0].contains("FAIL") && coloured[1].contains("tokenization/gpt2/batch/32"));
-    let plain = render::text(&Report::new(&decision, &context), Colour::Off).unwrap();
+    let plain = render::render_text(&Report::new(&decision, &context), Colour::Off).unwrap();
     let stripped = text.replace("\u{1b}[1;31m", "").replace("\u{1b}[0m", "");
     assert_eq!(stripped, plain, "colour moves columns");
 }
@@ -94,7 +94,8 @@ fn nothing_is_coloured_that_is_not_a_reason() {
 #[test]
 fn a_terminal_gets_no_character_that_it_would_obey() {
     let decision = decision("hostile.json");
-    let text = render::text(&Report::new(&decision, &Context::default()), Colour::Off).unwrap();
+    let text = render::render_text(&Report::new(&decision, &ReportContext::default()), Colour::Off)
+        .unwrap();
     let obeyed = |c: &char| {
         c.is_control() && *c != '\n'
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -151,7 +152,8 @@ fn rendered(markdown: &str) -> Rendered {
 #[test]
 fn hostile_names_stay_text_in_markdown() {
     let (decision, context) = (decision("hostile.json"), context());
-    let markdown = render::markdown(&Report::new(&decision, &context), COMMENT_LIMIT).unwrap();
+    let markdown =
+        render::render_markdown(&Report::new(&decision, &context), COMMENT_LIMIT).unwrap();
     let seen = rendered(&markdown);
     let tags: Vec<_> = seen.tags.iter().map(String::as_str).collect();
     assert_eq!(
@@ -179,9 +181,10 @@ fn hostile_names_stay_text_in_markdown() {
 fn the_marker_cannot_be_ended_by_its_id() {
     let (decision, context) = (
         decision("pass.json"),
-        Context { id: Some("a --> <b>\n".to_owned()), ..Context::default() },
+        ReportContext { id: Some("a --> <b>\n".to_owned()), ..ReportContext::default() },
     );
-    let markdown = render::markdown(&Report::new(&decision, &context), COMMENT_LIMIT).unwrap();
+    let markdown =
+        render::render_markdown(&Report::new(&decision, &context), COMMENT_LIMIT).unwrap();
     assert_eq!(markdown.lines().next(), Some("<!-- perfgate:a------b-- -->"));
 }
 
@@ -209,7 +212,7 @@ fn many(count: usize, each: usize) -> Decision {
 fn five_thousand_benchmarks_fit_a_comment_with_the_regressions_in_it() {
     let (decision, context) = (many(5000, 250), context());
     let report = Report::new(&decision, &context);
-    let markdown = render::markdown(&report, COMMENT_LIMIT).unwrap();
+    let markdown = render::render_markdown(&report, COMMENT_LIMIT).unwrap();
     let characters = markdown.chars().count();
     assert!((COMMENT_LIMIT - 400..=COMMENT_LIMIT).contains(&characters), "{characters}");
     for place in (0..5000).step_by(250) {
@@ -222,9 +225,9 @@ fn five_thousand_benchmarks_fit_a_comment_with_the_regressions_in_it() {
 
 #[test]
 fn a_comment_of_regressions_alone_shows_the_worst() {
-    let (decision, context) = (many(2000, 1), Context::default());
+    let (decision, context) = (many(2000, 1), ReportContext::default());
     let report = Report::new(&decision, &context);
-    let markdown = render::markdown(&report, COMMENT_LIMIT).unwrap();
+    let markdown = render::render_markdown(&report, COMMENT_LIMIT).unwrap();
     assert!(markdown.chars().count() <= COMMENT_LIMIT);
     assert!(markdown.contains("2,000 benchmarks regressed") && markdown.contains("**Truncated**"));
     assert!(markdown.contains(&format!("<code>{}</code>", report.notable[0].id)));
@@ -233,7 +236,7 @@ fn a_comment_of_regressions_alone_shows_the_worst() {
 #[test]
 fn what_xml_cannot_hold_is_replaced() {
     let decision = decision("hostile.json");
-    let xml = render::junit(&Report::new(&decision, &Context::default())).unwrap();
+    let xml = render::render_junit(&Report::new(&decision, &ReportContext::default())).unwrap();
     let allowed =
         |c: char| matches!(c, '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     assert_eq!(xml.chars().find(|c| !allowed(*c)), None);
@@ -244,7 +247,7 @@ fn what_xml_cannot_hold_is_replaced() {
 #[test]
 fn a_spreadsheet_runs_nothing() {
     let decision = decision("hostile.json");
-    let csv = render::csv(&Report::new(&decision, &Context::default())).unwrap();
+    let csv = render::render_csv(&Report::new(&decision, &ReportContext::default())).unwrap();
     assert!(csv.contains("\"'=HYPERLINK(\"\"http://example.com\"\",\"\"click\"\")\""), "{csv}");
     assert!(csv.contains(",\"'-2+3 it's"), "{csv}");
     for line in csv.lines() {
@@ -273,8 +276,11 @@ fn a_browser_shows_every_page_without_a_complaint() {
     pages.push(("many".to_owned(), many(2500, 100)));
     for (name, decision) in pages {
         let page = folder.path().join(format!("{name}.html"));
-        fs::write(&page, render::html(&Report::new(&decision, &Context::default())).unwrap())
-            .unwrap();
+        fs::write(
+            &page,
+            render::render_html(&Report::new(&decision, &ReportContext::default())).unwrap(),
+        )
+        .unwrap();
         let complaints = complaints(browser, folder.path(), &page);
         assert!(complaints.is_empty(), "{name}: {complaints:#?}");
     }

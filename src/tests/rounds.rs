@@ -2,8 +2,8 @@
 
 use super::repositories::{Bed, benchmark};
 use crate::git::CommitId;
-use crate::rounds::InTurn;
-use crate::run::Failure;
+use crate::rounds::MeasuredRounds;
+use crate::run::BenchmarkFailure;
 
 #[test]
 fn what_failed_on_the_base_alone_is_said_too() {
@@ -12,12 +12,19 @@ fn what_failed_on_the_base_alone_is_said_too() {
         let mut run = Bed::run(&commit, "2026-11-22T00:00:00Z", 1.0);
         run.benchmarks = ["both", "base", "none"].map(|id| benchmark(id, &[1.0])).to_vec();
         for one in run.benchmarks.iter_mut().filter(|one| failing.contains(&one.id.as_str())) {
-            one.failure = Some(Failure { reason: "panicked".to_owned(), output: String::new() });
+            one.failure =
+                Some(BenchmarkFailure { reason: "panicked".to_owned(), output: String::new() });
         }
         run
     };
     let (baseline, candidate) = (side(&["both", "base"]), side(&["both"]));
-    let in_turn = InTurn { baseline, candidate, entered: 1, same: vec![], ended: false };
-    let failed: Vec<&str> = in_turn.failed().iter().map(|one| one.id.as_str()).collect();
+    let in_turn = MeasuredRounds {
+        baseline,
+        candidate,
+        entered_count: 1,
+        same_program: vec![],
+        is_budget_spent: false,
+    };
+    let failed: Vec<&str> = in_turn.list_failed().iter().map(|one| one.id.as_str()).collect();
     assert_eq!(failed, ["both", "base"]);
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::synthetic::History;
 use crate::measure::Selection;
 use crate::policy::{Config, Policy};
-use crate::run::{Observed, Run};
-use crate::site::standing::{Standing, Watch};
-use crate::site::{Material, Night, Release, State, tracks};
+use crate::run::{LaunchData, Run};
+use crate::site::standing::{BenchmarkStanding, WatchState};
+use crate::site::{BenchmarkState, Night, Release, SiteInput, build_tracks};
 use crate::units::Nanos;
 
 #[test]
@@ -16,7 +16,7 @@ fn two_slow_nights_are_held_against_the_median_of_a_window_and_not_against_the_l
     let mut runs = History::default().runs();
     let slow = |run: &mut Run, ratio: f64| {
         for launch in &mut run.benchmarks[0].launches {
-            let Observed::Digest(digest) = &mut launch.observed else { unreachable!() };
+            let LaunchData::Digest(digest) = &mut launch.data else { unreachable!() };
             digest.p50 = Nanos::new(digest.p50.get() * ratio).unwrap();
         }
     };
@@ -24,18 +24,18 @@ fn two_slow_nights_are_held_against_the_median_of_a_window_and_not_against_the_l
     slow(&mut runs[58], 1.08);
     slow(&mut runs[59], 1.10);
     let (standing, _) = standing_of(&runs, &[]);
-    let Watch::Twice { ratio } = standing.watch else { panic!("{standing:?}") };
+    let WatchState::Twice { ratio } = standing.watch else { panic!("{standing:?}") };
     assert!((ratio - 1.08).abs() < 0.03, "{ratio}");
 }
 
 /// What is said of the first benchmark of these runs with releases at these nights, and where it changed.
-fn standing_of(runs: &[Run], releases: &[(&str, usize)]) -> (Standing, usize) {
+fn standing_of(runs: &[Run], releases: &[(&str, usize)]) -> (BenchmarkStanding, usize) {
     let policy = Policy::new(&Config::default(), &BTreeMap::new(), Selection::default()).unwrap();
     let nights: Vec<Night> =
-        runs.iter().filter_map(|run| Night::of(run, policy.confidence)).collect();
+        runs.iter().filter_map(|run| Night::from_run(run, policy.confidence)).collect();
     let release =
         |(name, night): &(&str, usize)| Release { name: (*name).to_owned(), night: *night };
-    let material = Material {
+    let material = SiteInput {
         title: "demo".to_owned(),
         now: nights.last().unwrap().created,
         nights,
@@ -44,22 +44,22 @@ fn standing_of(runs: &[Run], releases: &[(&str, usize)]) -> (Standing, usize) {
         policy: &policy,
         commits_between: &|_, _| Vec::new(),
     };
-    let tracks = tracks(&material.nights);
-    let track = tracks.iter().find(|track| track.id.id == "tokenization/encode/batch/0").unwrap();
-    (Standing::of(track, &material), track.hosts[0].changes.len())
+    let tracks = build_tracks(&material.nights);
+    let track = tracks.iter().find(|track| track.id.name == "tokenization/encode/batch/0").unwrap();
+    (BenchmarkStanding::from_track(track, &material), track.hosts[0].changes.len())
 }
 
 #[test]
 fn creep_is_said_against_a_release_though_no_night_changed() {
     let history = History { nights: 90, creep: 0.0003, ..History::default() };
     let (standing, changes) = standing_of(&history.runs(), &[("v0.9.0", 2), ("v1.0.0", 5)]);
-    assert_eq!((standing.state, changes), (State::Creep, 0));
+    assert_eq!((standing.state, changes), (BenchmarkState::Creep, 0));
     let creep = standing.creep.unwrap();
     assert_eq!(creep.release, "v1.0.0");
     let (low, high) = creep.shift.interval.unwrap();
     assert!(low > 1.01 && high < 1.04, "{low} to {high}");
     // Without the anchor the same nights say nothing, and without the creep neither does the anchor.
-    assert_eq!(standing_of(&history.runs(), &[]).0.state, State::Steady);
+    assert_eq!(standing_of(&history.runs(), &[]).0.state, BenchmarkState::Steady);
     let steady = History { nights: 90, ..History::default() };
-    assert_eq!(standing_of(&steady.runs(), &[("v1.0.0", 5)]).0.state, State::Steady);
+    assert_eq!(standing_of(&steady.runs(), &[("v1.0.0", 5)]).0.state, BenchmarkState::Steady);
 }

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::git::{CommitId, Parents};
-use crate::run::{Observed, Run};
-use crate::store::{Found, Kind, Lookup, Store, StoreError, Unfit};
+use crate::git::{CommitId, FollowedParents};
+use crate::run::{LaunchData, Run};
+use crate::store::{BaselineLookup, BaselineMatch, RunKind, Store, StoreError, UnfitRun};
 
 use super::repositories::{Bed, benchmark, host};
 
@@ -14,9 +14,11 @@ fn open(bed: &Bed, url: &str) -> Store {
     Store::open(url, &bed.path("work")).unwrap()
 }
 
-fn look(bed: &Bed, store: &Store, from: &CommitId, run: &Run) -> Lookup {
+fn look(bed: &Bed, store: &Store, from: &CommitId, run: &Run) -> BaselineLookup {
     let repository = bed.repository("work");
-    store.baseline(repository.ancestry(from, Parents::All), Kind::of(run)).unwrap()
+    store
+        .find_baseline(repository.walk_ancestry(from, FollowedParents::All), RunKind::from_run(run))
+        .unwrap()
 }
 
 fn at(second: u32) -> String {
@@ -25,9 +27,9 @@ fn at(second: u32) -> String {
 
 /// The times of the runs that a lookup found.
 #[track_caller]
-fn found(lookup: Lookup) -> (CommitId, Vec<String>) {
+fn found(lookup: BaselineLookup) -> (CommitId, Vec<String>) {
     match lookup.found {
-        Found::Baseline(baseline) => {
+        BaselineMatch::Baseline(baseline) => {
             (baseline.commit, baseline.runs.into_iter().map(|run| run.created).collect())
         }
         other => panic!("{other:?}"),
@@ -47,8 +49,8 @@ fn a_stored_run_comes_back_as_digests() {
         assert_eq!(back.benchmarks.len(), 2);
         let digest = back.benchmarks[1].launches[0].digest();
         assert_eq!((digest.count, digest.p50.get()), (3, 2.0));
-        let is_digest = |observed: &Observed| matches!(observed, Observed::Digest(_));
-        assert!(is_digest(&back.benchmarks[0].launches[0].observed));
+        let is_digest = |observed: &LaunchData| matches!(observed, LaunchData::Digest(_));
+        assert!(is_digest(&back.benchmarks[0].launches[0].data));
         assert_eq!(back.commit, run.commit);
         assert_eq!(store.list().unwrap(), [key]);
     }
@@ -84,18 +86,18 @@ fn runs_that_cannot_serve_are_refused() {
     let bed = Bed::new();
     let commit = bed.commit("measured");
     let store = open(&bed, STORES[0]);
-    let refused = |spoil: fn(&mut Run), why: Unfit| {
+    let refused = |spoil: fn(&mut Run), why: UnfitRun| {
         let mut run = Bed::run(&commit, &at(1), 100.0);
         spoil(&mut run);
         let error = store.save(&run).unwrap_err();
         assert!(matches!(&error, StoreError::Unfit(unfit) if *unfit == why), "{error}");
     };
-    refused(|run| run.commit.as_mut().unwrap().dirty = true, Unfit::Dirty);
-    refused(|run| run.commit = None, Unfit::NoCommit);
-    refused(|run| run.commit.as_mut().unwrap().id = "../../x".to_owned(), Unfit::NoCommit);
-    refused(|run| run.complete = false, Unfit::Incomplete);
-    refused(|run| run.benchmarks.clear(), Unfit::Empty);
-    refused(|run| run.created = "yesterday".to_owned(), Unfit::Created);
+    refused(|run| run.commit.as_mut().unwrap().dirty = true, UnfitRun::Dirty);
+    refused(|run| run.commit = None, UnfitRun::NoCommit);
+    refused(|run| run.commit.as_mut().unwrap().id = "../../x".to_owned(), UnfitRun::NoCommit);
+    refused(|run| run.complete = false, UnfitRun::Incomplete);
+    refused(|run| run.benchmarks.clear(), UnfitRun::Empty);
+    refused(|run| run.created = "yesterday".to_owned(), UnfitRun::InvalidTime);
     assert_eq!(store.list().unwrap(), []);
 }
 
@@ -106,7 +108,7 @@ fn the_baseline_is_the_nearest_measured_ancestor_on_this_host() {
     for url in STORES {
         let store = open(&bed, url);
         let candidate = Bed::run(&four, &at(9), 100.0);
-        assert!(matches!(look(&bed, &store, &four, &candidate).found, Found::Nothing));
+        assert!(matches!(look(&bed, &store, &four, &candidate).found, BaselineMatch::Nothing));
         store.save(&Bed::run(&one, &at(5), 1.0)).unwrap();
         store.save(&Bed::run(&two, &at(2), 2.0)).unwrap();
         store.save(&Bed::run(&two, &at(3), 3.0)).unwrap();
@@ -137,7 +139,8 @@ fn runs_on_other_hosts_are_said_and_not_compared() {
             store.save(&run).unwrap();
         }
         let candidate = Bed::run(&two, &at(9), 1.0);
-        let Found::OtherHost { commit, hosts } = look(&bed, &store, &two, &candidate).found else {
+        let BaselineMatch::OtherHost { commit, hosts } = look(&bed, &store, &two, &candidate).found
+        else {
             panic!("nothing is comparable");
         };
         assert_eq!(commit, one);
@@ -226,7 +229,7 @@ fn a_branch_with_code_on_it_is_not_written_to() {
         "{refused}"
     );
     assert!(matches!(store.prune(1), Err(StoreError::NotAStore { .. })));
-    assert_eq!(bed.repository("work").resolve("main").unwrap(), commit);
+    assert_eq!(bed.repository("work").resolve_revision("main").unwrap(), commit);
 }
 
 #[test]
@@ -253,11 +256,11 @@ fn pruning_keeps_the_newest_of_each_kind() {
         let mut elsewhere = Bed::run(&two, &at(0), 1.0);
         elsewhere.host = host("another");
         store.save(&elsewhere).unwrap();
-        let planned = store.prunable(2).unwrap();
+        let planned = store.preview_prune(2).unwrap();
         assert_eq!(store.list().unwrap().len(), 6, "asking removes nothing");
         let pruned = store.prune(2).unwrap();
         assert_eq!(pruned, planned);
-        assert_eq!((pruned.removed.len(), pruned.kept), (3, 3));
+        assert_eq!((pruned.removed.len(), pruned.kept_count), (3, 3));
         let left: Vec<String> =
             store.list().unwrap().iter().map(|key| key.created().to_owned()).collect();
         assert_eq!(left, ["20261122T000005Z", "20261122T000004Z", "20261122T000000Z"]);

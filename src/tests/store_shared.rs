@@ -6,7 +6,7 @@ use std::thread;
 
 use super::git_server::Server;
 use super::repositories::{Bed, git_in};
-use crate::git::{CommitId, Parents};
+use crate::git::{CommitId, FollowedParents};
 use crate::store::Store;
 
 const URL: &str = "git:perfgate-data";
@@ -43,7 +43,7 @@ fn eight_writers_lose_nothing_over_http() {
         let folder = clone(&bed, &server, &format!("writer-{writer}"), &["--depth=1"]);
         let store = Store::open(URL, &folder).unwrap();
         let store = store.as_git().map(|git| (&store, git)).unwrap();
-        let remote = store.1.repository().remote("origin", None).unwrap();
+        let remote = store.1.repository().open_remote("origin", None).unwrap();
         for number in 0..20 {
             store.0.save(&Bed::run(&commit, &at(writer * 100 + number), 1.0)).unwrap();
             let pushed = store.1.push(&remote).unwrap();
@@ -68,8 +68,8 @@ fn pruned_runs_do_not_come_back_and_waiting_ones_are_not_lost() {
     let [work, other] = [bed.path("work"), clone(&bed, &server, "other", &[])];
     let [one, two] = [&work, &other].map(|folder| Store::open(URL, folder).unwrap());
     let [one_git, two_git] = [&one, &two].map(|store| store.as_git().unwrap());
-    let one_remote = one_git.repository().remote("origin", None).unwrap();
-    let two_remote = two_git.repository().remote("origin", None).unwrap();
+    let one_remote = one_git.repository().open_remote("origin", None).unwrap();
+    let two_remote = two_git.repository().open_remote("origin", None).unwrap();
     for number in 0..5 {
         one.save(&Bed::run(&commit, &at(number), 1.0)).unwrap();
     }
@@ -77,7 +77,7 @@ fn pruned_runs_do_not_come_back_and_waiting_ones_are_not_lost() {
     two_git.fetch(&two_remote).unwrap();
     two.save(&Bed::run(&commit, &at(9), 1.0)).unwrap();
     let pruned = one_git.prune_remote(&one_remote, 2).unwrap();
-    assert_eq!((pruned.removed.len(), pruned.kept), (3, 2));
+    assert_eq!((pruned.removed.len(), pruned.kept_count), (3, 2));
     assert_eq!(one.list().unwrap().len(), 2);
     assert_eq!(two_git.push(&two_remote).unwrap().runs, 1);
     one_git.fetch(&one_remote).unwrap();
@@ -110,12 +110,16 @@ fn the_history_behind_a_shallow_merge_is_fetched_without_deepening_the_clone() {
     git_in(&checkout, &["fetch", "--quiet", "--depth=1", "origin", "refs/pull/1/merge"]);
     git_in(&checkout, &["checkout", "--quiet", "--detach", "FETCH_HEAD"]);
     let repository = bed.repository("checkout");
-    let remote = repository.remote("origin", None).unwrap();
-    let known: Vec<CommitId> = repository.ancestry(&merge, Parents::All).collect();
+    let remote = repository.open_remote("origin", None).unwrap();
+    let known: Vec<CommitId> = repository.walk_ancestry(&merge, FollowedParents::All).collect();
     assert_eq!(known, [merge.clone(), base.clone(), head.clone()]);
-    let ancestry = remote.ancestry(&merge, Parents::All, 100).unwrap();
+    let ancestry = remote.fetch_ancestry(&merge, FollowedParents::All, 100).unwrap();
     assert_eq!(ancestry[..4], [merge.clone(), base, head, recorded]);
     assert_eq!(ancestry.len(), 5, "down to the first commit");
     assert_eq!(git_in(&checkout, &["rev-list", "--count", "HEAD"]).trim(), "1");
-    assert_eq!(remote.ancestry(&merge, Parents::All, 100).unwrap(), ancestry, "and again");
+    assert_eq!(
+        remote.fetch_ancestry(&merge, FollowedParents::All, 100).unwrap(),
+        ancestry,
+        "and again"
+    );
 }

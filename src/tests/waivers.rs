@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::git::CommitId;
 use crate::measure::Selection;
-use crate::policy::waiver::waivers;
+use crate::policy::trailer::parse_trailers;
 use crate::policy::{Config, Policy};
-use crate::verdict::{Baseline, Change, Decision, Evidence, Verdict, decide};
+use crate::verdict::{BaselineEvidence, Change, Decision, Evidence, Verdict, decide};
 
 use super::repositories::run_of;
 
@@ -15,15 +15,15 @@ fn decided(message: &str, baseline: &[(&str, f64)], candidate: &[(&str, f64)]) -
     let commit = CommitId::parse(&"a".repeat(40)).unwrap();
     let [baseline, candidate] =
         [baseline, candidate].map(|side| run_of(&commit, "2026-11-22T00:00:00Z", side));
-    let accepted = waivers(message).into_iter().map(Result::unwrap).collect();
+    let accepted = parse_trailers(message).into_iter().map(Result::unwrap).collect();
     let policy = Policy::new(&Config::default(), &BTreeMap::new(), Selection::default()).unwrap();
     let evidence = Evidence {
         candidate: &candidate,
-        baseline: Baseline::File(&baseline),
+        baseline: BaselineEvidence::File(&baseline),
         rounds: None,
         noise: &BTreeMap::new(),
     };
-    decide(&evidence, &policy.accepting(accepted))
+    decide(&evidence, &policy.with_trailers(accepted))
 }
 
 const ACCEPT: &str = "Perfgate-Accept: suite/* +12% because it is exact now";
@@ -107,14 +107,14 @@ fn a_target_is_not_waived_with_the_regression() {
     let (baseline, candidate) = (side(100.0), side(110.0));
     let config = Config::from_toml("[[target]]\nbench = \"**\"\nmean = \"105ns\"").unwrap();
     let policy = Policy::new(&config, &BTreeMap::new(), Selection::default()).unwrap();
-    let accepted = waivers(ACCEPT).into_iter().map(Result::unwrap).collect();
+    let accepted = parse_trailers(ACCEPT).into_iter().map(Result::unwrap).collect();
     let evidence = Evidence {
         candidate: &candidate,
-        baseline: Baseline::File(&baseline),
+        baseline: BaselineEvidence::File(&baseline),
         rounds: None,
         noise: &BTreeMap::new(),
     };
-    let decision = decide(&evidence, &policy.accepting(accepted));
+    let decision = decide(&evidence, &policy.with_trailers(accepted));
     assert!(decision.benchmarks[0].waiver.is_some());
     assert_eq!(decision.verdict, Verdict::Fail);
 }

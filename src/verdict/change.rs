@@ -1,16 +1,16 @@
 //! From two series of launches to one of: improved, unchanged, regressed, inconclusive.
 
 use super::Change;
-use crate::compare::Comparison;
-use crate::policy::Rules;
+use crate::compare::BenchmarkComparison;
+use crate::policy::BenchmarkRules;
 use crate::stats::power;
-use crate::stats::random_effects::{LEAST_RUNS, Level};
-use crate::stats::sequential::{self, Form};
+use crate::stats::random_effects::{BaselineLevel, MIN_BASELINE_RUNS};
+use crate::stats::sequential::{self, TestForm};
 use crate::stats::welch::{self, TTest};
 
 /// What the data of one benchmark say, with the test that said it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Finding {
+pub(super) struct ChangeFinding {
     /// What the data say.
     pub(super) change: Change,
     /// The plain test behind the ratio that is shown; none where a side has too few launches.
@@ -25,9 +25,9 @@ pub(super) struct Finding {
     pub(super) reasons: Vec<String>,
 }
 
-impl Finding {
+impl ChangeFinding {
     /// An answer without a test.
-    pub(super) fn untested(change: Change, reason: Option<String>) -> Self {
+    pub(super) fn without_test(change: Change, reason: Option<String>) -> Self {
         let reasons = reason.into_iter().collect();
         Self { change, test: None, p_value: None, minimum_detectable: None, rounds: None, reasons }
     }
@@ -35,7 +35,7 @@ impl Finding {
 
 /// The error rates of one look.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Errors {
+pub(super) struct ErrorRates {
     /// Of calling an unchanged benchmark changed, on each side.
     pub(super) alpha: f64,
     /// Of calling a slowdown of the size that must be found unchanged.
@@ -44,13 +44,13 @@ pub(super) struct Errors {
 
 /// Judges a log ratio by its bounds: the strict ones at the α of a failure, the loose one at that of
 /// a pass.
-pub(super) fn classify(test: &TTest, errors: Errors, rules: &Rules) -> Change {
+pub(super) fn classify(test: &TTest, errors: ErrorRates, rules: &BenchmarkRules) -> Change {
     let tolerated = rules.threshold.get().ln_1p();
-    if test.lower(errors.alpha) > tolerated {
+    if test.lower_bound(errors.alpha) > tolerated {
         Change::Regressed
-    } else if test.upper(errors.alpha) < -tolerated {
+    } else if test.upper_bound(errors.alpha) < -tolerated {
         Change::Improved
-    } else if test.upper(errors.pass) < rules.detect.get().ln_1p() {
+    } else if test.upper_bound(errors.pass) < rules.detect.get().ln_1p() {
         Change::Unchanged
     } else {
         Change::Inconclusive
@@ -58,86 +58,104 @@ pub(super) fn classify(test: &TTest, errors: Errors, rules: &Rules) -> Change {
 }
 
 /// The slowdown that a look with these errors calls regressed in 80 % of cases, at the noise seen.
-pub(super) fn minimum_detectable(test: &TTest, errors: Errors, rules: &Rules) -> f64 {
+pub(super) fn compute_detectable_slowdown(
+    test: &TTest,
+    errors: ErrorRates,
+    rules: &BenchmarkRules,
+) -> f64 {
     let (error, degrees) = (test.standard_error, test.degrees_of_freedom);
-    let beyond = power::minimum_detectable(error, degrees, errors.alpha, power::POWER);
-    (rules.threshold.get().ln_1p() + beyond).exp_m1()
+    let excess =
+        power::find_minimum_detectable_effect(error, degrees, errors.alpha, power::DETECTION_POWER);
+    (rules.threshold.get().ln_1p() + excess).exp_m1()
 }
 
 /// Two runs as they are: one look.
-pub(super) fn once(comparison: &Comparison<'_>, compared: usize, rules: &Rules) -> Finding {
+pub(super) fn judge_two_runs(
+    comparison: &BenchmarkComparison<'_>,
+    compared: usize,
+    rules: &BenchmarkRules,
+) -> ChangeFinding {
     let (Some(baseline), Some(candidate)) = (comparison.baseline, comparison.candidate) else {
-        return Finding::untested(Change::Inconclusive, None);
+        return ChangeFinding::without_test(Change::Inconclusive, None);
     };
-    let partners = comparison.partners();
+    let partners = comparison.match_partners();
     let pairs = partners.baseline.len();
-    let form = sequential::form(pairs, None, None);
+    let form = sequential::choose_test_form(pairs, None, None);
     let test = match form {
-        Form::Paired => welch::paired(&partners.baseline, &partners.candidate),
-        Form::Welch => welch::welch(&baseline.levels(), &candidate.levels()),
+        TestForm::Paired => welch::compute_paired_test(&partners.baseline, &partners.candidate),
+        TestForm::Welch => {
+            welch::compute_welch_test(&baseline.ln_medians(), &candidate.ln_medians())
+        }
     };
-    let errors =
-        Errors { alpha: sequential::benchmark_alpha(compared), pass: sequential::PASS_ERROR };
+    let errors = ErrorRates {
+        alpha: sequential::compute_benchmark_alpha(compared),
+        pass: sequential::PASS_ERROR,
+    };
     match test {
-        Ok(test) => one_look(test, errors, rules),
-        Err(_) => Finding::untested(Change::Inconclusive, Some(too_few_launches())),
+        Ok(test) => judge_one_look(test, errors, rules),
+        Err(_) => {
+            ChangeFinding::without_test(Change::Inconclusive, Some(describe_too_few_launches()))
+        }
     }
 }
 
 /// The between-run standard deviation that is assumed until `calibrate` has measured it.
-const ASSUMED_BETWEEN_RUNS: f64 = 0.02;
+const ASSUMED_RUN_DEVIATION: f64 = 0.02;
 
 /// A candidate against the levels of stored runs of the same machine, newest first.
 ///
 /// `runs` holds the launches of each stored run, `candidate` those of the candidate: logarithms.
-pub(super) fn stored(
+pub(super) fn judge_against_stored(
     runs: &[Vec<f64>],
     candidate: &[f64],
-    errors: Errors,
-    rules: &Rules,
-) -> Finding {
+    errors: ErrorRates,
+    rules: &BenchmarkRules,
+) -> ChangeFinding {
     let runs: Vec<&[f64]> = runs.iter().map(Vec::as_slice).collect();
-    let level = if runs.len() >= LEAST_RUNS {
-        Level::of(&runs)
+    let level = if runs.len() >= MIN_BASELINE_RUNS {
+        BaselineLevel::estimate(&runs)
     } else {
-        Level::with_known_deviation(&runs, ASSUMED_BETWEEN_RUNS)
+        BaselineLevel::with_known_deviation(&runs, ASSUMED_RUN_DEVIATION)
     };
     let Ok(test) = level.and_then(|level| level.compare(candidate)) else {
-        return Finding::untested(Change::Inconclusive, Some(too_few_launches()));
+        return ChangeFinding::without_test(
+            Change::Inconclusive,
+            Some(describe_too_few_launches()),
+        );
     };
-    let mut finding = one_look(test, errors, rules);
-    if runs.len() < LEAST_RUNS {
+    let mut finding = judge_one_look(test, errors, rules);
+    if runs.len() < MIN_BASELINE_RUNS {
         finding.reasons.push(format!(
             "only {} stored on this machine: runs are assumed to differ by {:.0} % (standard \
-             deviation) until there are {LEAST_RUNS}",
+             deviation) until there are {MIN_BASELINE_RUNS}",
             if runs.len() == 1 {
                 "one run is".to_owned()
             } else {
                 format!("{} runs are", runs.len())
             },
-            ASSUMED_BETWEEN_RUNS * 100.0,
+            ASSUMED_RUN_DEVIATION * 100.0,
         ));
     }
     finding
 }
 
-fn one_look(test: TTest, errors: Errors, rules: &Rules) -> Finding {
+fn judge_one_look(test: TTest, errors: ErrorRates, rules: &BenchmarkRules) -> ChangeFinding {
     let change = classify(&test, errors, rules);
-    let minimum = minimum_detectable(&test, errors, rules);
+    let detectable = compute_detectable_slowdown(&test, errors, rules);
     let mut reasons = Vec::new();
     if change == Change::Inconclusive {
-        reasons.push(format!("a slowdown of {:.1} % would have been seen", minimum * 100.0));
+        reasons.push(format!("a slowdown of {:.1} % would have been seen", detectable * 100.0));
     }
-    Finding {
+    ChangeFinding {
         change,
         test: Some(test),
         p_value: Some(test.p_two_sided(0.0)),
-        minimum_detectable: Some(minimum),
+        minimum_detectable: Some(detectable),
         rounds: None,
         reasons,
     }
 }
 
-fn too_few_launches() -> String {
+fn describe_too_few_launches() -> String {
     "fewer than two launches on a side: nothing tells how much launches differ".to_owned()
 }

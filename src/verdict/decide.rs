@@ -2,24 +2,24 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::change::{self, Errors, Finding};
-use super::looks::{self, Noise, Series, Terms};
-use super::screen::screen;
-use super::target::Calls;
+use super::change::{self, ChangeFinding, ErrorRates};
+use super::looks::{self, LookContext, NoiseHistory, RoundSeries};
+use super::screen::summarize_screen;
+use super::target::SortedCalls;
 use super::{
-    BaselineKind, BaselineSource, CandidateSource, Change, Decision, Judgement, Launches,
-    RatioInterval, SCHEMA, Stage, Target, TargetStatus, Verdict,
+    BaselineKind, BaselineSource, CandidateSource, Change, CheckStage, DECISION_SCHEMA, Decision,
+    Judgement, LaunchCounts, RatioInterval, TargetJudgement, TargetStatus, Verdict,
 };
-use super::{short, waive};
-use crate::compare::{Axis, Comparison, compare};
-use crate::policy::{Policy, Rules};
+use super::{short_launches, waivers};
+use crate::compare::{BenchmarkComparison, HistogramAxis, compare_benchmarks};
+use crate::policy::{BenchmarkRules, Policy};
 use crate::run::{Benchmark, BenchmarkId, Run};
-use crate::stats::random_effects::LEAST_RUNS;
+use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::stats::{multiplicity, sequential, summary};
 use crate::units::{Nanos, Ratio};
 
 /// Error of a screen that passes a benchmark without confirmation.
-const SCREEN_ERROR: f64 = 0.01;
+const SCREEN_PASS_ERROR: f64 = 0.01;
 
 /// All that a decision rests on.
 #[derive(Clone, Copy, Debug)]
@@ -27,16 +27,16 @@ pub(crate) struct Evidence<'a> {
     /// The run that is judged.
     pub(crate) candidate: &'a Run,
     /// What it is compared with.
-    pub(crate) baseline: Baseline<'a>,
+    pub(crate) baseline: BaselineEvidence<'a>,
     /// Base and candidate measured in turn, for the benchmarks that needed it.
-    pub(crate) rounds: Option<Rounds<'a>>,
+    pub(crate) rounds: Option<RoundsEvidence<'a>>,
     /// What calibration told about each benchmark on this machine.
-    pub(crate) noise: &'a BTreeMap<BenchmarkId, Noise>,
+    pub(crate) noise: &'a BTreeMap<BenchmarkId, NoiseHistory>,
 }
 
 /// What a run is compared with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Baseline<'a> {
+pub(crate) enum BaselineEvidence<'a> {
     /// Nothing: every benchmark is new.
     None,
     /// Another run as it is, in one look.
@@ -49,17 +49,17 @@ pub(crate) enum Baseline<'a> {
 
 /// Launches of base and candidate next to each other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rounds<'a> {
+pub(crate) struct RoundsEvidence<'a> {
     /// The launches of the base.
     pub(crate) baseline: &'a Run,
     /// The launches of the candidate.
     pub(crate) candidate: &'a Run,
     /// Benchmarks that entered the rounds: fixed before the first look.
-    pub(crate) entered: usize,
+    pub(crate) entered_count: usize,
     /// Benchmarks that did not enter because both sides have the same program of them.
-    pub(crate) same: &'a [BenchmarkId],
+    pub(crate) same_program: &'a [BenchmarkId],
     /// No more rounds will come.
-    pub(crate) ended: bool,
+    pub(crate) has_ended: bool,
 }
 
 /// Why a benchmark is unchanged that was not launched.
@@ -68,30 +68,34 @@ pub(super) const SAME_PROGRAM: &str =
 
 impl Evidence<'_> {
     /// Have both sides the same program of this benchmark?
-    fn is_same(&self, id: &BenchmarkId) -> bool {
-        self.rounds.is_some_and(|rounds| rounds.same.contains(id))
+    fn has_same_program(&self, id: &BenchmarkId) -> bool {
+        self.rounds.is_some_and(|rounds| rounds.same_program.contains(id))
     }
 
     /// A base that gave nothing at all is none.
     fn has_baseline(&self) -> bool {
-        let has_base =
-            |rounds: Rounds<'_>| !rounds.baseline.benchmarks.is_empty() || !rounds.same.is_empty();
-        !matches!(self.baseline, Baseline::None) || self.rounds.is_some_and(has_base)
+        let has_base = |rounds: RoundsEvidence<'_>| {
+            !rounds.baseline.benchmarks.is_empty() || !rounds.same_program.is_empty()
+        };
+        !matches!(self.baseline, BaselineEvidence::None) || self.rounds.is_some_and(has_base)
     }
 
     /// Was the baseline measured on another machine?
-    fn is_elsewhere(&self) -> bool {
+    fn is_across_machines(&self) -> bool {
         let baseline = match self.baseline {
-            Baseline::None => None,
-            Baseline::File(run) => Some(run),
-            Baseline::Stored(runs) | Baseline::Screen(runs) => runs.first(),
+            BaselineEvidence::None => None,
+            BaselineEvidence::File(run) => Some(run),
+            BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs) => runs.first(),
         };
         baseline.is_some_and(|run| run.host.fingerprint != self.candidate.host.fingerprint)
     }
 
     /// Are the nearest stored runs of the very code that is judged?
     fn is_same_commit(&self) -> bool {
-        let (Baseline::Stored(runs) | Baseline::Screen(runs)) = self.baseline else { return false };
+        let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = self.baseline
+        else {
+            return false;
+        };
         let stored = runs.first().and_then(|run| run.commit.as_ref());
         let judged = self.candidate.commit.as_ref();
         stored.zip(judged).is_some_and(|(stored, judged)| stored.id == judged.id && !judged.dirty)
@@ -104,22 +108,30 @@ impl Evidence<'_> {
 /// are *new*. What the policy does not select is left out of both sides.
 pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     let mut judgements = judge_all(evidence, policy);
-    let p_values: Vec<f64> = judgements.iter().filter_map(|one| one.p_value).collect();
-    let mut q_values = multiplicity::benjamini_hochberg(&p_values).into_iter();
+    let p_values: Vec<f64> = judgements.iter().filter_map(|judgement| judgement.p_value).collect();
+    let mut q_values = multiplicity::adjust_benjamini_hochberg(&p_values).into_iter();
     for judgement in judgements.iter_mut().filter(|one| one.p_value.is_some()) {
         judgement.q_value = q_values.next();
     }
-    waive::apply(&mut judgements, policy.waivers());
-    let mut warnings = warnings(evidence);
+    waivers::apply_trailers(&mut judgements, policy.trailers());
+    let mut warnings = collect_warnings(evidence);
     let has_baseline = evidence.has_baseline();
-    warnings.extend(waive::complaints(&judgements, policy.waivers(), has_baseline));
-    warnings.extend(short::complaint(&judgements, evidence.candidate.source));
-    let verdict = verdict(evidence, &judgements, policy);
+    warnings.extend(waivers::list_ineffective_trailers(
+        &judgements,
+        policy.trailers(),
+        has_baseline,
+    ));
+    warnings
+        .extend(short_launches::suggest_longer_launches(&judgements, evidence.candidate.source));
+    let verdict = decide_verdict(evidence, &judgements, policy);
     Decision {
-        schema: SCHEMA.to_owned(),
+        schema: DECISION_SCHEMA.to_owned(),
         verdict,
         exit_status: verdict.exit_status(),
-        baseline: BaselineSource { screen: screen(evidence, &judgements), ..source(evidence) },
+        baseline: BaselineSource {
+            screen: summarize_screen(evidence, &judgements),
+            ..describe_baseline(evidence)
+        },
         candidate: CandidateSource {
             commit: evidence.candidate.commit.clone(),
             host: evidence.candidate.host.clone(),
@@ -131,135 +143,151 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
 }
 
 fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
-    let comparisons: Vec<Comparison<'_>> = comparisons(evidence, policy);
-    let confirmed = confirmed(evidence, policy, &comparisons);
-    let compared = comparisons.iter().filter(|one| one.is_testable()).count();
-    let levels = stored_levels(evidence.baseline);
+    let comparisons: Vec<BenchmarkComparison<'_>> = compare_sides(evidence, policy);
+    let confirmed = judge_rounds(evidence, policy, &comparisons);
+    let compared = comparisons.iter().filter(|comparison| comparison.is_testable()).count();
+    let stored_levels = collect_stored_levels(evidence.baseline);
     comparisons
         .iter()
         .map(|comparison| {
-            let rules = rules(comparison, policy);
+            let rules = find_rules(comparison, policy);
             let (finding, stage) = match confirmed.get(&comparison.id) {
-                Some(finding) => (finding.clone(), Some(Stage::Confirmed)),
-                None if evidence.is_same(&comparison.id) => {
+                Some(finding) => (finding.clone(), Some(CheckStage::Confirmed)),
+                None if evidence.has_same_program(&comparison.id) => {
                     let reason = Some(SAME_PROGRAM.to_owned());
-                    (Finding::untested(Change::Unchanged, reason), Some(Stage::Confirmed))
+                    (
+                        ChangeFinding::without_test(Change::Unchanged, reason),
+                        Some(CheckStage::Confirmed),
+                    )
                 }
-                None => unconfirmed(evidence, comparison, &levels, compared, &rules),
+                None => {
+                    judge_without_rounds(evidence, comparison, &stored_levels, compared, &rules)
+                }
             };
-            describe(comparison, finding, stage, &rules, evidence, policy)
+            build_judgement(comparison, finding, stage, &rules, evidence, policy)
         })
         .collect()
 }
 
 /// The sides to be shown: those of the rounds where a benchmark was in them.
-fn comparisons<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<Comparison<'a>> {
-    let selected = |benchmark: &&Benchmark| policy.selection.selects(&benchmark.id);
-    let candidate = evidence.candidate.benchmarks.iter().filter(selected);
+fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkComparison<'a>> {
+    let is_selected = |benchmark: &&Benchmark| policy.selection.selects(&benchmark.id);
+    let candidate = evidence.candidate.benchmarks.iter().filter(is_selected);
     let mut comparisons = match evidence.baseline {
-        Baseline::None => compare([], candidate),
-        Baseline::File(run) => compare(run.benchmarks.iter().filter(selected), candidate),
-        Baseline::Stored(runs) | Baseline::Screen(runs) => {
-            compare(nearest(runs).filter(selected), candidate)
+        BaselineEvidence::None => compare_benchmarks([], candidate),
+        BaselineEvidence::File(run) => {
+            compare_benchmarks(run.benchmarks.iter().filter(is_selected), candidate)
+        }
+        BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs) => {
+            compare_benchmarks(select_nearest(runs).filter(is_selected), candidate)
         }
     };
     if let Some(rounds) = evidence.rounds {
-        let in_rounds = compare(
-            rounds.baseline.benchmarks.iter().filter(selected),
-            rounds.candidate.benchmarks.iter().filter(selected),
+        let in_rounds = compare_benchmarks(
+            rounds.baseline.benchmarks.iter().filter(is_selected),
+            rounds.candidate.benchmarks.iter().filter(is_selected),
         );
         let mut places: HashMap<BenchmarkId, usize> = HashMap::new();
-        places.extend(comparisons.iter().enumerate().map(|(place, one)| (one.id.clone(), place)));
+        places.extend(
+            comparisons
+                .iter()
+                .enumerate()
+                .map(|(place, comparison)| (comparison.id.clone(), place)),
+        );
         for comparison in in_rounds {
             match places.get(&comparison.id) {
                 Some(place) => comparisons[*place] = comparison,
                 None => comparisons.push(comparison),
             }
         }
-        let unseen = rounds.same.iter().filter(|id| !places.contains_key(id));
-        comparisons.extend(unseen.map(|id| Comparison::unmeasured(id.clone())));
+        let unmeasured = rounds.same_program.iter().filter(|id| !places.contains_key(id));
+        comparisons.extend(unmeasured.map(|id| BenchmarkComparison::new_unmeasured(id.clone())));
     }
     comparisons
 }
 
 /// Of every benchmark its record in the nearest stored run of the nearest commit.
-fn nearest(runs: &[Run]) -> impl Iterator<Item = &Benchmark> {
-    let commit = |run: &Run| run.commit.as_ref().map(|commit| commit.id.clone());
-    let first = runs.first().and_then(commit);
+fn select_nearest(runs: &[Run]) -> impl Iterator<Item = &Benchmark> {
+    let get_commit_id = |run: &Run| run.commit.as_ref().map(|commit| commit.id.clone());
+    let nearest_commit = runs.first().and_then(get_commit_id);
     let mut seen = HashSet::new();
     runs.iter()
-        .filter(move |run| commit(run) == first)
+        .filter(move |run| get_commit_id(run) == nearest_commit)
         .flat_map(|run| &run.benchmarks)
-        .filter(move |benchmark| seen.insert(benchmark.identity()))
+        .filter(move |benchmark| seen.insert(benchmark.to_id()))
 }
 
-fn rules(comparison: &Comparison<'_>, policy: &Policy) -> Rules {
-    policy.rules(&comparison.id.id, comparison.baseline.and_then(typical))
+fn find_rules(comparison: &BenchmarkComparison<'_>, policy: &Policy) -> BenchmarkRules {
+    policy.resolve_rules(&comparison.id.name, comparison.baseline.and_then(compute_typical_median))
 }
 
 /// The median of a typical launch.
-fn typical(benchmark: &Benchmark) -> Option<Nanos> {
-    let levels = summary::Summary::of(&benchmark.levels()).ok()?;
-    Nanos::new(levels.mean().exp()).ok()
+fn compute_typical_median(benchmark: &Benchmark) -> Option<Nanos> {
+    let level_summary = summary::Moments::from_values(&benchmark.ln_medians()).ok()?;
+    Nanos::new(level_summary.mean().exp()).ok()
 }
 
 /// What the rounds say, by benchmark.
-fn confirmed(
+fn judge_rounds(
     evidence: &Evidence<'_>,
     policy: &Policy,
-    comparisons: &[Comparison<'_>],
-) -> HashMap<BenchmarkId, Finding> {
+    comparisons: &[BenchmarkComparison<'_>],
+) -> HashMap<BenchmarkId, ChangeFinding> {
     let Some(rounds) = evidence.rounds else { return HashMap::new() };
     let measured: HashSet<BenchmarkId> =
-        rounds.candidate.benchmarks.iter().map(Benchmark::identity).collect();
-    let in_rounds: Vec<&Comparison<'_>> =
-        comparisons.iter().filter(|one| measured.contains(&one.id) && one.is_testable()).collect();
-    let suite: Vec<Series> = in_rounds
+        rounds.candidate.benchmarks.iter().map(Benchmark::to_id).collect();
+    let in_rounds: Vec<&BenchmarkComparison<'_>> = comparisons
         .iter()
-        .map(|comparison| Series {
-            partners: comparison.partners(),
+        .filter(|comparison| measured.contains(&comparison.id) && comparison.is_testable())
+        .collect();
+    let suite: Vec<RoundSeries> = in_rounds
+        .iter()
+        .map(|comparison| RoundSeries {
+            partners: comparison.match_partners(),
             noise: evidence.noise.get(&comparison.id).copied(),
-            rules: rules(comparison, policy),
+            rules: find_rules(comparison, policy),
         })
         .collect();
-    let terms = Terms {
-        entered: rounds.entered,
-        screened: matches!(evidence.baseline, Baseline::Screen(runs) if runs.len() >= LEAST_RUNS),
-        ended: rounds.ended,
+    let context = LookContext {
+        entered_count: rounds.entered_count,
+        has_screen: matches!(evidence.baseline, BaselineEvidence::Screen(runs) if runs.len() >= MIN_BASELINE_RUNS),
+        has_ended: rounds.has_ended,
     };
     let ids = in_rounds.iter().map(|comparison| comparison.id.clone());
-    ids.zip(looks::judge(&suite, terms)).collect()
+    ids.zip(looks::judge_suite(&suite, context)).collect()
 }
 
 /// What is said of a benchmark that was not in the rounds, and by which stage.
-fn unconfirmed(
+fn judge_without_rounds(
     evidence: &Evidence<'_>,
-    comparison: &Comparison<'_>,
+    comparison: &BenchmarkComparison<'_>,
     levels: &HashMap<BenchmarkId, Vec<Vec<f64>>>,
     compared: usize,
-    rules: &Rules,
-) -> (Finding, Option<Stage>) {
-    if let Some(untested) = untestable(comparison) {
-        return (untested, None);
+    rules: &BenchmarkRules,
+) -> (ChangeFinding, Option<CheckStage>) {
+    if let Some(finding) = judge_untestable(comparison) {
+        return (finding, None);
     }
     match evidence.baseline {
-        Baseline::None => (Finding::untested(Change::New, None), None),
-        _ if evidence.is_elsewhere() => {
-            let mut finding = change::once(comparison, compared, rules);
+        BaselineEvidence::None => (ChangeFinding::without_test(Change::New, None), None),
+        _ if evidence.is_across_machines() => {
+            let mut finding = change::judge_two_runs(comparison, compared, rules);
             finding.change = Change::Inconclusive;
             finding.reasons = vec!["measured on another machine: not comparable".to_owned()];
             (finding, None)
         }
-        Baseline::File(_) => (change::once(comparison, compared, rules), None),
-        Baseline::Stored(_) | Baseline::Screen(_) => {
-            let is_screen = matches!(evidence.baseline, Baseline::Screen(_));
-            let errors = Errors {
-                alpha: sequential::benchmark_alpha(compared),
-                pass: if is_screen { SCREEN_ERROR } else { sequential::PASS_ERROR },
+        BaselineEvidence::File(_) => (change::judge_two_runs(comparison, compared, rules), None),
+        BaselineEvidence::Stored(_) | BaselineEvidence::Screen(_) => {
+            let is_screen = matches!(evidence.baseline, BaselineEvidence::Screen(_));
+            let errors = ErrorRates {
+                alpha: sequential::compute_benchmark_alpha(compared),
+                pass: if is_screen { SCREEN_PASS_ERROR } else { sequential::PASS_ERROR },
             };
-            let own = comparison.candidate.map(Benchmark::levels).unwrap_or_default();
+            let candidate_levels =
+                comparison.candidate.map(Benchmark::ln_medians).unwrap_or_default();
             let stored = levels.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
-            let mut finding = change::stored(stored, &own, errors, rules);
+            let mut finding =
+                change::judge_against_stored(stored, &candidate_levels, errors, rules);
             let is_change = matches!(finding.change, Change::Regressed | Change::Improved);
             let doubt = if evidence.is_same_commit() {
                 Some("the stored runs are of the same commit: the machine changed")
@@ -270,25 +298,27 @@ fn unconfirmed(
                 finding.change = Change::Inconclusive;
                 finding.reasons = vec![doubt.to_owned()];
             }
-            (finding, Some(Stage::Screened))
+            (finding, Some(CheckStage::Screened))
         }
     }
 }
 
 /// The launches of every stored run, by benchmark: logarithms of medians, nearest run first.
-fn stored_levels(baseline: Baseline<'_>) -> HashMap<BenchmarkId, Vec<Vec<f64>>> {
+fn collect_stored_levels(baseline: BaselineEvidence<'_>) -> HashMap<BenchmarkId, Vec<Vec<f64>>> {
     let mut levels: HashMap<BenchmarkId, Vec<Vec<f64>>> = HashMap::new();
-    let (Baseline::Stored(runs) | Baseline::Screen(runs)) = baseline else { return levels };
+    let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = baseline else {
+        return levels;
+    };
     for benchmark in runs.iter().flat_map(|run| &run.benchmarks) {
-        let launches = benchmark.levels();
+        let launches = benchmark.ln_medians();
         if !launches.is_empty() {
-            levels.entry(benchmark.identity()).or_default().push(launches);
+            levels.entry(benchmark.to_id()).or_default().push(launches);
         }
     }
     levels
 }
 
-impl Comparison<'_> {
+impl BenchmarkComparison<'_> {
     fn is_testable(&self) -> bool {
         let has_launches = |side: Option<&Benchmark>| {
             side.is_some_and(|side| side.failure.is_none() && !side.launches.is_empty())
@@ -298,50 +328,50 @@ impl Comparison<'_> {
 }
 
 /// What needs no test: failed, missing, new, or not the same thing on both sides.
-fn untestable(comparison: &Comparison<'_>) -> Option<Finding> {
+fn judge_untestable(comparison: &BenchmarkComparison<'_>) -> Option<ChangeFinding> {
     let Some(candidate) = comparison.candidate else {
-        let gone = "in the baseline, not in the candidate: deleted, renamed or not built";
-        return Some(Finding::untested(Change::Missing, Some(gone.to_owned())));
+        let reason = "in the baseline, not in the candidate: deleted, renamed or not built";
+        return Some(ChangeFinding::without_test(Change::Missing, Some(reason.to_owned())));
     };
     if let Some(failure) = &candidate.failure {
-        return Some(Finding::untested(Change::Failed, Some(failure.reason.clone())));
+        return Some(ChangeFinding::without_test(Change::Failed, Some(failure.reason.clone())));
     }
     let Some(baseline) = comparison.baseline else {
-        return Some(Finding::untested(Change::New, None));
+        return Some(ChangeFinding::without_test(Change::New, None));
     };
     if baseline.failure.is_some() || baseline.launches.is_empty() {
         let reason = "it could not be measured in the baseline";
-        return Some(Finding::untested(Change::New, Some(reason.to_owned())));
+        return Some(ChangeFinding::without_test(Change::New, Some(reason.to_owned())));
     }
     (baseline.sampling != candidate.sampling).then(|| {
         let reason = "single calls on one side, batches on the other: not comparable";
-        Finding::untested(Change::Inconclusive, Some(reason.to_owned()))
+        ChangeFinding::without_test(Change::Inconclusive, Some(reason.to_owned()))
     })
 }
 
-fn describe(
-    comparison: &Comparison<'_>,
-    finding: Finding,
-    stage: Option<Stage>,
-    rules: &Rules,
+fn build_judgement(
+    comparison: &BenchmarkComparison<'_>,
+    finding: ChangeFinding,
+    stage: Option<CheckStage>,
+    rules: &BenchmarkRules,
     evidence: &Evidence<'_>,
     policy: &Policy,
 ) -> Judgement {
-    let sides = || comparison.baseline.into_iter().chain(comparison.candidate);
-    let axis = Axis::over(sides());
-    let summarize = |side: Option<&Benchmark>| side?.summarize(axis, policy.confidence);
-    let launches = |side: Option<&Benchmark>| {
+    let iter_sides = || comparison.baseline.into_iter().chain(comparison.candidate);
+    let axis = HistogramAxis::from_sides(iter_sides());
+    let summarize = |side: Option<&Benchmark>| side?.compute_figures(axis, policy.confidence);
+    let count_launches = |side: Option<&Benchmark>| {
         let measured = side.map_or(0, |side| side.launches.len());
         u32::try_from(finding.rounds.unwrap_or(measured)).unwrap_or(u32::MAX)
     };
-    let shown = sides().last();
+    let shown_side = iter_sides().last();
     Judgement {
-        id: comparison.id.id.clone(),
+        id: comparison.id.name.clone(),
         package: comparison.id.package.clone(),
-        target: shown.and_then(|benchmark| benchmark.target.clone()),
+        target: shown_side.and_then(|benchmark| benchmark.target.clone()),
         change: finding.change,
         ratio: finding.test.as_ref().map(|test| {
-            let (low, high) = test.interval(policy.confidence.get());
+            let (low, high) = test.confidence_interval(policy.confidence.get());
             RatioInterval {
                 low: Ratio::from_ln(low),
                 point: Ratio::from_ln(test.difference),
@@ -351,88 +381,97 @@ fn describe(
         }),
         p_value: finding.p_value,
         q_value: None,
-        launches: Launches {
-            baseline: launches(comparison.baseline),
-            candidate: launches(comparison.candidate),
+        launches: LaunchCounts {
+            baseline: count_launches(comparison.baseline),
+            candidate: count_launches(comparison.candidate),
         },
         minimum_detectable: finding.minimum_detectable,
-        noise_floor: evidence.noise.get(&comparison.id).map(|noise| noise.floor),
+        noise_floor: evidence.noise.get(&comparison.id).map(|noise| noise.noise_floor),
         threshold: Some(rules.threshold),
         detect: Some(rules.detect),
-        sampling: shown.map(|benchmark| benchmark.sampling),
+        sampling: shown_side.map(|benchmark| benchmark.sampling),
         stage,
-        per_call: shown.map(amounts).unwrap_or_default(),
+        per_call: shown_side.map(collect_amounts).unwrap_or_default(),
         baseline: summarize(comparison.baseline),
         candidate: summarize(comparison.candidate),
         failure: comparison.candidate.and_then(|side| side.failure.clone()),
         instructions: None,
-        targets: targets(comparison, rules),
+        targets: judge_targets(comparison, rules),
         waiver: None,
         reasons: finding.reasons,
     }
 }
 
 /// Everything one call handles, by unit.
-fn amounts(benchmark: &Benchmark) -> BTreeMap<String, f64> {
+fn collect_amounts(benchmark: &Benchmark) -> BTreeMap<String, f64> {
     let mut amounts = benchmark.per_call.clone();
     amounts.extend(benchmark.elements.map(|elements| ("elements".to_owned(), elements)));
     amounts
 }
 
-fn targets(comparison: &Comparison<'_>, rules: &Rules) -> Vec<Target> {
+fn judge_targets(
+    comparison: &BenchmarkComparison<'_>,
+    rules: &BenchmarkRules,
+) -> Vec<TargetJudgement> {
     let Some(candidate) = comparison.candidate else { return Vec::new() };
     if rules.targets.is_empty() || candidate.launches.is_empty() {
-        return rules.targets.iter().map(|(metric, limit)| unmeasured(*metric, *limit)).collect();
+        return rules
+            .targets
+            .iter()
+            .map(|(metric, limit)| build_unmeasured_target(*metric, *limit))
+            .collect();
     }
-    let calls = Calls::of(candidate);
-    rules.targets.iter().map(|(metric, limit)| calls.judge(*metric, *limit)).collect()
+    let calls = SortedCalls::from_benchmark(candidate);
+    rules.targets.iter().map(|(metric, limit)| calls.judge_target(*metric, *limit)).collect()
 }
 
-fn unmeasured(metric: crate::policy::Metric, limit: Nanos) -> Target {
+fn build_unmeasured_target(metric: crate::policy::Metric, limit: Nanos) -> TargetJudgement {
     let status = TargetStatus::Unproven;
     let reason = Some("it could not be measured".to_owned());
-    Target { metric, limit, low: None, point: None, high: None, status, reason }
+    TargetJudgement { metric, limit, low: None, point: None, high: None, status, reason }
 }
 
 /// The worst of all reasons; nothing measured, or not everything, is never a pass.
-fn verdict(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Verdict {
-    let is_measured = judgements
-        .iter()
-        .any(|one| one.launches.candidate > 0 || evidence.is_same(&one.identity()));
-    let is_whole = evidence.candidate.complete
+fn decide_verdict(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Verdict {
+    let is_measured = judgements.iter().any(|judgement| {
+        judgement.launches.candidate > 0 || evidence.has_same_program(&judgement.to_id())
+    });
+    let is_complete = evidence.candidate.complete
         && is_measured
         && (evidence.has_baseline() || !policy.requires_baseline());
-    let reasons = judgements.iter().flat_map(Judgement::reasons);
+    let reasons = judgements.iter().flat_map(Judgement::verdict_reasons);
     reasons
         .filter(|(reason, _)| policy.fail_on().contains(reason))
         .map(|(_, verdict)| verdict)
-        .chain([if is_whole { Verdict::Pass } else { Verdict::Inconclusive }])
+        .chain([if is_complete { Verdict::Pass } else { Verdict::Inconclusive }])
         .max()
         .unwrap_or(Verdict::Inconclusive)
 }
 
-fn source(evidence: &Evidence<'_>) -> BaselineSource {
-    let confirmed = evidence.rounds.map(|_| Stage::Confirmed);
+fn describe_baseline(evidence: &Evidence<'_>) -> BaselineSource {
+    let confirmed_stage = evidence.rounds.map(|_| CheckStage::Confirmed);
     let (kind, run, runs) = match (evidence.baseline, evidence.rounds) {
-        (Baseline::Stored(runs) | Baseline::Screen(runs), _) if !runs.is_empty() => {
+        (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs), _)
+            if !runs.is_empty() =>
+        {
             (BaselineKind::Stored, runs.first(), u32::try_from(runs.len()).ok())
         }
-        (Baseline::File(run), _) => (BaselineKind::File, Some(run), None),
-        (_, Some(rounds)) => (BaselineKind::Interleaved, Some(rounds.baseline), None),
+        (BaselineEvidence::File(run), _) => (BaselineKind::File, Some(run), None),
+        (_, Some(rounds)) => (BaselineKind::Rounds, Some(rounds.baseline), None),
         _ => (BaselineKind::None, None, None),
     };
-    let screened = (kind == BaselineKind::Stored).then_some(Stage::Screened);
+    let screened_stage = (kind == BaselineKind::Stored).then_some(CheckStage::Screened);
     BaselineSource {
-        kind: if confirmed.is_some() { BaselineKind::Interleaved } else { kind },
+        kind: if confirmed_stage.is_some() { BaselineKind::Rounds } else { kind },
         commit: run.and_then(|run| run.commit.clone()),
         host: run.map(|run| run.host.clone()),
         runs,
-        stages: screened.into_iter().chain(confirmed).collect(),
+        stages: screened_stage.into_iter().chain(confirmed_stage).collect(),
         screen: None,
     }
 }
 
-fn warnings(evidence: &Evidence<'_>) -> Vec<String> {
+fn collect_warnings(evidence: &Evidence<'_>) -> Vec<String> {
     let mut warnings = evidence.candidate.warnings.clone();
     if !evidence.candidate.complete {
         warnings.push("the measurement is incomplete, so it cannot pass".to_owned());
@@ -441,7 +480,8 @@ fn warnings(evidence: &Evidence<'_>) -> Vec<String> {
         warnings.push("the working tree had uncommitted changes".to_owned());
     }
     if let Some(rounds) = evidence.rounds {
-        warnings.extend(rounds.baseline.warnings.iter().map(|said| format!("baseline: {said}")));
+        warnings
+            .extend(rounds.baseline.warnings.iter().map(|warning| format!("baseline: {warning}")));
     }
     warnings
 }

@@ -6,14 +6,14 @@ use super::{Decision, Judgement};
 
 impl Decision {
     /// Refuses what contradicts itself: a decision that is read may come from a stranger.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn validate(&self) -> Result<(), String> {
         if self.exit_status != self.verdict.exit_status() {
             let expected = self.verdict.exit_status();
             return Err(format!("exit status {} where {expected} belongs", self.exit_status));
         }
         let mut seen = HashSet::with_capacity(self.benchmarks.len());
         for (place, judgement) in self.benchmarks.iter().enumerate() {
-            judgement.check().map_err(|why| format!("benchmark {place}: {why}"))?;
+            judgement.validate().map_err(|why| format!("benchmark {place}: {why}"))?;
             if !seen.insert((&judgement.package, &judgement.id)) {
                 return Err(format!("benchmark {place} stands there twice"));
             }
@@ -23,13 +23,13 @@ impl Decision {
 }
 
 impl Judgement {
-    fn check(&self) -> Result<(), String> {
+    fn validate(&self) -> Result<(), String> {
         if self.id.is_empty() {
             return Err("its id is empty".to_owned());
         }
-        let chances = [("p_value", self.p_value), ("q_value", self.q_value)];
-        for (name, chance) in chances {
-            if chance.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
+        let probabilities = [("p_value", self.p_value), ("q_value", self.q_value)];
+        for (name, probability) in probabilities {
+            if probability.is_some_and(|chance| !(0.0..=1.0).contains(&chance)) {
                 return Err(format!("{name} is not between 0 and 1"));
             }
         }
@@ -43,7 +43,8 @@ impl Judgement {
         }
         let sides = self.baseline.iter().chain(&self.candidate);
         let mut histograms = sides.filter_map(|summary| summary.histogram.as_ref());
-        if histograms.any(|one| one.counts.is_empty() || one.low > one.high) {
+        if histograms.any(|histogram| histogram.counts.is_empty() || histogram.low > histogram.high)
+        {
             return Err("a histogram has no bins, or its ends change places".to_owned());
         }
         Ok(())

@@ -2,17 +2,17 @@
 //! always give the same answer, whoever asks and whenever.
 
 use super::Change;
-use super::change::{Errors, Finding, classify, minimum_detectable};
-use crate::compare::Partners;
-use crate::policy::Rules;
-use crate::stats::sequential::{self, Form, Plan, Share};
-use crate::stats::shrinkage::{self, Prior};
+use super::change::{ChangeFinding, ErrorRates, classify, compute_detectable_slowdown};
+use crate::compare::PartnerMedians;
+use crate::policy::BenchmarkRules;
+use crate::stats::sequential::{self, ErrorShare, LookPlan, TestForm};
+use crate::stats::shrinkage::{self, VariancePrior};
 use crate::stats::summary;
 use crate::stats::welch::{StandardError, TTest};
 
 /// What earlier rounds of the same code on both sides told about one benchmark on this machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Noise {
+pub(crate) struct NoiseHistory {
     /// Rounds it was learnt from.
     pub(crate) rounds: usize,
     /// Variance of the difference of partners, of logarithms.
@@ -22,150 +22,172 @@ pub(crate) struct Noise {
     /// Correlation of partners.
     pub(crate) correlation: f64,
     /// Half of all A/A comparisons show at least this change.
-    pub(crate) floor: f64,
+    pub(crate) noise_floor: f64,
 }
 
 /// One benchmark in rounds.
 #[derive(Clone, Debug)]
-pub(super) struct Series {
+pub(super) struct RoundSeries {
     /// Its launches, one of each side a round.
-    pub(super) partners: Partners,
+    pub(super) partners: PartnerMedians,
     /// What is known of its noise.
-    pub(super) noise: Option<Noise>,
+    pub(super) noise: Option<NoiseHistory>,
     /// What is tolerated.
-    pub(super) rules: Rules,
+    pub(super) rules: BenchmarkRules,
 }
 
 /// What is fixed before the first round.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct LookContext {
     /// Benchmarks that entered the rounds.
-    pub(super) entered: usize,
+    pub(super) entered_count: usize,
     /// A screen has already had its chance to pass.
-    pub(super) screened: bool,
+    pub(super) has_screen: bool,
     /// No more rounds will come: look once more at what is there.
-    pub(super) ended: bool,
+    pub(super) has_ended: bool,
 }
 
-impl Noise {
-    fn is_history(&self) -> bool {
-        self.rounds >= sequential::LEAST_HISTORY
+impl NoiseHistory {
+    fn is_long_enough(&self) -> bool {
+        self.rounds >= sequential::MIN_HISTORY_ROUNDS
     }
 
-    fn prior(&self, form: Form, rounds: usize) -> Option<StandardError> {
+    fn predict_standard_error(&self, form: TestForm, rounds: usize) -> Option<StandardError> {
         let degrees = self.rounds as f64 - 1.0;
         Some(match form {
-            Form::Paired => Prior::new(self.difference_variance, degrees)?.of_differences(rounds),
-            Form::Welch => {
-                Prior::new(self.launch_variance, 2.0 * degrees)?.of_two_means(rounds, rounds)
-            }
+            TestForm::Paired => VariancePrior::new(self.difference_variance, degrees)?
+                .compute_error_of_differences(rounds),
+            TestForm::Welch => VariancePrior::new(self.launch_variance, 2.0 * degrees)?
+                .compute_error_of_two_means(rounds, rounds),
         })
     }
 }
 
-impl Series {
-    fn history(&self) -> Option<&Noise> {
-        self.noise.as_ref().filter(|noise| noise.is_history())
+impl RoundSeries {
+    fn long_history(&self) -> Option<&NoiseHistory> {
+        self.noise.as_ref().filter(|noise| noise.is_long_enough())
     }
 
-    fn plan(&self) -> Plan {
-        let Some(noise) = self.history() else { return sequential::WITHOUT_HISTORY };
+    fn choose_plan(&self) -> LookPlan {
+        let Some(noise) = self.long_history() else { return sequential::WITHOUT_HISTORY_PLAN };
         let rounds = sequential::REACH_ROUNDS;
         let margin = self.rules.detect.get().ln_1p() - self.rules.threshold.get().ln_1p();
-        match noise.prior(self.form(rounds, None), rounds) {
-            Some(expected) => sequential::plan(margin, expected.value),
-            None => sequential::OUT_OF_REACH,
+        match noise.predict_standard_error(self.choose_form(rounds, None), rounds) {
+            Some(expected) => sequential::choose_look_plan(margin, expected.value),
+            None => sequential::OUT_OF_REACH_PLAN,
         }
     }
 
-    fn rounds(&self) -> usize {
+    fn round_count(&self) -> usize {
         self.partners.baseline.len()
     }
 
-    fn form(&self, rounds: usize, suite: Option<f64>) -> Form {
-        sequential::form(rounds, self.history().map(|noise| noise.correlation), suite)
+    fn choose_form(&self, rounds: usize, suite_correlation: Option<f64>) -> TestForm {
+        sequential::choose_test_form(
+            rounds,
+            self.long_history().map(|noise| noise.correlation),
+            suite_correlation,
+        )
     }
 
-    fn test(&self, rounds: usize, form: Form) -> Option<TTest> {
-        let (baseline, candidate) = self.first(rounds);
-        sequential::test(form, baseline, candidate).ok()
+    fn run_test(&self, rounds: usize, form: TestForm) -> Option<TTest> {
+        let (baseline, candidate) = self.take_first(rounds);
+        sequential::compute_t_test(form, baseline, candidate).ok()
     }
 
     /// How its partners correlate, by its history or else by the first rounds, if they are enough.
-    fn correlation(&self, rounds: usize) -> Option<f64> {
-        match self.history() {
+    fn estimate_correlation(&self, rounds: usize) -> Option<f64> {
+        match self.long_history() {
             Some(noise) => Some(noise.correlation),
-            None if rounds < sequential::CORRELATED_ROUNDS => None,
+            None if rounds < sequential::MIN_CORRELATION_ROUNDS => None,
             None => {
-                let (baseline, candidate) = self.first(rounds);
-                sequential::correlation(baseline, candidate)
+                let (baseline, candidate) = self.take_first(rounds);
+                sequential::compute_correlation(baseline, candidate)
             }
         }
     }
 
-    fn first(&self, rounds: usize) -> (&[f64], &[f64]) {
+    fn take_first(&self, rounds: usize) -> (&[f64], &[f64]) {
         (&self.partners.baseline[..rounds], &self.partners.candidate[..rounds])
     }
 }
 
 /// Rounds after which a benchmark of this noise is looked at next; none after the last look.
-pub(crate) fn next_look(noise: Option<&Noise>, rounds: usize) -> Option<usize> {
-    let plan = match noise.filter(|noise| noise.is_history()) {
+pub(crate) fn find_next_look(noise: Option<&NoiseHistory>, rounds: usize) -> Option<usize> {
+    let plan = match noise.filter(|noise| noise.is_long_enough()) {
         // Which of the two plans it is makes no difference to when they look.
-        Some(_) => sequential::WITHIN_REACH,
-        None => sequential::WITHOUT_HISTORY,
+        Some(_) => sequential::WITHIN_REACH_PLAN,
+        None => sequential::WITHOUT_HISTORY_PLAN,
     };
-    plan.next_look(rounds)
+    plan.find_next_look(rounds)
 }
 
 /// The looks of one benchmark so far.
-struct Progress {
-    finding: Option<Finding>,
-    looked_at: usize,
+struct LookProgress {
+    finding: Option<ChangeFinding>,
+    last_look: usize,
     /// The form of the test at the last of them.
-    form: Option<Form>,
-    p_values: Vec<(f64, Share)>,
+    last_form: Option<TestForm>,
+    p_values: Vec<(f64, ErrorShare)>,
 }
 
 /// Judges all benchmarks of a suite at once, because their noise is judged together.
-pub(super) fn judge(suite: &[Series], terms: Terms) -> Vec<Finding> {
-    let mut progress: Vec<Progress> = suite
+pub(super) fn judge_suite(suite: &[RoundSeries], context: LookContext) -> Vec<ChangeFinding> {
+    let mut progress: Vec<LookProgress> = suite
         .iter()
-        .map(|_| Progress { finding: None, looked_at: 0, form: None, p_values: Vec::new() })
+        .map(|_| LookProgress {
+            finding: None,
+            last_look: 0,
+            last_form: None,
+            p_values: Vec::new(),
+        })
         .collect();
-    let most = suite.iter().map(Series::rounds).max().unwrap_or(0);
-    for rounds in sequential::LEAST_ROUNDS..=most {
-        look(suite, terms, rounds, &mut progress);
+    let most_rounds = suite.iter().map(RoundSeries::round_count).max().unwrap_or(0);
+    for rounds in sequential::MIN_ROUNDS..=most_rounds {
+        look_at_suite(suite, context, rounds, &mut progress);
     }
-    suite.iter().zip(progress).map(|(series, progress)| conclude(series, terms, progress)).collect()
+    suite
+        .iter()
+        .zip(progress)
+        .map(|(series, progress)| conclude_series(series, context, progress))
+        .collect()
 }
 
 /// A benchmark at one look.
-struct Due<'a> {
+struct DueLook<'a> {
     index: usize,
-    series: &'a Series,
-    share: Share,
-    form: Form,
+    series: &'a RoundSeries,
+    share: ErrorShare,
+    form: TestForm,
     test: TTest,
 }
 
 /// One look at all benchmarks that are due after `rounds` rounds.
-fn look(suite: &[Series], terms: Terms, rounds: usize, progress: &mut [Progress]) {
-    let due = due(suite, terms, rounds, progress);
-    for (due, shrunk) in due.iter().zip(shrunken(rounds, &due)) {
-        let errors = terms.errors(due.share);
+fn look_at_suite(
+    suite: &[RoundSeries],
+    context: LookContext,
+    rounds: usize,
+    progress: &mut [LookProgress],
+) {
+    let due = find_due_looks(suite, context, rounds, progress);
+    for (due, shrunk) in due.iter().zip(shrink_tests(rounds, &due)) {
+        let errors = context.compute_error_rates(due.share);
         let progress = &mut progress[due.index];
-        let p = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
-        progress.p_values.push((p, due.share));
-        (progress.looked_at, progress.form) = (rounds, Some(due.form));
+        let p_value = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
+        progress.p_values.push((p_value, due.share));
+        (progress.last_look, progress.last_form) = (rounds, Some(due.form));
         let change = classify(&shrunk, errors, &due.series.rules);
         if change != Change::Inconclusive {
             let p_values = std::mem::take(&mut progress.p_values);
-            progress.finding = Some(Finding {
+            progress.finding = Some(ChangeFinding {
                 change,
                 test: Some(due.test),
-                p_value: Some(sequential::p_over_looks(p_values)),
-                minimum_detectable: Some(minimum_detectable(&shrunk, errors, &due.series.rules)),
+                p_value: Some(sequential::combine_look_p_values(p_values)),
+                minimum_detectable: Some(compute_detectable_slowdown(
+                    &shrunk,
+                    errors,
+                    &due.series.rules,
+                )),
                 rounds: Some(rounds),
                 reasons: Vec::new(),
             });
@@ -175,50 +197,57 @@ fn look(suite: &[Series], terms: Terms, rounds: usize, progress: &mut [Progress]
 
 /// The undecided benchmarks that are looked at after `rounds` rounds, because it was planned or because no
 /// more will come.
-fn due<'a>(
-    suite: &'a [Series],
-    terms: Terms,
+fn find_due_looks<'a>(
+    suite: &'a [RoundSeries],
+    context: LookContext,
     rounds: usize,
-    progress: &[Progress],
-) -> Vec<Due<'a>> {
-    let undecided: Vec<(usize, &Series, Share)> = suite
+    progress: &[LookProgress],
+) -> Vec<DueLook<'a>> {
+    let undecided: Vec<(usize, &RoundSeries, ErrorShare)> = suite
         .iter()
         .zip(progress)
         .enumerate()
-        .filter(|(_, (series, progress))| progress.finding.is_none() && series.rounds() >= rounds)
+        .filter(|(_, (series, progress))| {
+            progress.finding.is_none() && series.round_count() >= rounds
+        })
         .filter_map(|(index, (series, progress))| {
-            let is_planned = series.plan().next_look(progress.looked_at) == Some(rounds);
-            let is_forced = terms.ended && series.rounds() == rounds;
-            let share = series.plan().spend(progress.looked_at, rounds)?;
+            let is_planned =
+                series.choose_plan().find_next_look(progress.last_look) == Some(rounds);
+            let is_forced = context.has_ended && series.round_count() == rounds;
+            let share = series.choose_plan().spend(progress.last_look, rounds)?;
             (is_planned || is_forced).then_some((index, series, share))
         })
         .collect();
-    let together = together(undecided.iter().map(|(_, series, _)| *series), rounds);
+    let suite_correlation =
+        estimate_suite_correlation(undecided.iter().map(|(_, series, _)| *series), rounds);
     undecided
         .into_iter()
         .filter_map(|(index, series, share)| {
-            let form = series.form(rounds, together);
-            Some(Due { index, series, share, form, test: series.test(rounds, form)? })
+            let form = series.choose_form(rounds, suite_correlation);
+            Some(DueLook { index, series, share, form, test: series.run_test(rounds, form)? })
         })
         .collect()
 }
 
 /// How partners correlate in most of the benchmarks, if they are enough to tell.
-fn together<'a>(suite: impl Iterator<Item = &'a Series>, rounds: usize) -> Option<f64> {
+fn estimate_suite_correlation<'a>(
+    suite: impl Iterator<Item = &'a RoundSeries>,
+    rounds: usize,
+) -> Option<f64> {
     let mut correlations: Vec<f64> =
-        suite.filter_map(|series| series.correlation(rounds)).collect();
-    (correlations.len() >= shrinkage::LEAST_SUITE)
-        .then(|| summary::median_in_place(&mut correlations))
+        suite.filter_map(|series| series.estimate_correlation(rounds)).collect();
+    (correlations.len() >= shrinkage::MIN_SUITE_SIZE)
+        .then(|| summary::compute_median_in_place(&mut correlations))
         .flatten()
 }
 
 /// The tests that are due, with the priors that still hold.
-fn shrunken(rounds: usize, due: &[Due<'_>]) -> Vec<TTest> {
+fn shrink_tests(rounds: usize, due: &[DueLook<'_>]) -> Vec<TTest> {
     let with_prior: Vec<(usize, StandardError, StandardError)> = due
         .iter()
         .enumerate()
         .filter_map(|(place, due)| {
-            let prior = due.series.history()?.prior(due.form, rounds)?;
+            let prior = due.series.long_history()?.predict_standard_error(due.form, rounds)?;
             let observed = StandardError {
                 value: due.test.standard_error,
                 degrees_of_freedom: due.test.degrees_of_freedom,
@@ -228,7 +257,7 @@ fn shrunken(rounds: usize, due: &[Due<'_>]) -> Vec<TTest> {
         .collect();
     let pairs: Vec<_> = with_prior.iter().map(|(_, observed, prior)| (*observed, *prior)).collect();
     let mut tests: Vec<TTest> = due.iter().map(|due| due.test).collect();
-    for ((place, _, _), prior) in with_prior.iter().zip(shrinkage::guard(&pairs)) {
+    for ((place, _, _), prior) in with_prior.iter().zip(shrinkage::select_usable_priors(&pairs)) {
         if let Some(prior) = prior {
             tests[*place] = shrinkage::shrink(tests[*place], prior);
         }
@@ -236,44 +265,50 @@ fn shrunken(rounds: usize, due: &[Due<'_>]) -> Vec<TTest> {
     tests
 }
 
-impl Terms {
-    fn errors(self, share: Share) -> Errors {
-        let pass = if self.screened {
+impl LookContext {
+    fn compute_error_rates(self, share: ErrorShare) -> ErrorRates {
+        let pass = if self.has_screen {
             sequential::PASS_ERROR_AFTER_SCREEN
         } else {
             sequential::PASS_ERROR
         };
-        Errors {
-            alpha: sequential::benchmark_alpha(self.entered) * share.alpha,
-            pass: pass * share.pass,
+        ErrorRates {
+            alpha: sequential::compute_benchmark_alpha(self.entered_count) * share.alpha,
+            pass: pass * share.pass_error,
         }
     }
 }
 
 /// What is said after the last look of a benchmark.
-fn conclude(series: &Series, terms: Terms, progress: Progress) -> Finding {
+fn conclude_series(
+    series: &RoundSeries,
+    context: LookContext,
+    progress: LookProgress,
+) -> ChangeFinding {
     if let Some(finding) = progress.finding {
         return finding;
     }
-    let rounds = series.rounds();
-    let form = progress.form.unwrap_or_else(|| series.form(rounds, None));
-    let Some(test) = series.test(rounds, form) else {
+    let rounds = series.round_count();
+    let form = progress.last_form.unwrap_or_else(|| series.choose_form(rounds, None));
+    let Some(test) = series.run_test(rounds, form) else {
         let reason = format!("{rounds} rounds are too few to tell anything");
-        return Finding::untested(Change::Inconclusive, Some(reason));
+        return ChangeFinding::without_test(Change::Inconclusive, Some(reason));
     };
-    let whole =
-        Errors { alpha: sequential::benchmark_alpha(terms.entered), pass: sequential::PASS_ERROR };
-    let minimum = minimum_detectable(&test, whole, &series.rules);
-    let p_value = sequential::p_over_looks(progress.p_values);
-    Finding {
+    let whole_errors = ErrorRates {
+        alpha: sequential::compute_benchmark_alpha(context.entered_count),
+        pass: sequential::PASS_ERROR,
+    };
+    let detectable = compute_detectable_slowdown(&test, whole_errors, &series.rules);
+    let p_value = sequential::combine_look_p_values(progress.p_values);
+    ChangeFinding {
         change: Change::Inconclusive,
         test: Some(test),
         p_value: Some(p_value),
-        minimum_detectable: Some(minimum),
+        minimum_detectable: Some(detectable),
         rounds: Some(rounds),
         reasons: vec![format!(
             "undecided after {rounds} rounds: a slowdown of {:.1} % would have been seen",
-            minimum * 100.0
+            detectable * 100.0
         )],
     }
 }

@@ -2,32 +2,32 @@
 
 use std::collections::HashMap;
 
-use super::{Target, TargetStatus};
+use super::{TargetJudgement, TargetStatus};
 use crate::policy::Metric;
-use crate::run::{Benchmark, Digest, Observed, Sampling};
-use crate::stats::summary::Summary;
-use crate::stats::{order, quantile, student};
+use crate::run::{Benchmark, Digest, LaunchData, Sampling};
+use crate::stats::summary::Moments;
+use crate::stats::{order_statistics, quantile, t_distribution};
 use crate::units::Nanos;
 
 /// One-sided confidence of the bounds.
-const CONFIDENCE: f64 = 0.95;
+const TARGET_CONFIDENCE: f64 = 0.95;
 
 /// The samples of a benchmark, sorted once for all of its targets.
-pub(super) struct Calls<'a> {
+pub(super) struct SortedCalls<'a> {
     benchmark: &'a Benchmark,
     launches: Vec<&'a [f64]>,
     pooled: Vec<f64>,
 }
 
-impl<'a> Calls<'a> {
+impl<'a> SortedCalls<'a> {
     /// Empty where only digests are left.
-    pub(super) fn of(benchmark: &'a Benchmark) -> Self {
+    pub(super) fn from_benchmark(benchmark: &'a Benchmark) -> Self {
         let launches: Vec<&[f64]> = benchmark
             .launches
             .iter()
-            .filter_map(|launch| match &launch.observed {
-                Observed::Samples(samples) => Some(samples.sorted()),
-                Observed::Digest(_) => None,
+            .filter_map(|launch| match &launch.data {
+                LaunchData::Samples(samples) => Some(samples.sorted_nanos()),
+                LaunchData::Digest(_) => None,
             })
             .collect();
         let mut pooled = launches.concat();
@@ -37,86 +37,99 @@ impl<'a> Calls<'a> {
     }
 
     /// What the data say about `limit`.
-    pub(super) fn judge(&self, metric: Metric, limit: Nanos) -> Target {
+    pub(super) fn judge_target(&self, metric: Metric, limit: Nanos) -> TargetJudgement {
         match metric.quantile() {
             None => self.judge_mean(limit),
             Some(q) => self.judge_quantile(metric, q.get(), limit),
         }
     }
 
-    fn judge_mean(&self, limit: Nanos) -> Target {
-        let lns = self.lns(|digest| digest.mean);
-        let bounds = over_launches(&lns);
+    fn judge_mean(&self, limit: Nanos) -> TargetJudgement {
+        let logarithms = self.collect_logarithms(|digest| digest.mean);
+        let bounds = bound_typical_launch(&logarithms);
         let (low, high) = bounds.unzip();
-        let point = Summary::of(&lns).ok().map(|lns| lns.mean().exp());
+        let point = Moments::from_values(&logarithms).ok().map(|lns| lns.mean().exp());
         let (status, reason) = match bounds {
             Some((_, high)) if high <= limit.get() => (TargetStatus::Met, None),
             Some((low, _)) if low > limit.get() => (TargetStatus::Missed, None),
             Some(_) => (TargetStatus::Unproven, Some("more launches would decide".to_owned())),
             None => (TargetStatus::Unproven, Some("a mean needs two launches".to_owned())),
         };
-        target(Metric::Mean, limit, [low, point, high], status, reason)
+        build_target(Metric::Mean, limit, [low, point, high], status, reason)
     }
 
-    fn judge_quantile(&self, metric: Metric, q: f64, limit: Nanos) -> Target {
-        let unproven =
-            |reason: String| target(metric, limit, [None; 3], TargetStatus::Unproven, Some(reason));
+    fn judge_quantile(&self, metric: Metric, q: f64, limit: Nanos) -> TargetJudgement {
+        let build_unproven = |reason: String| {
+            build_target(metric, limit, [None; 3], TargetStatus::Unproven, Some(reason))
+        };
         if self.benchmark.sampling == Sampling::Batch {
             let name = metric.name();
-            return unproven(format!("measured in batches, so it has no {name} of single calls"));
+            return build_unproven(format!(
+                "measured in batches, so it has no {name} of single calls"
+            ));
         }
         let count = self.pooled.len();
         if self.launches.len() < self.benchmark.launches.len() || count == 0 {
-            return unproven("only digests are stored, and they bound no percentile".to_owned());
+            return build_unproven(
+                "only digests are stored, and they bound no percentile".to_owned(),
+            );
         }
-        let least = order::least_count(q, CONFIDENCE);
-        if count < least {
-            return unproven(format!("{count} calls: {} needs at least {least}", metric.name()));
+        let least_count = order_statistics::find_min_sample_count(q, TARGET_CONFIDENCE);
+        if count < least_count {
+            return build_unproven(format!(
+                "{count} calls: {} needs at least {least_count}",
+                metric.name()
+            ));
         }
-        self.judge_bounded(metric, q, limit)
+        self.judge_by_bounds(metric, q, limit)
     }
 
-    fn judge_bounded(&self, metric: Metric, q: f64, limit: Nanos) -> Target {
-        let lns: Vec<f64> = self.launches.iter().map(|calls| ln_quantile(calls, q)).collect();
-        let launches = over_launches(&lns);
-        let high = order::upper_bound(&self.pooled, q, CONFIDENCE)
-            .map(|pooled| launches.map_or(pooled, |(_, high)| high.max(pooled)));
-        let low = order::lower_bound(&self.pooled, q, CONFIDENCE)
-            .map(|pooled| launches.map_or(pooled, |(low, _)| low.min(pooled)));
-        let point = Some(linear(&self.pooled, q));
-        let slow = self.slow_launch(q, limit);
-        let (status, reason) = match (low, high, slow) {
+    fn judge_by_bounds(&self, metric: Metric, q: f64, limit: Nanos) -> TargetJudgement {
+        let logarithms: Vec<f64> =
+            self.launches.iter().map(|calls| compute_ln_quantile(calls, q)).collect();
+        let launch_bounds = bound_typical_launch(&logarithms);
+        let high =
+            order_statistics::compute_quantile_upper_bound(&self.pooled, q, TARGET_CONFIDENCE)
+                .map(|pooled| launch_bounds.map_or(pooled, |(_, high)| high.max(pooled)));
+        let low =
+            order_statistics::compute_quantile_lower_bound(&self.pooled, q, TARGET_CONFIDENCE)
+                .map(|pooled| launch_bounds.map_or(pooled, |(low, _)| low.min(pooled)));
+        let point = Some(interpolate_quantile(&self.pooled, q));
+        let slow_launch = self.find_slow_launch(q, limit);
+        let (status, reason) = match (low, high, slow_launch) {
             (Some(low), _, _) if low > limit.get() => (TargetStatus::Missed, None),
             (_, Some(high), None) if high <= limit.get() => (TargetStatus::Met, None),
             (_, Some(high), Some(launch)) if high <= limit.get() => {
                 let reason = format!("launch {launch} alone misses it: launches differ");
                 (TargetStatus::Unproven, Some(reason))
             }
-            _ => (TargetStatus::Unproven, Some(self.calls_to_decide(q, limit))),
+            _ => (TargetStatus::Unproven, Some(self.describe_calls_to_decide(q, limit))),
         };
-        target(metric, limit, [low, point, high], status, reason)
+        build_target(metric, limit, [low, point, high], status, reason)
     }
 
     /// The slowest launch whose own lower bound is above the limit.
-    fn slow_launch(&self, q: f64, limit: Nanos) -> Option<usize> {
+    fn find_slow_launch(&self, q: f64, limit: Nanos) -> Option<usize> {
         // The dear part of a bound is its place, and most launches have the same number of calls.
-        let mut orders: HashMap<usize, Option<usize>> = HashMap::new();
-        let mut order = |count| {
-            *orders.entry(count).or_insert_with(|| order::lower_order(q, count, 1.0 - CONFIDENCE))
+        let mut order_by_count: HashMap<usize, Option<usize>> = HashMap::new();
+        let mut find_order = |count| {
+            *order_by_count.entry(count).or_insert_with(|| {
+                order_statistics::find_lower_order(q, count, 1.0 - TARGET_CONFIDENCE)
+            })
         };
         let bounds = self
             .launches
             .iter()
             .enumerate()
-            .filter_map(|(launch, calls)| Some((launch, calls[order(calls.len())? - 1])));
+            .filter_map(|(launch, calls)| Some((launch, calls[find_order(calls.len())? - 1])));
         let above = bounds.filter(|(_, low)| *low > limit.get());
         above.max_by(|one, other| one.1.total_cmp(&other.1)).map(|(launch, _)| launch)
     }
 
-    fn calls_to_decide(&self, q: f64, limit: Nanos) -> String {
+    fn describe_calls_to_decide(&self, q: f64, limit: Nanos) -> String {
         let above = self.pooled.iter().filter(|call| **call > limit.get()).count();
         let count = self.pooled.len();
-        match order::count_to_decide(q, above, count, CONFIDENCE) {
+        match order_statistics::find_sample_count_to_decide(q, above, count, TARGET_CONFIDENCE) {
             Some(needed) if needed > count => {
                 format!("about {} more calls would decide", needed - count)
             }
@@ -125,38 +138,42 @@ impl<'a> Calls<'a> {
         }
     }
 
-    fn lns(&self, figure: fn(&Digest) -> Nanos) -> Vec<f64> {
+    fn collect_logarithms(&self, figure: fn(&Digest) -> Nanos) -> Vec<f64> {
         self.benchmark.digests().map(|digest| figure(&digest).ln()).collect()
     }
 }
 
 /// One-sided bounds on a figure of a typical launch, from its logarithm in each; needs two.
-fn over_launches(lns: &[f64]) -> Option<(f64, f64)> {
-    let summary = Summary::of(lns).ok().filter(|summary| summary.count() > 1)?;
-    let t = student::upper_quantile(1.0 - CONFIDENCE, summary.count() as f64 - 1.0);
-    let margin = t * summary.standard_error();
-    Some(((summary.mean() - margin).exp(), (summary.mean() + margin).exp()))
+fn bound_typical_launch(logarithms: &[f64]) -> Option<(f64, f64)> {
+    let level_summary =
+        Moments::from_values(logarithms).ok().filter(|summary| summary.count() > 1)?;
+    let t = t_distribution::t_upper_quantile(
+        1.0 - TARGET_CONFIDENCE,
+        level_summary.count() as f64 - 1.0,
+    );
+    let margin = t * level_summary.standard_error();
+    Some(((level_summary.mean() - margin).exp(), (level_summary.mean() + margin).exp()))
 }
 
-fn linear(sorted: &[f64], q: f64) -> f64 {
-    quantile::type7(sorted, q).expect("a launch has samples")
+fn interpolate_quantile(sorted: &[f64], q: f64) -> f64 {
+    quantile::compute_quantile(sorted, q).expect("a launch has samples")
 }
 
-fn ln_quantile(sorted: &[f64], q: f64) -> f64 {
-    nanos(linear(sorted, q)).ln()
+fn compute_ln_quantile(sorted: &[f64], q: f64) -> f64 {
+    to_nanos(interpolate_quantile(sorted, q)).ln()
 }
 
-fn target(
+fn build_target(
     metric: Metric,
     limit: Nanos,
     [low, point, high]: [Option<f64>; 3],
     status: TargetStatus,
     reason: Option<String>,
-) -> Target {
-    let [low, point, high] = [low, point, high].map(|bound| bound.map(nanos));
-    Target { metric, limit, low, point, high, status, reason }
+) -> TargetJudgement {
+    let [low, point, high] = [low, point, high].map(|bound| bound.map(to_nanos));
+    TargetJudgement { metric, limit, low, point, high, status, reason }
 }
 
-fn nanos(ns: f64) -> Nanos {
+fn to_nanos(ns: f64) -> Nanos {
     Nanos::new(ns.min(f64::MAX)).expect("a bound on durations is a duration")
 }

@@ -11,19 +11,19 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Run {
     schema: String,
     pub(crate) created: String,
-    source: Source,
+    source: SampleSource,
     pub(crate) complete: bool,
     #[serde(default)]
     pub(crate) warnings: Vec<String>,
     #[serde(default)]
     pub(crate) settings: Settings,
-    pub(crate) commit: Option<Commit>,
+    pub(crate) commit: Option<MeasuredCommit>,
     pub(crate) host: Host,
     pub(crate) benchmarks: Vec<Benchmark>,
 }
 
 impl Run {
-    pub(crate) fn new(created: String, source: Source, host: Host) -> Self {
+    pub(crate) fn new(created: String, source: SampleSource, host: Host) -> Self {
         Self {
             schema: "perfgate.run/1".to_owned(),
             created,
@@ -44,7 +44,7 @@ impl Run {
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Source {
+pub(crate) enum SampleSource {
     Criterion,
     Command,
 }
@@ -63,7 +63,7 @@ pub(crate) struct Provider {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Commit {
+pub(crate) struct MeasuredCommit {
     pub(crate) id: String,
     pub(crate) branch: Option<String>,
     pub(crate) time: Option<String>,
@@ -93,7 +93,7 @@ pub(crate) struct Benchmark {
     pub(crate) per_call: BTreeMap<String, f64>,
     #[serde(default)]
     pub(crate) launches: Vec<Launch>,
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<BenchmarkFailure>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,14 +109,14 @@ pub(crate) struct Launch {
     pub(crate) session: Option<String>,
     pub(crate) order: Option<u32>,
     #[serde(flatten)]
-    pub(crate) observed: Observed,
+    pub(crate) data: LaunchData,
     #[serde(default)]
     pub(crate) metrics: BTreeMap<String, f64>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Observed {
+pub(crate) enum LaunchData {
     Samples(Samples),
     Digest(Digest),
 }
@@ -125,8 +125,8 @@ pub(crate) enum Observed {
 pub(crate) struct Samples(Vec<Nanos>);
 
 impl Samples {
-    pub(crate) fn new(taken: Vec<Nanos>) -> Option<Self> {
-        (!taken.is_empty()).then_some(Self(taken))
+    pub(crate) fn new(values: Vec<Nanos>) -> Option<Self> {
+        (!values.is_empty()).then_some(Self(values))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -157,7 +157,7 @@ impl Nanos {
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Failure {
+pub(crate) struct BenchmarkFailure {
     pub(crate) reason: String,
     #[serde(default)]
     pub(crate) output: String,

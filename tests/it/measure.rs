@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::formats::{Benchmark, Observed, Run, Sampling};
+use crate::formats::{Benchmark, LaunchData, Run, Sampling};
 
 /// The foreign workspace, at one place so that it is compiled once; only what differs is written.
 fn workspace() -> PathBuf {
@@ -74,11 +74,11 @@ fn by_id(run: &Run) -> BTreeMap<(&str, &str), &Benchmark> {
 }
 
 fn samples(benchmark: &Benchmark) -> Vec<usize> {
-    let count = |observed: &Observed| match observed {
-        Observed::Samples(samples) => samples.len(),
-        Observed::Digest(_) => panic!("a measurement has samples"),
+    let count = |observed: &LaunchData| match observed {
+        LaunchData::Samples(samples) => samples.len(),
+        LaunchData::Digest(_) => panic!("a measurement has samples"),
     };
-    benchmark.launches.iter().map(|launch| count(&launch.observed)).collect()
+    benchmark.launches.iter().map(|launch| count(&launch.data)).collect()
 }
 
 /// Id, number of samples of each launch, and what failed.

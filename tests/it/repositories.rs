@@ -10,7 +10,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::formats::{
-    Benchmark, Commit, CommitId, Host, Launch, Nanos, Observed, Run, Samples, Sampling, Source,
+    Benchmark, CommitId, Host, Launch, LaunchData, MeasuredCommit, Nanos, Run, SampleSource,
+    Samples, Sampling,
 };
 
 /// A folder with a repository in it, and the settings that make git the same everywhere.
@@ -52,9 +53,9 @@ impl Bed {
 
     /// A run of `commit`, recognizable by `created` and the length of its one sample.
     pub(crate) fn run(commit: &CommitId, created: &str, ns: f64) -> Run {
-        let mut run = Run::new(created.to_owned(), Source::Criterion, host("0f1e2d3c"));
+        let mut run = Run::new(created.to_owned(), SampleSource::Criterion, host("0f1e2d3c"));
         run.commit =
-            Some(Commit { id: commit.to_string(), branch: None, time: None, dirty: false });
+            Some(MeasuredCommit { id: commit.to_string(), branch: None, time: None, dirty: false });
         run.benchmarks = vec![benchmark("group/function", &[ns])];
         run
     }
@@ -72,7 +73,7 @@ pub(crate) fn benchmark(id: &str, samples: &[f64]) -> Benchmark {
             round: 0,
             session: None,
             order: None,
-            observed: observed(samples),
+            data: observed(samples),
             metrics: std::collections::BTreeMap::new(),
         }],
         failure: None,
@@ -80,9 +81,9 @@ pub(crate) fn benchmark(id: &str, samples: &[f64]) -> Benchmark {
 }
 
 /// The samples of a launch, in nanoseconds.
-pub(crate) fn observed(samples: &[f64]) -> Observed {
+pub(crate) fn observed(samples: &[f64]) -> LaunchData {
     let samples = samples.iter().map(|ns| Nanos::new(*ns).unwrap()).collect();
-    Observed::Samples(Samples::new(samples).unwrap())
+    LaunchData::Samples(Samples::new(samples).unwrap())
 }
 
 pub(crate) fn host(fingerprint: &str) -> Host {
@@ -138,7 +139,7 @@ pub(crate) fn run_of(commit: &CommitId, created: &str, medians: &[(&str, f64)]) 
                 .enumerate()
                 .map(|(round, factor)| Launch {
                     round: u32::try_from(round).unwrap(),
-                    observed: observed(&[ns * factor; 20]),
+                    data: observed(&[ns * factor; 20]),
                     ..made.launches[0].clone()
                 })
                 .collect();

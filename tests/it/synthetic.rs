@@ -4,7 +4,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
 use super::formats::{
-    Benchmark, Commit, Digest, Failure, Host, Launch, Nanos, Observed, Run, Sampling, Source,
+    Benchmark, BenchmarkFailure, Digest, Host, Launch, LaunchData, MeasuredCommit, Nanos, Run,
+    SampleSource, Sampling,
 };
 
 /// What a history looks like.
@@ -96,7 +97,7 @@ fn launch(round: u32, level: f64, rng: &mut Pcg64) -> Launch {
         round,
         session: None,
         order: None,
-        observed: Observed::Digest(digest),
+        data: LaunchData::Digest(digest),
         metrics: std::collections::BTreeMap::new(),
     }
 }
@@ -112,8 +113,9 @@ impl History {
         let seconds = self.begin + 86_400 * i64::try_from(night).unwrap();
         let created = jiff::Timestamp::from_second(seconds).unwrap().to_string();
         let elsewhere = self.other_host_from.is_some_and(|from| night >= from);
-        let mut run = Run::new(created.clone(), Source::Criterion, host(usize::from(elsewhere)));
-        run.commit = Some(Commit {
+        let mut run =
+            Run::new(created.clone(), SampleSource::Criterion, host(usize::from(elsewhere)));
+        run.commit = Some(MeasuredCommit {
             id: self.commits.get(night).cloned().unwrap_or_else(|| commit_id(night)),
             branch: Some("main".to_owned()),
             time: Some(created),
@@ -136,7 +138,7 @@ impl History {
                     elements: None,
                     per_call: std::collections::BTreeMap::new(),
                     launches: (0..self.launches).map(|round| launch(round, level, rng)).collect(),
-                    failure: None::<Failure>,
+                    failure: None::<BenchmarkFailure>,
                 }
             })
             .collect();

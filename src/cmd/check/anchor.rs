@@ -2,46 +2,52 @@
 
 use anyhow::Result;
 
-use super::super::Refusal;
-use super::Check;
-use super::comparand::Choice;
+use super::super::CommandError;
+use super::CheckSession;
+use super::comparand::BaselineChoice;
 use crate::git::CommitId;
 use crate::run::Run;
-use crate::store::{Baseline as StoredRuns, Found, Kind};
-use crate::verdict::{Baseline, Change, Decision, Evidence, Judgement, RatioInterval, decide};
+use crate::store::{BaselineMatch, RunKind, StoredBaseline as StoredRuns};
+use crate::verdict::{
+    BaselineEvidence, Change, Decision, Evidence, Judgement, RatioInterval, decide,
+};
 
 /// So many benchmarks are named, the slowest first.
 const MOST_NAMED: usize = 5;
 
-impl Check<'_> {
+impl CheckSession<'_> {
     /// What has become slower since the last release, for the warnings of `decision`. It rests on stored
     /// runs and is confirmed by nothing, so that it decides nothing.
-    pub(super) fn creep(&self, candidate: &Run, decision: &Decision) -> Result<Vec<String>> {
-        let is_asked = matches!(self.choice, Choice::Auto | Choice::Stored);
+    pub(super) fn find_creep(&self, candidate: &Run, decision: &Decision) -> Result<Vec<String>> {
+        let is_asked = matches!(self.choice, BaselineChoice::Auto | BaselineChoice::Stored);
         let Some((repository, store)) =
-            self.project.repository.as_ref().filter(|_| is_asked).zip(self.store()?)
+            self.project.repository.as_ref().filter(|_| is_asked).zip(self.open_store()?)
         else {
             return Ok(Vec::new());
         };
         let commit = candidate.commit.as_ref().and_then(|commit| CommitId::parse(&commit.id));
-        let release = commit.map(|commit| repository.last_release(&commit)).transpose();
-        let Some((tag, release)) = release.map_err(Refusal::from)?.flatten() else {
+        let release = commit.map(|commit| repository.find_last_release(&commit)).transpose();
+        let Some((tag, release)) = release.map_err(CommandError::from)?.flatten() else {
             return Ok(Vec::new());
         };
         let compared = decision.baseline.commit.as_ref();
         if compared.is_some_and(|compared| compared.id == release.as_str()) {
             return Ok(Vec::new());
         }
-        let lookup = store.baseline([release], Kind::of(candidate)).map_err(Refusal::from)?;
-        let Found::Baseline(StoredRuns { runs, .. }) = lookup.found else { return Ok(Vec::new()) };
-        let baseline = Baseline::Stored(&runs);
+        let lookup = store
+            .find_baseline([release], RunKind::from_run(candidate))
+            .map_err(CommandError::from)?;
+        let BaselineMatch::Baseline(StoredRuns { runs, .. }) = lookup.found else {
+            return Ok(Vec::new());
+        };
+        let baseline = BaselineEvidence::Stored(&runs);
         let evidence = Evidence { candidate, baseline, rounds: None, noise: &self.noise };
-        Ok(slower(&tag, &decide(&evidence, &self.policy), decision))
+        Ok(describe_creep(&tag, &decide(&evidence, &self.policy), decision))
     }
 }
 
 /// What is slower than at the release, and is not said to be slower than the baseline already.
-fn slower(tag: &str, since: &Decision, decision: &Decision) -> Vec<String> {
+fn describe_creep(tag: &str, since: &Decision, decision: &Decision) -> Vec<String> {
     let is_known = |one: &Judgement| {
         let is_it = |other: &&Judgement| other.id == one.id && other.package == one.package;
         decision.benchmarks.iter().find(is_it).is_some_and(|it| it.change == Change::Regressed)

@@ -6,19 +6,19 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::super::project::Project;
-use super::super::{Refusal, files};
+use super::super::{CommandError, run_file};
 use super::shared;
 use crate::cli::RemoteArgs;
 use crate::git::CommitId;
 use crate::host::Host;
 use crate::run::{BenchmarkId, Run};
-use crate::stats::random_effects::LEAST_RUNS;
-use crate::store::{Baseline, Found, Kind, Store};
+use crate::stats::random_effects::MIN_BASELINE_RUNS;
+use crate::store::{BaselineMatch, RunKind, Store, StoredBaseline};
 use crate::verdict::{self, Change, Decision};
 
 /// What `--baseline` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Choice {
+pub(super) enum BaselineChoice {
     /// The store screens, rounds confirm.
     Auto,
     /// The store alone.
@@ -33,9 +33,9 @@ pub(super) enum Choice {
     Commands(String, String),
 }
 
-impl Choice {
+impl BaselineChoice {
     /// Reads the flag: a word, else an existing file, else a revision.
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         match text {
             "auto" => Self::Auto,
             "stored" => Self::Stored,
@@ -48,7 +48,7 @@ impl Choice {
 
 /// What there is to compare with.
 #[derive(Debug, Default)]
-pub(super) struct Comparand {
+pub(super) struct ComparedWith {
     file: Option<Run>,
     stored: Vec<Run>,
     /// The nearest commit that was measured, on this machine or another.
@@ -57,19 +57,19 @@ pub(super) struct Comparand {
     pub(super) notes: Vec<String>,
 }
 
-impl Comparand {
+impl ComparedWith {
     /// Nothing, and why.
-    pub(super) fn noted(note: &str) -> Self {
+    pub(super) fn with_note(note: &str) -> Self {
         Self { notes: vec![note.to_owned()], ..Self::default() }
     }
 
     /// A run file.
-    pub(super) fn file(path: &Path) -> Result<Self> {
-        Ok(Self { file: Some(files::read_run(path)?), ..Self::default() })
+    pub(super) fn read_file(path: &Path) -> Result<Self> {
+        Ok(Self { file: Some(run_file::read_run(path)?), ..Self::default() })
     }
 
     /// Stored runs of the candidate's ancestors on its machine.
-    pub(super) fn stored(
+    pub(super) fn find_stored(
         store: &Store,
         remote: &RemoteArgs,
         project: &Project,
@@ -77,55 +77,58 @@ impl Comparand {
     ) -> Result<Self> {
         let Some((repository, commit)) = project.repository.as_ref().zip(candidate.commit.as_ref())
         else {
-            return Ok(Self::noted(
+            return Ok(Self::with_note(
                 "no baseline: what was measured is no commit of this repository",
             ));
         };
         let Some(commit) = CommitId::parse(&commit.id) else {
-            return Ok(Self::noted(&format!("no baseline: `{}` is no commit id", commit.id)));
+            return Ok(Self::with_note(&format!("no baseline: `{}` is no commit id", commit.id)));
         };
         let mut notes: Vec<String> = shared::fetch_branch(store, remote).into_iter().collect();
-        let has_runs = !store.list().map_err(Refusal::from)?.is_empty();
-        let ancestry = shared::ancestry(repository, &commit, has_runs, &mut notes);
-        let lookup = store.baseline(ancestry, Kind::of(candidate)).map_err(Refusal::from)?;
+        let has_runs = !store.list().map_err(CommandError::from)?.is_empty();
+        let ancestry = shared::find_ancestry(repository, &commit, has_runs, &mut notes);
+        let lookup = store
+            .find_baseline(ancestry, RunKind::from_run(candidate))
+            .map_err(CommandError::from)?;
         notes.extend(lookup.warnings);
-        Ok(Self::found(lookup.found, notes))
+        Ok(Self::from_found(lookup.found, notes))
     }
 
     /// Stored runs of exactly this commit.
-    pub(super) fn stored_at(
+    pub(super) fn find_stored_at(
         store: &Store,
         revision: &str,
         commit: &CommitId,
         candidate: &Run,
     ) -> Result<Self> {
-        let lookup =
-            store.baseline([commit.clone()], Kind::of(candidate)).map_err(Refusal::from)?;
-        if matches!(lookup.found, Found::Nothing) {
-            let message = format!("no run of `{revision}` ({}) is stored", commit.short());
+        let lookup = store
+            .find_baseline([commit.clone()], RunKind::from_run(candidate))
+            .map_err(CommandError::from)?;
+        if matches!(lookup.found, BaselineMatch::Nothing) {
+            let message = format!("no run of `{revision}` ({}) is stored", commit.short_id());
             let help = "`perfgate baseline list` shows what is; without --run it is measured";
-            return Err(Refusal::usage(message).help(help).into());
+            return Err(CommandError::new_usage(message).with_help(help).into());
         }
-        Ok(Self::found(lookup.found, lookup.warnings))
+        Ok(Self::from_found(lookup.found, lookup.warnings))
     }
 
-    fn found(found: Found, mut notes: Vec<String>) -> Self {
+    fn from_found(found: BaselineMatch, mut notes: Vec<String>) -> Self {
         let mut nearest = None;
         let stored = match found {
-            Found::Baseline(Baseline { commit, runs }) => {
+            BaselineMatch::Baseline(StoredBaseline { commit, runs }) => {
                 nearest = Some(commit);
                 runs
             }
-            Found::OtherHost { commit, hosts } => {
+            BaselineMatch::OtherHost { commit, hosts } => {
                 notes.push(format!(
                     "no baseline of this machine: {} was measured on {}",
-                    commit.short(),
-                    hosts.iter().map(machine).collect::<Vec<_>>().join(" and on ")
+                    commit.short_id(),
+                    hosts.iter().map(describe_machine).collect::<Vec<_>>().join(" and on ")
                 ));
                 nearest = Some(commit);
                 Vec::new()
             }
-            Found::Nothing => {
+            BaselineMatch::Nothing => {
                 let note = "no baseline yet: no ancestor of this commit is stored";
                 notes.push(note.to_owned());
                 Vec::new()
@@ -135,35 +138,35 @@ impl Comparand {
     }
 
     /// The commit that is compared with, where it is known.
-    pub(super) fn base(&self) -> Option<CommitId> {
+    pub(super) fn base_commit(&self) -> Option<CommitId> {
         let of_file = self.file.as_ref().and_then(|run| run.commit.as_ref());
         self.commit.clone().or_else(|| CommitId::parse(&of_file?.id))
     }
 
     /// As evidence.
-    pub(super) fn baseline(&self) -> verdict::Baseline<'_> {
+    pub(super) fn as_baseline(&self) -> verdict::BaselineEvidence<'_> {
         match &self.file {
-            Some(run) => verdict::Baseline::File(run),
-            None if self.stored.is_empty() => verdict::Baseline::None,
-            None => verdict::Baseline::Stored(&self.stored),
+            Some(run) => verdict::BaselineEvidence::File(run),
+            None if self.stored.is_empty() => verdict::BaselineEvidence::None,
+            None => verdict::BaselineEvidence::Stored(&self.stored),
         }
     }
 }
 
-impl Comparand {
+impl ComparedWith {
     /// The stored runs as a screen.
-    pub(super) fn screen(&self) -> verdict::Baseline<'_> {
+    pub(super) fn as_screen(&self) -> verdict::BaselineEvidence<'_> {
         if self.stored.is_empty() {
-            verdict::Baseline::None
+            verdict::BaselineEvidence::None
         } else {
-            verdict::Baseline::Screen(&self.stored)
+            verdict::BaselineEvidence::Screen(&self.stored)
         }
     }
 
     /// What a screen leaves to be confirmed: what it does not pass; everything where it rests on too
     /// few runs to be one.
-    pub(super) fn unsettled(&self, screen: &Decision) -> HashSet<BenchmarkId> {
-        let is_screen = self.stored.len() >= LEAST_RUNS;
+    pub(super) fn find_unconfirmed(&self, screen: &Decision) -> HashSet<BenchmarkId> {
+        let is_screen = self.stored.len() >= MIN_BASELINE_RUNS;
         let open = screen.benchmarks.iter().filter(|judgement| match judgement.change {
             Change::Inconclusive => true,
             Change::Unchanged => !is_screen,
@@ -171,10 +174,10 @@ impl Comparand {
             // A screen says of nothing that it changed.
             Change::Regressed | Change::Improved | Change::Missing | Change::Failed => false,
         });
-        open.map(verdict::Judgement::identity).collect()
+        open.map(verdict::Judgement::to_id).collect()
     }
 }
 
-fn machine(host: &Host) -> String {
+fn describe_machine(host: &Host) -> String {
     format!("{} ({} cores, {})", host.cpu_model, host.cores, host.kernel)
 }

@@ -3,20 +3,22 @@
 use anyhow::Result;
 
 use super::super::pair::Pair;
-use super::super::progress::Stages;
-use super::super::{Refusal, gate, measure as measuring};
-use super::Check;
-use crate::host::version_of;
-use crate::measure::Subject;
-use crate::measure::criterion::{Built, VALGRIND, instructions};
-use crate::verdict::{Change, Decision, Instructions, Judgement};
+use super::super::progress::ProgressOutput;
+use super::super::{CommandError, gate, measure as measuring};
+use super::CheckSession;
+use crate::host::detect_program_version;
+use crate::measure::MeasureSubject;
+use crate::measure::criterion::{BuiltBenches, VALGRIND, count_instructions};
+use crate::verdict::{Change, Decision, InstructionCounts, Judgement};
 
-impl Check<'_> {
+impl CheckSession<'_> {
     /// Refuses `--counts` before anything is measured where nothing can count.
     pub(super) fn require_counts(&self) -> Result<()> {
-        if self.args.counts && version_of(VALGRIND).is_none() {
+        if self.args.counts && detect_program_version(VALGRIND).is_none() {
             let help = "install it, for example: sudo apt install valgrind";
-            return Err(Refusal::unavailable("--counts needs valgrind").help(help).into());
+            return Err(CommandError::new_unavailable("--counts needs valgrind")
+                .with_help(help)
+                .into());
         }
         Ok(())
     }
@@ -27,20 +29,20 @@ impl Check<'_> {
         if !self.args.counts {
             return Ok(());
         }
-        let (Subject::Criterion(baseline), Subject::Criterion(candidate)) =
+        let (MeasureSubject::Criterion(baseline), MeasureSubject::Criterion(candidate)) =
             (&pair.baseline, &pair.candidate)
         else {
             let note = "--counts counts Criterion benches, and these are commands";
             decision.warnings.push(note.to_owned());
             return Ok(());
         };
-        let stages = Stages::new();
+        let stages = ProgressOutput::new();
         let open = |judgement: &&mut Judgement| judgement.change == Change::Inconclusive;
         for judgement in decision.benchmarks.iter_mut().filter(open) {
-            stages.say(&format!("counting the instructions of {}", judgement.id));
-            match self.count(&[baseline, candidate], judgement)? {
+            stages.print_line(&format!("counting the instructions of {}", judgement.id));
+            match self.count_instructions(&[baseline, candidate], judgement)? {
                 Ok(counted) => {
-                    judgement.reasons.push(said(counted));
+                    judgement.reasons.push(describe_counts(counted));
                     judgement.instructions = Some(counted);
                 }
                 Err(why) => judgement.reasons.push(format!("instructions not counted: {why}")),
@@ -49,29 +51,30 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn count(
+    fn count_instructions(
         &self,
-        sides: &[&Built; 2],
+        sides: &[&BuiltBenches; 2],
         judgement: &Judgement,
-    ) -> Result<Result<Instructions, String>> {
-        let effort = measuring::settled(&gate::effort(&self.args.effort, &self.config.measure));
-        let id = judgement.identity();
+    ) -> Result<Result<InstructionCounts, String>> {
+        let effort =
+            measuring::to_effort(&gate::resolve_effort(&self.args.effort, &self.config.measure));
+        let id = judgement.to_id();
         let Some(target) = &judgement.target else {
             return Ok(Err("its bench is not known".into()));
         };
         let mut counted = [0.0; 2];
         for (count, side) in counted.iter_mut().zip(sides) {
-            match instructions(side, target, &id, &effort, &self.interrupt)? {
+            match count_instructions(side, target, &id, &effort, &self.interrupt)? {
                 Ok(a_call) => *count = a_call,
                 Err(why) => return Ok(Err(why)),
             }
         }
-        Ok(Ok(Instructions { baseline: counted[0], candidate: counted[1] }))
+        Ok(Ok(InstructionCounts { baseline: counted[0], candidate: counted[1] }))
     }
 }
 
-fn said(counted: Instructions) -> String {
-    let Instructions { baseline, candidate } = counted;
+fn describe_counts(counted: InstructionCounts) -> String {
+    let InstructionCounts { baseline, candidate } = counted;
     format!(
         "a call takes {:.3} million instructions where the baseline takes {:.3} million ({:+.1} %): \
          callgrind's second opinion, no part of the verdict",

@@ -4,37 +4,38 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::super::{Refusal, print};
-use crate::cli::Format;
+use super::super::{CommandError, print};
+use crate::cli::DecisionFormat;
 use crate::files;
 use crate::render::Colour;
-use crate::report::Context;
+use crate::report::ReportContext;
 use crate::run::Run;
 use crate::store::{Store, StoreError};
 use crate::verdict::{Decision, Verdict};
 
 /// Writes the run, as soon as there is one: what follows may fail.
 pub(super) fn write_run(folder: &Path, run: &Run) -> Result<()> {
-    write(folder, "run.json", &serde_json::to_string(run)?)
+    write_output(folder, "run.json", &serde_json::to_string(run)?)
 }
 
 /// Writes the decision and its reports.
 pub(super) fn write_decision(folder: &Path, decision: &Decision) -> Result<()> {
     let formats = [
-        ("report.html", Format::Html),
-        ("report.md", Format::Markdown),
-        ("decision.json", Format::Json),
+        ("report.html", DecisionFormat::Html),
+        ("report.md", DecisionFormat::Markdown),
+        ("decision.json", DecisionFormat::Json),
     ];
     for (name, format) in formats {
-        let shown = print::shown(decision, format, &Context::default(), Colour::Off)?;
-        write(folder, name, &shown)?;
+        let shown =
+            print::render_decision(decision, format, &ReportContext::default(), Colour::Off)?;
+        write_output(folder, name, &shown)?;
     }
     Ok(())
 }
 
-fn write(folder: &Path, name: &str, content: &str) -> Result<()> {
+fn write_output(folder: &Path, name: &str, content: &str) -> Result<()> {
     let path = folder.join(name);
-    files::write(&path, content.as_bytes())
+    files::write_atomically(&path, content.as_bytes())
         .with_context(|| format!("failed to write `{}`", path.display()))
 }
 
@@ -51,8 +52,8 @@ pub(super) fn save_baseline(
         return Ok("not saved as a baseline: it did not pass".to_owned());
     }
     match store.save(run) {
-        Ok(key) => Ok(format!("saved as baseline {} of {}", key.id(), key.commit().short())),
+        Ok(key) => Ok(format!("saved as baseline {} of {}", key.id(), key.commit().short_id())),
         Err(StoreError::Unfit(why)) => Ok(format!("not saved as a baseline: {why}")),
-        Err(error) => Err(Refusal::from(error).into()),
+        Err(error) => Err(CommandError::from(error).into()),
     }
 }

@@ -4,7 +4,7 @@
 //! count.
 
 use crate::cli::RemoteArgs;
-use crate::git::{CommitId, GitError, Parents, Remote, Repository, Token};
+use crate::git::{CommitId, FollowedParents, GitError, GitToken, Remote, Repository};
 use crate::store::{Store, StoreError};
 
 /// The remote that the code comes from.
@@ -17,10 +17,11 @@ const FARTHEST: usize = 1000;
 pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs) -> Option<String> {
     let store = store.as_git().ok()?;
     let fetched = || -> Result<(), StoreError> {
-        if store.is_here()? {
+        if store.has_branch()? {
             return Ok(());
         }
-        let remote = store.repository().remote(&args.data_repository, Token::from_environment())?;
+        let remote =
+            store.repository().open_remote(&args.data_repository, GitToken::from_environment())?;
         // A repository of one's own that was never pushed anywhere.
         if args.data_repository == ORIGIN && !remote.is_known() {
             return Ok(());
@@ -28,30 +29,30 @@ pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs) -> Option<String> {
         store.fetch(&remote)
     };
     let error = fetched().err()?;
-    Some(format!("the baselines could not be fetched: {}", told(&error)))
+    Some(format!("the baselines could not be fetched: {}", describe_store_error(&error)))
 }
 
 /// `head` and what came before it, fetched where the clone is shallow and `wanted`; what could not
 /// be had is noted.
-pub(super) fn ancestry<'a>(
+pub(super) fn find_ancestry<'a>(
     repository: &'a Repository,
     head: &CommitId,
     wanted: bool,
     notes: &mut Vec<String>,
 ) -> Box<dyn Iterator<Item = CommitId> + 'a> {
-    let here = || Box::new(repository.ancestry(head, Parents::All));
+    let here = || Box::new(repository.walk_ancestry(head, FollowedParents::All));
     if !wanted || !repository.is_shallow() {
         return here();
     }
-    let fetched =
-        origin(repository).and_then(|origin| origin.ancestry(head, Parents::All, FARTHEST));
+    let fetched = open_origin(repository)
+        .and_then(|origin| origin.fetch_ancestry(head, FollowedParents::All, FARTHEST));
     match fetched {
         Ok(commits) => Box::new(commits.into_iter()),
         Err(error) => {
             notes.push(format!(
                 "the history behind this shallow clone could not be fetched, so baselines of \
                  earlier commits are not found: {}",
-                told(&error.into())
+                describe_store_error(&error.into())
             ));
             here()
         }
@@ -60,17 +61,17 @@ pub(super) fn ancestry<'a>(
 
 /// Fetches a commit that lies behind a shallow clone, so that it can be built.
 pub(super) fn fetch_commit(repository: &Repository, commit: &CommitId) -> Result<(), GitError> {
-    if !repository.is_shallow() || repository.has(commit) {
+    if !repository.is_shallow() || repository.has_commit(commit) {
         return Ok(());
     }
-    origin(repository)?.fetch_commit(commit)
+    open_origin(repository)?.fetch_commit(commit)
 }
 
-fn origin(repository: &Repository) -> Result<Remote<'_>, GitError> {
-    repository.remote(ORIGIN, Token::from_environment())
+fn open_origin(repository: &Repository) -> Result<Remote<'_>, GitError> {
+    repository.open_remote(ORIGIN, GitToken::from_environment())
 }
 
-fn told(error: &StoreError) -> String {
+fn describe_store_error(error: &StoreError) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

@@ -5,48 +5,50 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::super::{ExitStatus, Refusal};
-use super::{Environment, Event, lines, online};
-use crate::publish::annotation::notice;
-use crate::publish::issues::{LABEL, Step, plan};
-use crate::site::Status;
+use super::super::{CommandError, ExitStatus};
+use super::{WorkflowEnvironment, WorkflowEvent, online, print_lines};
+use crate::publish::annotation::format_notice;
+use crate::publish::issues::{ISSUE_LABEL, IssueStep, plan_issues};
+use crate::site::BenchmarkStatus;
 
 /// Brings the issues up to date with the status in `path`, or prints what would be sent where none stands.
-pub(super) fn settle(
+pub(super) fn publish_issues(
     path: &Path,
     site: Option<&str>,
-    environment: &Environment,
-    event: &Event,
+    environment: &WorkflowEnvironment,
+    event: &WorkflowEvent,
     is_dry_run: bool,
 ) -> Result<ExitStatus> {
-    let status = read(path)?;
+    let status = read_status(path)?;
     if is_dry_run {
-        let plan = plan(&status, &[], site).map_err(Refusal::usage)?;
-        let post = |step| match step {
-            Step::Open { title, body, .. } => Some(serde_json::json!({
+        let plan = plan_issues(&status, &[], site).map_err(CommandError::new_usage)?;
+        let to_post_request = |step| match step {
+            IssueStep::Open { title, body, .. } => Some(serde_json::json!({
                 "method": "POST", "path": format!("/repos/{}/issues", event.repository),
-                "body": { "title": title, "body": body, "labels": [LABEL] },
+                "body": { "title": title, "body": body, "labels": [ISSUE_LABEL] },
             })),
-            Step::Edit { .. } | Step::Close { .. } => None,
+            IssueStep::Edit { .. } | IssueStep::Close { .. } => None,
         };
-        lines(plan.steps.into_iter().filter_map(post).map(|document| document.to_string()))?;
+        print_lines(
+            plan.steps.into_iter().filter_map(to_post_request).map(|document| document.to_string()),
+        )?;
         return Ok(ExitStatus::Pass);
     }
-    let notices = online::settled(environment, event, &status, site)?;
-    lines(notices.iter().map(|text| notice(text)))?;
+    let notices = online::send_issues(environment, event, &status, site)?;
+    print_lines(notices.iter().map(|text| format_notice(text)))?;
     Ok(ExitStatus::Pass)
 }
 
-fn read(path: &Path) -> Result<Vec<Status>> {
+fn read_status(path: &Path) -> Result<Vec<BenchmarkStatus>> {
     let json = fs::read(path).map_err(|error| {
-        Refusal::usage(format!("failed to read the status `{}`: {error}", path.display()))
-            .help("write it with `perfgate trend status --format json`")
+        CommandError::new_usage(format!("failed to read the status `{}`: {error}", path.display()))
+            .with_help("write it with `perfgate trend status --format json`")
     })?;
     serde_json::from_slice(&json)
         .with_context(|| format!("`{}` is not what `trend status` writes", path.display()))
         .map_err(|error| {
-            Refusal::usage(format!("{error:#}"))
-                .help("write it with `perfgate trend status --format json`")
+            CommandError::new_usage(format!("{error:#}"))
+                .with_help("write it with `perfgate trend status --format json`")
                 .into()
         })
 }

@@ -3,27 +3,30 @@
 use std::fs;
 use std::path::Path;
 
-use super::environment::Environment;
-use crate::publish::event::Event;
+use super::environment::WorkflowEnvironment;
+use crate::publish::event::WorkflowEvent;
 use crate::publish::source::SourceFile;
 
 /// Folders below the repository's root that are looked into for `benches`.
-const DEPTH: usize = 4;
+const MAX_DEPTH: usize = 4;
 /// A longer file is not written by hand.
-const LONGEST: u64 = 1 << 20;
+const MAX_SOURCE_BYTES: u64 = 1 << 20;
 
 /// Rust files in folders called `benches`; none for `workflow_run`, whose checkout is another commit.
-pub(super) fn benches(environment: &Environment, event: &Event) -> Vec<SourceFile> {
+pub(super) fn find_bench_sources(
+    environment: &WorkflowEnvironment,
+    event: &WorkflowEvent,
+) -> Vec<SourceFile> {
     let mut found = Vec::new();
-    if event.measured_by.is_none() {
-        look_into(&environment.workspace, "", DEPTH, &mut found);
+    if event.artifact_run.is_none() {
+        collect_bench_sources(&environment.workspace, "", MAX_DEPTH, &mut found);
     }
-    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found.sort_by(|left, right| left.path.cmp(&right.path));
     found
 }
 
 /// What cannot be read is left out: it costs an annotation its line and nothing else.
-fn look_into(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<SourceFile>) {
+fn collect_bench_sources(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<SourceFile>) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
         let (Ok(kind), Ok(name)) = (entry.file_type(), entry.file_name().into_string()) else {
@@ -32,11 +35,11 @@ fn look_into(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<SourceFi
         let path = format!("{prefix}{name}");
         let is_built = name.starts_with('.') || name == "target" || name == "node_modules";
         if kind.is_dir() && depth > 0 && !is_built {
-            look_into(&entry.path(), &format!("{path}/"), depth - 1, found);
+            collect_bench_sources(&entry.path(), &format!("{path}/"), depth - 1, found);
         }
         let is_bench = prefix.split('/').any(|part| part == "benches")
             && Path::new(&name).extension().is_some_and(|extension| extension == "rs");
-        let is_short = || entry.metadata().is_ok_and(|about| about.len() <= LONGEST);
+        let is_short = || entry.metadata().is_ok_and(|metadata| metadata.len() <= MAX_SOURCE_BYTES);
         if kind.is_file() && is_bench && is_short() {
             found.extend(
                 fs::read_to_string(entry.path()).ok().map(|text| SourceFile { path, text }),

@@ -9,28 +9,28 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::TrendFormat;
-use crate::cmd::{Refusal, print};
-use crate::stats::changes::{self, LEAST_SHIFT};
-use crate::units::{Confidence, Share};
+use crate::cmd::{CommandError, print};
+use crate::stats::change_points::{self, MIN_SHIFT};
+use crate::units::{Confidence, Percent};
 
 /// Confidence of the intervals unless something else is asked for.
-const CONFIDENCE: f64 = 0.95;
+const DEFAULT_CONFIDENCE: f64 = 0.95;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Series {
+struct InputSeries {
     id: String,
     values: Vec<f64>,
 }
 
 #[derive(Serialize)]
-struct Found {
+struct SeriesChanges {
     id: String,
-    change_points: Vec<Point>,
+    change_points: Vec<PrintedChangePoint>,
 }
 
 #[derive(Serialize)]
-struct Point {
+struct PrintedChangePoint {
     index: usize,
     ratio: f64,
     interval: (f64, f64),
@@ -38,32 +38,34 @@ struct Point {
 }
 
 /// Prints the change points of every series in `file`.
-pub(super) fn print(
+pub(super) fn print_change_points(
     file: &Path,
-    least_shift: Option<Share>,
+    least_shift: Option<Percent>,
     confidence: Option<Confidence>,
     format: TrendFormat,
 ) -> Result<()> {
-    let least_shift = least_shift.map_or(LEAST_SHIFT, Share::get);
-    let confidence = confidence.map_or(CONFIDENCE, Confidence::get);
-    let mut all = Vec::new();
-    for (number, line) in read(file)?.lines().enumerate() {
+    let least_shift = least_shift.map_or(MIN_SHIFT, Percent::get);
+    let confidence = confidence.map_or(DEFAULT_CONFIDENCE, Confidence::get);
+    let mut all_changes = Vec::new();
+    for (number, line) in read_series(file)?.lines().enumerate() {
         if line.trim().is_empty() {
             continue;
         }
-        let found = search(line, least_shift, confidence).map_err(|why| {
-            Refusal::usage(format!("line {} of `{}`: {why}", number + 1, file.display()))
-                .help(r#"write one series a line: {"id": "name", "values": [1.5, 1.6]}"#)
+        let found = find_series_changes(line, least_shift, confidence).map_err(|why| {
+            CommandError::new_usage(format!("line {} of `{}`: {why}", number + 1, file.display()))
+                .with_help(r#"write one series a line: {"id": "name", "values": [1.5, 1.6]}"#)
         })?;
-        all.push(found);
+        all_changes.push(found);
     }
     match format {
-        TrendFormat::Json => print::answer(&(serde_json::to_string_pretty(&all)? + "\n")),
-        TrendFormat::Text => print::answer(&as_text(&all)),
+        TrendFormat::Json => {
+            print::print_answer(&(serde_json::to_string_pretty(&all_changes)? + "\n"))
+        }
+        TrendFormat::Text => print::print_answer(&format_changes(&all_changes)),
     }
 }
 
-fn read(file: &Path) -> Result<String> {
+fn read_series(file: &Path) -> Result<String> {
     let text = if file == Path::new("-") {
         let mut text = String::new();
         io::stdin().read_to_string(&mut text).map(|_| text)
@@ -71,43 +73,48 @@ fn read(file: &Path) -> Result<String> {
         fs::read_to_string(file)
     };
     text.map_err(|error| {
-        Refusal::usage(format!("failed to read series `{}`: {error}", file.display())).into()
+        CommandError::new_usage(format!("failed to read series `{}`: {error}", file.display()))
+            .into()
     })
 }
 
-fn search(line: &str, least_shift: f64, confidence: f64) -> Result<Found, String> {
-    let series: Series = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let refused = |value: &&f64| !(value.is_finite() && **value > 0.0);
-    if let Some(value) = series.values.iter().find(refused) {
+fn find_series_changes(
+    line: &str,
+    least_shift: f64,
+    confidence: f64,
+) -> Result<SeriesChanges, String> {
+    let series: InputSeries = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let is_invalid = |value: &&f64| !(value.is_finite() && **value > 0.0);
+    if let Some(value) = series.values.iter().find(is_invalid) {
         return Err(format!("`{value}` in `{}` is not above zero", series.id.escape_debug()));
     }
-    let points = changes::change_points(&series.values, least_shift, confidence)
+    let points = change_points::find_change_points(&series.values, least_shift, confidence)
         .map_err(|error| error.to_string())?;
-    let point = |point: changes::ChangePoint| Point {
+    let to_point = |point: change_points::ChangePoint| PrintedChangePoint {
         index: point.index,
         ratio: point.ratio,
         interval: point.interval,
         p_value: point.p_value,
     };
-    Ok(Found { id: series.id, change_points: points.into_iter().map(point).collect() })
+    Ok(SeriesChanges { id: series.id, change_points: points.into_iter().map(to_point).collect() })
 }
 
-fn as_text(all: &[Found]) -> String {
+fn format_changes(all_changes: &[SeriesChanges]) -> String {
     let mut text = String::new();
-    for series in all {
+    for series in all_changes {
         let id = series.id.escape_debug();
         if series.change_points.is_empty() {
             let _ = writeln!(text, "{id}: no change");
         }
         for point in &series.change_points {
-            let percent = |ratio: f64| (ratio - 1.0) * 100.0;
+            let to_percent = |ratio: f64| (ratio - 1.0) * 100.0;
             let (low, high) = point.interval;
             let _ = writeln!(
                 text,
                 "{id}: {:+.1} % [{:+.1}, {:+.1}] from value {} on",
-                percent(point.ratio),
-                percent(low),
-                percent(high),
+                to_percent(point.ratio),
+                to_percent(low),
+                to_percent(high),
                 point.index,
             );
         }

@@ -8,81 +8,81 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use crate::cli::{GateArgs, HistoryArgs};
-use crate::cmd::{Refusal, gate, print};
-use crate::git::{CommitId, Parents, Repository};
+use crate::cmd::{CommandError, gate, print};
+use crate::git::{CommitId, FollowedParents, Repository};
 use crate::measure::Selection;
 use crate::policy::Policy;
-use crate::site::{self, Material, Night, Release, Suspect};
-use crate::store::{DEFAULT_URL, Key, Store};
+use crate::site::{self, Night, Release, SiteInput, SuspectCommit};
+use crate::store::{DEFAULT_STORE_URL, RunKey, Store};
 
 /// Commits of the branch that are looked at.
-const FARTHEST: usize = 50_000;
+const MAX_COMMITS: usize = 50_000;
 
 /// The runs of the store and what is known about their commits.
-pub(super) struct History {
-    stored: Vec<String>,
+pub(super) struct TrendHistory {
+    stored_paths: Vec<String>,
     /// What an earlier build kept of them, and the places of those that it had not seen.
-    kept: Option<String>,
-    unseen: Vec<usize>,
+    earlier_records: Option<String>,
+    new_indices: Vec<usize>,
     nights: Vec<Night>,
     policy: Policy,
     releases: Vec<Release>,
-    line: Line,
+    branch: BranchCommits,
     title: String,
     repository_url: Option<String>,
 }
 
 /// The commits of a branch, latest first.
 #[derive(Default)]
-struct Line {
+struct BranchCommits {
     repository: Option<Repository>,
     commits: Vec<CommitId>,
-    places: HashMap<String, usize>,
+    positions: HashMap<String, usize>,
 }
 
-impl History {
+impl TrendHistory {
     /// Reads the store; what the pages in `site` already know is not read again.
     pub(super) fn read(args: &HistoryArgs, site: Option<&Path>) -> Result<Self> {
         let gate_args = GateArgs { config: args.config.clone(), ..GateArgs::default() };
-        let config = gate::config(&gate_args, Path::new("."))?;
-        let from_config = config.store.url.clone();
-        let policy = gate::policy(config, &gate_args, &args.bench)?;
-        let url = args.store.store.clone().or(from_config);
-        let store = Store::open(url.as_deref().unwrap_or(DEFAULT_URL), Path::new("."))
-            .map_err(Refusal::from)?;
-        let line = Line::of(args.revision.as_deref())?;
-        let keys = line.in_order(store.list().map_err(Refusal::from)?);
+        let config = gate::read_config(&gate_args, Path::new("."))?;
+        let configured_url = config.store.url.clone();
+        let policy = gate::resolve_policy(config, &gate_args, &args.bench)?;
+        let url = args.store.store.clone().or(configured_url);
+        let store = Store::open(url.as_deref().unwrap_or(DEFAULT_STORE_URL), Path::new("."))
+            .map_err(CommandError::from)?;
+        let branch = BranchCommits::from_revision(args.revision.as_deref())?;
+        let keys = branch.sort_keys(store.list().map_err(CommandError::from)?);
         let mut known = site
-            .map(|folder| site::Known::in_folder(folder, policy.confidence.get()))
+            .map(|folder| site::KnownNights::read_folder(folder, policy.confidence.get()))
             .unwrap_or_default();
         let mut history = Self {
-            stored: Vec::new(),
-            kept: None,
-            unseen: Vec::new(),
+            stored_paths: Vec::new(),
+            earlier_records: None,
+            new_indices: Vec::new(),
             nights: Vec::new(),
             releases: Vec::new(),
-            title: title(args),
-            repository_url: repository_url(args, line.repository.as_ref())?,
+            title: choose_title(args),
+            repository_url: find_repository_url(args, branch.repository.as_ref())?,
             policy,
-            line,
+            branch,
         };
         for key in keys {
             let path = key.path();
-            let seen = known.take(&path);
-            let is_new = seen.is_none();
-            if let Some(night) = seen.or_else(|| load(&store, &key, &history.policy)) {
-                history.unseen.extend(is_new.then_some(history.nights.len()));
+            let known_night = known.take(&path);
+            let is_new = known_night.is_none();
+            if let Some(night) = known_night.or_else(|| load_night(&store, &key, &history.policy)) {
+                history.new_indices.extend(is_new.then_some(history.nights.len()));
                 history.nights.push(night);
-                history.stored.push(path);
+                history.stored_paths.push(path);
             }
         }
-        history.kept = known.kept();
-        history.releases = history.line.releases(&history.nights)?;
+        history.earlier_records = known.into_kept_text();
+        history.releases = history.branch.find_releases(&history.nights)?;
         Ok(history)
     }
 
     /// Number of runs.
-    pub(super) fn runs(&self) -> usize {
+    pub(super) fn run_count(&self) -> usize {
         self.nights.len()
     }
 
@@ -95,12 +95,12 @@ impl History {
     pub(super) fn with_material<T>(
         &self,
         now: Timestamp,
-        work: impl FnOnce(&Material<'_>) -> T,
+        work: impl FnOnce(&SiteInput<'_>) -> T,
     ) -> T {
-        let commits_between = |from: &str, to: &str| self.line.between(from, to);
-        work(&Material {
+        let commits_between = |from: &str, to: &str| self.branch.list_commits_between(from, to);
+        work(&SiteInput {
             title: self.title.clone(),
-            nights: selected(&self.nights, &self.policy.selection),
+            nights: select_benchmarks(&self.nights, &self.policy.selection),
             releases: self.releases.clone(),
             repository: self.repository_url.clone(),
             policy: &self.policy,
@@ -110,23 +110,25 @@ impl History {
     }
 
     /// Keeps what was read for the next build in `folder`.
-    pub(super) fn remember(&self, folder: &Path) -> Result<()> {
-        let all = self.stored.iter().map(String::as_str).zip(&self.nights);
-        let nights: Vec<_> = match &self.kept {
-            Some(_) => {
-                self.unseen.iter().map(|&i| (self.stored[i].as_str(), &self.nights[i])).collect()
-            }
-            None => all.collect(),
+    pub(super) fn save_for_next_build(&self, folder: &Path) -> Result<()> {
+        let records = self.stored_paths.iter().map(String::as_str).zip(&self.nights);
+        let nights: Vec<_> = match &self.earlier_records {
+            Some(_) => self
+                .new_indices
+                .iter()
+                .map(|&i| (self.stored_paths[i].as_str(), &self.nights[i]))
+                .collect(),
+            None => records.collect(),
         };
-        let kept = self.kept.as_deref();
-        site::remember(folder, self.policy.confidence.get(), kept, nights)
+        let earlier_records = self.earlier_records.as_deref();
+        site::save_nights(folder, self.policy.confidence.get(), earlier_records, nights)
             .with_context(|| format!("failed to write to `{}`", folder.display()))
     }
 }
 
-fn selected(nights: &[Night], selection: &Selection) -> Vec<Night> {
+fn select_benchmarks(nights: &[Night], selection: &Selection) -> Vec<Night> {
     let mut nights = nights.to_vec();
-    if !selection.is_everything() {
+    if !selection.selects_all() {
         for night in &mut nights {
             night.cells.retain(|cell| selection.selects(&cell.id));
         }
@@ -134,17 +136,17 @@ fn selected(nights: &[Night], selection: &Selection) -> Vec<Night> {
     nights
 }
 
-fn load(store: &Store, key: &Key, policy: &Policy) -> Option<Night> {
+fn load_night(store: &Store, key: &RunKey, policy: &Policy) -> Option<Night> {
     match store.load(key) {
-        Ok(run) => Night::of(&run, policy.confidence),
+        Ok(run) => Night::from_run(&run, policy.confidence),
         Err(error) => {
-            print::note(&format!("warning: passed over: {:#}", anyhow::Error::from(error)));
+            print::print_note(&format!("warning: passed over: {:#}", anyhow::Error::from(error)));
             None
         }
     }
 }
 
-fn title(args: &HistoryArgs) -> String {
+fn choose_title(args: &HistoryArgs) -> String {
     let folder = || {
         let folder = env::current_dir().ok()?;
         Some(folder.file_name()?.to_string_lossy().into_owned())
@@ -152,52 +154,57 @@ fn title(args: &HistoryArgs) -> String {
     args.title.clone().or_else(folder).unwrap_or_else(|| "benchmarks".to_owned())
 }
 
-fn repository_url(args: &HistoryArgs, repository: Option<&Repository>) -> Result<Option<String>> {
+fn find_repository_url(
+    args: &HistoryArgs,
+    repository: Option<&Repository>,
+) -> Result<Option<String>> {
     if let Some(url) = &args.repository_url {
         let url = url.trim_end_matches('/');
         if !url.starts_with("https://") && !url.starts_with("http://") {
             let message = format!("`{url}` is not the address of a web page");
-            return Err(Refusal::usage(message).help("write https://HOST/OWNER/NAME").into());
+            return Err(CommandError::new_usage(message)
+                .with_help("write https://HOST/OWNER/NAME")
+                .into());
         }
         return Ok(Some(url.to_owned()));
     }
-    let on_github = || {
+    let find_github_url = || {
         let server = env::var("GITHUB_SERVER_URL").ok()?;
         let name = env::var("GITHUB_REPOSITORY").ok()?;
         server.starts_with("https://").then(|| format!("{server}/{name}"))
     };
-    Ok(on_github().or_else(|| repository?.web_address()))
+    Ok(find_github_url().or_else(|| repository?.find_web_address()))
 }
 
-impl Line {
-    fn of(revision: Option<&str>) -> Result<Self> {
-        let found = Repository::discover(&PathBuf::from(".")).map_err(Refusal::from)?;
-        let Some(repository) = found else { return Ok(Self::default()) };
-        let tip = match (repository.resolve(revision.unwrap_or("HEAD")), revision) {
+impl BranchCommits {
+    fn from_revision(revision: Option<&str>) -> Result<Self> {
+        let discovered = Repository::discover(&PathBuf::from(".")).map_err(CommandError::from)?;
+        let Some(repository) = discovered else { return Ok(Self::default()) };
+        let tip = match (repository.resolve_revision(revision.unwrap_or("HEAD")), revision) {
             (Ok(tip), _) => tip,
-            (Err(error), Some(_)) => return Err(Refusal::from(error).into()),
+            (Err(error), Some(_)) => return Err(CommandError::from(error).into()),
             // A repository without a commit yet.
             (Err(_), None) => return Ok(Self::default()),
         };
         let commits: Vec<CommitId> =
-            repository.ancestry(&tip, Parents::All).take(FARTHEST).collect();
-        let places = commits.iter().zip(0..).map(|(id, place)| (id.as_str().to_owned(), place));
-        Ok(Self { places: places.collect(), repository: Some(repository), commits })
+            repository.walk_ancestry(&tip, FollowedParents::All).take(MAX_COMMITS).collect();
+        let positions = commits.iter().zip(0..).map(|(id, place)| (id.as_str().to_owned(), place));
+        Ok(Self { positions: positions.collect(), repository: Some(repository), commits })
     }
 
-    fn place(&self, commit: &str) -> Option<usize> {
-        self.places.get(commit).copied()
+    fn find_position(&self, commit: &str) -> Option<usize> {
+        self.positions.get(commit).copied()
     }
 
     /// The runs of this line of commits, oldest commit first; all by time when none is of it.
-    fn in_order(&self, mut keys: Vec<Key>) -> Vec<Key> {
-        let place = |key: &Key| self.place(key.commit().as_str());
-        if keys.iter().any(|key| place(key).is_some()) {
-            keys.retain(|key| place(key).is_some());
+    fn sort_keys(&self, mut keys: Vec<RunKey>) -> Vec<RunKey> {
+        let position_of = |key: &RunKey| self.find_position(key.commit().as_str());
+        if keys.iter().any(|key| position_of(key).is_some()) {
+            keys.retain(|key| position_of(key).is_some());
         }
         keys.sort_by(|a, b| {
-            place(b)
-                .cmp(&place(a))
+            position_of(b)
+                .cmp(&position_of(a))
                 .then(a.created().cmp(b.created()))
                 .then_with(|| a.id().cmp(b.id()))
         });
@@ -205,18 +212,18 @@ impl Line {
     }
 
     /// Releases with the first night at or after each.
-    fn releases(&self, nights: &[Night]) -> Result<Vec<Release>> {
+    fn find_releases(&self, nights: &[Night]) -> Result<Vec<Release>> {
         let Some(repository) = &self.repository else { return Ok(Vec::new()) };
-        let tags = repository.releases().map_err(Refusal::from)?;
-        let place_of = |night: &Night| self.place(night.commit_id()?);
+        let tags = repository.list_releases().map_err(CommandError::from)?;
+        let position_of = |night: &Night| self.find_position(night.commit_id()?);
         let mut releases: Vec<(usize, Release)> = tags
             .into_iter()
             .filter_map(|(commit, name)| {
-                let tagged = self.place(commit.as_str())?;
-                let night = nights
-                    .iter()
-                    .position(|night| place_of(night).is_some_and(|place| place <= tagged))?;
-                Some((tagged, Release { name, night }))
+                let tag_position = self.find_position(commit.as_str())?;
+                let night = nights.iter().position(|night| {
+                    position_of(night).is_some_and(|position| position <= tag_position)
+                })?;
+                Some((tag_position, Release { name, night }))
             })
             .collect();
         releases.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.name.cmp(&b.1.name)));
@@ -224,15 +231,17 @@ impl Line {
     }
 
     /// Commits after `from` up to and with `to`, latest first.
-    fn between(&self, from: &str, to: &str) -> Vec<Suspect> {
+    fn list_commits_between(&self, from: &str, to: &str) -> Vec<SuspectCommit> {
         let (Some(repository), Some(from), Some(to)) =
-            (&self.repository, self.place(from), self.place(to))
+            (&self.repository, self.find_position(from), self.find_position(to))
         else {
             return Vec::new();
         };
         let suspects = self.commits.get(to..from).unwrap_or_default();
-        let suspect =
-            |id: &CommitId| Suspect { id: id.as_str().to_owned(), subject: repository.subject(id) };
-        suspects.iter().map(suspect).collect()
+        let to_suspect = |id: &CommitId| SuspectCommit {
+            id: id.as_str().to_owned(),
+            subject: repository.read_subject(id),
+        };
+        suspects.iter().map(to_suspect).collect()
     }
 }

@@ -5,23 +5,23 @@ use std::collections::BTreeMap;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
-use super::{RecordingError, Replay, Table, logarithm};
+use super::{RecordingError, RecordingTable, ReplayPlan, parse_logarithm};
 use crate::evaluate::judge;
-use crate::evaluate::tally::{Answer, Cell, Tally};
+use crate::evaluate::tally::{AnswerTally, BenchmarkAnswer, RateCell};
 use crate::policy::Policy;
 use crate::run::{Run, Sampling};
 use crate::stats::welch;
-use crate::verdict::{Baseline, Change};
+use crate::verdict::{BaselineEvidence, Change};
 
 /// Columns of the values of machines.
 pub(crate) const MACHINES_HEAD: &str = "VM_id,t_min,value";
 
 /// Values of one side.
-const VALUES: usize = 5;
+const VALUES_PER_SIDE: usize = 5;
 
 /// Where the two sides come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Put {
+enum MachineComparison {
     SameMachine,
     OtherMachine,
     /// The same, with the host's identity hidden from the decision.
@@ -30,7 +30,7 @@ enum Put {
     Welch,
 }
 
-impl Put {
+impl MachineComparison {
     const ALL: [Self; 4] = [Self::SameMachine, Self::OtherMachine, Self::Undetected, Self::Welch];
 
     fn name(self) -> &'static str {
@@ -44,18 +44,21 @@ impl Put {
 }
 
 /// The rates on the values of machines, each benchmark a suite of its own.
-pub(crate) fn machines(table: &Table, replay: &Replay<'_>) -> Result<Vec<Cell>, RecordingError> {
-    let machines = read(table)?;
+pub(crate) fn evaluate_machines(
+    table: &RecordingTable,
+    replay: &ReplayPlan<'_>,
+) -> Result<Vec<RateCell>, RecordingError> {
+    let machines = read_machines(table)?;
     let mut cells = Vec::new();
-    for put in Put::ALL {
+    for comparison in MachineComparison::ALL {
         for effect in replay.effects.iter().copied() {
             for (name, policy) in replay.policies {
-                cells.push(Cell {
+                cells.push(RateCell {
                     data: table.name().to_owned(),
                     effect,
                     policy: name.clone(),
-                    given: put.name().to_owned(),
-                    tally: replay_machines(&machines, put, effect, policy, replay),
+                    given: comparison.name().to_owned(),
+                    tally: replay_machines(&machines, comparison, effect, policy, replay),
                 });
             }
         }
@@ -64,63 +67,87 @@ pub(crate) fn machines(table: &Table, replay: &Replay<'_>) -> Result<Vec<Cell>, 
 }
 
 /// Values of each machine in the order of time, as logarithms of durations.
-fn read(table: &Table) -> Result<Vec<Vec<f64>>, RecordingError> {
+fn read_machines(table: &RecordingTable) -> Result<Vec<Vec<f64>>, RecordingError> {
     // Rates are inverted, so that larger is slower everywhere.
     let is_rate = ["Second", "_s__", "GB_sec"].iter().any(|unit| table.name().contains(unit));
     let sign = if is_rate { -1.0 } else { 1.0 };
     let mut machines: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for (index, row) in table.rows::<3>().enumerate() {
         let [machine, _, value] = row?;
-        let level = logarithm(value).map_err(|why| table.shape(index + 1, why))?;
+        let level =
+            parse_logarithm(value).map_err(|why| table.build_shape_error(index + 1, why))?;
         machines.entry(machine).or_default().push(sign * level);
     }
-    machines.retain(|_, values| values.len() >= 2 * VALUES);
+    machines.retain(|_, values| values.len() >= 2 * VALUES_PER_SIDE);
     if machines.len() < 2 {
-        return Err(table.too_little("fewer than two machines with ten values each"));
+        return Err(table.build_too_little_error("fewer than two machines with ten values each"));
     }
     Ok(machines.into_values().collect())
 }
 
 fn replay_machines(
     machines: &[Vec<f64>],
-    put: Put,
+    comparison: MachineComparison,
     effect: f64,
     policy: &Policy,
-    replay: &Replay<'_>,
-) -> Tally {
-    let mut tally = Tally::default();
+    replay: &ReplayPlan<'_>,
+) -> AnswerTally {
+    let mut tally = AnswerTally::default();
     let mut random = Pcg64::seed_from_u64(replay.seed);
     for _ in 0..replay.deals {
         let from = random.random_range(0..machines.len());
         let step = random.random_range(1..machines.len());
-        let to = if put == Put::SameMachine { from } else { (from + step) % machines.len() };
-        let last = machines[from].len().min(machines[to].len()) - 2 * VALUES;
+        let to = if comparison == MachineComparison::SameMachine {
+            from
+        } else {
+            (from + step) % machines.len()
+        };
+        let last = machines[from].len().min(machines[to].len()) - 2 * VALUES_PER_SIDE;
         let start = random.random_range(0..=last);
-        let next = if put == Put::SameMachine { start + VALUES } else { start };
-        let baseline = &machines[from][start..start + VALUES];
-        let candidate: Vec<f64> =
-            machines[to][next..next + VALUES].iter().map(|level| level + effect.ln_1p()).collect();
-        tally.add(&answers(put, baseline, &candidate, policy));
+        let next = if comparison == MachineComparison::SameMachine {
+            start + VALUES_PER_SIDE
+        } else {
+            start
+        };
+        let baseline = &machines[from][start..start + VALUES_PER_SIDE];
+        let candidate: Vec<f64> = machines[to][next..next + VALUES_PER_SIDE]
+            .iter()
+            .map(|level| level + effect.ln_1p())
+            .collect();
+        tally.add_suite(&judge_values(comparison, baseline, &candidate, policy));
     }
     tally
 }
 
-fn answers(put: Put, baseline: &[f64], candidate: &[f64], policy: &Policy) -> Vec<Answer> {
-    let other = if put == Put::OtherMachine { "another" } else { "one" };
-    match put {
-        Put::Welch => {
-            let is_slower = welch::welch(baseline, candidate)
+fn judge_values(
+    comparison: MachineComparison,
+    baseline: &[f64],
+    candidate: &[f64],
+    policy: &Policy,
+) -> Vec<BenchmarkAnswer> {
+    let candidate_machine =
+        if comparison == MachineComparison::OtherMachine { "another" } else { "one" };
+    match comparison {
+        MachineComparison::Welch => {
+            let is_slower = welch::compute_welch_test(baseline, candidate)
                 .is_ok_and(|test| test.difference > 0.0 && test.p_two_sided(0.0) < 0.05);
             let change = if is_slower { Change::Regressed } else { Change::Unchanged };
-            vec![Answer { change, rounds: 5 }]
+            vec![BenchmarkAnswer { change, rounds: 5 }]
         }
-        Put::SameMachine | Put::OtherMachine | Put::Undetected => {
-            judge::as_it_is(Baseline::File(&run("one", baseline)), &run(other, candidate), policy)
-        }
+        MachineComparison::SameMachine
+        | MachineComparison::OtherMachine
+        | MachineComparison::Undetected => judge::decide_without_rounds(
+            BaselineEvidence::File(&build_machine_run("one", baseline)),
+            &build_machine_run(candidate_machine, candidate),
+            policy,
+        ),
     }
 }
 
-fn run(machine: &str, levels: &[f64]) -> Run {
-    let digests = levels.iter().map(|level| judge::digest(&[*level]));
-    judge::run(machine, vec![judge::benchmark("value".to_owned(), Sampling::Batch, None, digests)])
+fn build_machine_run(machine: &str, levels: &[f64]) -> Run {
+    let digests = levels.iter().map(|level| judge::compute_digest(&[*level]));
+    judge::build_run(
+        machine,
+        vec![judge::build_benchmark("value".to_owned(), Sampling::Batch, None, digests)],
+    )
 }

@@ -12,11 +12,11 @@ use cargo_metadata::{
 };
 use thiserror::Error;
 
-use super::environment::{Environment, recorded};
-use crate::measure::process::{self, Interrupt, ProcessError, StandardError};
+use super::environment::{BenchEnvironment, read_environment};
+use crate::measure::process::{self, Interrupt, ProcessError, StderrTarget};
 
 /// Criterion's help, which is in every executable that reads Criterion's flags.
-const HELP: &[u8] = b"This executable is a Criterion.rs benchmark.";
+const CRITERION_HELP: &[u8] = b"This executable is a Criterion.rs benchmark.";
 
 /// Why there are no bench executables.
 #[derive(Debug, Error)]
@@ -50,7 +50,7 @@ pub(crate) enum BuildError {
 
 /// What is built, and where.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Workspace {
+pub(crate) struct CargoWorkspace {
     /// The folder that Cargo runs in.
     pub(crate) folder: PathBuf,
     /// Path of a `Cargo.toml`, relative to the folder; without it, the one Cargo finds.
@@ -67,7 +67,7 @@ pub(crate) struct Workspace {
 
 /// A bench executable that reads Criterion's flags.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
+pub(crate) struct BenchTarget {
     /// The package it belongs to.
     pub(crate) package: String,
     /// Its name.
@@ -75,14 +75,14 @@ pub(crate) struct Target {
     /// What is started.
     pub(crate) executable: PathBuf,
     /// What Cargo gives it.
-    pub(crate) environment: Environment,
+    pub(crate) environment: BenchEnvironment,
 }
 
 /// All bench targets of a workspace, built.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Built {
+pub(crate) struct BuiltBenches {
     /// Those that can be launched.
-    pub(crate) targets: Vec<Target>,
+    pub(crate) targets: Vec<BenchTarget>,
     /// Those that were left out, and why.
     pub(crate) notes: Vec<String>,
     /// Programs and libraries of the workspace that a bench might start or load.
@@ -92,98 +92,101 @@ pub(crate) struct Built {
 }
 
 /// A bench target as the manifest has it.
-struct Declared {
+struct DeclaredBench {
     package: String,
     name: String,
     required_features: Vec<String>,
     /// Whether its features are on; `None` where that is for Cargo to say.
-    enabled: Option<bool>,
+    is_enabled: Option<bool>,
 }
 
 /// Builds the benches of `workspace`. `runner` is this program, which Cargo starts in place of them.
-pub(crate) fn build(
-    workspace: &Workspace,
+pub(crate) fn build_benches(
+    workspace: &CargoWorkspace,
     runner: &Path,
     interrupt: &Interrupt,
-) -> Result<Built, crate::measure::MeasureError> {
-    let metadata = workspace.metadata()?;
-    let declared = workspace.benches(&metadata)?;
-    if declared.values().all(|bench| bench.enabled == Some(false)) {
-        return Ok(Built { notes: left_out(declared.into_values()), ..Built::default() });
+) -> Result<BuiltBenches, crate::measure::MeasureError> {
+    let metadata = workspace.read_metadata()?;
+    let declared = workspace.list_benches(&metadata)?;
+    if declared.values().all(|bench| bench.is_enabled == Some(false)) {
+        return Ok(BuiltBenches {
+            notes: describe_left_out(declared.into_values()),
+            ..BuiltBenches::default()
+        });
     }
-    let records = interrupt.temporary_folder()?;
-    let mut cargo = workspace.cargo_bench(&declared.values().collect::<Vec<_>>());
-    cargo.args(runner_flags(runner, records.path())?);
+    let records = interrupt.create_temporary_folder()?;
+    let mut cargo = workspace.build_bench_command(&declared.values().collect::<Vec<_>>());
+    cargo.args(build_runner_flags(runner, records.path())?);
     // Should another runner be set for this machine all the same, it would list and not measure.
     cargo.args(["--", "--list"]);
     let (mut executables, mut companions) = (Vec::new(), Vec::new());
-    let (stderr, forever) = (StandardError::User, Duration::MAX);
-    let ended = process::run(&mut cargo, stderr, forever, interrupt, |line| {
+    let (stderr, forever) = (StderrTarget::User, Duration::MAX);
+    let ended = process::run_process(&mut cargo, stderr, forever, interrupt, |line| {
         if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_slice(line.bytes) {
             if !artifact.target.is_bench() {
-                companions.extend(loadable(artifact));
+                companions.extend(list_loadable_files(artifact));
             } else if let Some(executable) = artifact.executable {
                 executables.push((artifact.package_id, artifact.target.name, executable));
             }
         }
         false
     })
-    .map_err(no_cargo)?;
+    .map_err(convert_cargo_error)?;
     if !ended.status.is_some_and(|status| status.success()) {
         return Err(BuildError::Compile.into());
     }
     companions.sort();
     let folders =
         [Some(&workspace.folder), workspace.target_folder.as_ref()].into_iter().flatten().cloned();
-    let built = collect(declared, executables, records.path())?;
-    Ok(Built { companions, folders: folders.collect(), ..built })
+    let built = collect_targets(declared, executables, records.path())?;
+    Ok(BuiltBenches { companions, folders: folders.collect(), ..built })
 }
 
 /// What a bench might start or load of this artifact while it runs.
-fn loadable(artifact: Artifact) -> impl Iterator<Item = PathBuf> {
+fn list_loadable_files(artifact: Artifact) -> impl Iterator<Item = PathBuf> {
     let kinds = [TargetKind::Bin, TargetKind::CDyLib, TargetKind::DyLib];
-    let runs = artifact.target.kind.iter().any(|kind| kinds.contains(kind));
+    let is_loadable = artifact.target.kind.iter().any(|kind| kinds.contains(kind));
     let is_read_at_run_time = move |file: &PathBuf| {
         // Debugging symbols come as folders on some systems.
-        runs && file.is_file() && file.extension().is_none_or(|name| name != "rlib")
+        is_loadable && file.is_file() && file.extension().is_none_or(|name| name != "rlib")
     };
     artifact.filenames.into_iter().map(PathBuf::from).filter(is_read_at_run_time)
 }
 
-type Executable = (PackageId, String, cargo_metadata::camino::Utf8PathBuf);
+type BuiltExecutable = (PackageId, String, cargo_metadata::camino::Utf8PathBuf);
 
-fn collect(
-    mut declared: BTreeMap<(PackageId, String), Declared>,
-    executables: Vec<Executable>,
+fn collect_targets(
+    mut declared: BTreeMap<(PackageId, String), DeclaredBench>,
+    executables: Vec<BuiltExecutable>,
     records: &Path,
-) -> Result<Built, crate::measure::MeasureError> {
-    let mut built = Built::default();
+) -> Result<BuiltBenches, crate::measure::MeasureError> {
+    let mut built = BuiltBenches::default();
     for (id, name, executable) in executables {
-        let Some(Declared { package, .. }) = declared.remove(&(id, name.clone())) else {
+        let Some(DeclaredBench { package, .. }) = declared.remove(&(id, name.clone())) else {
             continue;
         };
         let executable = executable.into_std_path_buf();
-        if !contains(&fs::read(&executable)?, HELP) {
+        if !contains_bytes(&fs::read(&executable)?, CRITERION_HELP) {
             built.notes.push(format!(
                 "bench `{name}` of `{package}` was skipped: it does not read Criterion's flags"
             ));
             continue;
         }
-        let Ok(environment) = recorded(records, &executable) else {
+        let Ok(environment) = read_environment(records, &executable) else {
             return Err(BuildError::NotRecorded { package, target: name }.into());
         };
-        built.targets.push(Target { package, name, executable, environment });
+        built.targets.push(BenchTarget { package, name, executable, environment });
     }
     built
         .targets
         .sort_by(|one, other| (&one.package, &one.name).cmp(&(&other.package, &other.name)));
-    built.notes.extend(left_out(declared.into_values()));
+    built.notes.extend(describe_left_out(declared.into_values()));
     Ok(built)
 }
 
-fn left_out(declared: impl Iterator<Item = Declared>) -> Vec<String> {
-    let note = |bench: Declared| {
-        let Declared { package, name, required_features, .. } = bench;
+fn describe_left_out(declared: impl Iterator<Item = DeclaredBench>) -> Vec<String> {
+    let describe_bench = |bench: DeclaredBench| {
+        let DeclaredBench { package, name, required_features, .. } = bench;
         let remedy = if required_features.is_empty() {
             "Cargo does not build it by default".to_owned()
         } else {
@@ -191,10 +194,10 @@ fn left_out(declared: impl Iterator<Item = Declared>) -> Vec<String> {
         };
         format!("bench `{name}` of `{package}` was left out: {remedy}")
     };
-    declared.map(note).collect()
+    declared.map(describe_bench).collect()
 }
 
-fn no_cargo(error: ProcessError) -> crate::measure::MeasureError {
+fn convert_cargo_error(error: ProcessError) -> crate::measure::MeasureError {
     match error {
         ProcessError::Io(error) => BuildError::NoCargo(error).into(),
         ProcessError::Interrupted => error.into(),
@@ -202,7 +205,7 @@ fn no_cargo(error: ProcessError) -> crate::measure::MeasureError {
 }
 
 /// Flags that make Cargo start `runner` wherever it would start a bench.
-fn runner_flags(runner: &Path, records: &Path) -> io::Result<Vec<String>> {
+fn build_runner_flags(runner: &Path, records: &Path) -> io::Result<Vec<String>> {
     let version = Command::new("rustc").arg("-vV").output()?;
     let version = String::from_utf8_lossy(&version.stdout);
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or("host");
@@ -217,17 +220,17 @@ fn runner_flags(runner: &Path, records: &Path) -> io::Result<Vec<String>> {
     Ok(flags.into_iter().flat_map(|flag| ["--config".to_owned(), flag]).collect())
 }
 
-fn contains(bytes: &[u8], text: &[u8]) -> bool {
+fn contains_bytes(bytes: &[u8], text: &[u8]) -> bool {
     bytes.windows(text.len()).any(|window| window == text)
 }
 
-impl Workspace {
-    fn metadata(&self) -> Result<Metadata, BuildError> {
+impl CargoWorkspace {
+    fn read_metadata(&self) -> Result<Metadata, BuildError> {
         let mut command = MetadataCommand::new();
         if let Some(manifest) = &self.manifest {
             command.manifest_path(manifest);
         }
-        command.current_dir(self.folder_or_here());
+        command.current_dir(self.working_folder());
         command.features(CargoOpt::SomeFeatures(self.features.clone()));
         command.exec().map_err(|error| match error {
             cargo_metadata::Error::Io(error) => BuildError::NoCargo(error),
@@ -239,43 +242,43 @@ impl Workspace {
         })
     }
 
-    fn folder_or_here(&self) -> &Path {
+    fn working_folder(&self) -> &Path {
         if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder }
     }
 
-    fn benches(
+    fn list_benches(
         &self,
         metadata: &Metadata,
-    ) -> Result<BTreeMap<(PackageId, String), Declared>, BuildError> {
+    ) -> Result<BTreeMap<(PackageId, String), DeclaredBench>, BuildError> {
         let members = metadata.workspace_packages();
-        let known = |name: &String| members.iter().any(|member| member.name.as_str() == name);
-        if let Some(package) = self.packages.iter().find(|package| !known(package)) {
+        let is_member = |name: &String| members.iter().any(|member| member.name.as_str() == name);
+        if let Some(package) = self.packages.iter().find(|package| !is_member(package)) {
             let names: Vec<_> = members.iter().map(|member| format!("`{}`", member.name)).collect();
             return Err(BuildError::NoPackage {
                 package: package.clone(),
                 known: names.join(", "),
             });
         }
-        let wanted =
+        let is_selected =
             |name: &str| self.packages.is_empty() || self.packages.iter().any(|it| it == name);
         let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
         let features: BTreeMap<_, _> = nodes.map(|node| (&node.id, &node.features)).collect();
         let mut declared = BTreeMap::new();
-        for package in members.iter().filter(|package| wanted(&package.name)) {
+        for package in members.iter().filter(|package| is_selected(&package.name)) {
             let is_bench =
                 |target: &&cargo_metadata::Target| target.kind.contains(&TargetKind::Bench);
             for target in package.targets.iter().filter(is_bench) {
                 let enabled = features.get(&package.id).and_then(|features| {
-                    let on =
+                    let is_enabled =
                         |name: &String| features.iter().any(|feature| feature.as_str() == name);
-                    let plain = target.required_features.iter().all(|name| !name.contains('/'));
-                    plain.then(|| target.required_features.iter().all(on))
+                    let are_plain = target.required_features.iter().all(|name| !name.contains('/'));
+                    are_plain.then(|| target.required_features.iter().all(is_enabled))
                 });
-                let bench = Declared {
+                let bench = DeclaredBench {
                     package: package.name.to_string(),
                     name: target.name.clone(),
                     required_features: target.required_features.clone(),
-                    enabled,
+                    is_enabled: enabled,
                 };
                 declared.insert((package.id.clone(), target.name.clone()), bench);
             }
@@ -283,9 +286,9 @@ impl Workspace {
         Ok(declared)
     }
 
-    fn cargo_bench(&self, declared: &[&Declared]) -> Command {
+    fn build_bench_command(&self, declared: &[&DeclaredBench]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(self.folder_or_here());
+        cargo.current_dir(self.working_folder());
         cargo.args(["bench", "--no-fail-fast", "--message-format=json-render-diagnostics"]);
         if let Some(manifest) = &self.manifest {
             cargo.arg("--manifest-path").arg(manifest);
@@ -305,7 +308,7 @@ impl Workspace {
         if let Some(profile) = &self.profile {
             cargo.args(["--profile", profile]);
         }
-        cargo.args(target_flags(declared));
+        cargo.args(build_target_flags(declared));
         cargo
     }
 }
@@ -313,12 +316,13 @@ impl Workspace {
 /// Naming the benches spares a build of the library's own test harness. A name stands for that
 /// bench in every package, and Cargo refuses a named bench whose features are off: where that
 /// would happen, all targets are asked for, and Cargo leaves that bench out.
-fn target_flags(declared: &[&Declared]) -> Vec<String> {
-    let is_off =
-        |name: &str| declared.iter().any(|bench| bench.name == name && bench.enabled != Some(true));
+fn build_target_flags(declared: &[&DeclaredBench]) -> Vec<String> {
+    let is_off = |name: &str| {
+        declared.iter().any(|bench| bench.name == name && bench.is_enabled != Some(true))
+    };
     let mut named: Vec<&str> = declared
         .iter()
-        .filter(|bench| bench.enabled != Some(false))
+        .filter(|bench| bench.is_enabled != Some(false))
         .map(|bench| bench.name.as_str())
         .collect();
     named.sort_unstable();

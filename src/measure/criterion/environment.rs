@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// Environment and folder of a bench.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Environment {
+pub(crate) struct BenchEnvironment {
     /// Where it starts.
     pub(crate) folder: PathBuf,
     /// All of its variables.
@@ -20,7 +20,7 @@ pub(crate) struct Environment {
 }
 
 /// Writes the environment and folder of this process into `records`, under the name of `executable`.
-pub(crate) fn record(records: &Path, executable: &Path) -> io::Result<()> {
+pub(crate) fn record_environment(records: &Path, executable: &Path) -> io::Result<()> {
     let mut written = env::current_dir()?.into_os_string().into_vec();
     written.push(0);
     for (name, value) in env::vars_os() {
@@ -29,25 +29,25 @@ pub(crate) fn record(records: &Path, executable: &Path) -> io::Result<()> {
         written.extend_from_slice(value.as_bytes());
         written.push(0);
     }
-    fs::write(place(records, executable), written)
+    fs::write(build_record_path(records, executable), written)
 }
 
 /// What was recorded for `executable`.
-pub(super) fn recorded(records: &Path, executable: &Path) -> io::Result<Environment> {
-    let written = fs::read(place(records, executable))?;
+pub(super) fn read_environment(records: &Path, executable: &Path) -> io::Result<BenchEnvironment> {
+    let written = fs::read(build_record_path(records, executable))?;
     let mut parts = written.split(|byte| *byte == 0);
     let folder = PathBuf::from(OsStr::from_bytes(parts.next().unwrap_or_default()));
     let variables = parts.filter_map(|variable| {
         // A name is never empty: what begins with `=` has it in its name.
         let at = 1 + variable.get(1..)?.iter().position(|byte| *byte == b'=')?;
-        let owned = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
-        Some((owned(&variable[..at]), owned(&variable[at + 1..])))
+        let to_os_string = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        Some((to_os_string(&variable[..at]), to_os_string(&variable[at + 1..])))
     });
-    Ok(Environment { folder, variables: variables.collect() })
+    Ok(BenchEnvironment { folder, variables: variables.collect() })
 }
 
 /// Cargo's names of executables hold a hash, so that two packages do not meet here.
-fn place(records: &Path, executable: &Path) -> PathBuf {
+fn build_record_path(records: &Path, executable: &Path) -> PathBuf {
     records.join(executable.file_name().unwrap_or_default())
 }
 
@@ -58,8 +58,8 @@ mod tests {
     #[test]
     fn what_is_recorded_is_what_this_process_has() {
         let records = tempfile::tempdir().unwrap();
-        record(records.path(), Path::new("/elsewhere/bench-1")).unwrap();
-        let environment = recorded(records.path(), Path::new("bench-1")).unwrap();
+        record_environment(records.path(), Path::new("/elsewhere/bench-1")).unwrap();
+        let environment = read_environment(records.path(), Path::new("bench-1")).unwrap();
         assert_eq!(environment.folder, env::current_dir().unwrap());
         assert_eq!(environment.variables, env::vars_os().collect::<Vec<_>>());
     }

@@ -8,14 +8,14 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::measure::{Amounts, Observation};
-use crate::run::{Failure, Samples, Sampling, Settings};
+use crate::measure::{CallAmounts, Observation};
+use crate::run::{BenchmarkFailure, RunSettings, Samples, Sampling};
 use crate::units::Nanos;
 
 /// Criterion cuts a title after this many bytes.
-const TITLE: usize = 100;
+const MAX_TITLE_BYTES: usize = 100;
 /// Criterion's folders are at most group, function and parameter deep, `new` inside.
-const DEEPEST: usize = 12;
+const MAX_FOLDER_DEPTH: usize = 12;
 
 #[derive(Deserialize)]
 struct BenchmarkFile {
@@ -39,51 +39,57 @@ struct SampleFile {
 }
 
 impl ThroughputFile {
-    fn amounts(&self) -> Amounts {
-        let unit = |name: &str, amount| Amounts {
+    fn to_amounts(&self) -> CallAmounts {
+        let with_unit = |name: &str, amount| CallAmounts {
             elements: None,
             per_call: [(name.to_owned(), amount)].into(),
         };
         match *self {
-            Self::Bits(bits) => unit("bits", bits),
-            Self::Bytes(bytes) | Self::BytesDecimal(bytes) => unit("bytes", bytes),
-            Self::Elements(elements) => Amounts { elements: Some(elements), ..Amounts::default() },
+            Self::Bits(bits) => with_unit("bits", bits),
+            Self::Bytes(bytes) | Self::BytesDecimal(bytes) => with_unit("bytes", bytes),
+            Self::Elements(elements) => {
+                CallAmounts { elements: Some(elements), ..CallAmounts::default() }
+            }
             Self::ElementsAndBytes { elements, bytes } => {
-                Amounts { elements: Some(elements), ..unit("bytes", bytes) }
+                CallAmounts { elements: Some(elements), ..with_unit("bytes", bytes) }
             }
         }
     }
 }
 
 /// What one benchmark left in Criterion's folder.
-pub(super) struct Written {
+pub(super) struct WrittenResult {
     /// Its full id.
     pub(super) id: String,
     /// What it observed, or why that cannot be used.
-    pub(super) observed: Result<Observation, Failure>,
+    pub(super) observed: Result<Observation, BenchmarkFailure>,
 }
 
 /// Everything below `folder`, at whatever place: an id may hold `..`.
-pub(super) fn read_tree(folder: &Path) -> io::Result<Vec<Written>> {
+pub(super) fn read_results(folder: &Path) -> io::Result<Vec<WrittenResult>> {
     let mut found = Vec::new();
-    collect(folder, 0, &mut found)?;
+    collect_folders(folder, 0, &mut found)?;
     found.sort();
     Ok(found.iter().filter_map(|folder| read_benchmark(folder)).collect())
 }
 
 /// What a bench wrote of its threads and provider into `settings.json` beside Criterion's results; most
 /// write none, and what cannot be read says nothing.
-pub(super) fn read_settings(home: &Path) -> Option<Settings> {
-    let said: Settings = read_json(&home.join("settings.json")).ok()?;
-    Some(Settings { threads: said.threads, provider: said.provider, ..Settings::default() })
+pub(super) fn read_bench_settings(home: &Path) -> Option<RunSettings> {
+    let settings: RunSettings = read_json(&home.join("settings.json")).ok()?;
+    Some(RunSettings {
+        threads: settings.threads,
+        provider: settings.provider,
+        ..RunSettings::default()
+    })
 }
 
-fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
+fn collect_folders(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            if depth < DEEPEST {
-                collect(&entry.path(), depth + 1, found)?;
+            if depth < MAX_FOLDER_DEPTH {
+                collect_folders(&entry.path(), depth + 1, found)?;
             }
         } else if entry.file_name() == "benchmark.json" && folder.ends_with("new") {
             found.push(folder.to_path_buf());
@@ -93,18 +99,18 @@ fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<
 }
 
 /// `None` where not even its name can be read: what was begun and is not here counts as failed.
-fn read_benchmark(folder: &Path) -> Option<Written> {
+fn read_benchmark(folder: &Path) -> Option<WrittenResult> {
     let file: BenchmarkFile = read_json(&folder.join("benchmark.json")).ok()?;
     let observed = read_json(&folder.join("sample.json")).and_then(|sample: SampleFile| {
-        let (sampling, samples) = sample.samples()?;
-        let amounts = file.throughput.as_ref().map(ThroughputFile::amounts).unwrap_or_default();
+        let (sampling, samples) = sample.to_samples()?;
+        let amounts = file.throughput.as_ref().map(ThroughputFile::to_amounts).unwrap_or_default();
         Ok(Observation { sampling, samples, amounts, metrics: [].into() })
     });
-    let observed = observed.map_err(|reason| Failure {
+    let observed = observed.map_err(|reason| BenchmarkFailure {
         reason: format!("what Criterion wrote cannot be used: {reason}"),
         output: String::new(),
     });
-    Some(Written { id: file.full_id, observed })
+    Some(WrittenResult { id: file.full_id, observed })
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
@@ -114,105 +120,112 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 }
 
 impl SampleFile {
-    fn samples(&self) -> Result<(Sampling, Samples), String> {
-        let contradiction =
+    fn to_samples(&self) -> Result<(Sampling, Samples), String> {
+        let describe_contradiction =
             || format!("{} times of {} samples", self.times.len(), self.iters.len());
         if self.iters.len() != self.times.len() {
-            return Err(contradiction());
+            return Err(describe_contradiction());
         }
-        let single = self.iters.iter().all(|iters| (iters - 1.0).abs() < f64::EPSILON);
+        let is_single_call = self.iters.iter().all(|iters| (iters - 1.0).abs() < f64::EPSILON);
         let samples =
             self.times.iter().zip(&self.iters).map(|(time, iters)| Nanos::new(time / iters));
         let samples = samples.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-        let samples = Samples::new(samples).ok_or_else(contradiction)?;
-        Ok((if single { Sampling::Call } else { Sampling::Batch }, samples))
+        let samples = Samples::new(samples).ok_or_else(describe_contradiction)?;
+        Ok((if is_single_call { Sampling::Call } else { Sampling::Batch }, samples))
     }
 }
 
 /// The name under which Criterion prints a benchmark.
-fn title(id: &str) -> String {
-    if id.len() <= TITLE {
+fn format_title(id: &str) -> String {
+    if id.len() <= MAX_TITLE_BYTES {
         return id.to_owned();
     }
-    format!("{}...", &id[..id.floor_char_boundary(TITLE)])
+    format!("{}...", &id[..id.floor_char_boundary(MAX_TITLE_BYTES)])
 }
 
 /// True where Criterion prints the benchmark `id` under `printed`: a title that is there already
 /// gets a number.
 pub(super) fn is_title_of(printed: &str, id: &str) -> bool {
-    let own = title(id);
-    printed == own
-        || printed.strip_prefix(own.as_str()).and_then(|rest| rest.strip_prefix(" #")).is_some_and(
-            |number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()),
-        )
+    let own_title = format_title(id);
+    printed == own_title
+        || printed
+            .strip_prefix(own_title.as_str())
+            .and_then(|rest| rest.strip_prefix(" #"))
+            .is_some_and(|number| {
+                !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+            })
 }
 
 /// True where `title` may stand for other ids as well.
-pub(super) fn is_cut(title: &str) -> bool {
-    title.len() > TITLE - 4 && title.ends_with("...")
+pub(super) fn is_cut_title(title: &str) -> bool {
+    title.len() > MAX_TITLE_BYTES - 4 && title.ends_with("...")
 }
 
 /// The benchmarks that `--list` printed, each with the titles it may have: lines before the one that
 /// ends a title belong to it, or were printed by somebody else.
 #[derive(Default)]
-pub(super) struct Listing {
+pub(super) struct BenchListing {
     pub(super) benchmarks: Vec<Vec<String>>,
-    before: String,
+    pending: String,
 }
 
-impl Listing {
+impl BenchListing {
     /// Takes one line of standard output.
-    pub(super) fn take(&mut self, line: &str) {
+    pub(super) fn take_line(&mut self, line: &str) {
         if let Some(title) = line.strip_suffix(": benchmark") {
             let mut titles = vec![title.to_owned()];
-            if !self.before.is_empty() {
-                titles.push(std::mem::take(&mut self.before) + title);
+            if !self.pending.is_empty() {
+                titles.push(std::mem::take(&mut self.pending) + title);
             }
             self.benchmarks.push(titles);
-        } else if !line.is_empty() || !self.before.is_empty() {
-            self.before.push_str(line);
-            self.before.push('\n');
+        } else if !line.is_empty() || !self.pending.is_empty() {
+            self.pending.push_str(line);
+            self.pending.push('\n');
         }
     }
 }
 
 /// A benchmark that began, as Criterion's lines tell.
-pub(super) struct Begun {
+pub(super) struct BegunBenchmark {
     pub(super) title: String,
     /// When its calls began.
-    calls: Option<Instant>,
+    calls_began: Option<Instant>,
     /// Nanoseconds that all its calls took, with what is done between them.
     pub(super) elapsed: Option<f64>,
 }
 
 /// The benchmarks of a launch in the order they began.
 #[derive(Default)]
-pub(super) struct Stages {
-    pub(super) begun: Vec<Begun>,
+pub(super) struct LaunchStages {
+    pub(super) begun: Vec<BegunBenchmark>,
 }
 
-impl Stages {
+impl LaunchStages {
     /// Takes one line that was printed at `now`; true where a benchmark has ended its calls.
-    pub(super) fn take(&mut self, line: &str, now: Instant) -> bool {
+    pub(super) fn take_line(&mut self, line: &str, now: Instant) -> bool {
         let Some(line) = line.strip_prefix("Benchmarking ") else {
             return false;
         };
         if let Some((title, _)) = line.rsplit_once(": Warming up for ") {
-            self.begun.push(Begun { title: title.to_owned(), calls: None, elapsed: None });
+            self.begun.push(BegunBenchmark {
+                title: title.to_owned(),
+                calls_began: None,
+                elapsed: None,
+            });
         } else if let Some((title, _)) = line.rsplit_once(": Collecting ") {
-            if let Some(begun) = self.current(title) {
-                begun.calls = Some(now);
+            if let Some(begun) = self.find_current(title) {
+                begun.calls_began = Some(now);
             }
         } else if let Some(title) = line.strip_suffix(": Analyzing")
-            && let Some(begun) = self.current(title)
+            && let Some(begun) = self.find_current(title)
         {
-            begun.elapsed = begun.calls.map(|calls| (now - calls).as_nanos() as f64);
+            begun.elapsed = begun.calls_began.map(|calls| (now - calls).as_nanos() as f64);
             return true;
         }
         false
     }
 
-    fn current(&mut self, title: &str) -> Option<&mut Begun> {
+    fn find_current(&mut self, title: &str) -> Option<&mut BegunBenchmark> {
         self.begun.last_mut().filter(|begun| begun.title == title)
     }
 }
@@ -230,7 +243,7 @@ mod tests {
     #[test]
     fn every_version_of_criterion_is_read() {
         for version in VERSIONS {
-            let mut written = read_tree(&fixture(version)).unwrap();
+            let mut written = read_results(&fixture(version)).unwrap();
             written.sort_by(|one, other| one.id.cmp(&other.id));
             let seen: Vec<_> = written
                 .iter()
@@ -260,9 +273,9 @@ mod tests {
     fn every_version_tells_which_benchmark_runs() {
         for version in VERSIONS {
             let output = fs::read_to_string(fixture(version).join("output.txt")).unwrap();
-            let mut stages = Stages::default();
+            let mut stages = LaunchStages::default();
             let now = Instant::now();
-            let ended = output.lines().filter(|line| stages.take(line, now)).count();
+            let ended = output.lines().filter(|line| stages.take_line(line, now)).count();
             let begun: Vec<_> = stages.begun.iter().map(|begun| begun.title.as_str()).collect();
             let expected = [
                 "alone",
@@ -280,8 +293,8 @@ mod tests {
     fn every_version_lists_its_benchmarks() {
         for version in VERSIONS {
             let list = fs::read_to_string(fixture(version).join("list.txt")).unwrap();
-            let mut listing = Listing::default();
-            list.lines().for_each(|line| listing.take(line));
+            let mut listing = BenchListing::default();
+            list.lines().for_each(|line| listing.take_line(line));
             let listed = listing.benchmarks.concat();
             let expected = [
                 "alone",
@@ -297,8 +310,8 @@ mod tests {
 
     #[test]
     fn a_line_before_a_title_may_belong_to_it() {
-        let mut listing = Listing::default();
-        let _ = ["a: benchmark", "", "noise", "b: benchmark"].map(|line| listing.take(line));
+        let mut listing = BenchListing::default();
+        let _ = ["a: benchmark", "", "noise", "b: benchmark"].map(|line| listing.take_line(line));
         assert_eq!(
             listing.benchmarks,
             [vec!["a".to_owned()], vec!["b".to_owned(), "noise\nb".to_owned()]]
@@ -307,7 +320,7 @@ mod tests {
 
     #[test]
     fn both_amounts_of_later_versions_are_read() {
-        let read = |file: &str| serde_json::from_str::<ThroughputFile>(file).unwrap().amounts();
+        let read = |file: &str| serde_json::from_str::<ThroughputFile>(file).unwrap().to_amounts();
         let both = read(r#"{"ElementsAndBytes": {"elements": 3, "bytes": 12}}"#);
         assert_eq!(
             (both.elements, both.per_call),
@@ -319,7 +332,7 @@ mod tests {
     #[track_caller]
     fn refuses(sample: &str, why: &str) {
         let read = serde_json::from_str(sample).map_err(|error| error.to_string());
-        let error = read.and_then(|sample: SampleFile| sample.samples()).unwrap_err();
+        let error = read.and_then(|sample: SampleFile| sample.to_samples()).unwrap_err();
         assert!(error.contains(why), "{error}");
     }
 
@@ -337,7 +350,7 @@ mod tests {
         let sample = |iters: &str| {
             let file =
                 format!(r#"{{"sampling_mode": "Flat", "iters": {iters}, "times": [6.0, 8.0]}}"#);
-            serde_json::from_str::<SampleFile>(&file).unwrap().samples().unwrap()
+            serde_json::from_str::<SampleFile>(&file).unwrap().to_samples().unwrap()
         };
         let taken =
             |ns: [f64; 2]| Samples::new(ns.map(|ns| Nanos::new(ns).unwrap()).to_vec()).unwrap();
@@ -348,14 +361,14 @@ mod tests {
     #[test]
     fn a_long_id_is_cut_where_criterion_cuts_it() {
         let id = format!("{}üü", "a".repeat(99));
-        assert_eq!(title(&id), format!("{}...", "a".repeat(99)));
-        assert!(is_cut(&title(&id)));
-        assert!(!is_cut("and so on..."));
+        assert_eq!(format_title(&id), format!("{}...", "a".repeat(99)));
+        assert!(is_cut_title(&format_title(&id)));
+        assert!(!is_cut_title("and so on..."));
     }
 
     #[test]
     fn the_stages_of_a_benchmark_are_told_from_what_it_prints() {
-        let mut stages = Stages::default();
+        let mut stages = LaunchStages::default();
         let now = Instant::now();
         let ended = [
             "Benchmarking a: b/c",
@@ -365,7 +378,7 @@ mod tests {
             "Benchmarking a: b/c: Analyzing",
             "Benchmarking d: Warming up for 100.00 ms",
         ]
-        .map(|line| stages.take(line, now));
+        .map(|line| stages.take_line(line, now));
         assert_eq!(ended, [false, false, false, false, true, false]);
         let begun = stages.begun.iter().map(|begun| (begun.title.as_str(), begun.elapsed));
         assert_eq!(begun.collect::<Vec<_>>(), [("a: b/c", Some(0.0)), ("d", None)]);

@@ -3,65 +3,81 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::output::is_title_of;
-use super::{Built, Started, TIME_OUTS, Target, filter, is_cut, nothing_written};
-use crate::measure::plan::{LEAST_CALLS, LONGEST_FILTER, Mode, Plan, Planned};
+use super::{
+    BenchTarget, BuiltBenches, MAX_TIME_OUTS, TargetStart, build_title_filter, is_cut_title,
+    make_unwritten_failure,
+};
+use crate::measure::plan::{
+    LaunchPlan, MAX_FILTER_BYTES, MIN_LAUNCH_CALLS, MeasureMode, PlannedBenchmark,
+};
 use crate::measure::process::ProcessError;
-use crate::measure::{Effort, Interrupt, MeasureError, Observation, Progress, Selection};
-use crate::run::{Benchmark, BenchmarkId, Failure, Sampling};
+use crate::measure::{Effort, Interrupt, MeasureError, MeasureProgress, Observation, Selection};
+use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Sampling};
 
-type Found = Vec<(String, Result<Mode, Failure>)>;
+type PilotResults = Vec<(String, Result<MeasureMode, BenchmarkFailure>)>;
 
 /// Starts every target once, with as few calls as Criterion accepts, and plans by what it sees.
-pub(crate) fn pilot(
-    built: &Built,
+pub(crate) fn run_pilot(
+    built: &BuiltBenches,
     selection: &Selection,
     effort: &Effort,
     interrupt: &Interrupt,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Plan, MeasureError> {
+    progress: &mut dyn FnMut(MeasureProgress),
+) -> Result<LaunchPlan, MeasureError> {
     let mut found = Vec::new();
     for target in &built.targets {
-        progress(Progress::Pilot(format!("{} ({})", target.name, target.package)));
-        let modes = target.pilot(selection, effort, interrupt)?;
+        progress(MeasureProgress::Pilot(format!("{} ({})", target.name, target.package)));
+        let modes = target.run_pilot(selection, effort, interrupt)?;
         found.extend(modes.into_iter().map(|(id, mode)| (target, id, mode)));
     }
-    Ok(settle(found, built.notes.clone()))
+    Ok(build_plan(found, built.notes.clone()))
 }
 
 /// Two benchmarks of one name cannot be told apart, so that neither is measured.
-fn settle(found: Vec<(&Target, String, Result<Mode, Failure>)>, notes: Vec<String>) -> Plan {
+fn build_plan(
+    found: Vec<(&BenchTarget, String, Result<MeasureMode, BenchmarkFailure>)>,
+    notes: Vec<String>,
+) -> LaunchPlan {
     let mut owners: BTreeMap<BenchmarkId, Vec<&str>> = BTreeMap::new();
     for (target, id, _) in &found {
-        owners.entry(target.identity(id.clone())).or_default().push(&target.name);
+        owners.entry(target.make_benchmark_id(id.clone())).or_default().push(&target.name);
     }
     let (mut planned, mut failed) = (Vec::new(), Vec::new());
     for (target, id, mode) in found {
-        let id = target.identity(id);
+        let id = target.make_benchmark_id(id);
         let Some(names) = owners.get_mut(&id) else { continue };
         let mode = match std::mem::take(names).as_slice() {
             // Said already, by the first of its name.
             [] => continue,
             [_] => mode,
-            [first, rest @ ..] if rest.iter().all(|name| name == first) => {
-                Err(said(format!("bench `{first}` has this id {} times", rest.len() + 1)))
+            [first, others @ ..] if others.iter().all(|name| name == first) => {
+                Err(make_failure(format!("bench `{first}` has this id {} times", others.len() + 1)))
             }
-            names => Err(said(format!("the benches `{}` have this id", names.join("` and `")))),
+            names => {
+                Err(make_failure(format!("the benches `{}` have this id", names.join("` and `"))))
+            }
         };
         match mode {
-            Ok(mode) => planned.push(Planned { id, target: Some(target.name.clone()), mode }),
-            Err(failure) => failed.push(failed_benchmark(id, target, failure)),
+            Ok(mode) => {
+                planned.push(PlannedBenchmark { id, target: Some(target.name.clone()), mode });
+            }
+            Err(failure) => failed.push(make_failed_benchmark(id, target, failure)),
         }
     }
-    Plan { planned: Some(planned), failed, notes }
+    LaunchPlan { planned: Some(planned), failed, notes }
 }
 
-fn said(reason: String) -> Failure {
-    Failure { reason, output: String::new() }
+fn make_failure(reason: String) -> BenchmarkFailure {
+    BenchmarkFailure { reason, output: String::new() }
 }
 
-fn failed_benchmark(id: BenchmarkId, target: &Target, failure: Failure) -> Benchmark {
+fn make_failed_benchmark(
+    id: BenchmarkId,
+    target: &BenchTarget,
+    failure: BenchmarkFailure,
+) -> Benchmark {
     Benchmark {
-        id: id.id,
+        id: id.name,
         package: id.package,
         target: Some(target.name.clone()),
         sampling: Sampling::Call,
@@ -73,46 +89,51 @@ fn failed_benchmark(id: BenchmarkId, target: &Target, failure: Failure) -> Bench
 }
 
 /// Benchmarks that were not started yet, each with the titles it may have.
-type Left = Vec<Vec<String>>;
+type PendingTitles = Vec<Vec<String>>;
 
-impl Target {
-    fn pilot(
+impl BenchTarget {
+    fn run_pilot(
         &self,
         selection: &Selection,
         effort: &Effort,
         interrupt: &Interrupt,
-    ) -> Result<Found, MeasureError> {
-        let mut found = Found::new();
-        let mut queue = self.starts(selection, effort, interrupt)?;
+    ) -> Result<PilotResults, MeasureError> {
+        let mut found = PilotResults::new();
+        let mut queue = self.plan_starts(selection, effort, interrupt)?;
         let mut time_outs = 0;
         while let Some(left) = queue.pop_front() {
-            let only = left.as_ref().map(|left| filter(left.iter().flatten().map(String::as_str)));
-            let mode = Mode::Call(LEAST_CALLS);
-            let started = self.start(only.as_deref(), mode, effort, interrupt)?;
+            let title_filter = left
+                .as_ref()
+                .map(|left| build_title_filter(left.iter().flatten().map(String::as_str)));
+            let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
+            let started = self.start_bench(title_filter.as_deref(), mode, effort, interrupt)?;
             // A title that was cut may stand for benchmarks of an earlier start.
-            let known: HashSet<String> = found.iter().map(|(id, _)| id.clone()).collect();
-            let is_new = |id: &String| selection.selects(id) && !known.contains(id);
-            found.extend(started.modes(effort.calls).filter(|(id, _)| is_new(id)));
-            let Some(failure) = started.failure(effort) else {
-                found.extend(started.silent());
-                found.extend(started.never_began(left.unwrap_or_default()));
+            let found_ids: HashSet<String> = found.iter().map(|(id, _)| id.clone()).collect();
+            let is_new = |id: &String| selection.selects(id) && !found_ids.contains(id);
+            found.extend(started.plan_modes(effort.calls).filter(|(id, _)| is_new(id)));
+            let Some(failure) = started.to_failure(effort) else {
+                found.extend(started.plan_silent());
+                found.extend(started.fail_unbegun(left.unwrap_or_default()));
                 continue;
             };
             time_outs += u32::from(started.ended.status.is_none());
-            let mut unknown = match left {
+            let mut unfinished = match left {
                 Some(left) => left,
-                None => self.list(effort, interrupt)?,
+                None => self.list_benchmarks(effort, interrupt)?,
             };
-            unknown.retain(|titles| !started.wrote_any(titles));
-            match started.culprit() {
-                Some(culprit) if time_outs < TIME_OUTS => {
-                    unknown.retain(|titles| titles.iter().all(|title| title != culprit));
+            unfinished.retain(|titles| !started.has_written_any(titles));
+            match started.find_culprit() {
+                Some(culprit) if time_outs < MAX_TIME_OUTS => {
+                    unfinished.retain(|titles| titles.iter().all(|title| title != culprit));
                     found.push((culprit.to_owned(), Err(failure)));
-                    fitting(unknown).into_iter().rev().for_each(|left| queue.push_front(left));
+                    split_to_fit(unfinished)
+                        .into_iter()
+                        .rev()
+                        .for_each(|left| queue.push_front(left));
                 }
                 _ => {
-                    unknown.extend(queue.drain(..).flatten().flatten());
-                    found.extend(self.all_fail(unknown, &failure));
+                    unfinished.extend(queue.drain(..).flatten().flatten());
+                    found.extend(self.fail_all(unfinished, &failure));
                 }
             }
         }
@@ -120,42 +141,43 @@ impl Target {
     }
 
     /// What is to be started, one after the other: `None` is everything, where titles are not known.
-    fn starts(
+    fn plan_starts(
         &self,
         selection: &Selection,
         effort: &Effort,
         interrupt: &Interrupt,
-    ) -> Result<VecDeque<Option<Left>>, ProcessError> {
-        if selection.is_everything() {
+    ) -> Result<VecDeque<Option<PendingTitles>>, ProcessError> {
+        if selection.selects_all() {
             return Ok([None].into());
         }
-        let mut listed = self.list(effort, interrupt)?;
-        listed
-            .retain(|titles| titles.iter().any(|title| is_cut(title) || selection.selects(title)));
-        Ok(fitting(listed).into())
+        let mut listed = self.list_benchmarks(effort, interrupt)?;
+        listed.retain(|titles| {
+            titles.iter().any(|title| is_cut_title(title) || selection.selects(title))
+        });
+        Ok(split_to_fit(listed).into())
     }
 
     /// Where the target cannot even list what it has, it fails under its own name.
-    fn all_fail(&self, mut left: Left, failure: &Failure) -> Found {
-        if left.is_empty() {
-            left.push(vec![self.name.clone()]);
+    fn fail_all(&self, mut pending: PendingTitles, failure: &BenchmarkFailure) -> PilotResults {
+        if pending.is_empty() {
+            pending.push(vec![self.name.clone()]);
         }
-        left.into_iter().map(|titles| (named(titles), Err(failure.clone()))).collect()
+        pending.into_iter().map(|titles| (pick_name(titles), Err(failure.clone()))).collect()
     }
 }
 
 /// In as few parts as fit into a filter each.
-fn fitting(left: Left) -> Vec<Option<Left>> {
-    let mut parts: Vec<Option<Left>> = Vec::new();
+fn split_to_fit(pending: PendingTitles) -> Vec<Option<PendingTitles>> {
+    let mut parts: Vec<Option<PendingTitles>> = Vec::new();
     let mut length = 0;
-    for titles in left {
+    for titles in pending {
         // Escaped, a title grows to at most twice its length.
-        let own: usize = titles.iter().map(|title| 2 * title.len() + 1).sum();
-        length += own;
+        let title_length: usize = titles.iter().map(|title| 2 * title.len() + 1).sum();
+        length += title_length;
         match parts.last_mut().and_then(Option::as_mut) {
-            Some(part) if length <= LONGEST_FILTER => part.push(titles),
+            Some(part) if length <= MAX_FILTER_BYTES => part.push(titles),
             _ => {
-                length = own;
+                length = title_length;
                 parts.push(Some(vec![titles]));
             }
         }
@@ -164,54 +186,61 @@ fn fitting(left: Left) -> Vec<Option<Left>> {
 }
 
 /// The shortest of the titles a benchmark may have.
-fn named(titles: Vec<String>) -> String {
+fn pick_name(titles: Vec<String>) -> String {
     titles.into_iter().next().unwrap_or_default()
 }
 
-impl Started {
-    fn modes(&self, calls: u32) -> impl Iterator<Item = (String, Result<Mode, Failure>)> {
-        self.written.iter().map(move |(id, observed)| {
+impl TargetStart {
+    fn plan_modes(
+        &self,
+        calls: u32,
+    ) -> impl Iterator<Item = (String, Result<MeasureMode, BenchmarkFailure>)> {
+        self.results.iter().map(move |(id, observed)| {
             let mode = match observed {
-                Ok(observation) => Ok(self.mode(id, observation, calls)),
+                Ok(observation) => Ok(self.choose_mode(id, observation, calls)),
                 Err(failure) => {
-                    Err(Failure { output: self.ended.output.clone(), ..failure.clone() })
+                    Err(BenchmarkFailure { output: self.ended.output.clone(), ..failure.clone() })
                 }
             };
             (id.clone(), mode)
         })
     }
 
-    fn mode(&self, id: &str, observation: &Observation, calls: u32) -> Mode {
+    fn choose_mode(&self, id: &str, observation: &Observation, calls: u32) -> MeasureMode {
         let samples = &observation.samples;
-        let call = samples.digest().p50.get();
+        let call_nanos = samples.digest().p50.get();
         let begun = self.stages.begun.iter().find(|begun| is_title_of(&begun.title, id));
         let elapsed = begun.and_then(|begun| begun.elapsed).unwrap_or_default();
-        Mode::of(call, elapsed / samples.len() as f64, calls)
+        MeasureMode::choose(call_nanos, elapsed / samples.len() as f64, calls)
     }
 
-    fn wrote_any(&self, titles: &[String]) -> bool {
-        self.written.iter().any(|(id, _)| titles.iter().any(|title| is_title_of(title, id)))
+    fn has_written_any(&self, titles: &[String]) -> bool {
+        self.results.iter().any(|(id, _)| titles.iter().any(|title| is_title_of(title, id)))
     }
 
     /// What was listed, and then was not there: its name was not what it seemed.
-    fn never_began(&self, left: Left) -> Found {
-        let began = |title: &String| self.stages.begun.iter().any(|begun| begun.title == *title);
-        left.into_iter()
-            .filter(|titles| !self.wrote_any(titles) && !titles.iter().any(began))
-            .map(|titles| (named(titles), Err(said("it was listed and did not run".to_owned()))))
+    fn fail_unbegun(&self, pending: PendingTitles) -> PilotResults {
+        let has_begun =
+            |title: &String| self.stages.begun.iter().any(|begun| begun.title == *title);
+        pending
+            .into_iter()
+            .filter(|titles| !self.has_written_any(titles) && !titles.iter().any(has_begun))
+            .map(|titles| {
+                (pick_name(titles), Err(make_failure("it was listed and did not run".to_owned())))
+            })
             .collect()
     }
 
     /// What began and wrote nothing although all went well: calls of no time at all are refused by
     /// Criterion, and are long enough in batches.
-    fn silent(&self) -> impl Iterator<Item = (String, Result<Mode, Failure>)> {
-        let wrote = |title: &str| self.written.iter().any(|(id, _)| is_title_of(title, id));
-        let silent = self.stages.begun.iter().filter(move |begun| !wrote(&begun.title));
+    fn plan_silent(&self) -> impl Iterator<Item = (String, Result<MeasureMode, BenchmarkFailure>)> {
+        let has_written = |title: &str| self.results.iter().any(|(id, _)| is_title_of(title, id));
+        let silent = self.stages.begun.iter().filter(move |begun| !has_written(&begun.title));
         silent.map(|begun| {
-            let mode = if is_cut(&begun.title) {
-                Err(nothing_written(self.ended.output.clone()))
+            let mode = if is_cut_title(&begun.title) {
+                Err(make_unwritten_failure(self.ended.output.clone()))
             } else {
-                Ok(Mode::Batch)
+                Ok(MeasureMode::Batch)
             };
             (begun.title.clone(), mode)
         })
@@ -224,8 +253,9 @@ mod tests {
 
     #[test]
     fn more_titles_than_a_filter_holds_are_started_in_parts() {
-        let titles = |count: usize| -> Left { vec![vec!["x".repeat(999)]; count] };
-        let parts = |count| fitting(titles(count)).into_iter().flatten().map(|part| part.len());
+        let titles = |count: usize| -> PendingTitles { vec![vec!["x".repeat(999)]; count] };
+        let parts =
+            |count| split_to_fit(titles(count)).into_iter().flatten().map(|part| part.len());
         assert_eq!(parts(120).collect::<Vec<_>>(), [50, 50, 20]);
         assert_eq!(parts(1).collect::<Vec<_>>(), [1]);
         assert_eq!(parts(0).count(), 0);

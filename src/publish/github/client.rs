@@ -12,9 +12,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 /// Longest wait for GitHub over the whole command, in seconds.
-const PATIENCE: u64 = 90;
+const PATIENCE_SECONDS: u64 = 90;
 /// Requests of one kind before giving up.
-const ATTEMPTS: u32 = 4;
+const MOST_ATTEMPTS: u32 = 4;
 /// Longest answer that is read, in bytes.
 const ANSWER_LIMIT: usize = 16 << 20;
 /// GitHub asks for a second between writes; the handful that every run makes it takes at once.
@@ -22,24 +22,24 @@ const WRITES_AT_ONCE: u32 = 4;
 
 /// Where GitHub is and who asks.
 #[derive(Clone, Debug)]
-pub(crate) struct Connection {
+pub(crate) struct ApiConnection {
     /// `GITHUB_API_URL`.
     pub(crate) api_url: String,
     /// `GITHUB_TOKEN`.
-    pub(crate) token: Token,
+    pub(crate) token: ApiToken,
 }
 
 /// A secret: it has no text of its own, so that no message can hold it.
 #[derive(Clone)]
-pub(crate) struct Token(String);
+pub(crate) struct ApiToken(String);
 
-impl From<String> for Token {
+impl From<String> for ApiToken {
     fn from(secret: String) -> Self {
         Self(secret)
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for ApiToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")
     }
@@ -111,13 +111,13 @@ pub(crate) enum ApiError {
 }
 
 /// An answer of the 2xx kind.
-pub(super) struct Answer {
+pub(super) struct ApiAnswer {
     request: String,
     pub(super) value: Value,
     pub(super) has_next: bool,
 }
 
-impl Answer {
+impl ApiAnswer {
     pub(super) fn parse<T: DeserializeOwned>(self) -> Result<T, ApiError> {
         serde_json::from_value(self.value)
             .map_err(|error| ApiError::Answer { request: self.request, message: error.to_string() })
@@ -125,7 +125,7 @@ impl Answer {
 }
 
 #[derive(Clone, Copy)]
-enum Request<'a> {
+enum ApiRequest<'a> {
     Get,
     Post(&'a Value),
     Patch(&'a Value),
@@ -141,19 +141,19 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, ApiError
     Ok(runtime.block_on(future))
 }
 
-pub(super) struct Client {
+pub(super) struct ApiClient {
     github: Octocrab,
     patience: Cell<Duration>,
     writes: Cell<u32>,
 }
 
-impl Client {
+impl ApiClient {
     /// Called inside `block_on`: octocrab starts a task that lives as long as the runtime.
-    pub(super) fn new(connection: &Connection) -> Result<Self, ApiError> {
-        let Connection { api_url, token } = connection;
+    pub(super) fn new(connection: &ApiConnection) -> Result<Self, ApiError> {
+        let ApiConnection { api_url, token } = connection;
         let unusable = |error: octocrab::Error| ApiError::Unusable {
             api_url: api_url.clone(),
-            message: without_source(&error),
+            message: describe_innermost(&error),
         };
         let uri = api_url.trim_end_matches('/');
         let github = Octocrab::builder()
@@ -165,16 +165,16 @@ impl Client {
             .add_retry_config(RetryConfig::None)
             .build()
             .map_err(unusable)?;
-        let patience = Cell::new(Duration::from_secs(PATIENCE));
+        let patience = Cell::new(Duration::from_secs(PATIENCE_SECONDS));
         Ok(Self { github, patience, writes: Cell::new(0) })
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Answer, ApiError> {
-        self.repeated(path, Request::Get).await
+    pub(super) async fn get(&self, path: &str) -> Result<ApiAnswer, ApiError> {
+        self.ask_repeatedly(path, ApiRequest::Get).await
     }
 
     pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<(), ApiError> {
-        self.repeated(path, Request::Patch(body)).await.map(drop)
+        self.ask_repeatedly(path, ApiRequest::Patch(body)).await.map(drop)
     }
 
     /// Posts; where it is uncertain whether GitHub did it, `already_there` looks before it is posted again.
@@ -182,17 +182,17 @@ impl Client {
         &self,
         path: &str,
         body: &Value,
-        created: impl Fn(Answer) -> Result<T, ApiError>,
-        already_there: impl AsyncFn() -> Result<Option<T>, ApiError>,
+        parse_created: impl Fn(ApiAnswer) -> Result<T, ApiError>,
+        find_existing: impl AsyncFn() -> Result<Option<T>, ApiError>,
     ) -> Result<T, ApiError> {
         for attempt in 1.. {
-            let error = match self.ask(path, Request::Post(body)).await {
-                Ok(answer) => return created(answer),
+            let error = match self.ask(path, ApiRequest::Post(body)).await {
+                Ok(answer) => return parse_created(answer),
                 Err(error) => error,
             };
             self.wait_after(error, attempt).await?;
-            if let Some(there) = already_there().await? {
-                return Ok(there);
+            if let Some(existing) = find_existing().await? {
+                return Ok(existing);
             }
         }
         unreachable!("waiting ends with an error after the last attempt")
@@ -201,15 +201,19 @@ impl Client {
     /// The content at `path`, which may be a redirection, of at most `limit` bytes.
     pub(super) async fn download(&self, path: &str, limit: usize) -> Result<Vec<u8>, ApiError> {
         for attempt in 1.. {
-            match self.bytes(path, Request::Get, limit).await {
-                Ok(Received { bytes, .. }) => return Ok(bytes),
+            match self.receive(path, ApiRequest::Get, limit).await {
+                Ok(ReceivedBody { bytes, .. }) => return Ok(bytes),
                 Err(error) => self.wait_after(error, attempt).await?,
             }
         }
         unreachable!("waiting ends with an error after the last attempt")
     }
 
-    async fn repeated(&self, path: &str, request: Request<'_>) -> Result<Answer, ApiError> {
+    async fn ask_repeatedly(
+        &self,
+        path: &str,
+        request: ApiRequest<'_>,
+    ) -> Result<ApiAnswer, ApiError> {
         for attempt in 1.. {
             match self.ask(path, request).await {
                 Err(error) => self.wait_after(error, attempt).await?,
@@ -227,7 +231,7 @@ impl Client {
             _ => return Err(error),
         };
         match self.patience.get().checked_sub(wait) {
-            Some(left) if attempt < ATTEMPTS => {
+            Some(left) if attempt < MOST_ATTEMPTS => {
                 self.patience.set(left);
                 tokio::time::sleep(wait).await;
                 Ok(())
@@ -236,34 +240,35 @@ impl Client {
         }
     }
 
-    async fn ask(&self, path: &str, request: Request<'_>) -> Result<Answer, ApiError> {
-        if !matches!(request, Request::Get) {
+    async fn ask(&self, path: &str, request: ApiRequest<'_>) -> Result<ApiAnswer, ApiError> {
+        if !matches!(request, ApiRequest::Get) {
             self.writes.set(self.writes.get() + 1);
             if self.writes.get() > WRITES_AT_ONCE {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
-        let Received { name, bytes, has_next } = self.bytes(path, request, ANSWER_LIMIT).await?;
+        let ReceivedBody { name, bytes, has_next } =
+            self.receive(path, request, ANSWER_LIMIT).await?;
         match serde_json::from_slice(&bytes) {
-            Ok(value) => Ok(Answer { request: name, value, has_next }),
+            Ok(value) => Ok(ApiAnswer { request: name, value, has_next }),
             Err(error) => Err(ApiError::Answer { request: name, message: error.to_string() }),
         }
     }
 
-    async fn bytes(
+    async fn receive(
         &self,
         path: &str,
-        request: Request<'_>,
+        request: ApiRequest<'_>,
         limit: usize,
-    ) -> Result<Received, ApiError> {
+    ) -> Result<ReceivedBody, ApiError> {
         let (method, answer) = match request {
-            Request::Get => ("GET", self.github._get(path).await),
-            Request::Post(body) => ("POST", self.github._post(path, Some(body)).await),
-            Request::Patch(body) => ("PATCH", self.github._patch(path, Some(body)).await),
+            ApiRequest::Get => ("GET", self.github._get(path).await),
+            ApiRequest::Post(body) => ("POST", self.github._post(path, Some(body)).await),
+            ApiRequest::Patch(body) => ("PATCH", self.github._patch(path, Some(body)).await),
         };
         let name = format!("{method} {}", path.split('?').next().unwrap_or(path));
         let uncertain = |message: String| ApiError::Uncertain { request: name.clone(), message };
-        let answer = answer.map_err(|error| uncertain(without_source(&error)))?;
+        let answer = answer.map_err(|error| uncertain(describe_innermost(&error)))?;
         let status = answer.status().as_u16();
         let header = |key: &str| {
             answer.headers().get(key).and_then(|value| value.to_str().ok()).map(str::to_owned)
@@ -283,13 +288,13 @@ impl Client {
             Err(error) => return Err(uncertain(error.to_string())),
         };
         match status {
-            200..=299 => Ok(Received { name, bytes, has_next }),
-            _ => Err(refusal(name, status, said(&bytes), &limits)),
+            200..=299 => Ok(ReceivedBody { name, bytes, has_next }),
+            _ => Err(build_api_error(name, status, extract_message(&bytes), &limits)),
         }
     }
 }
 
-struct Received {
+struct ReceivedBody {
     name: String,
     bytes: Vec<u8>,
     has_next: bool,
@@ -303,7 +308,7 @@ struct RateLimit {
 
 impl RateLimit {
     /// How long GitHub asks to wait; `None` where it does not limit. `now` in seconds since 1970.
-    fn wait(&self, message: &str, now: u64) -> Option<Duration> {
+    fn compute_wait(&self, message: &str, now: u64) -> Option<Duration> {
         let seconds =
             |text: &Option<String>| text.as_ref().and_then(|text| text.trim().parse::<u64>().ok());
         if let Some(wait) = seconds(&self.retry_after) {
@@ -318,9 +323,9 @@ impl RateLimit {
     }
 }
 
-fn refusal(request: String, status: u16, message: String, limits: &RateLimit) -> ApiError {
+fn build_api_error(request: String, status: u16, message: String, limits: &RateLimit) -> ApiError {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    match (status, limits.wait(&message, now)) {
+    match (status, limits.compute_wait(&message, now)) {
         (403 | 429, Some(wait)) => ApiError::Limited { request, message, wait },
         (403, None) => ApiError::Refused { request, message },
         (404 | 410, _) => ApiError::Gone { request, message },
@@ -332,19 +337,22 @@ fn refusal(request: String, status: u16, message: String, limits: &RateLimit) ->
 }
 
 /// GitHub's `message` and the messages of its `errors`, or the beginning of whatever else answered.
-fn said(bytes: &[u8]) -> String {
+fn extract_message(bytes: &[u8]) -> String {
     let Ok(answer) = serde_json::from_slice::<Value>(bytes) else {
         let text = String::from_utf8_lossy(bytes);
         return text.chars().filter(|character| !character.is_control()).take(200).collect();
     };
-    let details =
-        answer["errors"].as_array().into_iter().flatten().filter_map(|one| one["message"].as_str());
+    let details = answer["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|detail| detail["message"].as_str());
     let words: Vec<_> = answer["message"].as_str().into_iter().chain(details).collect();
     words.join(": ")
 }
 
 /// The innermost cause: the outer ones only say that there is one.
-fn without_source(error: &dyn std::error::Error) -> String {
+fn describe_innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
@@ -371,7 +379,7 @@ mod tests {
 
     #[track_caller]
     fn waits(limits: &RateLimit, message: &str, seconds: Option<u64>) {
-        assert_eq!(limits.wait(message, 1000), seconds.map(Duration::from_secs));
+        assert_eq!(limits.compute_wait(message, 1000), seconds.map(Duration::from_secs));
     }
 
     #[test]
@@ -385,8 +393,10 @@ mod tests {
 
     #[test]
     fn a_token_shows_itself_nowhere() {
-        let connection =
-            Connection { api_url: "https://x".to_owned(), token: "ghs_secret".to_owned().into() };
+        let connection = ApiConnection {
+            api_url: "https://x".to_owned(),
+            token: "ghs_secret".to_owned().into(),
+        };
         assert!(!format!("{connection:?}").contains("secret"));
     }
 }

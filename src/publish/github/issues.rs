@@ -5,20 +5,20 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{ApiError, Client, Connection, block_on};
-use super::{PAGE, User, is_author, unless_refused};
-use crate::publish::issues::{self, Issue, IssueError, LABEL, Plan, Step};
-use crate::site::Status;
+use super::client::{ApiClient, ApiConnection, ApiError, block_on};
+use super::{AnswerUser, PAGE_SIZE, is_author, note_refusal};
+use crate::publish::issues::{self, ISSUE_LABEL, IssuePlan, IssuePlanError, IssueStep, TrendIssue};
+use crate::site::BenchmarkStatus;
 
 /// Why the issues could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum IssuesError {
+pub(crate) enum IssueUpdateError {
     /// GitHub did not do it.
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The status cannot be told.
     #[error(transparent)]
-    Status(#[from] IssueError),
+    Status(#[from] IssuePlanError),
 }
 
 #[derive(Deserialize)]
@@ -26,40 +26,40 @@ struct IssueAnswer {
     number: u64,
     state: String,
     body: Option<String>,
-    user: Option<User>,
+    user: Option<AnswerUser>,
     pull_request: Option<Value>,
 }
 
 #[derive(Deserialize)]
-struct Opened {
-    labels: Vec<Label>,
+struct OpenedIssue {
+    labels: Vec<IssueLabel>,
 }
 
 #[derive(Deserialize)]
-struct Label {
+struct IssueLabel {
     name: String,
 }
 
 /// Opens, edits and closes what `status` asks for in `repository`; says what GitHub would not take.
-pub(crate) fn settle(
-    connection: &Connection,
+pub(crate) fn update_issues(
+    connection: &ApiConnection,
     repository: &str,
-    status: &[Status],
+    status: &[BenchmarkStatus],
     site: Option<&str>,
-) -> Result<Vec<String>, IssuesError> {
+) -> Result<Vec<String>, IssueUpdateError> {
     block_on(async {
-        let tracker = Tracker { client: Client::new(connection)?, repository };
+        let tracker = IssueTracker { client: ApiClient::new(connection)?, repository };
         let mut notices = Vec::new();
-        let ours = tracker.ours().await?;
-        let Plan { steps, left_out } = issues::plan(status, &ours, site)?;
+        let own_issues = tracker.own_issues().await?;
+        let IssuePlan { steps, left_out } = issues::plan_issues(status, &own_issues, site)?;
         if left_out > 0 {
-            notices.push(format!("{left_out} slowdowns have no issue yet: {} are opened at once, the others another night", issues::MOST_AT_ONCE));
+            notices.push(format!("{left_out} slowdowns have no issue yet: {} are opened at once, the others another night", issues::MOST_ISSUES_AT_ONCE));
         }
-        let before = ours.iter().map(|issue| issue.number).max().unwrap_or(0);
+        let before = own_issues.iter().map(|issue| issue.number).max().unwrap_or(0);
         for step in steps {
-            let done = tracker.take(step, before, &mut notices).await;
+            let outcome = tracker.apply_step(step, before, &mut notices).await;
             let count = notices.len();
-            unless_refused(done, "issue", "issues: write", &mut notices)?;
+            note_refusal(outcome, "issue", "issues: write", &mut notices)?;
             // What was refused once is refused for the next one too.
             if notices.len() > count {
                 break;
@@ -69,69 +69,74 @@ pub(crate) fn settle(
     })?
 }
 
-struct Tracker<'a> {
-    client: Client,
+struct IssueTracker<'a> {
+    client: ApiClient,
     repository: &'a str,
 }
 
-impl Tracker<'_> {
-    async fn take(
+impl IssueTracker<'_> {
+    async fn apply_step(
         &self,
-        step: Step,
+        step: IssueStep,
         before: u64,
         notices: &mut Vec<String>,
     ) -> Result<(), ApiError> {
         match step {
-            Step::Open { marker, title, body } => {
-                let body = json!({ "title": title, "body": body, "labels": [LABEL] });
-                if !self.open(&marker, before, &body).await? {
-                    let lost = format!(
-                        "an issue could not be given the label `{LABEL}` and will not be found again"
+            IssueStep::Open { marker, title, body } => {
+                let body = json!({ "title": title, "body": body, "labels": [ISSUE_LABEL] });
+                if !self.open_issue(&marker, before, &body).await? {
+                    let warning = format!(
+                        "an issue could not be given the label `{ISSUE_LABEL}` and will not be found again"
                     );
-                    if !notices.contains(&lost) {
-                        notices.push(lost);
+                    if !notices.contains(&warning) {
+                        notices.push(warning);
                     }
                 }
                 Ok(())
             }
-            Step::Edit { number, body } => self.patch(number, &json!({ "body": body })).await,
-            Step::Close { number, body } => {
+            IssueStep::Edit { number, body } => {
+                self.patch_issue(number, &json!({ "body": body })).await
+            }
+            IssueStep::Close { number, body } => {
                 let closed =
                     json!({ "body": body, "state": "closed", "state_reason": "completed" });
-                self.patch(number, &closed).await
+                self.patch_issue(number, &closed).await
             }
         }
     }
 
-    async fn patch(&self, number: u64, body: &Value) -> Result<(), ApiError> {
-        self.client.patch(&self.path(&format!("issues/{number}")), body).await
+    async fn patch_issue(&self, number: u64, body: &Value) -> Result<(), ApiError> {
+        self.client.patch(&self.build_path(&format!("issues/{number}")), body).await
     }
 
     /// True when it carries the label.
-    async fn open(&self, marker: &str, before: u64, body: &Value) -> Result<bool, ApiError> {
-        let already_there = async || {
-            let ours = self.ours().await?;
-            let is_it = |issue: &&Issue| issue.number > before && issue.body.starts_with(marker);
-            Ok(ours.iter().find(is_it).map(|_| true))
+    async fn open_issue(&self, marker: &str, before: u64, body: &Value) -> Result<bool, ApiError> {
+        let find_existing = async || {
+            let own_issues = self.own_issues().await?;
+            let is_same_issue =
+                |issue: &&TrendIssue| issue.number > before && issue.body.starts_with(marker);
+            Ok(own_issues.iter().find(is_same_issue).map(|_| true))
         };
-        let labelled = |answer: super::client::Answer| {
-            Ok(answer.parse::<Opened>()?.labels.iter().any(|label| label.name == LABEL))
+        let has_label = |answer: super::client::ApiAnswer| {
+            Ok(answer.parse::<OpenedIssue>()?.labels.iter().any(|label| label.name == ISSUE_LABEL))
         };
-        self.client.create(&self.path("issues"), body, labelled, already_there).await
+        self.client.create(&self.build_path("issues"), body, has_label, find_existing).await
     }
 
     /// Our issues, open and closed, from all pages.
-    async fn ours(&self) -> Result<Vec<Issue>, ApiError> {
-        let (mut ours, mut ourselves) = (Vec::new(), HashMap::new());
+    async fn own_issues(&self) -> Result<Vec<TrendIssue>, ApiError> {
+        let (mut ours, mut known_authors) = (Vec::new(), HashMap::new());
         for page in 1.. {
-            let query = format!("labels={LABEL}&state=all&per_page={PAGE}&page={page}");
-            let answer = self.client.get(&self.path(&format!("issues?{query}"))).await?;
+            let query = format!("labels={ISSUE_LABEL}&state=all&per_page={PAGE_SIZE}&page={page}");
+            let answer = self.client.get(&self.build_path(&format!("issues?{query}"))).await?;
             let is_last = !answer.has_next;
             for issue in answer.parse::<Vec<IssueAnswer>>()? {
                 let IssueAnswer { number, state, body, user, pull_request } = issue;
                 let (Some(body), Some(user), None) = (body, user, pull_request) else { continue };
-                if issues::is_ours(&body) && is_author(&self.client, user, &mut ourselves).await? {
-                    ours.push(Issue { number, is_open: state == "open", body });
+                if issues::is_own_issue(&body)
+                    && is_author(&self.client, user, &mut known_authors).await?
+                {
+                    ours.push(TrendIssue { number, is_open: state == "open", body });
                 }
             }
             if is_last {
@@ -141,7 +146,7 @@ impl Tracker<'_> {
         Ok(ours)
     }
 
-    fn path(&self, rest: &str) -> String {
-        format!("/repos/{}/{rest}", self.repository)
+    fn build_path(&self, suffix: &str) -> String {
+        format!("/repos/{}/{suffix}", self.repository)
     }
 }

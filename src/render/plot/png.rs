@@ -7,17 +7,17 @@ use resvg::usvg::fontdb::Database;
 use resvg::usvg::{Options, Tree};
 use thiserror::Error;
 
-use super::{Figure, svg};
+use super::{Plot, render_svg};
 
 /// Pixels for one unit of the drawing, for screens and print of today.
-const SCALE: f32 = 2.0;
-const REGULAR: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans.ttf");
-const BOLD: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-Bold.ttf");
+const PIXELS_PER_UNIT: f32 = 2.0;
+const REGULAR_FONT: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans.ttf");
+const BOLD_FONT: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-Bold.ttf");
 
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     let mut fonts = Database::new();
-    fonts.load_font_data(REGULAR.to_vec());
-    fonts.load_font_data(BOLD.to_vec());
+    fonts.load_font_data(REGULAR_FONT.to_vec());
+    fonts.load_font_data(BOLD_FONT.to_vec());
     Arc::new(fonts)
 });
 
@@ -41,34 +41,38 @@ pub(crate) enum DrawError {
     clippy::cast_sign_loss,
     reason = "a drawing is some hundred units wide and high"
 )]
-pub(crate) fn png(figure: &Figure) -> Result<Vec<u8>, DrawError> {
+pub(crate) fn render_png(figure: &Plot) -> Result<Vec<u8>, DrawError> {
     let options = Options { fontdb: Arc::clone(&FONTS), ..Options::default() };
-    let tree = Tree::from_str(&svg(figure), &options)?;
+    let tree = Tree::from_str(&render_svg(figure), &options)?;
     let size = tree.size();
-    let pixels = |length: f32| (length * SCALE).round() as u32;
-    let image = Pixmap::new(pixels(size.width()), pixels(size.height()));
+    let to_pixels = |length: f32| (length * PIXELS_PER_UNIT).round() as u32;
+    let image = Pixmap::new(to_pixels(size.width()), to_pixels(size.height()));
     let mut image = image.ok_or(DrawError::Size)?;
-    resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut image.as_mut());
+    resvg::render(
+        &tree,
+        Transform::from_scale(PIXELS_PER_UNIT, PIXELS_PER_UNIT),
+        &mut image.as_mut(),
+    );
     image.encode_png().map_err(|error| DrawError::Encode(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Course, Line};
+    use super::super::{PlotLine, TrendPlot};
     use super::*;
 
     fn titled(title: &str) -> Vec<u8> {
-        let course = Course {
+        let course = TrendPlot {
             title: title.to_owned(),
             subtitle: String::new(),
             days: (String::new(), String::new()),
-            lines: vec![Line {
+            lines: vec![PlotLine {
                 name: "p50".to_owned(),
                 points: vec![(0, 1.0, None), (1, 2.0, None)],
             }],
             changes: Vec::new(),
         };
-        png(&Figure::Course(course)).expect("a small drawing")
+        render_png(&Plot::Trend(course)).expect("a small drawing")
     }
 
     #[test]

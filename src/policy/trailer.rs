@@ -13,41 +13,41 @@ use std::fmt;
 use globset::GlobMatcher;
 use thiserror::Error;
 
-use super::{PolicyError, glob};
-use crate::units::Share;
+use super::{PolicyError, compile_glob};
+use crate::units::Percent;
 
 /// The trailer's key; letter case does not matter.
-const KEY: &str = "perfgate-accept:";
+const TRAILER_KEY: &str = "perfgate-accept:";
 
 /// A longer trailer, in bytes, is a mistake or an attempt to fill the report.
-const LONGEST: usize = 2000;
+const MAX_TRAILER_BYTES: usize = 2000;
 
 /// What one trailer accepts.
 #[derive(Clone, Debug)]
-pub(crate) struct Waiver {
+pub(crate) struct AcceptTrailer {
     matcher: GlobMatcher,
     /// For benchmarks whose id matches this.
     pub(crate) pattern: String,
     /// What is accepted of them.
-    pub(crate) accepted: Accepted,
+    pub(crate) limit: WaiverLimit,
     /// Why.
     pub(crate) reason: String,
 }
 
 /// What is accepted of a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Accepted {
+pub(crate) enum WaiverLimit {
     /// A slowdown up to this, and no more.
-    UpTo(Share),
+    UpTo(Percent),
     /// That it is gone.
     Missing,
 }
 
 /// Why a trailer accepts nothing.
 #[derive(Debug, Error)]
-pub(crate) enum WaiverError {
+pub(crate) enum TrailerError {
     /// Longer than anybody would read.
-    #[error("`{0}…` is longer than {LONGEST} bytes")]
+    #[error("`{0}…` is longer than {MAX_TRAILER_BYTES} bytes")]
     TooLong(String),
     /// It says not why.
     #[error("`{0}` gives no reason: end it with `because …`")]
@@ -60,7 +60,7 @@ pub(crate) enum WaiverError {
     Pattern(#[from] PolicyError),
 }
 
-impl Waiver {
+impl AcceptTrailer {
     /// Whether the benchmark with this id is meant.
     ///
     /// An id that is written out means itself, also where its characters have a meaning in patterns.
@@ -68,62 +68,62 @@ impl Waiver {
         self.pattern == id || self.matcher.is_match(id)
     }
 
-    fn parse(text: &str) -> Result<Self, WaiverError> {
-        if text.len() > LONGEST {
-            return Err(WaiverError::TooLong(text.chars().take(40).collect()));
+    fn parse(text: &str) -> Result<Self, TrailerError> {
+        if text.len() > MAX_TRAILER_BYTES {
+            return Err(TrailerError::TooLong(text.chars().take(40).collect()));
         }
-        let no_reason = || WaiverError::NoReason(text.to_owned());
-        let (scope, reason) = text.split_once(" because ").ok_or_else(no_reason)?;
-        let (pattern, accepted) =
-            scope_of(scope.trim()).ok_or_else(|| WaiverError::NoLimit(text.to_owned()))?;
+        let refuse_reason = || TrailerError::NoReason(text.to_owned());
+        let (scope, reason) = text.split_once(" because ").ok_or_else(refuse_reason)?;
+        let (pattern, limit) =
+            parse_scope(scope.trim()).ok_or_else(|| TrailerError::NoLimit(text.to_owned()))?;
         if reason.trim().is_empty() {
-            return Err(no_reason());
+            return Err(refuse_reason());
         }
         Ok(Self {
-            matcher: glob(pattern)?,
+            matcher: compile_glob(pattern)?,
             pattern: pattern.to_owned(),
-            accepted,
+            limit,
             reason: reason.trim().to_owned(),
         })
     }
 }
 
-impl fmt::Display for Waiver {
+impl fmt::Display for AcceptTrailer {
     /// What it accepts, as it was written, without the reason.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.accepted {
-            Accepted::UpTo(limit) => {
-                write!(f, "{} +{}", self.pattern, super::percent(limit.get()))
+        match self.limit {
+            WaiverLimit::UpTo(limit) => {
+                write!(f, "{} +{}", self.pattern, super::show_percent(limit.get()))
             }
-            Accepted::Missing => write!(f, "{} missing", self.pattern),
+            WaiverLimit::Missing => write!(f, "{} missing", self.pattern),
         }
     }
 }
 
 /// Pattern and limit; read from the end, because an id may hold spaces.
-fn scope_of(scope: &str) -> Option<(&str, Accepted)> {
-    let (pattern, accepted) = if let Some(pattern) = scope.strip_suffix("missing") {
-        (pattern, Accepted::Missing)
+fn parse_scope(scope: &str) -> Option<(&str, WaiverLimit)> {
+    let (pattern, waiver_limit) = if let Some(pattern) = scope.strip_suffix("missing") {
+        (pattern, WaiverLimit::Missing)
     } else {
         let (pattern, limit) = scope.rsplit_once('+')?;
-        (pattern, Accepted::UpTo(limit.parse().ok()?))
+        (pattern, WaiverLimit::UpTo(limit.parse().ok()?))
     };
     // `old/missing` is a name, not a name and a word.
-    let is_apart = pattern.ends_with(char::is_whitespace) && !pattern.trim().is_empty();
-    is_apart.then(|| (pattern.trim(), accepted))
+    let is_separate = pattern.ends_with(char::is_whitespace) && !pattern.trim().is_empty();
+    is_separate.then(|| (pattern.trim(), waiver_limit))
 }
 
 /// The waivers in a commit message, each with what is wrong with it where it is not one.
 ///
 /// A trailer counts on any line, not only in the last paragraph: squashing moves it. Lines that begin
 /// with white space continue it.
-pub(crate) fn waivers(message: &str) -> Vec<Result<Waiver, WaiverError>> {
+pub(crate) fn parse_trailers(message: &str) -> Vec<Result<AcceptTrailer, TrailerError>> {
     let mut trailers: Vec<String> = Vec::new();
     let mut is_open = false;
     for line in message.lines() {
-        let key = line.get(..KEY.len()).filter(|key| key.eq_ignore_ascii_case(KEY));
+        let key = line.get(..TRAILER_KEY.len()).filter(|key| key.eq_ignore_ascii_case(TRAILER_KEY));
         if key.is_some() {
-            trailers.push(line[KEY.len()..].trim().to_owned());
+            trailers.push(line[TRAILER_KEY.len()..].trim().to_owned());
         } else if let (true, true, Some(open)) =
             (is_open, line.starts_with([' ', '\t']), trailers.last_mut())
         {
@@ -133,15 +133,15 @@ pub(crate) fn waivers(message: &str) -> Vec<Result<Waiver, WaiverError>> {
         }
         is_open = key.is_some();
     }
-    trailers.iter().map(|trailer| Waiver::parse(trailer)).collect()
+    trailers.iter().map(|trailer| AcceptTrailer::parse(trailer)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn only(message: &str) -> Waiver {
-        let mut found = waivers(message);
+    fn only(message: &str) -> AcceptTrailer {
+        let mut found = parse_trailers(message);
         assert_eq!(found.len(), 1, "{found:?}");
         found.remove(0).unwrap()
     }
@@ -150,7 +150,7 @@ mod tests {
     fn a_slowdown_is_accepted_up_to_a_limit() {
         let waiver =
             only("subject\n\nPerfgate-Accept: graphsage/** +12% because the layer needs it\n");
-        assert_eq!(waiver.accepted, Accepted::UpTo("12%".parse().unwrap()));
+        assert_eq!(waiver.limit, WaiverLimit::UpTo("12%".parse().unwrap()));
         assert_eq!(waiver.reason, "the layer needs it");
         assert!(waiver.covers("graphsage/batch/32") && !waiver.covers("batching/graphsage"));
     }
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_benchmark_may_be_gone_on_purpose() {
         let waiver = only("perfgate-accept: old/name missing because it is");
-        assert_eq!((waiver.accepted, waiver.pattern.as_str()), (Accepted::Missing, "old/name"));
+        assert_eq!((waiver.limit, waiver.pattern.as_str()), (WaiverLimit::Missing, "old/name"));
     }
 
     #[test]
@@ -196,10 +196,10 @@ mod tests {
             "a/[ +1% because x",
             "",
         ] {
-            let found = waivers(&format!("Perfgate-Accept: {bad}"));
+            let found = parse_trailers(&format!("Perfgate-Accept: {bad}"));
             assert!(matches!(found.as_slice(), [Err(_)]), "{bad}: {found:?}");
         }
-        assert!(waivers("it says Perfgate-Accept: a +1% because x\nPerfgate: a").is_empty());
+        assert!(parse_trailers("it says Perfgate-Accept: a +1% because x\nPerfgate: a").is_empty());
     }
 
     #[test]
@@ -210,8 +210,8 @@ mod tests {
 
     #[test]
     fn a_trailer_that_nobody_would_read_accepts_nothing() {
-        let long = format!("Perfgate-Accept: a +1% because {}", "x".repeat(LONGEST));
-        assert!(matches!(waivers(&long).as_slice(), [Err(WaiverError::TooLong(_))]));
+        let long = format!("Perfgate-Accept: a +1% because {}", "x".repeat(MAX_TRAILER_BYTES));
+        assert!(matches!(parse_trailers(&long).as_slice(), [Err(TrailerError::TooLong(_))]));
     }
 
     #[test]

@@ -1,35 +1,35 @@
 //! Change points of a series of runs, such as one median a night: where its level shifted.
 
-use super::summary::{self, Summary};
+use super::summary::{self, Moments};
 use super::welch::TTest;
-use super::{Undefined, multiplicity};
+use super::{StatsError, multiplicity};
 
 /// Shifts below this share of the level are not reported unless one asks for smaller ones.
-pub(crate) const LEAST_SHIFT: f64 = 0.02;
+pub(crate) const MIN_SHIFT: f64 = 0.02;
 
 /// Fewest values on one level.
-pub(crate) const LEAST_SEGMENT: usize = 3;
+pub(crate) const MIN_SEGMENT: usize = 3;
 
 /// Fewest values on the first level: with less there is nothing yet to have changed from.
-pub(crate) const LEAST_BASELINE: usize = 5;
+pub(crate) const MIN_FIRST_SEGMENT: usize = 5;
 
 /// Values of the rolling median that outliers are judged against, an odd number.
-const WINDOW: usize = 7;
+const MEDIAN_WINDOW: usize = 7;
 
 /// Robust standard deviations from the rolling median to which an outlier is drawn in.
-const OUTLIER_FROM: f64 = 2.0;
+const OUTLIER_DEVIATIONS: f64 = 2.0;
 
 /// A further change point must lower the scaled squared error by this many times `ln n`.
-const PENALTY: f64 = 6.0;
+const CHANGE_PENALTY: f64 = 6.0;
 
 /// Shifts that chance explains better than this are not reported.
-const MOST_P: f64 = 1e-3;
+const MAX_P_VALUE: f64 = 1e-3;
 
 /// The lags whose differences tell the noise; slow noise shows in the longer ones.
-const LAGS: [usize; 3] = [1, 2, 3];
+const NOISE_LAGS: [usize; 3] = [1, 2, 3];
 
 /// Smallest noise that is assumed, on the log scale, so that equal values do not divide by zero.
-const LEAST_SCALE: f64 = 1e-9;
+const MIN_NOISE: f64 = 1e-9;
 
 /// Median absolute deviation of a normal distribution, inverted.
 const NORMAL_PER_MAD: f64 = 1.482_602_218_505_602;
@@ -62,92 +62,93 @@ pub(crate) struct ChangePoint {
 ///
 /// A change before the first [`LEAST_BASELINE`] values is none. At the end, two values on a new level
 /// would borrow from the old one to be long enough: they wait for a third of their own.
-pub(crate) fn change_points(
+pub(crate) fn find_change_points(
     values: &[f64],
-    least_shift: f64,
+    min_shift: f64,
     confidence: f64,
-) -> Result<Vec<ChangePoint>, Undefined> {
+) -> Result<Vec<ChangePoint>, StatsError> {
     let Some(&first) = values.first() else {
         return Ok(Vec::new());
     };
-    let logs = winsorised(&summary::log_ratios(values, first)?);
-    if logs.len() < 2 * LEAST_SEGMENT {
+    let logs = winsorize(&summary::compute_log_ratios(values, first)?);
+    if logs.len() < 2 * MIN_SEGMENT {
         return Ok(Vec::new());
     }
-    let scale = noise(&logs);
-    let mut starts = best_partition(&logs, scale, PENALTY * (logs.len() as f64).ln());
-    drop_unsettled_ends(&logs, &mut starts);
+    let noise = estimate_series_noise(&logs);
+    let mut starts = find_best_partition(&logs, noise, CHANGE_PENALTY * (logs.len() as f64).ln());
+    drop_short_ends(&logs, &mut starts);
     loop {
-        merge_small_shifts(&logs, &mut starts, least_shift.ln_1p());
-        let points = describe(&logs, &starts, confidence);
+        merge_small_shifts(&logs, &mut starts, min_shift.ln_1p());
+        let points = describe_change_points(&logs, &starts, confidence);
         let weakest = points.iter().enumerate().max_by(|a, b| a.1.p_value.total_cmp(&b.1.p_value));
         match weakest {
-            Some((weakest, point)) if point.p_value > MOST_P => starts.remove(weakest),
+            Some((weakest, point)) if point.p_value > MAX_P_VALUE => starts.remove(weakest),
             _ => return Ok(points),
         };
     }
 }
 
 /// The series with each value drawn in to within two robust standard deviations of its rolling median.
-fn winsorised(series: &[f64]) -> Vec<f64> {
-    let medians = rolling_median(series);
+fn winsorize(series: &[f64]) -> Vec<f64> {
+    let medians = compute_rolling_median(series);
     let mut distances: Vec<f64> = series.iter().zip(&medians).map(|(x, m)| (x - m).abs()).collect();
-    let mad = summary::median_in_place(&mut distances).unwrap_or(0.0);
-    let reach = (OUTLIER_FROM * NORMAL_PER_MAD * mad).max(LEAST_SCALE);
+    let mad = summary::compute_median_in_place(&mut distances).unwrap_or(0.0);
+    let reach = (OUTLIER_DEVIATIONS * NORMAL_PER_MAD * mad).max(MIN_NOISE);
     series.iter().zip(&medians).map(|(x, m)| x.clamp(m - reach, m + reach)).collect()
 }
 
 /// Median of the values around each one, of fewer at both ends.
-fn rolling_median(series: &[f64]) -> Vec<f64> {
-    let half = WINDOW / 2;
-    let mut scratch = Vec::with_capacity(WINDOW);
-    let mut around = |i: usize| {
+fn compute_rolling_median(series: &[f64]) -> Vec<f64> {
+    let half = MEDIAN_WINDOW / 2;
+    let mut scratch = Vec::with_capacity(MEDIAN_WINDOW);
+    let mut compute_median_around = |i: usize| {
         scratch.clear();
         scratch.extend_from_slice(&series[i.saturating_sub(half)..series.len().min(i + half + 1)]);
-        summary::median_in_place(&mut scratch).unwrap_or(series[i])
+        summary::compute_median_in_place(&mut scratch).unwrap_or(series[i])
     };
-    (0..series.len()).map(&mut around).collect()
+    (0..series.len()).map(&mut compute_median_around).collect()
 }
 
 /// Standard deviation of one value around its level, from differences, which a few shifts hardly touch.
-fn noise(series: &[f64]) -> f64 {
-    LAGS.iter()
+fn estimate_series_noise(series: &[f64]) -> f64 {
+    NOISE_LAGS
+        .iter()
         .filter_map(|lag| {
             let differences: Vec<f64> =
                 series.iter().zip(&series[*lag..]).map(|(x, y)| y - x).collect();
-            let spread = Summary::of(&differences).ok()?.standard_deviation();
+            let spread = Moments::from_values(&differences).ok()?.standard_deviation();
             Some(spread / std::f64::consts::SQRT_2)
         })
-        .fold(LEAST_SCALE, f64::max)
+        .fold(MIN_NOISE, f64::max)
 }
 
 /// Starts of the segments after the first, for the least squared error ÷ `scale`² plus `penalty` a change.
 ///
 /// The squared error of all stretches together is one sum of squares less, for each stretch, its squared
 /// sum ÷ its length; only the latter depends on where the stretches are cut.
-fn best_partition(series: &[f64], scale: f64, penalty: f64) -> Vec<usize> {
+fn find_best_partition(series: &[f64], scale: f64, penalty: f64) -> Vec<usize> {
     let n = series.len();
-    let sums = running_sums(series, scale);
-    let shares: Vec<f64> = (0..=n).map(|length| 1.0 / length as f64).collect();
+    let sums = compute_running_sums(series, scale);
+    let inverse_lengths: Vec<f64> = (0..=n).map(|length| 1.0 / length as f64).collect();
     // The least cost of the values before each index, without their sum of squares, and where their last
     // segment starts.
-    let mut least = vec![f64::INFINITY; n + 1];
+    let mut least_costs = vec![f64::INFINITY; n + 1];
     let mut last_start = vec![0; n + 1];
-    least[0] = 0.0;
-    for end in LEAST_SEGMENT..=n {
-        let starts = end - LEAST_SEGMENT + 1;
-        let lengths = shares[LEAST_SEGMENT..=end].iter().rev();
+    least_costs[0] = 0.0;
+    for end in MIN_SEGMENT..=n {
+        let starts = end - MIN_SEGMENT + 1;
+        let lengths = inverse_lengths[MIN_SEGMENT..=end].iter().rev();
         let mut best = (f64::INFINITY, 0);
-        for (start, ((before, sum), share)) in
-            least[..starts].iter().zip(&sums).zip(lengths).enumerate()
+        for (start, ((before, sum), inverse_length)) in
+            least_costs[..starts].iter().zip(&sums).zip(lengths).enumerate()
         {
             let rise = sums[end] - sum;
-            let cost = before - rise * rise * share;
+            let cost = before - rise * rise * inverse_length;
             if cost < best.0 {
                 best = (cost, start);
             }
         }
-        least[end] = best.0 + penalty;
+        least_costs[end] = best.0 + penalty;
         last_start[end] = best.1;
     }
     let mut starts: Vec<usize> =
@@ -159,7 +160,7 @@ fn best_partition(series: &[f64], scale: f64, penalty: f64) -> Vec<usize> {
 }
 
 /// Sums of the values before each index, centred and in units of `scale`.
-fn running_sums(series: &[f64], scale: f64) -> Vec<f64> {
+fn compute_running_sums(series: &[f64], scale: f64) -> Vec<f64> {
     let centre = series.iter().sum::<f64>() / series.len() as f64;
     let mut sum = 0.0;
     let rises = series.iter().map(|x| {
@@ -171,51 +172,54 @@ fn running_sums(series: &[f64], scale: f64) -> Vec<f64> {
 
 /// Drops a change from a first level that is too short, and one to a last level that is nearer to the
 /// level before when its last two values, which are not enough for a level, are left out.
-fn drop_unsettled_ends(series: &[f64], starts: &mut Vec<usize>) {
-    starts.retain(|start| *start >= LEAST_BASELINE);
+fn drop_short_ends(series: &[f64], starts: &mut Vec<usize>) {
+    starts.retain(|start| *start >= MIN_FIRST_SEGMENT);
     let Some(last) = starts.last().copied() else { return };
-    let [.., old, new] = levels(series, starts)[..] else { return };
-    let settled = &series[last..series.len() + 1 - LEAST_SEGMENT];
-    let distance = |level: &Summary| settled.iter().map(|x| x - level.mean()).sum::<f64>().abs();
-    if distance(&old) < distance(&new) {
+    let [.., old, new] = summarize_segments(series, starts)[..] else { return };
+    let counted = &series[last..series.len() + 1 - MIN_SEGMENT];
+    let compute_distance =
+        |level: &Moments| counted.iter().map(|x| x - level.mean()).sum::<f64>().abs();
+    if compute_distance(&old) < compute_distance(&new) {
         starts.pop();
     }
 }
 
 /// Joins the two neighbours that differ least until all differ by `least`, on the log scale.
-fn merge_small_shifts(series: &[f64], starts: &mut Vec<usize>, least: f64) {
+fn merge_small_shifts(series: &[f64], starts: &mut Vec<usize>, min_shift: f64) {
     loop {
-        let levels = levels(series, starts);
+        let levels = summarize_segments(series, starts);
         let shifts = levels.windows(2).map(|pair| (pair[1].mean() - pair[0].mean()).abs());
         let Some((smallest, shift)) = shifts.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)) else {
             return;
         };
-        if shift >= least {
+        if shift >= min_shift {
             return;
         }
         starts.remove(smallest);
     }
 }
 
-fn levels(series: &[f64], starts: &[usize]) -> Vec<Summary> {
-    segments(series, starts).filter_map(|segment| Summary::of(segment).ok()).collect()
+fn summarize_segments(series: &[f64], starts: &[usize]) -> Vec<Moments> {
+    split_segments(series, starts)
+        .filter_map(|segment| Moments::from_values(segment).ok())
+        .collect()
 }
 
-fn segments<'a>(series: &'a [f64], starts: &'a [usize]) -> impl Iterator<Item = &'a [f64]> {
+fn split_segments<'a>(series: &'a [f64], starts: &'a [usize]) -> impl Iterator<Item = &'a [f64]> {
     let from = std::iter::once(0).chain(starts.iter().copied());
     let to = starts.iter().copied().chain(std::iter::once(series.len()));
     from.zip(to).map(|(from, to)| &series[from..to])
 }
 
-fn describe(series: &[f64], starts: &[usize], confidence: f64) -> Vec<ChangePoint> {
-    let levels = levels(series, starts);
-    let remainder = remainder(series, starts, &levels);
+fn describe_change_points(series: &[f64], starts: &[usize], confidence: f64) -> Vec<ChangePoint> {
+    let levels = summarize_segments(series, starts);
+    let residual = estimate_residual_variance(series, starts, &levels);
     let mut points: Vec<ChangePoint> = starts
         .iter()
         .zip(levels.windows(2))
         .map(|(index, pair)| {
-            let test = remainder.test(&pair[0], &pair[1]);
-            let (low, high) = test.interval(confidence);
+            let test = residual.compare_levels(&pair[0], &pair[1]);
+            let (low, high) = test.confidence_interval(confidence);
             ChangePoint {
                 index: *index,
                 ratio: test.difference.exp(),
@@ -225,23 +229,23 @@ fn describe(series: &[f64], starts: &[usize], confidence: f64) -> Vec<ChangePoin
         })
         .collect();
     let p_values: Vec<f64> = points.iter().map(|point| point.p_value).collect();
-    for (point, adjusted) in points.iter_mut().zip(multiplicity::holm(&p_values)) {
+    for (point, adjusted) in points.iter_mut().zip(multiplicity::adjust_holm(&p_values)) {
         point.p_value = adjusted;
     }
     points
 }
 
 /// What varies around the levels.
-struct Remainder {
+struct ResidualVariance {
     variance: f64,
     degrees_of_freedom: f64,
 }
 
-impl Remainder {
-    fn test(&self, before: &Summary, after: &Summary) -> TTest {
+impl ResidualVariance {
+    fn compare_levels(&self, before: &Moments, after: &Moments) -> TTest {
         let weight = 1.0 / before.count() as f64 + 1.0 / after.count() as f64;
         TTest {
-            difference: before.difference(after),
+            difference: before.difference_to(after),
             standard_error: (self.variance * weight).sqrt(),
             degrees_of_freedom: self.degrees_of_freedom,
         }
@@ -250,28 +254,32 @@ impl Remainder {
 
 /// Pooled variance around the levels, inflated by `(1 + r) ÷ (1 − r)` for the lag-one autocorrelation `r`
 /// of what remains if it is positive; the degrees of freedom shrink by the same factor.
-fn remainder(series: &[f64], starts: &[usize], levels: &[Summary]) -> Remainder {
-    let rest: Vec<f64> = segments(series, starts)
+fn estimate_residual_variance(
+    series: &[f64],
+    starts: &[usize],
+    levels: &[Moments],
+) -> ResidualVariance {
+    let residuals: Vec<f64> = split_segments(series, starts)
         .zip(levels)
         .flat_map(|(segment, level)| segment.iter().map(|x| x - level.mean()))
         .collect();
-    let degrees = (rest.len() - levels.len()) as f64;
-    let variance = rest.iter().map(|d| d * d).sum::<f64>() / degrees;
-    let r = summary::autocorrelation(&rest, 1).unwrap_or(0.0).clamp(0.0, 0.9);
+    let degrees = (residuals.len() - levels.len()) as f64;
+    let variance = residuals.iter().map(|d| d * d).sum::<f64>() / degrees;
+    let r = summary::compute_autocorrelation(&residuals, 1).unwrap_or(0.0).clamp(0.0, 0.9);
     let inflation = (1.0 + r) / (1.0 - r);
-    Remainder {
-        variance: variance.max(LEAST_SCALE * LEAST_SCALE) * inflation,
+    ResidualVariance {
+        variance: variance.max(MIN_NOISE * MIN_NOISE) * inflation,
         degrees_of_freedom: (degrees / inflation).max(1.0),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LEAST_SHIFT, change_points};
+    use super::{MIN_SHIFT, find_change_points};
 
     #[track_caller]
     fn places(values: &[f64]) -> Vec<usize> {
-        let found = change_points(values, LEAST_SHIFT, 0.95).expect("positive values");
+        let found = find_change_points(values, MIN_SHIFT, 0.95).expect("positive values");
         found.iter().map(|point| point.index).collect()
     }
 
@@ -318,7 +326,7 @@ mod tests {
             .map(|i| 100.0 + 0.1 * f64::from(i % 3) + if i < 25 { 0.0 } else { 1.0 })
             .collect();
         assert!(places(&values).is_empty());
-        let found = change_points(&values, 0.0, 0.95).expect("positive values");
+        let found = find_change_points(&values, 0.0, 0.95).expect("positive values");
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].index, 25);
         assert!(found[0].p_value < 1e-6 && found[0].interval.0 < 1.01 && 1.0 < found[0].interval.0);
@@ -326,8 +334,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_duration_is_refused_and_too_little_is_no_change() {
-        assert!(change_points(&[1.0, 0.0, 1.0], LEAST_SHIFT, 0.95).is_err());
-        assert!(change_points(&[1.0, f64::NAN], LEAST_SHIFT, 0.95).is_err());
+        assert!(find_change_points(&[1.0, 0.0, 1.0], MIN_SHIFT, 0.95).is_err());
+        assert!(find_change_points(&[1.0, f64::NAN], MIN_SHIFT, 0.95).is_err());
         assert!(places(&[1.0, 1.0, 5.0, 5.0, 5.0]).is_empty() && places(&[]).is_empty());
     }
 }

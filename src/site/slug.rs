@@ -7,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 use crate::run::BenchmarkId;
 
 /// Characters of a benchmark's id that its file name shows.
-const READABLE: usize = 60;
+const READABLE_LENGTH: usize = 60;
 
 /// Lower-case hexadecimal digits of `bytes`.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(super) fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -19,10 +19,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 /// What the files of a benchmark are called, without ending: letters, digits and dashes, the last
 /// eight from a hash of package and id.
-pub(super) fn slug(benchmark: &BenchmarkId) -> String {
-    let mut name = String::with_capacity(READABLE + 9);
-    for character in benchmark.id.chars() {
-        if name.len() >= READABLE {
+pub(super) fn build_slug(benchmark: &BenchmarkId) -> String {
+    let mut name = String::with_capacity(READABLE_LENGTH + 9);
+    for character in benchmark.name.chars() {
+        if name.len() >= READABLE_LENGTH {
             break;
         }
         match character.to_ascii_lowercase() {
@@ -34,10 +34,10 @@ pub(super) fn slug(benchmark: &BenchmarkId) -> String {
     let mut hash = Sha256::new();
     hash.update(benchmark.package.as_deref().unwrap_or_default());
     hash.update([0]);
-    hash.update(&benchmark.id);
+    hash.update(&benchmark.name);
     let name = name.trim_end_matches('-');
     let dash = if name.is_empty() { "" } else { "-" };
-    format!("{name}{dash}{}", hex(&hash.finalize()[..4]))
+    format!("{name}{dash}{}", encode_hex(&hash.finalize()[..4]))
 }
 
 #[cfg(test)]
@@ -46,7 +46,7 @@ mod tests {
 
     #[track_caller]
     fn is_called(id: &str, start: &str) {
-        let slug = slug(&BenchmarkId { id: id.to_owned(), package: None });
+        let slug = build_slug(&BenchmarkId { name: id.to_owned(), package: None });
         let (name, hash) = slug.rsplit_once('-').unwrap_or(("", &slug));
         assert_eq!((name, hash.len()), (start, 8), "{slug}");
     }
@@ -57,13 +57,13 @@ mod tests {
         is_called("../../etc/passwd", "etc-passwd");
         is_called("<script>alert(1)</script>", "script-alert-1-script");
         is_called("\u{202e}", "");
-        is_called(&"x".repeat(500), &"x".repeat(READABLE));
+        is_called(&"x".repeat(500), &"x".repeat(READABLE_LENGTH));
     }
 
     #[test]
     fn names_that_look_alike_have_different_files() {
         let slug = |id: &str, package: Option<&str>| {
-            slug(&BenchmarkId { id: id.to_owned(), package: package.map(str::to_owned) })
+            build_slug(&BenchmarkId { name: id.to_owned(), package: package.map(str::to_owned) })
         };
         assert_ne!(slug("a/b", None), slug("a-b", None));
         assert_ne!(slug("a", Some("p")), slug("a", Some("q")));

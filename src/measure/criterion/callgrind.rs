@@ -7,81 +7,83 @@
 use std::fs;
 use std::process::Command;
 
-use super::{Built, Target, exact_filter};
-use crate::measure::process::{self, ProcessError, StandardError};
+use super::{BenchTarget, BuiltBenches, build_exact_filter};
+use crate::measure::process::{self, ProcessError, StderrTarget};
 use crate::measure::{Effort, Interrupt};
 use crate::run::BenchmarkId;
 
 /// The program that counts.
 pub(crate) const VALGRIND: &str = "valgrind";
 /// The fewest samples that Criterion takes, and some more.
-const SAMPLES: [u32; 2] = [10, 30];
+const SAMPLE_COUNTS: [u32; 2] = [10, 30];
 /// Calls of fewer instructions are not told from what Criterion does around them: its share of a call
 /// was seen to change by some two thousand instructions from one start to the next.
-const LEAST_INSTRUCTIONS: f64 = 500_000.0;
+const MIN_INSTRUCTIONS: f64 = 500_000.0;
 /// The calls in question have at least this share of all instructions: what comes before them, such as
 /// hash tables with keys drawn at random, is not the same in two starts.
-const LEAST_SHARE: f64 = 0.01;
+const MIN_CALLS_SHARE: f64 = 0.01;
 
 /// Instructions of one call of the benchmark `id` of a bench target, with what the benchmark does between
 /// its calls; or why they cannot be counted.
-pub(crate) fn instructions(
-    built: &Built,
+pub(crate) fn count_instructions(
+    built: &BuiltBenches,
     target: &str,
     id: &BenchmarkId,
     effort: &Effort,
     interrupt: &Interrupt,
 ) -> Result<Result<f64, String>, ProcessError> {
-    let is_it = |one: &&Target| one.name == target && Some(&one.package) == id.package.as_ref();
-    let Some(target) = built.targets.iter().find(is_it) else {
+    let is_target =
+        |one: &&BenchTarget| one.name == target && Some(&one.package) == id.package.as_ref();
+    let Some(target) = built.targets.iter().find(is_target) else {
         return Ok(Err("its bench is not there".to_owned()));
     };
     let mut counted = [0.0; 2];
-    for (count, samples) in counted.iter_mut().zip(SAMPLES) {
-        match target.count(&id.id, samples, effort, interrupt)? {
+    for (count, samples) in counted.iter_mut().zip(SAMPLE_COUNTS) {
+        match target.count_with_samples(&id.name, samples, effort, interrupt)? {
             Ok(instructions) => *count = instructions,
-            Err(why) => return Ok(Err(why)),
+            Err(reason) => return Ok(Err(reason)),
         }
     }
-    let calls = f64::from(SAMPLES[1] - SAMPLES[0]);
+    let calls = f64::from(SAMPLE_COUNTS[1] - SAMPLE_COUNTS[0]);
     let difference = counted[1] - counted[0];
-    if difference < LEAST_SHARE * counted[1] {
+    if difference < MIN_CALLS_SHARE * counted[1] {
         return Ok(Err("what it does before its first call outweighs its calls".to_owned()));
     }
-    let a_call = difference / calls;
-    if a_call < LEAST_INSTRUCTIONS {
+    let per_call = difference / calls;
+    if per_call < MIN_INSTRUCTIONS {
         return Ok(Err("its calls are too short to be told from Criterion's own work".to_owned()));
     }
-    Ok(Ok(a_call))
+    Ok(Ok(per_call))
 }
 
-impl Target {
+impl BenchTarget {
     /// Instructions of one start with so many samples.
-    fn count(
+    fn count_with_samples(
         &self,
         id: &str,
         samples: u32,
         effort: &Effort,
         interrupt: &Interrupt,
     ) -> Result<Result<f64, String>, ProcessError> {
-        let folder = interrupt.temporary_folder()?;
+        let folder = interrupt.create_temporary_folder()?;
         let (home, out) = (folder.path().join("criterion"), folder.path().join("counts"));
         fs::create_dir_all(&home)?;
-        let plain = self.command(&home);
+        let bench_command = self.build_command(&home);
         let mut command = Command::new(VALGRIND);
         command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
-        command.arg(plain.get_program()).current_dir(&self.environment.folder).env_clear();
-        let given = plain.get_envs();
-        command.envs(given.filter_map(|(name, value)| Some((name, value?))));
+        command.arg(bench_command.get_program()).current_dir(&self.environment.folder).env_clear();
+        let variables = bench_command.get_envs();
+        command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
         command.args(["--bench", "--noplot", "--measurement-time", "0.000001"]);
         command.args(["--warm-up-time", "0.000001", "--nresamples", "1", "--sample-size"]);
-        command.args([samples.to_string(), exact_filter([id].into_iter())]);
-        let stderr = StandardError::Lines;
-        let ended = process::run(&mut command, stderr, effort.timeout, interrupt, |_| true)?;
-        if let Some(failure) = ended.failure(effort.timeout) {
+        command.args([samples.to_string(), build_exact_filter([id].into_iter())]);
+        let stderr = StderrTarget::Lines;
+        let ended =
+            process::run_process(&mut command, stderr, effort.timeout, interrupt, |_| true)?;
+        if let Some(failure) = ended.to_failure(effort.timeout) {
             return Ok(Err(format!("callgrind: {}", failure.reason)));
         }
-        let written = super::read_tree(folder.path())?;
+        let written = super::read_results(folder.path())?;
         let is_single = written.iter().any(|written| {
             let is_call = |seen: &super::Observation| {
                 seen.sampling == crate::run::Sampling::Call
@@ -93,24 +95,24 @@ impl Target {
             return Ok(Err("it takes more than one call a sample".to_owned()));
         }
         let counts = fs::read_to_string(&out)?;
-        Ok(total(&counts).ok_or_else(|| "callgrind wrote no total".to_owned()))
+        Ok(parse_total(&counts).ok_or_else(|| "callgrind wrote no total".to_owned()))
     }
 }
 
 /// The total of a file that callgrind wrote.
-fn total(counts: &str) -> Option<f64> {
+fn parse_total(counts: &str) -> Option<f64> {
     counts.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::total;
+    use super::parse_total;
 
     #[test]
     fn the_total_is_read_from_what_callgrind_writes() {
         // valgrind 3.19 --tool=callgrind true, its first and last lines
         let counts = "# callgrind format\nversion: 1\nevents: Ir\nsummary: 1843517\n\nfn=(1)\n0 3\n\ntotals: 1843517\n";
-        assert_eq!(total(counts), Some(1_843_517.0));
-        assert_eq!(total("version: 1\n"), None);
+        assert_eq!(parse_total(counts), Some(1_843_517.0));
+        assert_eq!(parse_total("version: 1\n"), None);
     }
 }

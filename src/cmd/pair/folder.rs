@@ -7,7 +7,7 @@ use std::process;
 
 use anyhow::{Context as _, Result};
 
-use super::super::{Refusal, print};
+use super::super::{CommandError, print};
 use crate::files;
 use crate::git::{CommitId, Repository, Worktree};
 
@@ -16,22 +16,22 @@ use crate::git::{CommitId, Repository, Worktree};
 /// The paths end up in the programs and in Cargo's idea of what is built already: one process at a time
 /// has those that are the same each time, so that what did not change since its last check is not
 /// compiled again; a second one has paths of its own, and compiles.
-pub(super) struct Place {
+pub(super) struct PairFolder {
     folder: PathBuf,
     /// The paths are this process's while it holds this.
     lock: Option<File>,
 }
 
-impl Place {
+impl PairFolder {
     /// Below `folder`, which is created.
     pub(super) fn claim(folder: &Path) -> Result<Self> {
-        let open = || -> io::Result<(PathBuf, File)> {
-            let builds = folder.join("build");
-            fs::create_dir_all(&builds)?;
-            Ok((folder.canonicalize()?, File::create(builds.join("lock"))?))
+        let create_lock = || -> io::Result<(PathBuf, File)> {
+            let build_root = folder.join("build");
+            fs::create_dir_all(&build_root)?;
+            Ok((folder.canonicalize()?, File::create(build_root.join("lock"))?))
         };
         let (folder, lock) =
-            open().with_context(|| format!("failed to create `{}`", folder.display()))?;
+            create_lock().with_context(|| format!("failed to create `{}`", folder.display()))?;
         let is_ours = lock.try_lock().is_ok();
         Ok(Self { folder, lock: is_ours.then_some(lock) })
     }
@@ -40,17 +40,18 @@ impl Place {
     pub(super) fn check_out(
         &self,
         repository: &Repository,
-        name: &str,
+        side: &str,
         commit: &CommitId,
     ) -> Result<Worktree> {
-        let folder = match self.lock {
-            Some(_) => name.to_owned(),
-            None => format!("{name}-{}", process::id()),
+        let folder_name = match self.lock {
+            Some(_) => side.to_owned(),
+            None => format!("{side}-{}", process::id()),
         };
-        let worktree =
-            repository.add_worktree(&self.folder.join(folder), commit).map_err(Refusal::from)?;
+        let worktree = repository
+            .add_worktree(&self.folder.join(folder_name), commit)
+            .map_err(CommandError::from)?;
         if self.lock.is_some() {
-            worktree.keep_times(&self.times(name)).map_err(Refusal::from)?;
+            worktree.restore_times(&self.times_path(side)).map_err(CommandError::from)?;
         }
         Ok(worktree)
     }
@@ -61,26 +62,27 @@ impl Place {
     /// To Cargo the sources of both sides are the same files, of which it asks only whether they are newer
     /// than what was built: so this comes before the checkout of `name`, whose files must not get the times
     /// of an earlier one. Where copying fails, the dependencies are compiled.
-    pub(super) fn take_over(&self, name: &str, other: &str) -> Result<()> {
-        let (from, to) = (self.build_folder(other), self.build_folder(name));
+    pub(super) fn seed_build(&self, side: &str, other_side: &str) -> Result<()> {
+        let (from, to) = (self.build_folder(other_side), self.build_folder(side));
         if self.lock.is_none() || to.exists() {
             return Ok(());
         }
-        let times = self.times(name);
-        files::remove(&times).with_context(|| format!("failed to remove `{}`", times.display()))?;
+        let times_path = self.times_path(side);
+        files::remove_if_present(&times_path)
+            .with_context(|| format!("failed to remove `{}`", times_path.display()))?;
         if let Err(error) = files::copy_folder(&from, &to) {
-            print::note(&format!("dependencies are compiled twice: {error}"));
+            print::print_note(&format!("dependencies are compiled twice: {error}"));
         }
         Ok(())
     }
 
     /// What the files of the last checkout of this side were, and their times.
-    fn times(&self, name: &str) -> PathBuf {
-        self.build_folder(name).with_extension("times.json")
+    fn times_path(&self, side: &str) -> PathBuf {
+        self.build_folder(side).with_extension("times.json")
     }
 
     /// Where the side `name` is built, kept from one check to the next.
-    pub(super) fn build_folder(&self, name: &str) -> PathBuf {
-        self.folder.join("build").join(name)
+    pub(super) fn build_folder(&self, side: &str) -> PathBuf {
+        self.folder.join("build").join(side)
     }
 }

@@ -9,18 +9,21 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::{Built, Target};
+use super::{BenchTarget, BuiltBenches};
 
 /// What comes before the build id in a program for Linux: lengths of name and id, a type, a name.
-const BUILD_ID: ([u8; 4], [u8; 8]) = ([4, 0, 0, 0], [3, 0, 0, 0, b'G', b'N', b'U', 0]);
-const BUILD_ID_HEADER: usize = 16;
-const LONGEST_BUILD_ID: usize = 64;
+const BUILD_ID_MARKS: ([u8; 4], [u8; 8]) = ([4, 0, 0, 0], [3, 0, 0, 0, b'G', b'N', b'U', 0]);
+const BUILD_ID_HEADER_BYTES: usize = 16;
+const MAX_BUILD_ID_BYTES: usize = 64;
 
 /// The bench targets (package and name) of `candidate` that need not be launched because `baseline` has the
 /// same: the same program, with the same surroundings from Cargo, and the same in all that it might
 /// start or load of this workspace.
-pub(crate) fn same(baseline: &Built, candidate: &Built) -> io::Result<Vec<(String, String)>> {
-    let folders = Folders::of(baseline, candidate);
+pub(crate) fn find_same_targets(
+    baseline: &BuiltBenches,
+    candidate: &BuiltBenches,
+) -> io::Result<Vec<(String, String)>> {
+    let folders = PairedFolders::from_pair(baseline, candidate);
     if baseline.companions.len() != candidate.companions.len() {
         return Ok(Vec::new());
     }
@@ -31,8 +34,9 @@ pub(crate) fn same(baseline: &Built, candidate: &Built) -> io::Result<Vec<(Strin
     }
     let mut same = Vec::new();
     for target in &candidate.targets {
-        let is_it = |one: &&Target| one.package == target.package && one.name == target.name;
-        if let Some(other) = baseline.targets.iter().find(is_it)
+        let is_counterpart =
+            |one: &&BenchTarget| one.package == target.package && one.name == target.name;
+        if let Some(other) = baseline.targets.iter().find(is_counterpart)
             && folders.are_same_targets(other, target)?
         {
             same.push((target.package.clone(), target.name.clone()));
@@ -42,24 +46,25 @@ pub(crate) fn same(baseline: &Built, candidate: &Built) -> io::Result<Vec<(Strin
 }
 
 /// Folders of both sides that stand for each other.
-struct Folders<'a>(Vec<(&'a [u8], &'a [u8])>);
+struct PairedFolders<'a>(Vec<(&'a [u8], &'a [u8])>);
 
-impl<'a> Folders<'a> {
-    fn of(baseline: &'a Built, candidate: &'a Built) -> Self {
-        let bytes = |path: &'a Path| path.as_os_str().as_bytes();
+impl<'a> PairedFolders<'a> {
+    fn from_pair(baseline: &'a BuiltBenches, candidate: &'a BuiltBenches) -> Self {
+        let to_bytes = |path: &'a Path| path.as_os_str().as_bytes();
         let pairs = baseline.folders.iter().zip(&candidate.folders);
-        Self(pairs.map(|(one, other)| (bytes(one), bytes(other))).collect())
+        Self(pairs.map(|(one, other)| (to_bytes(one), to_bytes(other))).collect())
     }
 
-    fn are_same_targets(&self, one: &Target, other: &Target) -> io::Result<bool> {
-        let sorted = |target: &Target| {
+    fn are_same_targets(&self, one: &BenchTarget, other: &BenchTarget) -> io::Result<bool> {
+        let sort_surroundings = |target: &BenchTarget| {
             let mut variables: Vec<(OsString, OsString)> = target.environment.variables.clone();
             variables.push(("".into(), target.environment.folder.clone().into()));
             variables.sort();
             variables
         };
-        let (mine, theirs) = (sorted(one), sorted(other));
-        let is_same = |one: &OsStr, other: &OsStr| self.are_same(one.as_bytes(), other.as_bytes());
+        let (mine, theirs) = (sort_surroundings(one), sort_surroundings(other));
+        let is_same =
+            |one: &OsStr, other: &OsStr| self.are_same_bytes(one.as_bytes(), other.as_bytes());
         let is_same_environment = mine.len() == theirs.len()
             && mine
                 .iter()
@@ -69,18 +74,19 @@ impl<'a> Folders<'a> {
     }
 
     fn are_same_files(&self, one: &Path, other: &Path) -> io::Result<bool> {
-        Ok(self.are_same(&fs::read(one)?, &fs::read(other)?))
+        Ok(self.are_same_bytes(&fs::read(one)?, &fs::read(other)?))
     }
 
     /// Equal but for the names of the folders, and for the build id that is made of everything else.
-    fn are_same(&self, one: &[u8], other: &[u8]) -> bool {
+    fn are_same_bytes(&self, one: &[u8], other: &[u8]) -> bool {
         if one.len() != other.len() {
             return false;
         }
         let mut at = 0;
-        while let Some(here) = first_difference(one, other, at) {
-            let end =
-                self.end_of_folder(one, other, here).or_else(|| end_of_build_id(one, other, here));
+        while let Some(here) = find_first_difference(one, other, at) {
+            let end = self
+                .find_end_of_folder(one, other, here)
+                .or_else(|| find_end_of_build_id(one, other, here));
             let Some(end) = end else { return false };
             at = end;
         }
@@ -88,33 +94,33 @@ impl<'a> Folders<'a> {
     }
 
     /// The end of the folders' names around `here`, where both hold theirs.
-    fn end_of_folder(&self, one: &[u8], other: &[u8], here: usize) -> Option<usize> {
+    fn find_end_of_folder(&self, one: &[u8], other: &[u8], here: usize) -> Option<usize> {
         self.0.iter().filter(|(mine, theirs)| mine.len() == theirs.len()).find_map(
             |(mine, theirs)| {
                 let earliest = (here + 1).saturating_sub(mine.len());
-                let begins =
+                let begins_at =
                     |at: &usize| one[*at..].starts_with(mine) && other[*at..].starts_with(theirs);
-                (earliest..=here).find(begins).map(|at| at + mine.len())
+                (earliest..=here).find(begins_at).map(|at| at + mine.len())
             },
         )
     }
 }
 
-fn first_difference(one: &[u8], other: &[u8], from: usize) -> Option<usize> {
+fn find_first_difference(one: &[u8], other: &[u8], from: usize) -> Option<usize> {
     let distance = one[from..].iter().zip(&other[from..]).position(|(one, other)| one != other)?;
     Some(from + distance)
 }
 
-fn end_of_build_id(one: &[u8], other: &[u8], here: usize) -> Option<usize> {
-    let earliest = here.saturating_sub(BUILD_ID_HEADER + LONGEST_BUILD_ID);
+fn find_end_of_build_id(one: &[u8], other: &[u8], here: usize) -> Option<usize> {
+    let earliest = here.saturating_sub(BUILD_ID_HEADER_BYTES + MAX_BUILD_ID_BYTES);
     (earliest..here).find_map(|at| {
-        let header = one.get(at..at + BUILD_ID_HEADER)?;
+        let header = one.get(at..at + BUILD_ID_HEADER_BYTES)?;
         let length = usize::from(header[4]);
-        let end = at + BUILD_ID_HEADER + length;
-        let is_header = header.starts_with(&BUILD_ID.0)
-            && header.ends_with(&BUILD_ID.1)
+        let end = at + BUILD_ID_HEADER_BYTES + length;
+        let is_header = header.starts_with(&BUILD_ID_MARKS.0)
+            && header.ends_with(&BUILD_ID_MARKS.1)
             && header[5..8] == [0; 3]
-            && other.get(at..at + BUILD_ID_HEADER) == Some(header);
+            && other.get(at..at + BUILD_ID_HEADER_BYTES) == Some(header);
         (is_header && here < end).then_some(end)
     })
 }
@@ -125,7 +131,8 @@ mod tests {
 
     #[track_caller]
     fn same(one: &[u8], other: &[u8]) -> bool {
-        Folders(vec![(b"/w/base", b"/w/head"), (b"/long/base", b"/x/head")]).are_same(one, other)
+        PairedFolders(vec![(b"/w/base", b"/w/head"), (b"/long/base", b"/x/head")])
+            .are_same_bytes(one, other)
     }
 
     #[test]

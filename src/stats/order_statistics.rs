@@ -10,56 +10,58 @@ use super::incomplete_beta;
 /// Value of the one-sided upper bound of the `q`-quantile; `None` below [`least_count`] samples.
 ///
 /// `sorted` is in ascending order.
-pub(crate) fn upper_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
-    upper_order(q, sorted.len(), 1.0 - confidence).map(|order| sorted[order - 1])
+pub(crate) fn compute_quantile_upper_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
+    find_upper_order(q, sorted.len(), 1.0 - confidence).map(|order| sorted[order - 1])
 }
 
 /// Value of the one-sided lower bound of the `q`-quantile; `None` when there are too few samples.
 ///
 /// `sorted` is in ascending order.
-pub(crate) fn lower_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
-    lower_order(q, sorted.len(), 1.0 - confidence).map(|order| sorted[order - 1])
+pub(crate) fn compute_quantile_lower_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
+    find_lower_order(q, sorted.len(), 1.0 - confidence).map(|order| sorted[order - 1])
 }
 
 /// Smallest order statistic that is below the `q`-quantile with probability at most `tail`.
-pub(crate) fn upper_order(q: f64, count: usize, tail: f64) -> Option<usize> {
-    first(count, |below| at_most(below, count, q).1 <= tail).map(|below| below + 1)
+pub(crate) fn find_upper_order(q: f64, count: usize, tail: f64) -> Option<usize> {
+    find_first(count, |below| binomial_tails(below, count, q).1 <= tail).map(|below| below + 1)
 }
 
 /// Largest order statistic that is above the `q`-quantile with probability at most `tail`.
-pub(crate) fn lower_order(q: f64, count: usize, tail: f64) -> Option<usize> {
-    let refused = first(count, |below| at_most(below, count, q).0 > tail).unwrap_or(count);
-    (refused > 0).then_some(refused)
+pub(crate) fn find_lower_order(q: f64, count: usize, tail: f64) -> Option<usize> {
+    let order =
+        find_first(count, |below| binomial_tails(below, count, q).0 > tail).unwrap_or(count);
+    (order > 0).then_some(order)
 }
 
 /// Fewest samples with which the `q`-quantile has an upper bound at all: the largest of them.
-pub(crate) fn least_count(q: f64, confidence: f64) -> usize {
+pub(crate) fn find_min_sample_count(q: f64, confidence: f64) -> usize {
     let count = ((1.0 - confidence).ln() / q.ln()).ceil();
     // The logarithms may round across an exact power, as for q = 0.5 at 0.9375.
     let is_enough = |n: f64| q.powf(n) <= (1.0 - confidence) * (1.0 + 1e-12);
     let count = if is_enough(count - 1.0) { count - 1.0 } else { count };
-    whole(count)
+    truncate_to_count(count)
 }
 
 /// Samples with which the `q`-quantile would be decided to be below or above a limit, if the share of
 /// samples above the limit stays what `above` of `count` is; at least `count`.
 ///
 /// `None` when that share is so near `1 − q` that a billion samples would not decide, or `count` is zero.
-pub(crate) fn count_to_decide(
+pub(crate) fn find_sample_count_to_decide(
     q: f64,
     above: usize,
     count: usize,
     confidence: f64,
 ) -> Option<usize> {
-    const MOST: usize = 1_000_000_000;
+    const MAX_COUNT: usize = 1_000_000_000;
     if count == 0 {
         return None;
     }
     let share = above as f64 / count as f64;
-    let decides = |n: usize| is_decided(q, whole((share * n as f64).ceil()), n, confidence);
+    let is_enough =
+        |n: usize| is_decided(q, truncate_to_count((share * n as f64).ceil()), n, confidence);
     let mut enough = count;
-    while !decides(enough) {
-        enough = enough.checked_mul(2).filter(|n| *n <= MOST)?;
+    while !is_enough(enough) {
+        enough = enough.checked_mul(2).filter(|n| *n <= MAX_COUNT)?;
     }
     let (mut low, mut high) = (enough / 2, enough);
     if enough == count {
@@ -67,7 +69,7 @@ pub(crate) fn count_to_decide(
     }
     while high - low > 1 {
         let middle = low.midpoint(high);
-        if decides(middle) { high = middle } else { low = middle }
+        if is_enough(middle) { high = middle } else { low = middle }
     }
     Some(high)
 }
@@ -76,20 +78,25 @@ pub(crate) fn count_to_decide(
 fn is_decided(q: f64, above: usize, count: usize, confidence: f64) -> bool {
     let tail = 1.0 - confidence;
     let below = count - above.min(count);
-    let is_met = upper_order(q, count, tail).is_some_and(|order| order <= below);
-    is_met || lower_order(q, count, tail).is_some_and(|order| order > below)
+    let is_met = find_upper_order(q, count, tail).is_some_and(|order| order <= below);
+    is_met || find_lower_order(q, count, tail).is_some_and(|order| order > below)
 }
 
 /// `(P(X ≤ below), P(X > below))` for a binomial `X` of `count` trials with probability `q`.
-fn at_most(below: usize, count: usize, q: f64) -> (f64, f64) {
+fn binomial_tails(below: usize, count: usize, q: f64) -> (f64, f64) {
     if below >= count {
         return (1.0, 0.0);
     }
-    incomplete_beta::regularized((count - below) as f64, below as f64 + 1.0, 1.0 - q, q)
+    incomplete_beta::regularized_incomplete_beta(
+        (count - below) as f64,
+        below as f64 + 1.0,
+        1.0 - q,
+        q,
+    )
 }
 
 /// First number below `count` for which `holds`, which stays true once it is.
-fn first(count: usize, holds: impl Fn(usize) -> bool) -> Option<usize> {
+fn find_first(count: usize, holds: impl Fn(usize) -> bool) -> Option<usize> {
     let (mut low, mut high) = (0, count);
     while low < high {
         let middle = low.midpoint(high);
@@ -98,7 +105,7 @@ fn first(count: usize, holds: impl Fn(usize) -> bool) -> Option<usize> {
     (low < count).then_some(low)
 }
 
-fn whole(count: f64) -> usize {
+fn truncate_to_count(count: f64) -> usize {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -111,7 +118,10 @@ fn whole(count: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{count_to_decide, least_count, lower_bound, lower_order, upper_order};
+    use super::{
+        compute_quantile_lower_bound, find_lower_order, find_min_sample_count,
+        find_sample_count_to_decide, find_upper_order,
+    };
 
     #[test]
     fn the_fewest_samples_for_a_bound_are_the_published_ones() {
@@ -119,37 +129,44 @@ mod tests {
         for (q, at_95, at_99) in
             [(0.5, 5, 7), (0.9, 29, 44), (0.95, 59, 90), (0.99, 299, 459), (0.999, 2995, 4603)]
         {
-            assert_eq!((least_count(q, 0.95), least_count(q, 0.99)), (at_95, at_99), "{q}");
-            assert_eq!(upper_order(q, at_95, 0.05), Some(at_95));
-            assert_eq!(upper_order(q, at_95 - 1, 0.05), None);
+            assert_eq!(
+                (find_min_sample_count(q, 0.95), find_min_sample_count(q, 0.99)),
+                (at_95, at_99),
+                "{q}"
+            );
+            assert_eq!(find_upper_order(q, at_95, 0.05), Some(at_95));
+            assert_eq!(find_upper_order(q, at_95 - 1, 0.05), None);
         }
-        assert_eq!(least_count(0.5, 0.9375), 4);
+        assert_eq!(find_min_sample_count(0.5, 0.9375), 4);
     }
 
     #[test]
     fn nothing_is_bounded_by_too_few_samples() {
-        assert_eq!((lower_order(0.99, 0, 0.025), upper_order(0.99, 0, 0.025)), (None, None));
-        assert_eq!(lower_order(0.5, 5, 0.025), None);
-        assert_eq!(lower_bound(&[], 0.5, 0.95), None);
+        assert_eq!(
+            (find_lower_order(0.99, 0, 0.025), find_upper_order(0.99, 0, 0.025)),
+            (None, None)
+        );
+        assert_eq!(find_lower_order(0.5, 5, 0.025), None);
+        assert_eq!(compute_quantile_lower_bound(&[], 0.5, 0.95), None);
     }
 
     #[test]
     fn a_large_sample_is_bounded_by_the_binomial_quantiles() {
         // Python: exp(lgamma …) summed over k, as qbinom(c(.025, .975), 1e6, .99): 989805 and 990195; an
         // upper order is one above
-        assert_eq!(lower_order(0.99, 1_000_000, 0.025), Some(989_805));
-        assert_eq!(upper_order(0.99, 1_000_000, 0.025), Some(990_196));
+        assert_eq!(find_lower_order(0.99, 1_000_000, 0.025), Some(989_805));
+        assert_eq!(find_upper_order(0.99, 1_000_000, 0.025), Some(990_196));
     }
 
     #[test]
     fn the_calls_that_would_decide_grow_towards_the_limit() {
-        let needed = |above| count_to_decide(0.95, above, 100, 0.95);
+        let needed = |above| find_sample_count_to_decide(0.95, above, 100, 0.95);
         assert_eq!(needed(0), Some(100));
         assert!(needed(2) < needed(3) && needed(3) < needed(4));
         assert_eq!(needed(5), None);
         assert!(needed(6) > needed(7));
         assert_eq!(needed(50), Some(100));
-        assert_eq!(count_to_decide(0.95, 0, 10, 0.95), Some(59));
-        assert_eq!(count_to_decide(0.95, 0, 0, 0.95), None);
+        assert_eq!(find_sample_count_to_decide(0.95, 0, 10, 0.95), Some(59));
+        assert_eq!(find_sample_count_to_decide(0.95, 0, 0, 0.95), None);
     }
 }

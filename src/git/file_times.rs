@@ -13,7 +13,7 @@ use crate::files;
 
 /// Blob and time of modification, since the epoch, of each file of a checkout.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Times(BTreeMap<String, (String, Duration)>);
+struct FileTimes(BTreeMap<String, (String, Duration)>);
 
 impl Worktree {
     /// Gives the files that were the same in the last checkout at this place the times they had then.
@@ -21,36 +21,38 @@ impl Worktree {
     /// A checkout makes every file new, and Cargo goes by times. `record` says how the last checkout
     /// was and is written anew; what cannot be read says nothing, and then all is new. A file that
     /// differs from the last checkout keeps its present time, whatever it was before.
-    pub(crate) fn keep_times(&self, record: &Path) -> Result<(), GitError> {
-        let last: Times = fs::read(record)
+    pub(crate) fn restore_times(&self, record: &Path) -> Result<(), GitError> {
+        let last_times: FileTimes = fs::read(record)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
-        let now = self.blobs()?;
+        let now = self.list_blobs()?;
         // Filters may write another content for the same blob.
-        let filters = |path: &str| path == ".gitattributes" || path.ends_with("/.gitattributes");
-        let kept = |path: &String| last.0.get(path);
+        let is_filter_file =
+            |path: &str| path == ".gitattributes" || path.ends_with("/.gitattributes");
+        let last_entry = |path: &String| last_times.0.get(path);
         let are_filters_same = now
             .keys()
-            .chain(last.0.keys())
-            .filter(|path| filters(path))
-            .all(|path| now.get(path) == kept(path).map(|(blob, _)| blob));
-        let mut times = Times::default();
+            .chain(last_times.0.keys())
+            .filter(|path| is_filter_file(path))
+            .all(|path| now.get(path) == last_entry(path).map(|(blob, _)| blob));
+        let mut times = FileTimes::default();
         for (path, blob) in now {
-            let before = kept(&path).filter(|(old, _)| are_filters_same && *old == blob);
-            let time = settle(&self.path().join(&path), before.map(|(_, time)| *time));
+            let previous = last_entry(&path).filter(|(old, _)| are_filters_same && *old == blob);
+            let time =
+                restore_or_read_time(&self.path().join(&path), previous.map(|(_, time)| *time));
             // What is not a file, or is gone, is new the next time too.
             if let Ok(Some(time)) = time {
                 times.0.insert(path, (blob, time));
             }
         }
         let text = serde_json::to_vec(&times).map_err(io::Error::from);
-        text.and_then(|text| files::write(record, &text))
+        text.and_then(|text| files::write_atomically(record, &text))
             .map_err(|error| GitError::Io(record.to_owned(), error))
     }
 
     /// The blob of each checked out file whose path is text.
-    fn blobs(&self) -> Result<BTreeMap<String, String>, GitError> {
+    fn list_blobs(&self) -> Result<BTreeMap<String, String>, GitError> {
         let index = git2::Repository::open(self.path())?.index()?;
         let entries = index
             .iter()
@@ -60,12 +62,12 @@ impl Worktree {
 }
 
 /// The time of a file, once it is what it is to be; none of a link or a folder.
-fn settle(path: &Path, wanted: Option<Duration>) -> io::Result<Option<Duration>> {
+fn restore_or_read_time(path: &Path, previous: Option<Duration>) -> io::Result<Option<Duration>> {
     let metadata = fs::symlink_metadata(path)?;
     if !metadata.is_file() {
         return Ok(None);
     }
-    if let Some(time) = wanted {
+    if let Some(time) = previous {
         File::options().write(true).open(path)?.set_modified(SystemTime::UNIX_EPOCH + time)?;
         return Ok(Some(time));
     }

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use super::command::Git;
-use super::{CommitId, GitError, Repository, release_version};
+use super::command::GitCommand;
+use super::{CommitId, GitError, Repository, parse_release_version};
 
 impl Repository {
     /// First line of a commit's message; empty where the commit was not fetched.
-    pub(crate) fn subject(&self, id: &CommitId) -> String {
+    pub(crate) fn read_subject(&self, id: &CommitId) -> String {
         let commit = git2::Oid::from_str(id.as_str()).and_then(|id| self.inner.find_commit(id));
         let subject = commit.ok().and_then(|commit| {
             let line = String::from_utf8_lossy(commit.message_bytes()).lines().next()?.to_owned();
@@ -18,8 +18,12 @@ impl Repository {
     }
 
     /// Files that differ between two commits, as paths from the root.
-    pub(crate) fn changed(&self, from: &CommitId, to: &CommitId) -> Result<Vec<PathBuf>, GitError> {
-        let changed = Git::at(self.folder()).run(&[
+    pub(crate) fn list_changed_files(
+        &self,
+        from: &CommitId,
+        to: &CommitId,
+    ) -> Result<Vec<PathBuf>, GitError> {
+        let changed = GitCommand::new(self.folder()).run(&[
             "diff",
             "--name-only",
             "--no-renames",
@@ -33,12 +37,12 @@ impl Repository {
     }
 
     /// Tags that name a release, by their commit; of several the latest version.
-    pub(crate) fn releases(&self) -> Result<HashMap<CommitId, String>, GitError> {
+    pub(crate) fn list_releases(&self) -> Result<HashMap<CommitId, String>, GitError> {
         let mut releases: HashMap<CommitId, (Vec<u64>, String)> = HashMap::new();
         for name in &self.inner.tag_names(None)? {
             let Ok(Some(name)) = name else { continue };
-            let Some(version) = release_version(name) else { continue };
-            let Ok(id) = self.resolve(&format!("refs/tags/{name}")) else { continue };
+            let Some(version) = parse_release_version(name) else { continue };
+            let Ok(id) = self.resolve_revision(&format!("refs/tags/{name}")) else { continue };
             let release = (version, name.to_owned());
             let latest = releases.entry(id).or_insert_with(|| release.clone());
             if *latest < release {
@@ -49,14 +53,14 @@ impl Repository {
     }
 
     /// The page of the repository that `origin` was cloned from, where that is on the web.
-    pub(crate) fn web_address(&self) -> Option<String> {
+    pub(crate) fn find_web_address(&self) -> Option<String> {
         let origin = self.inner.find_remote("origin").ok()?;
-        web_address(origin.url().ok()?)
+        build_web_address(origin.url().ok()?)
     }
 }
 
 /// The page of a repository from the address it is cloned from, without user, password and `.git`.
-fn web_address(url: &str) -> Option<String> {
+fn build_web_address(url: &str) -> Option<String> {
     let place = match url.split_once("://") {
         Some(("https" | "http" | "ssh" | "git", place)) => {
             place.rsplit_once('@').map_or(place, |(_, place)| place).to_owned()
@@ -74,7 +78,7 @@ fn web_address(url: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::web_address;
+    use super::build_web_address;
 
     #[test]
     fn the_web_page_of_a_repository_has_no_credentials() {
@@ -85,10 +89,10 @@ mod tests {
             "git@example.org:owner/name.git",
             "ssh://git@example.org/owner/name.git",
         ] {
-            assert_eq!(web_address(url), page, "{url}");
+            assert_eq!(build_web_address(url), page, "{url}");
         }
         for local in ["/srv/git/name.git", "file:///srv/name.git", "../name", "C:\\name"] {
-            assert_eq!(web_address(local), None, "{local}");
+            assert_eq!(build_web_address(local), None, "{local}");
         }
     }
 }

@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Benchmark, Digest, Observed, Sampling};
-use crate::stats::{order, student, summary};
+use crate::run::{Benchmark, Digest, LaunchData, Sampling};
+use crate::stats::{order_statistics, summary, t_distribution};
 use crate::units::{Confidence, Nanos};
 
 /// Bins of a histogram: enough to tell two modes apart, few enough for a file of many benchmarks.
-const BINS: usize = 40;
+const BIN_COUNT: usize = 40;
 
 /// The figures of one side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Summary {
+pub(crate) struct SideFigures {
     /// Samples in all launches.
     pub(crate) samples: u64,
     /// Median of a typical launch.
@@ -63,41 +63,41 @@ pub(crate) struct Histogram {
 
 /// The range of a histogram, common to both sides.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Axis {
+pub(crate) struct HistogramAxis {
     low: f64,
     high: f64,
 }
 
-impl Axis {
+impl HistogramAxis {
     /// From the least sample to a little above the largest 95th percentile of a launch.
-    pub(crate) fn over<'a>(sides: impl IntoIterator<Item = &'a Benchmark>) -> Self {
-        const ABOVE: f64 = 1.1;
+    pub(crate) fn from_sides<'a>(sides: impl IntoIterator<Item = &'a Benchmark>) -> Self {
+        const HEADROOM: f64 = 1.1;
         let digests = sides.into_iter().flat_map(Benchmark::digests);
         let (low, high) = digests.fold((f64::MAX, 0.0_f64), |(low, high), digest| {
             (low.min(digest.min.get()), high.max(digest.p95.get()))
         });
         let low = low.min(high).max(f64::MIN_POSITIVE);
-        Self { low, high: (high * ABOVE).clamp(low * (1.0 + 1e-9), f64::MAX) }
+        Self { low, high: (high * HEADROOM).clamp(low * (1.0 + 1e-9), f64::MAX) }
     }
 
     /// Where one bin ends and the next begins.
-    fn inner_edges(self) -> [f64; BINS - 1] {
-        let width = (self.high / self.low).ln() / BINS as f64;
+    fn compute_inner_edges(self) -> [f64; BIN_COUNT - 1] {
+        let width = (self.high / self.low).ln() / BIN_COUNT as f64;
         std::array::from_fn(|bin| self.low * ((bin + 1) as f64 * width).exp())
     }
 
-    fn histogram(self, side: &Benchmark) -> Option<Histogram> {
-        let mut counts = vec![0; BINS];
-        let edges = self.inner_edges();
+    fn build_histogram(self, side: &Benchmark) -> Option<Histogram> {
+        let mut counts = vec![0; BIN_COUNT];
+        let edges = self.compute_inner_edges();
         for launch in &side.launches {
-            let Observed::Samples(samples) = &launch.observed else { return None };
+            let LaunchData::Samples(samples) = &launch.data else { return None };
             for sample in samples.iter() {
                 counts[edges.partition_point(|edge| *edge <= sample.get())] += 1;
             }
         }
         Some(Histogram {
-            low: nanos(self.low),
-            high: nanos(self.high),
+            low: to_nanos(self.low),
+            high: to_nanos(self.high),
             counts,
             launch_medians: side.digests().map(|digest| digest.p50).collect(),
         })
@@ -106,47 +106,57 @@ impl Axis {
 
 impl Benchmark {
     /// Its figures, as those of one side of a comparison; none without launches.
-    pub(crate) fn summarize(&self, axis: Axis, confidence: Confidence) -> Option<Summary> {
+    pub(crate) fn compute_figures(
+        &self,
+        axis: HistogramAxis,
+        confidence: Confidence,
+    ) -> Option<SideFigures> {
         let digests: Vec<Digest> = self.digests().collect();
         if digests.is_empty() {
             return None;
         }
         let samples = digests.iter().map(|digest| digest.count).sum();
         let tail = 0.5 * (1.0 - confidence.get());
-        let margin = student::upper_quantile(tail, digests.len().saturating_sub(1).max(1) as f64);
-        let estimate = |figure: fn(&Digest) -> Nanos| estimate(&digests, margin, figure);
+        let margin =
+            t_distribution::t_upper_quantile(tail, digests.len().saturating_sub(1).max(1) as f64);
+        let estimate =
+            |figure: fn(&Digest) -> Nanos| estimate_over_launches(&digests, margin, figure);
         // What a handful of calls cannot bound is not shown either.
-        let percentile = |q, figure| {
+        let estimate_percentile = |q, figure| {
             let is_known = self.sampling == Sampling::Call
-                && samples >= order::least_count(q, confidence.get()) as u64;
+                && samples >= order_statistics::find_min_sample_count(q, confidence.get()) as u64;
             is_known.then(|| estimate(figure))
         };
-        Some(Summary {
+        Some(SideFigures {
             samples,
             median: estimate(|digest| digest.p50),
             mean: estimate(|digest| digest.mean),
-            p95: percentile(0.95, |digest| digest.p95),
-            p99: percentile(0.99, |digest| digest.p99),
-            histogram: axis.histogram(self),
+            p95: estimate_percentile(0.95, |digest| digest.p95),
+            p99: estimate_percentile(0.99, |digest| digest.p99),
+            histogram: axis.build_histogram(self),
         })
     }
 }
 
 /// Geometric mean over launches, with `margin` standard errors of the logarithm on either side.
-fn estimate(digests: &[Digest], margin: f64, figure: fn(&Digest) -> Nanos) -> Estimate {
+fn estimate_over_launches(
+    digests: &[Digest],
+    margin: f64,
+    figure: fn(&Digest) -> Nanos,
+) -> Estimate {
     let lns: Vec<f64> = digests.iter().map(|digest| figure(digest).ln()).collect();
-    let lns = summary::Summary::of(&lns)
+    let lns = summary::Moments::from_values(&lns)
         .expect("a benchmark has launches, and logarithms of durations are finite");
-    let at = |ln: f64| nanos(ln.exp().min(f64::MAX));
+    let exponentiate = |ln: f64| to_nanos(ln.exp().min(f64::MAX));
     let has_ends = lns.count() > 1;
-    let end = |sign: f64| at(lns.mean() + sign * margin * lns.standard_error());
+    let compute_end = |sign: f64| exponentiate(lns.mean() + sign * margin * lns.standard_error());
     Estimate {
-        low: has_ends.then(|| end(-1.0)),
-        point: at(lns.mean()),
-        high: has_ends.then(|| end(1.0)),
+        low: has_ends.then(|| compute_end(-1.0)),
+        point: exponentiate(lns.mean()),
+        high: has_ends.then(|| compute_end(1.0)),
     }
 }
 
-fn nanos(ns: f64) -> Nanos {
+fn to_nanos(ns: f64) -> Nanos {
     Nanos::new(ns).expect("a duration between two durations is one")
 }

@@ -13,36 +13,40 @@ const NORMAL_FROM: f64 = 1e15;
 ///
 /// Each tail is computed directly, so that 1e-300 comes out with the same relative precision as 0.1;
 /// NaN when `t` or `df` is NaN or `df` is not positive.
-pub(crate) fn upper_tail(t: f64, df: f64) -> f64 {
+pub(crate) fn t_upper_tail(t: f64, df: f64) -> f64 {
     if t.is_nan() || df.is_nan() || df <= 0.0 {
         return f64::NAN;
     }
     if t < 0.0 {
-        return 1.0 - upper_tail(-t, df);
+        return 1.0 - t_upper_tail(-t, df);
     }
     if df >= NORMAL_FROM {
-        return normal::upper_tail(t);
+        return normal::normal_upper_tail(t);
     }
-    if is_central(t, df) { 0.5 - t * density(t, df) * central_series(t, df) } else { tail(t, df) }
+    if is_central(t, df) {
+        0.5 - t * t_density(t, df) * sum_t_central_series(t, df)
+    } else {
+        compute_far_tail(t, df)
+    }
 }
 
 /// The `t` with `P(T > t) = tail` for `df` degrees of freedom; NaN unless `tail` is in `[0, 1]` and `df` positive.
 ///
 /// Halley's method on the logarithm of the tail, from the start of Hill 1970 (Algorithm 396, CACM 13).
-pub(crate) fn upper_quantile(tail: f64, df: f64) -> f64 {
+pub(crate) fn t_upper_quantile(tail: f64, df: f64) -> f64 {
     if !(0.0..=1.0).contains(&tail) || df.is_nan() || df <= 0.0 {
         return f64::NAN;
     }
     if tail > 0.5 {
-        return -upper_quantile(1.0 - tail, df);
+        return -t_upper_quantile(1.0 - tail, df);
     }
     if tail == 0.0 {
         return f64::INFINITY;
     }
     if df >= NORMAL_FROM {
-        return normal::upper_quantile(tail);
+        return normal::normal_upper_quantile(tail);
     }
-    if tail > 0.25 { central_quantile(0.5 - tail, df) } else { tail_quantile(tail, df) }
+    if tail > 0.25 { solve_central_quantile(0.5 - tail, df) } else { solve_tail_quantile(tail, df) }
 }
 
 /// Whether `t ≥ 0` lies where the power series around zero is short and half minus it loses no digits.
@@ -50,16 +54,16 @@ fn is_central(t: f64, df: f64) -> bool {
     t * t < 3.0 * df / (df + 2.0)
 }
 
-fn density(t: f64, df: f64) -> f64 {
-    density_at_zero(df) * (-0.5 * (df + 1.0) * (t * t / df).ln_1p()).exp()
+fn t_density(t: f64, df: f64) -> f64 {
+    t_density_at_zero(df) * (-0.5 * (df + 1.0) * (t * t / df).ln_1p()).exp()
 }
 
-fn density_at_zero(df: f64) -> f64 {
-    half_step_of_gamma(0.5 * df) / (PI * df).sqrt()
+fn t_density_at_zero(df: f64) -> f64 {
+    compute_half_step_of_gamma(0.5 * df) / (PI * df).sqrt()
 }
 
 /// `P(0 < T < t) ÷ (t · density(t))`: the hypergeometric series of the incomplete beta function.
-fn central_series(t: f64, df: f64) -> f64 {
+fn sum_t_central_series(t: f64, df: f64) -> f64 {
     let y = t * t / (df + t * t);
     let (mut numerator, mut denominator) = (0.5 * df + 0.5, 1.5);
     let (mut term, mut sum) = (1.0, 1.0);
@@ -72,7 +76,7 @@ fn central_series(t: f64, df: f64) -> f64 {
     sum
 }
 
-fn tail(t: f64, df: f64) -> f64 {
+fn compute_far_tail(t: f64, df: f64) -> f64 {
     if t.is_infinite() {
         return 0.0;
     }
@@ -80,12 +84,13 @@ fn tail(t: f64, df: f64) -> f64 {
     let w = df / t / t;
     let (x, y) = (w / (1.0 + w), 1.0 / (1.0 + w));
     let kernel =
-        (-0.5 * df * (1.0 / w).ln_1p()).exp() * y.sqrt() * half_step_of_gamma(0.5 * df) / PI.sqrt();
-    0.5 * kernel * incomplete_beta::fraction(0.5 * df, 0.5, x, y)
+        (-0.5 * df * (1.0 / w).ln_1p()).exp() * y.sqrt() * compute_half_step_of_gamma(0.5 * df)
+            / PI.sqrt();
+    0.5 * kernel * incomplete_beta::evaluate_continued_fraction(0.5 * df, 0.5, x, y)
 }
 
 /// `Γ(a + ½) ÷ Γ(a)` by its asymptotic series (DLMF 5.11.13), reached by recurrence for small `a`.
-fn half_step_of_gamma(a: f64) -> f64 {
+fn compute_half_step_of_gamma(a: f64) -> f64 {
     let (mut numerator, mut denominator, mut z) = (1.0, 1.0, a);
     while z < 15.0 {
         numerator *= z;
@@ -101,11 +106,11 @@ fn half_step_of_gamma(a: f64) -> f64 {
 }
 
 /// Solves `P(0 < T < t) = mass` for masses up to a quarter.
-fn central_quantile(mass: f64, df: f64) -> f64 {
-    let mut t = mass / density_at_zero(df);
+fn solve_central_quantile(mass: f64, df: f64) -> f64 {
+    let mut t = mass / t_density_at_zero(df);
     for _ in 0..50 {
-        let density = density(t, df);
-        let newton = (t * density * central_series(t, df) - mass) / density;
+        let density = t_density(t, df);
+        let newton = (t * density * sum_t_central_series(t, df) - mass) / density;
         let curvature = -(df + 1.0) * t / (df + t * t);
         let step = newton / (1.0 - 0.5 * newton * curvature);
         t -= step;
@@ -117,11 +122,11 @@ fn central_quantile(mass: f64, df: f64) -> f64 {
 }
 
 /// Solves `ln P(T > t) = ln tail` in `ln t`, where the left side is concave and nearly straight.
-fn tail_quantile(tail: f64, df: f64) -> f64 {
-    let mut t = first_guess(tail, df);
+fn solve_tail_quantile(tail: f64, df: f64) -> f64 {
+    let mut t = guess_quantile(tail, df);
     for _ in 0..50 {
-        let reached = upper_tail(t, df);
-        let elasticity = -t * density(t, df) / reached;
+        let reached = t_upper_tail(t, df);
+        let elasticity = -t * t_density(t, df) / reached;
         let newton = (reached / tail).ln() / elasticity;
         let curvature = 1.0 - elasticity - (df + 1.0) * t * t / (df + t * t);
         let step = newton / (1.0 - 0.5 * newton * curvature);
@@ -133,9 +138,9 @@ fn tail_quantile(tail: f64, df: f64) -> f64 {
     t
 }
 
-fn first_guess(tail: f64, df: f64) -> f64 {
+fn guess_quantile(tail: f64, df: f64) -> f64 {
     if df >= 3.0 {
-        return hill(tail, df);
+        return approximate_by_hill(tail, df);
     }
     // The quantile is known in closed form at one and two degrees of freedom.
     let one = 1.0 / (PI * tail).tan();
@@ -145,14 +150,14 @@ fn first_guess(tail: f64, df: f64) -> f64 {
 }
 
 /// Hill's expansion of the quantile around the normal one, good to four digits or better.
-fn hill(tail: f64, df: f64) -> f64 {
+fn approximate_by_hill(tail: f64, df: f64) -> f64 {
     let a = 1.0 / (df - 0.5);
     let b = 48.0 / (a * a);
     let mut c = ((20_700.0 * a / b - 98.0) * a - 16.0) * a + 96.36;
     let d = ((94.5 / (b + c) - 3.0) / b + 1.0) * (a * PI / 2.0).sqrt() * df;
     let mut y = ((LN_2 + tail.ln() + d.ln()) * 2.0 / df).exp();
     if y > 0.05 + a {
-        let x = -normal::approximate_upper_quantile(tail);
+        let x = -normal::approximate_normal_upper_quantile(tail);
         y = x * x;
         if df < 5.0 {
             c += 0.3 * (df - 4.5) * (x + 0.6);
@@ -174,7 +179,7 @@ fn hill(tail: f64, df: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{upper_quantile, upper_tail};
+    use super::{t_upper_quantile, t_upper_tail};
 
     // mpmath 1.3, 40 digits: findroot of log(betainc(df/2, 1/2, 0, df/(df+t²), regularized=True)/2) = log(tail)
     const CASES: [(f64, f64, f64); 17] = [
@@ -200,8 +205,8 @@ mod tests {
     #[test]
     fn quantiles_and_tails_agree_with_mpmath() {
         for (tail, df, t) in CASES {
-            assert!((upper_quantile(tail, df) / t - 1.0).abs() < 1e-12, "quantile {tail} {df}");
-            assert!((upper_tail(t, df) / tail - 1.0).abs() < 1e-12, "tail {t} {df}");
+            assert!((t_upper_quantile(tail, df) / t - 1.0).abs() < 1e-12, "quantile {tail} {df}");
+            assert!((t_upper_tail(t, df) / tail - 1.0).abs() < 1e-12, "tail {t} {df}");
         }
     }
 
@@ -209,9 +214,9 @@ mod tests {
     fn a_quantile_is_the_inverse_of_the_tail_over_the_whole_range() {
         for df in [0.4, 1.0, 1.3, 2.0, 2.9, 4.7, 14.0, 38.0, 777.7, 1e9, f64::INFINITY] {
             for tail in [0.499, 0.3, 0.2, 0.05, 1e-3, 1e-9, 1e-40] {
-                let t = upper_quantile(tail, df);
-                assert!((upper_tail(t, df) / tail - 1.0).abs() < 1e-12, "{tail} {df} {t}");
-                assert!((upper_tail(-t, df) - (1.0 - tail)).abs() < 1e-15);
+                let t = t_upper_quantile(tail, df);
+                assert!((t_upper_tail(t, df) / tail - 1.0).abs() < 1e-12, "{tail} {df} {t}");
+                assert!((t_upper_tail(-t, df) - (1.0 - tail)).abs() < 1e-15);
             }
         }
     }
@@ -219,10 +224,10 @@ mod tests {
     #[test]
     #[expect(clippy::float_cmp, reason = "exact by definition")]
     fn the_ends_of_the_range_are_infinite_and_nonsense_is_nan() {
-        assert_eq!(upper_quantile(0.0, 3.0), f64::INFINITY);
-        assert_eq!(upper_quantile(1.0, 3.0), f64::NEG_INFINITY);
-        assert_eq!(upper_tail(f64::INFINITY, 3.0), 0.0);
-        assert!(upper_quantile(0.1, 0.0).is_nan() && upper_tail(1.0, -1.0).is_nan());
-        assert!(upper_quantile(1.5, 3.0).is_nan() && upper_tail(f64::NAN, 3.0).is_nan());
+        assert_eq!(t_upper_quantile(0.0, 3.0), f64::INFINITY);
+        assert_eq!(t_upper_quantile(1.0, 3.0), f64::NEG_INFINITY);
+        assert_eq!(t_upper_tail(f64::INFINITY, 3.0), 0.0);
+        assert!(t_upper_quantile(0.1, 0.0).is_nan() && t_upper_tail(1.0, -1.0).is_nan());
+        assert!(t_upper_quantile(1.5, 3.0).is_nan() && t_upper_tail(f64::NAN, 3.0).is_nan());
     }
 }

@@ -5,39 +5,39 @@
 use super::{incomplete_beta, normal};
 
 /// `P(F > f)` for `numerator` and `denominator` degrees of freedom, to full relative precision.
-pub(crate) fn upper_tail(f: f64, numerator: f64, denominator: f64) -> f64 {
+pub(crate) fn f_upper_tail(f: f64, numerator: f64, denominator: f64) -> f64 {
     if f <= 0.0 {
         return 1.0;
     }
     let odds = numerator * f / denominator;
     let (x, y) = (odds / (1.0 + odds), 1.0 / (1.0 + odds));
-    incomplete_beta::regularized(0.5 * numerator, 0.5 * denominator, x, y).1
+    incomplete_beta::regularized_incomplete_beta(0.5 * numerator, 0.5 * denominator, x, y).1
 }
 
 /// The median of F with `numerator` and `denominator` degrees of freedom, to ten digits.
-pub(crate) fn median(numerator: f64, denominator: f64) -> f64 {
-    upper_quantile(0.5, numerator, denominator)
+pub(crate) fn f_median(numerator: f64, denominator: f64) -> f64 {
+    f_upper_quantile(0.5, numerator, denominator)
 }
 
 /// The `f` with `P(F > f) = tail`; `tail` is strictly between 0 and 1.
 ///
 /// The secant method on the logarithm of `f`, from the cube-root approximation of Paulson 1942.
-pub(crate) fn upper_quantile(tail: f64, numerator: f64, denominator: f64) -> f64 {
-    let excess = |u: f64| {
-        let p = upper_tail(u.exp(), numerator, denominator);
+pub(crate) fn f_upper_quantile(tail: f64, numerator: f64, denominator: f64) -> f64 {
+    let compute_excess = |u: f64| {
+        let p = f_upper_tail(u.exp(), numerator, denominator);
         (p / (1.0 - p)).ln() - (tail / (1.0 - tail)).ln()
     };
-    let mut last = paulson(tail, numerator, denominator);
-    let mut at_last = excess(last);
+    let mut last = approximate_by_paulson(tail, numerator, denominator);
+    let mut last_excess = compute_excess(last);
     let mut u = last + 0.01;
     for _ in 0..60 {
-        let here = excess(u);
-        let slope = (here - at_last) / (u - last);
+        let here = compute_excess(u);
+        let slope = (here - last_excess) / (u - last);
         if slope >= 0.0 {
             break;
         }
         let step = (here / slope).clamp(-2.0, 2.0);
-        (last, at_last) = (u, here);
+        (last, last_excess) = (u, here);
         u -= step;
         if step.abs() < 1e-11 {
             break;
@@ -47,8 +47,8 @@ pub(crate) fn upper_quantile(tail: f64, numerator: f64, denominator: f64) -> f64
 }
 
 /// Logarithm of the approximate quantile: the cube root of F is nearly a ratio of two normals.
-fn paulson(tail: f64, numerator: f64, denominator: f64) -> f64 {
-    let z = normal::approximate_upper_quantile(tail);
+fn approximate_by_paulson(tail: f64, numerator: f64, denominator: f64) -> f64 {
+    let z = normal::approximate_normal_upper_quantile(tail);
     let (a, b) = (2.0 / (9.0 * numerator), 2.0 / (9.0 * denominator));
     let (p, q) = (1.0 - b, 1.0 - a);
     let curvature = p * p - z * z * b;
@@ -61,7 +61,7 @@ fn paulson(tail: f64, numerator: f64, denominator: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{upper_quantile, upper_tail};
+    use super::{f_upper_quantile, f_upper_tail};
 
     #[test]
     fn quantiles_agree_with_mpmath() {
@@ -75,14 +75,14 @@ mod tests {
             (0.001, 4.0, 15.0, 8.252_683_744_701_55),
             (0.95, 4.0, 15.0, 0.170_712_397_973_795_24),
         ] {
-            assert!((upper_quantile(tail, a, b) / f - 1.0).abs() < 1e-10, "{tail} {a} {b}");
-            assert!((upper_tail(f, a, b) / tail - 1.0).abs() < 1e-12, "{tail} {a} {b}");
+            assert!((f_upper_quantile(tail, a, b) / f - 1.0).abs() < 1e-10, "{tail} {a} {b}");
+            assert!((f_upper_tail(f, a, b) / tail - 1.0).abs() < 1e-12, "{tail} {a} {b}");
         }
     }
 
     #[test]
     #[expect(clippy::float_cmp, reason = "exact by definition")]
     fn nothing_is_below_zero() {
-        assert_eq!(upper_tail(0.0, 3.0, 4.0), 1.0);
+        assert_eq!(f_upper_tail(0.0, 3.0, 4.0), 1.0);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Row;
+use super::ReportRow;
 use crate::verdict::{BaselineKind, Decision};
 
 /// More names than this do not make a command that anybody would type.
@@ -12,34 +12,37 @@ const LONGEST_NAME: usize = 200;
 
 /// `None` where nothing sensible can be said: nothing to look at, no commit to compare with, or
 /// names that no terminal takes.
-pub(super) fn command(decision: &Decision, notable: &[Row<'_>]) -> Option<String> {
-    let baseline = baseline(decision)?;
+pub(super) fn build_repeat_command(
+    decision: &Decision,
+    notable: &[ReportRow<'_>],
+) -> Option<String> {
+    let baseline = choose_baseline(decision)?;
     let reasons: Vec<_> = notable.iter().filter(|row| row.is_reason).collect();
-    let named = if reasons.is_empty() { notable.iter().collect() } else { reasons };
+    let named_rows = if reasons.is_empty() { notable.iter().collect() } else { reasons };
     let mut command = "perfgate check".to_owned();
-    match named.len() {
+    match named_rows.len() {
         0 => return None,
         1..=MOST_NAMES => {
-            if !named.iter().all(|row| is_typable(row.id)) {
+            if !named_rows.iter().all(|row| is_typable(row.id)) {
                 return None;
             }
-            for row in &named {
-                let _ = write!(command, " --bench {}", quoted(&literal_glob(row.id)));
+            for row in &named_rows {
+                let _ = write!(command, " --bench {}", quote_for_shell(&escape_glob(row.id)));
             }
         }
         _ => {}
     }
-    let packages = named.iter().filter_map(|row| row.told_apart_by);
+    let packages = named_rows.iter().filter_map(|row| row.told_apart_by);
     for package in packages.filter(|package| is_typable(package)) {
-        let _ = write!(command, " --package {}", quoted(package));
+        let _ = write!(command, " --package {}", quote_for_shell(package));
     }
     Some(command + " --baseline " + baseline)
 }
 
-fn baseline(decision: &Decision) -> Option<&str> {
+fn choose_baseline(decision: &Decision) -> Option<&str> {
     match (decision.baseline.kind, &decision.baseline.commit) {
         (BaselineKind::None, _) => Some("none"),
-        (_, Some(commit)) => is_object_id(&commit.id).then_some(commit.id.as_str()).map(short),
+        (_, Some(commit)) => is_object_id(&commit.id).then_some(commit.id.as_str()).map(shorten_id),
         (_, None) => None,
     }
 }
@@ -49,7 +52,7 @@ fn is_object_id(id: &str) -> bool {
 }
 
 /// Enough of an object id to be told from all others of a repository.
-fn short(id: &str) -> &str {
+fn shorten_id(id: &str) -> &str {
     &id[..id.len().min(10)]
 }
 
@@ -58,7 +61,7 @@ fn is_typable(name: &str) -> bool {
 }
 
 /// A pattern that matches this name only.
-fn literal_glob(name: &str) -> String {
+fn escape_glob(name: &str) -> String {
     let mut glob = String::with_capacity(name.len());
     for (place, character) in name.chars().enumerate() {
         match character {
@@ -73,6 +76,6 @@ fn literal_glob(name: &str) -> String {
 }
 
 /// One word for any POSIX shell, whatever it holds.
-fn quoted(word: &str) -> String {
+fn quote_for_shell(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -1,0 +1,202 @@
+//! What the chart on the page of a benchmark is drawn from: columns as `encode` writes them, and marks.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::encode;
+use super::night::{NightFigure, SHOWN_METRICS};
+use super::standing::BenchmarkStanding;
+use super::track::{BenchmarkTrack, HostTrack};
+use super::{Night, SiteInput};
+
+/// Digits of a commit that tell it apart.
+const DIGITS: usize = 12;
+
+/// One slot a run with a figure, in commit order.
+#[derive(Serialize)]
+pub(super) struct ChartData<'a> {
+    step: f64,
+    count: usize,
+    minutes: String,
+    host: String,
+    commit: String,
+    run: String,
+    launches: String,
+    samples: String,
+    warnings: String,
+    metrics: Vec<MetricColumn>,
+    hosts: Vec<String>,
+    levels: Vec<LevelSpan>,
+    changes: Vec<ChangeMark>,
+    releases: Vec<(&'a str, usize)>,
+    breaks: Vec<(usize, i64)>,
+    targets: Vec<(&'static str, f64)>,
+    repository: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct MetricColumn {
+    name: &'static str,
+    point: String,
+    low: String,
+    high: String,
+}
+
+/// One level of p50 on one host: first and last slot, and the geometric mean in nanoseconds.
+#[derive(Serialize)]
+struct LevelSpan {
+    host: usize,
+    from: usize,
+    to: usize,
+    ns: f32,
+}
+
+/// A change point: last slot of the old level, first of the new one.
+#[derive(Serialize)]
+struct ChangeMark {
+    from: usize,
+    slot: usize,
+    host: usize,
+    ratio: f64,
+    low: f64,
+    high: f64,
+}
+
+/// The drawing of one benchmark with these limits as lines.
+pub(super) fn build_chart_data<'a>(
+    material: &'a SiteInput<'_>,
+    track: &'a BenchmarkTrack<'_>,
+    standing: &BenchmarkStanding,
+    targets: Vec<(&'static str, f64)>,
+) -> ChartData<'a> {
+    let nights = &material.nights;
+    let slots: Vec<usize> =
+        (0..nights.len()).filter(|night| track.find_figure(*night, 0).is_some()).collect();
+    let slot_of = |night: usize| slots.partition_point(|slot| *slot < night);
+    let host_of = number_hosts(track);
+    let to_i64 = |number: usize| i64::try_from(number).ok();
+    let cells = || slots.iter().filter_map(|night| track.cells[*night]);
+    let slot_nights = || slots.iter().map(|night| &nights[*night]);
+    let pad_digits = |text: &str| format!("{text:-<DIGITS$.DIGITS$}");
+    let hosts = || track.hosts.iter().enumerate();
+    ChartData {
+        step: encode::LN_STEP,
+        count: slots.len(),
+        minutes: encode::encode_differences(
+            slot_nights().map(|n| Some(n.created.as_second() / 60)),
+        ),
+        host: encode::encode_column(
+            slot_nights().map(|n| to_i64(*host_of.get(n.host.fingerprint.as_str())?)),
+        ),
+        commit: slot_nights().map(|n| pad_digits(n.commit_id().unwrap_or_default())).collect(),
+        run: slot_nights().map(|n| pad_digits(&n.id)).collect(),
+        launches: encode::encode_differences(cells().map(|cell| Some(i64::from(cell.launches)))),
+        samples: encode::encode_differences(cells().map(|cell| i64::try_from(cell.samples).ok())),
+        warnings: encode::encode_column(slot_nights().map(|n| to_i64(n.warnings.len()))),
+        metrics: (0..SHOWN_METRICS.len())
+            .map(|metric| encode_metric(track, &slots, metric))
+            .collect(),
+        hosts: track.hosts.iter().filter_map(|host| describe_host(host, nights)).collect(),
+        levels: hosts()
+            .flat_map(|(number, host)| build_level_spans(number, host, slot_of))
+            .collect(),
+        changes: hosts()
+            .flat_map(|(number, host)| build_change_marks(number, host, slot_of))
+            .collect(),
+        releases: locate_releases(material, &slots),
+        breaks: find_breaks(standing, &slots),
+        targets,
+        repository: material.repository.as_deref(),
+    }
+}
+
+/// The hosts of a track by fingerprint, as they are numbered on its page.
+pub(super) fn number_hosts<'a>(track: &'a BenchmarkTrack<'_>) -> HashMap<&'a str, usize> {
+    let hosts = track.hosts.iter().enumerate();
+    hosts.map(|(number, host)| (host.fingerprint.as_str(), number)).collect()
+}
+
+fn describe_host(host: &HostTrack, nights: &[Night]) -> Option<String> {
+    let machine = &nights[*host.nights.last()?].host;
+    let (model, cores) = (&machine.cpu_model, machine.cores);
+    let plural = if cores == 1 { "" } else { "s" };
+    Some(format!("{model}, {cores} core{plural} ({})", host.fingerprint))
+}
+
+fn build_level_spans(
+    number: usize,
+    host: &HostTrack,
+    slot_of: impl Fn(usize) -> usize,
+) -> Vec<LevelSpan> {
+    let starts = std::iter::once(0).chain(host.changes.iter().map(|change| change.index));
+    let stretch = |start: usize| {
+        let segment = host.find_segment(start);
+        let lns = &host.lns[segment.clone()];
+        #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough to draw from")]
+        let ns = (lns.iter().sum::<f64>() / lns.len() as f64).exp() as f32;
+        LevelSpan {
+            host: number,
+            from: slot_of(host.nights[segment.start]),
+            to: slot_of(host.nights[segment.end - 1]),
+            ns,
+        }
+    };
+    starts.map(stretch).collect()
+}
+
+fn build_change_marks(
+    number: usize,
+    host: &HostTrack,
+    slot_of: impl Fn(usize) -> usize,
+) -> Vec<ChangeMark> {
+    let mark = |change: &super::TrackChange| ChangeMark {
+        from: slot_of(change.before),
+        slot: slot_of(change.after),
+        host: number,
+        ratio: change.ratio,
+        low: change.interval.0,
+        high: change.interval.1,
+    };
+    host.changes.iter().map(mark).collect()
+}
+
+fn locate_releases<'a>(material: &'a SiteInput<'_>, slots: &[usize]) -> Vec<(&'a str, usize)> {
+    let place = |release: &'a super::Release| {
+        let slot = slots.partition_point(|slot| *slot < release.night);
+        (slot < slots.len()).then_some((release.name.as_str(), slot))
+    };
+    material.releases.iter().filter_map(place).collect()
+}
+
+/// After which slots how many nights are missing.
+fn find_breaks(standing: &BenchmarkStanding, slots: &[usize]) -> Vec<(usize, i64)> {
+    let mut breaks: Vec<(usize, i64)> = Vec::new();
+    for gap in &standing.gaps {
+        let Some(slot) = slots.partition_point(|slot| *slot <= gap.after).checked_sub(1) else {
+            continue;
+        };
+        match breaks.last_mut() {
+            Some(last) if last.0 == slot => last.1 += gap.nights,
+            _ => breaks.push((slot, gap.nights)),
+        }
+    }
+    breaks
+}
+
+fn encode_metric(track: &BenchmarkTrack<'_>, slots: &[usize], metric: usize) -> MetricColumn {
+    let figures = || slots.iter().map(|night| track.find_figure(*night, metric));
+    let encode_ln = |value: f32| {
+        encode::round_to_steps(NightFigure { point: value, low: None, high: None }.ln())
+    };
+    MetricColumn {
+        name: SHOWN_METRICS[metric].name(),
+        point: encode::encode_differences(figures().map(|figure| Some(encode_ln(figure?.point)))),
+        low: encode::encode_column(
+            figures().map(|f| Some(encode_ln(f?.point) - encode_ln(f?.low?))),
+        ),
+        high: encode::encode_column(
+            figures().map(|f| Some(encode_ln(f?.high?) - encode_ln(f?.point))),
+        ),
+    }
+}
