@@ -24,7 +24,7 @@ use crate::units::{Confidence, Nanos, Percent};
     after_help = "\
 Examples:
   perfgate check --target-p95 10ms             gate the Criterion benches of this workspace
-  perfgate check --baseline main               measure main and the working tree in turn
+  perfgate check --baseline main               measure main and the working tree in rounds
   perfgate compare main.json candidate.json    compare two run files
   perfgate report target/perfgate/decision.json --format markdown
   perfgate evaluate --scenario mixed           how often the decision is wrong
@@ -41,31 +41,31 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CliCommand {
-    /// Measure, compare with the baseline, judge, report; the exit status is the gate
+    /// Measure, compare with the baseline, decide and report; the exit status is the gate
     Check(CheckArgs),
     /// Measure and write a run file
     Measure(MeasureArgs),
-    /// Keep runs to compare later ones with
+    /// Store runs as baselines, list, show and prune them
     Baseline(BaselineArgs),
     /// Compare two runs and print the decision
     Compare(CompareArgs),
-    /// Measure the same code on both sides: the noise of this machine
+    /// Measure the noise of this machine: the same code on both sides
     Calibrate(CalibrateArgs),
-    /// Say what makes measurements on this machine unfit, and the remedy
+    /// Report what disturbs measurements on this machine, with remedies
     Doctor(DoctorArgs),
     /// Print a decision as text, Markdown, HTML, JSON, CSV or `JUnit`
     Report(ReportArgs),
     /// Print how often the decision is wrong, on simulated and recorded data
     Evaluate(EvaluateArgs),
-    /// Build the trend pages, or print what they are made from
+    /// Build the trend pages, or print and export the history
     Trend(TrendArgs),
-    /// Write down what Cargo gives a bench; Cargo starts this in place of it
+    /// Record what Cargo passes to a bench; Cargo starts this in its place
     #[command(hide = true)]
     RecordEnvironment(RecordEnvironmentArgs),
-    /// Clean up after perfgate where it is killed; perfgate starts it
+    /// Clean up after a killed perfgate; started by perfgate
     #[command(hide = true)]
     Guard,
-    /// Tell GitHub: comment, commit status, step summary, annotations
+    /// Publish on GitHub: comment, commit status, step summary, annotations
     Publish(PublishArgs),
     /// Write perfgate.toml and workflows for this repository
     Init(InitArgs),
@@ -74,7 +74,7 @@ pub(crate) enum CliCommand {
 /// Which benchmarks, and how to build them.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SelectionArgs {
-    /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
+    /// Only benchmarks whose id matches; `!GLOB` excludes; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) bench: Vec<String>,
     /// Only this package of the workspace; may be repeated
@@ -94,16 +94,16 @@ pub(crate) struct SelectionArgs {
 /// How much to measure.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct EffortArgs {
-    /// Processes started per side
+    /// Launches per side: processes started for each bench target
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) launches: Option<u32>,
-    /// Calls per launch, at most; never fewer than 10
+    /// Maximum number of calls per launch (at least 10)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..))]
     pub(crate) calls: Option<u32>,
-    /// Warm-up before each benchmark of a launch
+    /// Warm-up time per benchmark and launch
     #[arg(long, value_name = "DURATION")]
     pub(crate) warmup: Option<Nanos>,
-    /// Longest time one launch may take
+    /// Time limit of one launch
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Nanos>,
     /// Seed of every random choice
@@ -114,10 +114,10 @@ pub(crate) struct EffortArgs {
 /// What is tolerated and what must hold.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct GateArgs {
-    /// A slowdown up to this is tolerated
+    /// Tolerated slowdown
     #[arg(long, value_name = "SHARE")]
     pub(crate) threshold: Option<Percent>,
-    /// A slowdown of this size must be found, or the answer is inconclusive
+    /// Slowdown that must be detectable; otherwise the result is inconclusive
     #[arg(long, value_name = "SHARE")]
     pub(crate) detect: Option<Percent>,
     /// Confidence of the intervals shown
@@ -138,7 +138,7 @@ pub(crate) struct GateArgs {
     /// Limit on the 99th percentile of single calls
     #[arg(long, value_name = "DURATION")]
     pub(crate) target_p99: Option<Nanos>,
-    /// Reasons that fail: regressed, target-missed, missing, failed, target-unproven, inconclusive
+    /// Reasons to fail: regressed, target-missed, missing, failed, target-unproven, inconclusive
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) fail_on: Option<Vec<String>>,
     /// Configuration file [default: perfgate.toml beside Cargo.toml]
@@ -166,7 +166,7 @@ pub(crate) enum DecisionFormat {
     Html,
     /// The decision itself
     Json,
-    /// One row a benchmark
+    /// One row per benchmark
     Csv,
     /// For test reporters
     Junit,
@@ -193,37 +193,37 @@ pub(crate) struct CheckArgs {
     /// Where baselines are kept.
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// Where they are shared; fetched from there when this clone has none.
+    /// Where they are shared: they are fetched from there if this clone has none.
     #[command(flatten)]
     pub(crate) remote: RemoteArgs,
     /// What to compare with: `auto`, `stored`, `none`, a run file, or a git revision
     #[arg(long, value_name = "BASELINE", default_value = "auto")]
     pub(crate) baseline: String,
-    /// Measure this command as the baseline, in rounds with the candidate's
+    /// Command that measures the baseline, in rounds with `--candidate-command`
     #[arg(long, value_name = "CMD", requires = "candidate_command", conflicts_with = "run")]
     pub(crate) baseline_command: Option<String>,
-    /// Measure this command as the candidate
+    /// Command that measures the candidate
     #[arg(long, value_name = "CMD", requires = "baseline_command")]
     pub(crate) candidate_command: Option<String>,
-    /// Longest time the rounds may take; what is undecided then is inconclusive
+    /// Time limit of the rounds; what is undecided by then is inconclusive
     #[arg(long, value_name = "DURATION")]
     pub(crate) budget: Option<Nanos>,
-    /// Count instructions, by callgrind, of what stays inconclusive: a second opinion, never a verdict
+    /// Count instructions of inconclusive benchmarks with callgrind; never changes the verdict
     #[arg(long, conflicts_with = "run")]
     pub(crate) counts: bool,
-    /// Judge this run instead of measuring
+    /// Use this run file as the candidate instead of measuring
     #[arg(long, value_name = "FILE")]
     pub(crate) run: Option<PathBuf>,
-    /// Record the run as a baseline when it passes
+    /// Store the run as a baseline if it passes
     #[arg(long)]
     pub(crate) save_baseline: bool,
-    /// Without a baseline the answer is inconclusive (status 11)
+    /// The result is inconclusive (status 11) if there is no baseline
     #[arg(long)]
     pub(crate) require_baseline: bool,
-    /// Folder of run.json, decision.json, report.md and report.html
+    /// Output folder of run.json, decision.json, report.md and report.html
     #[arg(long, value_name = "DIR", default_value = "target/perfgate")]
     pub(crate) out: PathBuf,
-    /// What goes to standard output
+    /// Format of the report on standard output
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: DecisionFormat,
 }
@@ -277,13 +277,13 @@ One start of the command is one launch. It prints one line a benchmark:
   {\"id\": \"encode/1\", \"samples_ns\": [1250.0, 1301.5]}
 A single CMD is a script of `sh`, several words are started as they stand.")]
 pub(crate) struct CommandArgs {
-    /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
+    /// Only benchmarks whose id matches; `!GLOB` excludes; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) bench: Vec<String>,
-    /// Times the command is started
+    /// Launches: how often the command is started
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) launches: Option<u32>,
-    /// Longest time one launch may take
+    /// Time limit of one launch
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Nanos>,
     /// Where the run is written.
@@ -305,7 +305,7 @@ pub(crate) struct RunOutputArgs {
 /// `perfgate doctor`.
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {
-    /// How the findings are printed
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: DoctorFormat,
 }
@@ -346,7 +346,7 @@ pub(crate) struct CalibrateArgs {
     /// How much each launch measures.
     #[command(flatten)]
     pub(crate) effort: EffortArgs,
-    /// Rounds; from 15 on, later checks lean on them
+    /// Number of rounds; later checks use the result if there are 15 or more
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..=1000))]
     pub(crate) rounds: u32,
     /// Calibrate this command instead of the benches
@@ -368,13 +368,13 @@ pub(crate) struct CompareArgs {
     /// What must hold.
     #[command(flatten)]
     pub(crate) gate: GateArgs,
-    /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
+    /// Only benchmarks whose id matches; `!GLOB` excludes; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) bench: Vec<String>,
     /// Where store keys are looked up.
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// How the decision is printed
+    /// Output format
     #[arg(long, value_enum, default_value_t = DecisionFormat::Json)]
     pub(crate) format: DecisionFormat,
 }
@@ -386,9 +386,9 @@ Examples:
   perfgate report target/perfgate/decision.json
   perfgate report decision.json --format html --output report.html")]
 pub(crate) struct ReportArgs {
-    /// The decision to show
+    /// Decision file
     pub(crate) decision: PathBuf,
-    /// How it is shown
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: DecisionFormat,
     /// Write to this file instead of standard output
@@ -423,7 +423,7 @@ pub(crate) enum ExpectArg {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  perfgate evaluate --scenario mixed --suites 4000           the table of METHODOLOGY.md
+  perfgate evaluate --scenario mixed --suites 4000           the table in docs/error-rates/mixed.md
   perfgate evaluate --scenario mixed --threshold 0% --detect 2%
   perfgate evaluate --data series.csv.gz --suites 400        recorded launches of unchanged code
   perfgate evaluate --aa run.json                            your own launches of unchanged code
@@ -435,34 +435,34 @@ pub(crate) struct EvaluateArgs {
     /// Simulate only this scenario; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) scenario: Vec<String>,
-    /// Suites a row: simulated, or dealt from a recording
+    /// Suites per row, simulated or resampled from a recording
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) suites: u64,
     /// Seed of every random choice
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Slowdowns put into the candidate
+    /// Slowdowns added to the candidate
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "0%,2%,5%,10%")]
     pub(crate) effects: Vec<Percent>,
-    /// A slowdown up to this is tolerated [default: the defaults, and 0 % with a detect of 2 %]
+    /// Tolerated slowdown [default: two policies, the default one, and 0 % with `--detect 2%`]
     #[arg(long, value_name = "SHARE")]
     pub(crate) threshold: Option<Percent>,
-    /// A slowdown of this size must be found, or the answer is inconclusive
+    /// Slowdown that must be detectable; otherwise the result is inconclusive
     #[arg(long, value_name = "SHARE")]
     pub(crate) detect: Option<Percent>,
-    /// A recording of unchanged code: `runstamp,toolchain,bench,rep,ns_per_op` or `VM_id,t_min,value`, also packed by gzip; may be repeated
+    /// A recording of unchanged code: `runstamp,toolchain,bench,rep,ns_per_op` or `VM_id,t_min,value`, optionally compressed with gzip; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Vec<PathBuf>,
-    /// A run of many launches of unchanged code
+    /// Run file with many launches of unchanged code
     #[arg(long, value_name = "RUN")]
     pub(crate) aa: Option<PathBuf>,
-    /// Two runs of which the truth is known
+    /// Two run files with a known difference: baseline and candidate
     #[arg(long, num_args = 2, value_names = ["BASELINE", "CANDIDATE"], requires = "expect")]
     pub(crate) labelled: Vec<PathBuf>,
-    /// The truth about them
+    /// The correct answer for `--labelled`
     #[arg(long, value_enum, requires = "labelled")]
     pub(crate) expect: Option<ExpectArg>,
-    /// How the tables are printed
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TableFormat,
 }

@@ -17,36 +17,36 @@ pub(crate) struct BaselineArgs {
 /// What to do with the store.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BaselineAction {
-    /// Keep a run as a baseline
+    /// Store a run as a baseline
     #[command(after_help = "\
 Examples:
   perfgate baseline save target/perfgate/run.json
-  perfgate baseline save run.json --push                     for everybody, through origin
+  perfgate baseline save run.json --push                     share it through origin
   perfgate baseline save run.json --store dir:/mnt/baselines")]
     Save {
-        /// The run
+        /// Run file
         run: PathBuf,
         /// Where baselines are kept.
         #[command(flatten)]
         store: StoreArgs,
-        /// Push it, and what else waits, to the data repository
+        /// Push this run and all others not pushed yet to the data repository
         #[arg(long)]
         push: bool,
         /// Where the branch is shared.
         #[command(flatten)]
         remote: RemoteArgs,
     },
-    /// One line for each stored run, newest first
+    /// List stored runs, newest first
     #[command(after_help = "\
 Examples:
   perfgate baseline list
   perfgate baseline list --fetch --format json")]
     List(StoreReadArgs),
-    /// What a stored run holds
+    /// Show the contents of a stored run
     #[command(after_help = "\
 Examples:
   perfgate baseline show 3f9a1c22b0d4      by id, or its first digits
-  perfgate baseline show main              all runs of the commit that main is at")]
+  perfgate baseline show main              all runs of the commit at the tip of main")]
     Show {
         /// Id of a run, or a git revision
         #[arg(value_name = "ID|REVISION")]
@@ -55,16 +55,16 @@ Examples:
         #[command(flatten)]
         read: StoreReadArgs,
     },
-    /// Remove all but the newest runs of each host and source
+    /// Remove all runs but the newest of each host and source
     #[command(after_help = "\
 Examples:
   perfgate baseline prune --keep 100 --dry-run
   perfgate baseline prune --push                             nightly, on the data repository")]
     Prune {
-        /// Runs to keep of each host and source
+        /// Runs to keep per host and source
         #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
         keep: u32,
-        /// Only say what would be removed
+        /// List what would be removed, and remove nothing
         #[arg(long)]
         dry_run: bool,
         /// Where baselines are kept.
@@ -91,7 +91,7 @@ pub(crate) struct StoreReadArgs {
     /// Where the branch is shared.
     #[command(flatten)]
     pub(crate) remote: RemoteArgs,
-    /// How it is printed
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: StoreFormat,
 }

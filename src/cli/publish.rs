@@ -21,31 +21,31 @@ Reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_REPOSITORY, GITHUB_SHA, GITHU
 GITHUB_TOKEN, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT. The exit status is that of publishing, not the
 verdict: 0 also when the token may not write, which a notice says.")]
 pub(crate) struct PublishArgs {
-    /// The decisions to publish together; NAME= tells several apart
+    /// Decision files to publish together; NAME= labels each of several
     #[arg(value_name = "[NAME=]DECISION", required_unless_present_any = ["artifact", "issues"])]
     pub(crate) decisions: Vec<String>,
     /// Fetch the decision from this artifact of the run that started a `workflow_run`; may be repeated
     #[arg(long, value_name = "NAME", conflicts_with = "decisions")]
     pub(crate) artifact: Vec<String>,
-    /// Keep an issue for each benchmark that got slower, from `trend status --format json`, in place of a comment
+    /// Instead of commenting, keep one issue per benchmark that got slower; FILE is from `trend status --format json`
     #[arg(long, value_name = "STATUS", conflicts_with_all = ["decisions", "artifact", "check_run"])]
     pub(crate) issues: Option<PathBuf>,
-    /// Address of the trend pages, for links in issues
+    /// URL of the trend pages, for links in issues
     #[arg(long, value_name = "URL", requires = "issues")]
     pub(crate) site: Option<String>,
-    /// Which comment and status, when a pull request has several
+    /// Name of this gate, if a pull request has several
     #[arg(long, value_name = "ID", default_value = PublishId::DEFAULT)]
     pub(crate) id: PublishId,
-    /// When to comment: `auto` (when there is something worth a word), `always` or `never`
+    /// When to comment: `auto` (when there is something to report), `always` or `never`
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) comment: CommentPolicy,
-    /// Make a check run as well; it stands under an arbitrary workflow of the commit
+    /// Create a check run as well; GitHub lists it under an arbitrary workflow of the commit
     #[arg(long)]
     pub(crate) check_run: bool,
     /// The event's payload [default: the file `GITHUB_EVENT_PATH` names]
     #[arg(long, value_name = "FILE")]
     pub(crate) event: Option<PathBuf>,
-    /// Ask nothing of GitHub; print what a first publication would send, one JSON document a line
+    /// Send nothing; print the requests of a first publication, one JSON document per line
     #[arg(long, conflicts_with = "artifact")]
     pub(crate) dry_run: bool,
 }
@@ -60,7 +60,7 @@ pub(crate) struct InitArgs {
     /// Path of the workspace's Cargo.toml
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
-    /// Replace files that are there already
+    /// Overwrite existing files
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -15,7 +15,7 @@ use crate::units::{Confidence, Percent};
 Examples:
   perfgate trend --out site                        build or update the pages
   perfgate trend changes series.jsonl --format json
-  perfgate trend status --format json              what is slower and since when
+  perfgate trend status --format json              what got slower, and since when
   perfgate trend export --format csv --output history.csv
   perfgate trend plot --out plots"
 )]
@@ -26,7 +26,7 @@ pub(crate) struct TrendArgs {
     /// What they are made from.
     #[command(flatten)]
     pub(crate) history: HistoryArgs,
-    /// Folder of the pages
+    /// Output folder of the pages
     #[arg(long, value_name = "DIR", default_value = "target/perfgate/trend")]
     pub(crate) out: PathBuf,
 }
@@ -37,10 +37,10 @@ pub(crate) struct HistoryArgs {
     /// Where they are kept.
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// Branch, tag or commit whose history is followed [default: HEAD]
+    /// Branch, tag or commit whose history is shown [default: HEAD]
     #[arg(long, value_name = "REVISION")]
     pub(crate) revision: Option<String>,
-    /// Only benchmarks whose id matches; `!GLOB` leaves out; may be repeated
+    /// Only benchmarks whose id matches; `!GLOB` excludes; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) bench: Vec<String>,
     /// Name of the site [default: that of the repository's folder]
@@ -59,15 +59,15 @@ pub(crate) struct HistoryArgs {
 pub(crate) enum TrendAction {
     /// Print the change points of any series: JSON lines {"id": "…", "values": [ … ]}
     Changes {
-        /// File of the series; `-` for standard input
+        /// File with the series; `-` for standard input
         file: PathBuf,
-        /// Smaller shifts are merged away
+        /// Smallest shift that counts as a change point
         #[arg(long, value_name = "SHARE")]
         least_shift: Option<Percent>,
         /// Confidence of the intervals
         #[arg(long, value_name = "CONFIDENCE")]
         confidence: Option<Confidence>,
-        /// How they are printed
+        /// Output format
         #[arg(long, value_enum, default_value_t)]
         format: TrendFormat,
     },
@@ -76,31 +76,31 @@ pub(crate) enum TrendAction {
         /// What it is made from.
         #[command(flatten)]
         history: HistoryArgs,
-        /// How it is printed
+        /// Output format
         #[arg(long, value_enum, default_value_t)]
         format: TrendFormat,
     },
-    /// Write all runs: one row a run, benchmark and metric
+    /// Write all runs, one row per run, benchmark and metric
     Export {
         /// What it is made from.
         #[command(flatten)]
         history: HistoryArgs,
-        /// Kind of file
+        /// File format
         #[arg(long, value_enum)]
         format: ExportFormat,
-        /// File to write
+        /// Output file
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Draw charts to keep: the course of each benchmark, and all against the last release
+    /// Draw charts: the history of each benchmark, and all benchmarks against the last release
     Plot {
         /// What they are made from.
         #[command(flatten)]
         history: HistoryArgs,
-        /// Kind of file
+        /// File format
         #[arg(long, value_enum, default_value_t)]
         format: PlotFormat,
-        /// Folder of the charts
+        /// Output folder of the charts
         #[arg(long, value_name = "DIR", default_value = "target/perfgate/plots")]
         out: PathBuf,
     },
