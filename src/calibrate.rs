@@ -1,7 +1,7 @@
-//! The same code on both sides: the noise floor of this machine.
+//! The noise of this machine, from rounds with the same code on both sides.
 //!
-//! Rounds of unchanged code come in; what later decisions need to know of each benchmark goes out, as a
-//! file of its own.
+//! The input is the rounds of unchanged code. The output is a file of its own, with what later
+//! decisions need to know about each benchmark.
 
 mod launches;
 
@@ -19,81 +19,84 @@ use crate::stats::shrinkage::VariancePrior;
 use crate::stats::{normal, power, summary, summary::Moments};
 use crate::verdict::NoiseHistory;
 
-/// The schema that this version writes.
+/// The schema of the calibration files that this version writes.
 pub(crate) const CALIBRATION_SCHEMA: &str = "perfgate.calibration/1";
 
-/// Rounds for which the detectable slowdown is listed: the planned looks.
+/// Numbers of rounds for which the detectable slowdown is listed: the planned looks.
 const LISTED_ROUNDS: [usize; 6] = [3, 5, 7, 10, 14, 20];
 
-/// Rounds of the comparison that the noise floor speaks of.
+/// Number of rounds of the comparison that the noise floor refers to.
 const FLOOR_ROUNDS: f64 = 5.0;
 
-/// What rounds of unchanged code told about a machine.
+/// The noise of a machine, measured with rounds of unchanged code.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Calibration {
     schema: String,
-    /// When it was measured, RFC 3339.
+    /// Time of the measurement, RFC 3339.
     pub(crate) created: String,
-    /// The machine.
+    /// Machine that was measured.
     pub(crate) host: Host,
-    /// Each benchmark once.
+    /// Noise per benchmark; each benchmark appears once.
     pub(crate) benchmarks: Vec<BenchmarkNoise>,
 }
 
-/// The noise of one benchmark; variances and drift are of logarithms of launch medians.
+/// The noise of one benchmark. Variances and drift refer to the logarithms of launch medians.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BenchmarkNoise {
-    /// `group/function/parameter`.
+    /// Name of the benchmark: `group/function/parameter`.
     pub(crate) id: String,
-    /// The Cargo package it belongs to.
+    /// Cargo package of the benchmark. `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) package: Option<String>,
-    /// Rounds it was learnt from.
+    /// Number of rounds that the figures were estimated from.
     pub(crate) rounds: usize,
-    /// Half of all comparisons of five rounds without a change show at least this one.
+    /// Half of all comparisons over five rounds without a change show at least this change, as a
+    /// share.
     pub(crate) noise_floor: f64,
     /// Variance of the difference of partners.
     pub(crate) difference_variance: f64,
-    /// Variance of launches of one side.
+    /// Variance of the launches of one side.
     pub(crate) launch_variance: f64,
-    /// Correlation of partners, which decides whether they are compared as pairs.
+    /// Correlation of partners. It decides whether they are compared launch by launch.
     pub(crate) correlation: f64,
-    /// Variance of the logarithms of samples around their launch; none where a launch has one value.
+    /// Variance of the logarithms of samples within their launch. `None` if launches have one
+    /// value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) within_variance: Option<f64>,
-    /// Variance of launches beyond what their samples explain; none where a launch has one value.
+    /// Variance of launches beyond what their samples explain. `None` if launches have one value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) between_variance: Option<f64>,
-    /// Correlation of a launch with the one before it.
+    /// Correlation of a launch with the previous launch. `None` if it cannot be computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) autocorrelation: Option<f64>,
-    /// Slope over time, a launch.
+    /// Slope over time, per launch.
     pub(crate) drift: f64,
-    /// Two groups of launches that lie far apart, where there are.
+    /// Two groups of launches that lie far apart. `None` if the launches form one group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) modes: Option<LaunchModes>,
-    /// The slowdown found with 80 % power, by rounds.
+    /// Slowdowns found with 80 % power, by number of rounds.
     pub(crate) minimum_detectable: Vec<DetectableSlowdown>,
-    /// How to spend the time; none where a launch has one value.
+    /// How to spend the time of a measurement. `None` if launches have one value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) advice: Option<EffortAdvice>,
 }
 
-/// The slowdown found with 80 % power after some rounds.
+/// The slowdown found with 80 % power after a number of rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DetectableSlowdown {
-    /// Rounds measured.
+    /// Number of rounds.
     pub(crate) rounds: usize,
-    /// The slowdown, beyond what is tolerated.
+    /// Slowdown beyond the tolerated slowdown, as a share.
     pub(crate) slowdown: f64,
 }
 
-/// What rounds of unchanged code say about the noise of a benchmark.
+/// Estimates the noise of a benchmark from rounds of unchanged code.
 ///
-/// `None` with fewer than two rounds, or where launches do not vary at all.
+/// Returns `None` if the sides differ in length, if there are fewer than two rounds, or if launches
+/// do not vary at all.
 pub(crate) fn estimate_noise(partners: &PartnerMedians) -> Option<NoiseHistory> {
     let PartnerMedians { baseline, candidate } = partners;
     if baseline.len() != candidate.len() || baseline.len() < 2 {
@@ -104,6 +107,8 @@ pub(crate) fn estimate_noise(partners: &PartnerMedians) -> Option<NoiseHistory> 
     let compute_variance =
         |side: &[f64]| Moments::from_values(side).ok().map(|side| side.variance());
     let launch_variance = 0.5 * (compute_variance(baseline)? + compute_variance(candidate)?);
+    // Half of the differences of a normal distribution with mean zero exceed this many standard
+    // deviations in absolute value.
     let median_of_normal = normal::normal_upper_quantile(0.25);
     let floor = median_of_normal * (difference_variance / FLOOR_ROUNDS).sqrt();
     (launch_variance > 0.0).then_some(NoiseHistory {
@@ -116,10 +121,11 @@ pub(crate) fn estimate_noise(partners: &PartnerMedians) -> Option<NoiseHistory> 
 }
 
 impl Calibration {
-    /// What two runs of the same code, measured in rounds, say about their machine.
+    /// Estimates the noise of a machine from two runs of the same code, measured in rounds.
     ///
-    /// `pace` is what a launch and a call cost; `entered` the number of benchmarks that a gate would
-    /// judge together. Benchmarks without two rounds, or without any variation, are left out.
+    /// `find_cost` returns what a launch and a call of a benchmark cost. The number of compared
+    /// benchmarks counts as the number that a gate would judge together. Benchmarks with fewer than
+    /// two rounds, or without any variation, are left out.
     pub(crate) fn from_rounds(
         created: String,
         baseline: &Run,
@@ -142,13 +148,17 @@ impl Calibration {
         }
     }
 
-    /// Reads a calibration.
+    /// Reads a calibration from JSON.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `json` is not a calibration of a known schema.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
         check_schema(json, CALIBRATION_SCHEMA)?;
         Ok(serde_json::from_slice(json)?)
     }
 
-    /// With what an earlier calibration of this machine knows of other benchmarks.
+    /// Returns this calibration with the benchmarks of an earlier one that were not measured again.
     #[must_use]
     pub(crate) fn with_earlier(mut self, earlier: Option<Self>) -> Self {
         let measured_ids: HashSet<BenchmarkId> =
@@ -159,7 +169,7 @@ impl Calibration {
         self
     }
 
-    /// What decisions need of it.
+    /// Returns the part that decisions need, by benchmark.
     pub(crate) fn noise_histories(&self) -> BTreeMap<BenchmarkId, NoiseHistory> {
         self.benchmarks
             .iter()
@@ -169,6 +179,8 @@ impl Calibration {
 }
 
 impl BenchmarkNoise {
+    /// Estimates the noise of one benchmark in a suite of `entered` benchmarks. Returns `None` if
+    /// its noise cannot be estimated.
     fn from_comparison(
         comparison: &BenchmarkComparison<'_>,
         entered: usize,
@@ -197,12 +209,12 @@ impl BenchmarkNoise {
         })
     }
 
-    /// Which benchmark this is about.
+    /// Returns the id of the benchmark.
     pub(crate) fn to_id(&self) -> BenchmarkId {
         BenchmarkId { name: self.id.clone(), package: self.package.clone() }
     }
 
-    /// What decisions need of it.
+    /// Returns the part that decisions need.
     pub(crate) fn to_noise_history(&self) -> NoiseHistory {
         NoiseHistory {
             rounds: self.rounds,
@@ -214,7 +226,8 @@ impl BenchmarkNoise {
     }
 }
 
-/// The detectable slowdown after each listed number of rounds, in a suite of `entered` benchmarks.
+/// Returns the detectable slowdown after each listed number of rounds, in a suite of `entered`
+/// benchmarks. Numbers of rounds without a result are left out.
 fn list_detectable_slowdowns(noise: &NoiseHistory, entered: usize) -> Vec<DetectableSlowdown> {
     let build_entry = |rounds| {
         Some(DetectableSlowdown {
@@ -225,8 +238,10 @@ fn list_detectable_slowdowns(noise: &NoiseHistory, entered: usize) -> Vec<Detect
     LISTED_ROUNDS.into_iter().filter_map(build_entry).collect()
 }
 
-/// The slowdown that one look after `rounds` rounds finds with 80 % power.
+/// Returns the slowdown, as a share, that a single look after `rounds` rounds finds with 80 %
+/// power. Returns `None` if no test is possible.
 fn compute_slowdown_after(rounds: usize, noise: &NoiseHistory, entered: usize) -> Option<f64> {
+    // A history that is too short decides neither the form of the test nor the degrees of freedom.
     let correlation = (noise.rounds >= sequential::MIN_HISTORY_ROUNDS).then_some(noise.correlation);
     let form = sequential::choose_test_form(rounds, correlation, None);
     let degrees = noise.rounds as f64 - 1.0;
@@ -260,7 +275,8 @@ mod tests {
 
     #[test]
     fn noise_is_what_other_software_finds() {
-        // Python 3.11: statistics.variance of the differences, and the mean of that of both sides
+        // Python 3.11: `statistics.variance` of the differences, and the mean of both sides'
+        // variances.
         let noise = estimate_noise(&partners(&[0.01, 0.03, 0.02, 0.05], &[0.02, 0.02, 0.04, 0.04]))
             .unwrap();
         assert!((noise.difference_variance - 2.25e-4).abs() < 1e-15);

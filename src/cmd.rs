@@ -1,4 +1,4 @@
-//! One module a command; each reads like a table of contents.
+//! The commands, one module per command. Each module reads like a table of contents.
 
 mod baseline;
 mod calibrate;
@@ -29,20 +29,20 @@ use crate::cli::{Cli, CliCommand};
 use crate::measure::criterion;
 use crate::verdict::Verdict;
 
-/// How a command ends. The README lists the same table.
+/// Exit status of a command. The README lists the same table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitStatus {
-    /// The command did what was asked; for `check`, the gate passed.
+    /// The command did its work; for `check`, the gate passed.
     Pass = 0,
-    /// perfgate failed.
+    /// perfgate itself failed.
     PerfgateFailed = 1,
-    /// Usage, configuration or unreadable input.
+    /// The usage, the configuration or an input file is wrong.
     Usage = 2,
-    /// A capability that was asked for is not available.
+    /// A requested capability is not available.
     Unavailable = 3,
     /// The gate failed.
     Fail = 10,
-    /// The gate cannot tell.
+    /// The gate is inconclusive.
     Inconclusive = 11,
 }
 
@@ -62,34 +62,35 @@ impl From<Verdict> for ExitStatus {
     }
 }
 
-/// What a command cannot go on with, and what can be done about it.
+/// An error that ends a command, with its exit status and its remedy.
 ///
-/// Attached to an error as context, it gives the exit status and the `help:` line.
+/// Attached to another error as context, it supplies the exit status and the `help:` line.
 #[derive(Debug, Error)]
 #[error("{message}")]
 pub(crate) struct CommandError {
     status: ExitStatus,
     message: String,
+    /// Text of the `help:` line; `None` if no remedy is known.
     help: Option<String>,
 }
 
 impl CommandError {
-    /// Usage, configuration or unreadable input.
+    /// Returns an error in usage, configuration or input.
     pub(crate) fn new_usage(message: impl fmt::Display) -> Self {
         Self { status: ExitStatus::Usage, message: message.to_string(), help: None }
     }
 
-    /// perfgate failed, for a reason that something can be done about.
+    /// Returns a failure of perfgate itself for which a remedy may exist.
     pub(crate) fn new_failure(message: impl fmt::Display) -> Self {
         Self { status: ExitStatus::PerfgateFailed, message: message.to_string(), help: None }
     }
 
-    /// A capability that is not there.
+    /// Returns the error that a requested capability is not available.
     pub(crate) fn new_unavailable(message: impl fmt::Display) -> Self {
         Self { status: ExitStatus::Unavailable, message: message.to_string(), help: None }
     }
 
-    /// With a remedy.
+    /// Adds the remedy, which is printed as the `help:` line.
     #[must_use]
     pub(crate) fn with_help(mut self, help: impl fmt::Display) -> Self {
         self.help = Some(help.to_string());
@@ -97,7 +98,12 @@ impl CommandError {
     }
 }
 
-/// Runs the command.
+/// Runs the command that the arguments name, and returns its exit status.
+///
+/// # Errors
+///
+/// Fails if the command cannot do its work. [`explain_error`] turns the error into a message and a
+/// status.
 pub(crate) fn dispatch(cli: Cli) -> Result<ExitStatus> {
     match cli.command {
         CliCommand::Compare(args) => compare::run(&args),
@@ -119,13 +125,15 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitStatus> {
     }
 }
 
-/// The lines for standard error, and the status, of a command that could not go on.
+/// Returns the lines for standard error and the exit status of a command that failed.
+///
+/// The status is [`ExitStatus::PerfgateFailed`] unless a [`CommandError`] sets another one.
 pub(crate) fn explain_error(error: &anyhow::Error) -> (String, ExitStatus) {
     let command_error = error.downcast_ref::<CommandError>();
     let help = command_error.and_then(|command_error| command_error.help.as_deref());
     let help = help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();
     (
         format!("error: {error:#}{help}"),
-        command_error.map_or(ExitStatus::PerfgateFailed, |refusal| refusal.status),
+        command_error.map_or(ExitStatus::PerfgateFailed, |command_error| command_error.status),
     )
 }

@@ -1,4 +1,4 @@
-//! Two runs side by side, benchmark by benchmark. Knows no threshold.
+//! Places two runs side by side, benchmark by benchmark. This module knows no threshold.
 
 mod figures;
 
@@ -8,28 +8,28 @@ pub(crate) use figures::{Estimate, Histogram, HistogramAxis, SideFigures};
 
 use crate::run::{Benchmark, BenchmarkId};
 
-/// One benchmark in both runs, or in one of them.
+/// A benchmark with its data in both runs, or in one of them.
 #[derive(Clone, Debug)]
 pub(crate) struct BenchmarkComparison<'a> {
-    /// Which benchmark.
+    /// Id of the benchmark.
     pub(crate) id: BenchmarkId,
-    /// What the baseline measured.
+    /// Data of the baseline. `None` if the baseline does not have the benchmark.
     pub(crate) baseline: Option<&'a Benchmark>,
-    /// What the candidate measured.
+    /// Data of the candidate. `None` if the candidate does not have the benchmark.
     pub(crate) candidate: Option<&'a Benchmark>,
 }
 
-/// The logarithms of launch medians of both sides, partners at the same index.
+/// Log medians of the launches of both sides. Partners have the same index.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PartnerMedians {
-    /// Of the baseline.
+    /// Natural logarithms of the launch medians of the baseline, which are in nanoseconds.
     pub(crate) baseline: Vec<f64>,
-    /// Of the candidate.
+    /// Natural logarithms of the launch medians of the candidate, which are in nanoseconds.
     pub(crate) candidate: Vec<f64>,
 }
 
-/// Puts the benchmarks of two runs side by side: the candidate's in their order, then what only the
-/// baseline has.
+/// Places the benchmarks of two runs side by side: those of the candidate in their order, then
+/// those that only the baseline has.
 pub(crate) fn compare_benchmarks<'a>(
     baseline: impl IntoIterator<Item = &'a Benchmark>,
     candidate: impl IntoIterator<Item = &'a Benchmark>,
@@ -52,13 +52,13 @@ pub(crate) fn compare_benchmarks<'a>(
 }
 
 impl BenchmarkComparison<'_> {
-    /// A benchmark that is in neither run.
+    /// Creates the comparison of a benchmark that is in neither run.
     pub(crate) fn new_unmeasured(id: BenchmarkId) -> Self {
         Self { id, baseline: None, candidate: None }
     }
 
-    /// The launches that were measured next to each other: same session and round, in the order of
-    /// rounds. Empty where the sides share none.
+    /// Returns the launches that were measured next to each other: same session and same round, in
+    /// the order of rounds. Empty if the sides share no round.
     pub(crate) fn match_partners(&self) -> PartnerMedians {
         let (Some(baseline), Some(candidate)) = (self.baseline, self.candidate) else {
             return PartnerMedians::default();
@@ -67,7 +67,7 @@ impl BenchmarkComparison<'_> {
         let mut partners: Vec<_> = list_round_medians(candidate)
             .filter_map(|(round, level)| Some((round, *baseline_medians.get(&round)?, level)))
             .collect();
-        partners.sort_by(|one, other| one.0.cmp(&other.0));
+        partners.sort_by(|a, b| a.0.cmp(&b.0));
         PartnerMedians {
             baseline: partners.iter().map(|pair| pair.1).collect(),
             candidate: partners.iter().map(|pair| pair.2).collect(),
@@ -75,7 +75,8 @@ impl BenchmarkComparison<'_> {
     }
 }
 
-/// The level of each launch that has partners, by its place.
+/// Yields the session and round of each launch with its log median. Launches without a session have
+/// no partner and are left out.
 fn list_round_medians(benchmark: &Benchmark) -> impl Iterator<Item = ((&str, u32), f64)> {
     benchmark.launches.iter().filter_map(|launch| {
         let place = (launch.session.as_deref()?, launch.round);

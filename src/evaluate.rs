@@ -1,7 +1,8 @@
-//! How often the decision is wrong: data whose truth is known, through the code that ships.
+//! Measures how often the decision is wrong, with data whose truth is known and with the production
+//! code.
 //!
-//! Nothing here decides anything. Scenarios and recordings are turned into runs, the runs go through
-//! [`verdict::decide`](crate::verdict::decide), and what comes out is counted.
+//! Nothing here decides anything. Scenarios and recordings become runs, the runs go through
+//! [`verdict::decide`](crate::verdict::decide), and the answers are counted.
 
 mod judge;
 mod peers;

@@ -1,12 +1,17 @@
-//! Whole files and folders: what others read is never seen half-written.
+//! Writes and copies whole files and folders, so that readers never see a partial file.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Writes `content` to a temporary file beside `path` and renames it, making the folder if needed.
+/// Writes `content` to a temporary file next to `path` and renames it to `path`. Creates the folder
+/// if needed.
 ///
-/// Readers see the old content or the new, also when the process is killed in between.
+/// Readers see either the old or the new content, even if the process is killed in between.
+///
+/// # Errors
+///
+/// Fails if the folder cannot be created, or if the file cannot be written or renamed.
 pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -19,15 +24,22 @@ pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // A temporary file is private to its owner; what it becomes is for everybody to read.
+        // A temporary file is private to its owner, but the final file must be readable by
+        // everyone.
         file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
     }
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 
-/// Copies a folder with all that is in it, files with their times; `to`, which must not be there, appears
-/// when everything is.
+/// Copies a folder with its whole content. Files keep their modification times.
+///
+/// `to` must not exist. It appears only when the copy is complete.
+///
+/// # Errors
+///
+/// Fails if a file or folder cannot be read or written, or if `to` cannot be created. A partial
+/// copy is removed.
 pub(crate) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     let part = to.with_extension("part");
     let result = ignore_missing(fs::remove_dir_all(&part))
@@ -39,7 +51,11 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     result
 }
 
-/// Removes a file, if it is there.
+/// Removes a file if it exists.
+///
+/// # Errors
+///
+/// Fails if an existing file cannot be removed.
 pub(crate) fn remove_if_present(path: &Path) -> io::Result<()> {
     ignore_missing(fs::remove_file(path))
 }

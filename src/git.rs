@@ -1,8 +1,8 @@
-//! The user's repository: what was measured, what came before it, worktrees to build it in, and the
-//! objects and refs that baselines are kept in.
+//! The user's repository: the measured commit, its ancestors, worktrees to build other commits in,
+//! and the objects and refs that hold baselines.
 //!
-//! libgit2 reads history and writes objects; the user's own `git` does what filters, credentials
-//! and proxies have a say in: status, worktrees, fetch and push.
+//! libgit2 reads history and writes objects. The user's own `git` runs status, worktree, fetch and
+//! push, because filters, credentials and proxies affect these.
 
 use std::collections::{BinaryHeap, HashSet};
 use std::fmt;
@@ -27,23 +27,23 @@ pub(crate) use history::CommitMessages;
 pub(crate) use remote::{GitToken, PushOutcome, Remote};
 pub(crate) use worktree::Worktree;
 
-/// Full id of a commit: 40 hexadecimal digits in lower case, 64 where the repository uses SHA-256.
+/// Full id of a commit: 40 hexadecimal digits in lower case, or 64 if the repository uses SHA-256.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct CommitId(String);
 
 impl CommitId {
-    /// `None` unless `text` is a full id.
+    /// Returns `None` unless `text` is a full id.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         (is_hex && matches!(text.len(), 40 | 64)).then(|| Self(text.to_owned()))
     }
 
-    /// All digits.
+    /// Returns all digits.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Enough digits to recognize it by.
+    /// Returns the first 12 digits, which are enough for a reader to recognize the commit.
     pub(crate) fn short_id(&self) -> &str {
         &self.0[..12]
     }
@@ -61,55 +61,55 @@ impl From<Oid> for CommitId {
     }
 }
 
-/// Why git could not do what was asked.
+/// Why a git operation failed.
 #[derive(Debug, Error)]
 pub(crate) enum GitError {
-    /// The repository belongs to somebody else, and neither git nor libgit2 touches it.
+    /// The repository belongs to another user, so neither git nor libgit2 opens it.
     #[error("git repository `{}` belongs to another user", .0.display())]
     OtherOwner(PathBuf),
-    /// No commit of that name.
+    /// No commit has this name.
     #[error("`{0}` names no commit of this repository")]
     UnknownRevision(String),
-    /// Not a name for a branch.
+    /// The text is not a valid branch name.
     #[error("`{0}` cannot be the name of a branch")]
     InvalidBranchName(String),
-    /// The branch moved between reading and writing, or is being written.
+    /// Another process moved the branch between our read and our write, or holds its lock.
     #[error("branch `{0}` was changed by another process")]
     BranchMoved(String),
-    /// An object that is larger than what is read.
+    /// The object is larger than the reader accepts; its size in bytes.
     #[error("it is {0} bytes long")]
     TooLarge(usize),
-    /// There is no `git` to start.
+    /// The `git` program could not be started.
     #[error("`git` could not be started")]
     NoGit(#[source] io::Error),
-    /// The user's git says no.
+    /// The user's git exited with an error.
     #[error("`git {command}` failed: {message}")]
     CommandFailed {
-        /// The subcommand.
+        /// The subcommand, possibly with its first argument.
         command: String,
-        /// What it printed, without credentials.
+        /// The output of the command, without credentials.
         message: String,
     },
-    /// The server refuses for good.
+    /// The server refuses, and a retry would not help.
     #[error("`{remote}` refuses: {message}")]
     Refused {
-        /// Which server.
+        /// Name or address of the remote, without credentials.
         remote: String,
-        /// What it answered, without credentials.
+        /// The answer of the server, without credentials.
         message: String,
-        /// What can be done about it.
+        /// What the user can do about it.
         help: &'static str,
     },
-    /// A file of ours inside the repository.
+    /// A file of perfgate inside the repository cannot be read or written.
     #[error("failed to use `{}`", .0.display())]
     Io(PathBuf, #[source] io::Error),
-    /// What libgit2 says.
+    /// An error from libgit2.
     #[error("{}", .0.message())]
     Libgit2(#[from] git2::Error),
 }
 
 impl GitError {
-    /// What can be done about it.
+    /// Returns what the user can do about the error, or `None` if there is no general advice.
     pub(crate) fn help(&self) -> Option<String> {
         match self {
             Self::OtherOwner(path) => {
@@ -132,9 +132,9 @@ impl GitError {
 /// Which parents a walk through history follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FollowedParents {
-    /// Only the first: the line of the branch itself.
+    /// Only the first parent: the line of the branch itself.
     First,
-    /// All: also what was merged.
+    /// All parents: merged commits too.
     All,
 }
 
@@ -144,7 +144,11 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// The repository that `path` lies in, bare ones included; `None` where there is none.
+    /// Finds the repository that contains `path`, which may be bare. Returns `None` if there is
+    /// none.
+    ///
+    /// Fails with [`GitError::OtherOwner`] if the repository belongs to another user, and with
+    /// [`GitError::Libgit2`] if it cannot be opened.
     pub(crate) fn discover(path: &Path) -> Result<Option<Self>, GitError> {
         let ceiling_folders: [&Path; 0] = [];
         match git2::Repository::open_ext(path, RepositoryOpenFlags::empty(), ceiling_folders) {
@@ -159,20 +163,23 @@ impl Repository {
         }
     }
 
-    /// The folder that git commands run in: the working tree, or the repository where it is bare.
+    /// Returns the folder in which git commands run: the working tree, or the repository itself if
+    /// it is bare.
     pub(crate) fn folder(&self) -> &Path {
         self.inner.workdir().unwrap_or_else(|| self.inner.path())
     }
 
-    /// True when older history was not fetched.
+    /// Returns whether the clone is shallow, so that older history is missing.
     pub(crate) fn is_shallow(&self) -> bool {
         self.inner.is_shallow()
     }
 
-    /// The commit that is checked out; `None` before the first.
+    /// Returns the commit that is checked out, or `None` if the branch has no commit yet.
     ///
-    /// It is dirty when a tracked file anywhere differs from it, staged or not, or when a file
+    /// The commit counts as dirty if any tracked file differs from it, staged or not, or if a file
     /// inside `workspace` is neither tracked nor ignored.
+    ///
+    /// Fails if libgit2 cannot read the head or if `git status` fails.
     pub(crate) fn read_head(&self, workspace: &Path) -> Result<Option<MeasuredCommit>, GitError> {
         let head = match self.inner.head() {
             Ok(head) => head,
@@ -190,6 +197,9 @@ impl Repository {
     }
 
     fn is_dirty(&self, workspace: &Path) -> Result<bool, GitError> {
+        // A change of a tracked file counts anywhere in the repository. An untracked file counts
+        // only if it lies inside the workspace, or in an untracked folder that contains the
+        // workspace.
         let Some(root) = self.inner.workdir() else { return Ok(false) };
         let canonicalize = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let inside = canonicalize(workspace).strip_prefix(canonicalize(root)).map(Path::to_owned);
@@ -208,7 +218,10 @@ impl Repository {
         Ok(status.split('\0').filter(|entry| !entry.is_empty()).any(is_change))
     }
 
-    /// The commit that a branch, tag or (short) id names; also a branch that only `origin` has.
+    /// Returns the id of the commit that a branch, a tag or an id (full or abbreviated) names. A
+    /// branch that exists only on `origin` is found too.
+    ///
+    /// Fails with [`GitError::UnknownRevision`] if there is no such commit.
     pub(crate) fn resolve_revision(&self, revision: &str) -> Result<CommitId, GitError> {
         let spellings = [revision.to_owned(), format!("origin/{revision}")];
         let object = spellings.iter().find_map(|name| self.inner.revparse_single(name).ok());
@@ -217,7 +230,10 @@ impl Repository {
         Ok(commit.ok_or_else(unknown_revision)?.id().into())
     }
 
-    /// The commit as a run records it, without a say about the working tree.
+    /// Returns the commit in the form that a run records. `branch` is `None` and `dirty` is false,
+    /// because the working tree is not examined.
+    ///
+    /// Fails with [`GitError::UnknownRevision`] if the commit is not in the repository.
     pub(crate) fn read_commit(&self, id: &CommitId) -> Result<MeasuredCommit, GitError> {
         let found = Oid::from_str(id.as_str()).and_then(|oid| self.inner.find_commit(oid));
         let commit = found.map_err(|_| GitError::UnknownRevision(id.to_string()))?;
@@ -225,12 +241,12 @@ impl Repository {
         Ok(MeasuredCommit { id: id.to_string(), branch: None, time, dirty: false })
     }
 
-    /// `from` and what came before it, latest first.
+    /// Iterates over `from` and its ancestors, latest first.
     ///
-    /// Parents are read from the commits themselves, so that where a shallow clone ends their ids
-    /// are still given, though not what is behind them: a depth-1 checkout of a pull request's
-    /// merge commit gives the base tip, then the pull request's head. A commit that is not in the
-    /// repository at all comes alone.
+    /// Parent ids are read from the commit objects themselves. At the end of a shallow clone the
+    /// walk still yields the ids of missing parents, but nothing behind them: a depth-1 checkout of
+    /// a pull request's merge commit yields the merge commit, then the base tip, then the pull
+    /// request's head. If `from` itself is not in the repository, the walk yields only `from`.
     pub(crate) fn walk_ancestry(&self, from: &CommitId, parents: FollowedParents) -> Ancestry<'_> {
         self.walk_ancestry_of_all([from], parents)
     }
@@ -252,19 +268,24 @@ impl Repository {
         ancestry
     }
 
-    /// Whether the commit itself is here, whatever is behind it.
+    /// Returns whether the commit object itself is in the repository. Its ancestors may be missing.
     pub(crate) fn has_commit(&self, id: &CommitId) -> bool {
         Oid::from_str(id.as_str()).is_ok_and(|id| self.inner.find_commit(id).is_ok())
     }
 
-    /// The parents of a commit as it names them, whether or not they were fetched.
+    /// Returns the parent ids that the commit names, whether or not the parents were fetched.
+    ///
+    /// Fails if the commit is not in the repository.
     pub(crate) fn read_parents(&self, id: &CommitId) -> Result<Vec<CommitId>, GitError> {
         let commit = self.inner.find_commit(Oid::from_str(id.as_str())?)?;
         Ok(parse_parents(&commit).into_iter().map(CommitId::from).collect())
     }
 
-    /// The nearest release before `from`: a tag like `v1.2.3` or `1.2`, with or without a prefix
-    /// that ends in `-` or `/`; not a pre-release.
+    /// Returns the tag name and commit of the nearest release before `from`, or `None` if there is
+    /// none.
+    ///
+    /// A release is a tag like `v1.2.3` or `1.2`, with or without a prefix that ends in `-` or `/`.
+    /// Pre-releases do not count. Fails if the tags cannot be listed.
     pub(crate) fn find_last_release(
         &self,
         from: &CommitId,
@@ -278,11 +299,11 @@ impl Repository {
     }
 }
 
-/// A commit and what came before it, latest first; made by [`Repository::ancestry`].
+/// A commit and its ancestors, latest first; created by [`Repository::walk_ancestry`].
 pub(crate) struct Ancestry<'a> {
     repository: &'a git2::Repository,
     parents: FollowedParents,
-    // By commit time; parents that were not fetched take the time of their child.
+    // Ordered by commit time. A parent that was not fetched gets the time of its child.
     queue: BinaryHeap<(i64, std::cmp::Reverse<usize>, Oid)>,
     seen: HashSet<Oid>,
 }
@@ -323,6 +344,7 @@ fn format_commit_time(commit: &git2::Commit<'_>) -> Option<String> {
     Some(time.to_string())
 }
 
+/// Parses the two to four numbers of a release tag, in order. Returns `None` for any other tag.
 fn parse_release_version(tag: &str) -> Option<Vec<u64>> {
     let after = tag.rsplit_once('/').map_or(tag, |(_, last)| last);
     let number = after.rsplit_once('-').map_or(after, |(_, last)| last);

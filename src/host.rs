@@ -1,4 +1,5 @@
-//! The machine: what must match for two runs to be comparable, and what makes it unfit to measure.
+//! The machine that measures: what must match for two runs to be comparable, and what makes a
+//! machine unfit to measure.
 
 mod counters;
 mod fitness;
@@ -20,16 +21,16 @@ pub(crate) struct Host {
     pub(crate) cpu_model: String,
     /// Logical processors this process may use.
     pub(crate) cores: u32,
-    /// Installed memory in bytes.
+    /// Memory of the machine in bytes; 0 if the system does not report it.
     pub(crate) memory_bytes: u64,
     /// Operating system and its release.
     pub(crate) os: String,
-    /// Kernel release.
+    /// Kernel release; `unknown` if the system does not report it.
     pub(crate) kernel: String,
-    /// Name and version of the machine image, where a hosted runner tells it.
+    /// Name and version of the machine image; `None` if no hosted runner reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) image: Option<String>,
-    /// Compiler release that built the benchmarks.
+    /// Release of the compiler that built the benchmarks; `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rustc: Option<String>,
 }

@@ -1,38 +1,39 @@
 //! The files that `perfgate init` writes: the configuration and the workflows of one repository.
 //!
-//! The workflows stand in `templates/init/` with three names in them that differ between
-//! repositories; `examples/workflows/` holds them filled in for a plain one.
+//! The templates of the workflows are in `templates/init/`, with three placeholders for what
+//! differs between repositories. `examples/workflows/` holds them filled in for a plain repository.
 
 use std::path::{Path, PathBuf};
 
 use crate::measure::survey::{SurveyedBench, WorkspaceSurvey};
 
-/// The repository the action is used from.
+/// Address of the repository that provides the action.
 pub(crate) const ACTION_REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 
 const CONFIG_TEMPLATE: &str = include_str!("../templates/init/perfgate.toml");
 const GATE_TEMPLATE: &str = include_str!("../templates/init/perfgate.yml");
 const PUBLISH_TEMPLATE: &str = include_str!("../templates/init/perfgate-publish.yml");
 
-/// What the files depend on besides the benches.
+/// The properties of the repository on which the files depend, besides the benches.
 #[derive(Clone, Debug)]
 pub(crate) struct InitRepository {
-    /// Top folder of the repository.
+    /// Root folder of the repository.
     pub(crate) root: PathBuf,
-    /// The branch whose runs are the baselines.
+    /// Branch whose runs are the baselines.
     pub(crate) default_branch: String,
 }
 
-/// A file to be written.
+/// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewFile {
-    /// Where.
+    /// Path of the file.
     pub(crate) path: PathBuf,
-    /// What.
+    /// Content of the file.
     pub(crate) content: String,
 }
 
-/// The configuration beside the workspace's manifest, and the two workflows of the repository.
+/// Returns the configuration, which goes beside the workspace's manifest, and the two workflows of
+/// the repository.
 pub(crate) fn generate_files(survey: &WorkspaceSurvey, place: &InitRepository) -> Vec<NewFile> {
     let workflows = place.root.join(".github").join("workflows");
     let new_file = |path: PathBuf, content: String| NewFile { path, content };
@@ -46,7 +47,7 @@ pub(crate) fn generate_files(survey: &WorkspaceSurvey, place: &InitRepository) -
     ]
 }
 
-/// What the reader should know about the benches that were found, one line each.
+/// Returns remarks for the user about the benches that were found, one line per remark.
 pub(crate) fn describe_benches(survey: &WorkspaceSurvey) -> Vec<String> {
     let (criterion, others): (Vec<&SurveyedBench>, Vec<&SurveyedBench>) =
         survey.benches.iter().partition(|bench| bench.is_criterion);
@@ -77,7 +78,8 @@ fn fill_config(survey: &WorkspaceSurvey) -> String {
 fn fill_workflow(template: &str, survey: &WorkspaceSurvey, place: &InitRepository) -> String {
     let folder = survey.root.strip_prefix(&place.root).unwrap_or(Path::new(""));
     let folder = folder.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
-    // A line of its own, which goes where the workspace is the repository.
+    // The template has a line for the working directory. It is removed if the workspace is at the
+    // root of the repository.
     let line = "          working-directory: @FOLDER@\n";
     let working_directory = if folder.is_empty() {
         String::new()
@@ -91,7 +93,7 @@ fn fill_workflow(template: &str, survey: &WorkspaceSurvey, place: &InitRepositor
         .replace("@ACTION@", &format!("{action}@v{}", env!("CARGO_PKG_VERSION")))
 }
 
-/// As a YAML scalar: JSON's strings are a part of YAML.
+/// Returns `text` as a YAML scalar. Quoted scalars are JSON strings, which YAML includes.
 fn quote_yaml(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
     let starts_plain = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
@@ -130,7 +132,7 @@ mod tests {
         let config = written("/r", "main").swap_remove(0);
         Config::from_toml(&config.content).unwrap();
         assert!(config.content.contains("# bench = \"graph/**\""), "{}", config.content);
-        // What stands in comments is meant to be taken out of them.
+        // The settings in comments are examples to uncomment, so that they must be valid as well.
         let uncommented = config.content.replace("\n# ", "\n");
         let settings: Vec<_> = uncommented
             .lines()

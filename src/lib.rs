@@ -5,8 +5,8 @@
 //! measure ─► run ─► store ─► compare ─► verdict ─► report ─► render ─► publish
 //! ```
 //!
-//! The arrows are the way of the data. Modules stand in flow order, and each imports only modules
-//! declared above it.
+//! The arrows show the flow of the data. Modules are declared in flow order, and each imports only
+//! modules declared above it.
 
 mod units;
 mod files;
@@ -37,9 +37,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-/// The `perfgate` command: reads the arguments of the process and does what they ask.
+/// Runs the `perfgate` command with the arguments of the process, and returns its exit code.
 ///
-/// The commands and the formats of the files are the interface of perfgate; this crate has no other.
+/// The commands and the file formats are the interface of perfgate. This crate has no other
+/// interface.
 pub fn main() -> ExitCode {
     let ended = cmd::dispatch(cli::Cli::parse());
     ended.map_or_else(

@@ -1,4 +1,4 @@
-//! The command; all of it is in the library.
+//! The `perfgate` program. All its code is in the library.
 
 fn main() -> std::process::ExitCode {
     perfgate::main()

@@ -1,7 +1,8 @@
-//! Where samples come from: bench targets of Criterion, or any command that prints them.
+//! Where samples come from: Criterion bench targets, or any command that prints samples.
 //!
-//! A subject is prepared once: a pilot tells what there is to measure and how. Then it is launched
-//! as often as is asked for, job by job, and whoever asks says which round that was.
+//! A subject is prepared once: a pilot launch finds out which benchmarks it has and how to measure
+//! them. Then each job is launched as often as requested. The caller assigns the round of each
+//! launch.
 
 pub(crate) mod command;
 pub(crate) mod criterion;
@@ -28,22 +29,25 @@ pub(crate) use self::selection::Selection;
 
 use self::process::ProcessError;
 
-/// How much is measured.
+/// How much to measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Effort {
-    /// Processes started for each benchmark.
+    /// Number of launches per benchmark.
     pub(crate) launches: u32,
-    /// Calls a launch, at most.
+    /// Largest number of calls per launch and benchmark.
     pub(crate) calls: u32,
-    /// Time spent on unmeasured calls before the measured ones of each benchmark; above zero.
+    /// Time spent on unmeasured calls of each benchmark before its measured calls; above zero.
     pub(crate) warmup: Duration,
-    /// Longest time one launch may take.
+    /// Longest time that one process start may take.
     pub(crate) timeout: Duration,
 }
 
 impl Default for Effort {
-    /// The warm-up is long enough for caches, branch predictors and a processor that wakes up,
-    /// and a tenth of what a benchmark of 10 ms a call costs in calls. Criterion refuses zero.
+    /// Returns the default effort.
+    ///
+    /// The warm-up is long enough for caches, branch predictors and a processor that wakes up. It
+    /// is at most a tenth of the time that the calls of a benchmark with 10 ms per call take.
+    /// Criterion does not accept a warm-up of zero.
     fn default() -> Self {
         Self {
             launches: 5,
@@ -54,7 +58,7 @@ impl Default for Effort {
     }
 }
 
-/// Why nothing could be measured.
+/// Why a measurement failed as a whole.
 #[derive(Debug, Error)]
 pub(crate) enum MeasureError {
     /// A process could not be started, or perfgate was asked to end.
@@ -71,68 +75,69 @@ impl From<io::Error> for MeasureError {
     }
 }
 
-/// How far a measurement is.
+/// A step of a measurement, reported while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MeasureProgress {
-    /// A pilot launch of this target begins.
+    /// The pilot launch of the named target begins.
     Pilot(String),
-    /// The benchmarks that will be measured, and in how many starts a launch.
+    /// The plan is complete: how many benchmarks are measured, and in how many process starts.
     Planned {
-        /// Number of benchmarks, where it is known beforehand.
+        /// Number of benchmarks; `None` if it is only known after a launch.
         benchmarks: Option<usize>,
-        /// Process starts of one launch.
+        /// Number of process starts per launch.
         starts: usize,
         /// Number of launches.
         launches: u32,
     },
-    /// A process is started.
+    /// A process starts.
     Launch {
-        /// Which launch, from 0.
+        /// Number of the launch, from 0.
         launch: u32,
-        /// What is started.
+        /// Name of the started target or command.
         target: String,
     },
-    /// A launch was disturbed and is repeated; the reason.
+    /// A launch was disturbed and is repeated. The value is a sentence that names launch and
+    /// reason.
     Repeated(String),
 }
 
-/// Items handled by one call.
+/// Amounts that one call handles, as the benchmark declares them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct CallAmounts {
-    /// Items.
+    /// Number of items per call; `None` if the benchmark does not declare it.
     pub(crate) elements: Option<f64>,
-    /// Other amounts, by unit.
+    /// Other amounts per call, by unit: `bytes`, `bits`.
     pub(crate) per_call: BTreeMap<String, f64>,
 }
 
-/// What one launch observed of one benchmark.
+/// The samples and figures of one benchmark in one launch.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Observation {
-    /// What one sample is.
+    /// Whether a sample is the time of one call or the mean of many.
     pub(crate) sampling: Sampling,
-    /// Every sample.
+    /// All samples, in the order they were taken.
     pub(crate) samples: Samples,
-    /// What one call handles.
+    /// Amounts that one call handles.
     pub(crate) amounts: CallAmounts,
-    /// Further figures of the process.
+    /// Further figures of the process, by name with unit: `peak_rss_bytes`.
     pub(crate) metrics: BTreeMap<String, f64>,
 }
 
-/// The benchmarks of a launch in the order they ran, each observed or failed.
+/// The benchmarks of a launch, each with its observation or its failure.
 pub(crate) type ObservedBenchmarks = Vec<(BenchmarkId, Result<Observation, BenchmarkFailure>)>;
 
-/// What one launch observed.
+/// The outcome of one process start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LaunchResult {
-    /// Its benchmarks. What the subject does not have any more is not among them.
+    /// The benchmarks that were launched. Benchmarks that the subject no longer has are missing.
     pub(crate) benchmarks: ObservedBenchmarks,
-    /// What the process said of its threads and provider, where it did.
+    /// Threads and provider that the process reported; `None` if it reported neither.
     pub(crate) settings: Option<RunSettings>,
-    /// What the machine did to it.
+    /// Disturbance by the machine during the start.
     pub(crate) disturbance: HostDisturbance,
 }
 
-/// What can be launched.
+/// The code that is measured: what can be launched.
 #[derive(Debug)]
 pub(crate) enum MeasureSubject {
     /// Built bench targets of a workspace.
@@ -142,7 +147,12 @@ pub(crate) enum MeasureSubject {
 }
 
 impl MeasureSubject {
-    /// Finds out what there is to measure and how, where that takes a pilot launch.
+    /// Finds out which benchmarks the subject has and how to measure them. Bench targets need a
+    /// pilot launch for this; the plan of a command is empty.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a process cannot be started or perfgate was asked to end.
     pub(crate) fn plan_launches(
         &self,
         selection: &Selection,
@@ -158,7 +168,12 @@ impl MeasureSubject {
         }
     }
 
-    /// Launches one job once.
+    /// Launches one job once and notes how the machine disturbed it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a process cannot be started, its results cannot be read, or perfgate was asked to
+    /// end. A benchmark that fails is part of the result.
     pub(crate) fn launch_job(
         &self,
         job: &LaunchJob,
@@ -180,47 +195,48 @@ impl MeasureSubject {
     }
 }
 
-/// Where a launch stands in its run.
+/// Position of a launch in its run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LaunchPosition {
-    /// Position of the launch in its run, from 0.
+    /// Number of the round, from 0.
     pub(crate) round: u32,
-    /// What the launches of two runs share that were measured next to each other.
+    /// Name that two runs share if their launches were measured next to each other; `None` if the
+    /// run was measured alone.
     pub(crate) session: Option<String>,
-    /// Place within the round, from 0.
+    /// Position within the round, from 0; `None` if the run was measured alone.
     pub(crate) order: Option<u32>,
 }
 
-/// All launches of one side.
+/// The launches of one side, collected while it is measured.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Measurement {
-    /// Each benchmark once, in the order they were first seen.
+    /// The benchmarks, each once, in the order in which they were first seen.
     pub(crate) benchmarks: Vec<Benchmark>,
-    /// What was unfit or surprising.
+    /// Problems and surprises during the measurement.
     pub(crate) warnings: Vec<String>,
-    /// What the first process that said it said of its threads and provider.
+    /// Threads and provider that the first reporting process reported; `None` if none did.
     pub(crate) settings: Option<RunSettings>,
     indices: HashMap<BenchmarkId, usize>,
 }
 
 impl Measurement {
-    /// Begins with what a plan knows already.
+    /// Creates a measurement with the failed benchmarks and the notes of `plan`.
     pub(crate) fn new(plan: LaunchPlan) -> Self {
         let indices = plan.failed.iter().map(Benchmark::to_id).zip(0..).collect();
         Self { benchmarks: plan.failed, warnings: plan.notes, settings: None, indices }
     }
 
-    /// False when nothing was measured or a benchmark failed.
+    /// True if no benchmark failed. A measurement without benchmarks is complete, too.
     pub(crate) fn is_complete(&self) -> bool {
         self.benchmarks.iter().all(|benchmark| benchmark.failure.is_none())
     }
 
-    /// True when the benchmark failed.
+    /// True if the benchmark `id` failed.
     pub(crate) fn has_failed(&self, id: &BenchmarkId) -> bool {
         self.indices.get(id).is_some_and(|at| self.benchmarks[*at].failure.is_some())
     }
 
-    /// Adds what one launch of a bench target observed.
+    /// Adds the result of one process start of `target`, which is `None` for a command.
     pub(crate) fn add_launch(
         &mut self,
         launched: LaunchResult,
@@ -241,7 +257,8 @@ impl Measurement {
         }
     }
 
-    /// A run has one number of threads and one provider: a process with others is told of.
+    /// Warns if `settings` differ from those of the first process: a run has one number of threads
+    /// and one provider.
     fn check_settings_agree(&mut self, settings: &RunSettings, target: Option<&str>) {
         let first = self.settings.get_or_insert_with(|| settings.clone());
         if first != settings {
@@ -285,7 +302,7 @@ fn describe_settings(settings: &RunSettings) -> String {
 impl Benchmark {
     fn add_observation(&mut self, observation: Observation, place: &LaunchPosition) {
         let Observation { sampling, samples, amounts, metrics } = observation;
-        // Where launches differ, the weaker claim holds for all.
+        // If launches differ in sampling, the weaker claim holds for all of them.
         if sampling == Sampling::Batch {
             self.sampling = Sampling::Batch;
         }
@@ -302,7 +319,12 @@ impl Benchmark {
     }
 }
 
-/// Plans, then launches everything as often as `effort` says; a disturbed start is repeated once.
+/// Measures one subject: plans its launches, then starts every job once per launch, as often as
+/// `effort` requests.
+///
+/// # Errors
+///
+/// Fails if a process cannot be started, its results cannot be read, or perfgate was asked to end.
 pub(crate) fn measure_subject(
     subject: &MeasureSubject,
     selection: &Selection,
@@ -310,6 +332,8 @@ pub(crate) fn measure_subject(
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(MeasureProgress),
 ) -> Result<Measurement, MeasureError> {
+    // Watch the host and plan. In each launch, start every remaining job; repeat a disturbed start
+    // once. Benchmarks that have failed are not started again.
     let watch = HostWatch::begin();
     let mut plan = subject.plan_launches(selection, effort, interrupt, progress)?;
     let planned = plan.planned.take();

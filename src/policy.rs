@@ -1,7 +1,7 @@
-//! `perfgate.toml`: thresholds and targets by benchmark pattern.
+//! The policy of a check: thresholds and targets by benchmark pattern, from `perfgate.toml`.
 //!
-//! A `Policy` is the file with the command line on top of it; what it says about one benchmark is
-//! its `Rules`.
+//! A `Policy` is the file combined with the command line. `BenchmarkRules` is the part of it that
+//! applies to one benchmark.
 
 mod config;
 pub(crate) mod trailer;
@@ -20,45 +20,45 @@ use crate::measure::Selection;
 use crate::run::{Benchmark, Sampling};
 use crate::units::{Confidence, Nanos, Percent, Quantile};
 
-/// A slowdown up to this is tolerated unless something else is said.
+/// Default of `threshold`: a slowdown of up to this share is tolerated.
 const DEFAULT_THRESHOLD: f64 = 0.01;
-/// A slowdown of this size must be found unless something else is said.
+/// Default of `detect`: a slowdown of this share must be found.
 const DEFAULT_DETECT: f64 = 0.05;
-/// `detect` stays at least this far above a threshold that was set without it.
+/// Least distance between `detect` and `threshold` if the threshold is set without `detect`.
 const DETECT_MARGIN: f64 = 0.04;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum PolicyError {
-    /// Not TOML, an unknown key, or a value of the wrong kind.
+    /// The file is not TOML, has an unknown key, or has a value of the wrong kind.
     #[error("line {line}: {message}")]
     Toml {
-        /// Where.
+        /// The line in the file, from 1.
         line: usize,
         /// What is wrong.
         message: String,
-        /// The known key that may have been meant.
+        /// The known key most similar to an unknown key. `None` for other problems.
         nearest: Option<String>,
     },
-    /// A pattern that cannot be read.
+    /// A glob pattern is not valid.
     #[error("`{pattern}` is not a pattern: {why}")]
     Pattern {
-        /// The pattern.
+        /// The pattern as it was written.
         pattern: String,
-        /// What is wrong with it.
+        /// What is wrong with the pattern.
         why: String,
     },
     /// `detect` does not exceed `threshold`.
     #[error("detect ({}) must exceed threshold ({}){at}", show_percent(*.detect), show_percent(*.threshold))]
     DetectTooLow {
-        /// What must be found.
+        /// The slowdown that must be found, as a share.
         detect: f64,
-        /// What is tolerated.
+        /// The slowdown that is tolerated, as a share.
         threshold: f64,
-        /// For which benchmarks.
+        /// The end of the message that names the benchmarks; empty for the whole suite.
         at: String,
     },
-    /// A percentile of calls is asked of a benchmark measured in batches.
+    /// A target limits a percentile of single calls, but the benchmark is measured in batches.
     #[error("{0}")]
     PercentileOfBatches(String),
     /// An unknown word in `fail-on`.
@@ -75,7 +75,7 @@ pub(crate) enum PolicyError {
 pub(crate) enum Metric {
     /// Mean time of a call.
     Mean,
-    /// Median.
+    /// Median of single calls.
     P50,
     /// 90th percentile of single calls.
     P90,
@@ -85,12 +85,13 @@ pub(crate) enum Metric {
     P99,
 }
 
+/// Formats a share as a percentage with at most two decimals.
 fn show_percent(share: f64) -> String {
     format!("{} %", (share * 1e4).round() / 100.0)
 }
 
 impl Metric {
-    /// Which quantile of single calls this is; none for the mean.
+    /// Returns the quantile of single calls that the metric stands for, or `None` for the mean.
     pub(crate) fn quantile(self) -> Option<Quantile> {
         let q = match self {
             Self::Mean => return None,
@@ -102,7 +103,7 @@ impl Metric {
         Some(Quantile::new(q).expect("each lies strictly between 0 and 1"))
     }
 
-    /// Its name, as in files and flags.
+    /// Returns the name that files and flags use.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mean => "mean",
@@ -128,12 +129,12 @@ pub(crate) enum FailOn {
     Failed,
     /// A target cannot be shown to hold.
     TargetUnproven,
-    /// A benchmark's change cannot be told.
+    /// The data do not show whether a benchmark changed.
     Inconclusive,
 }
 
 impl FailOn {
-    /// Every reason there is.
+    /// All reasons.
     pub(crate) const ALL: [Self; 6] = [
         Self::Regressed,
         Self::TargetMissed,
@@ -153,6 +154,9 @@ impl FromStr for FailOn {
     }
 }
 
+/// Compiles a glob in which `*` does not match `/`.
+///
+/// Fails if the pattern is not valid.
 fn compile_glob(pattern: &str) -> Result<GlobMatcher, PolicyError> {
     let glob: Result<Glob, _> = GlobBuilder::new(pattern).literal_separator(true).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|error| PolicyError::Pattern {
@@ -161,7 +165,7 @@ fn compile_glob(pattern: &str) -> Result<GlobMatcher, PolicyError> {
     })
 }
 
-/// What is tolerated, what must hold, and what fails.
+/// The rules of a check: what is tolerated, which limits hold, and which reasons fail.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     /// Which benchmarks are judged.
@@ -176,37 +180,46 @@ pub(crate) struct Policy {
     trailers: Vec<AcceptTrailer>,
 }
 
+/// How much a benchmark may become slower.
 #[derive(Clone, Copy, Debug)]
 struct Tolerance {
+    /// Slowdown up to which a change is tolerated, as a share.
     threshold: f64,
+    /// Slowdown that must be found, as a share.
     detect: f64,
+    /// Least tolerated slowdown in nanoseconds per call.
     min_effect: f64,
 }
 
+/// The limits of one `[[target]]`, or of the command line.
 #[derive(Clone, Debug)]
 struct TargetRule {
     glob: GlobMatcher,
     limits: BTreeMap<Metric, Nanos>,
 }
 
-/// What the policy says about one benchmark.
+/// The part of the policy that applies to one benchmark.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BenchmarkRules {
-    /// A slowdown up to this is tolerated.
+    /// Slowdown up to which a change is tolerated.
     pub(crate) threshold: Percent,
-    /// A slowdown of this size must be found.
+    /// Slowdown that must be found.
     pub(crate) detect: Percent,
-    /// Its limits.
+    /// Absolute limits by metric; empty without targets.
     pub(crate) targets: Vec<(Metric, Nanos)>,
 }
 
 impl Policy {
-    /// The policy of a configuration; `flags` are targets for every benchmark.
+    /// Builds the policy of a configuration. `flags` are targets for every benchmark.
+    ///
+    /// Fails if a pattern is not valid, or if `detect` does not exceed `threshold` somewhere.
     pub(crate) fn new(
         config: &Config,
         flags: &BTreeMap<Metric, Nanos>,
         selection: Selection,
     ) -> Result<Self, PolicyError> {
+        // Exceptions start from the values of `[gate]`, which start from the defaults. The flags
+        // come first among the targets, so that a matching `[[target]]` overrides them.
         let gate = &config.gate;
         let defaults =
             Tolerance { threshold: DEFAULT_THRESHOLD, detect: DEFAULT_DETECT, min_effect: 0.0 };
@@ -244,37 +257,42 @@ impl Policy {
         })
     }
 
-    /// The same, without a baseline being an answer if `required`.
+    /// Returns the policy with this setting: if `is_required`, a check without a baseline is
+    /// inconclusive.
     #[must_use]
     pub(crate) fn with_required_baseline(mut self, is_required: bool) -> Self {
         self.requires_baseline = is_required;
         self
     }
 
-    /// Is the answer inconclusive where there is no baseline?
+    /// Returns whether a check without a baseline is inconclusive.
     pub(crate) fn requires_baseline(&self) -> bool {
         self.requires_baseline
     }
 
-    /// The same, with what commit messages accept.
+    /// Returns the policy with the waivers of commit messages.
     #[must_use]
     pub(crate) fn with_trailers(mut self, trailers: Vec<AcceptTrailer>) -> Self {
         self.trailers = trailers;
         self
     }
 
-    /// What commit messages accept.
+    /// Returns the waivers of commit messages.
     pub(crate) fn trailers(&self) -> &[AcceptTrailer] {
         &self.trailers
     }
 
-    /// What keeps a check from passing.
+    /// Returns the reasons that keep a check from passing.
     pub(crate) fn fail_on(&self) -> &[FailOn] {
         &self.fail_on
     }
 
-    /// What holds for the benchmark `id` whose median in the baseline is known, or not.
+    /// Returns the rules for the benchmark `id`. `baseline_median` is its median in the baseline,
+    /// or `None` if it is not known.
     pub(crate) fn resolve_rules(&self, id: &str, baseline_median: Option<Nanos>) -> BenchmarkRules {
+        // Plan: take the tolerance of the last matching exception, widen it to `min_effect`
+        // relative to the median, and merge the limits of all matching targets; later targets
+        // override earlier ones. `detect` keeps its distance to the widened threshold.
         let exception = self.exceptions.iter().rev().find(|(glob, _)| glob.is_match(id));
         let Tolerance { threshold, detect, min_effect } =
             exception.map_or(self.tolerance, |(_, tolerance)| *tolerance);
@@ -294,8 +312,10 @@ impl Policy {
         }
     }
 
-    /// Refuses a percentile target that names a benchmark measured in batches, or that no selected
-    /// benchmark can carry; of many benchmarks, the batches are left *unproven* instead.
+    /// Refuses percentile targets that no benchmark can prove.
+    ///
+    /// Fails if all selected benchmarks that a percentile target matches are measured in batches.
+    /// If only some of them are, the target is *unproven* for those instead.
     pub(crate) fn check_targets(&self, benchmarks: &[Benchmark]) -> Result<(), PolicyError> {
         for rule in &self.targets {
             let percentile = rule.limits.keys().find(|metric| metric.quantile().is_some());
@@ -321,6 +341,10 @@ impl Policy {
 }
 
 impl Tolerance {
+    /// Returns this tolerance with the given values in place of its own. `at` is the end of the
+    /// error message.
+    ///
+    /// Fails if `detect` does not exceed the threshold.
     fn override_with(
         self,
         threshold: Option<Percent>,

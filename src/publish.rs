@@ -1,7 +1,8 @@
-//! What leaves for GitHub: comment, commit status, step summary, annotations, check run.
+//! Publishes results on GitHub: comment, commit status, step summary, annotations, check run,
+//! issues.
 //!
-//! The last step of the flow. What is said comes from decisions; where it goes comes from the event,
-//! never from a file that a pull request could have written.
+//! This is the last step of the flow. The content comes from decisions. The destination comes from
+//! the event, never from a file that a pull request could have written.
 
 pub(crate) mod annotation;
 #[cfg(feature = "github")]

@@ -1,7 +1,7 @@
-//! A report as text, Markdown, HTML, CSV or `JUnit`, and a decision as JSON.
+//! Renders a report as text, Markdown, HTML, CSV or `JUnit`, and a decision as JSON.
 //!
-//! `templates/` hold the layout, filters format the typed values, and every value is escaped for
-//! its format unless a filter says that it is safe. Nothing is decided here.
+//! The templates in `templates/` hold the layout, and filters format the typed values. Every value
+//! is escaped for its format unless a filter marks it as safe. This module decides nothing.
 
 use std::sync::LazyLock;
 
@@ -29,7 +29,7 @@ pub(crate) use markdown::{COMMENT_LIMIT, render_markdown};
 pub(crate) use rows::{render_csv, render_junit};
 pub(crate) use text::{Colour, render_text};
 
-/// Every template, by its file name; the last extension but one tells how values are escaped.
+/// All templates by file name. The extension before `.j2` selects how values are escaped.
 const TEMPLATES: [(&str, &str); 8] = [
     ("_words.j2", include_str!("../templates/_words.j2")),
     ("report.txt.j2", include_str!("../templates/report.txt.j2")),
@@ -41,7 +41,7 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("report.xml.j2", include_str!("../templates/report.xml.j2")),
 ];
 
-/// A template and its values do not fit: a defect of perfgate.
+/// A mismatch between a template and its values, which is a defect of perfgate.
 #[derive(Debug, Error)]
 #[error("a report cannot be rendered")]
 pub(crate) struct RenderError(#[from] minijinja::Error);
@@ -69,7 +69,8 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment
 });
 
-/// Text of others for a terminal: what would move a cursor, turn writing around or be invisible is spelled out.
+/// Returns untrusted text for a terminal. Characters that would move the cursor, change the writing
+/// direction or be invisible are spelled out.
 pub(crate) fn escape_for_terminal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     escape::write_visible(&mut shown, text).expect("a string takes everything");
@@ -84,12 +85,14 @@ fn serialize_rows(rows: &[ReportRow<'_>]) -> Value {
     rows.iter().map(Value::from_serialize).collect()
 }
 
-/// The decision itself; the same bytes for the same decision.
+/// Returns the decision as JSON. Equal decisions give equal bytes.
+///
+/// Fails if the decision cannot be serialized.
 pub(crate) fn render_json(decision: &Decision) -> Result<String, serde_json::Error> {
     Ok(serde_json::to_string_pretty(decision)? + "\n")
 }
 
-/// What all templates but those of single rows are given.
+/// Returns the report as a value for templates.
 fn serialize_report(report: &Report<'_>) -> Value {
     Value::from_serialize(report)
 }

@@ -1,7 +1,7 @@
-//! Everything a reader may see, as one typed value: what is worth a line comes first, worst first,
-//! and the rest is a number with its rows folded away.
+//! Everything that a reader may see of a decision, as one typed value. Notable benchmarks come
+//! first, worst first; the others are counted and their rows folded away.
 //!
-//! Built from a decision alone; how it looks is the business of `render`.
+//! A report is built only from a decision. `render` decides how it looks.
 
 use std::collections::HashMap;
 
@@ -17,60 +17,62 @@ mod source;
 pub(crate) use row::{ReportFigure, ReportRow, ReportSide};
 pub(crate) use source::{BaselineLine, CommitLine, HostLine};
 
-/// What surrounds a decision where it is shown.
+/// Where a decision is shown, and what the report links to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReportContext {
-    /// Which of several reports of one pull request this is.
+    /// Name of this report among several of one pull request; `None` for the default.
     pub(crate) id: Option<String>,
-    /// Where the whole report can be had: an address or a path.
+    /// Address or path of the whole report; `None` if there is none.
     pub(crate) full_report: Option<String>,
-    /// Where it is written how this is decided, and how often it is wrong.
+    /// Address of the text that explains how the decision is made and how often it is wrong; `None`
+    /// if there is none.
     pub(crate) methodology: Option<String>,
 }
 
-/// One decision as its readers see it.
+/// One decision, prepared for its readers.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report<'a> {
-    /// Which of several reports of one pull request this is.
+    /// Name of this report among several of one pull request.
     pub(crate) id: String,
     /// What the gate decides.
     pub(crate) verdict: Verdict,
-    /// The status `check` ends with.
+    /// The exit status of `check`.
     pub(crate) exit_status: u8,
-    /// Why the verdict is what it is, the weightiest first.
+    /// Reasons for the verdict, most important first.
     pub(crate) headline: Vec<HeadlineReason>,
-    /// How many benchmarks are a reason for a verdict other than pass.
+    /// Number of benchmarks that are a reason for a verdict other than pass.
     pub(crate) reasons: usize,
-    /// How many benchmarks changed, and how.
+    /// Numbers of benchmarks by change.
     pub(crate) counts: ChangeCounts,
-    /// How many targets hold.
+    /// Numbers of targets by status.
     pub(crate) targets: TargetCounts,
-    /// The unchanged benchmarks by the slowdown that they do not have.
+    /// The unchanged benchmarks, grouped by the slowdown that is excluded for them.
     pub(crate) unchanged: Vec<UnchangedGroup>,
-    /// How many of them were not measured, because both sides have the same program.
+    /// Number of benchmarks that were not measured because both sides have the same program.
     pub(crate) same: usize,
-    /// What weakens the answer.
+    /// Problems that weaken the decision.
     pub(crate) warnings: &'a [String],
-    /// What was compared with.
+    /// The data that the candidate was compared with.
     pub(crate) baseline: BaselineLine<'a>,
-    /// What was judged.
+    /// The commit that was judged; `None` if unknown.
     pub(crate) candidate: Option<CommitLine<'a>>,
-    /// Where it was measured.
+    /// The machine that measured the candidate.
     pub(crate) host: HostLine<'a>,
-    /// The change that unchanged code shows here: half of the benchmarks show this or more.
+    /// Median over the benchmarks of the change that unchanged code shows: half of them show this
+    /// change or a larger one. `None` if no benchmark has a noise floor.
     pub(crate) noise_floor: Option<Percent>,
-    /// Which slowdowns would have been seen.
+    /// The slowdowns that would have been detected; `None` if unknown.
     pub(crate) detectable: Option<DetectionLimits>,
-    /// The command that shows the same on another machine.
+    /// The command that repeats the check on another machine; `None` if there is no usable one.
     pub(crate) again: Option<String>,
-    /// Where the whole report can be had.
+    /// Address or path of the whole report; `None` if there is none.
     pub(crate) full_report: Option<&'a str>,
-    /// Where it is written how this is decided.
+    /// Address of the text that explains how the decision is made; `None` if there is none.
     pub(crate) methodology: Option<&'a str>,
-    /// The benchmarks worth a line, worst first.
+    /// The benchmarks that deserve a line, worst first.
     #[serde(skip)]
     pub(crate) notable: Vec<ReportRow<'a>>,
-    /// All others, in the order of the decision.
+    /// All other benchmarks, in the order of the decision.
     #[serde(skip)]
     pub(crate) folded: Vec<ReportRow<'a>>,
 }
@@ -78,96 +80,96 @@ pub(crate) struct Report<'a> {
 /// A reason for the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct HeadlineReason {
-    /// What is the matter.
+    /// Kind of the reason.
     pub(crate) kind: HeadlineReasonKind,
-    /// With how many benchmarks or targets.
+    /// Number of benchmarks or targets that it applies to.
     pub(crate) count: usize,
 }
 
-/// What can be the matter.
+/// Kinds of reasons for a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum HeadlineReasonKind {
-    /// Benchmarks got slower.
+    /// Benchmarks regressed.
     Regressed,
-    /// Benchmarks are gone.
+    /// Benchmarks are missing from the candidate.
     Missing,
     /// Benchmarks could not be measured.
     Failed,
-    /// Targets do not hold.
+    /// Targets are missed.
     TargetMissed,
-    /// Changes that cannot be told.
+    /// Changes are inconclusive.
     Inconclusive,
-    /// Targets that cannot be told.
+    /// Targets are unproven.
     TargetUnproven,
-    /// There is no benchmark at all.
+    /// No benchmark was measured.
     NothingMeasured,
-    /// Nothing to compare with.
+    /// There is no baseline.
     NoBaseline,
-    /// Benchmarks got faster.
+    /// Benchmarks improved.
     Improved,
-    /// Regressions that were accepted.
+    /// Regressions were accepted by a waiver.
     Accepted,
-    /// No slowdown of a size that matters.
+    /// Benchmarks have no slowdown of a size that matters.
     Unchanged,
 }
 
-/// Benchmarks by change.
+/// Numbers of benchmarks by change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct ChangeCounts {
-    /// All of them.
+    /// All benchmarks.
     pub(crate) total: usize,
-    /// Slower, and nobody accepted it.
+    /// Benchmarks that regressed without a waiver.
     pub(crate) regressed: usize,
-    /// Gone, and nobody accepted it.
+    /// Benchmarks that are missing without a waiver.
     pub(crate) missing: usize,
-    /// Not measured.
+    /// Benchmarks that could not be measured.
     pub(crate) failed: usize,
-    /// Cannot be told.
+    /// Benchmarks whose change is inconclusive.
     pub(crate) inconclusive: usize,
-    /// Faster.
+    /// Benchmarks that improved.
     pub(crate) improved: usize,
-    /// Slower or gone, and accepted.
+    /// Benchmarks that regressed or are missing, with a waiver.
     pub(crate) accepted: usize,
-    /// Without a baseline.
+    /// Benchmarks without a baseline.
     pub(crate) new: usize,
-    /// Without a slowdown of a size that matters.
+    /// Benchmarks without a slowdown of a size that matters.
     pub(crate) unchanged: usize,
 }
 
-/// Targets by status.
+/// Numbers of targets by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct TargetCounts {
-    /// All of them.
+    /// All targets.
     pub(crate) total: usize,
-    /// Those that hold.
+    /// Targets that are met.
     pub(crate) met: usize,
-    /// Those that do not.
+    /// Targets that are missed.
     pub(crate) missed: usize,
-    /// Those that cannot be told.
+    /// Targets that are unproven.
     pub(crate) unproven: usize,
 }
 
 /// Unchanged benchmarks for which the same slowdown is excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct UnchangedGroup {
-    /// How many.
+    /// Number of benchmarks.
     pub(crate) count: usize,
-    /// The slowdown they do not have, where the decision tells.
+    /// The slowdown that is excluded; `None` if the decision does not name it.
     pub(crate) detect: Option<Percent>,
 }
 
-/// The slowdowns that are found with 80 % power at the noise that was seen.
+/// The slowdowns that are detected with 80 % power at the measured noise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct DetectionLimits {
-    /// In the better half of the benchmarks.
+    /// Detected in the better half of the benchmarks.
     pub(crate) half: Percent,
-    /// In every benchmark.
+    /// Detected in every benchmark.
     pub(crate) all: Percent,
 }
 
 impl<'a> Report<'a> {
-    /// What is to be shown of `decision`.
+    /// Builds the report of `decision`.
     pub(crate) fn new(decision: &'a Decision, context: &'a ReportContext) -> Self {
         let ambiguous = find_ambiguous_ids(decision);
         let judgements = decision.benchmarks.iter();
@@ -206,12 +208,13 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Every benchmark, those worth a line first.
+    /// Iterates over every benchmark, the notable ones first.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &ReportRow<'a>> {
         self.notable.iter().chain(&self.folded)
     }
 }
 
+/// Returns the ids that more than one benchmark has, with their number.
 fn find_ambiguous_ids(decision: &Decision) -> HashMap<&str, usize> {
     let mut seen = HashMap::with_capacity(decision.benchmarks.len());
     for judgement in &decision.benchmarks {
@@ -255,6 +258,8 @@ impl TargetCounts {
     }
 }
 
+/// Returns the reasons that explain the verdict and apply to at least one benchmark or target. A
+/// fail lists only what fails; a pass also lists what the gate ignored.
 fn build_headline(
     decision: &Decision,
     counts: &ChangeCounts,
@@ -289,6 +294,7 @@ fn build_headline(
     present.map(|(kind, count)| HeadlineReason { kind, count }).collect()
 }
 
+/// Groups the unchanged benchmarks by their excluded slowdown, in ascending order.
 fn group_unchanged(decision: &Decision) -> Vec<UnchangedGroup> {
     let mut groups: Vec<UnchangedGroup> = Vec::new();
     let judgements =
@@ -303,6 +309,7 @@ fn group_unchanged(decision: &Decision) -> Vec<UnchangedGroup> {
     groups
 }
 
+/// Returns one figure of all benchmarks that have it, in ascending order.
 fn collect_sorted(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64>) -> Vec<Percent> {
     let figures = decision.benchmarks.iter().filter_map(figure);
     let mut percents: Vec<Percent> = figures.filter_map(|share| Percent::new(share).ok()).collect();
@@ -310,6 +317,7 @@ fn collect_sorted(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64
     percents
 }
 
+/// Returns the upper median of one figure over the benchmarks, or `None` if no benchmark has it.
 fn find_middle(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64>) -> Option<Percent> {
     let percents = collect_sorted(decision, figure);
     percents.get(percents.len() / 2).copied()

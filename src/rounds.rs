@@ -1,7 +1,8 @@
-//! Interleaving: measure base and candidate in turn, look, go on with the undecided.
+//! Rounds: measures base and candidate alternately, looks at the launches, and continues with the
+//! undecided benchmarks.
 //!
-//! A round is one launch of each side, next to each other, the order drawn at random; what a look
-//! says is decided elsewhere.
+//! A round is one launch of each side, next to each other, in an order drawn at random. What a look
+//! concludes is decided elsewhere.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -17,60 +18,61 @@ use crate::measure::{
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::verdict::RoundsEvidence;
 
-/// What is measured in turn, and how.
+/// The subjects of a measurement in rounds, and how they are measured.
 #[derive(Debug)]
 pub(crate) struct RoundsPlan<'a> {
-    /// What is compared with.
+    /// The subject that the candidate is compared with.
     pub(crate) baseline: &'a MeasureSubject,
-    /// What is judged.
+    /// The subject that is judged.
     pub(crate) candidate: &'a MeasureSubject,
-    /// The benchmarks that enter, measured alike on both sides, and what failed on the base already.
+    /// Benchmarks of the base that enter the rounds, measured in the same way on both sides, and
+    /// the benchmarks of the base that have already failed.
     pub(crate) baseline_plan: LaunchPlan,
     /// The same for the candidate.
     pub(crate) candidate_plan: LaunchPlan,
-    /// Benchmarks that need no rounds: both sides have the same program.
+    /// Benchmarks that need no rounds because both sides have the same program.
     pub(crate) same_program: Vec<BenchmarkId>,
     /// How much each launch measures.
     pub(crate) effort: &'a Effort,
-    /// Seed of the order within rounds.
+    /// Seed for the order of the sides within a round.
     pub(crate) seed: u64,
-    /// Name of the session, which no other has.
+    /// Name of the session; it must be unique.
     pub(crate) session: String,
-    /// Longest time all rounds together may take.
+    /// Longest time that all rounds together may take. `None` for no limit.
     pub(crate) budget: Option<Duration>,
 }
 
-/// The launches of both sides.
+/// The launches of both sides after all rounds.
 #[derive(Debug)]
 pub(crate) struct MeasuredRounds {
-    /// Of the base.
+    /// Run of the base.
     pub(crate) baseline: Run,
-    /// Of the candidate.
+    /// Run of the candidate.
     pub(crate) candidate: Run,
-    /// Benchmarks that entered.
+    /// Number of benchmarks that entered the rounds: both sides measured them in the first round.
     pub(crate) entered_count: usize,
-    /// Benchmarks that both sides have the same program of.
+    /// Benchmarks that were not measured because both sides have the same program.
     pub(crate) same_program: Vec<BenchmarkId>,
-    /// The budget ended it.
+    /// Whether the budget ended the rounds before every benchmark was decided.
     pub(crate) is_budget_spent: bool,
 }
 
-/// How far the rounds are.
+/// Progress of the rounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RoundsProgress {
     /// A round begins.
     Round {
-        /// Which, from 1.
+        /// Number of the round, from 1.
         round: u32,
-        /// Benchmarks that are still measured.
+        /// Number of benchmarks that are still measured.
         undecided: usize,
     },
-    /// A round was disturbed and is repeated; why.
+    /// A round was disturbed and is repeated. The text is the warning with the reason.
     Repeated(String),
 }
 
 impl MeasuredRounds {
-    /// What failed on either side, each benchmark once.
+    /// Returns the benchmarks that failed on either side; each appears once.
     pub(crate) fn list_failed(&self) -> Vec<&Benchmark> {
         let mut seen = HashSet::new();
         let benchmarks = self.candidate.benchmarks.iter().chain(&self.baseline.benchmarks);
@@ -79,7 +81,7 @@ impl MeasuredRounds {
             .collect()
     }
 
-    /// As evidence.
+    /// Returns the launches as the evidence of a decision.
     pub(crate) fn as_evidence(&self) -> RoundsEvidence<'_> {
         RoundsEvidence {
             baseline: &self.baseline,
@@ -91,13 +93,17 @@ impl MeasuredRounds {
     }
 }
 
-/// Which benchmarks need another round, given the launches so far.
+/// A look at the launches so far: returns the benchmarks that need another round.
 pub(crate) type LookCallback<'a> = dyn FnMut(RoundsEvidence<'_>) -> HashSet<BenchmarkId> + 'a;
 
-/// Measures in rounds until `look`, given the launches so far, leaves nothing undecided or the budget
-/// is spent. `baseline` and `candidate` are empty runs that say what is measured.
+/// Measures in rounds until `look` leaves no benchmark undecided or the budget is spent.
 ///
-/// `look` answers which benchmarks need another round.
+/// `baseline` and `candidate` are empty runs that describe what is measured. `look` gets the
+/// launches so far and returns the benchmarks that need another round.
+///
+/// # Errors
+///
+/// Fails if a benchmark process cannot be launched or if the measurement is interrupted.
 pub(crate) fn measure_rounds(
     rounds_plan: &RoundsPlan<'_>,
     baseline: Run,
@@ -106,6 +112,8 @@ pub(crate) fn measure_rounds(
     look: &mut LookCallback<'_>,
     progress: &mut dyn FnMut(RoundsProgress),
 ) -> Result<MeasuredRounds, MeasureError> {
+    // Plan: in each round, launch every remaining job on both sides, then let `look` decide which
+    // benchmarks remain. The budget is checked between rounds, so that each round is complete.
     let watch = HostWatch::begin();
     let started = Instant::now();
     let mut random = Pcg64::seed_from_u64(rounds_plan.seed);
@@ -115,12 +123,12 @@ pub(crate) fn measure_rounds(
         Measurement::new(rounds_plan.baseline_plan.clone()),
         Measurement::new(rounds_plan.candidate_plan.clone()),
     );
-    let same = rounds_plan.same_program.clone();
+    let same_program = rounds_plan.same_program.clone();
     let mut rounds = MeasuredRounds {
         baseline,
         candidate,
         entered_count: 0,
-        same_program: same,
+        same_program,
         is_budget_spent: false,
     };
     for round in 0.. {
@@ -135,7 +143,7 @@ pub(crate) fn measure_rounds(
         if round == 0 {
             rounds.entered_count = find_common_ids(&measured).len();
         }
-        let undecided = rounds.lend_launches(&mut measured, |in_turn| look(in_turn.as_evidence()));
+        let undecided = rounds.lend_launches(&mut measured, |rounds| look(rounds.as_evidence()));
         if undecided.is_empty() {
             break;
         }
@@ -150,7 +158,7 @@ pub(crate) fn measure_rounds(
     Ok(rounds)
 }
 
-/// One job of one round: both sides, and both again where either was disturbed.
+/// Launches one job of one round on both sides, and repeats both launches if either was disturbed.
 fn measure_job(
     rounds_plan: &RoundsPlan<'_>,
     job: &LaunchJob,
@@ -160,6 +168,8 @@ fn measure_job(
     measured: &mut (Measurement, Measurement),
     progress: &mut dyn FnMut(RoundsProgress),
 ) -> Result<(), MeasureError> {
+    // A benchmark that has already failed on a side is not launched there again. Disturbed launches
+    // are repeated once, and the second result counts whatever happens.
     let launch = |subject: &MeasureSubject, left: &Option<LaunchJob>| match left {
         Some(job) => subject.launch_job(job, rounds_plan.effort, interrupt),
         None => Ok(LaunchResult::default()),
@@ -190,7 +200,7 @@ fn measure_job(
     Ok(())
 }
 
-/// The benchmarks that both sides have.
+/// Returns the benchmarks that both sides have measured without failure.
 fn find_common_ids(measured: &(Measurement, Measurement)) -> HashSet<BenchmarkId> {
     let collect_ids = |side: &Measurement| -> HashSet<BenchmarkId> {
         let successful = side.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
@@ -214,8 +224,10 @@ impl MeasuredRounds {
         answer
     }
 
-    /// What failed on the base and is not in the candidate was never there to lose: it is said, and
-    /// no benchmark.
+    /// Moves the measurements into the runs.
+    ///
+    /// A benchmark that failed on the base and is not in the candidate does not count as missing.
+    /// It becomes a warning instead of a benchmark.
     fn take_measured(&mut self, measured: (Measurement, Measurement)) {
         let (mut baseline, candidate) = measured;
         let candidate_ids: HashSet<BenchmarkId> =

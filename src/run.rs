@@ -1,6 +1,7 @@
 //! The measurement file: a run, its benchmarks, their launches.
 //!
-//! What is read is checked whole before anything is computed from it: a `Run` that exists is valid.
+//! A file is checked completely when it is read, before anything is computed from it. So a `Run`
+//! that was read is valid.
 
 mod digest;
 mod launch;
@@ -19,7 +20,7 @@ pub(crate) use launch::{Launch, LaunchData, Samples};
 
 use crate::host::Host;
 
-/// The schema that this version writes.
+/// Schema of the run files that this version reads and writes.
 pub(crate) const RUN_SCHEMA: &str = "perfgate.run/1";
 
 /// Why a run or a decision cannot be read.
@@ -28,18 +29,19 @@ pub(crate) enum FileError {
     /// The file cannot be opened or read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Not JSON, cut short, or of another shape.
+    /// The file is not JSON, is cut short, or has other fields than expected.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// A schema this version does not know.
+    /// The file has a schema that this version does not know.
     #[error("schema `{found}` is not known to this version, which reads `{known}`")]
     Schema {
-        /// The schema the file names.
+        /// Schema that the file names.
         found: String,
-        /// The schema that can be read.
+        /// Schema that this version can read.
         known: &'static str,
     },
-    /// Well formed, but contradicting itself.
+    /// The file is well formed but its content is invalid, such as a benchmark id that appears
+    /// twice.
     #[error("{0}")]
     Invalid(String),
 }
@@ -49,32 +51,32 @@ pub(crate) enum FileError {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Run {
     schema: String,
-    /// When the measurement began, RFC 3339.
+    /// Time at which the measurement began, in RFC 3339.
     pub(crate) created: String,
     /// What produced the samples.
     pub(crate) source: SampleSource,
-    /// Version of perfgate that measured.
+    /// Version of perfgate that measured; `None` if the file does not name it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) perfgate: Option<String>,
-    /// False when the measurement ended early; such a run cannot pass.
+    /// False if the measurement ended early; such a run cannot pass.
     #[serde(default = "assume_complete", deserialize_with = "deserialize_or_true")]
     pub(crate) complete: bool,
-    /// What was unfit or surprising while measuring.
+    /// Problems and surprises during the measurement, in the order they were noticed.
     #[serde(
         default,
         deserialize_with = "deserialize_or_default",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) warnings: Vec<String>,
-    /// How it was measured.
+    /// Settings of the measurement.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) settings: RunSettings,
-    /// What was measured, where it is a commit.
+    /// The commit that was measured; `None` if there is no commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) commit: Option<MeasuredCommit>,
-    /// Where it was measured.
+    /// The machine that it was measured on.
     pub(crate) host: Host,
-    /// What was measured: each benchmark once.
+    /// All benchmarks of the run. Each id appears once per package.
     pub(crate) benchmarks: Vec<Benchmark>,
 }
 
@@ -82,35 +84,37 @@ pub(crate) struct Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SampleSource {
-    /// Criterion bench targets of a Cargo workspace.
+    /// Bench targets of a Cargo workspace that use Criterion.
     Criterion,
     /// Any command that prints samples.
     Command,
 }
 
-/// How a run was measured.
+/// Settings that a run was measured with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunSettings {
-    /// Seed of every random choice.
+    /// Seed of every random choice; `None` if it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seed: Option<u64>,
-    /// Calls asked for per launch.
+    /// Requested number of calls per launch; `None` if it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) calls: Option<u32>,
-    /// Threads a model ran with.
+    /// Number of threads that a model ran with; `None` if the measured process did not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) threads: Option<u32>,
-    /// Execution provider asked for, and the one that ran.
+    /// Execution provider that was requested, and the one that ran; `None` if the measured process
+    /// did not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<ProviderRecord>,
-    /// The command that measures the same again.
+    /// Command line that repeats the measurement; `None` if it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) command: Option<String>,
 }
 
 impl RunSettings {
-    /// Takes threads and provider from what the measured processes said, where they said it.
+    /// Sets threads and provider to those that the measured processes reported. Changes nothing if
+    /// `reported` is `None`.
     pub(crate) fn take_runtime(&mut self, reported: Option<Self>) {
         if let Some(Self { threads, provider, .. }) = reported {
             self.threads = threads;
@@ -119,13 +123,14 @@ impl RunSettings {
     }
 }
 
-/// An execution provider: never silently another than the one asked for.
+/// The execution provider that was requested and the one that ran. Both are recorded, so that a
+/// fallback to another provider is never silent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderRecord {
-    /// The one asked for.
+    /// Name of the requested provider.
     pub(crate) requested: String,
-    /// The one that ran.
+    /// Name of the provider that ran.
     pub(crate) actual: String,
 }
 
@@ -135,23 +140,23 @@ pub(crate) struct ProviderRecord {
 pub(crate) struct MeasuredCommit {
     /// Full object id.
     pub(crate) id: String,
-    /// Branch it was measured on; none on a detached head.
+    /// Branch that was checked out; `None` on a detached head.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) branch: Option<String>,
-    /// Commit time, RFC 3339.
+    /// Commit time in RFC 3339; `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) time: Option<String>,
-    /// True when the working tree differed from the commit.
+    /// True if the working tree differed from the commit.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) dirty: bool,
 }
 
-/// Which benchmark: its package and its id together.
+/// Identifies a benchmark within a run, by its package and its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct BenchmarkId {
-    /// `group/function/parameter`.
+    /// Name of the form `group/function/parameter`.
     pub(crate) name: String,
-    /// The Cargo package, where there is one.
+    /// The Cargo package; `None` for a benchmark of a command.
     pub(crate) package: Option<String>,
 }
 
@@ -168,41 +173,41 @@ impl fmt::Display for BenchmarkId {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Benchmark {
-    /// `group/function/parameter`.
+    /// Benchmark id of the form `group/function/parameter`; never empty.
     pub(crate) id: String,
-    /// The Cargo package it belongs to.
+    /// The Cargo package that the benchmark belongs to; `None` for a benchmark of a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) package: Option<String>,
-    /// The bench target it belongs to.
+    /// The bench target that the benchmark belongs to; `None` for a benchmark of a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) target: Option<String>,
-    /// What one sample is.
+    /// Whether a sample is the time of one call or the mean of many.
     pub(crate) sampling: Sampling,
-    /// Items handled by one call.
+    /// Number of items that one call handles, not negative; `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) elements: Option<f64>,
-    /// Other amounts handled by one call, by unit: `bytes`, `tokens`.
+    /// Other amounts that one call handles, not negative, by unit: `bytes`, `tokens`.
     #[serde(
         default,
         deserialize_with = "deserialize_or_default",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) per_call: BTreeMap<String, f64>,
-    /// Its launches; at least one unless it failed.
+    /// Launches of the benchmark; at least one unless it failed.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) launches: Vec<Launch>,
-    /// Why it could not be measured.
+    /// Why the benchmark could not be measured; `None` if it did not fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<BenchmarkFailure>,
 }
 
-/// What one sample is.
+/// Whether a sample is the time of one call or the mean of many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Sampling {
-    /// The time of one call: percentiles mean what they say.
+    /// A sample is the time of one call, so percentiles of samples are percentiles of calls.
     Call,
-    /// The mean of many calls: there are no percentiles of calls.
+    /// A sample is the mean of many calls, so percentiles of calls are not known.
     Batch,
 }
 
@@ -210,9 +215,9 @@ pub(crate) enum Sampling {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BenchmarkFailure {
-    /// One word or sentence: `panicked`, `timed out after 60 s`.
+    /// Reason in one word or sentence: `panicked`, `timed out after 60 s`.
     pub(crate) reason: String,
-    /// The end of what it printed.
+    /// The end of the output of the process; empty if there is none.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) output: String,
 }
@@ -225,7 +230,11 @@ fn deserialize_or_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<boo
     Ok(Option::deserialize(deserializer)?.unwrap_or(true))
 }
 
-/// Reads an optional field whose absence and whose `null` mean the same.
+/// Reads an optional field for which `null` means the same as absence: the default value.
+///
+/// # Errors
+///
+/// Fails if the value is of another type.
 pub(crate) fn deserialize_or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -234,7 +243,11 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Refuses a document whose `schema` field is not `known`, before the rest of it is believed.
+/// Checks the `schema` field of a document before the rest of the document is read.
+///
+/// # Errors
+///
+/// Fails if `json` is not JSON, has no `schema` field, or names another schema than `known`.
 pub(crate) fn check_schema(json: &[u8], known: &'static str) -> Result<(), FileError> {
     #[derive(Deserialize)]
     struct SchemaField {
@@ -245,7 +258,8 @@ pub(crate) fn check_schema(json: &[u8], known: &'static str) -> Result<(), FileE
 }
 
 impl Run {
-    /// An empty run, to be filled with benchmarks.
+    /// Creates a run without benchmarks, which the caller adds. `created` is the time at which the
+    /// measurement began, in RFC 3339.
     pub(crate) fn new(created: String, source: SampleSource, host: Host) -> Self {
         Self {
             schema: RUN_SCHEMA.to_owned(),
@@ -262,6 +276,10 @@ impl Run {
     }
 
     /// Reads and checks a run.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `json` is not a run of the known schema or its content is invalid.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
         check_schema(json, RUN_SCHEMA)?;
         let run: Self = serde_json::from_slice(json)?;
@@ -270,6 +288,10 @@ impl Run {
     }
 
     /// Reads and checks the run in the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, or for the reasons of [`Run::from_json`].
     pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
         Self::from_json(&fs::read(path)?)
     }
@@ -289,17 +311,18 @@ impl Run {
 }
 
 impl Benchmark {
-    /// Which benchmark this is.
+    /// Returns the name and package that identify this benchmark.
     pub(crate) fn to_id(&self) -> BenchmarkId {
         BenchmarkId { name: self.id.clone(), package: self.package.clone() }
     }
 
-    /// The digest of each launch, in the order of the file.
+    /// Returns the digest of each launch, in the order of the file.
     pub(crate) fn digests(&self) -> impl Iterator<Item = Digest> + use<'_> {
         self.launches.iter().map(Launch::digest)
     }
 
-    /// The logarithms of the launch medians, in the order of the file.
+    /// Returns the natural logarithms of the launch medians, which are in nanoseconds, in the order
+    /// of the file.
     pub(crate) fn ln_medians(&self) -> Vec<f64> {
         self.digests().map(|digest| digest.ln_median()).collect()
     }
@@ -321,7 +344,8 @@ impl Benchmark {
     }
 }
 
-/// The name, cut in the middle where it is too long for one line of a message.
+/// Returns `name` with escaped control characters, shortened in the middle if it is too long for
+/// one line of a message.
 fn shorten_name(name: &str) -> String {
     const MAX_CHARS: usize = 80;
     let shown: Vec<char> = name.escape_debug().collect();

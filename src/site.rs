@@ -1,8 +1,10 @@
-//! The trend pages: where each benchmark has been, when it changed, and which commits are to blame.
+//! The trend pages: the level of each benchmark over time, when it changed, and which commits may
+//! be to blame.
 //!
-//! From the runs of a branch in commit order to files: [`Night`] is a run in figures, [`Track`] one
-//! benchmark over all nights with what is to be said about it, and [`build`] writes what changed.
-//! What a page looks like is the matter of `render`.
+//! The input is the runs of a branch in commit order, the output is files. [`Night`] is one run
+//! reduced to figures. [`track::BenchmarkTrack`] is one benchmark over all nights,
+//! [`standing::BenchmarkStanding`] is what the pages report about it, and [`build`] writes the
+//! files that changed. `render` decides how a page looks.
 
 mod benchmark;
 mod build;
@@ -36,39 +38,41 @@ pub(crate) use trend_file::{KnownNights, save_nights};
 
 use crate::policy::Policy;
 
-/// What the pages are made from.
+/// The data that the pages are made from.
 pub(crate) struct SiteInput<'a> {
     /// Name of the site.
     pub(crate) title: String,
     /// The runs in commit order.
     pub(crate) nights: Vec<Night>,
-    /// Releases among them, in the same order.
+    /// Releases with a night at or after them, in the same order as the nights.
     pub(crate) releases: Vec<Release>,
-    /// Where commits can be looked at: `<address>/commit/<id>`.
+    /// Web address of the repository; a commit's page is `<address>/commit/<id>`. `None` if
+    /// unknown.
     pub(crate) repository: Option<String>,
     /// Thresholds and targets.
     pub(crate) policy: &'a Policy,
-    /// What the commits between two others say, newest first; empty where nobody knows.
+    /// Returns the commits after the first id up to the second, newest first; empty if the history
+    /// is unknown.
     pub(crate) commits_between: &'a dyn Fn(&str, &str) -> Vec<SuspectCommit>,
-    /// When the site is built: nights missing since the last run are counted up to here.
+    /// Time of the build. Nights that are missing since the last run are counted up to here.
     pub(crate) now: Timestamp,
 }
 
-/// A release and the first night that has it.
+/// A release and the first night that contains it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Release {
-    /// Its tag.
+    /// Tag of the release.
     pub(crate) name: String,
-    /// Place of the first night at or after it.
+    /// Index of the first night at or after the release.
     pub(crate) night: usize,
 }
 
-/// A commit that may be to blame.
+/// A commit that may be to blame for a change.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SuspectCommit {
-    /// Full id.
+    /// Full id of the commit.
     pub(crate) id: String,
-    /// First line of its message.
+    /// First line of the commit message.
     pub(crate) subject: String,
 }

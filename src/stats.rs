@@ -1,7 +1,7 @@
-//! The statistics behind a decision: pure functions on slices of `f64` and a seed.
+//! Statistics behind a decision: pure functions on slices of `f64` and a seed.
 //!
-//! Nothing here knows a benchmark, a threshold or a unit: what goes in and comes out is said by each
-//! function. Where a difference is meant it is `candidate − baseline`, the second argument minus the first.
+//! This module knows no benchmark, threshold or unit. Each function documents its input and output.
+//! Every difference is `candidate − baseline`, the second argument minus the first.
 
 pub(crate) mod bootstrap;
 pub(crate) mod change_points;
@@ -24,21 +24,21 @@ pub(crate) mod welch;
 
 use thiserror::Error;
 
-/// Why a statistic has no value.
+/// Reason why a statistic has no value.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub(crate) enum StatsError {
     /// There are fewer values than the statistic needs.
     #[error("needs `{needed}` values, got `{got}`")]
     TooFew {
-        /// The least number of values.
+        /// Smallest number of values that the statistic needs.
         needed: usize,
-        /// The number that was given.
+        /// Number of values that was given.
         got: usize,
     },
     /// A value is NaN or infinite, or not positive where a logarithm is taken.
     #[error("a value is outside the range of the statistic")]
     OutOfRange,
-    /// The two sides must have the same number of values.
+    /// The two sides have different numbers of values.
     #[error("the sides have `{baseline}` and `{candidate}` values")]
     UnequalLengths {
         /// Number of values of the baseline.

@@ -1,8 +1,8 @@
-//! Where baselines are kept: one small file a run, with digests in place of samples.
+//! The store of baselines: one small file per run, with digests in place of samples.
 //!
-//! Between the run that was measured and the comparison with a later one. Files are only ever
-//! added, under names that are theirs alone, so that two writers never conflict. What is read back
-//! may have been written by anybody and is checked like any other input.
+//! It stands between the measured run and the comparison with a later run. Saving only adds files,
+//! under unique names, so that two writers never conflict. Anybody may have written a stored file,
+//! so it is checked like any other input.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -21,46 +21,46 @@ pub(crate) use error::{StoreError, UnfitRun};
 pub(crate) use git::GitStore;
 pub(crate) use key::RunKey;
 
-/// Where baselines are kept unless told otherwise.
+/// The store that is used if none is given.
 pub(crate) const DEFAULT_STORE_URL: &str = "git:perfgate-data";
 
-/// Most runs that a baseline rests on.
+/// Maximum number of runs in a baseline.
 pub(crate) const MAX_BASELINE_RUNS: usize = 20;
 
-/// A longer record is neither written nor read.
+/// Maximum size of a record in bytes. A longer record is neither written nor read.
 const MAX_RECORD_BYTES: usize = 50 << 20;
 
-/// Commits looked at for stored runs before the search is given up.
+/// Maximum number of commits that are searched for stored runs.
 const MAX_SEARCHED_COMMITS: usize = 20_000;
 
-/// A stored run.
+/// A run that was read from a store, with its key.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StoredRun {
-    /// Which one.
+    /// Key of the run in the store.
     pub(crate) key: RunKey,
-    /// What was measured.
+    /// The run, with digests in place of samples.
     pub(crate) run: Run,
 }
 
-/// Runs of a line of commits, nearest commit first, and what could not be read on the way.
+/// Runs found along a line of commits, nearest commit first, and warnings about unreadable files.
 #[derive(Debug, Default)]
 pub(crate) struct FoundRuns {
-    /// The runs; those of one commit newest first.
+    /// The runs; the runs of one commit are ordered newest first.
     pub(crate) runs: Vec<StoredRun>,
-    /// One sentence for every file that was passed over.
+    /// One sentence for every file that was skipped.
     pub(crate) warnings: Vec<String>,
 }
 
-/// What the store has to compare a candidate with.
+/// The result of a search for a baseline.
 #[derive(Debug)]
 pub(crate) enum BaselineMatch {
-    /// Runs on the same host.
+    /// Ancestors were measured on the same host.
     Baseline(StoredBaseline),
     /// Ancestors were measured, but never on this host.
     OtherHost {
-        /// The nearest ancestor that was measured at all.
+        /// The nearest ancestor that was measured on another host.
         commit: CommitId,
-        /// Where: one run of each other host, nearest first.
+        /// The other hosts with stored runs, each once, nearest ancestor first.
         hosts: Vec<Host>,
     },
     /// No ancestor was measured.
@@ -70,22 +70,22 @@ pub(crate) enum BaselineMatch {
 /// Stored runs to compare a candidate with.
 #[derive(Debug)]
 pub(crate) struct StoredBaseline {
-    /// The nearest ancestor with a run on this host: what the candidate is compared with.
+    /// The nearest ancestor with a run on this host, with which the candidate is compared.
     pub(crate) commit: CommitId,
-    /// Up to [`MOST_RUNS`] runs of ancestors, nearest first; never empty.
+    /// Up to [`MAX_BASELINE_RUNS`] runs of ancestors, nearest first; never empty.
     pub(crate) runs: Vec<Run>,
 }
 
-/// The answer to [`Store::baseline`].
+/// The answer of [`Store::find_baseline`].
 #[derive(Debug)]
 pub(crate) struct BaselineLookup {
-    /// What there is.
+    /// The baseline, or why there is none.
     pub(crate) found: BaselineMatch,
-    /// One sentence for every file that was passed over.
+    /// One sentence for every file that was skipped.
     pub(crate) warnings: Vec<String>,
 }
 
-/// What runs must have in common to be compared.
+/// What two runs must have in common to be comparable.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunKind<'a> {
     /// Fingerprint of the host.
@@ -95,22 +95,22 @@ pub(crate) struct RunKind<'a> {
 }
 
 impl<'a> RunKind<'a> {
-    /// The kind of `run`.
+    /// Returns the kind of `run`.
     pub(crate) fn from_run(run: &'a Run) -> Self {
         Self { fingerprint: &run.host.fingerprint, source: run.source }
     }
 }
 
-/// What pruning does.
+/// Which runs a prune removes, and how many it keeps.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PruneSummary {
-    /// Runs that go.
+    /// Keys of the removed runs.
     pub(crate) removed: Vec<RunKey>,
-    /// Number of runs that stay.
+    /// Number of runs that are kept.
     pub(crate) kept_count: usize,
 }
 
-/// A place where baselines are kept.
+/// A store of baselines.
 pub(crate) enum Store {
     /// A branch of a repository.
     Git(GitStore),
@@ -119,7 +119,12 @@ pub(crate) enum Store {
 }
 
 impl Store {
-    /// The store at `url`, which is `git:BRANCH` or `dir:PATH`, as seen from `folder`.
+    /// Opens the store at `url`, which is `git:BRANCH` or `dir:PATH`. Relative paths start at
+    /// `folder`, and `folder` must be inside a repository for a git store.
+    ///
+    /// Fails with [`StoreError::InvalidUrl`] if `url` has another form, with
+    /// [`StoreError::NoRepository`] if a git store is outside a repository, and with
+    /// [`StoreError::Git`] if the repository or the branch name is unusable.
     pub(crate) fn open(url: &str, folder: &Path) -> Result<Self, StoreError> {
         match url.split_once(':') {
             Some(("git", branch)) => match Repository::discover(folder)? {
@@ -135,7 +140,11 @@ impl Store {
         }
     }
 
-    /// Keeps `run`, with digests in place of its samples; the same run twice is kept once.
+    /// Saves `run`, with digests in place of its samples, and returns its key. Saving the same run
+    /// twice stores it once.
+    ///
+    /// Fails with [`StoreError::Unfit`] if the run cannot be a baseline, or if the store cannot be
+    /// written.
     pub(crate) fn save(&self, run: &Run) -> Result<RunKey, StoreError> {
         let (key, record) = build_record(run)?;
         match self {
@@ -145,7 +154,9 @@ impl Store {
         Ok(key)
     }
 
-    /// All that is stored, newest first. Files that are no runs are not among them.
+    /// Returns the keys of all stored runs, newest first. Files that are not runs are ignored.
+    ///
+    /// Fails if the store cannot be read.
     pub(crate) fn list(&self) -> Result<Vec<RunKey>, StoreError> {
         let mut keys = match self {
             Self::Git(store) => store.list_keys()?,
@@ -155,7 +166,10 @@ impl Store {
         Ok(keys)
     }
 
-    /// The run behind a key.
+    /// Reads the run with this key.
+    ///
+    /// Fails with [`StoreError::Missing`] if there is no such run, and with [`StoreError::Broken`]
+    /// if its file is invalid or does not match its name.
     pub(crate) fn load(&self, key: &RunKey) -> Result<Run, StoreError> {
         let record = match self {
             Self::Git(store) => store.read_record(key),
@@ -174,9 +188,14 @@ impl Store {
         }
     }
 
-    /// The keys that `name` stands for: an id of at least four digits, or the start of a commit's.
+    /// Returns the keys that `name` stands for. `name` is the start of a run's id or of a commit's
+    /// id, at least four hexadecimal digits long.
     ///
-    /// One run for an id, all runs for a commit, newest first; never an empty answer.
+    /// The answer is one run for a run id, or all runs for a commit, newest first. It is never
+    /// empty.
+    ///
+    /// Fails with [`StoreError::Missing`] if nothing has this name, with [`StoreError::Ambiguous`]
+    /// if several runs or commits have it, or if the store cannot be read.
     pub(crate) fn find_by_name(&self, name: &str) -> Result<Vec<RunKey>, StoreError> {
         let missing_error = || StoreError::Missing(name.to_owned());
         if name.len() < 4 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -198,7 +217,10 @@ impl Store {
         Ok(by_commit)
     }
 
-    /// What to compare a candidate of this kind with: `commits` is its ancestry, itself first.
+    /// Finds the stored runs to compare a candidate of this kind with. `commits` is the ancestry of
+    /// the candidate, which starts with its own commit.
+    ///
+    /// A stored run that cannot be read becomes a warning. Fails if the store cannot be listed.
     pub(crate) fn find_baseline(
         &self,
         commits: impl IntoIterator<Item = CommitId>,
@@ -212,6 +234,7 @@ impl Store {
             let found = BaselineMatch::Baseline(StoredBaseline { commit, runs });
             return Ok(BaselineLookup { found, warnings });
         }
+        // No run of this kind was found: report which other hosts have runs.
         let mut hosts = Vec::new();
         for key in &other_host_keys {
             match self.load(key) {
@@ -228,13 +251,16 @@ impl Store {
         Ok(BaselineLookup { found, warnings })
     }
 
-    /// Runs of one kind along `commits`, and the nearest run of each other host on the way.
+    /// Returns up to `limit` runs of one kind along `commits`, and the key of the nearest run on
+    /// each other host that was passed on the way.
     fn search_runs(
         &self,
         commits: impl IntoIterator<Item = CommitId>,
         kind: RunKind<'_>,
         limit: usize,
     ) -> Result<(FoundRuns, Vec<RunKey>), StoreError> {
+        // Group the keys of the right source by commit. Then walk the commits, nearest first, and
+        // load the runs of this host; for every other host remember the first key only.
         let mut by_commit: HashMap<CommitId, Vec<RunKey>> = HashMap::new();
         for key in self.list()?.into_iter().filter(|key| key.source() == kind.source) {
             by_commit.entry(key.commit().clone()).or_default().push(key);
@@ -262,14 +288,17 @@ impl Store {
         Ok((found, other_host_keys))
     }
 
-    /// What [`Store::prune`] would do.
+    /// Returns what [`Store::prune`] would do, without doing it.
+    ///
+    /// Fails if the store cannot be read.
     pub(crate) fn preview_prune(&self, keep: usize) -> Result<PruneSummary, StoreError> {
         Ok(PruneSummary::new(self.list()?, keep))
     }
 
     /// Removes all but the newest `keep` runs of each kind.
     ///
-    /// A git store is left with a single commit, so that what goes is really gone.
+    /// A git store then has a single commit, so that the removed runs do not survive in its
+    /// history. Fails if the store cannot be read or written.
     pub(crate) fn prune(&self, keep: usize) -> Result<PruneSummary, StoreError> {
         match self {
             Self::Git(store) => store.prune(keep),
@@ -281,7 +310,9 @@ impl Store {
         }
     }
 
-    /// The store as one that has a remote.
+    /// Returns the git store, which can have a remote.
+    ///
+    /// Fails with [`StoreError::NoRemote`] for a store in a folder.
     pub(crate) fn as_git(&self) -> Result<&GitStore, StoreError> {
         match self {
             Self::Git(store) => Ok(store),
@@ -291,7 +322,8 @@ impl Store {
 }
 
 impl PruneSummary {
-    /// Of `keys`, newest first, those beyond the first `keep` of their kind go.
+    /// Keeps the first `keep` keys of each kind and removes the others. `keys` is ordered newest
+    /// first.
     fn new(keys: Vec<RunKey>, keep: usize) -> Self {
         let mut seen: HashMap<(String, &str), usize> = HashMap::new();
         let (kept, removed) = keys.into_iter().partition::<Vec<_>, _>(|key| {
@@ -303,7 +335,7 @@ impl PruneSummary {
     }
 }
 
-/// Newest first; runs of the same second in the order of their ids.
+/// Sorts keys newest first. Runs of the same second are ordered by id.
 fn sort_newest_first(keys: &mut [RunKey]) {
     keys.sort_by(|a, b| b.created().cmp(a.created()).then_with(|| a.id().cmp(b.id())));
 }
@@ -313,7 +345,9 @@ fn describe_skipped_run(error: &StoreError) -> String {
     format!("{error}{}; it was passed over", cause.unwrap_or_default())
 }
 
-/// The key and content of the file that keeps `run`.
+/// Returns the key of `run` and the content of the file that stores it.
+///
+/// Fails with [`StoreError::Unfit`] if the run cannot be a baseline.
 fn build_record(run: &Run) -> Result<(RunKey, Vec<u8>), StoreError> {
     let require = |holds: bool, unfit| if holds { Ok(()) } else { Err(StoreError::Unfit(unfit)) };
     let commit = run.commit.as_ref().ok_or(StoreError::Unfit(UnfitRun::NoCommit))?;
@@ -327,6 +361,7 @@ fn build_record(run: &Run) -> Result<(RunKey, Vec<u8>), StoreError> {
     Ok((key, record))
 }
 
+/// Returns a copy of `run` with digests in place of its samples.
 fn strip_samples(run: &Run) -> Run {
     let mut stored = Run::new(run.created.clone(), run.source, run.host.clone());
     stored.perfgate.clone_from(&run.perfgate);

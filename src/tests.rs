@@ -1,4 +1,4 @@
-//! Tests of the crate across its modules; what drives the command is in `tests/it`.
+//! Tests across the modules of the crate. The tests that run the command are in `tests/it`.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -33,7 +33,7 @@ mod waivers;
 
 use crate::git::Repository;
 
-/// What the files that the unit tests share with `tests/it` make runs of.
+/// The types from which the files that the unit tests share with `tests/it` build runs.
 mod formats {
     pub(super) use crate::git::CommitId;
     pub(super) use crate::host::Host;

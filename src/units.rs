@@ -1,5 +1,6 @@
-//! Durations, ratios and ranges whose values are settled where they are built: without NaN and
-//! without a sign, ordering is total and the rest of the code need not ask again.
+//! Durations, ratios and ranges, validated when a value is built.
+//!
+//! Without NaN and negative zero, ordering is total and the rest of the code need not check again.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -7,21 +8,21 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a number or a word is not a value of the unit it was given for.
+/// Why a number or a text is not a valid value of its unit.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(crate) enum UnitError {
-    /// Not finite, or outside the range of the unit.
+    /// The value is not finite, or outside the range of the unit.
     #[error("`{value}` is not {expected}")]
     OutOfRange {
-        /// What was given.
+        /// Value that was given.
         value: String,
-        /// What would have been accepted.
+        /// Description of the accepted values.
         expected: &'static str,
     },
-    /// A duration that cannot be read.
+    /// The text is not a duration.
     #[error("`{0}` is not a duration: write a number and its unit, like `10ms` or `1.5us`")]
     UnreadableDuration(String),
-    /// A share that cannot be read.
+    /// The text is not a share in percent.
     #[error("`{0}` is not a share: write it in percent, like `3%`")]
     UnreadablePercent(String),
 }
@@ -48,7 +49,7 @@ macro_rules! unit {
                 check_value($value, $holds, $expected).map(Self)
             }
 
-            /// The bare number.
+            /// Returns the bare number.
             pub(crate) fn get(self) -> f64 {
                 self.0
             }
@@ -113,22 +114,25 @@ unit!(
 );
 
 unit!(
-    /// How often intervals of this kind hold the truth, strictly between 0 and 1.
+    /// Share of intervals of this kind that hold the true value, strictly between 0 and 1.
     Confidence,
     "a confidence strictly between 0 and 1, like 0.95",
     |confidence| confidence > 0.0 && confidence < 1.0
 );
 
 impl Ratio {
-    /// The ratio whose natural logarithm this is; saturates at the ends of what a double holds.
+    /// Returns the ratio with this natural logarithm. The result saturates at the ends of the range
+    /// of a double.
     pub(crate) fn from_ln(ln: f64) -> Self {
         Self(ln.exp().clamp(f64::MIN_POSITIVE, f64::MAX))
     }
 }
 
 impl Nanos {
-    /// The natural logarithm. A zero, which a coarse clock can report, counts as a tenth of a
-    /// nanosecond: less than anything takes, and still a number.
+    /// Returns the natural logarithm.
+    ///
+    /// A zero, which a coarse clock can report, counts as a tenth of a nanosecond: less than any
+    /// call takes, but still a number with a logarithm.
     pub(crate) fn ln(self) -> f64 {
         const MIN_NANOS: f64 = 0.1;
         self.0.max(MIN_NANOS).ln()

@@ -1,4 +1,5 @@
-//! What the data say, what the gate decides, and the file that records both.
+//! The decision of a check: changes of benchmarks, verdict of the gate, and the file that records
+//! both.
 
 mod change;
 mod decide;
@@ -27,23 +28,23 @@ use crate::run::{
 };
 use crate::units::{Confidence, Nanos, Percent, Ratio};
 
-/// The schema that this version writes.
+/// The schema of the decision files that this version writes.
 pub(crate) const DECISION_SCHEMA: &str = "perfgate.decision/1";
 
-/// What the gate decides; the worst of its reasons.
+/// The outcome of the gate: the worst verdict of all reasons. Ordered from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Verdict {
-    /// Nothing that was asked to fail does.
+    /// No reason in `fail_on` applies.
     Pass,
-    /// Something could not be told that was asked to be known.
+    /// The data do not answer something that the policy requires to be known.
     Inconclusive,
-    /// Something is worse than was tolerated.
+    /// Something is worse than the policy tolerates.
     Fail,
 }
 
 impl Verdict {
-    /// The status that `check` ends with.
+    /// Returns the exit status of `check`.
     pub(crate) fn exit_status(self) -> u8 {
         match self {
             Self::Pass => 0,
@@ -57,17 +58,17 @@ impl Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Change {
-    /// Slower than is tolerated.
+    /// Slower than tolerated.
     Regressed,
-    /// In the baseline, not in the candidate.
+    /// In the baseline, but not in the candidate.
     Missing,
-    /// It could not be measured.
+    /// The candidate could not be measured.
     Failed,
-    /// The data do not tell.
+    /// The data do not show whether it changed.
     Inconclusive,
-    /// Faster by more than is tolerated in the other direction.
+    /// Faster by more than the threshold.
     Improved,
-    /// Not in the baseline.
+    /// Not in the baseline, or without measurements in it.
     New,
     /// No slowdown of the size that must be found.
     Unchanged,
@@ -79,31 +80,31 @@ pub(crate) enum Change {
 pub(crate) enum TargetStatus {
     /// The lower bound is above the limit.
     Missed,
-    /// The data do not tell.
+    /// The data do not show whether the limit is met.
     Unproven,
     /// The upper bound is at or below the limit.
     Met,
 }
 
-/// Verdict, changes, targets and reasons of one check.
+/// Verdict, changes, targets and reasons of one check, as they are stored in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Decision {
     schema: String,
-    /// What the gate decides.
+    /// Outcome of the gate.
     pub(crate) verdict: Verdict,
-    /// The status `check` ends with.
+    /// Exit status of `check`.
     pub(crate) exit_status: u8,
-    /// What was compared with.
+    /// Origin of the baseline.
     pub(crate) baseline: BaselineSource,
-    /// What was judged.
+    /// Origin of the candidate.
     pub(crate) candidate: CandidateSource,
-    /// One judgement a benchmark.
+    /// Judgements, one per benchmark.
     pub(crate) benchmarks: Vec<Judgement>,
-    /// What keeps it from passing; where it is not said, anything that can.
+    /// Reasons that keep the check from passing. All reasons if the file does not name them.
     #[serde(default = "default_fail_on")]
     pub(crate) fail_on: Vec<FailOn>,
-    /// What makes the answer weaker than it looks.
+    /// Sentences about circumstances that weaken the answer.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) warnings: Vec<String>,
 }
@@ -112,34 +113,34 @@ fn default_fail_on() -> Vec<FailOn> {
     FailOn::ALL.to_vec()
 }
 
-/// Where the baseline came from.
+/// Origin of the baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BaselineSource {
-    /// How it was had.
+    /// How the baseline was obtained.
     pub(crate) kind: BaselineKind,
-    /// Its commit.
+    /// Commit of the baseline. `None` if it is not known or if there is no baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) commit: Option<MeasuredCommit>,
-    /// Its machine.
+    /// Machine of the baseline. `None` if there is no baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) host: Option<Host>,
-    /// Number of stored runs it rests on.
+    /// Number of stored runs that the answer is based on. `None` if no stored runs were used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) runs: Option<u32>,
-    /// Through which stages the answer came.
+    /// Stages that the check went through, in order.
     #[serde(
         default,
         deserialize_with = "deserialize_or_default",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub(crate) stages: Vec<CheckStage>,
-    /// What the screen settled, where there was one.
+    /// What the screen settled. `None` without a screen, or if it had too few stored runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) screen: Option<ScreenOutcome>,
 }
 
-/// How a baseline was had.
+/// How a baseline was obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum BaselineKind {
@@ -150,11 +151,11 @@ pub(crate) enum BaselineKind {
     Rounds,
     /// A run file.
     File,
-    /// There was none.
+    /// No baseline.
     None,
 }
 
-/// A stage of a check.
+/// Stage of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CheckStage {
@@ -164,58 +165,61 @@ pub(crate) enum CheckStage {
     Confirmed,
 }
 
-/// What was judged.
+/// Origin of the candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CandidateSource {
-    /// Its commit.
+    /// Commit of the candidate. `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) commit: Option<MeasuredCommit>,
-    /// Its machine.
+    /// Machine of the candidate.
     pub(crate) host: Host,
 }
 
-/// What is said about one benchmark, with the evidence.
+/// The judgement of one benchmark, with its evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Judgement {
-    /// `group/function/parameter`.
+    /// Name of the benchmark: `group/function/parameter`.
     pub(crate) id: String,
-    /// The Cargo package it belongs to.
+    /// Cargo package of the benchmark. `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) package: Option<String>,
-    /// The bench target it belongs to.
+    /// Cargo bench target of the benchmark. `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) target: Option<String>,
     /// What the data say.
     pub(crate) change: Change,
-    /// Candidate ÷ baseline, with the plain two-sided interval.
+    /// Candidate ÷ baseline, with the plain two-sided interval. `None` without a test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ratio: Option<RatioInterval>,
-    /// Two-sided, corrected for looking several times.
+    /// Two-sided p-value, corrected for looking several times. `None` without a test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) p_value: Option<f64>,
-    /// The false discovery rate at which this one counts (Benjamini–Hochberg).
+    /// False discovery rate at which this benchmark counts as changed (Benjamini–Hochberg). `None`
+    /// without a p-value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) q_value: Option<f64>,
-    /// Launches per side that the answer rests on.
+    /// Launches per side that the answer is based on.
     pub(crate) launches: LaunchCounts,
-    /// The slowdown found with 80 % power at the noise that was seen.
+    /// Slowdown found with 80 % power at the noise of this measurement, as a share. `None` without
+    /// a test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) minimum_detectable: Option<f64>,
-    /// The change that unchanged code shows on this machine, from calibration.
+    /// Change that unchanged code shows on this machine, as a share, from calibration. `None`
+    /// without calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) noise_floor: Option<f64>,
-    /// The slowdown that was tolerated.
+    /// Slowdown up to which a change was tolerated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) threshold: Option<Percent>,
-    /// The slowdown that had to be found.
+    /// Slowdown that had to be found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) detect: Option<Percent>,
-    /// What one sample is.
+    /// Meaning of one sample. `None` if the benchmark was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sampling: Option<Sampling>,
-    /// The stage that gave the answer.
+    /// Stage that gave the answer. `None` if no stage judged the benchmark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stage: Option<CheckStage>,
     /// Amounts handled by one call, by unit: `elements`, `bytes`, `tokens`.
@@ -225,50 +229,50 @@ pub(crate) struct Judgement {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) per_call: BTreeMap<String, f64>,
-    /// The baseline's figures.
+    /// Figures of the baseline. `None` without launches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) baseline: Option<SideFigures>,
-    /// The candidate's figures.
+    /// Figures of the candidate. `None` without launches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) candidate: Option<SideFigures>,
-    /// Why it could not be measured.
+    /// Why the candidate could not be measured. `None` if it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<BenchmarkFailure>,
-    /// Instructions of a call, where they were counted.
+    /// Instructions of one call. `None` if they were not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) instructions: Option<InstructionCounts>,
-    /// Its targets.
+    /// Judgements of its targets.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) targets: Vec<TargetJudgement>,
-    /// An accepted regression.
+    /// The waiver that accepts the change. `None` if it is not accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiver: Option<Waiver>,
-    /// In words: why this change, and what weakens the answer.
+    /// Sentences: why this change was found, and what weakens the answer.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) reasons: Vec<String>,
 }
 
-/// A ratio with its interval.
+/// A ratio of candidate to baseline with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RatioInterval {
-    /// Lower end.
+    /// Lower end of the interval.
     pub(crate) low: Ratio,
-    /// Best guess.
+    /// Best estimate.
     pub(crate) point: Ratio,
-    /// Upper end.
+    /// Upper end of the interval.
     pub(crate) high: Ratio,
-    /// How often such intervals hold the truth.
+    /// Share of such intervals that contain the true ratio.
     pub(crate) confidence: Confidence,
 }
 
-/// Launches per side.
+/// Numbers of launches per side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LaunchCounts {
-    /// Of the baseline.
+    /// Launches of the baseline.
     pub(crate) baseline: u32,
-    /// Of the candidate.
+    /// Launches of the candidate.
     pub(crate) candidate: u32,
 }
 
@@ -276,9 +280,9 @@ pub(crate) struct LaunchCounts {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InstructionCounts {
-    /// Of the baseline.
+    /// Instructions of the baseline.
     pub(crate) baseline: f64,
-    /// Of the candidate.
+    /// Instructions of the candidate.
     pub(crate) candidate: f64,
 }
 
@@ -286,53 +290,57 @@ pub(crate) struct InstructionCounts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TargetJudgement {
-    /// What is limited.
+    /// Limited figure.
     pub(crate) metric: Metric,
-    /// The limit.
+    /// Largest time of a call that meets the target.
     pub(crate) limit: Nanos,
-    /// One-sided lower bound.
+    /// One-sided lower bound. `None` if the data do not bound the figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) low: Option<Nanos>,
-    /// Best guess.
+    /// Best estimate. `None` if the data do not give one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) point: Option<Nanos>,
-    /// One-sided upper bound.
+    /// One-sided upper bound. `None` if the data do not bound the figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) high: Option<Nanos>,
     /// What the data say.
     pub(crate) status: TargetStatus,
-    /// Why it is unproven, or what decided.
+    /// Sentence: why the target is unproven. `None` if it is met or missed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
 }
 
-/// A regression that was accepted.
+/// A waiver: the acceptance of a regression or of a missing benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Waiver {
-    /// Why it was accepted.
+    /// Why it was accepted, as the trailer states it.
     pub(crate) reason: String,
-    /// Up to which slowdown; none for a benchmark that is gone on purpose.
+    /// Largest accepted slowdown. `None` for a benchmark that is gone on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<Percent>,
 }
 
 impl Judgement {
-    /// True where both sides have the same program, so that there was nothing to measure.
+    /// Returns whether both sides have the same program, so that there was nothing to measure.
     pub(crate) fn is_same_program(&self) -> bool {
         self.change == Change::Unchanged
             && self.ratio.is_none()
             && self.reasons.iter().any(|reason| reason == decide::SAME_PROGRAM)
     }
 
-    /// Which benchmark this is about.
+    /// Returns the id of the benchmark.
     pub(crate) fn to_id(&self) -> BenchmarkId {
         BenchmarkId { name: self.id.clone(), package: self.package.clone() }
     }
 }
 
 impl Decision {
-    /// Reads a decision.
+    /// Reads a decision from JSON.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `json` is not a decision of a known schema, or if it contradicts itself.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
         check_schema(json, DECISION_SCHEMA)?;
         let decision: Self = serde_json::from_slice(json)?;

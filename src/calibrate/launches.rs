@@ -10,61 +10,63 @@ use crate::stats::summary::Moments;
 use crate::units::Nanos;
 use crate::verdict::NoiseHistory;
 
-/// Distance of two groups of launches, in their own standard deviations, from which they are two.
+/// Least distance of two groups of launches, in their own standard deviations, from which they
+/// count as two.
 ///
 /// The best split of a normal sample lies about 2.7 apart, and up to 3.9 in samples of forty.
 const LEAST_MODE_DISTANCE: f64 = 4.5;
 
-/// The smaller group has at least one of so many launches, and three.
+/// The smaller group holds at least one in this many launches, and at least three.
 const LAUNCHES_PER_RARE_MODE: usize = 10;
 
-/// A launch has at least so many calls, below which its median means little.
+/// Least number of calls advised per launch. With fewer calls the median of a launch means little.
 const LEAST_ADVISED_CALLS: f64 = 10.0;
 
-/// And at most so many.
+/// Largest number of calls advised per launch.
 const MOST_ADVISED_CALLS: f64 = 1000.0;
 
-/// The most rounds that a decision may take.
+/// Largest number of rounds that a decision may take.
 const MOST_ADVISED_ROUNDS: usize = 20;
 
-/// The slowdown that the advised launches must find.
+/// Slowdown beyond the tolerated one that the advised launches must find, as a share.
 const SLOWDOWN_TO_FIND: f64 = 0.04;
 
-/// Two groups of launches that lie far apart, as where memory is laid out in one of two ways.
+/// Two groups of launches that lie far apart, for example because memory is laid out in one of two
+/// ways.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LaunchModes {
-    /// Share of the slower launches.
+    /// Share of launches in the slower group.
     pub(crate) slower: f64,
-    /// How much slower they are.
+    /// How much slower the slower group is, as a share.
     pub(crate) slowdown: f64,
 }
 
-/// What a launch costs before its first call, and a call.
+/// Time that a launch costs before its first call, and time of a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LaunchCost {
-    /// Start and warm-up.
+    /// Time for start and warm-up.
     pub(crate) start: Nanos,
-    /// One call.
+    /// Time of one call.
     pub(crate) call: Nanos,
 }
 
-/// How to spend the time on a benchmark.
+/// How to spend the time of a measurement on a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EffortAdvice {
-    /// Launches per side with which a slowdown of 4 % beyond the tolerated one is found in 80 % of cases.
+    /// Launches per side that find a slowdown of 4 % beyond the tolerated one in 80 % of cases.
     pub(crate) launches: usize,
     /// Calls per launch that give the most precise level for the time (Kalibera & Jones 2013).
     pub(crate) calls: usize,
 }
 
-/// Launches of both sides in the order of time.
+/// Launches of both sides, in the order of time.
 pub(super) struct LaunchSeries<'a> {
     launches: Vec<&'a Launch>,
 }
 
-/// The launches of both sides by session, round and place within the round.
+/// Collects the launches of both sides, ordered by session, round and place within the round.
 pub(super) fn collect_in_time_order<'a>(
     baseline: &'a Benchmark,
     candidate: &'a Benchmark,
@@ -75,12 +77,13 @@ pub(super) fn collect_in_time_order<'a>(
 }
 
 impl LaunchSeries<'_> {
-    /// Logarithms of the launch medians.
+    /// Returns the log medians of the launches.
     pub(super) fn levels(&self) -> Vec<f64> {
         self.launches.iter().map(|launch| launch.digest().ln_median()).collect()
     }
 
-    /// The variance of samples within and between launches; none where launches have one value each.
+    /// Returns the variance of samples within and between launches. Returns `None` if launches have
+    /// one value each.
     pub(super) fn variance_components(&self) -> Option<VarianceComponents> {
         let logarithms: Vec<Vec<f64>> = self
             .launches
@@ -100,7 +103,7 @@ impl LaunchSeries<'_> {
     }
 }
 
-/// Least-squares slope over the positions of `levels`; zero for fewer than two.
+/// Returns the least-squares slope over the positions of `levels`. Returns zero for fewer than two.
 pub(super) fn compute_slope(levels: &[f64]) -> f64 {
     let centre = 0.5 * (levels.len() as f64 - 1.0);
     let Ok(summary) = Moments::from_values(levels) else { return 0.0 };
@@ -114,9 +117,13 @@ pub(super) fn compute_slope(levels: &[f64]) -> f64 {
 }
 
 impl LaunchModes {
-    /// The two groups of `levels` that explain most of their variance, if they are far apart (distance in
-    /// standard deviations within groups, Ashman, Bird & Zepf 1994).
+    /// Finds the two groups of `levels` that explain most of their variance, if they are far apart
+    /// (distance in standard deviations within groups, Ashman, Bird & Zepf 1994).
+    ///
+    /// Returns `None` if the groups are not far apart, or if there are too few launches.
     pub(super) fn find(levels: &[f64]) -> Option<Self> {
+        // Plan: try every split of the sorted levels that leaves both groups large enough, and take
+        // the split with the least variance within groups.
         let mut sorted = levels.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
         let n = sorted.len();
@@ -129,7 +136,7 @@ impl LaunchModes {
             Some((fast.difference_to(&slow), within.sqrt(), slow.count()))
         };
         let splits = (least..=n.checked_sub(least)?).filter_map(split);
-        let best = splits.min_by(|one, other| one.1.total_cmp(&other.1))?;
+        let best = splits.min_by(|a, b| a.1.total_cmp(&b.1))?;
         let (distance, deviation, slower) = best;
         (distance >= LEAST_MODE_DISTANCE * deviation && distance > 0.0)
             .then(|| Self { slower: slower as f64 / n as f64, slowdown: distance.exp_m1() })
@@ -137,7 +144,7 @@ impl LaunchModes {
 }
 
 impl EffortAdvice {
-    /// Most repetitions where the variance arises.
+    /// Chooses most repetitions where the variance arises.
     pub(super) fn compute(
         parts: &VarianceComponents,
         cost: LaunchCost,
@@ -146,7 +153,8 @@ impl EffortAdvice {
     ) -> Self {
         let start_in_calls = cost.start.get() / cost.call.get().max(1.0);
         let calls = parts.compute_optimal_group_size(start_in_calls);
-        // Without any variance between launches the optimum is infinite, without any at all NaN.
+        // Without variance between launches the optimum is infinite; without any variance it is
+        // NaN.
         let calls = if calls.is_nan() {
             LEAST_ADVISED_CALLS
         } else {
@@ -177,7 +185,8 @@ mod tests {
 
     #[test]
     fn two_groups_are_told_from_one() {
-        // The quantiles of a normal distribution with 1 %, whole and with a third of them 10 % later.
+        // The quantiles of a normal distribution with a deviation of 1 %: whole, and with a third
+        // of them 10 % later.
         let normal = |i: u32| {
             0.01 * crate::stats::normal::normal_upper_quantile((f64::from(i) + 0.5) / 30.0)
         };

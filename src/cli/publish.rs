@@ -27,7 +27,7 @@ pub(crate) struct PublishArgs {
     /// Fetch the decision from this artifact of the run that started a `workflow_run`; may be repeated
     #[arg(long, value_name = "NAME", conflicts_with = "decisions")]
     pub(crate) artifact: Vec<String>,
-    /// Instead of commenting, keep one issue per benchmark that got slower; FILE is from `trend status --format json`
+    /// Instead of commenting, keep one issue per benchmark that got slower; STATUS is from `trend status --format json`
     #[arg(long, value_name = "STATUS", conflicts_with_all = ["decisions", "artifact", "check_run"])]
     pub(crate) issues: Option<PathBuf>,
     /// URL of the trend pages, for links in issues

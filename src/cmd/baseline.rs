@@ -1,4 +1,4 @@
-//! `perfgate baseline`: runs are kept, listed, shown and thinned out.
+//! `perfgate baseline`: saves, lists, shows and prunes stored runs.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -14,6 +14,8 @@ use crate::run::Run;
 use crate::store::{DEFAULT_STORE_URL, GitStore, PruneSummary, RunKey, Store, StoreError};
 
 /// Runs `perfgate baseline`.
+///
+/// Fails if the store cannot be opened, or if the action that `args` names fails.
 pub(super) fn run(args: &BaselineArgs) -> Result<ExitStatus> {
     match &args.action {
         BaselineAction::Save { run, store, push, remote } => {
@@ -30,17 +32,22 @@ pub(super) fn run(args: &BaselineArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
-/// The store that the command line or, without it, the default names.
+/// Opens the store that the command line names, or the default store.
+///
+/// Fails if the store cannot be opened.
 pub(super) fn open_store(args: &StoreArgs) -> Result<Store> {
     let url = args.store.as_deref().unwrap_or(DEFAULT_STORE_URL);
     Ok(Store::open(url, Path::new(".")).map_err(CommandError::from)?)
 }
 
-/// Brings what the remote has into `store`.
+/// Fetches the baselines of the remote into `store`.
+///
+/// Fails if `store` is not a git store, or if the remote cannot be opened or fetched.
 pub(super) fn fetch_baselines(store: &Store, remote: &RemoteArgs) -> Result<()> {
     with_remote(store, remote, GitStore::fetch)
 }
 
+/// Opens the store, and fetches from the remote first if `--fetch` is given.
 fn open_store_to_read(args: &StoreReadArgs) -> Result<Store> {
     let store = open_store(&args.store)?;
     if args.fetch {
@@ -49,6 +56,9 @@ fn open_store_to_read(args: &StoreReadArgs) -> Result<Store> {
     Ok(store)
 }
 
+/// Calls `work` with the git store and its remote.
+///
+/// Fails if `store` is not a git store, if the remote cannot be opened, or if `work` fails.
 fn with_remote<T>(
     store: &Store,
     args: &RemoteArgs,
@@ -61,6 +71,7 @@ fn with_remote<T>(
     Ok(work(store, &remote).map_err(CommandError::from)?)
 }
 
+/// Saves the run in the file at `path`, and pushes it if `push` names a remote.
 fn save_run(path: &Path, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
     let run = run_file::read_run(path)?;
     let key = store.save(&run).map_err(CommandError::from)?;
@@ -75,7 +86,7 @@ fn save_run(path: &Path, store: &Store, push: Option<&RemoteArgs>) -> Result<()>
     Ok(())
 }
 
-/// One stored run, as `list` and `show` print it.
+/// One stored run, in the JSON that `list` and `show` print.
 #[derive(Serialize)]
 struct StoredRunRow<'a> {
     id: &'a str,
@@ -84,6 +95,7 @@ struct StoredRunRow<'a> {
     source: &'a str,
     fingerprint: &'a str,
     path: String,
+    /// The whole run; `None` in a list.
     run: Option<Run>,
 }
 
@@ -128,7 +140,9 @@ fn list_runs(store: &Store, format: StoreFormat) -> Result<()> {
     Ok(())
 }
 
+/// Returns the line of one stored run in a list.
 fn format_key(key: &RunKey) -> String {
+    // The time of a key has the form `20261122T000000Z`.
     let created = key.created();
     let time = format!(
         "{}-{}-{} {}:{}",
@@ -161,8 +175,12 @@ fn show_runs(name: &str, store: &Store, format: StoreFormat) -> Result<()> {
     }
 }
 
-/// The stored runs that `name` stands for: an id, the start of a commit's, or a git revision.
+/// Finds the stored runs that `name` stands for: the start of a run's or a commit's id, or a git
+/// revision.
+///
+/// Fails if no stored run has that name, if the name is ambiguous, or if the store cannot be read.
 pub(super) fn find_stored_runs(name: &str, store: &Store) -> Result<Vec<RunKey>> {
+    // The store knows ids only, so a branch or a tag is resolved to its commit and looked up again.
     let missing = match store.find_by_name(name) {
         Err(StoreError::Missing(_)) => StoreError::Missing(name.to_owned()),
         answer => return Ok(answer.map_err(CommandError::from)?),
@@ -176,6 +194,7 @@ pub(super) fn find_stored_runs(name: &str, store: &Store) -> Result<Vec<RunKey>>
     }
 }
 
+/// Prints one run: its commit, its host, and the median of each benchmark.
 fn print_run(key: &RunKey, run: &Run) -> Result<()> {
     let mut out = io::stdout().lock();
     let branch = run.commit.as_ref().and_then(|commit| commit.branch.as_deref());
@@ -199,6 +218,7 @@ fn print_run(key: &RunKey, run: &Run) -> Result<()> {
         escape_for_terminal(&host.kernel),
     )?;
     for benchmark in &run.benchmarks {
+        // The median over the launches of each launch's median.
         let mut medians: Vec<_> = benchmark.digests().map(|digest| digest.p50).collect();
         medians.sort_unstable();
         let launches = format_plural(medians.len(), "launch");
@@ -217,6 +237,9 @@ fn print_run(key: &RunKey, run: &Run) -> Result<()> {
     Ok(())
 }
 
+/// Removes all but the newest `keep` runs of each kind, and prints which runs were removed.
+///
+/// With `dry_run`, only prints what would be removed.
 fn prune_runs(keep: usize, dry_run: bool, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
     let pruned = match push {
         _ if dry_run => store.preview_prune(keep).map_err(CommandError::from)?,
@@ -242,11 +265,11 @@ fn print_json(rows: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-fn format_plural(number: usize, what: &str) -> String {
-    match (number, what) {
-        (1, _) => format!("1 {what}"),
+fn format_plural(number: usize, noun: &str) -> String {
+    match (number, noun) {
+        (1, _) => format!("1 {noun}"),
         (_, "launch") => format!("{number} launches"),
-        _ => format!("{number} {what}s"),
+        _ => format!("{number} {noun}s"),
     }
 }
 

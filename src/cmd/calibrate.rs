@@ -1,4 +1,4 @@
-//! `perfgate calibrate`: the same code on both sides, and what that tells of this machine.
+//! `perfgate calibrate`: measures the same code on both sides, to learn the noise of this machine.
 
 mod table;
 
@@ -24,11 +24,17 @@ use crate::run::{Benchmark, BenchmarkId, Run, SampleSource};
 use crate::units::Nanos;
 use crate::verdict::RoundsEvidence;
 
-/// What a start costs besides warm-up and calls: a process, its libraries, a model read from disk.
+/// Estimated cost of a launch besides warm-up and calls, in nanoseconds: starting the process,
+/// loading its libraries, and reading a model from disk.
 const START_NANOS: f64 = 50e6;
 
-/// Measures the same code on both sides and keeps what it tells.
+/// Measures the same code on both sides, saves the calibration and prints it.
+///
+/// Fails if the code cannot be built or measured, if no benchmark varied, or if the calibration
+/// cannot be written.
 pub(super) fn run(args: &CalibrateArgs) -> Result<ExitStatus> {
+    // Plan: build the same code for both sides, measure it in rounds, estimate the noise, then
+    // merge the result with the calibration that is already saved.
     let project = Project::find(args.selection.manifest_path.as_deref())?;
     let config = gate::read_config(&GateArgs::default(), &project.folder)?;
     let effort_args = gate::resolve_effort(&args.effort, &config.measure);
@@ -54,7 +60,7 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<ExitStatus> {
     }
     let path = locate_calibration(&project.folder, &calibration.host.fingerprint);
     let tables = table::format_tables(&calibration);
-    // What was not measured this time is still as it was.
+    // Benchmarks that were not measured this time keep their earlier calibration.
     let (earlier, _) = read_calibration(&project.folder, &calibration.host.fingerprint);
     let calibration = calibration.with_earlier(earlier);
     files::write_atomically(&path, &serde_json::to_vec_pretty(&calibration)?)
@@ -64,18 +70,20 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
-/// Where the calibration of a machine is kept, below the folder of the workspace.
+/// Returns the path of a machine's calibration, below the folder of the workspace.
 fn locate_calibration(folder: &Path, fingerprint: &str) -> PathBuf {
     folder.join("target/perfgate/calibration").join(format!("{fingerprint}.json"))
 }
 
-/// What calibration told about this machine; nothing where it was never made, and what is said
-/// where it cannot be read.
+/// Reads the calibration of the machine with this fingerprint.
+///
+/// Returns `None` twice if the file is absent. If the file cannot be parsed, returns `None` and a
+/// note that says why.
 pub(super) fn read_calibration(
     folder: &Path,
     fingerprint: &str,
 ) -> (Option<Calibration>, Option<String>) {
-    // A run that was read may claim any fingerprint, and this one becomes the name of a file.
+    // A run file may claim any fingerprint, and the fingerprint becomes a file name here.
     if !fingerprint.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return (None, None);
     }
@@ -90,9 +98,9 @@ pub(super) fn read_calibration(
     }
 }
 
-/// The same code twice.
+/// The same code for both sides.
 enum SameCode {
-    /// In two builds, or as one command on both sides.
+    /// Two builds, or one command on both sides.
     Pair(Box<Pair>),
     /// One build on both sides.
     OneBuild(MeasureSubject),
@@ -107,8 +115,13 @@ impl SameCode {
     }
 }
 
-/// A clean commit is built twice, as a check builds base and candidate, so that what the place of a
-/// build does to its speed is part of the noise.
+/// Builds the same code for both sides.
+///
+/// A clean commit is built twice, as a check builds base and candidate, so that the effect of the
+/// build location on speed is part of the noise. Without a clean commit there is one build for both
+/// sides.
+///
+/// Fails if a build fails.
 fn build_same_code(
     args: &CalibrateArgs,
     project: &Project,
@@ -128,14 +141,18 @@ fn build_same_code(
         return Ok(SameCode::OneBuild(measuring::build_subject(&workspace, interrupt)?));
     };
     let prepare = config.measure.prepare.as_deref();
-    let ground =
+    let builder =
         PairBuilder { project, repository, selection: &args.selection, prepare, interrupt };
-    match Pair::build_from_commits(&ground, &commit)? {
+    match Pair::build_from_commits(&builder, &commit)? {
         PairAttempt::Ready(pair) => Ok(SameCode::Pair(pair)),
         PairAttempt::NoBase(why) => Err(CommandError::new_failure(why).into()),
     }
 }
 
+/// Measures both sides in rounds, until each benchmark that did not fail has the launches of all
+/// `--rounds`.
+///
+/// Fails if a pilot launch or the measurement fails.
 fn measure_same_code(
     args: &CalibrateArgs,
     same_code: &SameCode,
@@ -186,7 +203,8 @@ fn measure_same_code(
         .map_err(measuring::explain_measure_error)
 }
 
-/// What a launch and a call of a benchmark cost, from its launches.
+/// Estimates the time that a launch and a call of a benchmark cost. The cost of a call is the
+/// median call of the first launch.
 fn estimate_launch_cost(rounds: &MeasuredRounds, id: &BenchmarkId, effort: &Effort) -> LaunchCost {
     let benchmark = rounds.candidate.benchmarks.iter().find(|benchmark| benchmark.to_id() == *id);
     let call = benchmark

@@ -1,4 +1,4 @@
-//! `perfgate check`: measure, compare, judge, report; its exit status is the gate.
+//! `perfgate check`: measures, compares, judges and reports. Its exit status is the gate.
 
 mod anchor;
 mod comparand;
@@ -26,7 +26,9 @@ use crate::run::{BenchmarkId, Run};
 use crate::store::{DEFAULT_STORE_URL, Store, StoreError};
 use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, decide};
 
-/// Runs the gate; the status is that of the verdict.
+/// Runs the gate and returns the exit status of the verdict.
+///
+/// Fails if the check cannot be made or its output cannot be written. A regression is not an error.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitStatus> {
     let check = CheckSession::new(args)?;
     check.require_counts()?;
@@ -52,19 +54,21 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitStatus> {
     Ok(decision.verdict.into())
 }
 
-/// Both sides and their launches, where something was measured in rounds.
+/// Both sides and their launches; `None` if nothing was measured in rounds.
 type ConfirmedRounds = Option<(Box<Pair>, Box<MeasuredRounds>)>;
 
-/// What a check goes by, settled before anything is measured.
+/// The inputs of one check, resolved before anything is measured.
 struct CheckSession<'a> {
     args: &'a CheckArgs,
+    /// What `--baseline`, or the two commands, ask to compare with.
     choice: BaselineChoice,
     project: Project,
     config: Config,
     policy: Policy,
-    /// The run that is judged, where it was measured before.
+    /// The run of `--run`, which was measured before; `None` if this check measures.
     given: Option<Run>,
-    /// What is known of the machine that it was, or will be, measured on.
+    /// The calibrated noise of each benchmark on the machine that measured `given`, or else on this
+    /// machine. Empty without a calibration.
     noise: BTreeMap<BenchmarkId, NoiseHistory>,
     interrupt: Interrupt,
 }
@@ -81,7 +85,7 @@ impl<'a> CheckSession<'a> {
             }
             _ => BaselineChoice::parse(&args.baseline),
         };
-        // Nothing is started where a run is read, and a signal may simply end it.
+        // With `--run`, no process is started, so a signal may simply end perfgate.
         let interrupt =
             if args.run.is_some() { Interrupt::default() } else { guard::watch_signals()? };
         let given = args.run.as_deref().map(run_file::read_run).transpose()?;
@@ -98,8 +102,11 @@ impl<'a> CheckSession<'a> {
         Ok(Self { args, choice, project, config, policy, given, noise, interrupt })
     }
 
-    /// One run against what is there already; where that only screens, rounds confirm the rest.
+    /// Compares one run with an existing baseline. If stored runs are only a screen, rounds confirm
+    /// the benchmarks that the screen does not pass.
     fn check_against_baseline(&self) -> Result<(Run, Decision)> {
+        // Plan: get the candidate, find its baseline, confirm in rounds what a screen does not
+        // pass, judge, then add counts and warnings.
         let candidate = self.measure_or_read_candidate()?;
         let mut comparand = self.find_compared_with(&candidate)?;
         let terms =
@@ -108,10 +115,10 @@ impl<'a> CheckSession<'a> {
             Some(base) => self.confirm_in_rounds(&base, &candidate, &mut comparand, &terms)?,
             None => None,
         };
-        // A screen fails nothing by itself, also where nothing could be measured again.
+        // A screen alone fails no benchmark, even if nothing could be measured again.
         let baseline =
             if self.uses_screen() { comparand.as_screen() } else { comparand.as_baseline() };
-        let rounds = confirmed.as_ref().map(|(_, in_turn)| in_turn.as_evidence());
+        let rounds = confirmed.as_ref().map(|(_, measured)| measured.as_evidence());
         let mut decision = self.judge(&candidate, baseline, rounds, &terms);
         if let Some((pair, _)) = &confirmed {
             self.add_counts(pair, &mut decision)?;
@@ -119,7 +126,8 @@ impl<'a> CheckSession<'a> {
             let note = "--counts counted nothing: there were no rounds";
             comparand.notes.push(note.to_owned());
         }
-        // The rounds find again what the screen's run has said already, as of benches that are skipped.
+        // The rounds repeat warnings of the candidate's first run, for example about skipped
+        // benches.
         comparand.notes.retain(|note| !decision.warnings.contains(note));
         decision.warnings.extend(comparand.notes);
         decision.warnings.extend(self.find_creep(&candidate, &decision)?);
@@ -127,12 +135,16 @@ impl<'a> CheckSession<'a> {
         Ok((candidate, decision))
     }
 
-    /// Are stored runs only a screen, because rounds can confirm what it does not pass?
+    /// Returns whether stored runs are only a screen, because rounds can confirm what they do not
+    /// pass.
     fn uses_screen(&self) -> bool {
         self.choice == BaselineChoice::Auto && self.args.run.is_none()
     }
 
-    /// The commit to measure again: that of the stored baseline, unless it is the candidate's own.
+    /// Returns the commit to measure again, which is that of the stored baseline.
+    ///
+    /// Returns `None` if there is none, if it is the candidate's own commit, or if stored runs are
+    /// not a screen.
     fn find_base_to_confirm(&self, candidate: &Run, comparand: &ComparedWith) -> Option<CommitId> {
         let base = comparand.commit.clone()?;
         let head = candidate.commit.as_ref();
@@ -140,7 +152,10 @@ impl<'a> CheckSession<'a> {
         (self.uses_screen() && !is_same).then_some(base)
     }
 
-    /// Measures in rounds what the screen does not pass. That the base cannot be built is noted.
+    /// Measures in rounds the benchmarks that the screen does not pass.
+    ///
+    /// Returns `None` if the screen passes all. Also returns `None`, and adds a note to
+    /// `comparand`, if the base cannot be built.
     fn confirm_in_rounds(
         &self,
         base: &CommitId,
@@ -165,9 +180,9 @@ impl<'a> CheckSession<'a> {
                 let mut decide = |rounds: RoundsEvidence<'_>| {
                     self.judge(candidate, comparand.as_screen(), Some(rounds), terms)
                 };
-                let in_turn = self.measure_rounds(&pair, Some(&wanted), &mut decide)?;
-                comparand.notes.extend(in_turn.candidate.warnings.iter().cloned());
-                return Ok(Some((pair, Box::new(in_turn))));
+                let measured = self.measure_rounds(&pair, Some(&wanted), &mut decide)?;
+                comparand.notes.extend(measured.candidate.warnings.iter().cloned());
+                return Ok(Some((pair, Box::new(measured))));
             }
             Ok(PairAttempt::NoBase(why)) => why,
             Err(error) if !self.interrupt.is_raised() => format!("{error:#}"),
@@ -177,7 +192,7 @@ impl<'a> CheckSession<'a> {
         Ok(None)
     }
 
-    /// The candidate without a base that can be measured.
+    /// Judges the candidate without a baseline. `why` explains that `base` cannot be measured.
     fn check_without_base(&self, why: &str, base: &CommitId) -> Result<(Run, Decision)> {
         let candidate = self.measure_or_read_candidate()?;
         let terms = JudgedPolicy::read(self, candidate.commit.as_ref(), Some(base));
@@ -187,27 +202,29 @@ impl<'a> CheckSession<'a> {
         Ok((candidate, decision))
     }
 
-    /// Base and candidate in rounds.
+    /// Measures and judges base and candidate in rounds.
     fn check_pair(&self, pair: &Pair, base: Option<&CommitId>) -> Result<(Run, Decision)> {
         let terms = JudgedPolicy::read(self, self.project.read_head()?.as_ref(), base);
         let mut decide = |rounds: RoundsEvidence<'_>| {
             self.judge(rounds.candidate, BaselineEvidence::None, Some(rounds), &terms)
         };
-        let in_turn = self.measure_rounds(pair, None, &mut decide)?;
-        outputs::write_run(&self.args.out, &in_turn.candidate)?;
-        let mut decision = decide(in_turn.as_evidence());
+        let measured = self.measure_rounds(pair, None, &mut decide)?;
+        outputs::write_run(&self.args.out, &measured.candidate)?;
+        let mut decision = decide(measured.as_evidence());
         self.add_counts(pair, &mut decision)?;
         terms.add_warnings(&mut decision);
-        Ok((in_turn.candidate, decision))
+        Ok((measured.candidate, decision))
     }
 
-    /// The run that is judged: measured now and written at once, or read.
+    /// Returns the run to judge, measured now or read from `--run`, and writes it at once.
+    ///
+    /// Fails if the run cannot be measured or written, or if a target does not fit its benchmarks.
     fn measure_or_read_candidate(&self) -> Result<Run> {
         let candidate = if let Some(run) = &self.given {
             run.clone()
         } else {
             let effort = gate::resolve_effort(&self.args.effort, &self.config.measure);
-            // Before anything is written beside the sources, and makes them dirty.
+            // Read first: a file written next to the sources makes the tree dirty.
             let commit = self.project.read_head()?;
             let mut run =
                 measure::measure_criterion(&self.args.selection, &effort, &self.interrupt)?;
@@ -221,6 +238,7 @@ impl<'a> CheckSession<'a> {
         Ok(candidate)
     }
 
+    /// Finds the baseline that `--baseline` asks for. An absent baseline is a note, not an error.
     fn find_compared_with(&self, candidate: &Run) -> Result<ComparedWith> {
         let no_store =
             || ComparedWith::with_note("no baseline: there is no git repository to keep one in");
@@ -245,6 +263,7 @@ impl<'a> CheckSession<'a> {
         }
     }
 
+    /// Decides on the candidate with this evidence, the known noise and the policy of `terms`.
     fn judge<'e>(
         &'e self,
         candidate: &'e Run,
@@ -256,7 +275,7 @@ impl<'a> CheckSession<'a> {
         decide(&evidence, &terms.policy)
     }
 
-    /// The store of baselines; none outside of a repository unless one is named.
+    /// Opens the store of baselines. Returns `None` outside a repository if no store is named.
     fn open_store(&self) -> Result<Option<Store>> {
         let named = self.args.store.store.as_deref().or(self.config.store.url.as_deref());
         match Store::open(named.unwrap_or(DEFAULT_STORE_URL), &self.project.folder) {

@@ -1,4 +1,4 @@
-//! `perfgate compare`: two runs, one decision, no gate.
+//! `perfgate compare`: compares two runs and prints the decision, without a gate.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,10 @@ use crate::run::Run;
 use crate::store::{DEFAULT_STORE_URL, Store};
 use crate::verdict::{BaselineEvidence, Evidence, decide};
 
-/// Compares two runs and prints the decision; status 0 for any comparison that could be made.
+/// Compares two runs and prints the decision. The exit status is 0, whatever the verdict.
+///
+/// Fails if the policy or a run cannot be read, or if a target does not fit the candidate's
+/// benchmarks.
 pub(super) fn run(args: &CompareArgs) -> Result<ExitStatus> {
     let config = gate::read_config(&args.gate, Path::new("."))?;
     let store_url = args.store.store.clone().or_else(|| config.store.url.clone());
@@ -32,7 +35,11 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
-/// The run in a file, else the one that the store keeps under this key; of several the newest.
+/// Reads the run in the file `name`, or else loads a stored run.
+///
+/// A stored run is named by the start of its id or of its commit's id, at least four hexadecimal
+/// digits long. Of several runs of a commit, the newest is used. Fails if there is no such run, if
+/// several match the id, or if the run cannot be read.
 fn read_or_load_run(name: &str, store_url: &str) -> Result<Run> {
     let path = Path::new(name);
     let is_key = name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_hexdigit());

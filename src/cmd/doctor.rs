@@ -1,4 +1,4 @@
-//! `perfgate doctor`: what makes measurements here unfit, and the remedy.
+//! `perfgate doctor`: reports what makes this machine unfit for measurements, and the remedies.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -13,7 +13,7 @@ use crate::git::Repository;
 use crate::host::{Host, HostFinding, HostFitness, check_host_fitness, detect_program_version};
 use crate::store::{DEFAULT_STORE_URL, Store};
 
-/// Programs, what needs them, and how they are had.
+/// Programs that perfgate needs, each with its purpose and how to install it.
 const REQUIRED_TOOLS: [(&str, &str); 4] = [
     ("cargo", "builds the benches: https://rustup.rs"),
     ("rustc", "builds the benches: https://rustup.rs"),
@@ -21,13 +21,16 @@ const REQUIRED_TOOLS: [(&str, &str); 4] = [
     ("valgrind", "counts instructions for --counts: sudo apt install valgrind"),
 ];
 
+/// The output of the command.
 #[derive(Serialize)]
 struct DoctorReport {
     host: Host,
     findings: Vec<HostFinding>,
 }
 
-/// Runs the command; to find something unfit is no failure of the doctor.
+/// Runs `perfgate doctor`. An unfit finding does not change the exit status.
+///
+/// Fails if the report cannot be written.
 pub(super) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
     let mut findings = check_host_fitness();
     findings.push(check_git_history(Path::new(".")));
@@ -43,6 +46,7 @@ pub(super) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
+/// Checks that there is a repository with its whole history.
 fn check_git_history(folder: &Path) -> HostFinding {
     const CONDITION: &str = "git history";
     match Repository::discover(folder) {
@@ -68,7 +72,9 @@ fn check_git_history(folder: &Path) -> HostFinding {
     }
 }
 
-/// Whether the store has runs of this machine, and of which others.
+/// Checks whether the store has runs of this machine, and lists the other machines.
+///
+/// An empty store is fine.
 fn check_stored_runs(folder: &Path, fingerprint: &str) -> HostFinding {
     const CONDITION: &str = "stored runs";
     let config = gate::read_config(&GateArgs::default(), folder);
@@ -82,6 +88,7 @@ fn check_stored_runs(folder: &Path, fingerprint: &str) -> HostFinding {
             return HostFinding::from_check(CONDITION, false, error.to_string(), remedy);
         }
     };
+    // Count the stored runs per machine, this machine apart from the others.
     let mut machines: BTreeMap<&str, usize> = BTreeMap::new();
     for key in &keys {
         *machines.entry(key.fingerprint()).or_default() += 1;
@@ -99,6 +106,7 @@ fn check_stored_runs(folder: &Path, fingerprint: &str) -> HostFinding {
     HostFinding::from_check(CONDITION, own > 0 || others.is_empty(), found, remedy)
 }
 
+/// Checks that a program is installed.
 fn check_tool(tool: &'static str, remedy: &'static str) -> HostFinding {
     let version = detect_program_version(tool);
     let is_installed = version.is_some();
@@ -110,6 +118,7 @@ fn check_tool(tool: &'static str, remedy: &'static str) -> HostFinding {
     )
 }
 
+/// Returns the report as text: the host, then each finding with its remedy.
 fn format_report(report: &DoctorReport) -> String {
     let Host { fingerprint, cpu_model, cores, os, kernel, .. } = &report.host;
     let mut lines =

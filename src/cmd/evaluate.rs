@@ -1,4 +1,4 @@
-//! `perfgate evaluate`: how often the decision is wrong.
+//! `perfgate evaluate`: measures how often the decision is wrong.
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -21,16 +21,21 @@ use crate::measure::Selection;
 use crate::policy::{Config, Policy};
 use crate::units::Percent;
 
-/// Everything that was found.
+/// The results of all simulations and replays.
 #[derive(Default, Serialize)]
 struct EvaluationResults {
+    /// Rates of simulated scenarios and of replayed recordings.
     cells: Vec<RateCell>,
+    /// Rates of simple rules of other tools, on the simulated data.
     peers: Vec<PeerCell>,
+    /// Counts per policy for the pair of runs of `--labelled`; empty without one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     labelled: BTreeMap<String, LabelledCounts>,
 }
 
-/// Replays what was asked for and prints the rates.
+/// Simulates and replays what the command line asks for, and prints the rates.
+///
+/// Fails if a policy or a scenario is not valid, or if a recording cannot be read.
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitStatus> {
     let policies = choose_policies(args)?;
     let effects: Vec<f64> = args.effects.iter().map(|effect| effect.get()).collect();
@@ -45,7 +50,9 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
-/// The policy that was asked for, else the defaults and the strict one.
+/// Returns the policy of the command line, or else two policies: the default and a strict one.
+///
+/// The strict policy tolerates no slowdown and detects 2 %.
 fn choose_policies(args: &EvaluateArgs) -> Result<Vec<(String, Policy)>> {
     if args.threshold.is_some() || args.detect.is_some() {
         return Ok(vec![build_policy(args.threshold, args.detect)?]);
@@ -54,6 +61,7 @@ fn choose_policies(args: &EvaluateArgs) -> Result<Vec<(String, Policy)>> {
     Ok(vec![build_policy(None, None)?, build_policy(strict[0], strict[1])?])
 }
 
+/// Builds a policy and its label, `THRESHOLD / DETECT` in percent. `None` stands for the default.
 fn build_policy(threshold: Option<Percent>, detect: Option<Percent>) -> Result<(String, Policy)> {
     let mut config = Config::default();
     config.gate.threshold = threshold;
@@ -72,11 +80,10 @@ fn simulate_scenarios(
     results: &mut EvaluationResults,
 ) -> Result<()> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let extent =
-        SimulationPlan { suites: args.suites, seed: args.seed, effects, policies, threads };
+    let plan = SimulationPlan { suites: args.suites, seed: args.seed, effects, policies, threads };
     for scenario in select_scenarios(args)? {
         let bar = start_progress(scenario.name, args.suites);
-        let (cells, peers) = simulate_scenario(&scenario, &extent, &|done| bar.set_position(done));
+        let (cells, peers) = simulate_scenario(&scenario, &plan, &|done| bar.set_position(done));
         bar.finish_and_clear();
         results.cells.extend(cells);
         results.peers.extend(peers);
@@ -84,7 +91,10 @@ fn simulate_scenarios(
     Ok(())
 }
 
-/// Those that were named; all, if nothing at all was asked for.
+/// Returns the scenarios that `--scenario` names.
+///
+/// Without the flag, returns none if recordings are to be replayed, and all otherwise. Fails if a
+/// name is unknown.
 fn select_scenarios(args: &EvaluateArgs) -> Result<Vec<Scenario>> {
     let asks_for_records = !args.data.is_empty() || args.aa.is_some() || !args.labelled.is_empty();
     if args.scenario.is_empty() {
@@ -100,6 +110,9 @@ fn select_scenarios(args: &EvaluateArgs) -> Result<Vec<Scenario>> {
     args.scenario.iter().map(find_scenario).collect()
 }
 
+/// Replays the recordings of `--data` and the run of `--aa`.
+///
+/// Fails if a file cannot be read, or if the run has too few launches.
 fn replay_recordings(
     args: &EvaluateArgs,
     effects: &[f64],
@@ -126,6 +139,7 @@ fn replay_recordings(
     Ok(())
 }
 
+/// Replays one recording. The header of the table names the kind of recording.
 fn replay_recording(path: &Path, replay: &ReplayPlan<'_>) -> Result<Vec<RateCell>> {
     let table = RecordingTable::read(path).map_err(|error| explain_recording_error(&error))?;
     let cells = match table.head() {
@@ -154,7 +168,7 @@ fn to_expected(expect: ExpectArg) -> ExpectedChange {
     }
 }
 
-/// A bar on a terminal, one line elsewhere.
+/// Starts a progress bar on a terminal. Elsewhere prints one line and returns a hidden bar.
 fn start_progress(label: &str, steps: u64) -> ProgressBar {
     if !io::stderr().is_terminal() {
         let _ = writeln!(io::stderr(), "evaluating {label}");

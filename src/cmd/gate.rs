@@ -1,4 +1,4 @@
-//! The policy of a command: the configuration file with the command line on top of it.
+//! The policy of a command: the configuration file, overridden by the command line.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +13,12 @@ use crate::measure::Selection;
 use crate::policy::{Config, FailOn, MeasureConfig, Metric, Policy, PolicyError};
 use crate::units::Nanos;
 
-/// Where a configuration is looked for when none is named.
+/// File name of the configuration if the command line names none.
 const DEFAULT_CONFIG_FILE: &str = "perfgate.toml";
 
-/// Reads the configuration: the named file, else the one in `folder`, else none.
+/// Reads the configuration: the named file, else the one in `folder`, else the default.
+///
+/// Fails if a named file is missing, or if a file cannot be read or is not valid.
 pub(super) fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
     let path = args.config.clone().unwrap_or_else(|| folder.join(DEFAULT_CONFIG_FILE));
     let text = match fs::read_to_string(&path) {
@@ -34,7 +36,10 @@ pub(super) fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
         .with_context(|| format!("failed to read configuration `{}`", path.display()))
 }
 
-/// The policy of `config` with the flags on top.
+/// Returns the policy of `config`, overridden by the flags, for the benchmarks that `bench`
+/// selects.
+///
+/// Fails if a flag, a pattern or the resulting policy is not valid.
 pub(super) fn resolve_policy(
     mut config: Config,
     args: &GateArgs,
@@ -53,6 +58,7 @@ pub(super) fn resolve_policy(
         .map_err(|error| explain_policy_error(&error))
 }
 
+/// Returns the target limits of the flags, per metric.
 fn collect_target_limits(args: &GateArgs) -> BTreeMap<Metric, Nanos> {
     let limits = [
         (Metric::Mean, args.target_mean),
@@ -64,7 +70,7 @@ fn collect_target_limits(args: &GateArgs) -> BTreeMap<Metric, Nanos> {
     limits.into_iter().filter_map(|(metric, limit)| Some((metric, limit?))).collect()
 }
 
-/// How much to measure: the flags, else the configuration.
+/// Returns how much to measure: the flags, else the configuration.
 pub(super) fn resolve_effort(args: &EffortArgs, config: &MeasureConfig) -> EffortArgs {
     EffortArgs {
         launches: args.launches.or(config.launches),
@@ -74,7 +80,7 @@ pub(super) fn resolve_effort(args: &EffortArgs, config: &MeasureConfig) -> Effor
     }
 }
 
-/// A policy that cannot be used, with its remedy.
+/// Turns a policy error into a usage error with its remedy.
 pub(super) fn explain_policy_error(error: &PolicyError) -> anyhow::Error {
     let command_error = CommandError::new_usage(error);
     match error {

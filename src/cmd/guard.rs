@@ -1,4 +1,4 @@
-//! What a killed perfgate leaves behind, removed by its guard.
+//! `perfgate guard`: removes what a killed perfgate leaves behind.
 
 use std::env;
 use std::fs;
@@ -12,11 +12,11 @@ use crate::git::Repository;
 use crate::measure::Interrupt;
 use crate::measure::guard::outlive_parent;
 
-/// Where Linux has the program that runs: started by this name it does not go by the name of perfgate, so
-/// that whoever kills all of that name spares the guard.
+/// Path of the running program on Linux. A guard that is started by this path does not have the
+/// process name perfgate, so a command that kills all processes of that name spares the guard.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
-/// Waits for the end of the perfgate that started it, and cleans up.
+/// Waits until the perfgate that started this guard ends, then removes its folders and worktrees.
 pub(super) fn run() -> ExitStatus {
     let remains = outlive_parent(io::stdin().lock());
     for folder in &remains.folders {
@@ -34,7 +34,9 @@ pub(super) fn run() -> ExitStatus {
     ExitStatus::Pass
 }
 
-/// Listens for signals from now on, and has a guard for those that nobody can listen for.
+/// Starts to listen for signals, and starts a guard for signals that cannot be caught.
+///
+/// Fails if the signal handlers or the guard cannot be set up.
 pub(super) fn watch_signals() -> Result<Interrupt> {
     let own_program = Path::new(OWN_PROGRAM);
     let program =

@@ -1,4 +1,5 @@
-//! `perfgate init`: looks at the benches, writes the configuration and the workflows, says what comes next.
+//! `perfgate init`: surveys the benches, writes the configuration and the workflows, and prints the
+//! next steps.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,13 @@ use crate::files;
 use crate::init::{self, InitRepository, NewFile};
 use crate::measure::survey::{SurveyError, survey_workspace};
 
-/// Writes all files or none.
+/// Runs `perfgate init`.
+///
+/// Fails before any file is written if the workspace cannot be read, or if a file exists and
+/// `--force` is not given. Fails also if a file cannot be written.
 pub(super) fn run(args: &InitArgs) -> Result<ExitStatus> {
+    // Plan: survey the workspace, generate all files in memory, refuse to replace existing ones,
+    // then write them and print what was done.
     let survey = survey_workspace(args.manifest_path.as_deref()).map_err(explain_survey_error)?;
     let repository = find_repository_folder(&survey.root);
     let place = InitRepository {
@@ -40,6 +46,7 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
+/// Fails if one of `files` exists already.
 fn refuse_existing(files: &[NewFile], repository: &Path) -> Result<()> {
     let existing: Vec<_> = files.iter().filter(|file| file.path.exists()).collect();
     if existing.is_empty() {
@@ -80,12 +87,13 @@ fn explain_survey_error(error: SurveyError) -> anyhow::Error {
     .into()
 }
 
-/// The folder with `.git` at or above `folder`; in a worktree or a submodule that is a file.
+/// Returns the nearest folder with `.git` at or above `folder`. In a worktree or a submodule,
+/// `.git` is a file.
 fn find_repository_folder(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
 }
 
-/// What the clone remembers of the remote's default branch; without a remote, the branch that is checked out.
+/// Returns the remote's default branch as the clone recorded it, or else the checked-out branch.
 fn find_default_branch(repository: &Path) -> Option<String> {
     let git = repository.join(".git");
     let read_reference = |file: &str, prefix: &str| {

@@ -1,4 +1,4 @@
-//! `perfgate measure`: samples into a run file.
+//! `perfgate measure`: measures samples and writes them to a run file.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,10 @@ use crate::measure::{
 use crate::run::{MeasuredCommit, Run, RunSettings, SampleSource};
 use crate::units::Nanos;
 
-/// Runs the command.
+/// Runs `perfgate measure`.
+///
+/// Fails if nothing can be measured or the run file cannot be written. A failed benchmark is
+/// printed and is not an error.
 pub(super) fn run(args: MeasureArgs) -> Result<ExitStatus> {
     let interrupt = guard::watch_signals()?;
     let (run, output) = match args.source {
@@ -45,7 +48,7 @@ pub(super) fn run(args: MeasureArgs) -> Result<ExitStatus> {
 }
 
 fn measure_criterion_source(args: CriterionArgs, interrupt: &Interrupt) -> Result<(Run, PathBuf)> {
-    // Before the run file appears beside the sources, and makes them dirty.
+    // Read first: the run file may appear next to the sources, and that makes the tree dirty.
     let commit = read_head(args.selection.manifest_path.as_deref());
     let mut run = measure_criterion(&args.selection, &args.effort, interrupt)?;
     run.commit = commit;
@@ -61,6 +64,9 @@ fn measure_command_source(args: CommandArgs, interrupt: &Interrupt) -> Result<(R
 }
 
 /// Builds and measures the Criterion benches of a workspace.
+///
+/// Fails if a pattern of `--bench` is not valid, if the build fails, or if the measurement cannot
+/// be made.
 pub(super) fn measure_criterion(
     selection: &SelectionArgs,
     effort: &EffortArgs,
@@ -73,6 +79,8 @@ pub(super) fn measure_criterion(
 }
 
 /// Builds the Criterion benches of a workspace.
+///
+/// Fails if the build fails.
 pub(super) fn build_subject(
     workspace: &CargoWorkspace,
     interrupt: &Interrupt,
@@ -83,7 +91,8 @@ pub(super) fn build_subject(
     Ok(MeasureSubject::Criterion(built))
 }
 
-/// A run that says how and where it will be measured, without benchmarks yet.
+/// Returns a run without benchmarks, with the time, source, host and settings of a measurement that
+/// begins now.
 pub(super) fn create_empty_run(
     source: SampleSource,
     selection: &SelectionArgs,
@@ -112,6 +121,7 @@ fn measure_command(
     fill_run(run, &MeasureSubject::Command(command), &selection, &to_effort(effort), interrupt)
 }
 
+/// Measures `subject` and returns `run` with the benchmarks and the warnings of the measurement.
 fn fill_run(
     mut run: Run,
     subject: &MeasureSubject,
@@ -135,24 +145,29 @@ fn fill_run(
     Ok(run)
 }
 
-/// What is checked out; that a repository cannot be read does not keep anybody from measuring.
+/// Returns the checked-out commit.
+///
+/// Returns `None` if there is no repository or commit, and also if the repository cannot be read,
+/// because that must not prevent a measurement.
 fn read_head(manifest: Option<&Path>) -> Option<MeasuredCommit> {
     let folder = find_workspace_folder(manifest);
     Repository::discover(folder).ok()??.read_head(folder).ok()?
 }
 
+/// Returns the folder of the manifest, or the current folder without a manifest.
 fn find_workspace_folder(manifest: Option<&Path>) -> &Path {
     let folder = manifest.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or_else(|| Path::new("."))
 }
 
-/// Threads that models run with, where the user has set them for the benches.
-/// What `--bench` selects.
+/// Returns the selection of benchmarks that the patterns of `--bench` describe.
+///
+/// Fails if a pattern is not valid.
 pub(super) fn parse_selection(bench: &[String]) -> Result<Selection> {
     Selection::new(bench).map_err(|error| CommandError::new_usage(error).into())
 }
 
-/// The workspace that is built in place.
+/// Returns the workspace of the command line, to be built in place.
 pub(super) fn to_workspace(selection: &SelectionArgs) -> CargoWorkspace {
     CargoWorkspace {
         folder: PathBuf::new(),
@@ -164,7 +179,7 @@ pub(super) fn to_workspace(selection: &SelectionArgs) -> CargoWorkspace {
     }
 }
 
-/// How much to measure, with the defaults for what is not said.
+/// Returns how much to measure, with the default for each flag that is not given.
 pub(super) fn to_effort(effort: &EffortArgs) -> Effort {
     let default = Effort::default();
     let to_duration =
@@ -177,8 +192,9 @@ pub(super) fn to_effort(effort: &EffortArgs) -> Effort {
     }
 }
 
-/// Hosted runners name their machine image in the environment. Without a compiler, for what no
-/// compiler has built.
+/// Reads the machine image that hosted runners name in the environment.
+///
+/// The compiler is `None`, because a measured command need not be built by one.
 fn read_surroundings() -> BuildEnvironment {
     BuildEnvironment {
         image: env::var("ImageOS").ok(),
@@ -187,19 +203,19 @@ fn read_surroundings() -> BuildEnvironment {
     }
 }
 
-/// The machine, with the compiler that Cargo uses in `folder`.
+/// Detects the host, and the compiler that Cargo uses in `folder`.
 pub(super) fn detect_host(folder: &Path) -> Host {
     Host::detect(&BuildEnvironment { rustc: host::detect_rustc(folder), ..read_surroundings() })
 }
 
-/// The command line that began this, for whoever wants to repeat it.
+/// Returns the command line of this process, quoted so that it can be repeated.
 fn format_command_line() -> String {
     let words: Vec<String> =
         env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     format!("perfgate {}", measure::command::quote_words(&words))
 }
 
-/// A measurement that could not be made, with its remedy.
+/// Turns a failed measurement into an error with its exit status and remedy.
 pub(super) fn explain_measure_error(error: MeasureError) -> anyhow::Error {
     let MeasureError::Build(build_error) = &error else {
         return error.into();

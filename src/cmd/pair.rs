@@ -1,4 +1,4 @@
-//! Base and candidate built side by side, to be measured in turn.
+//! Builds base and candidate side by side, so that they can be measured in rounds.
 
 mod folder;
 
@@ -22,46 +22,46 @@ use crate::run::{MeasuredCommit, SampleSource};
 
 use super::progress::ProgressOutput;
 
-/// Both sides, ready to be launched. Worktrees live as long as this does.
+/// The two builds, ready to be launched. Their worktrees live as long as this value.
 pub(super) struct Pair {
-    /// What is compared with.
+    /// The side that the candidate is compared with.
     pub(super) baseline: MeasureSubject,
-    /// What is judged.
+    /// The side that is judged.
     pub(super) candidate: MeasureSubject,
-    /// Where samples come from.
+    /// Source of the samples, the same on both sides.
     pub(super) source: SampleSource,
-    /// The commits of base and candidate.
+    /// Commits of base and candidate; `None` for a command, or for a head without a commit.
     pub(super) commits: [Option<MeasuredCommit>; 2],
-    /// Bench targets, by package and name, that are the same program on both sides.
+    /// Bench targets that are the same program on both sides, as package and target name.
     pub(super) same_targets: Vec<(String, String)>,
     _worktrees: Vec<Worktree>,
     _folder: Option<PairFolder>,
 }
 
-/// What became of an attempt to have both sides.
+/// Result of an attempt to build both sides.
 pub(super) enum PairAttempt {
-    /// Both are there.
+    /// Both sides are built.
     Ready(Box<Pair>),
-    /// The base cannot be built; why.
+    /// The base cannot be built; the text says why.
     NoBase(String),
 }
 
-/// Where and how both sides are built.
+/// Where and how to build both sides.
 pub(super) struct PairBuilder<'a> {
-    /// The workspace.
+    /// The workspace and its folder.
     pub(super) project: &'a Project,
-    /// The repository around it.
+    /// The repository that contains the workspace.
     pub(super) repository: &'a Repository,
-    /// What is built.
+    /// The packages, features and profile to build.
     pub(super) selection: &'a SelectionArgs,
-    /// What is run in a worktree before it is built.
+    /// Shell command to run in each worktree before its build, if any.
     pub(super) prepare: Option<&'a str>,
-    /// Whether to end.
+    /// Raised when a signal asks perfgate to end.
     pub(super) interrupt: &'a Interrupt,
 }
 
 impl Pair {
-    /// Two commands.
+    /// Returns a pair of two commands, which need no build.
     pub(super) fn from_commands(baseline: &str, candidate: &str) -> Self {
         let make_subject =
             |text: &str| MeasureSubject::Command(SampleCommand::new(text.to_owned()));
@@ -76,14 +76,20 @@ impl Pair {
         }
     }
 
-    /// The benches of `base` and of what is checked out here, built in folders of equal length.
+    /// Builds the benches of `base` and of the checked-out head, in folders with paths of equal
+    /// length.
     ///
-    /// A clean tree is measured in a worktree as well, so that nothing but the source differs; a
-    /// dirty one where it is.
+    /// A clean tree is built in a worktree as well, so that only the source differs. A dirty tree
+    /// is built in place.
+    ///
+    /// A base that cannot be built is [`PairAttempt::NoBase`]. Fails if the head cannot be built,
+    /// if git or the folders fail, or if a signal interrupts the build.
     pub(super) fn build_from_commits(
         builder: &PairBuilder<'_>,
         base: &CommitId,
     ) -> Result<PairAttempt> {
+        // Plan: remove what killed checks left, build the base, build the head, then find the bench
+        // targets that are the same program on both sides.
         let repository = builder.repository;
         repository.remove_stale_worktrees().map_err(CommandError::from)?;
         builder.interrupt.guard_worktrees(repository.folder());
@@ -132,7 +138,10 @@ impl Pair {
         })))
     }
 
-    /// What there is to measure, alike on both sides: the plans of base and candidate.
+    /// Runs a pilot launch of each side and returns the launch plans of base and candidate, merged
+    /// so that they agree.
+    ///
+    /// Fails if a pilot launch fails.
     pub(super) fn plan(
         &self,
         selection: &Selection,
@@ -153,7 +162,8 @@ impl Pair {
 }
 
 impl PairBuilder<'_> {
-    /// Prepares and builds the workspace in a worktree.
+    /// Prepares and builds the workspace in `worktree`, with `target_folder` as Cargo's target
+    /// folder.
     fn build_side(&self, worktree: &Path, target_folder: PathBuf) -> Result<MeasureSubject> {
         let folder: PathBuf = worktree.join(self.find_path_in_repository()?).components().collect();
         if let Some(prepare) = self.prepare {
@@ -173,15 +183,18 @@ impl PairBuilder<'_> {
         Ok(subject)
     }
 
-    /// Where the workspace lies within its repository.
+    /// Returns the path of the workspace relative to the root of its repository.
     fn find_path_in_repository(&self) -> Result<PathBuf> {
         let root = self.repository.folder().canonicalize()?;
         let folder = self.project.folder.canonicalize()?;
         Ok(folder.strip_prefix(root).map(Path::to_owned).unwrap_or_default())
     }
 
-    /// The bench targets that are the same program on both sides; none where something changed that a
-    /// program could read while it runs, nor between a commit and itself, which is a trial of the gate.
+    /// Returns the bench targets that are the same program on both sides, as package and target
+    /// name.
+    ///
+    /// Returns none if a file changed that a program could read while it runs. Also returns none
+    /// between a commit and itself, because that comparison is a trial of the gate.
     fn find_same_targets(
         &self,
         base: (&CommitId, &MeasureSubject),
@@ -201,6 +214,9 @@ impl PairBuilder<'_> {
             .context("failed to compare the programs of both sides")
     }
 
+    /// Runs the command of `measure.prepare` in `folder` and prints its output.
+    ///
+    /// Fails if the command cannot be started or does not succeed.
     fn run_prepare(&self, command: &str, folder: &Path) -> Result<()> {
         let mut shell = Command::new("sh");
         shell.args(["-c", command]).current_dir(folder);
@@ -219,7 +235,10 @@ impl PairBuilder<'_> {
     }
 }
 
-/// Sources, documents and the settings of Cargo are not: what they change is in the program, or is not.
+/// Returns whether a benchmark could read the file at `path` while it runs.
+///
+/// It does not read Rust sources, Markdown, Cargo manifests or `.github`: their effect, if any, is
+/// already in the compiled program.
 fn may_be_read_at_run_time(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     let is_source =

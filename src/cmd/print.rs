@@ -1,4 +1,4 @@
-//! What goes to standard output.
+//! Prints answers to standard output, and notes to standard error.
 
 use std::env;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -11,15 +11,19 @@ use crate::report::{Report, ReportContext};
 use crate::run::Benchmark;
 use crate::verdict::Decision;
 
-/// Lines of the output of what failed that are shown.
+/// Number of last lines of a failed benchmark's output that are shown.
 const LAST_LINES: usize = 5;
 
 /// Prints the decision in this format.
+///
+/// Fails if it cannot be rendered or written.
 pub(super) fn print_decision(decision: &Decision, format: DecisionFormat) -> Result<()> {
     print_answer(&render_decision(decision, format, &ReportContext::default(), choose_colour())?)
 }
 
-/// The decision in this format.
+/// Renders the decision in this format. Only the text format uses `colour`.
+///
+/// Fails if a template or the JSON fails.
 pub(super) fn render_decision(
     decision: &Decision,
     format: DecisionFormat,
@@ -37,14 +41,16 @@ pub(super) fn render_decision(
     })
 }
 
-/// Colours for a terminal that wants them.
+/// Returns whether standard output is a terminal that accepts colours.
 fn choose_colour() -> Colour {
     let is_unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
     if io::stdout().is_terminal() && !is_unwanted && !is_dumb { Colour::On } else { Colour::Off }
 }
 
-/// Writes an answer to standard output; a reader that has seen enough is no failure.
+/// Writes an answer to standard output.
+///
+/// A reader that closes the pipe is not an error. Fails if the write fails in another way.
 pub(super) fn print_answer(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -53,7 +59,7 @@ pub(super) fn print_answer(text: &str) -> Result<()> {
     }
 }
 
-/// Says which benchmarks could not be measured, and the end of what they wrote.
+/// Prints which benchmarks failed, and the last lines of their output, to standard error.
 pub(super) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchmark>) {
     for benchmark in benchmarks {
         let Some(failure) = &benchmark.failure else { continue };
@@ -69,7 +75,7 @@ pub(super) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchm
     }
 }
 
-/// Says something that is not the answer.
+/// Prints a message that is not part of the answer, to standard error.
 #[expect(clippy::print_stderr, reason = "messages go to standard error")]
 pub(super) fn print_note(message: &str) {
     eprintln!("{message}");

@@ -1,4 +1,4 @@
-//! Progress of long work, on standard error.
+//! Shows the progress of long work on standard error.
 
 use std::io::{self, IsTerminal as _};
 
@@ -7,20 +7,21 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::measure::MeasureProgress;
 use crate::rounds;
 
-/// What happens, on standard error: a line that changes on a terminal, one line a stage elsewhere.
+/// Progress on standard error: a bar on a terminal, one line per stage elsewhere.
 pub(super) struct ProgressOutput {
+    /// `None` before the launches start, and if standard error is not a terminal.
     bar: Option<ProgressBar>,
-    /// Launches there will be, and the one that was said last.
+    /// Number of planned launches, and the last launch that was printed.
     launches: (u32, Option<u32>),
 }
 
 impl ProgressOutput {
-    /// Nothing has happened yet.
+    /// Returns an output that has shown nothing yet.
     pub(super) fn new() -> Self {
         Self { bar: None, launches: (0, None) }
     }
 
-    /// How far a measurement is.
+    /// Shows the progress of a measurement.
     pub(super) fn show_measurement(&mut self, progress: &MeasureProgress) {
         match progress {
             MeasureProgress::Pilot(target) => self.print_line(&format!("pilot launch of {target}")),
@@ -48,7 +49,7 @@ impl ProgressOutput {
         }
     }
 
-    /// How far the rounds are.
+    /// Shows the progress of the rounds.
     pub(super) fn show_round(&mut self, progress: &rounds::RoundsProgress) {
         match progress {
             rounds::RoundsProgress::Round { round, undecided: 0 } => {
@@ -61,7 +62,10 @@ impl ProgressOutput {
         }
     }
 
-    /// Drawn when a process starts and not by a timer: nothing else may run while it measures.
+    /// Starts the bar, if standard error is a terminal.
+    ///
+    /// The bar is drawn when a process starts, not by a timer, because nothing else may run during
+    /// a measurement.
     fn start_bar(&mut self, starts: u64) {
         if !io::stderr().is_terminal() {
             return;
@@ -72,7 +76,7 @@ impl ProgressOutput {
     }
 
     #[expect(clippy::print_stderr, reason = "progress goes to standard error")]
-    /// One line.
+    /// Prints one line, above the bar if there is one.
     pub(super) fn print_line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
@@ -80,7 +84,7 @@ impl ProgressOutput {
         }
     }
 
-    /// Clears the line that changes.
+    /// Clears the bar.
     pub(super) fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();

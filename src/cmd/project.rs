@@ -1,4 +1,5 @@
-//! Where a command runs: the folder of the workspace, and the repository around it if there is one.
+//! The place in which a command runs: the folder of the workspace, and the repository around it, if
+//! any.
 
 use std::path::{Path, PathBuf};
 
@@ -11,14 +12,16 @@ use crate::store::StoreError;
 
 /// The folder of the workspace and its repository.
 pub(super) struct Project {
-    /// Folder of the workspace.
+    /// Folder of the workspace, `.` if no manifest is named.
     pub(super) folder: PathBuf,
-    /// The repository around it.
+    /// The repository that contains the folder; `None` outside of git.
     pub(super) repository: Option<Repository>,
 }
 
 impl Project {
-    /// The project of `manifest`, else of the current folder.
+    /// Finds the project of `manifest`, or of the current folder without one.
+    ///
+    /// Fails if the repository cannot be read.
     pub(super) fn find(manifest: Option<&Path>) -> Result<Self> {
         let folder = match manifest.and_then(Path::parent) {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -28,13 +31,17 @@ impl Project {
         Ok(Self { folder, repository })
     }
 
-    /// What is checked out here, where it is a commit.
+    /// Returns the checked-out commit, or `None` without a repository or a commit.
+    ///
+    /// Fails if git fails.
     pub(super) fn read_head(&self) -> Result<Option<MeasuredCommit>> {
         let Some(repository) = &self.repository else { return Ok(None) };
         Ok(repository.read_head(&self.folder).map_err(CommandError::from)?)
     }
 
-    /// The commit that a branch, tag or id names, and the repository it is in.
+    /// Returns the commit that a branch, tag or id names, and its repository.
+    ///
+    /// Fails if there is no repository or no such revision.
     pub(super) fn resolve_commit(&self, revision: &str) -> Result<(&Repository, CommitId)> {
         let Some(repository) = &self.repository else {
             let message = format!("`{revision}` is neither a file nor, outside of git, a revision");

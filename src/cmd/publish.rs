@@ -1,4 +1,4 @@
-//! `perfgate publish`: decisions and an event in, everything GitHub shows out.
+//! `perfgate publish`: turns decisions and a workflow event into everything that GitHub shows.
 
 mod environment;
 mod issues;
@@ -17,8 +17,12 @@ use crate::publish::request::{self, PublishId, PublishSettings};
 use crate::publish::summary;
 use environment::WorkflowEnvironment;
 
-/// Publishes; the status says whether that succeeded, not what the verdict is.
+/// Publishes the decisions. The exit status reports whether publishing succeeded, not the verdict.
+///
+/// Fails if the event or a decision cannot be read, or if GitHub cannot be reached.
 pub(super) fn run(args: &PublishArgs) -> Result<ExitStatus> {
+    // Plan: read the environment, the event and the decisions, build the page and its annotations,
+    // write the files of the step, then send the page to GitHub if there is a token.
     let environment = WorkflowEnvironment::read(args.event.as_deref())?;
     let event = WorkflowEvent::read(&environment.trigger).map_err(|error| {
         let help = "it is the file that GITHUB_EVENT_PATH names in a workflow, or --event FILE";
@@ -59,7 +63,9 @@ pub(super) fn run(args: &PublishArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
-/// The step summary and the outputs, where the runner takes them; says what could not be told there.
+/// Writes the step summary and the outputs to the files that the runner names.
+///
+/// Returns a notice if the summary had no room left. Fails if a file cannot be written.
 fn write_step_files(environment: &WorkflowEnvironment, page: &PublishPage) -> Result<Vec<String>> {
     let mut notices = Vec::new();
     if let Some(path) = &environment.output_path {
@@ -76,12 +82,15 @@ fn write_step_files(environment: &WorkflowEnvironment, page: &PublishPage) -> Re
     Ok(notices)
 }
 
-/// Prints one line each.
+/// Prints each text as one line on standard output.
 fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<()> {
     print::print_answer(&lines.into_iter().map(|line| line + "\n").collect::<String>())
 }
 
-/// Reads each `[NAME=]PATH`; several without a name are called by the folders they are in.
+/// Reads the decisions of the arguments, each `[NAME=]PATH`.
+///
+/// If there are several, one without a name takes the name of its folder. Fails if a decision
+/// cannot be read or a name is not valid.
 fn read_suites(decisions: &[String]) -> Result<Vec<SuiteDecision>> {
     let has_several = decisions.len() > 1;
     decisions
@@ -106,6 +115,7 @@ fn read_suites(decisions: &[String]) -> Result<Vec<SuiteDecision>> {
         .collect()
 }
 
+/// Fails if `name` cannot be the name of a decision.
 fn check_name(name: &str) -> Result<()> {
     let help = "tell decisions apart by names: linux=linux/decision.json arm=arm/decision.json";
     name.parse::<PublishId>()
@@ -115,7 +125,7 @@ fn check_name(name: &str) -> Result<()> {
 
 #[cfg(feature = "github")]
 mod online {
-    //! What asks GitHub.
+    //! The calls that need the GitHub client.
 
     use anyhow::Context as _;
 
@@ -128,7 +138,9 @@ mod online {
     use crate::publish::github::{self, ApiConnection};
     use crate::site::BenchmarkStatus;
 
-    /// The suites in the artifacts of the run that started this workflow.
+    /// Fetches the suites from the artifacts of the run that started this workflow.
+    ///
+    /// Fails if the event is not `workflow_run`, or if an artifact cannot be fetched or read.
     pub(super) fn fetch_suites(
         environment: &WorkflowEnvironment,
         event: &WorkflowEvent,
@@ -152,7 +164,9 @@ mod online {
             .collect())
     }
 
-    /// Sends everything; says what GitHub would not take.
+    /// Sends the page and its annotations, and returns a notice for everything that GitHub refused.
+    ///
+    /// Fails if there is no token or GitHub cannot be reached.
     pub(super) fn send_page(
         environment: &WorkflowEnvironment,
         event: &WorkflowEvent,
@@ -165,7 +179,9 @@ mod online {
         notices.context("failed to publish")
     }
 
-    /// Brings the issues up to date; says what GitHub would not take.
+    /// Updates the issues, and returns a notice for everything that GitHub refused.
+    ///
+    /// Fails if there is no token, if the status is not valid, or if GitHub cannot be reached.
     pub(super) fn send_issues(
         environment: &WorkflowEnvironment,
         event: &WorkflowEvent,
@@ -182,6 +198,7 @@ mod online {
         })
     }
 
+    /// Returns the connection to GitHub's API. Fails if `GITHUB_TOKEN` is not set.
     fn create_connection(environment: &WorkflowEnvironment) -> Result<ApiConnection> {
         let token = environment.token.clone().ok_or_else(|| {
             CommandError::new_usage("GITHUB_TOKEN is not set")
@@ -190,7 +207,10 @@ mod online {
         Ok(ApiConnection { api_url: environment.api_url.clone(), token: token.into() })
     }
 
-    /// GitHub out of reach is perfgate's failure; an artifact that is not to be believed is unreadable input.
+    /// Turns a failed fetch into an error with its exit status.
+    ///
+    /// A failed request is a failure of perfgate; an artifact that cannot be trusted is unreadable
+    /// input.
     fn explain_fetch_error(error: github::FetchError) -> anyhow::Error {
         match error {
             github::FetchError::Api(error) => anyhow::Error::new(error).context("failed to fetch the artifact"),
@@ -201,7 +221,7 @@ mod online {
 
 #[cfg(not(feature = "github"))]
 mod online {
-    //! In place of what asks GitHub, in a build without it.
+    //! Stand-ins for the calls to GitHub, in a build without the GitHub client. All of them fail.
 
     use super::{
         CommandError, PublishPage, PublishSettings, Result, SuiteDecision, WorkflowEnvironment,

@@ -1,4 +1,4 @@
-//! `perfgate report`: a decision as its reader wants it.
+//! `perfgate report`: renders a decision in the format that the reader asks for.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,9 @@ use crate::report::ReportContext;
 use crate::run::FileError;
 use crate::verdict::Decision;
 
-/// Shows a decision; status 0 for any that could be read.
+/// Shows a decision. The exit status is 0, whatever the verdict.
+///
+/// Fails if the decision cannot be read or the report cannot be written.
 pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus> {
     let decision = read_decision_file(&args.decision)?;
     match &args.output {
@@ -32,7 +34,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
-/// The decision in the file at `path`.
+/// Reads the decision in the file at `path`.
+///
+/// Fails if the file cannot be read or is not a decision.
 pub(super) fn read_decision_file(path: &Path) -> Result<Decision> {
     let contents = fs::read(path).map_err(FileError::from);
     contents.and_then(|json| Decision::from_json(&json)).map_err(|error| {

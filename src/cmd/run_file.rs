@@ -1,4 +1,4 @@
-//! Runs that are read, and what is said when one cannot be.
+//! Reads run files, and explains why one cannot be read.
 
 use std::path::Path;
 
@@ -7,7 +7,9 @@ use anyhow::Result;
 use super::CommandError;
 use crate::run::{FileError, Run};
 
-/// The run in the file at `path`.
+/// Reads the run in the file at `path`.
+///
+/// Fails if the file cannot be read or is not a run.
 pub(super) fn read_run(path: &Path) -> Result<Run> {
     Run::read(path).map_err(|error| {
         let command_error =

@@ -1,4 +1,4 @@
-//! `perfgate trend`: the pages, and what they are made from.
+//! `perfgate trend`: builds the pages of the history, and prints or exports their data.
 
 mod changes;
 mod history;
@@ -17,6 +17,8 @@ use crate::render::plot;
 use crate::site::{self, BenchmarkStatus};
 
 /// Runs `perfgate trend`.
+///
+/// Fails if the history cannot be read or the output cannot be written.
 pub(super) fn run(args: &TrendArgs) -> Result<ExitStatus> {
     match &args.action {
         None => build_pages(&args.history, &args.out)?,
@@ -32,6 +34,7 @@ pub(super) fn run(args: &TrendArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
+/// Builds the pages in `out` and saves the runs for the next build.
 fn build_pages(args: &HistoryArgs, out: &Path) -> Result<()> {
     let history = TrendHistory::read(args, Some(out))?;
     let written = history.with_material(Timestamp::now(), |material| {
@@ -48,6 +51,7 @@ fn build_pages(args: &HistoryArgs, out: &Path) -> Result<()> {
     ))
 }
 
+/// Prints the state of each benchmark.
 fn print_status(args: &HistoryArgs, format: TrendFormat) -> Result<()> {
     let history = TrendHistory::read(args, None)?;
     let status = history.with_material(Timestamp::now(), |material| {
@@ -59,6 +63,7 @@ fn print_status(args: &HistoryArgs, format: TrendFormat) -> Result<()> {
     }
 }
 
+/// Returns one line per benchmark, and one more for each open slowdown.
 fn format_status(status: &[BenchmarkStatus]) -> String {
     let mut text = String::new();
     for benchmark in status {
@@ -82,6 +87,7 @@ fn format_status(status: &[BenchmarkStatus]) -> String {
     text
 }
 
+/// Writes all measured values to `output`.
 fn export_history(args: &HistoryArgs, format: ExportFormat, output: &Path) -> Result<()> {
     let history = TrendHistory::read(args, None)?;
     let nights = history.nights();
@@ -118,6 +124,7 @@ fn draw_png(_: &plot::Plot) -> Result<Vec<u8>> {
         .into())
 }
 
+/// Draws the charts of the history into the folder `out`.
 fn draw_plots(args: &HistoryArgs, format: PlotFormat, out: &Path) -> Result<()> {
     let history = TrendHistory::read(args, None)?;
     let plots = history.with_material(Timestamp::now(), |material| {

@@ -1,4 +1,4 @@
-//! The figures of one side, as every report shows them.
+//! The figures of one side, in the form that every report shows.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,48 +6,49 @@ use crate::run::{Benchmark, Digest, LaunchData, Sampling};
 use crate::stats::{order_statistics, summary, t_distribution};
 use crate::units::{Confidence, Nanos};
 
-/// Bins of a histogram: enough to tell two modes apart, few enough for a file of many benchmarks.
+/// Number of bins of a histogram: enough to distinguish two modes, few enough for a file of many
+/// benchmarks.
 const BIN_COUNT: usize = 40;
 
-/// The figures of one side.
+/// The figures of one side of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SideFigures {
-    /// Samples in all launches.
+    /// Number of samples in all launches.
     pub(crate) samples: u64,
     /// Median of a typical launch.
     pub(crate) median: Estimate,
     /// Mean of a typical launch.
     pub(crate) mean: Estimate,
-    /// 95th percentile of a typical launch; none where samples are batches or too few.
+    /// 95th percentile of a typical launch. `None` if samples are batches or too few.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) p95: Option<Estimate>,
-    /// 99th percentile of a typical launch; none where samples are batches or too few.
+    /// 99th percentile of a typical launch. `None` if samples are batches or too few.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) p99: Option<Estimate>,
-    /// Where the samples lie; none where only digests are left.
+    /// Distribution of the samples. `None` if only digests are stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) histogram: Option<Histogram>,
 }
 
-/// A figure with its interval over launches; without ends where one launch is all there is.
+/// A figure with its confidence interval over launches. With a single launch there is no interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Estimate {
-    /// Lower end.
+    /// Lower end of the interval. `None` with a single launch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) low: Option<Nanos>,
-    /// Best guess.
+    /// Best estimate.
     pub(crate) point: Nanos,
-    /// Upper end.
+    /// Upper end of the interval. `None` with a single launch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) high: Option<Nanos>,
 }
 
 /// Counts of samples in bins of equal width on a logarithmic axis.
 ///
-/// The last bin also holds what lies above the axis, so that a single outlier does not squeeze the
-/// rest into one bin.
+/// The last bin also holds the samples above the axis, so that a single outlier does not squeeze
+/// the rest into one bin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Histogram {
@@ -55,13 +56,13 @@ pub(crate) struct Histogram {
     pub(crate) low: Nanos,
     /// Upper edge of the last bin.
     pub(crate) high: Nanos,
-    /// Samples in each bin.
+    /// Number of samples in each bin, from the lowest bin.
     pub(crate) counts: Vec<u64>,
-    /// Median of each launch, in the order they were launched.
+    /// Median of each launch, in the order of the launches.
     pub(crate) launch_medians: Vec<Nanos>,
 }
 
-/// The range of a histogram, common to both sides.
+/// The range of a histogram, in nanoseconds, common to both sides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HistogramAxis {
     low: f64,
@@ -69,7 +70,8 @@ pub(crate) struct HistogramAxis {
 }
 
 impl HistogramAxis {
-    /// From the least sample to a little above the largest 95th percentile of a launch.
+    /// Returns the axis from the smallest sample to a little above the largest 95th percentile of a
+    /// launch.
     pub(crate) fn from_sides<'a>(sides: impl IntoIterator<Item = &'a Benchmark>) -> Self {
         const HEADROOM: f64 = 1.1;
         let digests = sides.into_iter().flat_map(Benchmark::digests);
@@ -80,12 +82,13 @@ impl HistogramAxis {
         Self { low, high: (high * HEADROOM).clamp(low * (1.0 + 1e-9), f64::MAX) }
     }
 
-    /// Where one bin ends and the next begins.
+    /// Returns the edges between bins, in nanoseconds.
     fn compute_inner_edges(self) -> [f64; BIN_COUNT - 1] {
         let width = (self.high / self.low).ln() / BIN_COUNT as f64;
         std::array::from_fn(|bin| self.low * ((bin + 1) as f64 * width).exp())
     }
 
+    /// Counts the samples of a side. Returns `None` if only digests are stored.
     fn build_histogram(self, side: &Benchmark) -> Option<Histogram> {
         let mut counts = vec![0; BIN_COUNT];
         let edges = self.compute_inner_edges();
@@ -105,7 +108,8 @@ impl HistogramAxis {
 }
 
 impl Benchmark {
-    /// Its figures, as those of one side of a comparison; none without launches.
+    /// Returns the figures of this benchmark as one side of a comparison. Returns `None` without
+    /// launches.
     pub(crate) fn compute_figures(
         &self,
         axis: HistogramAxis,
@@ -121,7 +125,7 @@ impl Benchmark {
             t_distribution::t_upper_quantile(tail, digests.len().saturating_sub(1).max(1) as f64);
         let estimate =
             |figure: fn(&Digest) -> Nanos| estimate_over_launches(&digests, margin, figure);
-        // What a handful of calls cannot bound is not shown either.
+        // A percentile that a handful of calls cannot bound is not shown either.
         let estimate_percentile = |q, figure| {
             let is_known = self.sampling == Sampling::Call
                 && samples >= order_statistics::find_min_sample_count(q, confidence.get()) as u64;
@@ -138,7 +142,8 @@ impl Benchmark {
     }
 }
 
-/// Geometric mean over launches, with `margin` standard errors of the logarithm on either side.
+/// Returns the geometric mean over launches, with `margin` standard errors of the logarithm on
+/// either side.
 fn estimate_over_launches(
     digests: &[Digest],
     margin: f64,

@@ -1,4 +1,5 @@
-//! Launches in, answers out: the runs that the decision wants, and what of its decision is counted.
+//! Builds the runs that the decision needs from simulated or recorded launches, and extracts the
+//! answers from the decision.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +12,14 @@ use crate::run::{
 use crate::units::Nanos;
 use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, decide};
 
-/// What a launch takes: any duration does, since only ratios count.
+/// Duration of a launch of average speed, in nanoseconds. Any duration works, because only ratios
+/// count.
 const SCALE_NANOS: f64 = 1e6;
 
-/// What is known of the noise of each benchmark.
+/// Known noise of each benchmark.
 pub(super) type NoiseHistories = BTreeMap<BenchmarkId, NoiseHistory>;
 
-/// A run of `benchmarks` on the machine `fingerprint`.
+/// Builds a run of `benchmarks` on the machine with this `fingerprint`.
 pub(super) fn build_run(fingerprint: &str, benchmarks: Vec<Benchmark>) -> Run {
     let host = Host {
         fingerprint: fingerprint.to_owned(),
@@ -34,7 +36,8 @@ pub(super) fn build_run(fingerprint: &str, benchmarks: Vec<Benchmark>) -> Run {
     run
 }
 
-/// A benchmark with one launch for each of `digests`; `session` where they have partners.
+/// Builds a benchmark with one launch per digest. `session` is `None` if the launches have no
+/// partners.
 pub(super) fn build_benchmark(
     id: String,
     sampling: Sampling,
@@ -60,14 +63,14 @@ pub(super) fn build_benchmark(
     }
 }
 
-/// The digest of samples given as logarithms.
+/// Returns the digest of samples that are given as logarithms.
 pub(super) fn compute_digest(logarithms: &[f64]) -> Digest {
     let samples: Vec<Nanos> =
         logarithms.iter().map(|ln| to_nanos(SCALE_NANOS * ln.exp())).collect();
     Samples::new(samples).expect("a launch has samples").digest()
 }
 
-/// The digest of the same samples, each `factor` times as long.
+/// Returns the digest of the same samples, each `factor` times as long.
 pub(super) fn slow_down(digest: &Digest, factor: f64) -> Digest {
     let scale = |figure: Nanos| to_nanos(figure.get() * factor);
     Digest {
@@ -83,7 +86,7 @@ pub(super) fn slow_down(digest: &Digest, factor: f64) -> Digest {
     }
 }
 
-/// What is decided from rounds, all of which are there: the looks are replayed.
+/// Returns the answers of the decision on complete rounds; the looks are replayed.
 pub(super) fn decide_in_rounds(
     baseline: &Run,
     candidate: &Run,
@@ -103,7 +106,7 @@ pub(super) fn decide_in_rounds(
     collect_answers(&decide(&evidence, policy))
 }
 
-/// What is decided without rounds.
+/// Returns the answers of the decision without rounds.
 pub(super) fn decide_without_rounds(
     baseline: BaselineEvidence<'_>,
     candidate: &Run,

@@ -1,53 +1,54 @@
-//! The simple rules of other tools, on the same data.
+//! Simple rules of other tools, applied to the same data.
 
 use crate::stats::{bootstrap, rank::MannWhitney, welch};
 use crate::verdict::Change;
 
 use super::tally::BenchmarkAnswer;
 
-/// Resamples of Criterion's rule: a hundredth of its default, which moves its answers little.
+/// Number of resamples for Criterion's rule. It is a hundredth of Criterion's default, which
+/// changes its answers little.
 const RESAMPLES: usize = 1000;
 
-/// Significance that the rules share.
+/// Significance level that the rules share.
 const SIGNIFICANCE: f64 = 0.05;
 
-/// What Criterion takes for noise, unless told otherwise.
+/// Change that Criterion treats as noise by default: 0.01 is 1 %.
 const CRITERION_NOISE: f64 = 0.01;
 
-/// Launches a side of the rule by ranks.
+/// Number of launches per side for the rule by ranks.
 const RANK_TEST_LAUNCHES: u32 = 10;
 
-/// A rule by which other tools call a benchmark slower.
+/// Rule by which other tools call a benchmark slower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PeerRule {
     /// The ratio of means is above 1.1 (github-action-benchmark and others).
     Ratio,
-    /// Welch's test on the samples of one launch a side, p < .05.
+    /// Welch's test on the samples of one launch per side, p < 0.05.
     Welch,
-    /// Criterion's: p < .05 by resampling, and the interval of the change beyond 1 %.
+    /// Criterion's rule: p < 0.05 by resampling, and the interval of the change beyond 1 %.
     Criterion,
-    /// Mann–Whitney on ten launches a side, measured in turn, p < .05 (benchstat).
+    /// Mann–Whitney on ten launches per side, measured alternately, p < 0.05 (benchstat).
     MannWhitney,
 }
 
-/// What the rules see of one benchmark; samples and levels of launches are durations, not logarithms.
+/// Data of one benchmark that the rules judge. All values are durations, not logarithms.
 pub(super) struct PeerInput<'a> {
-    /// Samples of a launch of the baseline.
+    /// Samples of one launch of the baseline.
     pub(super) baseline: &'a [f64],
-    /// Samples of a launch of the candidate.
+    /// Samples of one launch of the candidate.
     pub(super) candidate: &'a [f64],
-    /// Levels of launches of the baseline, measured in turn.
+    /// Levels of the baseline's launches, measured alternately with the candidate's.
     pub(super) baseline_launches: &'a [f64],
-    /// Levels of launches of the candidate.
+    /// Levels of the candidate's launches.
     pub(super) candidate_launches: &'a [f64],
 }
 
 impl PeerRule {
-    /// All of them.
+    /// All rules, in the order of the tables.
     pub(crate) const ALL: [Self; 4] =
         [Self::Ratio, Self::Welch, Self::Criterion, Self::MannWhitney];
 
-    /// How the rule reads in a table.
+    /// Returns the name of the rule in a table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ratio => "ratio above 1.1",

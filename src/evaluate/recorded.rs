@@ -1,5 +1,5 @@
 //! Recordings whose truth is known: series of launches of unchanged code, values of many machines,
-//! runs that a user has labelled.
+//! and runs that a user has labelled.
 
 mod machines;
 mod series;
@@ -20,51 +20,51 @@ pub(crate) use user::{
 
 use crate::policy::Policy;
 
-/// How recordings are put to the decision.
+/// Settings of a replay: how recordings are presented to the decision.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReplayPlan<'a> {
-    /// Times that the launches of a recording are dealt anew.
+    /// Number of times that the launches of a recording are dealt again.
     pub(crate) deals: u64,
-    /// Seed of the dealing.
+    /// Seed of the deals.
     pub(crate) seed: u64,
-    /// Slowdowns put into the candidate, by multiplication.
+    /// Slowdowns that are put into the candidate by multiplication: 0.03 is 3 %.
     pub(crate) effects: &'a [f64],
-    /// Policies with their names.
+    /// Policies and their names.
     pub(crate) policies: &'a [(String, Policy)],
 }
 
 /// Why a recording cannot be replayed.
 #[derive(Debug, Error)]
 pub(crate) enum RecordingError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("failed to read `{path}`: {source}")]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// It is of no known shape.
+    /// A line of the file has an unknown shape.
     #[error("`{path}`, line {line}: {why}")]
     Shape {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Where, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// What is wrong.
+        /// Description of the problem.
         why: String,
     },
-    /// There is too little in it.
+    /// The file holds too little data.
     #[error("`{path}` holds too little: {why}")]
     TooLittle {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is missing.
+        /// Description of the missing data.
         why: String,
     },
 }
 
-/// A table of a recording, by lines.
+/// Table of a recording, by lines.
 #[derive(Clone, Debug)]
 pub(crate) struct RecordingTable {
     path: PathBuf,
@@ -72,7 +72,11 @@ pub(crate) struct RecordingTable {
 }
 
 impl RecordingTable {
-    /// Reads the file; what ends in `.gz` goes through `gzip`.
+    /// Reads a table. Files that end in `.gz` are decompressed with `gzip`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read or decompressed, or if it is not UTF-8.
     pub(crate) fn read(path: &Path) -> Result<Self, RecordingError> {
         let text = if path.extension().is_some_and(|extension| extension == "gz") {
             read_gzip(path)
@@ -85,18 +89,19 @@ impl RecordingTable {
             .map_err(|source| RecordingError::Read { path, source })
     }
 
-    /// The names of the columns.
+    /// Returns the header line with the names of the columns; empty for an empty file.
     pub(crate) fn head(&self) -> &str {
         self.text.lines().next().unwrap_or_default()
     }
 
-    /// The name of the file without its endings.
+    /// Returns the name of the file without its extensions.
     pub(crate) fn name(&self) -> &str {
         let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or("recording");
         name.split_once(".csv").map_or(name, |(name, _)| name)
     }
 
-    /// The fields of each line below the head, `N` of them.
+    /// Returns the fields of each line below the header. A line without exactly `N` fields is an
+    /// error.
     fn rows<const N: usize>(&self) -> impl Iterator<Item = Result<[&str; N], RecordingError>> {
         self.text.lines().enumerate().skip(1).map(|(index, line)| {
             let fields: Vec<&str> = split_fields(line).collect();
@@ -116,7 +121,7 @@ impl RecordingTable {
     }
 }
 
-/// The fields of a line; a comma between quotes is part of a name.
+/// Splits a line into its fields. A comma between quotes is part of a field.
 fn split_fields(line: &str) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
     let is_separator = move |c: char| {
@@ -136,7 +141,8 @@ fn read_gzip(path: &Path) -> io::Result<String> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// A positive and finite value as its logarithm.
+/// Parses a positive and finite value and returns its logarithm. Fails if the field is anything
+/// else.
 fn parse_logarithm(field: &str) -> Result<f64, String> {
     let value: f64 = field.parse().map_err(|_| format!("`{field}` is not a number"))?;
     if value > 0.0 && value.is_finite() {

@@ -1,69 +1,72 @@
-//! Noise as a model: what a launch of unchanged code may show.
+//! Noise models: the values that launches of unchanged code may show.
 
 use rand::RngExt as _;
 use rand_pcg::Pcg64;
 
 use crate::run::Sampling;
 
-/// Launches of one side of a simulated benchmark, each the logarithms of its samples.
+/// Launches of one side of a simulated benchmark; each launch is the logarithms of its samples.
 pub(super) type SimulatedSide = Vec<Vec<f64>>;
 
-/// One kind of noise. All parts are on the scale of logarithms, so that .02 is about 2 %.
+/// One kind of noise. All parts are on the scale of logarithms, so that 0.02 is about 2 %.
 ///
-/// One sample is machine + launch + environment + drift + private. The environment runs on from sample to
-/// sample, or from launch to launch, in the order of time.
+/// One sample is machine + launch + environment + drift + private. The environment evolves from
+/// sample to sample, or from launch to launch, in the order of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scenario {
-    /// Its name on the command line.
+    /// Name of the scenario on the command line.
     pub(crate) name: &'static str,
-    /// What it stands for.
+    /// Short description of the noise.
     pub(crate) about: &'static str,
-    /// Standard deviation of machines: one draw for both sides where they are measured in turn.
+    /// Standard deviation between machines. Both sides share one draw if they are measured
+    /// alternately.
     pub(crate) machine: f64,
-    /// Standard deviation of launches.
+    /// Standard deviation between launches.
     pub(crate) launch: f64,
-    /// Share of launches that run in a slower mode.
+    /// Share of launches that run in a slower mode, from 0 to 1.
     pub(crate) slow_share: f64,
-    /// How much slower that mode is.
+    /// Slowdown of the slower mode, on the log scale.
     pub(crate) slow_by: f64,
-    /// What the environment changes with.
+    /// When the environment changes: with every sample or with every launch.
     pub(crate) pace: EnvironmentPace,
-    /// Autoregression of the environment from one step to the next.
+    /// Autoregression coefficient of the environment, from one step to the next.
     pub(crate) phi: f64,
     /// Standard deviation of the environment.
     pub(crate) environment: f64,
-    /// Trend per launch.
+    /// Trend per launch, on the log scale.
     pub(crate) drift: f64,
-    /// Correlation of the launch parts of partners.
+    /// Correlation of the launch parts of the two partners of a round.
     pub(crate) partner_correlation: f64,
     /// Scale of the private noise of a sample.
     pub(crate) private_scale: f64,
-    /// Private noise follows Student's t with three degrees of freedom, else the normal distribution.
+    /// Whether the private noise follows Student's t with three degrees of freedom instead of the
+    /// normal distribution.
     pub(crate) heavy_tails: bool,
-    /// Share of samples that come later.
+    /// Share of samples that are late, from 0 to 1.
     pub(crate) late_share: f64,
-    /// By an exponential of this mean.
+    /// Mean delay of a late sample, on the log scale. Delays are exponentially distributed.
     pub(crate) late_by: f64,
-    /// What one sample is; a batch is one value a launch.
+    /// What one sample is. With batches, a launch has one value.
     pub(crate) sampling: Sampling,
-    /// Noise between launches, as a multiple of what the history showed.
+    /// Noise of launches and environment, as a multiple of what the history showed.
     pub(crate) regime: f64,
-    /// Rounds after which the time is up.
+    /// Number of rounds after which the time budget is used up; `None` without a budget.
     pub(crate) budget: Option<usize>,
 }
 
-/// What the environment changes with.
+/// When the environment changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EnvironmentPace {
-    /// Every sample.
+    /// With every sample.
     Sample,
-    /// Every launch, so that all samples of a launch share it.
+    /// With every launch, so that all samples of a launch share it.
     Launch,
 }
 
-/// Samples of a simulated launch.
+/// Number of samples of a simulated launch.
 const SAMPLES_PER_LAUNCH: usize = 10;
 
+/// Scenario without any noise but the private noise of samples; the base of the others.
 const QUIET: Scenario = Scenario {
     name: "",
     about: "",
@@ -85,6 +88,7 @@ const QUIET: Scenario = Scenario {
     budget: None,
 };
 
+/// Scenario with every common kind of noise.
 const MIXED: Scenario = Scenario {
     name: "mixed",
     about: "machine 5 %, launch 1.5 %, AR(1) .6 with 1.5 %, heavy tails, 3 % of samples late",
@@ -99,7 +103,7 @@ const MIXED: Scenario = Scenario {
     ..QUIET
 };
 
-/// Every scenario, the mixed one first: the floor is about that one.
+/// All scenarios. The mixed one is first, because the floor refers to it.
 pub(crate) const SCENARIOS: [Scenario; 21] = [
     MIXED,
     Scenario { name: "iid", about: "independent samples with 2 %", ..QUIET },
@@ -204,17 +208,19 @@ const fn build_autoregressive(name: &'static str, about: &'static str, phi: f64)
 }
 
 impl Scenario {
-    /// The scenario of this name.
+    /// Returns the scenario with this name, or `None` if there is no such scenario.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         SCENARIOS.into_iter().find(|scenario| scenario.name == name)
     }
 
-    /// The same before its noise changed.
+    /// Returns the scenario as it was before its noise changed.
     pub(super) fn with_history_noise(self) -> Self {
         Self { regime: 1.0, ..self }
     }
 
-    /// `rounds` rounds of unchanged code on one machine, the order within each drawn at random.
+    /// Draws `rounds` rounds of unchanged code on one machine and returns `(baseline, candidate)`.
+    ///
+    /// The order within each round is random.
     pub(super) fn draw_rounds(
         &self,
         rounds: usize,
@@ -238,7 +244,7 @@ impl Scenario {
         (baseline, candidate)
     }
 
-    /// How much two machines differ.
+    /// Draws the difference between two machines, on the log scale.
     pub(super) fn draw_machine_difference(&self, random: &mut Pcg64) -> f64 {
         self.machine * std::f64::consts::SQRT_2 * draw_normal(random)
     }
@@ -278,7 +284,8 @@ impl Scenario {
     fn draw_private_noise(&self, random: &mut Pcg64) -> f64 {
         let mut noise = draw_normal(random);
         if self.heavy_tails {
-            // χ² with three degrees of freedom: an exponential and a squared normal.
+            // The sum of an exponential and a squared normal number is χ² with three degrees of
+            // freedom.
             let chi_squared = draw_normal(random).powi(2) - 2.0 * draw_positive(random).ln();
             noise /= (chi_squared / 3.0).sqrt();
         }
@@ -288,13 +295,13 @@ impl Scenario {
     }
 }
 
-/// A standard normal number (Box & Muller 1958).
+/// Draws a standard normal number (Box & Muller 1958).
 pub(super) fn draw_normal(random: &mut Pcg64) -> f64 {
     let angle = std::f64::consts::TAU * random.random::<f64>();
     (-2.0 * draw_positive(random).ln()).sqrt() * angle.cos()
 }
 
-/// Uniform and above zero, at most one.
+/// Draws a uniform number above zero and at most one.
 fn draw_positive(random: &mut Pcg64) -> f64 {
     1.0 - random.random::<f64>()
 }

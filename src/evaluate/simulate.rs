@@ -1,4 +1,5 @@
-//! Scenarios through the decision: suites are drawn, judged and counted, on all processors.
+//! Simulates suites from scenarios, judges them with the real decision code and counts the answers,
+//! on all processors.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -15,34 +16,38 @@ use crate::compare::PartnerMedians;
 use crate::policy::Policy;
 use crate::run::{Benchmark, BenchmarkId, Digest, Run};
 
-/// Benchmarks of a suite.
+/// Number of benchmarks in a suite.
 const SUITE_SIZE: usize = 50;
 
-/// Rounds until the last look.
+/// Number of rounds at the last look.
 const LAST_LOOK_ROUNDS: usize = 20;
 
-/// Rounds of unchanged code that a history holds.
+/// Number of rounds of unchanged code in a history.
 const HISTORY_ROUNDS: usize = 20;
 
-/// Suites that the simple rules are shown: resampling is dear, and their rates are large.
+/// Number of suites that the simple rules judge. It is small because resampling is slow and their
+/// error rates are large.
 const PEER_SUITES: u64 = 200;
 
-/// How much is simulated.
+/// Settings of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SimulationPlan<'a> {
-    /// Suites a cell.
+    /// Number of suites per cell.
     pub(crate) suites: u64,
-    /// Seed of everything.
+    /// Seed of all random numbers.
     pub(crate) seed: u64,
-    /// Slowdowns put into the candidate.
+    /// Slowdowns that are put into the candidate: 0.03 is 3 %.
     pub(crate) effects: &'a [f64],
-    /// Policies with their names.
+    /// Policies and their names.
     pub(crate) policies: &'a [(String, Policy)],
-    /// Threads; the answers do not depend on them.
+    /// Number of threads. The answers do not depend on it.
     pub(crate) threads: usize,
 }
 
-/// The rates of one scenario, and those of the simple rules; `progress` is told of every suite.
+/// Returns the rates of one scenario, for the decision and for the simple rules.
+///
+/// Each thread takes the next suite number until all suites are done. The counts of the threads are
+/// then merged. `progress` is called after every suite with the number of finished suites.
 pub(crate) fn simulate_scenario(
     scenario: &Scenario,
     plan: &SimulationPlan<'_>,
@@ -69,14 +74,14 @@ pub(crate) fn simulate_scenario(
     counts.into_cells(scenario, plan)
 }
 
-/// What is known beforehand, by column.
+/// What the decision knows beforehand; one entry per kind of cell.
 const GIVEN_NAMES: [&str; 2] = ["without history", "with history"];
 
-/// Counts of all cells of a scenario.
+/// Counts for all cells of a scenario.
 struct ScenarioTallies {
-    /// By effect, policy and history.
+    /// Counts of the decision, in the order effect, policy, history.
     decision_tallies: Vec<AnswerTally>,
-    /// By effect and rule.
+    /// Counts of the simple rules, in the order effect, rule.
     peer_tallies: Vec<AnswerTally>,
 }
 
@@ -115,8 +120,8 @@ impl ScenarioTallies {
     }
 
     fn merge(mut self, other: Self) -> Self {
-        let merge_all = |one: &mut Vec<AnswerTally>, other: Vec<AnswerTally>| {
-            one.iter_mut().zip(&other).for_each(|(one, other)| one.merge(other));
+        let merge_all = |into: &mut Vec<AnswerTally>, other: Vec<AnswerTally>| {
+            into.iter_mut().zip(&other).for_each(|(tally, other)| tally.merge(other));
         };
         merge_all(&mut self.decision_tallies, other.decision_tallies);
         merge_all(&mut self.peer_tallies, other.peer_tallies);
@@ -152,17 +157,17 @@ impl ScenarioTallies {
     }
 }
 
-/// One suite of unchanged code, with what its history told.
+/// One suite of unchanged code, with the noise that its history showed.
 struct SimulatedSuite {
     scenario: Scenario,
     baseline: Run,
-    /// Of the candidate, before it is slowed down.
+    /// Digests of the candidate's launches per benchmark, before the slowdown is put in.
     candidate_digests: Vec<Vec<Digest>>,
     noise: NoiseHistories,
     peers: Vec<PeerData>,
 }
 
-/// What the simple rules are shown of one benchmark, as durations.
+/// Data of one benchmark that the simple rules judge, as durations.
 struct PeerData {
     baseline: Vec<f64>,
     candidate: Vec<f64>,
@@ -172,7 +177,7 @@ struct PeerData {
 
 impl SimulatedSuite {
     fn draw(scenario: &Scenario, seed: u64, number: u64) -> Self {
-        // A stream of its own for each suite: threads can take them in any order.
+        // Each suite has its own random stream, so that threads can take the suites in any order.
         let mut random = Pcg64::new(u128::from(seed), u128::from(number));
         random = Pcg64::from_rng(&mut random);
         let rounds = scenario.budget.unwrap_or(LAST_LOOK_ROUNDS);
@@ -208,7 +213,7 @@ impl SimulatedSuite {
         }
     }
 
-    /// The candidate's run with this slowdown in every benchmark.
+    /// Returns the candidate's run with the slowdown `effect` in every benchmark.
     fn build_candidate(&self, effect: f64) -> Run {
         let benchmarks = self.candidate_digests.iter().enumerate().map(|(index, launches)| {
             let slowed = launches.iter().map(|digest| judge::slow_down(digest, 1.0 + effect));
@@ -234,7 +239,10 @@ impl SimulatedSuite {
 }
 
 impl PeerData {
-    /// `elsewhere` is how much slower the machine was on which the baseline of the simple rules was stored.
+    /// Converts logarithms to durations.
+    ///
+    /// `machine_difference` is how much slower the machine was on which the baseline of the simple
+    /// rules was stored, on the log scale.
     fn new(baseline: &[Vec<f64>], candidate: &[Vec<f64>], machine_difference: f64) -> Self {
         let to_durations = |logarithms: &[f64], shift: f64| {
             logarithms.iter().map(|ln| (ln + shift).exp()).collect::<Vec<f64>>()
@@ -260,7 +268,7 @@ fn build_simulated_benchmark(
     judge::build_benchmark(id, scenario.sampling, Some("simulated"), digests)
 }
 
-/// The median of each launch, as a logarithm.
+/// Returns the median of each launch, as a logarithm.
 fn compute_levels(launches: &[Vec<f64>]) -> Vec<f64> {
     launches.iter().map(|launch| judge::compute_digest(launch).ln_median()).collect()
 }

@@ -1,10 +1,10 @@
-//! Rates as tables.
+//! Formats rates as tables.
 
 use std::fmt::Write as _;
 
 use super::tally::{ObservedRate, PeerCell, RateCell};
 
-/// How a table is written.
+/// Layout of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TableLayout {
     /// Columns of equal width.
@@ -30,7 +30,7 @@ const RATE_HEAD: [&str; 12] = [
 
 const PEER_HEAD: [&str; 5] = ["data", "effect", "rule", "called slower", "suites failing"];
 
-/// The answers of the decision, one row a cell; rates with 95 % intervals.
+/// Formats the answers of the decision, one row per cell. Rates have 95 % intervals.
 pub(crate) fn format_rate_cells(cells: &[RateCell], layout: TableLayout) -> String {
     let format_row = |cell: &RateCell| {
         let tally = &cell.tally;
@@ -52,7 +52,7 @@ pub(crate) fn format_rate_cells(cells: &[RateCell], layout: TableLayout) -> Stri
     format_table(&RATE_HEAD, &cells.iter().map(format_row).collect::<Vec<_>>(), layout)
 }
 
-/// The answers of the simple rules.
+/// Formats the answers of the simple rules, one row per cell.
 pub(crate) fn format_peer_cells(cells: &[PeerCell], layout: TableLayout) -> String {
     let format_row = |cell: &PeerCell| {
         vec![
@@ -70,7 +70,7 @@ fn format_effect(effect: f64) -> String {
     if effect == 0.0 { "none".to_owned() } else { format!("{:+.0} %", effect * 100.0) }
 }
 
-/// The share and its interval, in percent.
+/// Formats the share and its interval, in percent.
 fn format_rate(rate: ObservedRate) -> String {
     if rate.of == 0 {
         return "–".to_owned();

@@ -1,4 +1,4 @@
-//! Answers counted, and what the counts say about rates.
+//! Counts of answers, and the rates that follow from them.
 
 use serde::Serialize;
 
@@ -8,76 +8,76 @@ use crate::verdict::Change;
 /// Confidence of the intervals around rates.
 const RATE_CONFIDENCE: f64 = 0.95;
 
-/// What was said of one benchmark, after how many rounds.
+/// Answer on one benchmark, and the number of rounds after which it was given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct BenchmarkAnswer {
-    /// What the decision says.
+    /// Change that the decision reports.
     pub(super) change: Change,
-    /// Launches of the candidate that it rests on.
+    /// Number of launches of the candidate on which the answer is based.
     pub(super) rounds: u32,
 }
 
-/// How often each answer was given.
+/// Number of times that each answer was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct AnswerTally {
-    /// Suites judged.
+    /// Number of suites judged.
     pub(crate) suites: u64,
-    /// Suites in which a benchmark was called regressed.
+    /// Number of suites in which at least one benchmark was called regressed.
     pub(crate) failing_suites: u64,
-    /// Benchmarks judged.
+    /// Number of benchmarks judged.
     pub(crate) benchmarks: u64,
-    /// Called regressed.
+    /// Number of benchmarks called regressed.
     pub(crate) regressed: u64,
-    /// Called improved.
+    /// Number of benchmarks called improved.
     pub(crate) improved: u64,
-    /// Called unchanged.
+    /// Number of benchmarks called unchanged.
     pub(crate) unchanged: u64,
-    /// Called inconclusive.
+    /// Number of benchmarks without a definite answer.
     pub(crate) inconclusive: u64,
-    /// Rounds of all benchmarks together.
+    /// Sum of the rounds of all benchmarks.
     pub(crate) rounds: u64,
-    /// Rounds of the longest benchmark of each suite, together.
+    /// Sum, over the suites, of the rounds of the benchmark that took the most rounds.
     pub(crate) suite_rounds: u64,
 }
 
-/// How often something happened.
+/// Share of the cases in which an event occurred, with its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct ObservedRate {
-    /// Times it happened.
+    /// Number of times that the event occurred.
     pub(crate) count: u64,
-    /// Times it could have happened.
+    /// Number of times that the event could have occurred.
     pub(crate) of: u64,
     /// Lower end of the 95 % interval (Clopper & Pearson 1934).
     pub(crate) low: f64,
-    /// Upper end.
+    /// Upper end of the 95 % interval.
     pub(crate) high: f64,
 }
 
 /// One row of a table: one kind of data, one effect, one policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct RateCell {
-    /// Which data.
+    /// Name of the data.
     pub(crate) data: String,
-    /// The slowdown that is in them.
+    /// Slowdown that is put into the data: 0.03 is 3 %.
     pub(crate) effect: f64,
-    /// Which policy: threshold and detect.
+    /// Name of the policy: threshold and detect.
     pub(crate) policy: String,
-    /// What was known beforehand, or how the data were put.
+    /// Knowledge that was available beforehand, or how the data were presented.
     pub(crate) given: String,
-    /// The answers.
+    /// Counts of the answers.
     pub(crate) tally: AnswerTally,
 }
 
-/// What a simple rule said of the same data.
+/// Answers of a simple rule on the same data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct PeerCell {
-    /// Which data.
+    /// Name of the data.
     pub(crate) data: String,
-    /// The slowdown that is in them.
+    /// Slowdown that is put into the data: 0.03 is 3 %.
     pub(crate) effect: f64,
-    /// The rule.
+    /// Name of the rule.
     pub(crate) rule: String,
-    /// The answers: regressed or unchanged.
+    /// Counts of the answers, which are regressed or unchanged.
     pub(crate) tally: AnswerTally,
 }
 
@@ -87,14 +87,14 @@ impl ObservedRate {
         Self { count, of, low, high }
     }
 
-    /// The share itself; NaN of nothing.
+    /// Returns the share itself; NaN if `of` is zero.
     pub(crate) fn point(&self) -> f64 {
         self.count as f64 / self.of as f64
     }
 }
 
 impl AnswerTally {
-    /// Counts the answers on one suite.
+    /// Adds the answers on one suite.
     pub(super) fn add_suite(&mut self, answers: &[BenchmarkAnswer]) {
         self.suites += 1;
         let mut most_rounds = 0;
@@ -117,7 +117,7 @@ impl AnswerTally {
         self.suite_rounds += u64::from(most_rounds);
     }
 
-    /// Both together.
+    /// Adds the counts of `other`.
     pub(super) fn merge(&mut self, other: &Self) {
         self.suites += other.suites;
         self.failing_suites += other.failing_suites;
@@ -130,32 +130,33 @@ impl AnswerTally {
         self.suite_rounds += other.suite_rounds;
     }
 
-    /// Benchmarks called regressed.
+    /// Returns the share of benchmarks called regressed.
     pub(crate) fn regressed_rate(&self) -> ObservedRate {
         ObservedRate::new(self.regressed, self.benchmarks)
     }
 
-    /// Suites with at least one of them.
+    /// Returns the share of suites with at least one benchmark called regressed.
     pub(crate) fn failing_suite_rate(&self) -> ObservedRate {
         ObservedRate::new(self.failing_suites, self.suites)
     }
 
-    /// Benchmarks called unchanged.
+    /// Returns the share of benchmarks called unchanged.
     pub(crate) fn unchanged_rate(&self) -> ObservedRate {
         ObservedRate::new(self.unchanged, self.benchmarks)
     }
 
-    /// Benchmarks of which nothing could be told.
+    /// Returns the share of benchmarks without a definite answer.
     pub(crate) fn inconclusive_rate(&self) -> ObservedRate {
         ObservedRate::new(self.inconclusive, self.benchmarks)
     }
 
-    /// Rounds until a benchmark is decided, on average.
+    /// Returns the mean number of rounds until a benchmark is decided; NaN without benchmarks.
     pub(crate) fn mean_rounds(&self) -> f64 {
         self.rounds as f64 / self.benchmarks as f64
     }
 
-    /// Rounds until the last benchmark of a suite is decided, on average.
+    /// Returns the mean number of rounds until the last benchmark of a suite is decided; NaN
+    /// without suites.
     pub(crate) fn mean_suite_rounds(&self) -> f64 {
         self.suite_rounds as f64 / self.suites as f64
     }

@@ -1,4 +1,5 @@
-//! A branch that holds files and no checkout: read and written as objects, moved by compare and swap.
+//! A branch that holds files and is never checked out. It is read and written as git objects and
+//! moved by compare and swap.
 
 use std::path::Path;
 
@@ -10,33 +11,37 @@ use super::{CommitId, GitError, Repository};
 /// A file on a branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BranchFile {
-    /// Path from the root, with slashes.
+    /// Path relative to the root, with slashes.
     pub(crate) path: String,
     blob: Oid,
 }
 
-/// A branch by name; it need not exist.
+/// A branch by name; it may not exist yet.
 pub(crate) struct Branch<'a> {
     repository: &'a Repository,
     reference: String,
 }
 
 impl Repository {
-    /// The local branch `name`.
+    /// Returns a handle to the local branch `name`.
+    ///
+    /// Fails with [`GitError::InvalidBranchName`] if `name` is not a valid branch name.
     pub(crate) fn open_branch(&self, name: &str) -> Result<Branch<'_>, GitError> {
         self.open_reference(&format!("refs/heads/{name}"))
             .ok_or_else(|| GitError::InvalidBranchName(name.to_owned()))
     }
 
-    /// The branch behind a full reference name; `None` where that cannot be one.
+    /// Returns a handle to the branch with this full reference name, or `None` if the name is
+    /// invalid.
     pub(crate) fn open_reference(&self, name: &str) -> Option<Branch<'_>> {
         let is_valid = Reference::is_valid_name(name) && !name.contains("/-");
         is_valid.then(|| Branch { repository: self, reference: name.to_owned() })
     }
 
-    /// The files of `commit` below `folder` that lie exactly `depth` folders deep.
+    /// Returns the files of `commit` that lie exactly `depth` folders below `folder`.
     ///
-    /// Links, submodules, names that are not UTF-8 and whatever lies elsewhere are passed over.
+    /// Links, submodules, names that are not UTF-8 and files at other depths are skipped. Fails if
+    /// the commit or one of its trees cannot be read.
     pub(crate) fn list_files(
         &self,
         commit: &CommitId,
@@ -80,7 +85,9 @@ impl Repository {
         Ok(())
     }
 
-    /// The file at `path`, where there is one.
+    /// Returns the file at `path`, or `None` if there is none.
+    ///
+    /// Fails if the commit or its trees cannot be read.
     pub(crate) fn find_file(
         &self,
         commit: &CommitId,
@@ -96,7 +103,9 @@ impl Repository {
         }
     }
 
-    /// Names at the root of `commit`.
+    /// Returns the names of the files and folders at the root of `commit`.
+    ///
+    /// Fails if the commit or its tree cannot be read.
     pub(crate) fn list_root_names(&self, commit: &CommitId) -> Result<Vec<String>, GitError> {
         let tree = self.find_tree(commit)?;
         Ok(tree
@@ -105,7 +114,10 @@ impl Repository {
             .collect())
     }
 
-    /// The content of a file of at most `most` bytes; a larger one is not even loaded.
+    /// Returns the content of a file of at most `max_bytes` bytes.
+    ///
+    /// Fails with [`GitError::TooLarge`] if the file is larger, without loading it, and with
+    /// [`GitError::Libgit2`] if it cannot be read.
     pub(crate) fn read_file(
         &self,
         entry: &BranchFile,
@@ -119,12 +131,17 @@ impl Repository {
         Ok(objects.read(entry.blob)?.data().to_owned())
     }
 
-    /// Stores content as an object that a [`Repository::write_commit`] can refer to.
+    /// Stores `content` as an object that [`Repository::write_commit`] can refer to.
+    ///
+    /// Fails if the object cannot be written.
     pub(crate) fn write_file(&self, path: String, content: &[u8]) -> Result<BranchFile, GitError> {
         Ok(BranchFile { path, blob: self.inner.blob(content)? })
     }
 
-    /// A commit on top of `parent` that adds `files` to it; without a parent, of these files alone.
+    /// Writes a commit that adds `files` to the content of `parent` and returns its id. Without a
+    /// parent, the commit holds only `files`.
+    ///
+    /// No branch is moved. Fails if an object cannot be read or written.
     pub(crate) fn write_commit(
         &self,
         parent: Option<&CommitId>,
@@ -144,7 +161,10 @@ impl Repository {
         self.commit_tree(tree, &parent.iter().collect::<Vec<_>>(), message)
     }
 
-    /// A commit without parents that holds what `commit` does, except for the files at `paths`.
+    /// Writes a commit without parents that has the content of `commit` except for the files at
+    /// `paths`, and returns its id.
+    ///
+    /// No branch is moved. Fails if an object cannot be read or written.
     pub(crate) fn write_root_commit(
         &self,
         commit: &CommitId,
@@ -183,7 +203,9 @@ impl Repository {
 }
 
 impl Branch<'_> {
-    /// The commit it is at; `None` where it does not exist.
+    /// Returns the commit that the branch points to, or `None` if the branch does not exist.
+    ///
+    /// Fails if the reference cannot be read.
     pub(crate) fn read_tip(&self) -> Result<Option<CommitId>, GitError> {
         match self.repository.inner.refname_to_id(&self.reference) {
             Ok(id) => Ok(Some(id.into())),
@@ -192,13 +214,17 @@ impl Branch<'_> {
         }
     }
 
-    /// Moves it from `expected` to `commit`; [`GitError::Moved`] where it was not there any more.
+    /// Moves the branch from `expected` to `commit`. `expected` is `None` if the branch must not
+    /// exist yet.
+    ///
+    /// Fails with [`GitError::BranchMoved`] if the branch is not at `expected` or is locked, and
+    /// with [`GitError::Libgit2`] if the reference cannot be written.
     pub(crate) fn compare_and_swap(
         &self,
         expected: Option<&CommitId>,
         commit: &CommitId,
     ) -> Result<(), GitError> {
-        // libgit2 takes the zero id for "does not exist yet", and checks it under the lock.
+        // libgit2 reads the zero id as "does not exist yet", and checks it under the lock.
         let expected = expected.map_or(Ok(Oid::ZERO_SHA1), |id| Oid::from_str(id.as_str()))?;
         let commit = Oid::from_str(commit.as_str())?;
         let inner = &self.repository.inner;
@@ -214,7 +240,8 @@ impl Branch<'_> {
         }
     }
 
-    /// Where another process holds its lock, if one does: a killed one leaves it behind.
+    /// Returns the path of the branch's lock file, or `None` if the branch is not locked. A process
+    /// that was killed leaves its lock file behind.
     pub(crate) fn find_lock_file(&self) -> Option<std::path::PathBuf> {
         let lock = self.repository.inner.commondir().join(format!("{}.lock", self.reference));
         lock.exists().then_some(lock)

@@ -1,4 +1,4 @@
-//! The user's own git: it knows their filters, credentials and proxies.
+//! Runs the user's own `git`, which has their filters, credentials and proxies.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use super::{GitError, GitToken};
 
-/// Variables that would point git at another repository than the one it is started in.
+/// Variables that would point git to another repository than the one it is started in.
 ///
-/// Hooks set them; this is `git rev-parse --local-env-vars` without those that carry configuration.
+/// Hooks set them. The list is the output of `git rev-parse --local-env-vars` without the variables
+/// that carry configuration.
 const REPOSITORY_VARIABLES: [&str; 13] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -25,7 +26,8 @@ const REPOSITORY_VARIABLES: [&str; 13] = [
     "GIT_WORK_TREE",
 ];
 
-/// A transfer that brings fewer bytes than this a second, for this many seconds, is given up.
+/// Aborts a transfer that brings fewer bytes per second than the first number, for as many seconds
+/// as the second.
 const LOW_SPEED_LIMIT: (&str, &str) = ("1000", "30");
 
 /// The user's git, started in one folder.
@@ -40,14 +42,14 @@ impl<'a> GitCommand<'a> {
         Self { folder, config: Vec::new(), token: None }
     }
 
-    /// Authorized by `token` at the server of `url`, and nowhere else.
+    /// Authorizes the command with `token` at the server of `url` and nowhere else.
     pub(super) fn with_token(mut self, token: Option<&'a GitToken>, url: &str) -> Self {
         if let Some((token, server)) =
             token.and_then(|token| Some((token, token.find_allowed_server(url)?)))
         {
             let key = format!("http.{server}.extraheader");
-            // The empty value drops the header that actions/checkout leaves: a server that is sent
-            // two answers 400.
+            // The empty value drops the header that actions/checkout leaves behind: a server that
+            // receives two such headers answers 400.
             self.config.push((key.clone(), String::new()));
             self.config.push((key, token.authorization_header()));
             self.token = Some(token);
@@ -55,7 +57,10 @@ impl<'a> GitCommand<'a> {
         self
     }
 
-    /// Standard output of the command when it succeeds.
+    /// Returns the standard output of the command.
+    ///
+    /// Fails with [`GitError::CommandFailed`] if it exits with an error, and with
+    /// [`GitError::NoGit`] if `git` cannot be started.
     pub(super) fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<String, GitError> {
         let (output, error_output) = self.try_run(arguments)?;
         match error_output {
@@ -69,7 +74,10 @@ impl<'a> GitCommand<'a> {
         }
     }
 
-    /// Standard output of the command and, when it fails, what it complained of.
+    /// Returns the standard output of the command and, if it failed, its error message without
+    /// credentials.
+    ///
+    /// Fails with [`GitError::NoGit`] if `git` cannot be started.
     pub(super) fn try_run<A: AsRef<OsStr>>(
         &self,
         arguments: &[A],
@@ -78,7 +86,7 @@ impl<'a> GitCommand<'a> {
         for pointer in REPOSITORY_VARIABLES {
             command.env_remove(pointer);
         }
-        // Configuration travels in the environment: arguments are for everybody to read.
+        // Pass configuration in the environment: other users of the machine can read arguments.
         let existing_count =
             std::env::var("GIT_CONFIG_COUNT").ok().and_then(|count| count.parse().ok());
         let first_index: usize = existing_count.unwrap_or(0);
@@ -92,7 +100,7 @@ impl<'a> GitCommand<'a> {
         for (name, value) in [
             ("GIT_HTTP_LOW_SPEED_LIMIT", LOW_SPEED_LIMIT.0),
             ("GIT_HTTP_LOW_SPEED_TIME", LOW_SPEED_LIMIT.1),
-            // A question on the terminal would stand there unseen.
+            // Nobody would see a question on the terminal, and git would wait for an answer.
             ("GIT_TERMINAL_PROMPT", "0"),
         ] {
             if std::env::var_os(name).is_none() {
@@ -118,7 +126,8 @@ impl<'a> GitCommand<'a> {
     }
 }
 
-/// `https://user:secret@host` as `https://***@host`.
+/// Replaces user names and passwords in addresses: `https://user:secret@host` becomes
+/// `https://***@host`.
 pub(super) fn hide_user_info(message: &str) -> String {
     let mut clean = String::with_capacity(message.len());
     let mut rest = message;

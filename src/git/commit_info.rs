@@ -1,4 +1,4 @@
-//! What commits are called: subjects, releases, and where they can be looked at.
+//! Commit subjects, release tags, changed files, and web addresses of the repository.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use super::command::GitCommand;
 use super::{CommitId, GitError, Repository, parse_release_version};
 
 impl Repository {
-    /// First line of a commit's message; empty where the commit was not fetched.
+    /// Returns the first line of the commit's message, or an empty string if the commit was not
+    /// fetched.
     pub(crate) fn read_subject(&self, id: &CommitId) -> String {
         let commit = git2::Oid::from_str(id.as_str()).and_then(|id| self.inner.find_commit(id));
         let subject = commit.ok().and_then(|commit| {
@@ -17,7 +18,9 @@ impl Repository {
         subject.unwrap_or_default()
     }
 
-    /// Files that differ between two commits, as paths from the root.
+    /// Returns the files that differ between two commits, as paths relative to the repository root.
+    ///
+    /// Fails if `git diff` fails, for example because a commit was not fetched.
     pub(crate) fn list_changed_files(
         &self,
         from: &CommitId,
@@ -36,7 +39,10 @@ impl Repository {
         Ok(names.map(PathBuf::from).collect())
     }
 
-    /// Tags that name a release, by their commit; of several the latest version.
+    /// Returns the release tags by the commit they name. If a commit has several, the latest
+    /// version is returned.
+    ///
+    /// Fails if the tags cannot be listed.
     pub(crate) fn list_releases(&self) -> Result<HashMap<CommitId, String>, GitError> {
         let mut releases: HashMap<CommitId, (Vec<u64>, String)> = HashMap::new();
         for name in &self.inner.tag_names(None)? {
@@ -52,14 +58,16 @@ impl Repository {
         Ok(releases.into_iter().map(|(id, (_, name))| (id, name)).collect())
     }
 
-    /// The page of the repository that `origin` was cloned from, where that is on the web.
+    /// Returns the web page of the repository that `origin` was cloned from, or `None` if its
+    /// address is not on the web.
     pub(crate) fn find_web_address(&self) -> Option<String> {
         let origin = self.inner.find_remote("origin").ok()?;
         build_web_address(origin.url().ok()?)
     }
 }
 
-/// The page of a repository from the address it is cloned from, without user, password and `.git`.
+/// Converts a clone address to the address of the repository's web page, without user, password and
+/// `.git`. Returns `None` for local paths and unknown schemes.
 fn build_web_address(url: &str) -> Option<String> {
     let place = match url.split_once("://") {
         Some(("https" | "http" | "ssh" | "git", place)) => {

@@ -1,4 +1,5 @@
-//! Times of files that stay where content stays, so that Cargo builds again only what changed.
+//! Keeps the modification times of files whose content did not change, so that Cargo rebuilds only
+//! what did.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,23 +12,28 @@ use serde::{Deserialize, Serialize};
 use super::{GitError, Worktree};
 use crate::files;
 
-/// Blob and time of modification, since the epoch, of each file of a checkout.
+/// For each path of a checkout, its blob id and its modification time since the Unix epoch.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct FileTimes(BTreeMap<String, (String, Duration)>);
 
 impl Worktree {
-    /// Gives the files that were the same in the last checkout at this place the times they had then.
+    /// Restores the modification times of files that are the same as in the last checkout at this
+    /// path.
     ///
-    /// A checkout makes every file new, and Cargo goes by times. `record` says how the last checkout
-    /// was and is written anew; what cannot be read says nothing, and then all is new. A file that
-    /// differs from the last checkout keeps its present time, whatever it was before.
+    /// A checkout gives every file a new time, and Cargo decides by times. `record` is the file
+    /// that describes the last checkout; it is rewritten for this one. If `record` cannot be read,
+    /// all files count as new. A file that differs from the last checkout keeps its present time,
+    /// even if an earlier checkout had the same content.
+    ///
+    /// Fails if the index of the worktree cannot be read or `record` cannot be written.
     pub(crate) fn restore_times(&self, record: &Path) -> Result<(), GitError> {
         let last_times: FileTimes = fs::read(record)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
         let now = self.list_blobs()?;
-        // Filters may write another content for the same blob.
+        // Filters may write different content for the same blob. If any `.gitattributes` file
+        // changed, no time is restored.
         let is_filter_file =
             |path: &str| path == ".gitattributes" || path.ends_with("/.gitattributes");
         let last_entry = |path: &String| last_times.0.get(path);
@@ -41,7 +47,8 @@ impl Worktree {
             let previous = last_entry(&path).filter(|(old, _)| are_filters_same && *old == blob);
             let time =
                 restore_or_read_time(&self.path().join(&path), previous.map(|(_, time)| *time));
-            // What is not a file, or is gone, is new the next time too.
+            // A path that is missing or not a regular file is not recorded, so it counts as new the
+            // next time too.
             if let Ok(Some(time)) = time {
                 times.0.insert(path, (blob, time));
             }
@@ -51,7 +58,8 @@ impl Worktree {
             .map_err(|error| GitError::Io(record.to_owned(), error))
     }
 
-    /// The blob of each checked out file whose path is text.
+    /// Returns the blob id of each checked-out file, by path. Paths that are not UTF-8 are left
+    /// out.
     fn list_blobs(&self) -> Result<BTreeMap<String, String>, GitError> {
         let index = git2::Repository::open(self.path())?.index()?;
         let entries = index
@@ -61,7 +69,8 @@ impl Worktree {
     }
 }
 
-/// The time of a file, once it is what it is to be; none of a link or a folder.
+/// Sets the modification time to `previous`, if given, and returns the time that the file then has,
+/// since the Unix epoch. Returns `None` for a link or a folder, or for a time before the epoch.
 fn restore_or_read_time(path: &Path, previous: Option<Duration>) -> io::Result<Option<Duration>> {
     let metadata = fs::symlink_metadata(path)?;
     if !metadata.is_file() {

@@ -1,5 +1,5 @@
-//! History, also where a shallow clone ends: what is behind is fetched into a repository of its own,
-//! without files, and the user's clone stays as shallow as it was made.
+//! Reads history beyond the end of a shallow clone. The missing commits are fetched, without files,
+//! into a separate repository, so that the user's clone stays as shallow as it was.
 
 use std::collections::{BinaryHeap, HashMap};
 use std::path::PathBuf;
@@ -9,26 +9,31 @@ use git2::Oid;
 use super::command::GitCommand;
 use super::{CommitId, FollowedParents, GitError, Remote, Repository, parse_parents};
 
-/// Commits looked at for the messages of a range before the rest is given up.
+/// Maximum number of commits that are walked to collect the messages of a range.
 const MAX_RANGE_COMMITS: usize = 20_000;
 
 /// The messages of a range of commits, latest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CommitMessages {
-    /// Those that could be read.
+    /// The messages that could be read.
     pub(crate) texts: Vec<String>,
-    /// Whether these are all.
+    /// Whether `texts` has the message of every commit in the range.
     pub(crate) is_complete: bool,
 }
 
 impl Remote<'_> {
-    /// The ancestry of `from`, latest first and at most `most` commits, also where this clone ends.
+    /// Returns the ancestry of `from`, latest first and at most `limit` commits. History behind the
+    /// end of this clone is fetched from the remote.
+    ///
+    /// Fails if the fetch fails or the separate repository cannot be created.
     pub(crate) fn fetch_ancestry(
         &self,
         from: &CommitId,
         parents: FollowedParents,
         limit: usize,
     ) -> Result<Vec<CommitId>, GitError> {
+        // Walk this clone first. If the walk reached commits that were not fetched, fetch their
+        // history into the separate repository and continue the walk there.
         let in_clone = self.repository.walk_ancestry(from, parents).take(limit);
         let (mut known, missing): (Vec<_>, Vec<_>) =
             in_clone.partition(|id| self.repository.has_commit(id));
@@ -50,7 +55,9 @@ impl Remote<'_> {
         Ok(known)
     }
 
-    /// Brings one commit with its files and nothing that came before it.
+    /// Fetches one commit with its files, but without its ancestors.
+    ///
+    /// Fails if git cannot be started or the fetch fails.
     pub(crate) fn fetch_commit(&self, commit: &CommitId) -> Result<(), GitError> {
         let arguments = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1"];
         let arguments = [&arguments[..], &["--no-recurse-submodules", "--no-auto-maintenance"]];
@@ -65,14 +72,19 @@ impl Remote<'_> {
 }
 
 impl Repository {
+    /// Returns the path of the separate repository that holds fetched history.
     fn history_folder(&self) -> PathBuf {
         self.inner.commondir().join("perfgate").join("history.git")
     }
 
-    /// The messages of the commits that lead to `head` and not to `base`, merged ones included.
+    /// Returns the messages of the commits that are reachable from `head` and not from `base`,
+    /// merged commits included.
     ///
-    /// Where `base` is not known it is the first parent of `head`: what a merge commit brings, and
-    /// of any other commit that one alone.
+    /// If `base` is `None` or not available, the first parent of `head` takes its place. The range
+    /// is then what a merge commit brings in, or, for any other commit, only that commit.
+    ///
+    /// Fails if `head` is needed for its parents and cannot be read, or if the fetched history
+    /// cannot be opened.
     pub(crate) fn read_messages(
         &self,
         base: Option<&CommitId>,
@@ -91,26 +103,29 @@ impl Repository {
         Ok(range.into_messages())
     }
 
-    /// This clone together with what [`Remote::ancestry`] fetched; none where it never did.
+    /// Opens the history that [`Remote::fetch_ancestry`] fetched, combined with the objects of this
+    /// clone. Returns `None` if nothing was ever fetched.
     fn open_fetched_history(&self) -> Result<Option<Self>, GitError> {
         let folder = self.history_folder();
         if !folder.join("HEAD").exists() {
             return Ok(None);
         }
         let inner = git2::Repository::open_bare(&folder)?;
-        let here = self.inner.commondir().join("objects");
-        let here = here.canonicalize().map_err(|error| GitError::Io(here.clone(), error))?;
-        if let Some(here) = here.to_str() {
-            inner.odb()?.add_disk_alternate(here)?;
+        let objects = self.inner.commondir().join("objects");
+        let objects =
+            objects.canonicalize().map_err(|error| GitError::Io(objects.clone(), error))?;
+        if let Some(objects) = objects.to_str() {
+            inner.odb()?.add_disk_alternate(objects)?;
         }
         Ok(Some(Self { inner }))
     }
 }
 
-/// A walk from both ends, latest commit first, that stops where one end has reached the other.
+/// A walk from both `head` and `base`, latest commit first, that stops when only ancestors of the
+/// base are left.
 struct CommitRange<'a> {
     repository: &'a git2::Repository,
-    /// Of every commit that was come across: whether it leads to the base.
+    /// For every commit seen so far, whether it is the base or one of its ancestors.
     is_old: HashMap<Oid, bool>,
     queue: BinaryHeap<(i64, Oid)>,
     commits: Vec<Oid>,
@@ -130,7 +145,8 @@ impl<'a> CommitRange<'a> {
         range
     }
 
-    /// A commit that turns out to be old is walked once more, so that its parents do too.
+    /// Adds a commit to the queue. A commit that turns out to be old is queued again, so that its
+    /// parents are marked as old too.
     fn enqueue(&mut self, id: Oid, is_old: bool) {
         let known = self.is_old.get(&id).copied();
         if known == Some(true) || known == Some(is_old) {
@@ -171,7 +187,7 @@ impl<'a> CommitRange<'a> {
                         .texts
                         .push(String::from_utf8_lossy(commit.message_bytes()).into_owned());
                 }
-                // Not fetched.
+                // The commit was not fetched.
                 Err(_) => messages.is_complete = false,
             }
         }

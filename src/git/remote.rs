@@ -1,4 +1,4 @@
-//! One branch of another repository: fetched and pushed by the user's own git.
+//! Fetches and pushes one branch of another repository, through the user's own git.
 
 use std::env;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use super::command::{GitCommand, hide_user_info};
 use super::{CommitId, GitError, Repository};
 
-/// Where git is told to go: the name of a remote, an address or a path.
+/// Another repository: the name of a remote, an address or a path.
 pub(crate) struct Remote<'a> {
     pub(super) repository: &'a Repository,
     name: String,
@@ -14,17 +14,19 @@ pub(crate) struct Remote<'a> {
     pub(super) token: Option<GitToken>,
 }
 
-/// How a push ended that the server had no lasting objection to.
+/// How a push ended, if the server did not refuse it for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PushOutcome {
-    /// The remote branch is what was pushed.
+    /// The remote branch now is at the pushed commit.
     Done,
-    /// Somebody else was faster, or the server stumbled: fetch, and push again.
+    /// Another process pushed first, or the server had a temporary problem: fetch and push again.
     TryAgain,
 }
 
 impl Repository {
-    /// The remote called `name`, or at that address.
+    /// Returns the remote called `name`, or the repository at this address.
+    ///
+    /// Fails if git cannot resolve `name` to an address.
     pub(crate) fn open_remote(
         &self,
         name: &str,
@@ -37,7 +39,7 @@ impl Repository {
 }
 
 impl Remote<'_> {
-    /// Its name to be shown: an address without the credentials in it.
+    /// Returns the name to show to users: addresses have their credentials replaced.
     pub(crate) fn display_name(&self) -> String {
         hide_user_info(&self.name)
     }
@@ -46,16 +48,19 @@ impl Remote<'_> {
         GitCommand::new(self.repository.folder()).with_token(self.token.as_ref(), &self.url)
     }
 
-    /// Whether git knows more of it than what it was called: false for a name like `origin` that
-    /// no remote has.
+    /// Returns whether the name is an address or a configured remote. It is false for a name like
+    /// `origin` if no such remote is configured.
     pub(crate) fn is_known(&self) -> bool {
         self.url != self.name || self.name.contains(['/', '\\', ':'])
     }
 
-    /// Fetches `branch` into the reference `into`; `None` where the remote has no such branch.
+    /// Fetches `branch` into the reference `into` and returns its tip. Returns `None` if the remote
+    /// has no such branch.
     ///
-    /// Only its last commit where the repository is shallow already: a depth limit would make a
-    /// full clone shallow.
+    /// In a shallow repository only the last commit is fetched. In a full clone the whole branch is
+    /// fetched, because a depth limit would make the clone shallow.
+    ///
+    /// Fails with [`GitError::Refused`] or [`GitError::CommandFailed`] if the fetch fails.
     pub(crate) fn fetch(&self, branch: &str, into: &str) -> Result<Option<CommitId>, GitError> {
         let from = format!("refs/heads/{branch}");
         let refspec = format!("+{from}:{into}");
@@ -75,7 +80,10 @@ impl Remote<'_> {
         Err(self.explain_failure("fetch", &message))
     }
 
-    /// Pushes `commit` to `branch` if that is still at `expected`; `None` where it must not exist.
+    /// Pushes `commit` to `branch` if the remote branch is still at `expected`. `expected` is
+    /// `None` if the remote branch must not exist yet.
+    ///
+    /// Fails with [`GitError::Refused`] or [`GitError::CommandFailed`] if a retry would not help.
     pub(crate) fn push(
         &self,
         commit: &CommitId,
@@ -86,7 +94,7 @@ impl Remote<'_> {
         let expected = expected.map_or("", CommitId::as_str);
         let lease = format!("--force-with-lease={into}:{expected}");
         let refspec = format!("{commit}:{into}");
-        // Hooks of the user's clone are about their code.
+        // `--no-verify`: the hooks of the user's clone check code, not baselines.
         let arguments =
             ["push", "--porcelain", "--no-verify", "--no-follow-tags", &lease, "--", &self.name];
         let mut arguments = arguments.to_vec();
@@ -99,7 +107,7 @@ impl Remote<'_> {
         }
     }
 
-    /// Whether the message of a failed fetch is about something that passes.
+    /// Returns whether the error of a failed fetch is temporary, so that a retry may succeed.
     pub(crate) fn is_transient(error: &GitError) -> bool {
         matches!(error, GitError::CommandFailed { message, .. } if is_transient_message(message))
     }
@@ -113,7 +121,7 @@ impl Remote<'_> {
     }
 }
 
-/// Refusals that no repetition changes, and what does.
+/// Messages of refusals that a retry does not change, each with the help that is shown for it.
 const REFUSALS: [(&[&str], &str); 5] = [
     (
         &["hook declined", "pre-receive hook"],
@@ -153,7 +161,8 @@ fn find_refusal_help(message: &str) -> Option<&'static str> {
     REFUSALS.iter().find(|(phrases, _)| phrases.iter().any(is_in_message)).map(|(_, help)| *help)
 }
 
-/// Somebody was faster, a lock is held, or the server stumbled.
+/// Returns whether a retry may succeed: another process was faster, a lock is held, or the server
+/// had a temporary problem.
 fn is_transient_message(message: &str) -> bool {
     const TRANSIENT: [&str; 18] = [
         "non-fast-forward",
@@ -178,7 +187,7 @@ fn is_transient_message(message: &str) -> bool {
     find_refusal_help(message).is_none() && TRANSIENT.iter().any(|phrase| message.contains(phrase))
 }
 
-/// The lines of git's answer that say something, as one.
+/// Joins the informative lines of git's output into one line.
 fn summarize_git_output(message: &str) -> String {
     let lines = message.lines().map(str::trim).filter(|line| {
         let chatter = ["To ", "Done", "hint:", "Pushing to", "error: failed to push some refs"];
@@ -200,7 +209,8 @@ impl fmt::Debug for GitToken {
 }
 
 impl GitToken {
-    /// `PERFGATE_TOKEN` for whatever server is asked; else `GITHUB_TOKEN`, for GitHub's alone.
+    /// Reads `PERFGATE_TOKEN`, which may go to any server, or else `GITHUB_TOKEN`, which may go
+    /// only to GitHub's server. Returns `None` if neither is set.
     pub(crate) fn from_environment() -> Option<Self> {
         let read = |name| env::var(name).ok().filter(|value: &String| !value.is_empty());
         if let Some(secret) = read("PERFGATE_TOKEN") {
@@ -210,7 +220,8 @@ impl GitToken {
         read("GITHUB_TOKEN").map(|secret| Self { secret, only_server: parse_origin(&server) })
     }
 
-    /// The server of `url` where this token may go: over TLS, or on this machine.
+    /// Returns the server of `url` if the token may be sent there: over TLS, or to this machine,
+    /// and only to the server it belongs to. Returns `None` otherwise.
     pub(super) fn find_allowed_server(&self, url: &str) -> Option<String> {
         let server = parse_origin(url)?;
         let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
@@ -222,10 +233,12 @@ impl GitToken {
         (is_safe && is_meant).then_some(server)
     }
 
+    /// Returns the HTTP header that authorizes a request with this token.
     pub(super) fn authorization_header(&self) -> String {
         format!("Authorization: Basic {}", self.encode())
     }
 
+    /// Replaces the token in `message`, both in plain text and in base64.
     pub(super) fn hide_in(&self, message: &str) -> String {
         message.replace(&self.secret, "***").replace(&self.encode(), "***")
     }
@@ -235,7 +248,8 @@ impl GitToken {
     }
 }
 
-/// `https://user@host:1/path` as `https://host:1/`; `None` unless it is HTTP.
+/// Converts `https://user@host:1/path` to `https://host:1/`. Returns `None` if the scheme is not
+/// HTTP or HTTPS, or if there is no host.
 fn parse_origin(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
@@ -268,7 +282,7 @@ mod tests {
 
     #[test]
     fn base64_agrees_with_rfc_4648() {
-        // The test vectors of its section 10.
+        // Test vectors from section 10 of the RFC.
         for (bytes, text) in
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
         {

@@ -1,5 +1,5 @@
-//! Worktrees for other commits, made by the user's git so that its filters run, and removed again,
-//! if need be by a later process.
+//! Worktrees for other commits. The user's git creates them, so that its filters run. They are
+//! removed again, by a later process if this one is killed.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read as _, Write as _};
@@ -10,8 +10,9 @@ use super::{CommitId, GitError, Repository};
 
 /// A detached checkout of a commit, removed when dropped.
 ///
-/// A file in the repository names it and stays locked as long as this process lives. What a killed
-/// process left is found by its file being there and not locked.
+/// A record file in the repository holds the path of the worktree and stays locked while this
+/// process lives. A later process recognizes the remains of a killed process by a record file that
+/// is not locked.
 pub(crate) struct Worktree {
     path: PathBuf,
     repository: PathBuf,
@@ -20,7 +21,10 @@ pub(crate) struct Worktree {
 }
 
 impl Repository {
-    /// Checks `commit` out in the folder `path`, which must not exist yet or be empty.
+    /// Checks out `commit` in the folder `path`, which must be empty or not exist yet.
+    ///
+    /// Fails with [`GitError::Io`] if the folder or the record file cannot be created, and with
+    /// [`GitError::CommandFailed`] if git cannot check out the commit.
     pub(crate) fn add_worktree(
         &self,
         path: &Path,
@@ -42,7 +46,8 @@ impl Repository {
         file.write_all(path.as_os_str().as_encoded_bytes()).map_err(io_error_at(&records))?;
         let name = file.path().file_name().unwrap_or_default().to_string_lossy();
         let record = records.join(name.replace("starting-", "worktree-"));
-        // Renamed only once it is locked: whoever finds it unlocked finds the remains of a dead process.
+        // Rename the record only after it is locked: an unlocked record then always belongs to a
+        // dead process.
         let lock = file.persist(&record).map_err(|error| io_error_at(&record)(error.error))?;
         let repository = self.inner.commondir().to_owned();
         let worktree = Worktree { path, repository, record_file: record, _lock: lock };
@@ -59,7 +64,9 @@ impl Repository {
         Ok(worktree)
     }
 
-    /// Removes the worktrees of processes that were killed, and says which.
+    /// Removes the worktrees of processes that were killed, and returns their paths.
+    ///
+    /// Fails if a record file cannot be tested for its lock.
     pub(crate) fn remove_stale_worktrees(&self) -> Result<Vec<PathBuf>, GitError> {
         let records = self.worktree_record_folder();
         let Ok(entries) = fs::read_dir(&records) else { return Ok(Vec::new()) };
@@ -87,18 +94,20 @@ impl Repository {
         Ok(removed)
     }
 
+    /// Returns the folder of the record files.
     fn worktree_record_folder(&self) -> PathBuf {
         self.inner.commondir().join("perfgate")
     }
 }
 
 impl Worktree {
-    /// Its folder.
+    /// Returns the folder of the worktree.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Half-made ones, that git does not take for worktrees, still name the repository they are of.
+    /// Returns whether the folder is a worktree of this repository. An incomplete worktree, which
+    /// git does not recognize, still names its repository in its `.git` file.
     fn belongs_to_repository(&self) -> bool {
         let Ok(link) = fs::read_to_string(self.path.join(".git")) else { return false };
         let Some(target) = link.strip_prefix("gitdir: ") else { return false };

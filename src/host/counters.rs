@@ -1,13 +1,13 @@
-//! What the kernel counts of the whole machine, and what that says about a stretch of time.
+//! Kernel counters of the whole machine, and the disturbance that they show between two moments.
 
 use std::fs;
 
-/// More processor time stolen than this, and a launch was disturbed.
+/// Largest share of the busy processor time that may be stolen before a launch counts as disturbed.
 pub(super) const MAX_STOLEN_SHARE: f64 = 0.02;
-/// Fewer ticks than this are the grain of the counter.
+/// Fewer ticks than this count as zero: they are within the resolution of the counter.
 const MIN_TICKS: u64 = 5;
 
-/// Counters of the machine at one moment; what a system does not tell is zero.
+/// Counters of the machine at one moment. A counter that the system does not report is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HostCounters {
     total_ticks: u64,
@@ -17,19 +17,19 @@ pub(crate) struct HostCounters {
     throttle_count: u64,
 }
 
-/// What the machine did during a stretch of time.
+/// How the machine disturbed a measurement between two moments.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct HostDisturbance {
-    /// Share of the busy processor time that other guests of the machine took.
+    /// Share of the busy processor time that other guests of the machine took, from 0 to 1.
     pub(crate) stolen_share: f64,
-    /// Share of all processor time that other processes took.
+    /// Share of all processor time that other processes took, from 0 to 1.
     pub(crate) others_share: f64,
-    /// How often a processor or its control group was throttled.
+    /// Number of times that a processor or the control group was throttled.
     pub(crate) throttle_count: u64,
 }
 
 impl HostDisturbance {
-    /// Why a launch must be repeated, if it must.
+    /// Returns why a launch must be repeated, or `None` if it need not.
     pub(crate) fn reason(&self) -> Option<String> {
         if self.stolen_share > MAX_STOLEN_SHARE {
             let percent = self.stolen_share * 100.0;
@@ -41,7 +41,7 @@ impl HostDisturbance {
 }
 
 impl HostCounters {
-    /// The counters now.
+    /// Reads the current counters.
     pub(crate) fn read() -> Self {
         let read_text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let mut counters = Self::parse(&read_text("/proc/stat"), &read_text("/proc/self/stat"));
@@ -49,6 +49,7 @@ impl HostCounters {
         counters
     }
 
+    /// Parses `/proc/stat` (`machine`) and `/proc/self/stat` (`own`).
     fn parse(machine: &str, own: &str) -> Self {
         let ticks: Vec<u64> = machine
             .lines()
@@ -59,7 +60,8 @@ impl HostCounters {
             .map_while(|ticks| ticks.parse().ok())
             .collect();
         let get_ticks = |place: usize| ticks.get(place).copied().unwrap_or_default();
-        // The name of a process may hold blanks and brackets; the numbers begin after the last one.
+        // The name of a process may contain spaces and parentheses; the numbers begin after the
+        // last parenthesis.
         let fields = own.rsplit_once(')').map_or("", |(_, rest)| rest);
         let own = fields.split_ascii_whitespace().skip(11).take(4);
         Self {
@@ -71,11 +73,11 @@ impl HostCounters {
         }
     }
 
-    /// What happened from this moment until `later`.
+    /// Computes the disturbance between these counters and the `later` ones.
     pub(crate) fn compute_disturbance_until(&self, later: &Self) -> HostDisturbance {
         let count_since = |field: fn(&Self) -> u64| field(later).saturating_sub(field(self));
-        let (total, idle) = (count_since(|it| it.total_ticks), count_since(|it| it.idle_ticks));
-        let (stolen, own) = (count_since(|it| it.stolen_ticks), count_since(|it| it.own_ticks));
+        let (total, idle) = (count_since(|now| now.total_ticks), count_since(|now| now.idle_ticks));
+        let (stolen, own) = (count_since(|now| now.stolen_ticks), count_since(|now| now.own_ticks));
         let busy = total.saturating_sub(idle);
         let compute_share = |part: u64, whole: u64| {
             if part < MIN_TICKS || whole == 0 { 0.0 } else { part as f64 / whole as f64 }
@@ -83,12 +85,13 @@ impl HostCounters {
         HostDisturbance {
             stolen_share: compute_share(stolen, busy),
             others_share: compute_share(busy.saturating_sub(own + stolen), total),
-            throttle_count: count_since(|it| it.throttle_count),
+            throttle_count: count_since(|now| now.throttle_count),
         }
     }
 }
 
-/// Thermal throttling of every processor, and the quota of the control group.
+/// Returns how often processors were throttled because of heat, plus how often the quota of the
+/// control group throttled it.
 fn count_throttling() -> u64 {
     let read_number = |path: String| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let thermal = (0..)
@@ -122,7 +125,7 @@ mod tests {
         let before = counters("100 0 50 1000 50 0 0 10 0 0", "20 10 0 0");
         let after = counters("200 0 100 1100 50 0 0 20 0 0", "20 10 80 30");
         let disturbance = before.compute_disturbance_until(&after);
-        // 160 ticks were busy: 110 own, 10 stolen, 40 of others.
+        // 160 ticks were busy: 110 own, 10 stolen, 40 used by other processes.
         assert!((disturbance.stolen_share - 10.0 / 160.0).abs() < 1e-12);
         assert!((disturbance.others_share - 40.0 / 260.0).abs() < 1e-12);
         assert_eq!(disturbance.reason().as_deref(), Some("6.2 % of the processor time was stolen"));

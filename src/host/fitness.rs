@@ -1,4 +1,4 @@
-//! What makes a machine unfit to measure, and the remedy.
+//! Checks what makes a machine unfit to measure, and names the remedy.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,41 +10,42 @@ use serde::Serialize;
 use super::counters::{HostCounters, MAX_STOLEN_SHARE};
 use super::probe::detect_machine;
 
-/// Others may take this share of the processors before it disturbs.
+/// Other processes disturb measurements if they use this share of the processors or more.
 const MAX_OTHERS_SHARE: f64 = 0.1;
-/// How long others are watched.
+/// How long other processes are watched.
 const WATCH_TIME: Duration = Duration::from_millis(300);
-/// A clock reading costs less than this many nanoseconds on a fit machine.
+/// On a fit machine, a clock reading takes fewer nanoseconds than this, and the clock's step is
+/// not larger.
 const MAX_READING_NANOS: f64 = 100.0;
 
-/// What was found out about one condition.
+/// Whether one condition of the machine is fit for measuring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum HostFitness {
-    /// As it should be.
+    /// The condition is as it should be.
     Fine,
-    /// It spoils measurements, or something that is needed is not there.
+    /// The condition disturbs measurements, or something that is needed is missing.
     Unfit,
-    /// The system does not tell.
+    /// The system does not report the condition.
     Unknown,
 }
 
-/// One condition of measuring, and how it is here.
+/// One condition that measurements depend on, and its state on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct HostFinding {
-    /// The condition.
+    /// Name of the condition.
     pub(crate) condition: &'static str,
-    /// How it is.
+    /// Whether the condition is fit for measuring.
     pub(crate) fitness: HostFitness,
-    /// What was seen.
+    /// The observed state, in words.
     pub(crate) found: String,
-    /// What can be done where it is unfit.
+    /// What the user can do; `None` unless the condition is unfit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) remedy: Option<&'static str>,
 }
 
 impl HostFinding {
-    /// A finding that is fine where `fine` holds, and has a `remedy` where it does not.
+    /// Returns a finding that is fine if `is_fine`, and otherwise unfit with the `remedy`.
     pub(crate) fn from_check(
         condition: &'static str,
         is_fine: bool,
@@ -62,7 +63,7 @@ impl HostFinding {
     }
 }
 
-/// Everything about the machine that spoils measurements.
+/// Checks every condition of the machine that can disturb measurements.
 pub(crate) fn check_host_fitness() -> Vec<HostFinding> {
     vec![
         check_load(),
@@ -75,7 +76,7 @@ pub(crate) fn check_host_fitness() -> Vec<HostFinding> {
     ]
 }
 
-/// Watches the machine while it measures.
+/// Watches the machine during a measurement.
 #[derive(Debug)]
 pub(crate) struct HostWatch {
     before: HostCounters,
@@ -84,13 +85,13 @@ pub(crate) struct HostWatch {
 }
 
 impl HostWatch {
-    /// Begins to watch; takes a moment to see what others do.
+    /// Begins to watch. This first watches the load of other processes for [`WATCH_TIME`].
     pub(crate) fn begin() -> Self {
         let load = check_load();
         Self { before: HostCounters::read(), load, machine: detect_machine() }
     }
 
-    /// What was unfit before and during the measurement, as warnings.
+    /// Ends the watch. Returns a warning for each disturbance before and during the measurement.
     pub(crate) fn end(self) -> Vec<String> {
         let during = self.before.compute_disturbance_until(&HostCounters::read());
         let mut warnings = Vec::new();
@@ -115,9 +116,9 @@ impl HostWatch {
     }
 }
 
-/// What others do on the machine now, watched for a moment.
+/// Watches for [`WATCH_TIME`] how much of the processors other processes use.
 ///
-/// The load average is shown and does not count: it still holds the build that has just ended.
+/// The load average is shown but not checked: it still includes the build that has just ended.
 fn check_load() -> HostFinding {
     let before = HostCounters::read();
     thread::sleep(WATCH_TIME);
@@ -220,7 +221,8 @@ fn check_quota() -> HostFinding {
     }
 }
 
-/// Processors of a quota; `None` where there is none.
+/// Returns the number of processors that a quota allows, or `None` if there is no quota. `text` is
+/// the quota and the period, separated by a space.
 fn parse_quota(text: &str) -> Option<f64> {
     let (quota, period) = text.split_once(' ')?;
     let (quota, period): (f64, f64) = (quota.parse().ok()?, period.parse().ok()?);
@@ -230,7 +232,7 @@ fn parse_quota(text: &str) -> Option<f64> {
 fn check_clock() -> HostFinding {
     const READINGS: u32 = 1000;
     let (mut step, mut reading) = (Duration::MAX, f64::INFINITY);
-    // The least of many: in between, others may have had the processor.
+    // Take the smallest of many results: other processes may have used the processor in between.
     for _ in 0..100 {
         let start = Instant::now();
         let mut last = start;

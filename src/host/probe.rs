@@ -1,4 +1,4 @@
-//! What the system says about the machine.
+//! Reads from the system what the machine is.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,27 +10,30 @@ use sha2::{Digest as _, Sha256};
 
 use super::Host;
 
-/// What a process cannot find out by itself or should not ask behind its caller's back.
+/// Facts about the machine that the caller must supply: a process cannot find them out by itself,
+/// or should not read them without its caller's knowledge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BuildEnvironment {
-    /// Name of the machine image, as hosted runners have it in `ImageOS`.
+    /// Name of the machine image, from `ImageOS` on hosted runners; `None` if it is not known.
     pub(crate) image: Option<String>,
-    /// Its version, as in `ImageVersion`.
+    /// Version of the machine image, from `ImageVersion`; `None` if it is not known.
     pub(crate) image_version: Option<String>,
-    /// What `rustc -V` says where the benchmarks are built.
+    /// Release that `rustc -V` prints in the folder where the benchmarks are built; `None` if it is
+    /// not known.
     pub(crate) rustc: Option<String>,
 }
 
-/// Processor of a machine, as far as its kernel names it.
+/// The processor of a machine, as its kernel reports it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Processor {
     model: String,
-    /// Family, model, stepping, cache and features: virtual machines give many processors one name.
+    /// Family, model, stepping, cache and features. In virtual machines, the model name alone does
+    /// not identify the processor, because many processors share a name.
     signature: String,
 }
 
 impl Host {
-    /// The machine this runs on.
+    /// Reads the description of the current machine.
     pub(crate) fn detect(environment: &BuildEnvironment) -> Self {
         let processor = detect_processor();
         let (system, system_name) = detect_system();
@@ -63,7 +66,7 @@ impl Host {
     }
 }
 
-/// Eight bytes of the SHA-256 of the parts, in hexadecimal.
+/// Returns the first eight bytes of the SHA-256 hash of the parts, in hexadecimal.
 fn compute_fingerprint(parts: &[&str]) -> String {
     let hash = Sha256::digest(parts.join("\n"));
     hash.iter().take(8).fold(String::new(), |mut text, byte| {
@@ -72,7 +75,7 @@ fn compute_fingerprint(parts: &[&str]) -> String {
     })
 }
 
-/// The release of a kernel without what a distribution counts on its own: `6.8.0` of `6.8.0-1021-azure`.
+/// Returns a kernel release without the distribution's own suffix: `6.8.0` for `6.8.0-1021-azure`.
 fn trim_kernel_release(kernel: &str) -> &str {
     kernel.split(['-', '+']).next().unwrap_or_default()
 }
@@ -96,7 +99,7 @@ fn parse_cpuinfo(text: &str) -> Processor {
         };
         first.lines().find_map(value)
     };
-    // ARM kernels give no name, but numbers of who made which part.
+    // ARM kernels report no name, but the numbers of the manufacturer and of the part.
     let describe_part =
         || Some(format!("{} {}", find_field("CPU implementer")?, find_field("CPU part")?));
     let signature = ["cpu family", "model", "stepping", "cache size", "flags", "Features"];
@@ -115,7 +118,7 @@ fn detect_apple_processor() -> Option<Processor> {
     Some(Processor { model, signature: run_and_read("sysctl", &["-n", "hw.cpufamily"])? })
 }
 
-/// The system as it is compared, and as it is shown.
+/// Returns the operating system in two forms: for comparison, and for display.
 fn detect_system() -> (String, String) {
     if let Ok(text) = fs::read_to_string("/etc/os-release") {
         return parse_os_release(&text);
@@ -125,6 +128,7 @@ fn detect_system() -> (String, String) {
     (name.clone(), name)
 }
 
+/// Parses `/etc/os-release`. Returns id and version for comparison, and the name for display.
 fn parse_os_release(text: &str) -> (String, String) {
     let find_field = |name: &str| {
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
@@ -137,6 +141,7 @@ fn parse_os_release(text: &str) -> (String, String) {
     (compared, shown)
 }
 
+/// Returns the memory of the machine in bytes, or 0 if the system does not report it.
 fn detect_memory_bytes() -> u64 {
     let linux = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
@@ -146,13 +151,13 @@ fn detect_memory_bytes() -> u64 {
     linux.or_else(read_apple).unwrap_or_default()
 }
 
-/// The compiler that Cargo uses in `folder`, as it names itself.
+/// Returns the release of the compiler that Cargo uses in `folder`, or `None` if there is none.
 pub(crate) fn detect_rustc(folder: &Path) -> Option<String> {
     let version = read_output(Command::new("rustc").arg("-V").current_dir(folder))?;
     Some(version.strip_prefix("rustc ").unwrap_or(&version).to_owned())
 }
 
-/// Processor and kernel: what changes where a virtual machine is moved.
+/// Returns the processor model and the kernel release. They change if a virtual machine is moved.
 pub(super) fn detect_machine() -> (String, String) {
     (detect_processor().model, detect_kernel())
 }
@@ -161,12 +166,12 @@ fn detect_kernel() -> String {
     run_and_read("uname", &["-r"]).unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// What `program --version` says first; `None` where the program is not there.
+/// Returns the first line that `program --version` prints, or `None` if the program cannot be run.
 pub(crate) fn detect_program_version(program: &str) -> Option<String> {
     run_and_read(program, &["--version"])?.lines().next().map(str::to_owned)
 }
 
-/// What a program prints, trimmed; `None` where it fails or prints nothing.
+/// Returns the trimmed output of a program, or `None` if it fails or prints nothing.
 fn run_and_read(program: &str, arguments: &[&str]) -> Option<String> {
     read_output(Command::new(program).args(arguments))
 }
@@ -229,7 +234,7 @@ mod tests {
     #[test]
     fn the_compiler_and_the_image_change_the_fingerprint_and_the_image_version_does_not() {
         let with = |image: &str, version: &str, rustc: &str| {
-            let [image, version, rustc] = [image, version, rustc].map(|it| Some(it.to_owned()));
+            let [image, version, rustc] = [image, version, rustc].map(|text| Some(text.to_owned()));
             Host::detect(&BuildEnvironment { image, image_version: version, rustc }).fingerprint
         };
         let one = with("ubuntu24", "1", "1.95");

@@ -1,4 +1,5 @@
-//! Any command that prints samples, one JSON object a line: `docs/command-source.md` has the protocol.
+//! Measures with any command that prints samples, one JSON object per line. The protocol is
+//! described in `docs/command-source.md`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::process::Command;
@@ -10,12 +11,12 @@ use super::{CallAmounts, Effort, LaunchJob, MeasureError, Observation, ObservedB
 use crate::run::{BenchmarkFailure, BenchmarkId, Samples, Sampling};
 use crate::units::Nanos;
 
-/// The variable that holds the wanted ids, one a line.
+/// Environment variable that holds the requested benchmark ids, one per line.
 pub(crate) const ONLY_VARIABLE: &str = "PERFGATE_ONLY";
-/// The benchmark that fails where it is not one of those printed.
+/// Id of the benchmark that fails if a failure belongs to none of the printed benchmarks.
 const WHOLE_COMMAND_ID: &str = "command";
 
-/// A command that prints samples, as `sh -c` understands it.
+/// A shell command that prints samples, run by `sh -c`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SampleCommand {
     script: String,
@@ -34,7 +35,7 @@ fn default_sampling() -> Sampling {
     Sampling::Call
 }
 
-/// The benchmark that fails where a command fails as a whole.
+/// Returns the id of the benchmark that fails if a command fails as a whole.
 pub(super) fn make_whole_command_id() -> BenchmarkId {
     make_benchmark_id(WHOLE_COMMAND_ID.to_owned())
 }
@@ -44,12 +45,13 @@ fn make_benchmark_id(id: String) -> BenchmarkId {
 }
 
 impl SampleCommand {
-    /// A command in the language of `sh`.
+    /// Creates a command from a script for `sh`.
     pub(crate) fn new(script: String) -> Self {
         Self { script }
     }
 
-    /// A command of these words: a single one is taken as a whole script, several as they stand.
+    /// Creates a command from `words`. A single word is a whole script; several words are a program
+    /// and its arguments, which the shell does not change.
     pub(crate) fn from_words(words: &[String]) -> Self {
         match words {
             [text] => Self::new(text.clone()),
@@ -58,6 +60,11 @@ impl SampleCommand {
     }
 
     /// Starts the command once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the command cannot be started or perfgate was asked to end. A command that fails or
+    /// prints invalid lines is a failed benchmark in the result.
     pub(super) fn launch_job(
         &self,
         job: &LaunchJob,
@@ -82,7 +89,7 @@ impl SampleCommand {
     }
 }
 
-/// The lines of one launch.
+/// Parses the lines that one launch prints.
 #[derive(Default)]
 struct SampleParser {
     line_count: usize,
@@ -92,7 +99,7 @@ struct SampleParser {
 }
 
 impl SampleParser {
-    /// Takes one line of standard output; false where it is no line of the protocol.
+    /// Parses one line of standard output. Returns false if the line does not follow the protocol.
     fn take_line(&mut self, line: &[u8]) -> bool {
         self.line_count += 1;
         if line.trim_ascii().is_empty() {
@@ -112,6 +119,7 @@ impl SampleParser {
         }
     }
 
+    /// Adds the samples of one line. The benchmark fails if it was already printed in this launch.
     fn add_samples(&mut self, line: SampleLine) {
         let SampleLine { id, samples_ns, sampling } = line;
         let samples: Result<Vec<Nanos>, _> = samples_ns.into_iter().map(Nanos::new).collect();
@@ -134,7 +142,8 @@ impl SampleParser {
         self.observed.push((make_benchmark_id(id), observed.map_err(to_failure)));
     }
 
-    /// What was wanted and is not there fails with the command; so does the command itself.
+    /// Returns the printed benchmarks, limited to the `requested` ones. If the command failed, also
+    /// returns a failure for each requested benchmark that is missing and for the command itself.
     fn into_observed(
         self,
         requested: Option<&[String]>,
@@ -161,7 +170,7 @@ impl SampleParser {
     }
 }
 
-/// These words as a shell reads them back.
+/// Quotes `words` so that a shell reads them back unchanged.
 pub(crate) fn quote_words(words: &[String]) -> String {
     words.iter().map(|word| quote_word(word)).collect::<Vec<_>>().join(" ")
 }

@@ -1,8 +1,9 @@
-//! Bench targets that use Criterion, unchanged: one call a sample, true times of calls.
+//! Measures unchanged bench targets that use Criterion, with one call per sample.
 //!
-//! With a measurement time of next to nothing Criterion takes one call a sample; its folder then
-//! holds the time of every call. A group's own settings win over the flags, so that what a sample
-//! is stands in what was written, never in what was asked for.
+//! If the measurement time is close to zero, Criterion makes one call per sample, and its folder
+//! then holds the time of every call. The settings of a benchmark group take precedence over the
+//! flags. So whether a sample is one call is read from the written files and not assumed from the
+//! flags.
 
 mod build;
 mod callgrind;
@@ -36,24 +37,32 @@ pub(crate) use self::environment::record_environment;
 pub(crate) use self::pilot::run_pilot;
 pub(crate) use self::same_program::find_same_targets;
 
-/// Samples and seconds of a benchmark that is measured in batches: the smallest batch is then some
-/// 80 µs, thousands of clock readings, and an interval over them still has 50 values.
+/// Samples of a benchmark that is measured in batches. With [`BATCH_SECONDS`] the smallest batch
+/// takes about 80 µs, which is thousands of clock readings, and an interval still has 50 values.
 const BATCH_SAMPLES: u32 = 50;
+/// Measurement time in seconds of a benchmark that is measured in batches.
 const BATCH_SECONDS: f64 = 0.1;
-/// Criterion's bootstrap, which nobody reads here, is kept short: it refuses nothing above zero and
-/// warns below 1000.
+/// Resamples of Criterion's bootstrap. perfgate does not use its result, so the number is small:
+/// Criterion accepts every number above zero and warns below 1000.
 const BOOTSTRAP_RESAMPLES: u32 = 1001;
-/// So many time-outs of one launch, and what is left of its benchmarks is not tried any more.
+/// After this many time-outs in one launch, its remaining benchmarks are not tried any more.
 const MAX_TIME_OUTS: u32 = 3;
 
-/// Launches a job once; what panics, hangs or writes nothing fails alone, the others are started
-/// again.
+/// Launches a job once. A benchmark that panics, hangs or writes no samples fails, and the others
+/// are started again without it.
+///
+/// # Errors
+///
+/// Fails if a process cannot be started, its results cannot be read, or perfgate was asked to end.
 pub(super) fn launch_target(
     built: &BuiltBenches,
     job: &LaunchJob,
     effort: &Effort,
     interrupt: &Interrupt,
 ) -> Result<LaunchResult, MeasureError> {
+    // Start the remaining benchmarks until none is left. If a start fails, blame the benchmark that
+    // ran last and start the others again. If there is no such benchmark, or after too many
+    // time-outs, all remaining benchmarks fail.
     let is_job_target = |target: &&BenchTarget| {
         Some(&target.package) == job.package.as_ref() && Some(&target.name) == job.target.as_ref()
     };
@@ -77,6 +86,8 @@ pub(super) fn launch_target(
             }
         }
         let Some(failure) = failure else {
+            // The start succeeded: benchmarks that began and wrote nothing fail. Those that did not
+            // begin no longer exist.
             remaining.retain(|id| begun_titles.iter().any(|title| is_title_of(title, id)));
             observed.extend(fail_all(
                 target,
@@ -114,32 +125,36 @@ fn make_unwritten_failure(output: String) -> BenchmarkFailure {
     BenchmarkFailure { reason: "it wrote no samples".to_owned(), output }
 }
 
-/// One start of a target.
+/// The outcome of one start of a target.
 struct TargetStart {
-    /// What it wrote.
+    /// Ids of the benchmarks that wrote results, each with its observation or its failure.
     results: Vec<(String, Result<Observation, BenchmarkFailure>)>,
-    /// What it said of its threads and provider.
+    /// Threads and provider that the bench reported; `None` if it reported none.
     settings: Option<RunSettings>,
+    /// The benchmarks that began, according to the output.
     stages: LaunchStages,
+    /// How the process ended.
     ended: ProcessEnd,
 }
 
 impl TargetStart {
-    /// The benchmark that ran last, where it left nothing: the one to blame for a bad end.
+    /// Returns the title of the benchmark that ran last, if it wrote no results: the benchmark that
+    /// caused a failed start.
     fn find_culprit(&self) -> Option<&str> {
         let title = self.stages.begun.last()?.title.as_str();
         let wrote = self.results.iter().any(|(id, _)| is_title_of(title, id));
         (!wrote).then_some(title)
     }
 
-    /// What it failed with, if it did.
+    /// Returns why the start failed, or `None` if it succeeded.
     fn to_failure(&self, effort: &Effort) -> Option<BenchmarkFailure> {
         self.ended.to_failure(effort.timeout)
     }
 }
 
 impl BenchTarget {
-    /// Starts the target for what `filter` matches, in an environment and a folder of its own.
+    /// Starts the target in its own environment and folder. `filter` is a regular expression that
+    /// selects benchmarks; `None` selects all.
     fn start_bench(
         &self,
         filter: Option<&str>,
@@ -147,7 +162,8 @@ impl BenchTarget {
         effort: &Effort,
         interrupt: &Interrupt,
     ) -> Result<TargetStart, ProcessError> {
-        // An id may climb out of Criterion's folder by `..` in three of its parts.
+        // An id with `..` in its three parts leads out of Criterion's folder. The deep path keeps
+        // its results inside the temporary folder.
         let folder = interrupt.create_temporary_folder()?;
         let home = folder.path().join("a/b/c/d/e/criterion");
         fs::create_dir_all(&home)?;
@@ -183,6 +199,7 @@ impl BenchTarget {
         })
     }
 
+    /// Returns the command that starts the executable as Cargo would, with its results in `home`.
     fn build_command(&self, home: &Path) -> Command {
         let mut command = Command::new(&self.executable);
         let environment = &self.environment;
@@ -192,7 +209,7 @@ impl BenchTarget {
         command
     }
 
-    /// All its benchmarks, each with the titles it may have.
+    /// Lists all benchmarks of the target, each with the titles it may have.
     fn list_benchmarks(
         &self,
         effort: &Effort,
@@ -241,8 +258,8 @@ fn build_flags(mode: MeasureMode, effort: &Effort) -> Vec<String> {
     .collect()
 }
 
-/// A regular expression that matches benchmarks of these titles and no others; of a title that was
-/// cut, all that begin like it.
+/// Returns a regular expression that matches only benchmarks with these titles. A title that was
+/// cut matches all benchmarks that begin like it.
 fn build_title_filter<'a>(titles: impl Iterator<Item = &'a str>) -> String {
     let escaped = titles.map(|title| match title.strip_suffix("...") {
         Some(begin) if is_cut_title(title) => format!("{}.*", escape_regex(begin)),
@@ -251,6 +268,7 @@ fn build_title_filter<'a>(titles: impl Iterator<Item = &'a str>) -> String {
     format!("^(?s:{})$", escaped.collect::<Vec<_>>().join("|"))
 }
 
+/// Returns a regular expression that matches only these ids.
 fn build_exact_filter<'a>(ids: impl Iterator<Item = &'a str>) -> String {
     format!("^(?:{})$", ids.map(escape_regex).collect::<Vec<_>>().join("|"))
 }
@@ -258,7 +276,7 @@ fn build_exact_filter<'a>(ids: impl Iterator<Item = &'a str>) -> String {
 fn escape_regex(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
-        // No others: `\<` would be the begin of a word.
+        // Other characters must not be escaped: `\<` would match the start of a word.
         if r"\.+*?()|[]{}^$#&-~".contains(c) {
             escaped.push('\\');
         }

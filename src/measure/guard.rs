@@ -1,7 +1,8 @@
-//! A process that outlives this one: where perfgate is killed and cannot clean up, the guard ends the
-//! processes it had started and names what else it left behind.
+//! The guard: a process that outlives perfgate. If perfgate is killed and cannot clean up, the
+//! guard ends the processes that perfgate has started and returns what else it left behind.
 //!
-//! It reads a pipe and learns from its end that perfgate is gone, so that it costs no time meanwhile.
+//! The guard reads a pipe. When perfgate is gone, the pipe is closed. Until then, the guard sleeps
+//! and costs no processor time.
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
@@ -12,27 +13,32 @@ use std::process::{ChildStdin, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// The word that makes this program a guard.
+/// Command-line word that starts perfgate as a guard.
 pub(crate) const GUARD_COMMAND: &str = "guard";
 
-/// The end of the pipe that perfgate holds.
+/// Perfgate's connection to its guard.
 #[derive(Debug)]
 pub(super) struct ProcessGuard {
     pipe: ChildStdin,
     scratch_folder: PathBuf,
 }
 
-/// What a process left that is gone; its children have been ended.
+/// Files that a perfgate process left behind when it ended. Its child processes have been killed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct GuardLeftovers {
-    /// Folders of its own, to be removed.
+    /// Temporary folders of the process, which must be removed.
     pub(crate) folders: Vec<PathBuf>,
-    /// Repositories that it may have left worktrees in.
+    /// Repositories in which the process may have left worktrees.
     pub(crate) repositories: Vec<PathBuf>,
 }
 
 impl ProcessGuard {
-    /// Starts `program` as a guard, in a process group of its own that signals to ours do not reach.
+    /// Starts `program` as a guard, in its own process group, which signals to perfgate's group do
+    /// not reach.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the temporary folder cannot be created or the guard cannot be started.
     pub(super) fn start(program: &Path) -> io::Result<Self> {
         let scratch = tempfile::Builder::new().prefix("perfgate-").tempdir()?.keep();
         let mut command = Command::new(program);
@@ -45,34 +51,35 @@ impl ProcessGuard {
         Ok(guard)
     }
 
-    /// Where temporary folders are made, so that they go when perfgate goes.
+    /// Returns the folder for temporary folders, which is removed when perfgate is gone.
     pub(super) fn scratch_folder(&self) -> &Path {
         &self.scratch_folder
     }
 
-    /// This group has begun.
+    /// Reports that the process group has started.
     pub(super) fn report_began(&mut self, group: Pid) {
         self.send(b"began ", group.as_raw_nonzero().to_string().as_ref());
     }
 
-    /// This group has ended.
+    /// Reports that the process group has ended.
     pub(super) fn report_ended(&mut self, group: Pid) {
         self.send(b"ended ", group.as_raw_nonzero().to_string().as_ref());
     }
 
-    /// Worktrees of this repository are in use.
+    /// Reports that perfgate may have worktrees in `repository`.
     pub(super) fn report_worktrees(&mut self, repository: &Path) {
         self.send(b"repository ", repository.as_os_str());
     }
 
-    /// That the guard is gone keeps nobody from measuring.
+    /// Sends one message. A failure is ignored: measuring goes on without the guard.
     fn send(&mut self, kind: &[u8], value: &OsStr) {
         let message = [kind, value.as_bytes(), b"\0"].concat();
         let _ = self.pipe.write_all(&message);
     }
 }
 
-/// Listens until the other end of `pipe` is gone, then ends what has begun and not ended.
+/// Reads messages until `pipe` is closed, then kills the process groups that have started and not
+/// ended. Returns what else must be removed.
 pub(crate) fn outlive_parent(pipe: impl Read) -> GuardLeftovers {
     let mut remains = GuardLeftovers::default();
     let mut groups: Vec<Pid> = Vec::new();
@@ -85,12 +92,12 @@ pub(crate) fn outlive_parent(pipe: impl Read) -> GuardLeftovers {
             b"folder" => remains.folders.push(path()),
             b"repository" => remains.repositories.push(path()),
             b"began" => groups.extend(group()),
-            b"ended" => groups.retain(|one| Some(*one) != group()),
+            b"ended" => groups.retain(|known| Some(*known) != group()),
             _ => {}
         }
     }
     for group in groups {
-        // Fails only where the group is gone already.
+        // This fails only if the group is already gone.
         let _ = kill_process_group(group, Signal::KILL);
     }
     remains

@@ -1,37 +1,41 @@
-//! What a subject has to measure, how, and in how few process starts.
+//! Which benchmarks a subject has, how each is measured, and how they share process starts.
 
 use std::collections::{BTreeMap, HashSet};
 
 use crate::run::{Benchmark, BenchmarkId};
 
-/// A benchmark stops after this many nanoseconds of calls a launch.
+/// Time in nanoseconds that the calls of one benchmark may take per launch.
 pub(crate) const MAX_LAUNCH_NANOS: f64 = 2e9;
-/// Never fewer calls than this: it is the least Criterion accepts.
+/// Fewest calls per launch: Criterion accepts no smaller number.
 pub(crate) const MIN_LAUNCH_CALLS: u32 = 10;
-/// Shorter calls are measured in batches: a clock reading of 25 ns would be half a percent of them.
+/// Calls that take fewer nanoseconds than this are measured in batches. A clock reading takes
+/// 25 ns, which is half a percent of this.
 pub(crate) const MIN_SINGLE_CALL_NANOS: f64 = 5e3;
-/// Benchmarks whose calls differ by less than this share a process, with the smaller number.
+/// Benchmarks share a process start if their numbers of calls differ by less than this factor.
+/// All of them then make the smallest of these numbers.
 const MAX_CALLS_RATIO: u32 = 2;
-/// Longest filter that is passed to a bench: systems limit one argument to 128 KiB.
+/// Longest filter in bytes that is passed to a bench: systems limit one argument to 128 KiB.
 pub(super) const MAX_FILTER_BYTES: usize = 100_000;
 
 /// How a benchmark is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum MeasureMode {
-    /// Every sample is one call; this many.
+    /// Every sample is the time of one call. The value is the number of calls per launch.
     Call(u32),
     /// Every sample is the mean of many calls.
     Batch,
 }
 
 impl MeasureMode {
-    /// How to measure a benchmark whose call takes `call` nanoseconds, and `pace` nanoseconds with
-    /// what is done between two calls.
+    /// Chooses how to measure a benchmark.
+    ///
+    /// A call takes `call` nanoseconds, or `pace` nanoseconds together with the work between two
+    /// calls. `calls` is the largest number of calls per launch.
     pub(crate) fn choose(call: f64, pace: f64, calls: u32) -> Self {
         if call < MIN_SINGLE_CALL_NANOS {
             return Self::Batch;
         }
-        // What does not fit into 32 bits saturates, far above any ceiling.
+        // A number that does not fit into 32 bits saturates, far above any limit on calls.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         let fitting = (MAX_LAUNCH_NANOS / pace.max(call)) as u32;
         Self::Call(fitting.min(calls).max(MIN_LAUNCH_CALLS))
@@ -41,29 +45,29 @@ impl MeasureMode {
 /// A benchmark and how it is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlannedBenchmark {
-    /// Which.
+    /// Name and package of the benchmark.
     pub(crate) id: BenchmarkId,
-    /// The bench target it belongs to.
+    /// The bench target that the benchmark belongs to; `None` for a benchmark of a command.
     pub(crate) target: Option<String>,
-    /// How.
+    /// How the benchmark is measured.
     pub(crate) mode: MeasureMode,
 }
 
 /// One process start of a launch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LaunchJob {
-    /// The package of the bench target.
+    /// The package of the bench target; `None` for a command.
     pub(crate) package: Option<String>,
-    /// The bench target.
+    /// The bench target that is started; `None` for a command.
     pub(crate) target: Option<String>,
-    /// Ids of the benchmarks; `None` for everything there is.
+    /// Ids of the benchmarks to measure; `None` for all that the process has.
     pub(crate) ids: Option<Vec<String>>,
-    /// How they are measured.
+    /// How the benchmarks are measured.
     pub(crate) mode: MeasureMode,
 }
 
 impl LaunchJob {
-    /// What is started, in words.
+    /// Returns the name of the started process, as progress and warnings show it.
     pub(crate) fn name(&self) -> String {
         match (&self.target, &self.package) {
             (Some(target), Some(package)) => format!("{target} ({package})"),
@@ -72,7 +76,7 @@ impl LaunchJob {
         }
     }
 
-    /// What of it has not failed yet; `None` where nothing is left.
+    /// Returns the job without the benchmarks that have failed, or `None` if none is left.
     #[must_use]
     pub(crate) fn exclude_failed(&self, has_failed: impl Fn(&BenchmarkId) -> bool) -> Option<Self> {
         let Some(ids) = &self.ids else {
@@ -86,19 +90,19 @@ impl LaunchJob {
     }
 }
 
-/// What a subject has to measure, and what of it cannot be measured.
+/// The benchmarks of a subject: those to measure, and those that cannot be measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct LaunchPlan {
-    /// What to measure, and how; `None` where only a launch can tell.
+    /// The benchmarks to measure, and how; `None` if they are only known after a launch.
     pub(crate) planned: Option<Vec<PlannedBenchmark>>,
-    /// What failed already; each benchmark once.
+    /// The benchmarks that have already failed; each appears once.
     pub(crate) failed: Vec<Benchmark>,
-    /// What the user should know: benches that were left out, and why.
+    /// Notes for the user: which benches were left out, and why.
     pub(crate) notes: Vec<String>,
 }
 
 impl LaunchPlan {
-    /// The same for the `wanted` benchmarks alone.
+    /// Returns this plan, limited to the `selected` benchmarks.
     #[must_use]
     pub(crate) fn restrict_to(&self, selected: &HashSet<BenchmarkId>) -> Self {
         let planned = self.planned.as_ref().map_or_else(
@@ -119,7 +123,7 @@ impl LaunchPlan {
         Self { planned: Some(planned), ..self.clone() }
     }
 
-    /// The same without these benchmarks.
+    /// Returns this plan without the benchmarks `same`.
     #[must_use]
     pub(crate) fn exclude(&self, same: &[BenchmarkId]) -> Self {
         let is_kept = |planned: &&PlannedBenchmark| !same.contains(&planned.id);
@@ -128,9 +132,12 @@ impl LaunchPlan {
         Self { planned, ..self.clone() }
     }
 
-    /// The plans of two sides, made alike: what both have is measured with the smaller number of
-    /// calls, and in batches where either side is too short for the clock. What failed on a side
-    /// stays with it, and so does what there is to say about it alone.
+    /// Returns the plans of both sides with the same benchmarks, measured in the same way.
+    ///
+    /// A benchmark that both sides have is measured with the smaller number of calls, or in batches
+    /// if it is measured in batches on either side. Failed benchmarks and notes stay with their
+    /// side; a note that both sides have is kept only on this one. If the benchmarks of either side
+    /// are not known yet, both lists stay as they are.
     #[must_use]
     pub(crate) fn merge_with(mut self, mut other: Self) -> (Self, Self) {
         other.notes.retain(|note| !self.notes.contains(note));
@@ -149,8 +156,8 @@ impl LaunchPlan {
         (self, other)
     }
 
-    /// The process starts of one launch: one for each target, and number of calls where those
-    /// differ much.
+    /// Returns the process starts of one launch: one per target, or several if the numbers of calls
+    /// differ by [`MAX_CALLS_RATIO`] or more or if the filter would be too long.
     pub(crate) fn list_jobs(&self) -> Vec<LaunchJob> {
         let Some(planned) = &self.planned else {
             let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
@@ -172,10 +179,13 @@ fn merge_modes(one: MeasureMode, other: MeasureMode) -> MeasureMode {
 }
 
 fn list_target_jobs(planned: &[&PlannedBenchmark]) -> Vec<LaunchJob> {
+    // Sort the modes and group them into classes. A class is named by its smallest number of calls,
+    // which all its benchmarks make. Then list the jobs of each class.
     let mut modes: Vec<MeasureMode> = planned.iter().map(|planned| planned.mode).collect();
     modes.sort_unstable();
     let mut classes: Vec<MeasureMode> = Vec::new();
-    // The largest number is the ceiling itself: what is fast enough for it does not share.
+    // The largest number of calls is the ceiling. Benchmarks that are fast enough to reach it do
+    // not share a start with slower ones, which would lower their number of calls.
     let ceiling = modes.iter().rev().find(|mode| **mode != MeasureMode::Batch).copied();
     for mode in modes {
         let fits =
@@ -201,7 +211,7 @@ fn split_into_jobs<'a>(
     let mut jobs: Vec<LaunchJob> = Vec::new();
     let mut length = 0;
     for planned in planned {
-        // Escaped, an id grows to at most twice its length.
+        // Escaping makes an id at most twice as long.
         length += 2 * planned.id.name.len() + 1;
         let id = planned.id.name.clone();
         match jobs.last_mut().and_then(|job| job.ids.as_mut()) {

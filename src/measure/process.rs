@@ -1,4 +1,5 @@
-//! One child process: its whole group ends when it ends, when its time is up, or on a signal.
+//! Runs one child process in its own process group. The whole group is ended when the process
+//! ends, when its time is up, or on a signal.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -17,19 +18,20 @@ use thiserror::Error;
 use super::guard::ProcessGuard;
 use crate::run::BenchmarkFailure;
 
-/// How much of the end of its output is kept of a process.
+/// Bytes kept from the end of a process's output.
 pub(crate) const MAX_KEPT_OUTPUT_BYTES: usize = 16 * 1024;
-/// A line longer than this is cut.
+/// Longest line in bytes; the rest of a longer line is dropped.
 const MAX_LINE_BYTES: usize = 64 << 20;
-/// How long output is waited for after a process has ended: something outside its group may hold the pipe.
+/// How long output is still read after a process has ended. There is a limit because a process
+/// outside its group may hold the pipe open.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// The status of a Rust program whose main thread panicked.
+/// Exit status of a Rust program whose main thread panicked.
 const PANIC_STATUS: i32 = 101;
 
-/// Why a process gave no ending.
+/// Why running a process gave no [`ProcessEnd`].
 #[derive(Debug, Error)]
 pub(crate) enum ProcessError {
-    /// It could not be started or watched.
+    /// The process could not be started or watched.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// perfgate was asked to end.
@@ -37,7 +39,7 @@ pub(crate) enum ProcessError {
     Interrupted,
 }
 
-/// Whether perfgate was asked to end, and the process group to end then.
+/// Whether perfgate was asked to end, and which process group must then be killed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt(Arc<InterruptState>);
 
@@ -49,9 +51,14 @@ struct InterruptState {
 }
 
 impl Interrupt {
-    /// Listens for Ctrl-C, SIGTERM and SIGHUP from now on, for the rest of the process; a second one
-    /// ends it at once. `program` is this program, which is started once more to guard what SIGKILL
-    /// would leave behind.
+    /// Listens for Ctrl-C, SIGTERM and SIGHUP until perfgate ends. A second signal ends perfgate at
+    /// once. `program` is the path of perfgate itself: it is started a second time as a guard,
+    /// which cleans up if perfgate is killed by SIGKILL. Without a guard, measuring goes on
+    /// unguarded.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the signal handlers cannot be installed.
     pub(crate) fn watch_signals(program: &Path) -> io::Result<Self> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
@@ -69,7 +76,7 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    /// Asks perfgate to end: the process that runs now is killed, with its group.
+    /// Asks perfgate to end, and kills the group of the process that is running.
     pub(crate) fn raise(&self) {
         self.0.is_raised.store(true, Ordering::SeqCst);
         kill_group(*self.lock_group());
@@ -80,7 +87,11 @@ impl Interrupt {
         self.0.is_raised.load(Ordering::SeqCst)
     }
 
-    /// A temporary folder that goes with perfgate, however it ends.
+    /// Creates a temporary folder that is removed when perfgate ends, even if perfgate is killed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder cannot be created.
     pub(crate) fn create_temporary_folder(&self) -> io::Result<TempDir> {
         match self.lock_guard().as_ref() {
             Some(guard) => tempfile::tempdir_in(guard.scratch_folder()),
@@ -88,7 +99,7 @@ impl Interrupt {
         }
     }
 
-    /// Should perfgate be killed, its worktrees of this repository are removed.
+    /// Makes sure that perfgate's worktrees of `repository` are removed if perfgate is killed.
     pub(crate) fn guard_worktrees(&self, repository: &Path) {
         if let Some(guard) = self.lock_guard().as_mut() {
             guard.report_worktrees(repository);
@@ -101,6 +112,7 @@ impl Interrupt {
         }
         let mut current = self.lock_group();
         *current = Some(group);
+        // A request to end may have come before the group was known: then it has killed nothing.
         if self.is_raised() {
             kill_group(*current);
         }
@@ -122,14 +134,14 @@ impl Interrupt {
     }
 }
 
-/// Fails only where the group is gone already, which is what was wanted.
+/// Kills all processes of `group`. A failure is ignored: it means that the group is already gone.
 fn kill_group(group: Option<Pid>) {
     if let Some(group) = group {
         let _ = kill_process_group(group, Signal::KILL);
     }
 }
 
-/// Where a line came from.
+/// The stream that a line was printed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputStream {
     /// Standard output.
@@ -138,37 +150,38 @@ pub(crate) enum OutputStream {
     Stderr,
 }
 
-/// One line that a process printed, without its end.
+/// One line that a process printed, without the newline.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutputLine<'a> {
-    /// Where it was printed.
+    /// The stream that the line was printed to.
     pub(crate) stream: OutputStream,
-    /// What was printed; not always UTF-8.
+    /// The printed bytes, which may not be UTF-8.
     pub(crate) bytes: &'a [u8],
-    /// Id of the process.
+    /// Id of the process that was started; a process that it started may have printed the line.
     pub(crate) process: u32,
 }
 
 /// Where the standard error of a process goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StderrTarget {
-    /// To the lines.
+    /// To the callback, line by line.
     Lines,
-    /// To the user, untouched.
+    /// To perfgate's own standard error, unchanged.
     User,
 }
 
 /// How a process ended.
 #[derive(Debug)]
 pub(crate) struct ProcessEnd {
-    /// Its status; `None` when its time was up.
+    /// Exit status; `None` if the process was killed because its time was up.
     pub(crate) status: Option<ExitStatus>,
-    /// The end of what it printed, harmless to show.
+    /// The end of the output, with control characters replaced so that it is safe to show.
     pub(crate) output: String,
 }
 
 impl ProcessEnd {
-    /// What it failed with, unless it ended well within `timeout`.
+    /// Returns why the process failed, or `None` if it succeeded. `timeout` is the time limit it
+    /// ran with, which the reason names.
     pub(crate) fn to_failure(&self, timeout: Duration) -> Option<BenchmarkFailure> {
         use std::os::unix::process::ExitStatusExt as _;
         let reason = match self.status {
@@ -191,9 +204,13 @@ enum ProcessEvent {
     Exited,
 }
 
-/// Runs `command` to its end, at most for `timeout`.
+/// Runs `command` until it ends, at most for `timeout`, and then kills its whole group.
 ///
-/// `on_line` gets every line and says whether it is worth keeping in the output.
+/// `on_line` receives every line and returns true if [`ProcessEnd::output`] should keep it.
+///
+/// # Errors
+///
+/// Fails if a process cannot be started or waited for, or if perfgate was asked to end.
 pub(crate) fn run_process(
     command: &mut Command,
     stderr: StderrTarget,
@@ -201,6 +218,8 @@ pub(crate) fn run_process(
     interrupt: &Interrupt,
     on_line: impl FnMut(OutputLine<'_>) -> bool,
 ) -> Result<ProcessEnd, ProcessError> {
+    // A leader process opens the group, and the guard is informed of it. Only then is `command`
+    // started inside the group, and followed until it ends or its time is up.
     use std::os::unix::process::CommandExt as _;
     if interrupt.is_raised() {
         return Err(ProcessError::Interrupted);
@@ -215,7 +234,7 @@ pub(crate) fn run_process(
     };
     interrupt.enter_group(group);
     let ended = command.spawn().map_err(ProcessError::from).and_then(|mut child| {
-        // A signal before this had nobody but the leader to end.
+        // A signal that came before `spawn` could only kill the leader.
         if interrupt.is_raised() {
             kill_group(Some(group));
         }
@@ -226,7 +245,7 @@ pub(crate) fn run_process(
         let status = child.wait()?;
         Ok(ProcessEnd { status: (!timed_out).then_some(status), output: lines.into_kept_output() })
     });
-    // The leader is not reaped yet, so that the id of its group cannot belong to anybody else.
+    // The leader is reaped only when it is dropped, so the group id cannot have been reused yet.
     interrupt.leave_group();
     if interrupt.is_raised() {
         return Err(ProcessError::Interrupted);
@@ -234,12 +253,14 @@ pub(crate) fn run_process(
     ended
 }
 
-/// The first of a group of processes, there and known to the guard before the one that matters is
-/// started: whenever perfgate is killed, what runs belongs to a group that somebody ends.
+/// The first process of a group. It exists and is known to the guard before the measured process
+/// starts. So whenever perfgate is killed, every running process is in a group that the guard
+/// kills.
 struct GroupLeader(Child);
 
 impl GroupLeader {
-    /// It waits for input that never comes, and for its end, which comes when perfgate is gone.
+    /// Starts `cat`, which waits for input that never comes. It ends when perfgate is gone, because
+    /// its input is then closed.
     fn start() -> io::Result<Self> {
         use std::os::unix::process::CommandExt as _;
         let mut leader = Command::new("cat");
@@ -259,10 +280,12 @@ impl Drop for GroupLeader {
     }
 }
 
+/// Starts the threads that watch `child`. Returns their events and the number of pipes they read.
 fn watch_child(child: &mut Child, id: Pid) -> (Receiver<ProcessEvent>, usize) {
     let (sender, events) = sync_channel(64);
     let exited = sender.clone();
     thread::spawn(move || {
+        // NOWAIT leaves the child to be reaped by `Child::wait`.
         let _ = waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         let _ = exited.send(ProcessEvent::Exited);
     });
@@ -297,7 +320,7 @@ fn read_pipe(mut pipe: impl Read, stream: OutputStream, sender: &SyncSender<Proc
     }
 }
 
-/// True when the time was up before the process ended. Its group is gone afterwards.
+/// Returns true if the time was up before the process ended. The group has been killed afterwards.
 fn follow_events<F: FnMut(OutputLine<'_>) -> bool>(
     events: &Receiver<ProcessEvent>,
     readers: usize,
@@ -305,6 +328,9 @@ fn follow_events<F: FnMut(OutputLine<'_>) -> bool>(
     group: Pid,
     lines: &mut LineSplitter<F>,
 ) -> bool {
+    // Follow the process until it has exited and its pipes are closed. When it exits, kill the rest
+    // of its group and read the remaining output for `DRAIN_TIMEOUT`. When the time is up before
+    // that, kill the group and wait for the exit without a deadline.
     let (mut open, mut exited, mut timed_out) = (readers, false, false);
     let mut deadline = Instant::now().checked_add(timeout);
     while open > 0 || !exited {
@@ -330,7 +356,7 @@ fn follow_events<F: FnMut(OutputLine<'_>) -> bool>(
     timed_out
 }
 
-/// Cuts what is printed into lines and keeps the end of it.
+/// Splits the output of a process into lines and keeps the end of it.
 struct LineSplitter<F> {
     process: u32,
     on_line: F,
@@ -375,7 +401,8 @@ impl<F: FnMut(OutputLine<'_>) -> bool> LineSplitter<F> {
     }
 }
 
-/// The text of `output`, without anything that could move a cursor or turn writing around.
+/// Returns `output` as text. Characters that could move the cursor or change the direction of
+/// writing are replaced.
 fn make_harmless(output: &[u8]) -> String {
     let replace_control = |c: char| match c {
         '\n' | '\t' => c,
@@ -386,7 +413,8 @@ fn make_harmless(output: &[u8]) -> String {
     String::from_utf8_lossy(output).trim_end().chars().map(replace_control).collect()
 }
 
-/// Largest resident memory of a running process until now, in bytes, where the system tells it.
+/// Returns the peak resident memory of a running process so far, in bytes. Returns `None` if the
+/// system does not report it.
 pub(crate) fn read_peak_memory(process: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -435,7 +463,7 @@ mod tests {
 
     #[test]
     fn when_the_time_is_up_the_whole_group_ends() {
-        // The grandchild holds the pipe: that this returns at all shows that it is gone.
+        // The grandchild holds the pipe open, so `shell` returns only if the grandchild is gone.
         let (ended, _) = shell("sleep 1000 & wait", Duration::from_millis(500));
         assert!(ended.status.is_none());
     }

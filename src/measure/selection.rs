@@ -1,9 +1,9 @@
-//! Which benchmarks are measured, by patterns on their ids.
+//! Selects the benchmarks to measure, by patterns on their ids.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use thiserror::Error;
 
-/// A pattern that cannot be understood.
+/// A pattern is not valid.
 #[derive(Debug, Error)]
 #[error("`{pattern}` is not a pattern")]
 pub(crate) struct SelectionError {
@@ -11,7 +11,7 @@ pub(crate) struct SelectionError {
     source: globset::Error,
 }
 
-/// Patterns of benchmark ids: those to measure, and with `!` those to leave out.
+/// Patterns of benchmark ids. Patterns with `!` exclude benchmarks, the others include them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
     included: Option<GlobSet>,
@@ -19,9 +19,14 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// The selection of `patterns`; without any, or with `!` only, everything else is selected.
+    /// Creates a selection from `patterns`.
     ///
-    /// `*` stays within one part of an id, `**` crosses them.
+    /// If no pattern includes benchmarks, every benchmark that is not excluded is selected. `*`
+    /// matches within one part of an id, `**` matches across parts.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a pattern is not valid.
     pub(crate) fn new(patterns: &[String]) -> Result<Self, SelectionError> {
         let (excluded_patterns, included): (Vec<&str>, Vec<&str>) =
             patterns.iter().map(String::as_str).partition(|pattern| pattern.starts_with('!'));
@@ -30,13 +35,13 @@ impl Selection {
         Ok(Self { included: included_set, excluded: self::build_glob_set(&excluded)? })
     }
 
-    /// True when the benchmark `id` is selected.
+    /// True if the benchmark `id` is selected.
     pub(crate) fn selects(&self, id: &str) -> bool {
         self.included.as_ref().is_none_or(|included| included.is_match(id))
             && !self.excluded.is_match(id)
     }
 
-    /// True when every benchmark is selected.
+    /// True if every benchmark is selected, because there are no patterns.
     pub(crate) fn selects_all(&self) -> bool {
         self.included.is_none() && self.excluded.is_empty()
     }

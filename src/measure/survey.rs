@@ -1,20 +1,21 @@
-//! Which benches a workspace has, without building it.
+//! Finds out which benches a workspace has, without building it.
 
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
 use thiserror::Error;
 
-/// Libraries whose benches are Criterion's: they answer to the same flags and write the same files.
+/// Packages whose benches count as Criterion benches: they accept the same flags and write the same
+/// files.
 const CRITERION_PACKAGES: [&str; 2] = ["criterion", "codspeed-criterion-compat"];
 
-/// Why a workspace cannot be looked at.
+/// Why a workspace cannot be surveyed.
 #[derive(Debug, Error)]
 pub(crate) enum SurveyError {
-    /// Cargo is not installed.
+    /// Cargo cannot be started, for example because it is not installed.
     #[error("cargo cannot be started: {0}")]
     NoCargo(std::io::Error),
-    /// Cargo does not understand the workspace, or there is none.
+    /// There is no workspace, or Cargo rejects it. The value is Cargo's message.
     #[error("{0}")]
     Workspace(String),
 }
@@ -22,26 +23,30 @@ pub(crate) enum SurveyError {
 /// A workspace and its benches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WorkspaceSurvey {
-    /// Folder of the workspace.
+    /// Root folder of the workspace.
     pub(crate) root: PathBuf,
-    /// Its bench targets, in the order of their packages.
+    /// Bench targets of the workspace, in the order of their packages.
     pub(crate) benches: Vec<SurveyedBench>,
 }
 
-/// A bench target.
+/// A bench target of a surveyed workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SurveyedBench {
-    /// The package it belongs to.
+    /// The package that the bench belongs to.
     pub(crate) package: String,
-    /// Its name.
+    /// Name of the bench target.
     pub(crate) name: String,
-    /// Whether its package uses Criterion.
+    /// True if the package of the bench depends on Criterion.
     pub(crate) is_criterion: bool,
-    /// Features it is not built without.
+    /// Features without which Cargo does not build the bench.
     pub(crate) required_features: Vec<String>,
 }
 
-/// Looks at the workspace of `manifest`, or of the current folder.
+/// Surveys the workspace of `manifest`, or that of the current folder if `manifest` is `None`.
+///
+/// # Errors
+///
+/// Fails if Cargo cannot be started, or if there is no workspace that it accepts.
 pub(crate) fn survey_workspace(manifest: Option<&Path>) -> Result<WorkspaceSurvey, SurveyError> {
     let mut command = MetadataCommand::new();
     command.no_deps();
@@ -62,7 +67,8 @@ pub(crate) fn survey_workspace(manifest: Option<&Path>) -> Result<WorkspaceSurve
 
 fn list_benches(package: &Package) -> impl Iterator<Item = SurveyedBench> {
     let mut dependencies = package.dependencies.iter();
-    let is_criterion = dependencies.any(|one| CRITERION_PACKAGES.contains(&one.name.as_str()));
+    let is_criterion =
+        dependencies.any(|dependency| CRITERION_PACKAGES.contains(&dependency.name.as_str()));
     let targets = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Bench));
     targets.map(move |target| SurveyedBench {
         package: package.name.to_string(),

@@ -1,4 +1,4 @@
-//! `perfgate.toml`, as it is written.
+//! The content of `perfgate.toml`, as it is written.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -9,66 +9,67 @@ use serde::{Deserialize, Deserializer};
 use super::{FailOn, Metric, PolicyError};
 use crate::units::{Confidence, Nanos, Percent};
 
-/// The whole file; every part may be left out.
+/// The whole file. Every part is optional.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     /// How much to measure.
     pub(crate) measure: MeasureConfig,
-    /// What is tolerated.
+    /// What is tolerated, and what fails.
     pub(crate) gate: GateConfig,
     /// Absolute limits.
     pub(crate) target: Vec<TargetConfig>,
     /// Exceptions by pattern; the last match wins.
     pub(crate) bench: Vec<BenchConfig>,
-    /// Where baselines are kept.
+    /// Where baselines are stored.
     pub(crate) store: StoreConfig,
 }
 
-/// `[measure]`
+/// `[measure]`: how much to measure. An absent key leaves the choice to the command line or to the
+/// default.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct MeasureConfig {
-    /// Processes per side.
+    /// Number of processes per side.
     pub(crate) launches: Option<u32>,
-    /// Calls per launch, at most.
+    /// Largest number of calls per launch.
     pub(crate) calls: Option<u32>,
-    /// Longest time all rounds together may take.
+    /// Longest time that all rounds together may take.
     #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) budget: Option<Nanos>,
-    /// Longest time one launch may take.
+    /// Longest time that one launch may take.
     #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) timeout: Option<Nanos>,
-    /// Run in each worktree before it is built.
+    /// Command that is run in each worktree before it is built.
     pub(crate) prepare: Option<String>,
 }
 
-/// `[gate]`
+/// `[gate]`: what is tolerated in the whole suite. An absent key means the default.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct GateConfig {
-    /// A slowdown up to this is tolerated.
+    /// Slowdown up to which a change is tolerated.
     #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) threshold: Option<Percent>,
-    /// A slowdown of this size must be found.
+    /// Slowdown that must be found.
     #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) detect: Option<Percent>,
-    /// The tolerated slowdown is never less than this in absolute terms.
+    /// Least tolerated slowdown in absolute terms, per call.
     #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) min_effect: Option<Nanos>,
-    /// Confidence of the intervals shown.
+    /// Confidence of the intervals that are shown.
     pub(crate) confidence: Option<Confidence>,
-    /// Which reasons fail.
+    /// Reasons that fail a check.
     pub(crate) fail_on: Option<Vec<FailOn>>,
 }
 
-/// `[[target]]`
+/// `[[target]]`: absolute limits for the benchmarks that a pattern matches. `None` means no limit.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TargetConfig {
-    /// Which benchmarks.
+    /// Glob pattern for the ids of the benchmarks.
     pub(crate) bench: String,
-    /// The limits.
+    /// Limit on the mean time of a call.
     #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) mean: Option<Nanos>,
     /// Limit on the median.
@@ -85,32 +86,36 @@ pub(crate) struct TargetConfig {
     pub(crate) p99: Option<Nanos>,
 }
 
-/// `[[bench]]`
+/// `[[bench]]`: an exception from `[gate]` for the benchmarks that a pattern matches. An absent key
+/// inherits the value of `[gate]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct BenchConfig {
-    /// Which benchmarks.
+    /// Glob pattern for the ids of the benchmarks.
     #[serde(rename = "match")]
     pub(crate) pattern: String,
-    /// A slowdown up to this is tolerated.
+    /// Slowdown up to which a change is tolerated.
     #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) threshold: Option<Percent>,
-    /// A slowdown of this size must be found.
+    /// Slowdown that must be found.
     #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) detect: Option<Percent>,
-    /// The tolerated slowdown is never less than this in absolute terms.
+    /// Least tolerated slowdown in absolute terms, per call.
     #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) min_effect: Option<Nanos>,
 }
 
-/// `[store]`
+/// `[store]`: where baselines are stored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StoreConfig {
-    /// `git:BRANCH` or `dir:PATH`.
+    /// Address of the store: `git:BRANCH` or `dir:PATH`.
     pub(crate) url: Option<String>,
 }
 
+/// Reads a value from its text form.
+///
+/// Fails if the value is not a string, or if the string is not a valid `T`.
 fn deserialize_from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -121,7 +126,10 @@ where
 }
 
 impl Config {
-    /// Reads the file's text.
+    /// Reads the text of the file.
+    ///
+    /// Fails if the text is not TOML, has an unknown key, or has a value of the wrong kind. An
+    /// unknown key is reported with the nearest known one.
     pub(crate) fn from_toml(text: &str) -> Result<Self, PolicyError> {
         toml::from_str(text).map_err(|error| {
             let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
@@ -134,7 +142,8 @@ impl Config {
     }
 }
 
-/// The known key nearest to the unknown one that serde's message names first.
+/// Returns the known key nearest to the unknown key that serde's message names first. Returns
+/// `None` for other messages.
 fn find_nearest_key(message: &str) -> Option<&str> {
     let mut names = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
     let unknown = names.next()?;
@@ -142,7 +151,7 @@ fn find_nearest_key(message: &str) -> Option<&str> {
 }
 
 impl TargetConfig {
-    /// The limits by metric.
+    /// Returns the limits by metric. Metrics without a limit are left out.
     pub(super) fn limits(&self) -> BTreeMap<Metric, Nanos> {
         let limits = [
             (Metric::Mean, self.mean),

@@ -5,8 +5,8 @@
 //! Perfgate-Accept: old/name missing because it measured a codec that is gone
 //! ```
 //!
-//! Whoever writes a commit message may write one, so each is scoped, bounded, gives its reason, and
-//! is shown wherever it counts.
+//! Anyone who writes a commit message can write a trailer. Each trailer is therefore limited to a
+//! pattern and an amount, gives its reason, and is shown in the report wherever it applies.
 
 use std::fmt;
 
@@ -16,58 +16,62 @@ use thiserror::Error;
 use super::{PolicyError, compile_glob};
 use crate::units::Percent;
 
-/// The trailer's key; letter case does not matter.
+/// Key of the trailer. Case does not matter.
 const TRAILER_KEY: &str = "perfgate-accept:";
 
-/// A longer trailer, in bytes, is a mistake or an attempt to fill the report.
+/// Longest accepted trailer in bytes. A longer trailer is a mistake or an attempt to fill the
+/// report.
 const MAX_TRAILER_BYTES: usize = 2000;
 
-/// What one trailer accepts.
+/// A waiver as one trailer states it.
 #[derive(Clone, Debug)]
 pub(crate) struct AcceptTrailer {
     matcher: GlobMatcher,
-    /// For benchmarks whose id matches this.
+    /// Glob pattern, as it was written, for the ids of the benchmarks that it covers.
     pub(crate) pattern: String,
-    /// What is accepted of them.
+    /// What the trailer accepts of them.
     pub(crate) limit: WaiverLimit,
-    /// Why.
+    /// The reason, as it was written.
     pub(crate) reason: String,
 }
 
-/// What is accepted of a benchmark.
+/// What a trailer accepts of a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaiverLimit {
-    /// A slowdown up to this, and no more.
+    /// A slowdown up to this limit.
     UpTo(Percent),
-    /// That it is gone.
+    /// The absence of the benchmark.
     Missing,
 }
 
 /// Why a trailer accepts nothing.
 #[derive(Debug, Error)]
 pub(crate) enum TrailerError {
-    /// Longer than anybody would read.
+    /// The trailer is too long to be read.
     #[error("`{0}…` is longer than {MAX_TRAILER_BYTES} bytes")]
     TooLong(String),
-    /// It says not why.
+    /// The trailer gives no reason.
     #[error("`{0}` gives no reason: end it with `because …`")]
     NoReason(String),
-    /// It says not how much.
+    /// The trailer names no limit.
     #[error("`{0}` names no limit: write `PATTERN +12% because …` or `PATTERN missing because …`")]
     NoLimit(String),
-    /// Its pattern cannot be read.
+    /// The pattern cannot be read.
     #[error(transparent)]
     Pattern(#[from] PolicyError),
 }
 
 impl AcceptTrailer {
-    /// Whether the benchmark with this id is meant.
+    /// Returns whether the trailer covers the benchmark `id`.
     ///
-    /// An id that is written out means itself, also where its characters have a meaning in patterns.
+    /// An id that is written out covers itself, even if some of its characters have a meaning in
+    /// patterns.
     pub(crate) fn covers(&self, id: &str) -> bool {
         self.pattern == id || self.matcher.is_match(id)
     }
 
+    /// Parses a trailer without its key. Fails if it is too long, gives no reason or no limit, or
+    /// if the pattern cannot be read.
     fn parse(text: &str) -> Result<Self, TrailerError> {
         if text.len() > MAX_TRAILER_BYTES {
             return Err(TrailerError::TooLong(text.chars().take(40).collect()));
@@ -89,7 +93,7 @@ impl AcceptTrailer {
 }
 
 impl fmt::Display for AcceptTrailer {
-    /// What it accepts, as it was written, without the reason.
+    /// Writes pattern and limit in the form of the trailer, without the reason.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.limit {
             WaiverLimit::UpTo(limit) => {
@@ -100,7 +104,8 @@ impl fmt::Display for AcceptTrailer {
     }
 }
 
-/// Pattern and limit; read from the end, because an id may hold spaces.
+/// Splits the part before the reason into pattern and limit. Reads from the end, because an id may
+/// contain spaces. Returns `None` if there is no limit or no pattern.
 fn parse_scope(scope: &str) -> Option<(&str, WaiverLimit)> {
     let (pattern, waiver_limit) = if let Some(pattern) = scope.strip_suffix("missing") {
         (pattern, WaiverLimit::Missing)
@@ -108,15 +113,16 @@ fn parse_scope(scope: &str) -> Option<(&str, WaiverLimit)> {
         let (pattern, limit) = scope.rsplit_once('+')?;
         (pattern, WaiverLimit::UpTo(limit.parse().ok()?))
     };
-    // `old/missing` is a name, not a name and a word.
+    // `old/missing` is a name, not a name followed by the word.
     let is_separate = pattern.ends_with(char::is_whitespace) && !pattern.trim().is_empty();
     is_separate.then(|| (pattern.trim(), waiver_limit))
 }
 
-/// The waivers in a commit message, each with what is wrong with it where it is not one.
+/// Returns the waivers in a commit message, in order. An invalid trailer gives an error in its
+/// place.
 ///
-/// A trailer counts on any line, not only in the last paragraph: squashing moves it. Lines that begin
-/// with white space continue it.
+/// A trailer counts on any line, not only in the last paragraph, because squashing moves it. Lines
+/// that begin with white space continue it.
 pub(crate) fn parse_trailers(message: &str) -> Vec<Result<AcceptTrailer, TrailerError>> {
     let mut trailers: Vec<String> = Vec::new();
     let mut is_open = false;

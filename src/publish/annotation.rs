@@ -1,4 +1,4 @@
-//! Annotations: as workflow commands, which GitHub shows beside the diff, and for a check run.
+//! Annotations, as workflow commands and for a check run. GitHub shows them beside the diff.
 
 use serde_json::{Value, json};
 
@@ -7,33 +7,33 @@ use crate::publish::source::{SourceFile, SourceLocation, locate_benchmark};
 use crate::units::Ratio;
 use crate::verdict::{Change, Judgement, TargetStatus, Verdict};
 
-/// GitHub shows so many annotations of each level a step, and drops the rest without a word.
+/// Number of annotations that GitHub shows per level and step. It drops the others silently.
 const SHOWN_PER_LEVEL: usize = 10;
 
-/// How loud an annotation is.
+/// Severity of an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AnnotationLevel {
-    /// A reason to fail.
+    /// A reason for a failure.
     Error,
     /// Worth a look.
     Warning,
 }
 
-/// One remark about one benchmark.
+/// A remark about one benchmark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Annotation {
-    /// How loud.
+    /// Severity.
     pub(crate) level: AnnotationLevel,
-    /// A few words.
+    /// Title of a few words.
     pub(crate) title: String,
-    /// A sentence.
+    /// The message: benchmark, outcome and reasons.
     pub(crate) message: String,
-    /// The line the benchmark is declared on, where only one can be meant.
+    /// Line that declares the benchmark; `None` if it is not unique.
     pub(crate) location: Option<SourceLocation>,
 }
 
 impl Annotation {
-    /// The workflow command that makes it.
+    /// Returns the workflow command that creates the annotation.
     pub(crate) fn to_command(&self) -> String {
         let level = match self.level {
             AnnotationLevel::Error => "error",
@@ -48,7 +48,8 @@ impl Annotation {
         format!("::{level} {place}title={title}::{}", escape_data(&self.message))
     }
 
-    /// The same in a check run, which takes none without a place.
+    /// Returns the annotation for a check run, or `None` without a location, which a check run
+    /// requires.
     pub(crate) fn to_check_run(&self) -> Option<Value> {
         let SourceLocation { path, line } = self.location.as_ref()?;
         let level = match self.level {
@@ -62,7 +63,7 @@ impl Annotation {
     }
 }
 
-/// What is to be remarked about `suites`, reasons to fail first, with lines found in `sources`.
+/// Returns the annotations for `suites`, errors first. Locations are searched in `sources`.
 pub(crate) fn collect_annotations(
     suites: &[SuiteDecision],
     sources: &[SourceFile],
@@ -83,7 +84,9 @@ pub(crate) fn collect_annotations(
     found
 }
 
-/// The workflow commands of `annotations`; where GitHub would drop some, the last one shown counts them.
+/// Returns the workflow commands for `annotations`.
+///
+/// If a level has more annotations than GitHub shows, its last command counts the ones left out.
 pub(crate) fn format_commands(annotations: &[Annotation]) -> Vec<String> {
     [AnnotationLevel::Error, AnnotationLevel::Warning]
         .into_iter()
@@ -110,11 +113,12 @@ pub(crate) fn format_commands(annotations: &[Annotation]) -> Vec<String> {
         .collect()
 }
 
-/// A notice in the log and on the summary page of the run.
+/// Returns the workflow command for a notice in the log and on the summary page of the run.
 pub(crate) fn format_notice(message: &str) -> String {
     format!("::notice title=perfgate::{}", escape_data(message))
 }
 
+/// Returns the level and outcome of a judgement, or `None` if it needs no annotation.
 fn classify_judgement(
     judgement: &Judgement,
     is_failing: bool,

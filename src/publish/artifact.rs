@@ -1,7 +1,9 @@
-//! The artifact of a pull request's run, which whoever opened the pull request may have written.
+//! Reads the decision from the artifact of a pull request's run. The author of the pull request may
+//! have written the artifact, so that it is not trusted.
 //!
-//! It is opened in memory, and of what it holds only `decision.json` is read: nothing is unpacked, so
-//! no path in it means anything. What it says is text for a report; where the report goes, the event says.
+//! The archive is opened in memory, and only its `decision.json` is read. No file is unpacked, so
+//! that no path in the archive has an effect. The content becomes text of a report; the event
+//! determines where the report goes.
 
 use std::io::{Cursor, Read as _};
 
@@ -12,41 +14,45 @@ use zip::result::ZipError;
 use crate::run::FileError;
 use crate::verdict::Decision;
 
-/// The longest archive that is fetched, in bytes.
+/// Maximum size of an archive, in bytes.
 pub(crate) const ARCHIVE_LIMIT: usize = 16 << 20;
-/// The longest decision that is read out of it, in bytes: 5,000 benchmarks with histograms are half of it.
+/// Maximum size of a decision in an archive, in bytes. 5,000 benchmarks with histograms take half
+/// of it.
 pub(crate) const DECISION_LIMIT: usize = 32 << 20;
-/// Benchmarks in a decision.
+/// Maximum number of benchmarks in a decision.
 const MOST_BENCHMARKS: usize = 20_000;
-/// Bytes of a name, a reason or a warning.
+/// Maximum length of a name, a reason or a warning, in bytes.
 const LONGEST_TEXT: usize = 16 << 10;
-/// The file in the archive.
+/// Name of the file in the archive.
 const DECISION_FILE: &str = "decision.json";
 
-/// Why an artifact is not believed.
+/// Why an artifact was rejected.
 #[derive(Debug, Error)]
 pub(crate) enum ArtifactError {
-    /// Not an archive, or a broken one.
+    /// The artifact is not an archive, or the archive is damaged.
     #[error("the artifact is not a readable archive: {0}")]
     Archive(#[from] ZipError),
-    /// It lacks the one file that is read.
+    /// The archive does not contain `decision.json` at its root.
     #[error("the artifact holds no `decision.json` at its root")]
     Missing,
-    /// It unpacks to more than a decision can be.
+    /// The file is longer than [`DECISION_LIMIT`].
     #[error("`decision.json` in the artifact is longer than {DECISION_LIMIT} bytes")]
     TooLong,
-    /// It cannot be unpacked.
+    /// The file cannot be decompressed.
     #[error("`decision.json` in the artifact cannot be unpacked: {0}")]
     Unpack(#[from] std::io::Error),
-    /// Not a decision of a known schema.
+    /// The file is not a decision of a known schema.
     #[error("`decision.json` in the artifact is not a decision: {0}")]
     Decision(#[from] FileError),
-    /// A decision that no perfgate writes.
+    /// The decision has more benchmarks or longer texts than perfgate accepts.
     #[error("`decision.json` in the artifact contradicts itself: {0}")]
     Implausible(&'static str),
 }
 
-/// The decision in `archive`.
+/// Reads the decision in `archive`.
+///
+/// Fails if the archive is damaged, or if its `decision.json` is missing, too long, malformed or
+/// implausible.
 pub(crate) fn read_decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
     let mut archive = ZipArchive::new(Cursor::new(archive))?;
     let file = match archive.by_name(DECISION_FILE) {
@@ -54,7 +60,8 @@ pub(crate) fn read_decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
         Err(ZipError::FileNotFound) => return Err(ArtifactError::Missing),
         Err(error) => return Err(error.into()),
     };
-    // The size in the archive's directory is a claim: what counts is what comes out.
+    // The size in the archive's directory cannot be trusted. The limit applies to the actual
+    // content.
     let mut json = Vec::new();
     file.take(DECISION_LIMIT as u64 + 1).read_to_end(&mut json)?;
     if json.len() > DECISION_LIMIT {

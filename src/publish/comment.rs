@@ -1,4 +1,4 @@
-//! The sticky comment: which one is ours, what it says already, and what has to happen to it.
+//! The sticky comment: finding it, reading what it reported, and planning how to update it.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -11,38 +11,40 @@ use crate::publish::page::PublishPage;
 /// GitHub's limit on the body of a comment, in characters.
 pub(crate) const COMMENT_BODY_LIMIT: usize = 65_536;
 
-/// So many faults are remembered by name; with more, what is not among them counts as known.
+/// Maximum number of faults that a comment remembers.
+///
+/// If there are more, every fault counts as known.
 const MOST_REMEMBERED: usize = 300;
 
-/// A comment on the pull request that carries our marker.
+/// A comment on the pull request that carries perfgate's marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StickyComment {
-    /// GitHub's number; a later comment has a higher one.
+    /// GitHub's number of the comment; later comments have higher numbers.
     pub(crate) id: u64,
-    /// Its Markdown.
+    /// Markdown of the comment.
     pub(crate) body: String,
 }
 
-/// What has to be asked of GitHub.
+/// One change of the comments on GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CommentStep {
-    /// A new comment, of which people are notified.
+    /// Creates a comment, which notifies people.
     Create {
-        /// Its Markdown.
+        /// Markdown of the comment.
         body: String,
     },
-    /// Another text for a comment that stands there, in silence.
+    /// Replaces the text of an existing comment, without a notification.
     Edit {
-        /// Which comment.
+        /// GitHub's number of the comment.
         id: u64,
-        /// Its new Markdown.
+        /// New Markdown of the comment.
         body: String,
     },
-    /// The same for a comment that a newer one replaces; not worth a failure.
+    /// Replaces the text of a comment that a newer comment supersedes. A failure is ignored.
     Fold {
-        /// Which comment.
+        /// GitHub's number of the comment.
         id: u64,
-        /// Its new Markdown.
+        /// New Markdown of the comment.
         body: String,
     },
 }
@@ -50,7 +52,7 @@ pub(crate) enum CommentStep {
 /// When a comment is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum CommentPolicy {
-    /// When there is something worth a word.
+    /// If [`PublishPage::deserves_comment`] is true.
     #[default]
     Auto,
     /// Always.
@@ -59,7 +61,7 @@ pub(crate) enum CommentPolicy {
     Never,
 }
 
-/// A word that is none of the wishes.
+/// A word that is not a comment policy.
 #[derive(Debug, Error)]
 #[error("`{0}` is none of auto, always, never")]
 pub(crate) struct CommentPolicyError(String);
@@ -77,12 +79,15 @@ impl FromStr for CommentPolicy {
     }
 }
 
-/// What a comment said, in its second line, for the next push to compare with.
+/// What a comment reported, stored in its second line for the next push to compare with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct CommentState {
+    /// Hashes of the reported faults, at most [`MOST_REMEMBERED`].
     wrong: BTreeSet<String>,
+    /// Whether there were more faults than are remembered.
     #[serde(default)]
     more: bool,
+    /// Whether the comment had nothing to report.
     #[serde(default)]
     quiet: bool,
 }
@@ -96,7 +101,9 @@ impl CommentState {
         }
     }
 
-    /// An unreadable state knows of no fault, so that the next one notifies.
+    /// Reads the state from the second line of `body`.
+    ///
+    /// An unreadable state counts as a state without faults, so that the next fault notifies.
     fn read_from_body(body: &str) -> Self {
         let line = body.lines().nth(1).unwrap_or_default();
         let json =
@@ -109,26 +116,27 @@ impl CommentState {
     }
 }
 
-/// The first line of the comment with this id.
+/// Returns the marker: the first line of the comment with this id.
 pub(crate) fn format_marker(id: &str) -> String {
     format!("<!-- perfgate:{id} -->")
 }
 
-/// Whether `body` is a living comment with this id; a folded one is not.
+/// Returns whether `body` is a comment with this id that has not been folded.
 #[cfg(any(feature = "github", test))]
 pub(crate) fn is_own_comment(body: &str, id: &str) -> bool {
     body.lines().next().is_some_and(|line| line.trim_end() == format_marker(id))
 }
 
-/// The Markdown of a comment that says `page`.
+/// Returns the Markdown of the comment for `page`, with marker and state.
 pub(crate) fn write_comment_body(id: &str, page: &PublishPage) -> String {
     prepend_state(id, &CommentState::from_page(page, !page.deserves_comment()), &page.comment)
 }
 
-/// What turns the `living` comments with this id into what `page` says.
+/// Returns the steps that turn the existing `comments` with this id into the comment for `page`.
 ///
-/// A fault that the newest of them does not know of makes a new comment, which notifies; everything
-/// else is an edit, which does not; and where the text would be the same nothing happens.
+/// A fault that the newest comment does not know causes a new comment, which notifies people. Every
+/// other change is an edit, which does not notify. If the text is the same, there is no step.
+/// Comments that are superseded are folded.
 pub(crate) fn plan_comment_steps(
     id: &str,
     comments: &[StickyComment],
@@ -170,7 +178,7 @@ fn prepend_state(id: &str, state: &CommentState, text: &str) -> String {
     format!("{}\n<!-- perfgate-state {state} -->\n{}\n", format_marker(id), text.trim())
 }
 
-/// One line instead of a comment whose reasons are gone.
+/// Returns the one line that replaces a comment whose reasons no longer exist.
 fn write_resolved_body(id: &str, page: &PublishPage, faults: usize) -> String {
     let commit = page.commit.as_deref().and_then(|commit| commit.get(..7));
     let at = commit.map(|commit| format!(" as of {commit}")).unwrap_or_default();
@@ -183,7 +191,7 @@ fn write_resolved_body(id: &str, page: &PublishPage, faults: usize) -> String {
     prepend_state(id, &CommentState::from_page(page, true), &text)
 }
 
-/// The old text under a summary line, without the marker, so that it is not found again.
+/// Returns the old text in a collapsed section, without the marker, so that it is not found again.
 fn write_folded_body(id: &str, body: &str) -> String {
     let text: Vec<_> = body.lines().skip_while(|line| line.starts_with("<!--")).collect();
     let text = text.join("\n");
@@ -197,6 +205,8 @@ fn write_folded_body(id: &str, body: &str) -> String {
     }
 }
 
+/// Returns whether two texts differ only in line ends and in space at line ends.
+///
 /// GitHub stores comments with its own line ends and without trailing space.
 fn is_same_text(first: &str, second: &str) -> bool {
     let lines =

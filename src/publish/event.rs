@@ -1,67 +1,70 @@
-//! The GitHub event that started the workflow: which repository, which commit, which pull request.
+//! The GitHub event that started the workflow. It names the repository, the commit and the pull
+//! request.
 
 use serde::Deserialize;
 use thiserror::Error;
 
-/// What a workflow's environment says, as it stands there; the payload is the content of the event file.
+/// The unparsed description of an event in a workflow's environment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventEnvironment {
-    /// `GITHUB_EVENT_NAME`.
+    /// Value of `GITHUB_EVENT_NAME`; `None` if it is not set.
     pub(crate) name: Option<String>,
     /// Content of the file at `GITHUB_EVENT_PATH`.
     pub(crate) payload: Vec<u8>,
-    /// `GITHUB_REPOSITORY`: owner and name.
+    /// Value of `GITHUB_REPOSITORY`, owner and name; `None` if it is not set.
     pub(crate) repository: Option<String>,
-    /// `GITHUB_SHA`.
+    /// Value of `GITHUB_SHA`; `None` if it is not set.
     pub(crate) sha: Option<String>,
 }
 
-/// Why an event cannot be understood.
+/// Why an event could not be read.
 #[derive(Debug, Error)]
 pub(crate) enum EventError {
-    /// The payload is not JSON, or not of GitHub's shape.
+    /// The payload is not JSON or does not have GitHub's structure.
     #[error("the event is not one of GitHub's: {0}")]
     Json(#[from] serde_json::Error),
-    /// Something that every use of the event needs is missing or malformed.
+    /// A required part of the event is missing or malformed.
     #[error("the event names no {0}")]
     Missing(&'static str),
-    /// Two places that must name the same repository do not.
+    /// The payload and the environment name different repositories.
     #[error("the event is about `{event}`, the workflow runs in `{workflow}`")]
     OtherRepository {
-        /// The repository in the payload.
+        /// Repository in the payload.
         event: String,
-        /// The repository the workflow runs in.
+        /// Repository in which the workflow runs.
         workflow: String,
     },
 }
 
-/// Where an answer belongs.
+/// Where the results are published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WorkflowEvent {
-    /// The event's name: `pull_request`, `push`, ….
+    /// Name of the event: `pull_request`, `push`, ….
     pub(crate) name: String,
-    /// Owner and name of the repository that is written to.
+    /// Owner and name of the repository to which perfgate writes.
     pub(crate) repository: String,
-    /// The commit a status is set on; none when a branch was deleted.
+    /// Id of the commit that gets the status; `None` if a branch was deleted.
     pub(crate) head: Option<String>,
-    /// Where a comment belongs.
+    /// Pull request that gets the comment.
     pub(crate) pull: PullReference,
-    /// The run whose artifact holds the decisions; only `workflow_run` has one.
+    /// Id of the workflow run whose artifacts hold the decisions; `None` unless the event is
+    /// `workflow_run`.
     pub(crate) artifact_run: Option<u64>,
 }
 
-/// How the pull request is known.
+/// How the event identifies the pull request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PullReference {
-    /// The event is about none.
+    /// The event is not about a pull request.
     None,
-    /// The event names it.
+    /// The event contains the number of the pull request.
     Number(u64),
-    /// `workflow_run` names none for forks: it is the open one that asks for this branch.
+    /// The event contains only the branch of the open pull request: `workflow_run` has no number
+    /// for forks.
     Branch {
-        /// Owner and name of the repository the branch is in.
+        /// Owner and name of the repository that contains the branch.
         repository: String,
-        /// The branch.
+        /// Name of the branch.
         branch: String,
     },
 }
@@ -109,6 +112,10 @@ struct WorkflowRun {
 
 impl WorkflowEvent {
     /// Reads the event that `trigger` describes.
+    ///
+    /// Fails if the payload does not have GitHub's structure, if the repository, the commit or
+    /// another part that the event needs is missing or malformed, or if the payload is about
+    /// another repository.
     pub(crate) fn read(trigger: &EventEnvironment) -> Result<Self, EventError> {
         let payload: EventPayload = serde_json::from_slice(&trigger.payload)?;
         let name = trigger.name.clone().unwrap_or_else(|| payload.guess_event_name().to_owned());
@@ -127,7 +134,7 @@ impl WorkflowEvent {
                 check_same_repository(&run.repository.full_name, &repository)?;
                 (Some(run.head_sha.clone()), run.find_pull(), Some(run.id))
             }
-            // All zeros: the branch is gone, and there is nothing to set a status on.
+            // An id of zeros means that the branch was deleted. No commit can get a status.
             "push" => (
                 payload.after.filter(|id| id.bytes().any(|b| b != b'0')),
                 PullReference::None,
@@ -146,7 +153,8 @@ impl WorkflowEvent {
 }
 
 impl EventPayload {
-    /// The event's name where the environment does not tell it.
+    /// Returns the name of the event, guessed from the payload, if the environment does not contain
+    /// it.
     fn guess_event_name(&self) -> &'static str {
         if self.pull_request.is_some() {
             "pull_request"
@@ -197,7 +205,9 @@ fn check_same_repository(event: &str, workflow: &str) -> Result<(), EventError> 
     Err(EventError::OtherRepository { event: event.to_owned(), workflow: workflow.to_owned() })
 }
 
-/// Names end up in the paths of requests, so nothing but GitHub's own alphabet passes.
+/// Returns whether `name` is an owner and a name in the characters that GitHub allows.
+///
+/// The name becomes part of request paths, so that no other character is accepted.
 fn is_repository_name(name: &str) -> bool {
     let is_legal = |part: &str| {
         !part.is_empty()

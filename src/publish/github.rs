@@ -1,7 +1,7 @@
-//! GitHub's API: the one place that talks to it.
+//! Publishing through GitHub's API. No other module sends requests to GitHub.
 //!
-//! What was refused for good degrades to a notice; what failed for a moment is asked again, but a
-//! `POST` only after a look whether the first one was accepted after all.
+//! A permanent refusal becomes a notice. A temporary failure is retried. A `POST` is retried only
+//! after a check that GitHub did not accept the first one.
 
 mod client;
 pub(crate) mod issues;
@@ -22,32 +22,32 @@ use crate::publish::page::PublishPage;
 use crate::publish::request::{self, PublishSettings};
 use crate::verdict::Decision;
 
-/// Comments GitHub gives at a time; a shorter page is the last.
+/// Number of comments, issues or pull requests that are requested per page.
 const PAGE_SIZE: usize = 100;
 
-/// What else can go wrong while an artifact is fetched.
+/// Why the decision in an artifact could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    /// GitHub did not give it.
+    /// GitHub did not deliver the artifact.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// It is not to be believed.
+    /// The content of the artifact was rejected.
     #[error("artifact `{name}`: {source}")]
     Artifact {
         /// The artifact's name.
         name: String,
-        /// Why.
+        /// Why the content was rejected.
         source: ArtifactError,
     },
-    /// The run has none of this name.
+    /// The workflow run has no artifact of this name, or the artifact has expired.
     #[error("the run that started this workflow has no artifact `{0}`")]
     Missing(String),
-    /// The artifact is of another commit or too long.
+    /// The artifact belongs to another commit or is too long.
     #[error("artifact `{name}` {reason}")]
     Unfit {
         /// The artifact's name.
         name: String,
-        /// What is wrong with it.
+        /// What is wrong with the artifact.
         reason: String,
     },
 }
@@ -108,7 +108,10 @@ struct CreatedAnswer {
     id: u64,
 }
 
-/// Writes commit status, comment and check run; says what GitHub would not take and what permission it lacks.
+/// Writes the commit status, the check run and the comment.
+///
+/// Returns notices for the user: what GitHub refused, with the permission that the job lacks, and
+/// why no comment was written. Fails if a request fails for another reason than a refusal.
 pub(crate) fn publish_page(
     connection: &ApiConnection,
     event: &WorkflowEvent,
@@ -136,7 +139,10 @@ pub(crate) fn publish_page(
     })?
 }
 
-/// The decisions in the artifacts `names` of the run that started this workflow.
+/// Downloads the decisions in the artifacts `names` of the workflow run `run`, in the same order.
+///
+/// Fails if an artifact is missing, belongs to another commit than the event, is too long or is
+/// rejected by [`artifact::read_decision`].
 pub(crate) fn fetch_decisions(
     connection: &ApiConnection,
     event: &WorkflowEvent,
@@ -169,8 +175,8 @@ async fn download_archive(
     let listed: ArtifactList = client.get(&path).await?.parse()?;
     let same_name =
         listed.artifacts.into_iter().filter(|entry| entry.name == name && !entry.expired);
-    // A repeated run uploads again under the same name: the latest is meant.
-    let Some(artifact) = same_name.max_by_key(|one| one.id) else {
+    // A repeated run uploads again under the same name. The latest upload counts.
+    let Some(artifact) = same_name.max_by_key(|entry| entry.id) else {
         return Err(FetchError::Missing(name.to_owned()));
     };
     let to_unfit_error = |reason: String| FetchError::Unfit { name: name.to_owned(), reason };
@@ -253,7 +259,8 @@ impl Publication<'_> {
                     }
                     edited => edited?,
                 },
-                // The newer comment stands: a fold that does not succeed is made up for at the next push.
+                // A failure to fold is ignored: the newer comment is in place, and the next push
+                // folds again.
                 CommentStep::Fold { id, body } => drop(self.edit_comment(id, &body).await),
             }
         }
@@ -274,7 +281,10 @@ impl Publication<'_> {
         self.client.patch(&path, &json!({ "body": body })).await
     }
 
-    /// Our comments, from all pages. Whoever copies the marker into a comment of their own is not us.
+    /// Returns the comments of perfgate with this id, from all pages.
+    ///
+    /// A comment counts only if [`is_author`] accepts its author, because anybody can copy the
+    /// marker.
     async fn comments(&self, number: u64) -> Result<Vec<StickyComment>, ApiError> {
         let mut living = Vec::new();
         let mut known_authors = HashMap::new();
@@ -298,7 +308,10 @@ impl Publication<'_> {
         Ok(living)
     }
 
-    /// The pull request whose newest commit is the one that was judged.
+    /// Returns the number of the pull request whose newest commit is the commit that was judged.
+    ///
+    /// Returns `None` if the event is not about a pull request. Also returns `None`, with a notice,
+    /// if no pull request or more than one matches.
     async fn find_pull(&self, notices: &mut Vec<String>) -> Result<Option<u64>, ApiError> {
         let candidates = match &self.event.pull {
             PullReference::None => return Ok(None),
@@ -341,7 +354,10 @@ impl Publication<'_> {
     }
 }
 
-/// A bot, or the account of the token; a workflow's own token may not ask who it is, and is a bot.
+/// Returns whether `user` is a bot or the account of the token.
+///
+/// A workflow's own token has no permission to ask who it is; its account is a bot. `known` caches
+/// the answers by login.
 async fn is_author(
     client: &ApiClient,
     user: AnswerUser,
@@ -366,6 +382,7 @@ fn is_in_repository(side: &PullSide, repository: &str) -> bool {
     side.repo.as_ref().is_some_and(|repo| repo.full_name.eq_ignore_ascii_case(repository))
 }
 
+/// Turns a refusal into a notice in `notices`, and returns every other result unchanged.
 fn note_refusal(
     sent: Result<(), ApiError>,
     item: &str,
@@ -381,7 +398,7 @@ fn note_refusal(
     }
 }
 
-/// For a query: everything but letters, digits and `-._~` as `%XX`.
+/// Encodes `text` for a query: all bytes except letters, digits and `-._~` become `%XX`.
 fn encode_query(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()

@@ -1,6 +1,8 @@
-//! One issue a benchmark that got slower: opened, kept up to date, closed when it recovers.
+//! Plan of the issues about slower benchmarks, one per benchmark: open, update, and close after a
+//! recovery.
 //!
-//! What `perfgate trend status --format json` says comes in, what has to be asked of GitHub goes out.
+//! The input is the output of `perfgate trend status --format json`; the result is a list of steps
+//! for GitHub.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -10,96 +12,102 @@ use crate::render::RenderError;
 use crate::render::issue::{self, IssueFrame};
 use crate::site::{BenchmarkState, BenchmarkStatus};
 
-/// The label that our issues carry and are found by.
+/// Label of perfgate's issues, by which they are found.
 pub(crate) const ISSUE_LABEL: &str = "perfgate";
-/// So many issues are opened in one night; a machine that changed would open one for every benchmark.
+/// Maximum number of issues that are opened per call. Without it, a change of the machine would
+/// open an issue for every benchmark.
 pub(crate) const MOST_ISSUES_AT_ONCE: usize = 10;
 /// GitHub's limit on the body of an issue, in characters.
 const ISSUE_BODY_LIMIT: usize = 65_536;
-/// A slowdown whose place moved by less than this, as nights are added, is still the same one.
+/// Maximum shift of a slowdown's start that still counts as the same slowdown. The start can move
+/// as nights are added.
 const SAME_SLOWDOWN_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Why a status cannot be told in issues.
+/// Why the issues could not be planned.
 #[derive(Debug, Error)]
 pub(crate) enum IssuePlanError {
-    /// Not what `trend status` writes.
+    /// The page is not an address that `trend status` writes.
     #[error("the page `{0}` is not one of a benchmark")]
     Page(String),
-    /// A time that is none.
+    /// The text is not a time.
     #[error("`{0}` is not a time")]
     Time(String),
-    /// It cannot be rendered.
+    /// The text of an issue could not be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
-    /// It does not fit into an issue.
+    /// The text is longer than GitHub's limit for an issue.
     #[error("the text on `{0}` is too long for an issue")]
     TooLong(String),
 }
 
-/// An issue that carries one of our markers.
+/// An issue that carries one of perfgate's markers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TrendIssue {
-    /// GitHub's number; a later issue has a higher one.
+    /// GitHub's number of the issue; later issues have higher numbers.
     pub(crate) number: u64,
-    /// Whether it is open.
+    /// Whether the issue is open.
     pub(crate) is_open: bool,
-    /// Its Markdown.
+    /// Markdown of the issue.
     pub(crate) body: String,
 }
 
-/// What has to be asked of GitHub.
+/// One change of the issues on GitHub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum IssueStep {
-    /// A new issue.
+    /// Opens an issue.
     Open {
-        /// First line of the body, by which it is found again.
+        /// First line of the body, by which the issue is found again.
         marker: String,
-        /// Its title.
+        /// Title of the issue.
         title: String,
-        /// Its Markdown.
+        /// Markdown of the issue.
         body: String,
     },
-    /// Another text, in silence.
+    /// Replaces the text of an issue, without a notification.
     Edit {
-        /// Which issue.
+        /// GitHub's number of the issue.
         number: u64,
-        /// Its new Markdown.
+        /// New Markdown of the issue.
         body: String,
     },
-    /// Another text, and closed.
+    /// Replaces the text of an issue and closes it.
     Close {
-        /// Which issue.
+        /// GitHub's number of the issue.
         number: u64,
-        /// Its new Markdown.
+        /// New Markdown of the issue.
         body: String,
     },
 }
 
-/// What has to happen, and how many issues were not opened because there are too many at once.
+/// The steps for GitHub, and the number of issues that were left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IssuePlan {
-    /// What has to be asked of GitHub, the worst slowdown first.
+    /// Steps for GitHub, the worst slowdown first.
     pub(crate) steps: Vec<IssueStep>,
-    /// Slowdowns without an issue tonight.
+    /// Number of slowdowns that get no issue because [`MOST_ISSUES_AT_ONCE`] is reached.
     pub(crate) left_out: usize,
 }
 
-/// What an issue says, in its second line, for the next night to compare with.
+/// The state that an issue stores in its second line for the next night to compare with.
 #[derive(Serialize, Deserialize)]
 struct IssueState {
     since: Timestamp,
 }
 
-/// Whether `body` is of an issue of ours: its first line is a marker.
+/// Returns whether `body` belongs to an issue of perfgate: its first line is a marker.
 #[cfg(any(feature = "github", test))]
 pub(crate) fn is_own_issue(body: &str) -> bool {
     body.lines().next().is_some_and(|line| line.starts_with("<!-- perfgate-trend:"))
 }
 
-/// Turns the issues that are there into what `status` says; `site` is the address of the trend pages.
+/// Plans the steps that bring the existing issues in line with `status`.
 ///
-/// A slowdown whose issue was closed by hand stays closed; another one that began more than a week
-/// later opens a new one. Absent benchmarks and those with too few runs leave their issues alone.
+/// `site` is the address of the trend pages. If an issue was closed by hand, its slowdown gets no
+/// other issue; a slowdown that began more than a week later opens a new issue. The issues of
+/// absent benchmarks and of benchmarks with too few runs are not changed.
+///
+/// Fails if a page or a time in `status` is malformed, or if a text cannot be rendered or is too
+/// long.
 pub(crate) fn plan_issues(
     status: &[BenchmarkStatus],
     own_issues: &[TrendIssue],
@@ -127,7 +135,7 @@ pub(crate) fn plan_issues(
 }
 
 impl IssuePlan {
-    /// What has to happen for a slowdown since `since`.
+    /// Adds the step for a slowdown that began at `since`, if a step is needed.
     fn add_slowdown(
         &mut self,
         text: &IssueText<'_>,
@@ -158,7 +166,7 @@ impl IssuePlan {
     }
 }
 
-/// What is written about one benchmark.
+/// The text of the issue about one benchmark.
 struct IssueText<'a> {
     status: &'a BenchmarkStatus,
     key: &'a str,
@@ -198,7 +206,8 @@ impl<'a> IssueText<'a> {
     }
 }
 
-/// Whether the issue with this body was about a slowdown since `since`, or a later one.
+/// Returns whether the issue with this body covers a slowdown that began at `since`: the slowdown
+/// began at most [`SAME_SLOWDOWN_WITHIN`] after the one in the issue.
 fn is_known(body: &str, since: Timestamp) -> bool {
     let line = body.lines().nth(1).unwrap_or_default().trim_end();
     let json = line.strip_prefix("<!-- perfgate-state ").and_then(|rest| rest.strip_suffix(" -->"));

@@ -1,4 +1,4 @@
-//! What is published about one or several decisions, as one typed value.
+//! The content to publish about one or several decisions, as one typed value.
 
 use std::collections::BTreeSet;
 
@@ -8,66 +8,68 @@ use crate::render::{COMMENT_LIMIT, RenderError, render_markdown};
 use crate::report::{Report, ReportContext};
 use crate::verdict::{Change, Decision, Judgement, TargetStatus, Verdict};
 
-/// Characters of a step summary: room for two bytes each below GitHub's limit of 1 MiB.
+/// Maximum length of a step summary in characters. At two bytes per character, it stays below
+/// GitHub's limit of 1 MiB.
 const SUMMARY_LENGTH: usize = 500_000;
-/// Characters a suite's heading takes at most, its name being of limited length.
+/// Maximum length of a suite's heading in characters. The name of a suite has a limited length.
 const HEADING_LENGTH: usize = 110;
 
-/// One decision under the name of its suite.
+/// A decision with the name of its suite.
 #[derive(Clone, Debug)]
 pub(crate) struct SuiteDecision {
-    /// What tells it from the others, an [`Id`](super::request::Id); empty where it is the only one.
+    /// Name of the suite, a [`PublishId`](super::request::PublishId); empty if there is only one
+    /// suite.
     pub(crate) name: String,
-    /// What was decided.
+    /// Decision about the suite.
     pub(crate) decision: Decision,
 }
 
-/// How many benchmarks and targets came out how.
+/// Number of benchmarks and targets per outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SuiteCounts {
-    /// Slower than is tolerated, and not accepted.
+    /// Benchmarks that are slower than tolerated, without a waiver.
     pub(crate) regressed: usize,
-    /// Slower or gone, and accepted by a waiver.
+    /// Benchmarks that are slower or missing, with a waiver.
     pub(crate) waived: usize,
-    /// In the baseline only.
+    /// Benchmarks that are only in the baseline, without a waiver.
     pub(crate) missing: usize,
-    /// Not measured.
+    /// Benchmarks that could not be measured.
     pub(crate) failed: usize,
-    /// The data do not tell.
+    /// Benchmarks that the data do not decide.
     pub(crate) inconclusive: usize,
-    /// Faster.
+    /// Benchmarks that are faster.
     pub(crate) improved: usize,
-    /// In the candidate only.
+    /// Benchmarks that are only in the candidate.
     pub(crate) new: usize,
-    /// No slowdown.
+    /// Benchmarks without a slowdown.
     pub(crate) unchanged: usize,
-    /// Targets that hold.
+    /// Targets that are met.
     pub(crate) targets_met: usize,
-    /// Targets that do not.
+    /// Targets that are missed.
     pub(crate) targets_missed: usize,
     /// Targets that the data do not decide.
     pub(crate) targets_unproven: usize,
 }
 
-/// Everything that `publish` says, before it is known what is there already.
+/// Everything that `publish` reports, independent of what GitHub already has.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishPage {
-    /// The worst verdict of all suites.
+    /// Worst verdict of all suites; inconclusive if there is no suite.
     pub(crate) verdict: Verdict,
-    /// The counts of all suites together.
+    /// Counts over all suites.
     pub(crate) counts: SuiteCounts,
-    /// What is wrong, each as a short hash: so that a later push can tell what is new.
+    /// Short hashes of everything that is wrong. A later push compares them to find what is new.
     pub(crate) faults: BTreeSet<String>,
-    /// The commit that was judged, where the decision names it.
+    /// Id of the commit that was judged; `None` if it is not known.
     pub(crate) commit: Option<String>,
-    /// The Markdown of the comment, without marker.
+    /// Markdown of the comment, without the marker.
     pub(crate) comment: String,
-    /// The Markdown of the step summary.
+    /// Markdown of the step summary.
     pub(crate) summary: String,
 }
 
 impl SuiteCounts {
-    /// Over all benchmarks of `suites`.
+    /// Counts the benchmarks and targets of all `suites`.
     pub(crate) fn from_suites(suites: &[SuiteDecision]) -> Self {
         let mut counts = Self::default();
         for judgement in list_judgements(suites).map(|(_, judgement)| judgement) {
@@ -96,7 +98,7 @@ impl SuiteCounts {
         }
     }
 
-    /// Each count with its name, in the order a reader needs them.
+    /// Returns each count with its name, the most important first.
     pub(crate) fn list_named(&self) -> [(&'static str, usize); 11] {
         [
             ("regressed", self.regressed),
@@ -113,7 +115,7 @@ impl SuiteCounts {
         ]
     }
 
-    /// In words, leaving out what there is none of.
+    /// Returns the counts above zero in words.
     pub(crate) fn describe(&self) -> String {
         let words: Vec<_> = self
             .list_named()
@@ -130,7 +132,10 @@ impl SuiteCounts {
 }
 
 impl PublishPage {
-    /// What is said about `suites`, judged at the commit `head`; `run_url` has the files.
+    /// Builds the page for `suites`, which were judged at the commit `head`.
+    ///
+    /// `run_url` is the address of the workflow run with the full report. Fails if a report cannot
+    /// be rendered.
     pub(crate) fn new(
         suites: &[SuiteDecision],
         head: Option<&str>,
@@ -149,8 +154,8 @@ impl PublishPage {
         })
     }
 
-    /// Whether a reader of the pull request should be told: something is wrong, undecided though it
-    /// was asked for, accepted on purpose, or better.
+    /// Returns whether the result is worth a comment on the pull request: the verdict is not a
+    /// pass, something is wrong, a regression was accepted, or something is faster.
     pub(crate) fn deserves_comment(&self) -> bool {
         self.verdict != Verdict::Pass
             || !self.faults.is_empty()
@@ -159,7 +164,7 @@ impl PublishPage {
     }
 }
 
-/// The reports of all suites one below the other, in at most `limit` characters.
+/// Returns the reports of all suites, one below the other, in at most `limit` characters.
 fn render_suites(
     suites: &[SuiteDecision],
     run_url: Option<&str>,
@@ -172,7 +177,7 @@ fn render_suites(
         .iter()
         .map(|suite| {
             let report = render_markdown(&Report::new(&suite.decision, &context), each)?;
-            // The first line is the marker of a comment of its own.
+            // The first line is the marker of a comment with this report alone.
             let report = report.split_once('\n').map_or("", |(_, report)| report).trim();
             let heading = if suite.name.is_empty() {
                 String::new()
@@ -185,6 +190,7 @@ fn render_suites(
     Ok(reports?.join("\n"))
 }
 
+/// Returns the judgements of all suites, each with its suite.
 pub(crate) fn list_judgements(
     suites: &[SuiteDecision],
 ) -> impl Iterator<Item = (&SuiteDecision, &Judgement)> {
@@ -193,12 +199,14 @@ pub(crate) fn list_judgements(
         .flat_map(|suite| suite.decision.benchmarks.iter().map(move |judgement| (suite, judgement)))
 }
 
-/// Whether the change itself is wrong: slower, gone or broken, and not accepted.
+/// Returns whether the benchmark regressed, is missing or failed, and has no waiver.
 pub(crate) fn is_unwaived_fault(judgement: &Judgement) -> bool {
     matches!(judgement.change, Change::Regressed | Change::Missing | Change::Failed)
         && judgement.waiver.is_none()
 }
 
+/// Returns a hash of 8 hexadecimal digits for each fault of one benchmark: the change, if it is a
+/// fault, and each missed target.
 fn hash_faults<'a>(
     suite: &'a SuiteDecision,
     judgement: &'a Judgement,

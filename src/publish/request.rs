@@ -1,4 +1,4 @@
-//! The bodies of requests, within GitHub's limits, and what is sent where nothing is known of GitHub.
+//! The bodies of requests, within GitHub's limits, and the requests of a dry run.
 
 use std::str::FromStr;
 
@@ -16,14 +16,14 @@ use crate::verdict::Verdict;
 const DESCRIPTION_LIMIT: usize = 140;
 /// GitHub's limit on the summary of a check run, in characters.
 const CHECK_SUMMARY_LIMIT: usize = 65_535;
-/// GitHub's limit on annotations in one request.
+/// GitHub's limit on the number of annotations in one request.
 const ANNOTATIONS_PER_REQUEST: usize = 50;
 
-/// What tells one perfgate comment, status or check run from another on the same commit.
+/// Id that distinguishes the comments, statuses and check runs of perfgate on the same commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublishId(String);
 
-/// A name that cannot stand in a marker or a status.
+/// A text that is not a valid id.
 #[derive(Debug, Error)]
 #[error("`{0}` is not an id: use up to 100 letters, digits, `.`, `_` and `-`")]
 pub(crate) struct PublishIdError(String);
@@ -41,34 +41,34 @@ impl FromStr for PublishId {
 }
 
 impl PublishId {
-    /// The id that is used when none is given.
+    /// Default id.
     pub(crate) const DEFAULT: &str = "gate";
 
-    /// The bare name.
+    /// Returns the id as text.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The context of the commit status and the name of the check run.
+    /// Returns the context of the commit status, which is also the name of the check run.
     pub(crate) fn context(&self) -> String {
         if self.0 == Self::DEFAULT { "perfgate".to_owned() } else { format!("perfgate/{}", self.0) }
     }
 }
 
-/// What the user asked for.
+/// Settings of the user for `publish`.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishSettings {
-    /// Which comment, status and check run.
+    /// Id of the comment, the status and the check run.
     pub(crate) id: PublishId,
-    /// When a comment is written.
+    /// When to write a comment.
     pub(crate) comment: CommentPolicy,
-    /// Whether a check run is made.
+    /// Whether to create a check run.
     pub(crate) check_run: bool,
-    /// The page of the workflow run that measured.
+    /// Address of the workflow run that measured; `None` if it is not known.
     pub(crate) run_url: Option<String>,
 }
 
-/// `POST /repos/…/statuses/{sha}`.
+/// Returns the body of `POST /repos/…/statuses/{sha}`.
 pub(crate) fn build_commit_status(page: &PublishPage, settings: &PublishSettings) -> Value {
     let state = match page.verdict {
         Verdict::Pass => "success",
@@ -90,7 +90,10 @@ pub(crate) fn build_commit_status(page: &PublishPage, settings: &PublishSettings
     body
 }
 
-/// The `POST /repos/…/check-runs` and the `PATCH`es after it, with as many annotations as each takes.
+/// Returns the body of `POST /repos/…/check-runs`, and the bodies of the `PATCH` requests after it.
+///
+/// Each body holds at most [`ANNOTATIONS_PER_REQUEST`] annotations. Annotations without a location
+/// are left out.
 pub(crate) fn build_check_run(
     head: &str,
     page: &PublishPage,
@@ -122,7 +125,8 @@ pub(crate) fn build_check_run(
     (first, batches.map(|batch| json!({ "output": build_output(batch) })).collect())
 }
 
-/// Everything that would be sent to a GitHub on which nothing of ours stands yet, without asking it.
+/// Returns all requests that would be sent if GitHub had nothing of perfgate yet, and the length of
+/// the step summary. Does not ask GitHub.
 pub(crate) fn build_dry_run(
     event: &WorkflowEvent,
     page: &PublishPage,
@@ -160,6 +164,7 @@ pub(crate) fn build_dry_run(
     on_commit.chain(comments).chain([summary]).collect()
 }
 
+/// Cuts `text` to `limit` characters; the last one of a cut text is `…`.
 fn cut_text(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();

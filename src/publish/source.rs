@@ -1,27 +1,29 @@
-//! The line a benchmark is declared on, found by its name in the sources of the benches.
+//! Finds the line that declares a benchmark, by the benchmark's name in the sources of the benches.
 
-/// A bench's source.
+/// Source file of a bench.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceFile {
-    /// From the repository's root, with `/`.
+    /// Path from the repository's root, with `/` as separator.
     pub(crate) path: String,
-    /// Its content.
+    /// Content of the file.
     pub(crate) text: String,
 }
 
-/// A line of a file.
+/// A line in a source file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SourceLocation {
-    /// From the repository's root, with `/`.
+    /// Path from the repository's root, with `/` as separator.
     pub(crate) path: String,
-    /// From 1.
+    /// Line number, from 1.
     pub(crate) line: u32,
 }
 
-/// The one line that holds the benchmark's id, or the longest possible beginning of it, as a string literal.
+/// Returns the only line that contains the benchmark's id, or the longest possible beginning of the
+/// id, as a string literal.
 ///
-/// Criterion builds an id of what group, function and parameter are called, so the beginning is the
-/// group. `None` where no beginning stands on exactly one line: a wrong line is worse than none.
+/// Criterion builds an id from the names of group, function and parameter, so that the beginning is
+/// the group. Returns `None` if no beginning is on exactly one line: a wrong line is worse than no
+/// line.
 pub(crate) fn locate_benchmark(id: &str, sources: &[SourceFile]) -> Option<SourceLocation> {
     let ends = id.match_indices('/').map(|(end, _)| end).chain([id.len()]);
     let mut beginnings: Vec<_> = ends.map(|end| &id[..end]).collect();
@@ -33,6 +35,7 @@ pub(crate) fn locate_benchmark(id: &str, sources: &[SourceFile]) -> Option<Sourc
     })
 }
 
+/// Returns the lines of `file` that contain `literal` outside of comment lines.
 fn find_lines_with(file: &SourceFile, literal: &str) -> impl Iterator<Item = SourceLocation> {
     let code =
         (1..).zip(file.text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"));

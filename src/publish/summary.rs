@@ -1,4 +1,4 @@
-//! The step summary and the step's outputs: files that the runner gives and reads.
+//! The step summary and the step's outputs, which are files of the workflow runner.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -6,16 +6,18 @@ use std::path::Path;
 
 use crate::publish::page::PublishPage;
 
-/// GitHub drops a summary whole when it is longer, in bytes.
+/// GitHub's limit on a step summary in bytes. GitHub drops a longer summary completely.
 pub(crate) const SUMMARY_LIMIT: usize = 1 << 20;
 
-/// The summary, or the comment's text where that is too long.
+/// Returns the summary, or the text of the comment if the summary is too long.
 pub(crate) fn choose_summary(page: &PublishPage) -> &str {
     if page.summary.len() < SUMMARY_LIMIT { &page.summary } else { &page.comment }
 }
 
-/// Appends the summary to the file at `path`, unless the whole would be longer than GitHub takes;
-/// says whether it did.
+/// Appends the summary, or the shorter text of the comment, to the file at `path`.
+///
+/// Returns false, and appends nothing, if the file would exceed [`SUMMARY_LIMIT`] in both cases.
+/// Fails if the file cannot be opened or written.
 pub(crate) fn append_summary(path: &Path, page: &PublishPage) -> io::Result<bool> {
     let mut file = open_for_append(path)?;
     let existing = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
@@ -28,7 +30,9 @@ pub(crate) fn append_summary(path: &Path, page: &PublishPage) -> io::Result<bool
     Ok(fitting.is_some())
 }
 
-/// Appends verdict and counts to the step's outputs, one line each.
+/// Appends the verdict and the counts to the file of the step's outputs, one per line.
+///
+/// Fails if the file cannot be opened or written.
 pub(crate) fn write_outputs(path: &Path, page: &PublishPage) -> io::Result<()> {
     let verdict = format!("{:?}", page.verdict).to_lowercase();
     let counts = page.counts.list_named().map(|(name, count)| format!("{name}={count}\n")).concat();

@@ -1,4 +1,5 @@
-//! Where things lie in a chart: percentages of its width and paths, for the templates to draw.
+//! Geometry of the charts of the HTML report: percentages of the width and SVG paths. The templates
+//! draw them.
 
 use std::fmt::Write as _;
 
@@ -10,32 +11,33 @@ use crate::verdict::Change;
 
 use super::filters;
 
-/// With more benchmarks than this, lines have no room for names.
+/// Maximum number of benchmarks with a named line each; more are drawn without names.
 const MOST_NAMED: usize = 60;
-/// More lines than this are no longer lines.
+/// Maximum number of lines in the plot of all ratios; more cannot be told apart.
 const MOST_LINES: usize = 5_000;
-/// Ratios beyond these are drawn at the edge: one benchmark ten times slower must not squeeze all
-/// others into one point.
+/// Smallest and largest ratio on the axis. Ratios beyond them are drawn at the edge, so that one
+/// benchmark that is ten times slower does not squeeze all others into one point.
 const RATIO_LIMITS: (f64, f64) = (0.4, 2.5);
-/// Width and height of a path's own coordinates.
+/// Width of the coordinate system of a path.
 const WIDTH: f64 = 1000.0;
+/// Height of the coordinate system of a path.
 const HEIGHT: f64 = 100.0;
 
-/// A logarithmic axis.
+/// A logarithmic axis from `low` to `high`.
 #[derive(Clone, Copy, Debug)]
 struct ChartAxis {
     low: f64,
     high: f64,
 }
 
-/// A mark on an axis, in percent of its width.
+/// A labelled mark on an axis; `at` is in percent of the axis's width.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct AxisTick {
     at: f64,
     label: String,
 }
 
-/// A stretch of an axis, in percent of its width.
+/// A part of an axis; `at` and `width` are in percent of the axis's width.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct AxisSpan {
     at: f64,
@@ -43,6 +45,8 @@ struct AxisSpan {
 }
 
 impl ChartAxis {
+    /// Returns the position of `value` in percent of the width, rounded to 0.01 and clamped to the
+    /// axis.
     fn locate(self, value: f64) -> f64 {
         let share = (value / self.low).ln() / (self.high / self.low).ln();
         (share.clamp(0.0, 1.0) * 10_000.0).round() / 100.0
@@ -66,6 +70,7 @@ impl ChartAxis {
     }
 
     fn choose_percent_ticks(self) -> Vec<AxisTick> {
+        // In order of preference: an earlier tick displaces later ones that are too close to it.
         const PERCENT: [f64; 19] = [
             0.0, 5.0, -5.0, 10.0, -10.0, 20.0, -20.0, 50.0, -40.0, 2.0, -2.0, 1.0, -1.0, 100.0,
             -50.0, 30.0, -30.0, 0.5, -0.5,
@@ -79,7 +84,7 @@ impl ChartAxis {
     }
 }
 
-/// The first of the ticks that leave each other room for their labels.
+/// Returns the ticks that have room for their labels. Earlier ticks take precedence.
 fn drop_crowded_ticks(ticks: impl Iterator<Item = AxisTick>) -> Vec<AxisTick> {
     const ROOM: f64 = 13.0;
     let mut kept: Vec<AxisTick> = Vec::new();
@@ -92,26 +97,28 @@ fn drop_crowded_ticks(ticks: impl Iterator<Item = AxisTick>) -> Vec<AxisTick> {
     kept
 }
 
-/// The next larger of 1, 2 or 5 times a power of ten.
+/// Rounds `step` up to 1, 2 or 5 times a power of ten.
 fn round_step_up(step: f64) -> f64 {
     let power = 10.0_f64.powf(step.log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= step);
     factor.unwrap_or(10.0) * power
 }
 
-/// All ratios, the largest first.
+/// A chart of all ratios, the largest first.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct RatioPlot<'a> {
     ticks: Vec<AxisTick>,
-    /// One line a benchmark, where there is room for names.
+    /// One line per benchmark; empty if there is no room for names.
     lines: Vec<RatioLine<'a>>,
-    /// All lines in one drawing, where there is none.
+    /// All lines in one drawing; `None` if there is room for names.
     dense: Option<DensePlot>,
-    /// How many ratios there are, and how many of them are not drawn.
+    /// Number of ratios.
     count: usize,
+    /// Number of ratios that are not drawn.
     left_out: usize,
 }
 
+/// The line of one benchmark: its ratio, the interval, and the zones of its threshold.
 #[derive(Clone, Debug, Serialize)]
 struct RatioLine<'a> {
     id: &'a str,
@@ -122,10 +129,13 @@ struct RatioLine<'a> {
     point: f64,
     tolerated: AxisSpan,
     detectable: AxisSpan,
+    /// Whether the interval extends beyond the low end of the axis.
     goes_on_below: bool,
+    /// Whether the interval extends beyond the high end of the axis.
     goes_on_above: bool,
 }
 
+/// All lines of a ratio plot without names; one unit of height per line.
 #[derive(Clone, Debug, Serialize)]
 struct DensePlot {
     rows: usize,
@@ -133,6 +143,7 @@ struct DensePlot {
     paths: Vec<DensePath>,
 }
 
+/// Adjacent lines with the same thresholds.
 #[derive(Clone, Debug, Serialize)]
 struct ToleranceBand {
     top: usize,
@@ -141,6 +152,7 @@ struct ToleranceBand {
     detectable: AxisSpan,
 }
 
+/// SVG paths of all lines with the same change.
 #[derive(Clone, Debug, Serialize)]
 struct DensePath {
     change: Change,
@@ -148,6 +160,7 @@ struct DensePath {
     points: String,
 }
 
+/// Returns the chart of all rows with a ratio, or `None` if no row has one.
 pub(super) fn draw_ratio_plot<'a>(
     rows: impl Iterator<Item = &'a ReportRow<'a>>,
 ) -> Option<RatioPlot<'a>> {
@@ -196,6 +209,8 @@ fn draw_ratio_line<'a>(axis: ChartAxis, row: &'a ReportRow<'a>) -> Option<RatioL
 }
 
 fn draw_dense_plot(lines: &[RatioLine<'_>]) -> DensePlot {
+    // Adjacent lines with equal thresholds share a band, and all lines with the same change share
+    // two paths. The page stays small with thousands of lines.
     let mut bands: Vec<ToleranceBand> = Vec::new();
     let mut paths: Vec<DensePath> = Vec::new();
     for (top, line) in lines.iter().enumerate() {
@@ -218,7 +233,7 @@ fn draw_dense_plot(lines: &[RatioLine<'_>]) -> DensePlot {
     DensePlot { rows: lines.len(), bands, paths }
 }
 
-/// The calls of both sides of one benchmark.
+/// The distributions of the calls of both sides of one benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct DistributionChart {
     ticks: Vec<AxisTick>,
@@ -230,18 +245,20 @@ pub(super) struct DistributionChart {
 struct SideDrawing {
     name: &'static str,
     samples: u64,
-    /// Outline of the histogram in its own coordinates.
+    /// Outline of the histogram as an SVG path, in a box of [`WIDTH`] by [`HEIGHT`].
     path: String,
     launches: Vec<LaunchMark>,
     marks: Vec<FigureMark>,
 }
 
+/// The median of one launch.
 #[derive(Clone, Debug, Serialize)]
 struct LaunchMark {
     at: f64,
     label: String,
 }
 
+/// A percentile of one side; `bounds` is `None` if the percentile has no interval.
 #[derive(Clone, Debug, Serialize)]
 struct FigureMark {
     name: &'static str,
@@ -250,6 +267,7 @@ struct FigureMark {
     figure: ReportFigure,
 }
 
+/// The limit of a target; `is_beyond` if the limit is outside the axis.
 #[derive(Clone, Debug, Serialize)]
 struct TargetMark {
     at: f64,
@@ -258,6 +276,7 @@ struct TargetMark {
     is_beyond: bool,
 }
 
+/// Returns the chart of one benchmark, or `None` if neither side has a histogram with samples.
 pub(super) fn draw_distribution(row: &ReportRow<'_>) -> Option<DistributionChart> {
     let named = [("baseline", &row.baseline), ("candidate", &row.candidate)];
     let sides: Vec<_> =
@@ -277,7 +296,10 @@ pub(super) fn draw_distribution(row: &ReportRow<'_>) -> Option<DistributionChart
     })
 }
 
-/// Both histograms, all figures with their bounds, and limits that are not far away.
+/// Returns an axis of durations that covers both histograms, the bounds of all percentiles, and the
+/// limits of targets that are above them by less than a factor of 1.5.
+///
+/// Returns `None` if there is no histogram.
 fn fit_duration_axis(
     row: &ReportRow<'_>,
     sides: &[(&'static str, &ReportSide<'_>)],
@@ -289,8 +311,9 @@ fn fit_duration_axis(
     let lows = histograms()
         .map(|histogram| histogram.low)
         .chain(figures().filter_map(|figure| figure.low));
-    let highs =
-        histograms().map(|histogram| histogram.high).chain(figures().filter_map(|one| one.high));
+    let highs = histograms()
+        .map(|histogram| histogram.high)
+        .chain(figures().filter_map(|figure| figure.high));
     let low = lows.min()?.get().max(f64::MIN_POSITIVE);
     let high = highs.max()?.get();
     histograms().next()?;
@@ -305,6 +328,7 @@ fn list_percentiles(side: &ReportSide<'_>) -> Vec<(&'static str, ReportFigure)> 
     percentiles.into_iter().filter_map(|(name, figure)| Some((name, figure?))).collect()
 }
 
+/// Returns the share of all samples that are in the fullest bin, or `None` without samples.
 fn find_tallest_bin(side: &ReportSide<'_>) -> Option<f64> {
     let histogram = side.histogram?;
     let most = histogram.counts.iter().max()?;
@@ -346,7 +370,9 @@ fn draw_side(
     }
 }
 
-/// Steps from bin to bin.
+/// Returns the outline of the histogram as an SVG path, with one step per bin.
+///
+/// `tallest` is the share of samples that fills the height.
 fn draw_outline(axis: ChartAxis, tallest: f64, side: &ReportSide<'_>) -> String {
     let Some(histogram) = side.histogram else { return String::new() };
     let all: u64 = histogram.counts.iter().sum();

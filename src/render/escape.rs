@@ -1,4 +1,4 @@
-//! How foreign text is made harmless in each format.
+//! Escaping of untrusted text for each output format.
 
 use std::fmt::{self, Write};
 
@@ -9,7 +9,8 @@ pub(super) const MARKDOWN_ESCAPE: &str = "markdown";
 pub(super) const CSV_ESCAPE: &str = "csv";
 pub(super) const XML_ESCAPE: &str = "xml";
 
-/// Writes a value as its format needs it; only what a filter marked as safe is left alone.
+/// Writes a value, escaped for the format of its template. Text that a filter marked as safe is not
+/// escaped.
 pub(super) fn write_escaped(
     out: &mut Output<'_>,
     state: &State<'_, '_>,
@@ -34,7 +35,8 @@ pub(super) fn write_escaped(
     written.map_err(Error::from)
 }
 
-/// Whether a terminal or a browser would act on it, or show nothing or something else for it.
+/// Returns whether a terminal or a browser would interpret the character, hide it, or show
+/// something else for it.
 fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
@@ -50,11 +52,12 @@ fn write_visible_char(out: &mut dyn Write, character: char) -> fmt::Result {
     }
 }
 
-/// Escape sequences, line ends and marks that turn text around, shown for what they are.
+/// Writes `text` with escape sequences, line ends and bidirectional marks spelled out.
 pub(super) fn write_visible(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| write_visible_char(out, character))
 }
 
+/// Writes `text` for HTML content and attributes.
 pub(super) fn write_html(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
         '&' => out.write_str("&amp;"),
@@ -66,7 +69,9 @@ pub(super) fn write_html(out: &mut dyn Write, text: &str) -> fmt::Result {
     })
 }
 
-/// Entities cannot begin or end anything in Markdown, in HTML inside it, or in a table.
+/// Writes `text` for Markdown, with all syntax characters as entities.
+///
+/// An entity cannot begin or end anything in Markdown, in HTML inside Markdown, or in a table.
 pub(super) fn write_markdown(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
         '&' => out.write_str("&amp;"),
@@ -80,7 +85,8 @@ pub(super) fn write_markdown(out: &mut dyn Write, text: &str) -> fmt::Result {
     })
 }
 
-/// An address between `<` and `>` in Markdown: what does not belong into one is percent-encoded.
+/// Escapes an address that stands between `<` and `>` in Markdown: bytes that an address cannot
+/// contain are percent-encoded.
 pub(super) fn escape_address(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -109,9 +115,10 @@ pub(super) fn escape_address(text: &str) -> String {
     out
 }
 
+/// Writes `text` for XML content and attributes.
 pub(super) fn write_xml(out: &mut dyn Write, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
-        // Not characters in XML 1.0, not even as references.
+        // XML 1.0 does not allow these characters, not even as references.
         '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
             out.write_char('\u{fffd}')
         }
@@ -124,8 +131,10 @@ pub(super) fn write_xml(out: &mut dyn Write, text: &str) -> fmt::Result {
     })
 }
 
-/// One field. Spreadsheets take what begins with one of these signs for a formula, so a quote
-/// stands in front of it, which they do not show.
+/// Writes `text` as one CSV field.
+///
+/// Spreadsheets interpret a field that begins with one of these signs as a formula. A single quote
+/// before it, which they do not show, prevents this.
 fn write_csv(out: &mut dyn Write, text: &str) -> fmt::Result {
     let is_number = text.parse::<f64>().is_ok();
     let is_formula = !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);

@@ -1,14 +1,14 @@
-//! How typed values are written: durations, shares, ratios, counts, names.
+//! Template filters that format typed values: durations, shares, ratios, counts, names.
 
 use minijinja::{AutoEscape, Environment, State, Value};
 
 use super::escape;
 
-/// Characters of a name that are shown in a line.
+/// Maximum length of a name in a line, in characters.
 const NAME_WIDTH: usize = 72;
-/// Characters of free text that are shown.
+/// Maximum length of free text, in characters.
 const PROSE_WIDTH: usize = 400;
-/// Below this a p-value is only said to be below it.
+/// Smallest p-value that is shown as a number; a smaller one is shown as `< 0.0001`.
 const LEAST_P: f64 = 0.0001;
 
 pub(super) fn register_filters(environment: &mut Environment<'static>) {
@@ -58,17 +58,17 @@ fn choose_ansi_code(style: &str) -> &'static str {
     }
 }
 
-/// Three significant digits and the unit that keeps them readable.
+/// Formats nanoseconds with three significant digits and the largest unit that fits.
 pub(super) fn format_duration(ns: f64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
-    // What would round up to four digits belongs to the next unit.
+    // A value that would round up to four digits is shown in the next unit.
     const ROUNDS_UP: f64 = 0.9995;
     let is_reached = |(scale, _): &&(f64, &str)| ns >= scale * ROUNDS_UP;
     let (scale, unit) = UNITS.iter().find(is_reached).unwrap_or(&UNITS[3]);
     format!("{} {unit}", format_significant(ns / scale, 3))
 }
 
-/// The same without digits that say nothing, for an axis.
+/// Formats nanoseconds for an axis: like [`format_duration`], without trailing zeros.
 pub(super) fn format_duration_tick(ns: f64) -> String {
     let text = format_duration(ns);
     let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
@@ -78,7 +78,9 @@ pub(super) fn format_duration_tick(ns: f64) -> String {
     format!("{number} {unit}")
 }
 
-/// So many digits that count; very large and very small numbers by their power of ten.
+/// Formats `value` with the given number of significant `digits`.
+///
+/// Numbers below 1e-4 or from 1e6 on are in scientific notation.
 fn format_significant(value: f64, digits: u8) -> String {
     if value == 0.0 {
         return "0".to_owned();
@@ -94,7 +96,7 @@ fn format_significant(value: f64, digits: u8) -> String {
     }
 }
 
-/// A share in percent: `5 %`, `3.1 %`, `0.04 %`.
+/// Formats a share in percent: `5 %`, `3.1 %`, `0.04 %`.
 pub(super) fn fraction(share: f64) -> String {
     let percent = share * 100.0;
     let text = if (0.95..1e6).contains(&percent) {
@@ -105,7 +107,7 @@ pub(super) fn fraction(share: f64) -> String {
     format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
 }
 
-/// A difference in percent with its sign: `+18.4 %`, `−2.2 %`.
+/// Formats a difference in percent with its sign: `+18.4 %`, `−2.2 %`.
 pub(super) fn format_signed_percent(fraction: f64) -> String {
     let percent = fraction * 100.0;
     let size = percent.abs();
@@ -118,7 +120,7 @@ pub(super) fn format_signed_percent(fraction: f64) -> String {
     format!("{sign}{digits} %")
 }
 
-/// The same without digits that say nothing, for an axis.
+/// Formats a ratio for an axis as a signed percentage, without a trailing `.0`.
 pub(super) fn format_slowdown_tick(ratio: f64) -> String {
     if (ratio - 1.0).abs() < 1e-9 {
         "0".to_owned()
@@ -127,7 +129,8 @@ pub(super) fn format_slowdown_tick(ratio: f64) -> String {
     }
 }
 
-/// Never zero: a p-value is an upper bound on a chance.
+/// Formats a p-value with its relation sign. It is never shown as zero, because a p-value is an
+/// upper bound on a probability.
 fn format_p_value(p: f64) -> String {
     if p < LEAST_P {
         return format!("< {LEAST_P}");
@@ -135,7 +138,7 @@ fn format_p_value(p: f64) -> String {
     format!("= {}", format_significant(p, 2))
 }
 
-/// Thousands told apart.
+/// Formats a number with commas between the thousands.
 fn format_count(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -148,7 +151,7 @@ fn format_count(number: usize) -> String {
     text
 }
 
-/// A large amount by its prefix: `1.20 M`.
+/// Formats a large amount with an SI prefix: `1.20 M`.
 fn format_amount(number: f64) -> String {
     const PREFIXES: [(f64, &str); 4] = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
     let is_reached = |(scale, _): &&(f64, &str)| number >= *scale;
@@ -156,7 +159,10 @@ fn format_amount(number: f64) -> String {
     format!("{}{prefix}", format_significant(number / scale, 3))
 }
 
-/// Text outside of `<code>`, where GitHub would call people and link issues whatever the entity.
+/// Shortens text that is shown outside of `<code>`, and escapes it for Markdown.
+///
+/// GitHub mentions people and links issues even if `@` and `#` are entities. A word joiner after
+/// them prevents it.
 fn escape_prose(state: &State<'_, '_>, text: &str, width: usize) -> Value {
     const WORD_JOINER: &str = "&#8288;";
     let shown = shorten(text, width);
@@ -171,7 +177,7 @@ fn escape_prose(state: &State<'_, '_>, text: &str, width: usize) -> Value {
     Value::from_safe_string(escaped)
 }
 
-/// The end of an output, line by line, for a page.
+/// Returns the last 40 lines of an output, each shortened and escaped for HTML.
 fn escape_last_lines(text: &str) -> Value {
     const MOST: usize = 40;
     let lines: Vec<&str> = text.lines().collect();
@@ -184,7 +190,9 @@ fn escape_last_lines(text: &str) -> Value {
     Value::from_safe_string(page)
 }
 
-/// Made visible and cut in the middle, so that both ends still tell which one it is.
+/// Makes invisible characters visible and cuts `text` in the middle to at most `width` characters.
+///
+/// Both ends stay, because they identify a name.
 pub(super) fn shorten(text: &str, width: usize) -> String {
     let mut shown = String::new();
     let _ = escape::write_visible(&mut shown, text);

@@ -1,4 +1,4 @@
-//! One self-contained page: no script, no network, its own style and nothing else.
+//! The report as one self-contained HTML page, without scripts and without network access.
 
 use minijinja::{Value, context};
 use sha2::{Digest as _, Sha256};
@@ -6,14 +6,15 @@ use sha2::{Digest as _, Sha256};
 use super::{RenderError, chart, render_template, serialize_report};
 use crate::report::{Report, ReportRow};
 
-/// Charts are drawn for the worst benchmarks; more would make a page that no browser likes.
+/// Maximum number of charts. The worst benchmarks get them; with more, the page is too large for
+/// browsers.
 const MOST_CHARTS: usize = 300;
-/// Rows of a table that a browser still likes.
+/// Maximum number of rows in the tables; with more, the page is too large for browsers.
 const MOST_ROWS: usize = 5_000;
-/// The whole style of the page.
+/// The style sheet of the page.
 const STYLE: &str = include_str!("../../templates/report.css");
 
-/// The report as one HTML page.
+/// Returns the report as one HTML page. Fails if the template and its values do not fit.
 pub(crate) fn render_html(report: &Report<'_>) -> Result<String, RenderError> {
     let total = report.notable.len() + report.folded.len();
     let notable = &report.notable[..report.notable.len().min(MOST_ROWS)];
@@ -34,7 +35,7 @@ pub(crate) fn render_html(report: &Report<'_>) -> Result<String, RenderError> {
     )
 }
 
-/// The rows, the first of them with their charts.
+/// Returns the rows as values for the template. The first `charts` of them have charts.
 fn row_values(rows: &[ReportRow<'_>], charts: usize) -> Value {
     let drawn = rows.iter().enumerate().map(|(place, row)| {
         let distribution = if place < charts { chart::draw_distribution(row) } else { None };
@@ -43,7 +44,7 @@ fn row_values(rows: &[ReportRow<'_>], charts: usize) -> Value {
     drawn.collect()
 }
 
-/// What the content policy knows the style by.
+/// Returns the base64 SHA-256 hash by which the content security policy allows the style.
 fn hash_style() -> String {
     encode_base64(&Sha256::digest(STYLE.as_bytes()))
 }

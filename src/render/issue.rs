@@ -1,29 +1,33 @@
-//! For one benchmark that got slower: the text of its issue.
+//! The text of the issue about one slower benchmark.
 
 use minijinja::context;
 use serde::Serialize;
 
 use super::{RenderError, escape, filters, render_template};
 
-/// Commits that are named; the comparison has them all.
+/// Maximum number of commits in the issue. The comparison on GitHub shows all of them.
 const MOST_SUSPECTS: usize = 20;
-/// Characters of a title; GitHub takes 256.
+/// Maximum length of the benchmark's id in the title, in characters. GitHub's limit on a title is
+/// 256.
 const TITLE_WIDTH: usize = 120;
 
-/// What stands around the words.
+/// The parts of an issue besides the status of the benchmark.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IssueFrame<'a> {
-    /// What tells the issue of one benchmark from another; letters, digits and dashes.
+    /// Key that distinguishes the issues of different benchmarks; letters, digits and dashes.
     pub(crate) key: &'a str,
-    /// What the next night has to know, JSON without `>`.
+    /// State for the next night to compare with, as JSON without `>`.
     pub(crate) state: &'a str,
-    /// Whether it is slower; otherwise it has recovered.
+    /// Whether the benchmark is slower; otherwise it has recovered.
     pub(crate) is_open: bool,
-    /// Address of its trend page.
+    /// Address of the benchmark's trend page; `None` if it is not known.
     pub(crate) page: Option<&'a str>,
 }
 
-/// The body of the issue of a benchmark; `status` is one of `perfgate trend status`.
+/// Returns the body of the issue about a benchmark.
+///
+/// `status` is the status of one benchmark as `perfgate trend status` writes it. Fails if the
+/// template and its values do not fit.
 pub(crate) fn render_issue(
     status: &impl Serialize,
     frame: IssueFrame<'_>,
@@ -35,7 +39,7 @@ pub(crate) fn render_issue(
     render_template("issue.md.j2", context! { it, key, state, is_open, page, most_suspects })
 }
 
-/// The title: without figures, so that it stays the same from night to night.
+/// Returns the title of the issue. It contains no figures, so that it stays the same every night.
 pub(crate) fn render_issue_title(id: &str) -> String {
     let mut title = String::from("Slower: ");
     escape::write_visible(&mut title, &filters::shorten(id, TITLE_WIDTH))

@@ -1,4 +1,5 @@
-//! For pull requests: the verdict and its reasons always fit, the tables as far as there is room.
+//! The report for pull requests. It always contains the verdict and its first reasons; the tables
+//! get as many rows as fit.
 
 use std::collections::HashSet;
 
@@ -7,17 +8,19 @@ use minijinja::context;
 use super::{RenderError, render_template, serialize_report, serialize_rows};
 use crate::report::{Report, ReportRow};
 
-/// Characters of a comment; GitHub refuses more than 65,536.
+/// Maximum length of a comment in characters. GitHub refuses more than 65,536.
 pub(crate) const COMMENT_LIMIT: usize = 60_000;
-/// Reasons that are told in a sentence of their own.
+/// Maximum number of reasons with a sentence of their own; the same for waivers.
 const MOST_SENTENCES: usize = 3;
-/// No row is shorter than this, so that more of them need not be tried.
+/// Lower bound on the length of a row in characters. It limits how many rows are tried.
 const SHORTEST_ROW: usize = 60;
 
-/// The report as Markdown of at most `limit` characters.
+/// Returns the report as Markdown of at most `limit` characters, unless the part without tables is
+/// longer. Fails if the template and its values do not fit.
 pub(crate) fn render_markdown(report: &Report<'_>, limit: usize) -> Result<String, RenderError> {
     let total = report.notable.len() + report.folded.len();
-    // The largest number of rows that fits lies between these two.
+    // Try all rows first. If they do not fit, search by bisection: `fits` rows fit, and `too_many`
+    // rows do not.
     let (mut fits, mut too_many) = (0, total.min(limit / SHORTEST_ROW) + 1);
     let mut page = render_with_rows(report, too_many - 1)?;
     if page.chars().count() <= limit {
@@ -37,7 +40,7 @@ pub(crate) fn render_markdown(report: &Report<'_>, limit: usize) -> Result<Strin
     Ok(page)
 }
 
-/// With so many rows in the tables, the worst first.
+/// Renders the report with the first `rows` rows of its tables, the worst first.
 fn render_with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderError> {
     let notable = &report.notable[..report.notable.len().min(rows)];
     let folded = &report.folded[..report.folded.len().min(rows - notable.len())];
@@ -58,12 +61,13 @@ fn render_with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderEr
     )
 }
 
+/// Returns the first rows that are a reason for the verdict.
 fn select_first_reasons<'a>(report: &Report<'a>) -> Vec<ReportRow<'a>> {
     let reasons = report.notable.iter().filter(|row| row.is_reason);
     reasons.take(MOST_SENTENCES).cloned().collect()
 }
 
-/// One benchmark for each reason that something was accepted for.
+/// Returns one benchmark for each of the first distinct reasons of waivers.
 fn select_first_waived<'a>(report: &Report<'a>) -> Vec<ReportRow<'a>> {
     let mut seen = HashSet::new();
     let first = report
@@ -73,7 +77,8 @@ fn select_first_waived<'a>(report: &Report<'a>) -> Vec<ReportRow<'a>> {
     first.take(MOST_SENTENCES).cloned().collect()
 }
 
-/// `publish` finds its own comment by it, so that nothing in it may end the HTML comment.
+/// Returns the id for the marker, cut to 100 characters and without characters that could end the
+/// HTML comment. `publish` finds its own comment by the marker.
 fn sanitize_marker_id(id: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/');
     id.chars().take(100).map(|c| if is_plain(c) { c } else { '-' }).collect()

@@ -1,4 +1,4 @@
-//! Charts to keep, for papers and wikis: SVG with its colours in it, black on white.
+//! Charts for papers and wikis: self-contained SVG with fixed colours, black on white.
 
 #[cfg(feature = "png")]
 mod png;
@@ -18,58 +18,59 @@ const BOTTOM_MARGIN: f64 = 44.0;
 const TREND_HEIGHT: f64 = 400.0;
 const ROW_HEIGHT: f64 = 26.0;
 const NAME_WIDTH: f64 = 300.0;
-/// A name of so many characters fits beside the dots.
+/// Maximum length of a benchmark's name beside its dot, in characters.
 const NAME_LENGTH: usize = 42;
 
-/// Common fonts; wikis and papers embed their own.
+/// Common fonts. The SVG embeds no font.
 const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
 
-/// A chart.
+/// A chart to export.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Plot {
-    /// A benchmark over its runs.
+    /// One benchmark over its runs.
     Trend(TrendPlot),
-    /// Many benchmarks against an earlier level.
+    /// Changes of many benchmarks from an earlier level.
     Comparison(ComparisonPlot),
 }
 
-/// Lower and upper end of an interval, where one is known.
+/// Lower and upper end of an interval; `None` if it is not known.
 pub(crate) type PlotInterval = Option<(f64, f64)>;
 
-/// A benchmark over its runs.
+/// A chart of one benchmark over its runs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TrendPlot {
-    /// The benchmark.
+    /// Name of the benchmark.
     pub(crate) title: String,
     /// Host and range.
     pub(crate) subtitle: String,
     /// First and last day.
     pub(crate) days: (String, String),
-    /// One line a metric.
+    /// One line per metric.
     pub(crate) lines: Vec<PlotLine>,
-    /// Places of change points, between the runs `x − 1` and `x`, with their ratio.
+    /// Change points: the index `x` of the first run after the change, and the ratio. The change is
+    /// drawn between the runs `x − 1` and `x`.
     pub(crate) changes: Vec<(usize, f64)>,
 }
 
-/// One metric: a value in nanoseconds for each run that has one.
+/// One metric of a benchmark, in nanoseconds, for each run that has a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlotLine {
-    /// Its name.
+    /// Name of the metric.
     pub(crate) name: String,
-    /// Place, value, and interval; a line is broken where places are left out.
+    /// Index of the run, value and interval. The line is interrupted where indices are missing.
     pub(crate) points: Vec<(usize, f64, PlotInterval)>,
 }
 
-/// Many benchmarks against an earlier level.
+/// A chart of the changes of many benchmarks from an earlier level.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ComparisonPlot {
     /// What is compared with what.
     pub(crate) title: String,
-    /// Name, ratio and interval of each.
+    /// Name, ratio and interval of each benchmark.
     pub(crate) rows: Vec<(String, f64, PlotInterval)>,
 }
 
-/// The chart as SVG.
+/// Returns the chart as SVG.
 pub(crate) fn render_svg(figure: &Plot) -> String {
     match figure {
         Plot::Trend(course) => render_trend_svg(course),

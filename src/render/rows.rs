@@ -1,17 +1,21 @@
-//! For spreadsheets and test reporters: every benchmark, one at a time, so that a million of them
-//! need no more memory than their text.
+//! The report for spreadsheets and test reporters. The benchmarks are rendered one at a time, so
+//! that a million of them need no more memory than their text.
 
 use minijinja::{Value, context};
 
 use super::{ENVIRONMENT, RenderError};
 use crate::report::Report;
 
-/// One row a benchmark below a header that stays the same.
+/// Returns the report as CSV: a fixed header and one row per benchmark.
+///
+/// Fails if the template and its values do not fit.
 pub(crate) fn render_csv(report: &Report<'_>) -> Result<String, RenderError> {
     render_rows("report.csv.j2", report)
 }
 
-/// `JUnit` XML: one test case a benchmark.
+/// Returns the report as `JUnit` XML: one test case per benchmark.
+///
+/// Fails if the template and its values do not fit.
 pub(crate) fn render_junit(report: &Report<'_>) -> Result<String, RenderError> {
     render_rows("report.xml.j2", report)
 }

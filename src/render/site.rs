@@ -1,4 +1,4 @@
-//! The layout of the trend pages: self-contained HTML that runs no script but its own.
+//! The layout of the trend pages: self-contained HTML that runs only its own scripts.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -21,13 +21,13 @@ const BENCHMARK_SCRIPT: &str = include_str!("../../templates/trend/benchmark.js"
 const UPLOT_SCRIPT: &str = include_str!("../../assets/uplot/uPlot.iife.min.js");
 const UPLOT_STYLE: &str = include_str!("../../assets/uplot/uPlot.min.css");
 
-/// Width and height of a sparkline, in units of its own.
+/// Width and height of a sparkline, in its own units.
 const SPARKLINE_SIZE: (f64, f64) = (120.0, 28.0);
 
-/// A sparkline spans at least this share of its level, so that noise does not look like change.
+/// Smallest share of the level that a sparkline spans, so that noise does not look like a change.
 const LEAST_SPAN: f64 = 0.04;
 
-/// The kinds of pages.
+/// Kind of a trend page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageLayout {
     /// All benchmarks.
@@ -63,7 +63,7 @@ impl PageLayout {
     }
 }
 
-/// What stands around the content of a page.
+/// The parts of a page that are the same for all pages of a kind.
 #[derive(Serialize)]
 struct PageFrame {
     policy: String,
@@ -106,12 +106,12 @@ static LAYOUT_VERSION: LazyLock<String> = LazyLock::new(|| {
     encode_base64(&hash.finalize())
 });
 
-/// Changes when a page of the same values would look different.
+/// Returns a hash that changes when the layout, and so a page of the same values, changes.
 pub(crate) fn compute_layout_version() -> &'static str {
     &LAYOUT_VERSION
 }
 
-/// The page of these values.
+/// Returns the HTML of the page of `values`. Fails if the values do not fit the template.
 pub(crate) fn render_page(
     layout: PageLayout,
     values: &impl Serialize,
@@ -122,7 +122,7 @@ pub(crate) fn render_page(
     Ok(template.render(context! { frame, page => values })?)
 }
 
-/// Nothing may be loaded, and nothing runs but scripts of exactly these texts.
+/// Returns the content security policy of a page: it loads nothing and runs only these scripts.
 fn build_content_policy(scripts: &[&str], styles: &[&str]) -> String {
     let list_hashes = |texts: &[&str]| {
         let hash_text = |text: &&str| format!("'sha256-{}'", encode_base64(&Sha256::digest(text)));
@@ -155,7 +155,7 @@ fn scale_spark_x(place: usize, count: usize) -> f64 {
     place as f64 * SPARKLINE_SIZE.0 / count.saturating_sub(1).max(1) as f64
 }
 
-/// The path of a line through logarithms, evenly spaced, the largest at the top.
+/// Returns the SVG path of a line through evenly spaced logarithms, the largest at the top.
 fn draw_sparkline(lns: &[f64]) -> String {
     let low = lns.iter().copied().fold(f64::INFINITY, f64::min);
     let high = lns.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -170,7 +170,9 @@ fn draw_sparkline(lns: &[f64]) -> String {
     path
 }
 
-/// Where places of a sparkline of so many points stand, from the left.
+/// Returns the x coordinates of marks in a sparkline of `count` points.
+///
+/// Each mark is halfway between the point at its place and the point before it.
 fn locate_spark_marks(places: Vec<usize>, count: usize) -> Vec<String> {
     let between =
         |place: usize| f64::midpoint(scale_spark_x(place, count), scale_spark_x(place - 1, count));

@@ -1,4 +1,4 @@
-//! For terminals: aligned columns, colour only where it was asked for.
+//! The report for terminals: aligned columns, colour only if requested.
 
 use minijinja::context;
 use unicode_width::UnicodeWidthStr;
@@ -6,9 +6,9 @@ use unicode_width::UnicodeWidthStr;
 use super::{RenderError, render_template, serialize_report, serialize_rows};
 use crate::report::Report;
 
-/// Rows that a terminal is given before it is told where the others are.
+/// Maximum number of rows. If there are more, the text names the formats that show all of them.
 const MOST_ROWS: usize = 40;
-/// Between two columns.
+/// Number of spaces between two columns.
 const COLUMN_GAP: usize = 3;
 
 /// Whether the reader's terminal shows colours.
@@ -20,7 +20,7 @@ pub(crate) enum Colour {
     Off,
 }
 
-/// The report for a terminal.
+/// Returns the report for a terminal. Fails if the template and its values do not fit.
 pub(crate) fn render_text(report: &Report<'_>, colour: Colour) -> Result<String, RenderError> {
     let shown = &report.notable[..report.notable.len().min(MOST_ROWS)];
     let text = render_template(
@@ -35,7 +35,8 @@ pub(crate) fn render_text(report: &Report<'_>, colour: Colour) -> Result<String,
     Ok(align_columns(&text))
 }
 
-/// Lines whose cells end in tabs get columns of equal width, block by block.
+/// Aligns the columns of tab-separated lines. Each block of adjacent lines with tabs is aligned
+/// separately.
 fn align_columns(text: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     let lines: Vec<&str> = text.lines().collect();
@@ -43,7 +44,7 @@ fn align_columns(text: &str) -> String {
         let rows: Vec<Vec<&str>> = block.iter().map(|line| line.split('\t').collect()).collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let measure_column = |column: usize| {
-            // The last cell of a row may be as long as it likes.
+            // The last cell of a row has no column to its right, so that its width does not count.
             let cells = rows.iter().filter(|row| row.len() > column + 1);
             cells.map(|row| measure_width(row[column])).max().unwrap_or(0)
         };
@@ -68,7 +69,7 @@ fn align_row(row: &[&str], widths: &[usize]) -> String {
     line
 }
 
-/// Columns of a terminal that the cell takes; colour takes none.
+/// Returns the width of the cell in terminal columns. Colour codes have no width.
 fn measure_width(cell: &str) -> usize {
     let mut parts = cell.split('\u{1b}');
     let plain = parts.next().unwrap_or_default();

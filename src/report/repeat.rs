@@ -1,17 +1,19 @@
-//! The command that shows the same on another machine.
+//! Builds the command that repeats the check on another machine.
 
 use std::fmt::Write as _;
 
 use super::ReportRow;
 use crate::verdict::{BaselineKind, Decision};
 
-/// More names than this do not make a command that anybody would type.
+/// Maximum number of benchmark names in the command. Nobody would type a longer one.
 const MOST_NAMES: usize = 5;
-/// Longer names are cut where they are shown, so that the command would not work.
+/// Maximum length of a name in bytes. Longer names are cut where they are shown, so the command
+/// would not work.
 const LONGEST_NAME: usize = 200;
 
-/// `None` where nothing sensible can be said: nothing to look at, no commit to compare with, or
-/// names that no terminal takes.
+/// Returns the command that repeats the check for the benchmarks that matter. Returns `None` if
+/// there is no such benchmark, no commit to compare with, or a name that cannot be typed in a
+/// terminal.
 pub(super) fn build_repeat_command(
     decision: &Decision,
     notable: &[ReportRow<'_>],
@@ -51,7 +53,7 @@ fn is_object_id(id: &str) -> bool {
     (7..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Enough of an object id to be told from all others of a repository.
+/// Returns the first 10 digits of an object id, enough to distinguish it within a repository.
 fn shorten_id(id: &str) -> &str {
     &id[..id.len().min(10)]
 }
@@ -60,13 +62,13 @@ fn is_typable(name: &str) -> bool {
     name.len() <= LONGEST_NAME && !name.chars().any(char::is_control)
 }
 
-/// A pattern that matches this name only.
+/// Returns a glob pattern that matches only this name.
 fn escape_glob(name: &str) -> String {
     let mut glob = String::with_capacity(name.len());
     for (place, character) in name.chars().enumerate() {
         match character {
             '*' | '?' | '[' | ']' | '{' | '}' => glob.extend(['[', character, ']']),
-            // Elsewhere it is a plain character; in front it would leave the benchmark out.
+            // In front, `!` would exclude the benchmark. Elsewhere it is an ordinary character.
             '!' if place == 0 => glob.push_str("{!}"),
             '\\' => glob.push_str("\\\\"),
             _ => glob.push(character),
@@ -75,7 +77,7 @@ fn escape_glob(name: &str) -> String {
     glob
 }
 
-/// One word for any POSIX shell, whatever it holds.
+/// Returns `word` quoted as one word for any POSIX shell.
 fn quote_for_shell(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -1,4 +1,4 @@
-//! One benchmark of a report.
+//! The row of one benchmark in a report.
 
 use std::cmp::Ordering;
 
@@ -13,126 +13,127 @@ use crate::verdict::{
     TargetStatus, Waiver,
 };
 
-/// One benchmark with all that is shown of it.
+/// One benchmark with everything that is shown about it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ReportRow<'a> {
-    /// `group/function/parameter`.
+    /// Benchmark id, `group/function/parameter`.
     pub(crate) id: &'a str,
-    /// The Cargo package.
+    /// Cargo package of the benchmark; `None` if it has none.
     pub(crate) package: Option<&'a str>,
-    /// The package once more, where the id alone would not tell which benchmark this is.
+    /// The package, if another benchmark of the report has the same id; `None` otherwise.
     pub(crate) told_apart_by: Option<&'a str>,
-    /// What the data say.
+    /// What the data show.
     pub(crate) change: Change,
-    /// Whether it is a reason for a verdict other than pass.
+    /// Whether the benchmark is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
-    /// Whether its change is, and not only a target.
+    /// Whether its change is such a reason, and not only a target.
     pub(crate) is_change_reason: bool,
-    /// Candidate ÷ baseline.
+    /// Candidate ÷ baseline with its interval; `None` if there is no comparison.
     pub(crate) ratio: Option<RatioInterval>,
-    /// Two-sided.
+    /// Two-sided p-value of the comparison.
     pub(crate) p_value: Option<f64>,
-    /// The false discovery rate at which it counts.
+    /// The false discovery rate at which the change counts.
     pub(crate) q_value: Option<f64>,
     /// Launches per side.
     pub(crate) launches: LaunchCounts,
-    /// The slowdown that would have been seen.
+    /// The slowdown that would have been detected, as a share.
     pub(crate) minimum_detectable: Option<f64>,
-    /// The change that unchanged code shows.
+    /// The change that unchanged code shows, as a share.
     pub(crate) noise_floor: Option<f64>,
     /// The slowdown that was tolerated.
     pub(crate) threshold: Option<Percent>,
-    /// The slowdown that had to be found.
+    /// The slowdown that had to be excluded for *unchanged*.
     pub(crate) detect: Option<Percent>,
     /// What one sample is.
     pub(crate) sampling: Option<Sampling>,
-    /// The stage that gave the answer.
+    /// The stage of the check that gave the answer.
     pub(crate) stage: Option<CheckStage>,
-    /// The baseline's figures.
+    /// Figures of the baseline; `None` if it was not measured.
     pub(crate) baseline: Option<ReportSide<'a>>,
-    /// The candidate's figures.
+    /// Figures of the candidate; `None` if it was not measured.
     pub(crate) candidate: Option<ReportSide<'a>>,
-    /// Amounts handled in a second, where it is known what one call handles.
+    /// Amounts that the candidate processes per second; empty if the amount per call is unknown.
     pub(crate) throughput: Vec<Throughput<'a>>,
-    /// Why it could not be measured.
+    /// Why the benchmark could not be measured; `None` if it was.
     pub(crate) failure: Option<&'a BenchmarkFailure>,
-    /// Its targets, the worst first.
+    /// Targets of the benchmark, worst first.
     pub(crate) targets: Vec<TargetLine<'a>>,
-    /// Why and how far a regression was accepted.
+    /// The waiver that accepts the regression; `None` if there is none.
     pub(crate) waiver: Option<WaiverLine<'a>>,
-    /// In words.
+    /// Reasons for the change, as sentences.
     pub(crate) reasons: &'a [String],
 }
 
-/// The figures of one side; no percentiles where samples are batches.
+/// The figures of one side. There are no percentiles if samples are batches.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ReportSide<'a> {
-    /// Samples in all launches.
+    /// Number of samples in all launches.
     pub(crate) samples: u64,
     /// Median of a typical launch.
     pub(crate) median: ReportFigure,
     /// Mean of a typical launch.
     pub(crate) mean: ReportFigure,
-    /// 95th percentile of single calls.
+    /// 95th percentile of single calls; `None` if samples are batches.
     pub(crate) p95: Option<ReportFigure>,
-    /// 99th percentile of single calls.
+    /// 99th percentile of single calls; `None` if samples are batches.
     pub(crate) p99: Option<ReportFigure>,
-    /// Where the samples lie.
+    /// Distribution of the samples.
     #[serde(skip)]
     pub(crate) histogram: Option<&'a Histogram>,
 }
 
-/// A figure with its interval over launches.
+/// A duration with its interval over launches.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct ReportFigure {
-    /// Lower end.
+    /// Lower end of the interval.
     pub(crate) low: Option<Nanos>,
-    /// Best guess.
+    /// Point estimate.
     pub(crate) point: Nanos,
-    /// Upper end.
+    /// Upper end of the interval.
     pub(crate) high: Option<Nanos>,
 }
 
-/// An amount handled in a second by the candidate.
+/// An amount that the candidate processes per second.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Throughput<'a> {
-    /// `elements`, `bytes`, `tokens`.
+    /// Unit of the amount: `elements`, `bytes`, `tokens`.
     pub(crate) unit: &'a str,
-    /// How many.
+    /// The amount per second.
     pub(crate) per_second: f64,
 }
 
-/// A target and what the data say about it.
+/// A target and what the data show about it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct TargetLine<'a> {
-    /// What is limited.
+    /// The limited metric.
     pub(crate) metric: Metric,
     /// The limit.
     pub(crate) limit: Nanos,
-    /// One-sided lower bound.
+    /// One-sided lower bound of the metric.
     pub(crate) low: Option<Nanos>,
-    /// Best guess.
+    /// Point estimate of the metric.
     pub(crate) point: Option<Nanos>,
-    /// One-sided upper bound.
+    /// One-sided upper bound of the metric.
     pub(crate) high: Option<Nanos>,
-    /// What the data say.
+    /// Met, missed or unproven.
     pub(crate) status: TargetStatus,
-    /// Whether it is a reason for a verdict other than pass.
+    /// Whether the target is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
-    /// Why it is unproven, or what decided.
+    /// Why the target is unproven, or which figure decided.
     pub(crate) reason: Option<&'a str>,
 }
 
-/// Why and how far a regression was accepted.
+/// An accepted regression: why, and up to which slowdown.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct WaiverLine<'a> {
-    /// Why.
+    /// Why the regression is accepted.
     pub(crate) reason: &'a str,
-    /// Up to which slowdown; none for a benchmark that is gone on purpose.
+    /// The largest accepted slowdown; `None` for a benchmark that was removed on purpose.
     pub(crate) limit: Option<Percent>,
 }
 
 impl<'a> ReportRow<'a> {
+    /// Builds the row of `judgement`. `is_ambiguous` means that another benchmark has the same id.
     pub(super) fn new(judgement: &'a Judgement, decision: &Decision, is_ambiguous: bool) -> Self {
         let is_batch = judgement.sampling == Some(Sampling::Batch);
         let mut targets: Vec<_> =
@@ -169,14 +170,16 @@ impl<'a> ReportRow<'a> {
         }
     }
 
-    /// Whether a reader should look at it.
+    /// Returns whether a reader should look at the benchmark: its change is neither unchanged nor
+    /// new, a target is not met, or it has a waiver.
     pub(crate) fn is_notable(&self) -> bool {
         let quiet = matches!(self.change, Change::Unchanged | Change::New);
         let all_met = self.targets.iter().all(|target| target.status == TargetStatus::Met);
         !quiet || !all_met || self.waiver.is_some()
     }
 
-    /// What decides first, then by how much.
+    /// Orders rows by importance: reasons for the verdict first, then by change and target, then
+    /// the largest slowdown first.
     pub(super) fn compare_severity(&self, other: &Self) -> Ordering {
         let rank = |row: &Self| {
             let worst = row.targets.first().map_or(TargetStatus::Met, |target| target.status);
@@ -193,7 +196,7 @@ impl<'a> ReportRow<'a> {
     }
 }
 
-/// The change that weighs as much as a target's status.
+/// Returns the change that is as severe as a target's status.
 fn map_to_change(status: TargetStatus) -> Change {
     match status {
         TargetStatus::Missed => Change::Failed,
@@ -202,6 +205,7 @@ fn map_to_change(status: TargetStatus) -> Change {
     }
 }
 
+/// Returns the amounts per second, computed from the amounts per call and the candidate's median.
 fn compute_throughput(judgement: &Judgement) -> Vec<Throughput<'_>> {
     const NANOS_PER_SECOND: f64 = 1e9;
     let median = judgement.candidate.as_ref().map(|summary| summary.median.point.get());

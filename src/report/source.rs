@@ -1,4 +1,4 @@
-//! What was compared, and where it was measured.
+//! What was compared, and on which machine it was measured.
 
 use serde::Serialize;
 
@@ -6,44 +6,44 @@ use crate::host::Host;
 use crate::run::MeasuredCommit;
 use crate::verdict::{BaselineKind, CheckStage, Decision, ScreenOutcome};
 
-/// What was compared with.
+/// The data that the candidate was compared with.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct BaselineLine<'a> {
-    /// How it was had.
+    /// How the baseline was obtained.
     pub(crate) kind: BaselineKind,
-    /// Its commit.
+    /// Commit of the baseline; `None` if unknown.
     pub(crate) commit: Option<CommitLine<'a>>,
-    /// Stored runs it rests on.
+    /// Number of stored runs in the baseline; `None` if it has none.
     pub(crate) runs: Option<u32>,
-    /// Whether any answer came from rounds of both sides.
+    /// Whether any answer came from rounds, in which both sides are measured alternately.
     pub(crate) is_confirmed: bool,
-    /// What stored runs settled without rounds.
+    /// What stored runs decided without rounds.
     pub(crate) screen: Option<ScreenOutcome>,
-    /// Its machine, where that is another than the candidate's.
+    /// Machine of the baseline; `None` if it is the candidate's or unknown.
     pub(crate) other_host: Option<HostLine<'a>>,
-    /// Launches per side of the benchmark that has most of them.
+    /// Launches of the candidate in the benchmark that has the most.
     pub(crate) launches: u32,
 }
 
 /// A commit in one line.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct CommitLine<'a> {
-    /// Its id.
+    /// Id of the commit.
     pub(crate) id: &'a str,
-    /// The branch it was measured on.
+    /// The branch it was measured on; `None` if unknown.
     pub(crate) branch: Option<&'a str>,
-    /// Whether the working tree differed from it.
+    /// Whether the working tree differed from the commit.
     pub(crate) is_dirty: bool,
 }
 
 /// A machine in one line.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct HostLine<'a> {
-    /// What must match for two runs to be comparable.
+    /// Fingerprint of the machine; it must match for two runs to be comparable.
     pub(crate) fingerprint: &'a str,
     /// Processor model.
     pub(crate) cpu_model: &'a str,
-    /// Logical processors.
+    /// Number of logical processors.
     pub(crate) cores: u32,
     /// Installed memory in bytes.
     pub(crate) memory_bytes: u64,
@@ -51,9 +51,9 @@ pub(crate) struct HostLine<'a> {
     pub(crate) os: &'a str,
     /// Kernel release.
     pub(crate) kernel: &'a str,
-    /// Machine image.
+    /// Machine image; `None` if unknown.
     pub(crate) image: Option<&'a str>,
-    /// Compiler release.
+    /// Compiler release; `None` if unknown.
     pub(crate) rustc: Option<&'a str>,
 }
 

@@ -1,36 +1,36 @@
-//! The samples of one launch, summed up.
+//! The digest: a summary of the samples of one launch.
 
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{quantile::compute_quantile, summary::Moments};
 use crate::units::Nanos;
 
-/// A summary of the samples of one launch.
+/// A summary of the samples of one launch. All times are in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Digest {
-    /// Number of samples.
+    /// Number of samples; at least one.
     pub(crate) count: u64,
-    /// Arithmetic mean.
+    /// Arithmetic mean of the samples.
     pub(crate) mean: Nanos,
-    /// Standard deviation, `n − 1` in the denominator; zero for one sample.
+    /// Standard deviation with `n − 1` in the denominator; zero for a single sample.
     pub(crate) sd: Nanos,
-    /// Smallest.
+    /// Smallest sample.
     pub(crate) min: Nanos,
-    /// Median.
+    /// Median of the samples.
     pub(crate) p50: Nanos,
-    /// 90th percentile.
+    /// 90th percentile of the samples.
     pub(crate) p90: Nanos,
-    /// 95th percentile.
+    /// 95th percentile of the samples.
     pub(crate) p95: Nanos,
-    /// 99th percentile.
+    /// 99th percentile of the samples.
     pub(crate) p99: Nanos,
-    /// Largest.
+    /// Largest sample.
     pub(crate) max: Nanos,
 }
 
 impl Digest {
-    /// The digest of samples that are sorted, and at least one.
+    /// Computes the digest of `sorted`: at least one sample, in nanoseconds, in ascending order.
     pub(super) fn from_sorted(sorted: &[f64]) -> Self {
         let moments =
             Moments::from_values(sorted).expect("a launch has samples, and samples are finite");
@@ -48,7 +48,8 @@ impl Digest {
         }
     }
 
-    /// The natural logarithm of the median: the one number a launch is tested on.
+    /// Returns the natural logarithm of the median in nanoseconds. The tests use only this number
+    /// of a launch.
     pub(crate) fn ln_median(&self) -> f64 {
         self.p50.ln()
     }

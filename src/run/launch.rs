@@ -1,4 +1,4 @@
-//! One launch: its samples, or in the store what they sum up to.
+//! One launch: its samples or, in the store, a digest of them.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -13,31 +13,32 @@ use crate::units::Nanos;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "LaunchFile", into = "LaunchFile")]
 pub(crate) struct Launch {
-    /// Position of the launch in its run, from 0.
+    /// Number of the round, from 0.
     pub(crate) round: u32,
-    /// Launches of two runs with the same session and round were measured next to each other.
+    /// Name of the session. Launches of two runs with the same session and round were measured next
+    /// to each other. `None` if the run was measured alone.
     pub(crate) session: Option<String>,
-    /// Place within the round, from 0.
+    /// Position within the round, from 0; `None` if the run was measured alone.
     pub(crate) order: Option<u32>,
-    /// What was observed.
+    /// The samples, or a digest of them.
     pub(crate) data: LaunchData,
-    /// Further figures of the whole process, by name with unit: `peak_rss_bytes`.
+    /// Further figures of the whole process, not negative, by name with unit: `peak_rss_bytes`.
     pub(crate) metrics: BTreeMap<String, f64>,
 }
 
-/// What a launch observed: the samples, or in the store a digest of them.
+/// The data of a launch: its samples or, in the store, a digest of them.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LaunchData {
-    /// Every sample.
+    /// All samples of the launch.
     Samples(Samples),
-    /// Their summary.
+    /// A summary of the samples.
     Digest(Digest),
 }
 
-/// Every sample of a launch in the order it was taken; at least one.
+/// All samples of a launch in the order in which they were taken; at least one.
 ///
-/// What they sum up to is kept once it was asked for: between two looks only the launches of the last
-/// round are new.
+/// The digest is kept once it has been computed: from one look at the data to the next, only the
+/// launches of the last round are new.
 #[derive(Clone, Debug)]
 pub(crate) struct Samples {
     values: Vec<Nanos>,
@@ -46,7 +47,7 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
-    /// The samples `taken`; nothing where there are none.
+    /// Returns `None` if `values` is empty.
     pub(crate) fn new(values: Vec<Nanos>) -> Option<Self> {
         (!values.is_empty()).then(|| Self {
             values,
@@ -55,13 +56,14 @@ impl Samples {
         })
     }
 
-    /// What they sum up to.
+    /// Returns the digest of the samples.
     pub(crate) fn digest(&self) -> Digest {
-        // Not from what is kept sorted: that takes as much memory as the samples, and few ask for it.
+        // This does not use `sorted`: it takes as much memory as the samples, and few callers need
+        // it.
         *self.digest.get_or_init(|| Digest::from_sorted(&sort_samples(&self.values)))
     }
 
-    /// From the shortest to the longest, in nanoseconds.
+    /// Returns the samples in nanoseconds, in ascending order.
     pub(crate) fn sorted_nanos(&self) -> &[f64] {
         self.sorted.get_or_init(|| sort_samples(&self.values))
     }
@@ -87,7 +89,7 @@ impl From<Samples> for Vec<Nanos> {
     }
 }
 
-/// What was asked for before makes no difference.
+/// Compares the samples only; whether the digest is already computed makes no difference.
 impl PartialEq for Samples {
     fn eq(&self, other: &Self) -> bool {
         self.values == other.values
@@ -95,7 +97,7 @@ impl PartialEq for Samples {
 }
 
 impl Launch {
-    /// Its samples summed up; a digest is its own.
+    /// Returns the digest of the launch: the stored one, or that of the samples.
     pub(crate) fn digest(&self) -> Digest {
         match &self.data {
             LaunchData::Samples(samples) => samples.digest(),

@@ -1,4 +1,4 @@
-//! What the page of a benchmark shows: its course, its changes and what cannot be said.
+//! The content of a benchmark's page: its level over time, its changes, and the gaps in its data.
 
 use serde::Serialize;
 
@@ -13,12 +13,13 @@ use super::track::{BenchmarkTrack, TrackChange};
 use super::{SiteInput, SuspectCommit};
 use crate::run::Sampling;
 
-/// Nights in the table; the data file has them all.
+/// Maximum number of nights in the table; the data file has all of them.
 const NIGHTS_IN_TABLE: usize = 30;
 
-/// Commits named for one change; the link shows them all.
+/// Maximum number of commits named for one change; the link shows all of them.
 const MOST_SUSPECTS: usize = 20;
 
+/// The page of one benchmark, as its template reads it.
 #[derive(Serialize)]
 pub(super) struct BenchmarkPage<'a> {
     title: &'a str,
@@ -48,6 +49,8 @@ pub(super) struct BenchmarkPage<'a> {
     data: String,
 }
 
+/// A gap in the data: the date before it, its length, and whether runs were made without the
+/// benchmark.
 #[derive(Serialize)]
 struct GapRow {
     after: String,
@@ -55,6 +58,7 @@ struct GapRow {
     was_run: bool,
 }
 
+/// A host that measured the benchmark.
 #[derive(Serialize)]
 struct HostRow<'a> {
     fingerprint: &'a str,
@@ -64,6 +68,7 @@ struct HostRow<'a> {
     runs: usize,
 }
 
+/// A change point with the commits that may be to blame.
 #[derive(Serialize)]
 struct ChangeRow<'a> {
     ratio: f64,
@@ -80,12 +85,14 @@ struct ChangeRow<'a> {
     more_suspects: usize,
 }
 
+/// A commit that may be to blame, with the address of its page if known.
 #[derive(Serialize)]
 struct SuspectRow {
     commit: SuspectCommit,
     link: Option<String>,
 }
 
+/// A target with the latest figure for it, both in nanoseconds.
 #[derive(Serialize)]
 struct TargetRow {
     metric: &'static str,
@@ -94,6 +101,7 @@ struct TargetRow {
     has_percentile: bool,
 }
 
+/// The figures of one night.
 #[derive(Serialize)]
 struct NightRow<'a> {
     night: NightName,
@@ -105,6 +113,7 @@ struct NightRow<'a> {
     failure: Option<&'a str>,
 }
 
+/// Builds the page of `track`.
 pub(super) fn build_benchmark_page<'a>(
     material: &'a SiteInput<'_>,
     track: &'a BenchmarkTrack<'_>,
@@ -151,7 +160,7 @@ pub(super) fn build_benchmark_page<'a>(
         nights: build_night_rows(material, track),
         nights_in_all: track.cells.iter().flatten().count(),
         data_file: format!("data/{}.csv", track.slug),
-        // Inside a script element nothing but `<` can end the data.
+        // Inside a script element, only `<` can end the data.
         data: serde_json::to_string(&data).unwrap_or_default().replace('<', "\\u003c"),
     }
 }
@@ -177,6 +186,7 @@ fn build_commit_link(material: &SiteInput<'_>, commit: Option<&str>) -> Option<S
     Some(format!("{}/commit/{}", material.repository.as_deref()?, commit?))
 }
 
+/// Returns the row of a change, with the index of the first night of the new level.
 fn build_change_row<'a>(
     material: &'a SiteInput<'_>,
     change: &TrackChange,

@@ -1,4 +1,4 @@
-//! Writes the site: every page that is new or differs, and no other.
+//! Writes the site: only the pages that are new or changed.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -15,38 +15,38 @@ use super::{SiteInput, benchmark, export, overview, run, slug};
 use crate::files;
 use crate::render::site::{self as layout, PageLayout};
 
-/// Lists the files of the site and what each was made from.
+/// Name of the index file, which lists the files of the site and the inputs of each.
 const INDEX_FILE: &str = ".perfgate-pages";
 
 /// Why the site cannot be built.
 #[derive(Debug, Error)]
 pub(crate) enum SiteError {
-    /// A file that cannot be read or written.
+    /// A file cannot be written or removed.
     #[error("failed to write `{}`", path.display())]
     Io {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// A page that cannot be rendered.
+    /// A page cannot be rendered.
     #[error(transparent)]
     Render(#[from] crate::render::RenderError),
 }
 
-/// What a build did.
+/// How many files a build wrote and removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SiteCounts {
-    /// Files of the site.
+    /// Number of files of the site.
     pub(crate) files: usize,
-    /// Those that were new or differed.
+    /// Number of files that were new or changed.
     pub(crate) written: usize,
-    /// Those of runs or benchmarks that are gone.
+    /// Number of files that were removed because their run or benchmark no longer exists.
     pub(crate) removed: usize,
 }
 
-/// The site in a folder while it is written.
+/// The folder of the site during a build, with the index of the build before and the new one.
 struct SiteFolder<'a> {
     path: &'a Path,
     before: HashMap<String, String>,
@@ -54,12 +54,18 @@ struct SiteFolder<'a> {
     counts: SiteCounts,
 }
 
-/// Writes the site of `material` to `folder`.
+/// Writes the site of `material` to `folder`. Returns how many files were written and removed.
+///
+/// Fails with [`SiteError::Io`] if a file cannot be written or removed, and with
+/// [`SiteError::Render`] if a page cannot be rendered.
 pub(crate) fn build_site(
     material: &SiteInput<'_>,
     tracks: &[BenchmarkTrack<'_>],
     folder: &Path,
 ) -> Result<SiteCounts, SiteError> {
+    // Overview and benchmark pages are rendered and written only if their content changed. A run's
+    // page is rendered only if its inputs differ from those in the index, because there are many
+    // runs.
     let standings: Vec<BenchmarkStanding> =
         tracks.iter().map(|track| BenchmarkStanding::from_track(track, material)).collect();
     let mut site = SiteFolder::open(folder);
@@ -91,7 +97,7 @@ pub(crate) fn build_site(
     site.close()
 }
 
-/// What the pages of all runs depend on.
+/// Returns a hash of the inputs that the pages of all runs share.
 fn hash_common_inputs(material: &SiteInput<'_>) -> String {
     let mut hash = Sha256::new();
     for part in [layout::compute_layout_version(), &material.title] {
@@ -102,7 +108,7 @@ fn hash_common_inputs(material: &SiteInput<'_>) -> String {
     slug::encode_hex(&hash.finalize()[..6])
 }
 
-/// What the page of a run depends on, in one word: a run's id stands for its content.
+/// Returns the inputs of a run's page as one word. A run's id stands for its content.
 fn describe_run_inputs(material: &SiteInput<'_>, place: usize, common: &str) -> String {
     let mut inputs = common.to_owned();
     for neighbour in run::find_neighbours(&material.nights, place) {
@@ -123,12 +129,13 @@ impl<'a> SiteFolder<'a> {
         Self { path, before: previous, index: String::new(), counts: SiteCounts::default() }
     }
 
+    /// Returns whether the file exists and was made from the same inputs.
     fn is_made_from(&self, name: &str, inputs: &str) -> bool {
         self.before.get(name).is_some_and(|before| before == inputs)
             && self.path.join(name).is_file()
     }
 
-    /// Writes the file unless it is there with this content.
+    /// Writes the file unless it already has this content.
     fn write_if_changed(&mut self, name: &str, content: &[u8]) -> Result<(), SiteError> {
         if fs::read(self.path.join(name)).is_ok_and(|existing| existing == content) {
             self.record(name, "content");
@@ -146,13 +153,14 @@ impl<'a> SiteFolder<'a> {
         Ok(())
     }
 
+    /// Adds the file to the new index.
     fn record(&mut self, name: &str, inputs: &str) {
         let _ = writeln!(self.index, "{name} {inputs}");
         self.before.remove(name);
         self.counts.files += 1;
     }
 
-    /// Removes what an earlier build wrote and this one did not, and keeps the index.
+    /// Removes the files that an earlier build wrote and this one did not, and writes the index.
     fn close(mut self) -> Result<SiteCounts, SiteError> {
         for name in self.before.keys().filter(|name| is_site_file(name)) {
             let path = self.path.join(name);
@@ -169,7 +177,8 @@ impl<'a> SiteFolder<'a> {
     }
 }
 
-/// Whether a build could have written a file of this name: the index may be anybody's.
+/// Returns whether a build could have written a file of this name. The index may have been edited
+/// by anybody, so it must not lead to the removal of other files.
 fn is_site_file(name: &str) -> bool {
     let is_plain = |stem: &str| {
         !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

@@ -1,4 +1,4 @@
-//! What the chart on the page of a benchmark is drawn from: columns as `encode` writes them, and marks.
+//! The data of the chart on a benchmark's page: encoded columns (see `encode`) and marks.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use super::standing::BenchmarkStanding;
 use super::track::{BenchmarkTrack, HostTrack};
 use super::{Night, SiteInput};
 
-/// Digits of a commit that tell it apart.
+/// Number of digits shown of a commit or run id.
 const DIGITS: usize = 12;
 
-/// One slot a run with a figure, in commit order.
+/// Columns with one slot per run that has a figure, in commit order, and the marks between them.
 #[derive(Serialize)]
 pub(super) struct ChartData<'a> {
     step: f64,
@@ -35,6 +35,8 @@ pub(super) struct ChartData<'a> {
     repository: Option<&'a str>,
 }
 
+/// The encoded figures of one metric: logarithms of the points, and the distances of the interval
+/// ends from them.
 #[derive(Serialize)]
 struct MetricColumn {
     name: &'static str,
@@ -43,7 +45,7 @@ struct MetricColumn {
     high: String,
 }
 
-/// One level of p50 on one host: first and last slot, and the geometric mean in nanoseconds.
+/// One level of p50 on one host: its first and last slot, and its geometric mean in nanoseconds.
 #[derive(Serialize)]
 struct LevelSpan {
     host: usize,
@@ -52,7 +54,7 @@ struct LevelSpan {
     ns: f32,
 }
 
-/// A change point: last slot of the old level, first of the new one.
+/// A change point: last slot of the old level, first slot of the new one.
 #[derive(Serialize)]
 struct ChangeMark {
     from: usize,
@@ -63,7 +65,7 @@ struct ChangeMark {
     high: f64,
 }
 
-/// The drawing of one benchmark with these limits as lines.
+/// Builds the chart of one benchmark, with `targets` (metric and limit in nanoseconds) as lines.
 pub(super) fn build_chart_data<'a>(
     material: &'a SiteInput<'_>,
     track: &'a BenchmarkTrack<'_>,
@@ -71,6 +73,7 @@ pub(super) fn build_chart_data<'a>(
     targets: Vec<(&'static str, f64)>,
 ) -> ChartData<'a> {
     let nights = &material.nights;
+    // A slot is a night that has a p50; all columns and marks count in slots.
     let slots: Vec<usize> =
         (0..nights.len()).filter(|night| track.find_figure(*night, 0).is_some()).collect();
     let slot_of = |night: usize| slots.partition_point(|slot| *slot < night);
@@ -111,7 +114,7 @@ pub(super) fn build_chart_data<'a>(
     }
 }
 
-/// The hosts of a track by fingerprint, as they are numbered on its page.
+/// Returns the number of each host of a track on its page, by fingerprint.
 pub(super) fn number_hosts<'a>(track: &'a BenchmarkTrack<'_>) -> HashMap<&'a str, usize> {
     let hosts = track.hosts.iter().enumerate();
     hosts.map(|(number, host)| (host.fingerprint.as_str(), number)).collect()
@@ -169,7 +172,7 @@ fn locate_releases<'a>(material: &'a SiteInput<'_>, slots: &[usize]) -> Vec<(&'a
     material.releases.iter().filter_map(place).collect()
 }
 
-/// After which slots how many nights are missing.
+/// Returns the slots that a gap follows, each with the number of missing nights.
 fn find_breaks(standing: &BenchmarkStanding, slots: &[usize]) -> Vec<(usize, i64)> {
     let mut breaks: Vec<(usize, i64)> = Vec::new();
     for gap in &standing.gaps {

@@ -1,16 +1,17 @@
-//! Columns of whole numbers as short text, for pages of thousands of points.
+//! Encodes columns of integers as short text, for pages with thousands of points.
 //!
-//! Base-64 digits of six bits: five of the number, lowest first, and one that says that more follow;
-//! the sign is the lowest bit (the encoding of source maps). `~` stands for "nothing". Columns of
-//! differences are short because neighbours are alike.
+//! Each base-64 digit has six bits: five bits of the number, lowest first, and one bit that means
+//! that more digits follow. The sign is the lowest bit of the number. This is the encoding of
+//! source maps. `~` stands for a missing value. Columns of differences are short because neighbours
+//! have similar values.
 
 const BASE64_DIGITS: &[u8; 64] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Steps of the logarithm that durations are rounded to: a hundredth of a percent.
+/// Step to which the natural logarithms of durations are rounded: a hundredth of a percent.
 pub(super) const LN_STEP: f64 = 1e-4;
 
-/// Each number.
+/// Encodes each number.
 pub(super) fn encode_column(numbers: impl IntoIterator<Item = Option<i64>>) -> String {
     let mut text = String::new();
     for number in numbers {
@@ -19,7 +20,7 @@ pub(super) fn encode_column(numbers: impl IntoIterator<Item = Option<i64>>) -> S
     text
 }
 
-/// Each number less the one before it that is there.
+/// Encodes the difference of each number from the last number before it that is not missing.
 pub(super) fn encode_differences(numbers: impl IntoIterator<Item = Option<i64>>) -> String {
     let mut previous = 0;
     encode_column(numbers.into_iter().map(|number| {
@@ -30,7 +31,7 @@ pub(super) fn encode_differences(numbers: impl IntoIterator<Item = Option<i64>>)
     }))
 }
 
-/// A logarithm in steps.
+/// Returns a natural logarithm in steps of [`LN_STEP`].
 #[expect(clippy::cast_possible_truncation, reason = "logarithms of durations are small")]
 pub(super) fn round_to_steps(ln: f64) -> i64 {
     (ln / LN_STEP).round() as i64

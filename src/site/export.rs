@@ -1,4 +1,4 @@
-//! The whole history as rows: one for each run, benchmark and metric.
+//! Exports the whole history as rows: one per run, benchmark and metric.
 
 use std::fmt::Write as _;
 
@@ -10,43 +10,43 @@ use super::track::BenchmarkTrack;
 /// One metric of one benchmark in one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct ExportRow<'a> {
-    /// Names the run.
+    /// Id of the run.
     pub(crate) run: &'a str,
-    /// When it was measured, RFC 3339.
+    /// Time of the measurement, RFC 3339.
     pub(crate) created: String,
-    /// What was measured.
+    /// Id of the measured commit; `None` if unknown.
     pub(crate) commit: Option<&'a str>,
-    /// Branch it was measured on.
+    /// Branch that was measured; `None` if unknown.
     pub(crate) branch: Option<&'a str>,
     /// Fingerprint of the host.
     pub(crate) host: &'a str,
-    /// Processor of the host.
+    /// Processor model of the host.
     pub(crate) cpu_model: &'a str,
-    /// The Cargo package.
+    /// Cargo package of the benchmark; `None` if it has none.
     pub(crate) package: Option<&'a str>,
-    /// `group/function/parameter`.
+    /// Benchmark id, `group/function/parameter`.
     pub(crate) benchmark: &'a str,
     /// What one sample is.
     pub(crate) sampling: crate::run::Sampling,
     /// `p50`, `p95`, `p99` or `mean`.
     pub(crate) metric: &'static str,
-    /// Best guess in nanoseconds.
+    /// Point estimate in nanoseconds.
     pub(crate) ns: f32,
-    /// Lower end of its interval over launches.
+    /// Lower end of the interval over launches, in nanoseconds; `None` for a single launch.
     pub(crate) low_ns: Option<f32>,
-    /// Upper end.
+    /// Upper end of the interval over launches, in nanoseconds; `None` for a single launch.
     pub(crate) high_ns: Option<f32>,
-    /// Launches it rests on.
+    /// Number of launches that the estimate is computed from.
     pub(crate) launches: u32,
-    /// Samples of all launches.
+    /// Number of samples in all launches.
     pub(crate) samples: u64,
 }
 
-/// Names of the columns, in the order of the fields of [`Row`].
+/// Header line with the names of the columns, in the order of the fields of [`ExportRow`].
 const COLUMN_NAMES: &str = "run,created,commit,branch,host,cpu_model,package,benchmark,sampling,metric,\
                        ns,low_ns,high_ns,launches,samples\n";
 
-/// The rows of all nights, in their order.
+/// Returns the rows of all nights, in the order of the nights.
 pub(crate) fn list_export_rows(nights: &[Night]) -> impl Iterator<Item = ExportRow<'_>> {
     nights.iter().flat_map(|night| {
         night.cells.iter().flat_map(move |cell| {
@@ -83,7 +83,7 @@ fn build_export_row<'a>(
     }
 }
 
-/// A table with a line for each row, comma-separated (RFC 4180), nothing for what is not known.
+/// Returns a comma-separated table (RFC 4180) with one line per row. Unknown values are empty.
 pub(crate) fn export_csv<'a>(rows: impl Iterator<Item = ExportRow<'a>>) -> String {
     let mut text = COLUMN_NAMES.to_owned();
     for row in rows {
@@ -105,7 +105,9 @@ pub(crate) fn export_csv<'a>(rows: impl Iterator<Item = ExportRow<'a>>) -> Strin
     text
 }
 
-/// A list of objects, one a line.
+/// Returns a JSON array of objects, one per line.
+///
+/// Fails if a row cannot be serialized.
 pub(crate) fn export_json<'a>(
     rows: impl Iterator<Item = ExportRow<'a>>,
 ) -> Result<String, serde_json::Error> {
@@ -118,7 +120,8 @@ pub(crate) fn export_json<'a>(
     Ok(text)
 }
 
-/// The figures of one benchmark, one line a night: the data file beside its page.
+/// Returns the figures of one benchmark as a table with one line per night: the data file next to
+/// its page.
 pub(super) fn export_track_csv(track: &BenchmarkTrack<'_>, nights: &[Night]) -> String {
     let mut text = String::from("created,commit,host,launches,samples");
     for metric in SHOWN_METRICS.map(crate::policy::Metric::name) {
@@ -152,7 +155,8 @@ fn push_number(text: &mut String, number: Option<f32>) {
     text.push(',');
 }
 
-/// One field. What a spreadsheet would take for a formula gets a quote in front, which it hides.
+/// Appends one field. A field that a spreadsheet would read as a formula gets a leading single
+/// quote, which the spreadsheet hides.
 fn push_field(text: &mut String, field: &str) {
     let is_formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if !is_formula && !field.contains([',', '"', '\n', '\r']) {

@@ -1,4 +1,4 @@
-//! A run in figures: what the pages need of it, small enough to be kept beside them.
+//! A run reduced to the figures that the pages need, small enough to be cached next to them.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,57 +11,58 @@ use crate::policy::Metric;
 use crate::run::{Benchmark, BenchmarkId, MeasuredCommit, Run, Sampling};
 use crate::units::Confidence;
 
-/// The figures that are followed, in the order of [`Cell::figures`].
+/// The metrics on the pages, in the order of [`NightCell::figures`].
 pub(crate) const SHOWN_METRICS: [Metric; 4] = [Metric::P50, Metric::P95, Metric::P99, Metric::Mean];
 
-/// One run of the history, in figures.
+/// One run of the history, reduced to figures.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Night {
-    /// Names the run's page: 12 hexadecimal digits.
+    /// Id of the run, which names its page: 12 hexadecimal digits.
     pub(crate) id: String,
-    /// When the measurement began.
+    /// Time when the measurement began.
     pub(crate) created: Timestamp,
-    /// What was measured.
+    /// The measured commit; `None` if unknown.
     pub(crate) commit: Option<MeasuredCommit>,
-    /// Where.
+    /// The machine that measured the run.
     pub(crate) host: Host,
-    /// Whether it ran to its end.
+    /// Whether the run was measured to its end.
     pub(crate) complete: bool,
-    /// What was unfit or surprising.
+    /// Warnings about the measurement.
     pub(crate) warnings: Vec<String>,
-    /// The command that measures the same again.
+    /// The command that repeats the measurement; `None` if unknown.
     pub(crate) command: Option<String>,
-    /// What was measured.
+    /// The benchmarks of the run.
     pub(crate) cells: Vec<NightCell>,
 }
 
 /// One benchmark on one night.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NightCell {
-    /// `group/function/parameter`.
+    /// Benchmark id, `group/function/parameter`.
     pub(crate) id: String,
-    /// The Cargo package it belongs to.
+    /// Cargo package of the benchmark; `None` if it has none.
     pub(crate) package: Option<String>,
     /// What one sample is.
     pub(crate) sampling: Sampling,
-    /// Launches it rests on.
+    /// Number of launches that the figures are computed from.
     pub(crate) launches: u32,
-    /// Samples of all launches.
+    /// Number of samples in all launches.
     pub(crate) samples: u64,
-    /// The figures of [`SHOWN`]; none where they mean nothing or nothing was measured.
+    /// The figures of [`SHOWN_METRICS`]. `None` if the metric has no meaning for the sampling, or
+    /// if nothing was measured.
     pub(crate) figures: [Option<NightFigure>; 4],
-    /// Why it could not be measured.
+    /// Why the benchmark could not be measured; `None` if it was.
     pub(crate) failure: Option<String>,
 }
 
 /// A duration in nanoseconds with its interval over launches, to seven digits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct NightFigure {
-    /// Best guess.
+    /// Point estimate in nanoseconds.
     pub(crate) point: f32,
-    /// Lower end; none for a single launch.
+    /// Lower end of the interval; `None` for a single launch.
     pub(crate) low: Option<f32>,
-    /// Upper end; none for a single launch.
+    /// Upper end of the interval; `None` for a single launch.
     pub(crate) high: Option<f32>,
 }
 
@@ -76,7 +77,8 @@ impl NightFigure {
         }
     }
 
-    /// Natural logarithm of the best guess; a zero counts as a tenth of a nanosecond.
+    /// Returns the natural logarithm of the point estimate. Values below 0.1 ns, including zero,
+    /// count as 0.1 ns.
     pub(crate) fn ln(self) -> f64 {
         const LEAST: f64 = 0.1;
         f64::from(self.point).max(LEAST).ln()
@@ -101,19 +103,20 @@ impl NightCell {
         }
     }
 
-    /// Which benchmark.
+    /// Returns the name and package of the benchmark.
     pub(crate) fn benchmark_id(&self) -> BenchmarkId {
         BenchmarkId { name: self.id.clone(), package: self.package.clone() }
     }
 
-    /// The median with its interval.
+    /// Returns the median with its interval, or `None` if nothing was measured.
     pub(crate) fn median(&self) -> Option<NightFigure> {
         self.figures[0]
     }
 }
 
 impl Night {
-    /// The run in figures, intervals at `confidence`; none when its time cannot be read.
+    /// Reduces a run to figures with intervals at `confidence`. Returns `None` if the time of the
+    /// run cannot be parsed.
     pub(crate) fn from_run(run: &Run, confidence: Confidence) -> Option<Self> {
         let created: Timestamp = run.created.parse().ok()?;
         let commit = run.commit.as_ref().map_or("", |commit| &commit.id);
@@ -143,7 +146,7 @@ impl Night {
         })
     }
 
-    /// Id of the commit, where it is known.
+    /// Returns the id of the commit, or `None` if it is unknown.
     pub(crate) fn commit_id(&self) -> Option<&str> {
         self.commit.as_ref().map(|commit| commit.id.as_str())
     }

@@ -1,4 +1,4 @@
-//! What the first page shows: every benchmark in a row, worst first.
+//! The content of the first page: one row per benchmark, worst first.
 
 use serde::Serialize;
 
@@ -8,9 +8,10 @@ use super::standing::{
 use super::track::BenchmarkTrack;
 use super::{Night, SiteInput};
 
-/// Nights that a sparkline shows.
+/// Maximum number of nights in a sparkline.
 const SPARKLINE_NIGHTS: usize = 60;
 
+/// The first page, as its template reads it.
 #[derive(Serialize)]
 pub(super) struct OverviewPage<'a> {
     title: &'a str,
@@ -27,7 +28,7 @@ pub(super) struct OverviewPage<'a> {
     nights: Vec<NightName>,
 }
 
-/// How a night is named and found.
+/// Page, date and commit of a night, for a link to it.
 #[derive(Clone, Serialize)]
 pub(super) struct NightName {
     pub(super) page: String,
@@ -35,6 +36,7 @@ pub(super) struct NightName {
     pub(super) commit: Option<String>,
 }
 
+/// One benchmark on the first page.
 #[derive(Serialize)]
 struct OverviewRow<'a> {
     id: &'a str,
@@ -55,6 +57,7 @@ struct OverviewRow<'a> {
     spark_changes: Vec<usize>,
 }
 
+/// An open slowdown, with its date and the commits around it.
 #[derive(Serialize)]
 struct OverviewChange {
     ratio: f64,
@@ -73,17 +76,18 @@ impl NightName {
     }
 }
 
-/// The day of a night, in UTC.
+/// Returns the date of a night in UTC.
 pub(super) fn format_date(night: &Night) -> String {
     night.created.strftime("%Y-%m-%d").to_string()
 }
 
+/// Builds the first page. Rows are ordered by state, then by severity, then by id.
 pub(super) fn build_overview<'a>(
     material: &'a SiteInput<'_>,
     tracks: &'a [BenchmarkTrack<'_>],
     standings: &[BenchmarkStanding],
 ) -> OverviewPage<'a> {
-    /// Runs that the first page links to.
+    /// Maximum number of runs that the first page links to.
     const LATEST: usize = 14;
     let nights = &material.nights;
     let mut rows: Vec<OverviewRow<'_>> = tracks

@@ -1,4 +1,4 @@
-//! The history as Parquet, for programs that read columns.
+//! Exports the history as Parquet, for programs that read columns.
 
 use std::sync::Arc;
 
@@ -30,12 +30,14 @@ const PARQUET_SCHEMA: &str = "message history {
     required int64 samples;
 }";
 
-/// Rows that are written together.
+/// Maximum number of rows in a row group.
 const ROWS_PER_GROUP: usize = 100_000;
 
 type RowGroup<'a> = SerializedRowGroupWriter<'a, Vec<u8>>;
 
-/// A file of these rows, columns as the fields of [`Row`].
+/// Returns a Parquet file with these rows. The columns are the fields of [`ExportRow`].
+///
+/// Fails if the Parquet writer fails.
 pub(crate) fn export_parquet<'a>(
     rows: impl Iterator<Item = ExportRow<'a>>,
 ) -> Result<Vec<u8>, ParquetError> {
@@ -78,7 +80,7 @@ fn write_row_group(group: &mut RowGroup<'_>, rows: &[ExportRow<'_>]) -> Result<(
     write_column::<Int64Type>(group, rows.iter().map(|row| Some(whole(row.samples))), false)
 }
 
-/// Writes the next column; definition levels say which values of an optional one are there.
+/// Writes the next column. For an optional column, definition levels mark which values are present.
 fn write_column<T: DataType>(
     group: &mut RowGroup<'_>,
     values: impl Iterator<Item = Option<T::T>>,

@@ -1,4 +1,4 @@
-//! What the charts to keep show.
+//! The content of the charts that users can save as files.
 
 use super::SiteInput;
 use super::night::{NightFigure as Value, SHOWN_METRICS};
@@ -7,9 +7,10 @@ use super::standing::BenchmarkStanding;
 use super::track::BenchmarkTrack;
 use crate::render::plot::{ComparisonPlot, Plot, PlotLine, TrendPlot};
 
-/// A chart for each benchmark, and one of all against the last release, else a month or a week ago.
+/// Returns one chart per benchmark, and one that compares all benchmarks with the last release, or
+/// else with a month or a week ago.
 ///
-/// Each with the name of its file, without ending.
+/// Each chart comes with its file name without extension.
 pub(crate) fn build_plots(
     material: &SiteInput<'_>,
     tracks: &[BenchmarkTrack<'_>],
@@ -48,7 +49,7 @@ fn plot_trend(material: &SiteInput<'_>, track: &BenchmarkTrack<'_>) -> Option<Tr
             format_whole_percent(material.policy.confidence.get()),
         ),
         days: (format_date(&material.nights[first]), format_date(&material.nights[last])),
-        // The mean lies close to the median and would hide it.
+        // The mean is close to the median and would hide it.
         lines: SHOWN_METRICS[..3].iter().enumerate().filter_map(|(m, s)| line((m, s))).collect(),
         changes: host.changes.iter().map(|change| (change.index, change.ratio)).collect(),
     })
@@ -58,7 +59,7 @@ fn format_whole_percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// The shift of a benchmark against one earlier time.
+/// Selects the shift of a benchmark since one earlier time.
 type ShiftSelector = fn(&BenchmarkStanding) -> Option<super::LevelShift>;
 
 fn plot_comparison(

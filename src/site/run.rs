@@ -1,4 +1,4 @@
-//! What the page of a run shows: all its figures, and what they were the run before.
+//! The content of a run's page: all its figures, compared with the run before.
 
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use super::{LevelShift, Night, SiteInput};
 use crate::host::Host;
 use crate::run::Sampling;
 
+/// The page of one run, as its template reads it.
 #[derive(Serialize)]
 pub(super) struct RunPage<'a> {
     title: &'a str,
@@ -28,6 +29,7 @@ pub(super) struct RunPage<'a> {
     rows: Vec<RunRow<'a>>,
 }
 
+/// One benchmark on the page of a run.
 #[derive(Serialize)]
 struct RunRow<'a> {
     id: &'a str,
@@ -41,7 +43,8 @@ struct RunRow<'a> {
     failure: Option<&'a str>,
 }
 
-/// Nights whose content a run's page depends on: its neighbours, and the run before on its host.
+/// Returns the nights that a run's page depends on: the one before, the one after, and the last one
+/// before it on the same host.
 pub(super) fn find_neighbours(nights: &[Night], place: usize) -> [Option<usize>; 3] {
     let host = &nights[place].host.fingerprint;
     let same_host = nights[..place].iter().rposition(|night| night.host.fingerprint == *host);
@@ -49,6 +52,7 @@ pub(super) fn find_neighbours(nights: &[Night], place: usize) -> [Option<usize>;
     [place.checked_sub(1), after, same_host]
 }
 
+/// Builds the page of the run with index `place`.
 pub(super) fn build_run_page<'a>(material: &'a SiteInput<'_>, place: usize) -> RunPage<'a> {
     let night = &material.nights[place];
     let [before, after, same_host] = find_neighbours(&material.nights, place);

@@ -1,4 +1,4 @@
-//! File names for benchmarks: readable, unique, and harmless whatever the benchmark is called.
+//! File names for benchmarks: readable, unique, and safe for any benchmark name.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::run::BenchmarkId;
 
-/// Characters of a benchmark's id that its file name shows.
+/// Maximum number of characters of a benchmark's id in its file name.
 const READABLE_LENGTH: usize = 60;
 
-/// Lower-case hexadecimal digits of `bytes`.
+/// Returns `bytes` as hexadecimal digits in lower case.
 pub(super) fn encode_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -17,8 +17,8 @@ pub(super) fn encode_hex(bytes: &[u8]) -> String {
     })
 }
 
-/// What the files of a benchmark are called, without ending: letters, digits and dashes, the last
-/// eight from a hash of package and id.
+/// Returns the file name of a benchmark without extension. It has only letters, digits and dashes;
+/// the last eight characters are a hash of package and id.
 pub(super) fn build_slug(benchmark: &BenchmarkId) -> String {
     let mut name = String::with_capacity(READABLE_LENGTH + 9);
     for character in benchmark.name.chars() {

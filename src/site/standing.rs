@@ -1,5 +1,5 @@
-//! What is to be said about a benchmark tonight: its level, how it compares with earlier ones, and
-//! what is not yet or cannot be known.
+//! The current state of a benchmark: its level, the shifts since earlier levels, and the gaps in
+//! its data.
 
 use jiff::Timestamp;
 
@@ -8,16 +8,17 @@ use super::{Night, Release, SiteInput};
 use crate::stats::summary::{Moments, compute_median_in_place};
 use crate::stats::welch;
 
-/// Fewest runs on one host from which anything is concluded.
+/// Minimum number of runs on one host before any conclusion is drawn.
 pub(super) const LEAST_TREND_RUNS: usize = 5;
 
-/// Runs of the same level that a night is held against.
+/// Maximum number of earlier runs of the same level that the last nights are compared with.
 const BASELINE_WINDOW: usize = 20;
 
-/// Robust standard deviations of that window that a night must leave it by.
+/// Distance from the median of that window, in robust standard deviations, above which a night
+/// counts as slower.
 const WATCH_DEVIATIONS: f64 = 3.0;
 
-/// Median absolute deviation of a normal distribution, inverted.
+/// Standard deviation of a normal distribution divided by its median absolute deviation.
 const NORMAL_PER_MAD: f64 = 1.482_602_218_505_602;
 
 const CONFIDENCE: f64 = 0.95;
@@ -25,117 +26,121 @@ const WEEK: i64 = 7;
 const MONTH: i64 = 30;
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// What is to be said about a benchmark tonight.
+/// The current state of a benchmark.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BenchmarkStanding {
-    /// In one word.
+    /// The state in one word.
     pub(crate) state: BenchmarkState,
-    /// Runs on the host of the last night.
+    /// Number of runs on the host of the last night.
     pub(crate) runs: usize,
-    /// Current level with its interval over nights, in nanoseconds; none without runs.
+    /// Current level with its interval over nights, in nanoseconds; `None` without runs.
     pub(crate) level: Option<TrendLevel>,
-    /// Against a week ago.
+    /// Shift since a week ago; `None` if no run is that old.
     pub(crate) week: Option<LevelShift>,
-    /// Against a month ago.
+    /// Shift since a month ago; `None` if no run is that old.
     pub(crate) month: Option<LevelShift>,
-    /// Against the last release.
+    /// Name of the last release with enough runs, and the shift since; `None` if there is no such
+    /// release.
     pub(crate) release: Option<(String, LevelShift)>,
-    /// The last nights against the median of those before.
+    /// The last two nights compared with the median of the nights before.
     pub(crate) watch: WatchState,
-    /// Slower than the last release without a night to blame.
+    /// Slowdown since the last release that no single night explains; `None` if there is none.
     pub(crate) creep: Option<ReleaseCreep>,
-    /// All open slowdowns together: current level ÷ the level before the first; 1 without any.
+    /// Product of the ratios from the first open slowdown on: current level ÷ the level before it.
+    /// 1 if no slowdown is open.
     pub(crate) open_ratio: f64,
-    /// Nights on which a run was due and none came, and nights that ran without this benchmark.
+    /// Nights on which a run was due but missing, and nights whose run lacks this benchmark.
     pub(crate) gaps: Vec<NightGap>,
 }
 
-/// A benchmark in one word, worst first.
+/// The state of a benchmark in one word, worst first.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum BenchmarkState {
-    /// It slowed down and has not recovered.
+    /// The benchmark slowed down and has not recovered.
     Slower,
-    /// Two nights in a row are slower than those before; not yet a change point.
+    /// The last two nights are slower than those before, but there is no change point yet.
     Watch,
-    /// Slower than the last release without a night to blame.
+    /// The benchmark is slower than at the last release, but no single night explains it.
     Creep,
-    /// The last run does not have it, or failed to measure it.
+    /// The last run lacks the benchmark or failed to measure it.
     Absent,
-    /// Too few runs on one host to say anything.
+    /// There are too few runs on one host for a conclusion.
     Insufficient,
-    /// Its last change is an improvement.
+    /// The last change is an improvement.
     Faster,
-    /// Nothing to say.
+    /// None of the other states applies.
     Steady,
 }
 
-/// A level in nanoseconds.
+/// A level in nanoseconds with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TrendLevel {
-    /// Best guess.
+    /// Geometric mean of the runs' medians, in nanoseconds.
     pub(crate) point: f64,
-    /// Lower end of its interval; none for a single run.
+    /// Lower end of the interval, in nanoseconds; `None` for a single run.
     pub(crate) low: Option<f64>,
-    /// Upper end.
+    /// Upper end of the interval, in nanoseconds; `None` for a single run.
     pub(crate) high: Option<f64>,
-    /// Runs it rests on.
+    /// Number of runs that the level is computed from.
     pub(crate) runs: usize,
 }
 
-/// How a level compares with an earlier one.
+/// The ratio of a level to an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct LevelShift {
-    /// New ÷ old.
+    /// New level ÷ old level.
     pub(crate) ratio: f64,
-    /// Its interval at 95 %; none where one of both is a single run.
+    /// 95 % interval of the ratio; `None` if either level comes from a single run.
     pub(crate) interval: Option<(f64, f64)>,
 }
 
-/// The last nights against the median of those before.
+/// The last two nights compared with the median of the nights before.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 pub(crate) enum WatchState {
-    /// Within what the nights before show.
+    /// The last night is within the range of the nights before.
     Quiet,
-    /// The last night is slower; one night proves nothing.
+    /// Only the last night is slower, which proves nothing.
     Once {
         /// Last night ÷ median of the window.
         ratio: f64,
     },
     /// The last two nights are slower.
     Twice {
-        /// The smaller of both ÷ median of the window.
+        /// The smaller of the two nights ÷ median of the window.
         ratio: f64,
     },
 }
 
-/// Slower than a fixed anchor without a night to blame.
+/// A slowdown since a release that no single night explains.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub(crate) struct ReleaseCreep {
-    /// The release that is the anchor.
+    /// Name of the release.
     pub(crate) release: String,
-    /// Current level ÷ level at the anchor.
+    /// Current level ÷ level at the release.
     pub(crate) shift: LevelShift,
 }
 
-/// Nights without a figure.
+/// Consecutive nights without a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct NightGap {
-    /// The last night before them.
+    /// Index of the last night before the gap.
     pub(crate) after: usize,
-    /// How many.
+    /// Number of nights in the gap.
     pub(crate) nights: i64,
-    /// True when a run was made and did not have this benchmark.
+    /// Whether runs were made on these nights, but without this benchmark.
     pub(crate) was_run: bool,
 }
 
 impl BenchmarkStanding {
-    /// What is to be said about `track`.
+    /// Computes the current state of `track`.
     pub(crate) fn from_track(track: &BenchmarkTrack<'_>, material: &SiteInput<'_>) -> Self {
+        // Everything except the gaps refers to the main host, the one of the last night. Compute
+        // each fact about it first, then pick the worst state that applies.
         let gaps = find_gaps(track, &material.nights, material.now);
         let Some(host) = track.main_host() else { return Self::new_without_runs(gaps) };
         let last = host.nights.len() - 1;
@@ -196,13 +201,14 @@ impl BenchmarkStanding {
     }
 }
 
-/// What the policy tolerates, as a ratio.
+/// Returns the slowdown that the policy tolerates, as a ratio.
 fn find_threshold(track: &BenchmarkTrack<'_>, host: &HostTrack, material: &SiteInput<'_>) -> f64 {
     let median = host.lns.last().and_then(|ln| crate::units::Nanos::new(ln.exp()).ok());
     1.0 + material.policy.resolve_rules(&track.id.name, median).threshold.get()
 }
 
-/// Whether a later run on the same host lacks the benchmark.
+/// Returns whether a later run on the same host lacks the benchmark, or any later run failed to
+/// measure it.
 fn is_absent(track: &BenchmarkTrack<'_>, host: &HostTrack, nights: &[Night]) -> bool {
     let last = host.nights.last().copied().unwrap_or(0);
     nights[last + 1..].iter().zip(&track.cells[last + 1..]).any(|(night, cell)| {
@@ -211,7 +217,8 @@ fn is_absent(track: &BenchmarkTrack<'_>, host: &HostTrack, nights: &[Night]) -> 
     })
 }
 
-/// Whether a run without the benchmark is of the suite that it belongs to: same package and group.
+/// Returns whether a run without the benchmark has other benchmarks of its suite: same package and
+/// same group.
 fn shares_suite(night: &Night, track: &BenchmarkTrack<'_>) -> bool {
     let group = |id: &str| id.split('/').next().unwrap_or(id).to_owned();
     let track_group = group(&track.id.name);
@@ -221,6 +228,8 @@ fn shares_suite(night: &Night, track: &BenchmarkTrack<'_>) -> bool {
         .any(|cell| cell.package == track.id.package && group(&cell.id) == track_group)
 }
 
+/// Returns the level of `lns`, the natural logarithms of medians in nanoseconds. Returns `None` if
+/// it is empty.
 fn compute_level(lns: &[f64]) -> Option<TrendLevel> {
     let summary = Moments::from_values(lns).ok()?;
     let margin = (lns.len() > 1).then(|| {
@@ -237,6 +246,8 @@ fn compute_level(lns: &[f64]) -> Option<TrendLevel> {
     })
 }
 
+/// Returns the shift from `old` to `new`, with an interval from Welch's test on the logarithms.
+/// Returns `None` if either is empty.
 fn compute_shift(old: &[f64], new: &[f64]) -> Option<LevelShift> {
     let (old, new) = (Moments::from_values(old).ok()?, Moments::from_values(new).ok()?);
     let ratio = old.difference_to(&new).exp();
@@ -249,7 +260,8 @@ fn compute_shift(old: &[f64], new: &[f64]) -> Option<LevelShift> {
     Some(LevelShift { ratio, interval: interval.flatten() })
 }
 
-/// The current level against that of the runs up to and with run `then`.
+/// Returns the shift from the level of the runs up to and including run `earlier` to the current
+/// level.
 fn compute_shift_since(host: &HostTrack, earlier: usize) -> Option<LevelShift> {
     let last = host.nights.len() - 1;
     let now = host.select_level_before(last);
@@ -258,16 +270,18 @@ fn compute_shift_since(host: &HostTrack, earlier: usize) -> Option<LevelShift> {
     compute_shift(host.select_level_before(earlier), now)
 }
 
-/// The last run of the host that is `days` older than its latest.
+/// Returns the index of the last run of the host that is at least `days` older than its latest run,
+/// or `None` if there is none.
 fn find_index_days_ago(host: &HostTrack, nights: &[Night], days: i64) -> Option<usize> {
     let created = |index: usize| nights[host.nights[index]].created.as_second();
     let last = host.nights.len() - 1;
-    // Half a day of grace: nights do not begin on the second.
+    // Allow half a day, because nights do not start at exactly the same time.
     let until = created(last) - days * SECONDS_PER_DAY + SECONDS_PER_DAY / 2;
     (0..last).rev().find(|index| created(*index) <= until)
 }
 
-/// The last release that the host has enough runs of, its first run there, and the shift since.
+/// Returns the last release with enough runs on the host: its name, the index of its first run
+/// there, and the shift since.
 fn find_last_release(
     host: &HostTrack,
     releases: &[Release],
@@ -283,14 +297,19 @@ fn find_last_release(
     })
 }
 
+/// Returns the product of the ratios of all changes from the first open slowdown on, or 1 if no
+/// slowdown is open.
 fn compute_open_ratio(host: &HostTrack) -> f64 {
     let first = host.changes.iter().position(|change| change.is_open);
     first.map_or(1.0, |first| host.changes[first..].iter().map(|change| change.ratio).product())
 }
 
-/// Holds the last two nights against the median of the window before them.
+/// Compares the last two nights with the median of the window before them.
 fn watch_last_nights(host: &HostTrack, threshold: f64) -> WatchState {
     let count = host.lns.len();
+    // The window ends before the last two nights and stays within the current level. A night is
+    // slower if it exceeds the window's median by more than the threshold and by more than
+    // `WATCH_DEVIATIONS` robust standard deviations, on the logarithmic scale.
     let segment = host.find_segment(count - 1);
     let end = count - 2;
     let start = segment.start.max(end.saturating_sub(BASELINE_WINDOW));
@@ -310,7 +329,7 @@ fn watch_last_nights(host: &HostTrack, threshold: f64) -> WatchState {
     }
 }
 
-/// Nights without a figure: due but not run, or run without this benchmark.
+/// Returns the nights without a figure: a run was due but missing, or the run lacks this benchmark.
 fn find_gaps(track: &BenchmarkTrack<'_>, nights: &[Night], now: Timestamp) -> Vec<NightGap> {
     let mut gaps = find_missing_nights(nights, now);
     let mut absent: Option<NightGap> = None;
@@ -332,7 +351,8 @@ fn find_gaps(track: &BenchmarkTrack<'_>, nights: &[Night], now: Timestamp) -> Ve
     gaps
 }
 
-/// Nights on which nothing was measured, by the usual distance of runs; counted up to `now`.
+/// Returns the nights on which nothing was measured, up to `now`. The usual distance between runs,
+/// at least a day, tells when a run was due.
 pub(super) fn find_missing_nights(nights: &[Night], now: Timestamp) -> Vec<NightGap> {
     if nights.len() < LEAST_TREND_RUNS {
         return Vec::new();
@@ -340,7 +360,8 @@ pub(super) fn find_missing_nights(nights: &[Night], now: Timestamp) -> Vec<Night
     let seconds: Vec<i64> = nights.iter().map(|night| night.created.as_second()).collect();
     let list_distances =
         |times: &[i64]| -> Vec<i64> { times.windows(2).map(|pair| pair[1] - pair[0]).collect() };
-    // Runs of one night, such as those of several machines, are closer than half a day.
+    // Runs of the same night, such as those of several machines, are less than half a day apart.
+    // They do not count as a distance between nights.
     let mut usual: Vec<f64> = list_distances(&seconds)
         .into_iter()
         .filter(|distance| *distance > SECONDS_PER_DAY / 2)
@@ -358,5 +379,5 @@ pub(super) fn find_missing_nights(nights: &[Night], now: Timestamp) -> Vec<Night
     list_distances(&times).into_iter().enumerate().filter_map(to_gap).collect()
 }
 
-/// The longest window a level is taken from, for the words on the page.
+/// Maximum number of runs in a level and in a baseline, for the text on the page.
 pub(super) const TREND_WINDOWS: (usize, usize) = (LEVEL_WINDOW, BASELINE_WINDOW);

@@ -1,4 +1,4 @@
-//! Which benchmarks have an open slowdown: what an issue for each is opened from and closed by.
+//! Lists the benchmarks with open slowdowns, from which issues are opened and closed.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,21 +6,22 @@ use super::standing::{BenchmarkStanding, BenchmarkState, TrendLevel};
 use super::track::BenchmarkTrack;
 use super::{SiteInput, SuspectCommit};
 
-/// One benchmark and what is open about it.
+/// One benchmark and its open slowdowns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BenchmarkStatus {
-    /// `group/function/parameter`.
+    /// Benchmark id, `group/function/parameter`.
     pub(crate) id: String,
-    /// The Cargo package it belongs to.
+    /// Cargo package of the benchmark; `None` if it has none.
     pub(crate) package: Option<String>,
-    /// In one word.
+    /// The state in one word.
     pub(crate) state: BenchmarkState,
-    /// Page within the site.
+    /// Path of the benchmark's page within the site.
     pub(crate) page: String,
-    /// Current level in nanoseconds.
+    /// Current level in nanoseconds; `None` without runs.
     pub(crate) level: Option<TrendLevel>,
-    /// All open slowdowns together: current level ÷ the level before the first; 1 without any.
+    /// Product of the ratios from the first open slowdown on: current level ÷ the level before it.
+    /// 1 if no slowdown is open.
     pub(crate) open_ratio: f64,
     /// Open slowdowns on the host of the last night, oldest first.
     pub(crate) open: Vec<OpenSlowdown>,
@@ -32,25 +33,25 @@ pub(crate) struct BenchmarkStatus {
 pub(crate) struct OpenSlowdown {
     /// New level ÷ old level.
     pub(crate) ratio: f64,
-    /// Its interval at 95 %.
+    /// 95 % interval of the ratio.
     pub(crate) interval: (f64, f64),
-    /// P-value of "the levels differ".
+    /// P-value of the test whether the levels differ.
     pub(crate) p_value: f64,
-    /// When the first run of the new level was measured, RFC 3339.
+    /// Time of the first run on the new level, RFC 3339.
     pub(crate) since: String,
-    /// The last commit measured on the old level.
+    /// Id of the last commit measured on the old level; `None` if unknown.
     pub(crate) from: Option<String>,
-    /// The first commit measured on the new level.
+    /// Id of the first commit measured on the new level; `None` if unknown.
     pub(crate) to: Option<String>,
-    /// Commits after `from` up to `to`, newest first, where the history is known.
+    /// Commits after `from` up to `to`, newest first; empty if the history is unknown.
     pub(crate) suspects: Vec<SuspectCommit>,
-    /// Where they can be looked at.
+    /// Web address that shows these commits; `None` if unknown.
     pub(crate) compare: Option<String>,
-    /// Fingerprint of the host it was seen on.
+    /// Fingerprint of the host that measured the slowdown.
     pub(crate) host: String,
 }
 
-/// Every benchmark of the history and what is open about it.
+/// Returns the status of every benchmark of the history.
 pub(crate) fn assess(
     material: &SiteInput<'_>,
     tracks: &[BenchmarkTrack<'_>],

@@ -1,4 +1,4 @@
-//! One benchmark over all nights, hosts told apart, and where its level changed.
+//! One benchmark over all nights, separated by host, with the points where its level changed.
 
 use std::collections::BTreeMap;
 
@@ -7,44 +7,45 @@ use super::slug;
 use crate::run::{BenchmarkId, Sampling};
 use crate::stats::change_points::{self, MIN_SHIFT};
 
-/// Confidence of the interval of a change's size.
+/// Confidence of the interval of a change's ratio.
 const CONFIDENCE: f64 = 0.95;
 
-/// Runs that a level at one night is taken from, at most.
+/// Maximum number of runs that the level at one night is computed from.
 pub(super) const LEVEL_WINDOW: usize = 7;
 
 /// One benchmark over all nights.
 #[derive(Clone, Debug)]
 pub(crate) struct BenchmarkTrack<'a> {
-    /// Which benchmark.
+    /// Name and package of the benchmark.
     pub(crate) id: BenchmarkId,
-    /// What its files are called, without ending.
+    /// File name of its pages and data, without extension.
     pub(crate) slug: String,
     /// What one sample is, as of the last night.
     pub(crate) sampling: Sampling,
-    /// Its cell of each night, none where it was not part of the run.
+    /// Its cell of each night; `None` if the run lacks the benchmark.
     pub(crate) cells: Vec<Option<&'a NightCell>>,
-    /// Hosts it was measured on, the one of its last night first, then by number of runs.
+    /// The hosts that measured it. The host of the last night comes first, then those with the most
+    /// runs.
     pub(crate) hosts: Vec<HostTrack>,
 }
 
-/// One benchmark on one host; never compared with another host.
+/// One benchmark on one host. Figures of different hosts are never compared.
 #[derive(Clone, Debug)]
 pub(crate) struct HostTrack {
     /// Fingerprint of the host.
     pub(crate) fingerprint: String,
-    /// Places of its nights.
+    /// Indices of the nights that have a median from this host.
     pub(crate) nights: Vec<usize>,
-    /// Natural logarithms of the medians, one for each night.
+    /// Natural logarithms of the medians in nanoseconds, one per night.
     pub(crate) lns: Vec<f64>,
-    /// Where the level changed.
+    /// The points where the level changed.
     pub(crate) changes: Vec<TrackChange>,
 }
 
 /// A shift of the level on one host.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TrackChange {
-    /// Place of the first run of the new level among those of the host.
+    /// Index of the first run of the new level, among the runs of the host.
     pub(crate) index: usize,
     /// Night of the last run on the old level.
     pub(crate) before: usize,
@@ -52,15 +53,15 @@ pub(crate) struct TrackChange {
     pub(crate) after: usize,
     /// New level ÷ old level.
     pub(crate) ratio: f64,
-    /// Its interval at 95 %.
+    /// 95 % interval of the ratio.
     pub(crate) interval: (f64, f64),
-    /// P-value of "the levels differ".
+    /// P-value of the test whether the levels differ.
     pub(crate) p_value: f64,
-    /// A slowdown from which the benchmark has not recovered.
+    /// Whether this is a slowdown from which the benchmark has not recovered.
     pub(crate) is_open: bool,
 }
 
-/// Every benchmark of `nights`, by id.
+/// Returns the track of every benchmark in `nights`, ordered by id.
 pub(crate) fn build_tracks(nights: &[Night]) -> Vec<BenchmarkTrack<'_>> {
     let mut cells: BTreeMap<BenchmarkId, Vec<Option<&NightCell>>> = BTreeMap::new();
     for (place, night) in nights.iter().enumerate() {
@@ -95,12 +96,13 @@ impl<'a> BenchmarkTrack<'a> {
         Self { slug: slug::build_slug(&id), id, sampling, cells, hosts }
     }
 
-    /// The host of the last night: what the current level is about.
+    /// Returns the host of the last night, to which the current level refers, or `None` without
+    /// runs.
     pub(crate) fn main_host(&self) -> Option<&HostTrack> {
         self.hosts.first()
     }
 
-    /// Figure number `metric` of [`super::SHOWN`] on a night.
+    /// Returns the figure on a night. `metric` is an index into [`super::night::SHOWN_METRICS`].
     pub(crate) fn find_figure(&self, night: usize, metric: usize) -> Option<NightFigure> {
         self.cells[night].and_then(|cell| cell.figures[metric])
     }
@@ -118,7 +120,8 @@ impl HostTrack {
 
     fn find_changes(&mut self) {
         let medians: Vec<f64> = self.lns.iter().map(|ln| ln.exp()).collect();
-        // Medians are positive and finite, which is all that can be refused.
+        // `find_change_points` refuses only medians that are not positive and finite, and these
+        // are.
         let found =
             change_points::find_change_points(&medians, MIN_SHIFT, CONFIDENCE).unwrap_or_default();
         let ratios: Vec<f64> = found.iter().map(|point| point.ratio).collect();
@@ -137,27 +140,28 @@ impl HostTrack {
             .collect();
     }
 
-    /// First run of the level that run `index` is on, and the end of that level.
+    /// Returns the range of runs on the same level as run `index`.
     pub(super) fn find_segment(&self, index: usize) -> std::ops::Range<usize> {
         let start = self.changes.iter().map(|change| change.index).rfind(|start| *start <= index);
         let end = self.changes.iter().map(|change| change.index).find(|start| *start > index);
         start.unwrap_or(0)..end.unwrap_or(self.lns.len())
     }
 
-    /// The last runs of one level up to and with run `index`: at most [`LEVEL_WINDOW`].
+    /// Returns the last runs of one level up to and including run `index`, at most
+    /// [`LEVEL_WINDOW`].
     pub(super) fn select_level_before(&self, index: usize) -> &[f64] {
         let segment = self.find_segment(index);
         &self.lns[segment.start.max((index + 1).saturating_sub(LEVEL_WINDOW))..=index]
     }
 
-    /// The first runs of one level from run `index` on: at most [`LEVEL_WINDOW`].
+    /// Returns the first runs of one level starting with run `index`, at most [`LEVEL_WINDOW`].
     pub(super) fn select_level_from(&self, index: usize) -> &[f64] {
         let segment = self.find_segment(index);
         &self.lns[index..segment.end.min(index + LEVEL_WINDOW)]
     }
 }
 
-/// A slowdown is open until a later level is back at the one before it.
+/// Returns whether change `place` is a slowdown and no later level is back at the level before it.
 fn is_open(ratios: &[f64], place: usize) -> bool {
     let mut level = 1.0;
     ratios[place] > 1.0

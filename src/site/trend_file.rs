@@ -1,7 +1,9 @@
-//! The history in figures, kept beside the pages so that a night reads only the runs that are new.
+//! Caches the figures of all runs next to the pages, so that a build reads only the new runs from
+//! the store.
 //!
-//! One line a run, JSON, figures without names since there are hundreds of thousands. The first line
-//! says what wrote the pages; when that is another version or another layout they are all written anew.
+//! The file has one JSON line per run. Figures have no names, because there are hundreds of
+//! thousands of them. The first line names the schema, the perfgate version and the confidence; if
+//! any of them differs, all runs are read again.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,17 +19,18 @@ use crate::run::{MeasuredCommit, Sampling};
 /// Name of the file within the site.
 pub(super) const TREND_FILE: &str = ".perfgate-trend.jsonl";
 
-/// A new shape of a line is a new number.
+/// Schema of a line. A line with another shape needs a new number.
 const TREND_SCHEMA: &str = "perfgate.trend/2";
 
-/// What an earlier build has seen.
+/// The runs that an earlier build has seen, by the name of the stored run.
 #[derive(Default)]
 pub(crate) struct KnownNights {
     nights: HashMap<String, Night>,
-    /// The file, as long as every line of it is of a run that is still there.
+    /// The whole file. It can be kept if every run in it still exists.
     text: String,
 }
 
+/// The first line: what wrote the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TrendFileHead {
@@ -36,6 +39,7 @@ struct TrendFileHead {
     confidence: f64,
 }
 
+/// The line of one run.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TrendFileLine {
@@ -50,10 +54,10 @@ struct TrendFileLine {
     cells: Vec<TrendFileCell>,
 }
 
-/// Point, lower and upper end.
+/// Point estimate, lower and upper end of the interval, in nanoseconds.
 type TrendFileFigure = (f32, Option<f32>, Option<f32>);
 
-/// Id, package, sampling, launches, samples, figures, failure.
+/// Id, package, sampling, launches, samples, figures and failure of a benchmark.
 #[derive(Serialize, Deserialize)]
 struct TrendFileCell(
     String,
@@ -93,9 +97,10 @@ impl TrendFileLine {
 }
 
 impl KnownNights {
-    /// What the build in `folder` had seen; nothing when there is none or it is of another version.
+    /// Reads what the last build in `folder` has seen. Returns an empty value if there was no
+    /// build, or if it had another schema, version or confidence.
     ///
-    /// A line that cannot be read is only a run that is read again.
+    /// If any line cannot be read, the whole file is ignored and all runs are read again.
     pub(crate) fn read_folder(folder: &Path, confidence: f64) -> Self {
         let text = std::fs::read_to_string(folder.join(TREND_FILE)).unwrap_or_default();
         let mut lines = text.lines();
@@ -120,12 +125,13 @@ impl KnownNights {
         }
     }
 
-    /// The run that is stored under this name, where an earlier build has seen it.
+    /// Removes and returns the run stored under this name, or `None` if no earlier build has seen
+    /// it.
     pub(crate) fn take(&mut self, stored: &str) -> Option<Night> {
         self.nights.remove(stored)
     }
 
-    /// The lines of the file, where every run in them has been taken.
+    /// Returns the text of the file if every run in it has been taken, and `None` otherwise.
     pub(crate) fn into_kept_text(self) -> Option<String> {
         (self.nights.is_empty() && !self.text.is_empty()).then_some(self.text)
     }
@@ -136,8 +142,10 @@ fn build_head(confidence: f64) -> TrendFileHead {
     TrendFileHead { schema: TREND_SCHEMA.to_owned(), version, confidence }
 }
 
-/// Keeps `nights` with the names of their stored runs for the next build in `folder`, after the lines
-/// that are `kept`.
+/// Writes the file for the next build in `folder`: the lines of `kept_text`, then one line per item
+/// of `nights`, which is a run with the name it is stored under.
+///
+/// Fails if the file cannot be written.
 pub(crate) fn save_nights<'a>(
     folder: &Path,
     confidence: f64,

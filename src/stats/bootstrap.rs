@@ -1,12 +1,15 @@
-//! Resampling, for the rules of peers that decide by it. perfgate itself does not: for p99 at n = 100
-//! a nominal 95 % bootstrap interval covers 62 %.
+//! Resampling, for the rules of other tools that decide by it.
+//!
+//! perfgate itself does not use it: for p99 at n = 100, a nominal 95 % bootstrap interval covers 62
+//! %.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
 use super::{quantile, summary::Moments};
 
-/// Percentile interval `(low, high)` of a `distribution` in ascending order; `None` when it is empty.
+/// Returns the percentile interval `(low, high)` of a `distribution` in ascending order, or `None`
+/// if it is empty.
 pub(crate) fn compute_percentile_interval(
     distribution: &[f64],
     confidence: f64,
@@ -18,9 +21,11 @@ pub(crate) fn compute_percentile_interval(
     ))
 }
 
-/// Ratios `statistic(candidate) ÷ statistic(baseline)` over independent resamples of both sides, ascending.
+/// Returns the ratios `statistic(candidate) ÷ statistic(baseline)` over independent resamples of
+/// both sides, in ascending order.
 ///
-/// Empty when a side is. This is the distribution behind Criterion's interval of the change.
+/// The result is empty if a side is empty. This is the distribution behind Criterion's interval of
+/// the change.
 pub(crate) fn resample_ratios(
     baseline: &[f64],
     candidate: &[f64],
@@ -47,9 +52,10 @@ pub(crate) fn resample_ratios(
     ratios
 }
 
-/// Two-sided p-value of Welch's t against resamples of both sides thrown together, as Criterion does it.
+/// Returns the two-sided p-value of Welch's t against resamples of both sides pooled, as Criterion
+/// computes it.
 ///
-/// `None` when a side has fewer than two values or nothing varies.
+/// Returns `None` if a side has fewer than two values, or if nothing varies.
 pub(crate) fn compute_pooled_p_value(
     baseline: &[f64],
     candidate: &[f64],
@@ -64,6 +70,8 @@ pub(crate) fn compute_pooled_p_value(
     if baseline.len() < 2 || candidate.len() < 2 {
         return None;
     }
+    // Compare the observed t with that of resamples from the pooled values, in which both sides
+    // have the same distribution.
     let observed = t(baseline, candidate)?;
     let pooled: Vec<f64> = baseline.iter().chain(candidate).copied().collect();
     let mut random = Pcg64::seed_from_u64(seed);

@@ -1,37 +1,41 @@
-//! Change points of a series of runs, such as one median a night: where its level shifted.
+//! Finds the change points of a series of runs (such as one median per night): the places where its
+//! level shifts.
 
 use super::summary::{self, Moments};
 use super::welch::TTest;
 use super::{StatsError, multiplicity};
 
-/// Shifts below this share of the level are not reported unless one asks for smaller ones.
+/// Smallest shift that is reported by default, as a share of the level. Callers may pass a smaller
+/// one.
 pub(crate) const MIN_SHIFT: f64 = 0.02;
 
-/// Fewest values on one level.
+/// Smallest number of values on one level.
 pub(crate) const MIN_SEGMENT: usize = 3;
 
-/// Fewest values on the first level: with less there is nothing yet to have changed from.
+/// Smallest number of values on the first level. With fewer, there is no established level from
+/// which a change could start.
 pub(crate) const MIN_FIRST_SEGMENT: usize = 5;
 
-/// Values of the rolling median that outliers are judged against, an odd number.
+/// Window length of the rolling median against which outliers are judged, in values. It is odd.
 const MEDIAN_WINDOW: usize = 7;
 
-/// Robust standard deviations from the rolling median to which an outlier is drawn in.
+/// Distance from the rolling median to which an outlier is clamped, in robust standard deviations.
 const OUTLIER_DEVIATIONS: f64 = 2.0;
 
 /// A further change point must lower the scaled squared error by this many times `ln n`.
 const CHANGE_PENALTY: f64 = 6.0;
 
-/// Shifts that chance explains better than this are not reported.
+/// Largest p-value of a shift that is reported.
 const MAX_P_VALUE: f64 = 1e-3;
 
-/// The lags whose differences tell the noise; slow noise shows in the longer ones.
+/// Lags of the differences from which the noise is estimated. Slow noise shows in the longer lags.
 const NOISE_LAGS: [usize; 3] = [1, 2, 3];
 
-/// Smallest noise that is assumed, on the log scale, so that equal values do not divide by zero.
+/// Smallest noise that is assumed, on the log scale. It prevents a division by zero when all values
+/// are equal.
 const MIN_NOISE: f64 = 1e-9;
 
-/// Median absolute deviation of a normal distribution, inverted.
+/// Standard deviation of a normal distribution ÷ its median absolute deviation.
 const NORMAL_PER_MAD: f64 = 1.482_602_218_505_602;
 
 /// A shift of the level of a series.
@@ -41,32 +45,47 @@ pub(crate) struct ChangePoint {
     pub(crate) index: usize,
     /// New level ÷ old level.
     pub(crate) ratio: f64,
-    /// Interval `(low, high)` of the ratio at the confidence that was asked for.
+    /// Interval `(low, high)` of the ratio, at the confidence that the caller requested.
     pub(crate) interval: (f64, f64),
-    /// P-value of "the levels differ", Holm-adjusted over the change points of the series. The place was
-    /// chosen from the same values, so that it understates the chance of a false point.
+    /// P-value of "the levels differ", Holm-adjusted over the change points of the series.
+    ///
+    /// The position was chosen from the same values, so the p-value understates the chance of a
+    /// false change point.
     pub(crate) p_value: f64,
 }
 
-/// Change points of `values`, each positive and finite, in order; shifts below `least_shift` (such as
-/// [`LEAST_SHIFT`]) are merged away. Empty for fewer than twice [`LEAST_SEGMENT`] values.
+/// Finds the change points of `values`, in ascending order of index.
 ///
-/// On logarithms, with outliers drawn in to the rolling median, the piecewise constant level with the
-/// least squared error plus a penalty for each change: the exact optimum that PELT finds (Jackson et al.
-/// 2005; Killick, Fearnhead & Eckley 2012), in `n²/2` steps. The noise it is scaled by contains the shifts
-/// themselves, so that of several large ones in a few nights the smaller show only later.
+/// `values` are positive and finite, in order of time. Shifts below `min_shift` (a share of the
+/// level, such as [`MIN_SHIFT`]) are merged away. Returns an empty list for fewer than twice
+/// [`MIN_SEGMENT`] values.
 ///
-/// Intervals and p-values are those of t for the difference of two means, with the variance pooled over
-/// the series and inflated for the autocorrelation of what remains; the weakest point is dropped until
-/// none has a p-value above 0.001, which slow noise alone would otherwise reach.
+/// The model is a piecewise constant level on the log scale, after outliers are clamped towards the
+/// rolling median. The chosen partition has the least squared error plus a penalty per change. This
+/// is the exact optimum that PELT finds (Jackson et al. 2005; Killick, Fearnhead & Eckley 2012), in
+/// `n²/2` steps. The noise that scales the error contains the shifts themselves. Therefore, if
+/// several large shifts occur within a few nights, the smaller ones appear only later.
 ///
-/// A change before the first [`LEAST_BASELINE`] values is none. At the end, two values on a new level
-/// would borrow from the old one to be long enough: they wait for a third of their own.
+/// Intervals and p-values are those of a t test for the difference of two means. Its variance is
+/// pooled over the series and inflated for the autocorrelation of the residuals. The weakest change
+/// point is dropped until none has a p-value above 0.001, because slow noise alone would otherwise
+/// exceed that level.
+///
+/// A change before the first [`MIN_FIRST_SEGMENT`] values is not reported. At the end of the
+/// series, two values on a new level would need a value of the old level to reach the minimum
+/// length. They are reported only when a third value on the new level follows.
+///
+/// # Errors
+///
+/// Fails if a value is not positive and finite.
 pub(crate) fn find_change_points(
     values: &[f64],
     min_shift: f64,
     confidence: f64,
 ) -> Result<Vec<ChangePoint>, StatsError> {
+    // Plan: take logarithms and clamp outliers, find the best partition, and drop ends that are too
+    // short. Then merge small shifts and remove the weakest change point, until every remaining one
+    // is significant.
     let Some(&first) = values.first() else {
         return Ok(Vec::new());
     };
@@ -88,7 +107,8 @@ pub(crate) fn find_change_points(
     }
 }
 
-/// The series with each value drawn in to within two robust standard deviations of its rolling median.
+/// Returns the series with each value clamped to within two robust standard deviations of its
+/// rolling median.
 fn winsorize(series: &[f64]) -> Vec<f64> {
     let medians = compute_rolling_median(series);
     let mut distances: Vec<f64> = series.iter().zip(&medians).map(|(x, m)| (x - m).abs()).collect();
@@ -97,7 +117,7 @@ fn winsorize(series: &[f64]) -> Vec<f64> {
     series.iter().zip(&medians).map(|(x, m)| x.clamp(m - reach, m + reach)).collect()
 }
 
-/// Median of the values around each one, of fewer at both ends.
+/// Returns, for each value, the median of the window around it. The window is shorter at both ends.
 fn compute_rolling_median(series: &[f64]) -> Vec<f64> {
     let half = MEDIAN_WINDOW / 2;
     let mut scratch = Vec::with_capacity(MEDIAN_WINDOW);
@@ -109,7 +129,8 @@ fn compute_rolling_median(series: &[f64]) -> Vec<f64> {
     (0..series.len()).map(&mut compute_median_around).collect()
 }
 
-/// Standard deviation of one value around its level, from differences, which a few shifts hardly touch.
+/// Estimates the standard deviation of one value around its level, from differences. A few shifts
+/// hardly affect it.
 fn estimate_series_noise(series: &[f64]) -> f64 {
     NOISE_LAGS
         .iter()
@@ -122,16 +143,17 @@ fn estimate_series_noise(series: &[f64]) -> f64 {
         .fold(MIN_NOISE, f64::max)
 }
 
-/// Starts of the segments after the first, for the least squared error ÷ `scale`² plus `penalty` a change.
+/// Returns the starts of all segments after the first, for the partition with the least squared
+/// error ÷ `scale`² plus `penalty` per change.
 ///
-/// The squared error of all stretches together is one sum of squares less, for each stretch, its squared
-/// sum ÷ its length; only the latter depends on where the stretches are cut.
+/// The squared error of all segments together is one sum of squares minus, for each segment, its
+/// squared sum ÷ its length. Only the second part depends on where the segments are cut.
 fn find_best_partition(series: &[f64], scale: f64, penalty: f64) -> Vec<usize> {
     let n = series.len();
     let sums = compute_running_sums(series, scale);
     let inverse_lengths: Vec<f64> = (0..=n).map(|length| 1.0 / length as f64).collect();
-    // The least cost of the values before each index, without their sum of squares, and where their last
-    // segment starts.
+    // For each index: the least cost of the values before it (without their sum of squares), and
+    // the start of the last segment of that partition.
     let mut least_costs = vec![f64::INFINITY; n + 1];
     let mut last_start = vec![0; n + 1];
     least_costs[0] = 0.0;
@@ -159,7 +181,7 @@ fn find_best_partition(series: &[f64], scale: f64, penalty: f64) -> Vec<usize> {
     starts
 }
 
-/// Sums of the values before each index, centred and in units of `scale`.
+/// Returns, for each index, the sum of the values before it, centred and in units of `scale`.
 fn compute_running_sums(series: &[f64], scale: f64) -> Vec<f64> {
     let centre = series.iter().sum::<f64>() / series.len() as f64;
     let mut sum = 0.0;
@@ -170,8 +192,11 @@ fn compute_running_sums(series: &[f64], scale: f64) -> Vec<f64> {
     std::iter::once(0.0).chain(rises).collect()
 }
 
-/// Drops a change from a first level that is too short, and one to a last level that is nearer to the
-/// level before when its last two values, which are not enough for a level, are left out.
+/// Drops changes that start from a first level that is too short. Also drops the last change if it
+/// is not established yet.
+///
+/// The last two values are too few for a level of their own. The last change is dropped if, without
+/// these two values, the last segment is nearer to the previous level than to its own.
 fn drop_short_ends(series: &[f64], starts: &mut Vec<usize>) {
     starts.retain(|start| *start >= MIN_FIRST_SEGMENT);
     let Some(last) = starts.last().copied() else { return };
@@ -184,7 +209,8 @@ fn drop_short_ends(series: &[f64], starts: &mut Vec<usize>) {
     }
 }
 
-/// Joins the two neighbours that differ least until all differ by `least`, on the log scale.
+/// Repeatedly joins the two adjacent segments that differ least, until all differ by at least
+/// `min_shift` on the log scale.
 fn merge_small_shifts(series: &[f64], starts: &mut Vec<usize>, min_shift: f64) {
     loop {
         let levels = summarize_segments(series, starts);
@@ -235,9 +261,11 @@ fn describe_change_points(series: &[f64], starts: &[usize], confidence: f64) -> 
     points
 }
 
-/// What varies around the levels.
+/// Variance of the values around the levels of their segments.
 struct ResidualVariance {
+    /// Variance on the log scale, inflated for autocorrelation.
     variance: f64,
+    /// Degrees of freedom of `variance`, reduced for autocorrelation.
     degrees_of_freedom: f64,
 }
 
@@ -252,8 +280,10 @@ impl ResidualVariance {
     }
 }
 
-/// Pooled variance around the levels, inflated by `(1 + r) ÷ (1 − r)` for the lag-one autocorrelation `r`
-/// of what remains if it is positive; the degrees of freedom shrink by the same factor.
+/// Estimates the pooled variance around the levels, on the log scale.
+///
+/// If the lag-one autocorrelation `r` of the residuals is positive, the variance is inflated by `(1
+/// + r) ÷ (1 − r)`, and the degrees of freedom shrink by the same factor.
 fn estimate_residual_variance(
     series: &[f64],
     starts: &[usize],

@@ -1,32 +1,39 @@
-//! How much of the variance lies between processes and how much within: one-way random effects.
+//! Splits variance into the part between processes and the part within them: one-way random
+//! effects.
 
 use super::StatsError;
 use super::summary::Moments;
 
-/// Variance components of values in groups, such as the samples of each launch (Searle 1971, chapter 9).
+/// Variance components of values in groups, such as the samples of each launch (Searle 1971,
+/// chapter 9).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct VarianceComponents {
     /// Number of groups.
     pub(crate) group_count: usize,
     /// Mean square between groups.
     pub(crate) between_mean_square: f64,
-    /// Mean square within groups; zero when each group has one value.
+    /// Mean square within groups; zero if each group has one value.
     pub(crate) within_mean_square: f64,
-    /// Values in a group; their adjusted mean if groups differ in size.
+    /// Number of values per group; the adjusted mean of these numbers if groups differ in size.
     pub(crate) group_size: f64,
     /// Mean of the group means.
     pub(crate) mean: f64,
-    /// Its standard error, from the spread of the group means alone.
+    /// Standard error of `mean`, from the spread of the group means alone.
     pub(crate) standard_error: f64,
 }
 
 impl VarianceComponents {
-    /// Splits the variance of `groups`; an error with fewer than two groups, an empty one, or a value
-    /// that is not finite.
+    /// Splits the variance of `groups`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are fewer than two groups, if a group is empty, or if a value is not finite.
     pub(crate) fn from_groups(groups: &[&[f64]]) -> Result<Self, StatsError> {
         if groups.len() < 2 {
             return Err(StatsError::TooFew { needed: 2, got: groups.len() });
         }
+        // Plan: summarize each group, then form the sums of squares between the group means
+        // (weighted by size, around their weighted mean) and within the groups.
         let parts: Vec<Moments> =
             groups.iter().map(|group| Moments::from_values(group)).collect::<Result<_, _>>()?;
         let means: Vec<f64> = parts.iter().map(Moments::mean).collect();
@@ -55,13 +62,16 @@ impl VarianceComponents {
         })
     }
 
-    /// Variance between the true means of groups, not below zero.
+    /// Returns the variance between the true means of groups, at least zero.
     pub(crate) fn group_variance(&self) -> f64 {
         ((self.between_mean_square - self.within_mean_square) / self.group_size).max(0.0)
     }
 
-    /// Values per group that give the most precise mean for the time spent, where starting a group costs as
-    /// much as `group_cost` values (Kalibera & Jones 2013, eq. 4). Infinite without variance between groups.
+    /// Returns the number of values per group that gives the most precise mean for the time spent
+    /// (Kalibera & Jones 2013, eq. 4).
+    ///
+    /// Starting a group costs as much as `group_cost` values. The result is infinite without
+    /// variance between groups.
     pub(crate) fn compute_optimal_group_size(&self, group_cost: f64) -> f64 {
         (group_cost * self.within_mean_square / self.group_variance()).sqrt()
     }

@@ -1,10 +1,12 @@
-//! Fisher's F distribution: what the ratio of two independent variance estimates looks like by chance.
+//! Fisher's F distribution: the distribution of the ratio of two independent estimates of the same
+//! variance.
 
 #![expect(clippy::many_single_char_names, reason = "the letters of the formulas")]
 
 use super::{incomplete_beta, normal};
 
-/// `P(F > f)` for `numerator` and `denominator` degrees of freedom, to full relative precision.
+/// Returns `P(F > f)` for `numerator` and `denominator` degrees of freedom, to full relative
+/// precision.
 pub(crate) fn f_upper_tail(f: f64, numerator: f64, denominator: f64) -> f64 {
     if f <= 0.0 {
         return 1.0;
@@ -14,14 +16,15 @@ pub(crate) fn f_upper_tail(f: f64, numerator: f64, denominator: f64) -> f64 {
     incomplete_beta::regularized_incomplete_beta(0.5 * numerator, 0.5 * denominator, x, y).1
 }
 
-/// The median of F with `numerator` and `denominator` degrees of freedom, to ten digits.
+/// Returns the median of F with `numerator` and `denominator` degrees of freedom, to ten digits.
 pub(crate) fn f_median(numerator: f64, denominator: f64) -> f64 {
     f_upper_quantile(0.5, numerator, denominator)
 }
 
-/// The `f` with `P(F > f) = tail`; `tail` is strictly between 0 and 1.
+/// Returns the `f` with `P(F > f) = tail`; `tail` is strictly between 0 and 1.
 ///
-/// The secant method on the logarithm of `f`, from the cube-root approximation of Paulson 1942.
+/// Uses the secant method on the logarithm of `f`, starting from the cube-root approximation of
+/// Paulson 1942.
 pub(crate) fn f_upper_quantile(tail: f64, numerator: f64, denominator: f64) -> f64 {
     let compute_excess = |u: f64| {
         let p = f_upper_tail(u.exp(), numerator, denominator);
@@ -46,7 +49,8 @@ pub(crate) fn f_upper_quantile(tail: f64, numerator: f64, denominator: f64) -> f
     u.exp()
 }
 
-/// Logarithm of the approximate quantile: the cube root of F is nearly a ratio of two normals.
+/// Returns the logarithm of the approximate quantile. The cube root of F is nearly a ratio of two
+/// normals.
 fn approximate_by_paulson(tail: f64, numerator: f64, denominator: f64) -> f64 {
     let z = normal::approximate_normal_upper_quantile(tail);
     let (a, b) = (2.0 / (9.0 * numerator), 2.0 / (9.0 * denominator));
@@ -65,7 +69,8 @@ mod tests {
 
     #[test]
     fn quantiles_agree_with_mpmath() {
-        // mpmath 1.3, 40 digits: findroot of betainc(b/2, a/2, 0, b/(b + a·f), regularized=True) - tail
+        // mpmath 1.3, 40 digits: findroot of
+        // betainc(b/2, a/2, 0, b/(b + a·f), regularized=True) - tail
         for (tail, a, b, f) in [
             (0.5, 4.0, 15.0, 0.878_304_944_367_851_7),
             (0.5, 2.0, 15.0, 0.726_187_347_709_694_7),

@@ -1,7 +1,8 @@
-//! The regularized incomplete beta function, from which the tails of t, F and the binomial follow.
+//! Regularized incomplete beta function, from which the tails of t, F and the binomial follow.
 //!
-//! `statrs` stops its continued fraction after 140 steps and forms the prefactor from differences of
-//! log-gammas, which costs six digits at 100,000 degrees of freedom; both matter here.
+//! `statrs` stops its continued fraction after 140 steps. It also forms the prefactor from
+//! differences of log-gammas, which costs six digits at 100,000 degrees of freedom. Both matter
+//! here.
 
 #![expect(clippy::many_single_char_names, reason = "the letters of the formulas")]
 
@@ -9,13 +10,14 @@ use std::f64::consts::TAU;
 
 use statrs::function::gamma::ln_gamma;
 
-/// Far more steps than any argument needs: a guard against NaN, not a tuning parameter.
+/// Maximum number of steps of the continued fraction, far more than any argument needs. It guards
+/// against NaN and is not a tuning parameter.
 const MAX_STEPS: u32 = 10_000;
 
-/// `(I_x(a, b), 1 − I_x(a, b))`, each to full relative precision; `y` is `1 − x`, given by the caller
-/// because it often knows it more precisely.
+/// Returns `(I_x(a, b), 1 − I_x(a, b))`, each to full relative precision.
 ///
-/// `a` and `b` are positive, `x` and `y` in `[0, 1]`.
+/// `a` and `b` are positive; `x` and `y` are in `[0, 1]`. `y` is `1 − x`. The caller passes it
+/// because the caller often knows it more precisely.
 pub(super) fn regularized_incomplete_beta(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
     if x <= 0.0 {
         return (0.0, 1.0);
@@ -33,9 +35,10 @@ pub(super) fn regularized_incomplete_beta(a: f64, b: f64, x: f64, y: f64) -> (f6
     }
 }
 
-/// `I_x(a, b) ÷ (x^a · y^b ÷ B(a, b))` for `x` not much above `a ÷ (a + b)`.
+/// Returns `I_x(a, b) ÷ (x^a · y^b ÷ B(a, b))` for `x` not much above `a ÷ (a + b)`.
 ///
-/// The continued fraction of Didonato & Morris 1992 (ACM TOMS 18, eq. 9), evaluated by Lentz's method.
+/// Uses the continued fraction of Didonato & Morris 1992 (ACM TOMS 18, eq. 9), evaluated by Lentz's
+/// method.
 pub(super) fn evaluate_continued_fraction(a: f64, b: f64, x: f64, y: f64) -> f64 {
     let slope = a * y - b * x + 1.0;
     let start = a * slope / (a + 1.0);
@@ -58,8 +61,8 @@ pub(super) fn evaluate_continued_fraction(a: f64, b: f64, x: f64, y: f64) -> f64
     1.0 / value
 }
 
-/// `x^a · y^b ÷ B(a, b)` by the saddle-point expansion of Loader 2000 ("Fast and accurate computation
-/// of binomial probabilities"), which does not lose digits where `a` and `b` are large.
+/// Returns `x^a · y^b ÷ B(a, b)` by the saddle-point expansion of Loader 2000 ("Fast and accurate
+/// computation of binomial probabilities"), which loses no digits for large `a` and `b`.
 fn compute_kernel(a: f64, b: f64, x: f64, y: f64) -> f64 {
     let n = a + b;
     let correction =
@@ -68,7 +71,7 @@ fn compute_kernel(a: f64, b: f64, x: f64, y: f64) -> f64 {
     (correction - deviance).exp() * (a * b / (n * TAU)).sqrt()
 }
 
-/// `a · ln(a ÷ m) + m − a`, without cancellation where `a` is near `m`.
+/// Returns `a · ln(a ÷ m) + m − a`, without cancellation for `a` near `m`.
 fn compute_deviance(a: f64, m: f64) -> f64 {
     let distance = a - m;
     if distance.abs() >= 0.1 * (a + m) {
@@ -87,7 +90,7 @@ fn compute_deviance(a: f64, m: f64) -> f64 {
     sum
 }
 
-/// `ln Γ(z + 1) − (z + ½) ln z + z − ½ ln 2π`.
+/// Returns `ln Γ(z + 1) − (z + ½) ln z + z − ½ ln 2π`.
 fn compute_stirling_error(z: f64) -> f64 {
     if z < 15.0 {
         return ln_gamma(z + 1.0) - (z + 0.5) * z.ln() + z - 0.5 * TAU.ln();
@@ -100,7 +103,8 @@ fn compute_stirling_error(z: f64) -> f64 {
 mod tests {
     use super::regularized_incomplete_beta;
 
-    // mpmath 1.3, 40 digits: betainc(a, b, 0, x, regularized=True) and betainc(a, b, x, 1, regularized=True)
+    // mpmath 1.3, 40 digits:
+    // betainc(a, b, 0, x, regularized=True) and betainc(a, b, x, 1, regularized=True)
     #[track_caller]
     fn check(a: f64, b: f64, x: f64, lower: f64, upper: f64) {
         let (l, u) = regularized_incomplete_beta(a, b, x, 1.0 - x);

@@ -1,13 +1,16 @@
-//! Many p-values at once: adjusted ones, in the order they came in.
+//! Adjusts several p-values for multiplicity; results keep the order of the input.
 
-/// Benjamini & Hochberg 1995: the false discovery rate at which each hypothesis would just be rejected.
+/// Returns, for each hypothesis, the false discovery rate at which it would just be rejected
+/// (Benjamini & Hochberg 1995).
 ///
-/// Assumes p-values in `[0, 1]` that are independent or positively dependent; empty in, empty out.
+/// Assumes p-values in `[0, 1]` that are independent or positively dependent. Returns an empty list
+/// for an empty input.
 pub(crate) fn adjust_benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
     adjust_step_up(p_values)
 }
 
-/// Holm 1979: the chance of any false rejection at which each hypothesis would just be rejected.
+/// Returns, for each hypothesis, the probability of any false rejection at which it would just be
+/// rejected (Holm 1979).
 pub(crate) fn adjust_holm(p_values: &[f64]) -> Vec<f64> {
     let count = p_values.len();
     let mut adjusted = vec![0.0; count];

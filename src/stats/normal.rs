@@ -1,13 +1,13 @@
-//! The standard normal distribution: its tail and quantile, for tests with many degrees of freedom.
+//! Standard normal distribution: its tail and quantile, for tests with many degrees of freedom.
 
 use std::f64::consts::{SQRT_2, TAU};
 
 use statrs::function::erf::erfc_inv;
 
-/// `P(Z > z)` of a standard normal `Z`, to full relative precision in the upper tail.
+/// Returns `P(Z > z)` of a standard normal `Z`, to full relative precision in the upper tail.
 ///
-/// A power series around zero and Laplace's continued fraction beyond (Abramowitz & Stegun 26.2.11 and
-/// 26.2.14); `statrs`'s `erfc` is good to eleven digits only.
+/// Uses a power series around zero and Laplace's continued fraction beyond it (Abramowitz & Stegun
+/// 26.2.11 and 26.2.14). The `erfc` of `statrs` is accurate to only eleven digits.
 pub(crate) fn normal_upper_tail(z: f64) -> f64 {
     if z < 0.0 {
         return 1.0 - normal_upper_tail(-z);
@@ -19,15 +19,15 @@ pub(crate) fn normal_upper_tail(z: f64) -> f64 {
     }
 }
 
-/// The `z` with `P(Z > z) = tail`; `tail` is strictly between 0 and 1.
+/// Returns the `z` with `P(Z > z) = tail`; `tail` is strictly between 0 and 1.
 pub(crate) fn normal_upper_quantile(tail: f64) -> f64 {
     let z = approximate_normal_upper_quantile(tail);
-    // Newton on the logarithm of the tail doubles the digits.
+    // One Newton step on the logarithm of the tail doubles the digits.
     let reached = normal_upper_tail(z);
     z + (reached / tail).ln() * reached / normal_density(z)
 }
 
-/// [`upper_quantile`] to ten digits, as the start of something better.
+/// Returns [`normal_upper_quantile`] to ten digits, as a starting value for refinements.
 pub(super) fn approximate_normal_upper_quantile(tail: f64) -> f64 {
     SQRT_2 * erfc_inv(2.0 * tail)
 }
@@ -36,7 +36,7 @@ pub(super) fn normal_density(z: f64) -> f64 {
     (-0.5 * z * z).exp() / TAU.sqrt()
 }
 
-/// `P(0 < Z < z) ÷ density(z)`.
+/// Returns `P(0 < Z < z) ÷ density(z)`.
 fn sum_normal_central_series(z: f64) -> f64 {
     let (mut term, mut sum, mut odd) = (z, z, 1.0);
     while term > f64::EPSILON * sum {
@@ -47,9 +47,10 @@ fn sum_normal_central_series(z: f64) -> f64 {
     sum
 }
 
-/// `P(Z > z) ÷ density(z)` for `z ≥ 2`, from the inside of the continued fraction outwards.
+/// Returns `P(Z > z) ÷ density(z)` for `z ≥ 2`. The continued fraction is evaluated from the inside
+/// outwards.
 fn mills_ratio(z: f64) -> f64 {
-    // What the level n leaves out falls like exp(−z √8n), so that fewer do further out.
+    // The remainder after level n falls like exp(−z √8n), so that larger z need fewer levels.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "8 to 108")]
     let depth = (400.0 / (z * z)) as u32 + 8;
     let tail = (1..=depth).rev().map(f64::from).fold(z, |inner, level| z + level / inner);

@@ -1,39 +1,44 @@
-//! Bounds on a quantile of a distribution from order statistics: exact, whatever the distribution.
+//! Bounds on a quantile of a distribution from order statistics. They are exact for any
+//! distribution.
 //!
-//! The number of samples below the `q`-quantile is binomial, so that the chance of an order statistic
-//! being above the quantile is a binomial probability (David & Nagaraja 2003, section 7.1). Samples are
-//! taken as independent draws from one continuous distribution; with ties the bounds hold with at
-//! least the confidence stated. Orders count from one.
+//! The number of samples below the `q`-quantile is binomial. Therefore the probability that an
+//! order statistic is above the quantile is a binomial probability (David & Nagaraja 2003, section
+//! 7.1). Samples are assumed to be independent draws from one continuous distribution. With ties,
+//! the bounds hold with at least the stated confidence. Orders count from one.
 
 use super::incomplete_beta;
 
-/// Value of the one-sided upper bound of the `q`-quantile; `None` below [`least_count`] samples.
+/// Returns the one-sided upper bound of the `q`-quantile, or `None` below [`find_min_sample_count`]
+/// samples.
 ///
 /// `sorted` is in ascending order.
 pub(crate) fn compute_quantile_upper_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
     find_upper_order(q, sorted.len(), 1.0 - confidence).map(|order| sorted[order - 1])
 }
 
-/// Value of the one-sided lower bound of the `q`-quantile; `None` when there are too few samples.
+/// Returns the one-sided lower bound of the `q`-quantile, or `None` if there are too few samples.
 ///
 /// `sorted` is in ascending order.
 pub(crate) fn compute_quantile_lower_bound(sorted: &[f64], q: f64, confidence: f64) -> Option<f64> {
     find_lower_order(q, sorted.len(), 1.0 - confidence).map(|order| sorted[order - 1])
 }
 
-/// Smallest order statistic that is below the `q`-quantile with probability at most `tail`.
+/// Returns the smallest order statistic that is below the `q`-quantile with probability at most
+/// `tail`, or `None` if there are too few samples.
 pub(crate) fn find_upper_order(q: f64, count: usize, tail: f64) -> Option<usize> {
     find_first(count, |below| binomial_tails(below, count, q).1 <= tail).map(|below| below + 1)
 }
 
-/// Largest order statistic that is above the `q`-quantile with probability at most `tail`.
+/// Returns the largest order statistic that is above the `q`-quantile with probability at most
+/// `tail`, or `None` if there are too few samples.
 pub(crate) fn find_lower_order(q: f64, count: usize, tail: f64) -> Option<usize> {
     let order =
         find_first(count, |below| binomial_tails(below, count, q).0 > tail).unwrap_or(count);
     (order > 0).then_some(order)
 }
 
-/// Fewest samples with which the `q`-quantile has an upper bound at all: the largest of them.
+/// Returns the smallest number of samples with which the `q`-quantile has an upper bound, which is
+/// then the largest sample.
 pub(crate) fn find_min_sample_count(q: f64, confidence: f64) -> usize {
     let count = ((1.0 - confidence).ln() / q.ln()).ceil();
     // The logarithms may round across an exact power, as for q = 0.5 at 0.9375.
@@ -42,10 +47,14 @@ pub(crate) fn find_min_sample_count(q: f64, confidence: f64) -> usize {
     truncate_to_count(count)
 }
 
-/// Samples with which the `q`-quantile would be decided to be below or above a limit, if the share of
-/// samples above the limit stays what `above` of `count` is; at least `count`.
+/// Returns the number of samples with which the `q`-quantile would be decided to be below or above
+/// a limit. The result is at least `count`.
 ///
-/// `None` when that share is so near `1 − q` that a billion samples would not decide, or `count` is zero.
+/// `above` of the `count` present samples are above the limit. The share of such samples is assumed
+/// to stay the same.
+///
+/// Returns `None` if that share is so near `1 − q` that a billion samples would not decide, or if
+/// `count` is zero.
 pub(crate) fn find_sample_count_to_decide(
     q: f64,
     above: usize,
@@ -59,6 +68,7 @@ pub(crate) fn find_sample_count_to_decide(
     let share = above as f64 / count as f64;
     let is_enough =
         |n: usize| is_decided(q, truncate_to_count((share * n as f64).ceil()), n, confidence);
+    // Double the count until it is enough, then bisect between the last two counts.
     let mut enough = count;
     while !is_enough(enough) {
         enough = enough.checked_mul(2).filter(|n| *n <= MAX_COUNT)?;
@@ -74,7 +84,7 @@ pub(crate) fn find_sample_count_to_decide(
     Some(high)
 }
 
-/// Whether `above` of `count` samples over a limit put the `q`-quantile on one side of it.
+/// Returns whether `above` of `count` samples over a limit put the `q`-quantile on one side of it.
 fn is_decided(q: f64, above: usize, count: usize, confidence: f64) -> bool {
     let tail = 1.0 - confidence;
     let below = count - above.min(count);
@@ -82,7 +92,8 @@ fn is_decided(q: f64, above: usize, count: usize, confidence: f64) -> bool {
     is_met || find_lower_order(q, count, tail).is_some_and(|order| order > below)
 }
 
-/// `(P(X ≤ below), P(X > below))` for a binomial `X` of `count` trials with probability `q`.
+/// Returns `(P(X ≤ below), P(X > below))` for a binomial `X` of `count` trials with probability
+/// `q`.
 fn binomial_tails(below: usize, count: usize, q: f64) -> (f64, f64) {
     if below >= count {
         return (1.0, 0.0);
@@ -95,7 +106,8 @@ fn binomial_tails(below: usize, count: usize, q: f64) -> (f64, f64) {
     )
 }
 
-/// First number below `count` for which `holds`, which stays true once it is.
+/// Returns the first number below `count` for which `holds` is true, or `None`. `holds` must stay
+/// true once it is true.
 fn find_first(count: usize, holds: impl Fn(usize) -> bool) -> Option<usize> {
     let (mut low, mut high) = (0, count);
     while low < high {
@@ -152,8 +164,8 @@ mod tests {
 
     #[test]
     fn a_large_sample_is_bounded_by_the_binomial_quantiles() {
-        // Python: exp(lgamma …) summed over k, as qbinom(c(.025, .975), 1e6, .99): 989805 and 990195; an
-        // upper order is one above
+        // Python: exp(lgamma …) summed over k, as qbinom(c(.025, .975), 1e6, .99): 989805 and
+        // 990195. An upper order is one above.
         assert_eq!(find_lower_order(0.99, 1_000_000, 0.025), Some(989_805));
         assert_eq!(find_upper_order(0.99, 1_000_000, 0.025), Some(990_196));
     }

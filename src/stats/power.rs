@@ -1,4 +1,4 @@
-//! What a test could have found: the smallest shift that it detects with a given probability.
+//! Sensitivity of a test: the smallest shift that it detects with a given probability.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -10,11 +10,14 @@ use super::{normal, t_distribution};
 /// Probability with which the minimum detectable effect is found.
 pub(crate) const DETECTION_POWER: f64 = 0.8;
 
-/// The shift of the true difference that a one-sided t test at `alpha` finds with probability `power`.
+/// Returns the shift of the true difference that a one-sided t test at `alpha` finds with
+/// probability `power`.
 ///
-/// In the unit of `standard_error`; on a log ratio `exp` of it less one is the slowdown. The noncentral
-/// t distribution is integrated numerically, to eight digits from two degrees of freedom on (six at one).
-/// `power` is above `alpha`.
+/// The shift is in the unit of `standard_error`. On a log ratio, `exp` of the shift minus 1 is the
+/// slowdown. `power` is above `alpha`.
+///
+/// The noncentral t distribution is integrated numerically, to eight digits from two degrees of
+/// freedom on (six digits at one).
 pub(crate) fn find_minimum_detectable_effect(
     standard_error: f64,
     degrees_of_freedom: f64,
@@ -41,7 +44,8 @@ pub(crate) fn find_minimum_detectable_effect(
         }
         let step = (here / slope).clamp(-2.0 * spread, 2.0 * spread);
         shift -= step;
-        // The search doubles its digits about every other step: the one taken last was exact to the eighth.
+        // The search doubles its digits about every other step, so this last step was exact to the
+        // eighth digit.
         if step.abs() < 1e-5 * spread {
             break;
         }
@@ -49,10 +53,11 @@ pub(crate) fn find_minimum_detectable_effect(
     shift * standard_error
 }
 
-/// [`minimum_detectable`] after `rounds` rounds, from the standard deviation of a launch (Welch) or of a
-/// difference (paired) and the degrees of freedom a prior adds (zero without).
-///
+/// Returns [`find_minimum_detectable_effect`] after `rounds` rounds, with [`DETECTION_POWER`];
 /// `None` below two rounds.
+///
+/// `deviation` is the standard deviation of a launch (Welch) or of a difference (paired).
+/// `prior_degrees` are the degrees of freedom that a prior adds (zero without a prior).
 pub(crate) fn find_detectable_effect_after(
     rounds: usize,
     form: TestForm,
@@ -75,11 +80,15 @@ pub(crate) fn find_detectable_effect_after(
     })
 }
 
-/// Where the distribution of an estimated deviation is evaluated: by the trapezoid rule in its logarithm,
-/// where the integrand decays fast on both sides.
+/// Grid on which the distribution of an estimated deviation is evaluated.
+///
+/// It serves the trapezoid rule in the logarithm of the deviation, where the integrand decays fast
+/// on both sides.
 struct DeviationGrid {
-    /// The difference that is just significant at each deviation, in true standard errors, and its weight.
+    /// For each deviation: the difference that is just significant, in true standard errors, and
+    /// its weight.
     nodes: Vec<(f64, f64)>,
+    /// Sum of the weights of all nodes.
     weight_sum: f64,
 }
 
@@ -87,7 +96,8 @@ impl DeviationGrid {
     fn new(critical: f64, df: f64) -> Self {
         let spread = 1.0 / (2.0 * df).sqrt();
         let (low, high) = (-(9.0 * spread).max(20.0 / df), 9.0 * spread);
-        // The rule's error falls like exp(−2π² (width ÷ step)²), the width being that of both factors together.
+        // The error of the rule falls like exp(−2π² (width ÷ step)²), where the width is that of
+        // both factors together.
         let width = spread / (1.0 + (critical * spread).powi(2)).sqrt();
         #[expect(
             clippy::cast_possible_truncation,
@@ -105,9 +115,10 @@ impl DeviationGrid {
         Self { nodes, weight_sum }
     }
 
-    /// `P(T > critical)` for a noncentral t with mean shift `shift`: the normal tail averaged over them.
+    /// Returns `P(T > critical)` for a noncentral t with mean shift `shift`: the normal tail
+    /// averaged over the nodes.
     fn compute_exceedance(&self, shift: f64) -> f64 {
-        // Eleven digits of the normal tail, at a tenth of the price of sixteen.
+        // `erfc` gives eleven digits of the normal tail, at a tenth of the cost of sixteen.
         let compute_tail = |significant: f64| 0.5 * erfc((significant - shift) * FRAC_1_SQRT_2);
         let sum: f64 = self.nodes.iter().map(|(at, weight)| weight * compute_tail(*at)).sum();
         sum / self.weight_sum

@@ -1,11 +1,12 @@
-//! What a count of successes says about the chance of one.
+//! Confidence interval of a probability from a count of successes.
 
 use super::incomplete_beta;
 
-/// Interval `(low, high)` for a chance of which `successes` of `trials` came out (Clopper & Pearson 1934).
+/// Returns the interval `(low, high)` of a probability, if `successes` of `trials` occurred
+/// (Clopper & Pearson 1934).
 ///
-/// Each end is wrong with probability at most half of `1 − confidence`, whatever the chance is. With no
-/// trials it is the whole of 0 to 1.
+/// Each end is wrong with probability at most half of `1 − confidence`, for any true probability.
+/// Without trials, the interval is 0 to 1.
 pub(crate) fn compute_clopper_pearson(successes: u64, trials: u64, confidence: f64) -> (f64, f64) {
     let tail = 0.5 * (1.0 - confidence);
     let (k, n) = (successes as f64, trials as f64);
@@ -14,10 +15,11 @@ pub(crate) fn compute_clopper_pearson(successes: u64, trials: u64, confidence: f
     (low, high)
 }
 
-/// The `p`-quantile of a beta distribution, by bisection.
+/// Returns the `p`-quantile of a beta distribution, by bisection.
 fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
-    // Sixty halvings exhaust the precision of a double near one; near zero the scale is absolute enough.
+    // Sixty halvings exhaust the precision of a double near 1. Near 0, the absolute scale is
+    // precise enough.
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
         let (below, _) = incomplete_beta::regularized_incomplete_beta(a, b, middle, 1.0 - middle);
@@ -30,7 +32,8 @@ fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
 mod tests {
     use super::compute_clopper_pearson;
 
-    // mpmath 1.3, 30 digits: mp.findroot on betainc(n - k, k + 1, 0, 1 - p, regularized=True) = 0.025
+    // mpmath 1.3, 30 digits:
+    // mp.findroot on betainc(n - k, k + 1, 0, 1 - p, regularized=True) = 0.025
     #[track_caller]
     fn gives(successes: u64, trials: u64, low: f64, high: f64) {
         let (l, h) = compute_clopper_pearson(successes, trials, 0.95);

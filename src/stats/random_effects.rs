@@ -1,39 +1,46 @@
-//! Comparing a run with stored runs of the same machine, which differ from each other by more than
-//! their launches do.
+//! Comparison of a run with stored runs of the same machine. Such runs differ from each other by
+//! more than their launches explain.
 
 use super::StatsError;
 use super::components::VarianceComponents;
 use super::summary::Moments;
 use super::welch::{StandardError, TTest, combine_standard_errors};
 
-/// Fewest stored runs from which the variance between runs is estimated.
+/// Smallest number of stored runs from which the variance between runs is estimated.
 pub(crate) const MIN_BASELINE_RUNS: usize = 3;
 
-/// Level of the stored runs, and how far another run of the same code may be from it.
+/// Level of the stored runs, and the distance from it at which another run of the same code may
+/// lie.
 ///
-/// A random-effects model (`DerSimonian` & Laird 1986): each run has its own level, around which its
-/// launches scatter. Values are one number per launch, on the log scale.
+/// This is a random-effects model (`DerSimonian` & Laird 1986): each run has its own level, around
+/// which its launches scatter. Values are one number per launch, on the log scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct BaselineLevel {
-    /// Mean over the runs' means.
+    /// Mean of the runs' means.
     pub(crate) mean: f64,
     /// Standard deviation between the true levels of runs.
     pub(crate) between_run_deviation: f64,
-    /// Degrees of freedom of `between_runs`; infinite when it is known or assumed.
+    /// Degrees of freedom of `between_run_deviation`; infinite if the deviation is known or
+    /// assumed.
     pub(crate) degrees_of_freedom: f64,
-    /// Number of runs.
+    /// Number of stored runs.
     pub(crate) run_count: usize,
-    /// Variance of launches within a run, pooled over the runs; `None` where each run has one launch.
+    /// Variance of launches within a run, pooled over the runs; `None` if each run has one launch.
     within_variance: Option<f64>,
-    /// What the launches of a run leave uncertain of its own mean: within-run variance ÷ launches.
+    /// Variance of a run's mean due to its launches: within-run variance ÷ launches.
     run_mean_variance: f64,
 }
 
 impl BaselineLevel {
-    /// Estimates the level of `runs`, each the values of its launches; at least [`LEAST_RUNS`].
+    /// Estimates the level of `runs`, each the values of its launches.
     ///
-    /// The variance between runs is what the run means vary more than their launches explain, and not
-    /// less than within-run variance ÷ launches.
+    /// The variance between runs is the variance of the run means that their launches do not
+    /// explain. It is at least within-run variance ÷ launches.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are fewer than [`MIN_BASELINE_RUNS`] runs, if a run is empty, or if a value
+    /// is not finite.
     pub(crate) fn estimate(runs: &[&[f64]]) -> Result<Self, StatsError> {
         if runs.len() < MIN_BASELINE_RUNS {
             return Err(StatsError::TooFew { needed: MIN_BASELINE_RUNS, got: runs.len() });
@@ -50,7 +57,12 @@ impl BaselineLevel {
         })
     }
 
-    /// The level of one or more `runs` where the standard deviation `between_runs` is known or assumed.
+    /// Returns the level of one or more `runs` if the standard deviation between runs is known or
+    /// assumed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no run, if a run is empty, or if a value is not finite.
     pub(crate) fn with_known_deviation(
         runs: &[&[f64]],
         between_run_deviation: f64,
@@ -74,11 +86,16 @@ impl BaselineLevel {
         })
     }
 
-    /// The test of `candidate − level` for another run with these launches.
+    /// Returns the test of `candidate − level` for another run with these launches.
     ///
-    /// Its squared standard error is the variance between runs times `1 + 1 ÷ runs`, the launch error of
-    /// the level, and that of the candidate's own launches; degrees of freedom by Satterthwaite. A single
-    /// launch borrows the stored within-run variance, and is an error where there is none.
+    /// The squared standard error has three parts: the variance between runs times `1 + 1 ÷ runs`,
+    /// the launch error of the level, and that of the candidate's own launches. Degrees of freedom
+    /// follow Satterthwaite. A single launch uses the stored within-run variance.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `candidate` is empty or holds a value that is not finite, or if it has a single
+    /// launch and no within-run variance is stored.
     pub(crate) fn compare(&self, candidate: &[f64]) -> Result<TTest, StatsError> {
         let summary = Moments::from_values(candidate)?;
         let launch_error = match (summary.count(), self.within_variance) {
@@ -104,7 +121,8 @@ impl BaselineLevel {
 mod tests {
     use super::BaselineLevel;
 
-    // Three runs of two launches; by hand: run means 1, 3, 8, their variance 13; within-run variances 2.
+    // Three runs of two launches. By hand: run means 1, 3, 8, their variance 13; within-run
+    // variances 2.
     const RUNS: [&[f64]; 3] = [&[0.0, 2.0], &[2.0, 4.0], &[7.0, 9.0]];
 
     #[test]

@@ -1,11 +1,12 @@
-//! The Mann–Whitney test, which peers use.
+//! Mann–Whitney test, which other tools use.
 
 use super::normal;
 
-/// How far the candidate tends to exceed the baseline, in counts of pairs (Mann & Whitney 1947).
+/// Tendency of the candidate to exceed the baseline, in counts of value pairs (Mann & Whitney
+/// 1947).
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct MannWhitney {
-    /// Pairs in which the candidate is greater; ties count one half.
+    /// Number of value pairs in which the candidate is greater; ties count one half.
     pub(crate) u: f64,
     baseline_count: usize,
     candidate_count: usize,
@@ -14,7 +15,7 @@ pub(crate) struct MannWhitney {
 }
 
 impl MannWhitney {
-    /// Ranks the two sides together; `None` when one is empty or holds a NaN.
+    /// Ranks the two sides together. Returns `None` if a side is empty or holds a NaN.
     pub(crate) fn compute(baseline: &[f64], candidate: &[f64]) -> Option<Self> {
         let pooled: Vec<f64> = baseline.iter().chain(candidate).copied().collect();
         if baseline.is_empty() || candidate.is_empty() || pooled.iter().any(|x| x.is_nan()) {
@@ -32,24 +33,25 @@ impl MannWhitney {
         })
     }
 
-    /// Exact p-value of "the candidate is greater"; `None` with ties.
+    /// Returns the exact p-value of "the candidate is greater", or `None` with ties.
     pub(crate) fn p_exact_greater(&self) -> Option<f64> {
         self.has_no_ties().then(|| self.compute_exact_tail(self.pair_count() - self.u))
     }
 
-    /// Exact p-value of "the candidate is less"; `None` with ties.
+    /// Returns the exact p-value of "the candidate is less", or `None` with ties.
     pub(crate) fn p_exact_less(&self) -> Option<f64> {
         self.has_no_ties().then(|| self.compute_exact_tail(self.u))
     }
 
-    /// Exact two-sided p-value: twice the smaller tail; `None` with ties.
+    /// Returns the exact two-sided p-value: twice the smaller tail, or `None` with ties.
     pub(crate) fn p_exact_two_sided(&self) -> Option<f64> {
         Some((2.0 * self.p_exact_greater()?.min(self.p_exact_less()?)).min(1.0))
     }
 
-    /// Two-sided p-value by the normal approximation, corrected for ties.
+    /// Returns the two-sided p-value by the normal approximation, corrected for ties.
     ///
-    /// `correction` is taken off the distance from the mean: one half for continuity, or zero.
+    /// `correction` is subtracted from the distance from the mean: one half for continuity, or
+    /// zero.
     pub(crate) fn p_asymptotic_two_sided(&self, correction: f64) -> f64 {
         let n = (self.baseline_count + self.candidate_count) as f64;
         let variance = self.pair_count() / 12.0 * (n + 1.0 - self.tie_correction / (n * (n - 1.0)));
@@ -68,20 +70,21 @@ impl MannWhitney {
         self.baseline_count as f64 * self.candidate_count as f64
     }
 
-    /// `P(U ≤ u)` without ties, from the number of arrangements with each `U`.
+    /// Returns `P(U ≤ u)` without ties, from the number of arrangements with each `U`.
     fn compute_exact_tail(&self, u: f64) -> f64 {
         let counts = count_arrangements(self.baseline_count, self.candidate_count);
         compute_share_up_to(&counts, u)
     }
 }
 
-/// Ranks from one, equal values sharing the mean of theirs, and the sum of `t³ − t` over such groups.
+/// Returns the ranks (from one) and the sum of `t³ − t` over groups of `t` equal values. Equal
+/// values share the mean of their ranks.
 fn compute_midranks(values: &[f64]) -> (Vec<f64>, f64) {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let (mut ranks, mut ties) = (vec![0.0; values.len()], 0.0);
     let mut before = 0.0;
-    // In ascending order a value that is not below its neighbour equals it.
+    // In ascending order, a value that is not below its neighbour equals it.
     for group in order.chunk_by(|a, b| values[*a] >= values[*b]) {
         let size = group.len() as f64;
         for index in group {
@@ -93,8 +96,10 @@ fn compute_midranks(values: &[f64]) -> (Vec<f64>, f64) {
     (ranks, ties)
 }
 
-/// Number of ways to arrange `m` and `n` values for each `U` from zero to `m · n`: the coefficients of
-/// the Gaussian binomial, built by one factor `(1 − x^(n + i)) ÷ (1 − x^i)` at a time.
+/// Returns the number of ways to arrange `m` and `n` values for each `U` from zero to `m · n`.
+///
+/// These are the coefficients of the Gaussian binomial. Each step of the loop multiplies by one
+/// factor `(1 − x^(n + i)) ÷ (1 − x^i)`.
 fn count_arrangements(m: usize, n: usize) -> Vec<f64> {
     let mut counts = vec![0.0; m * n + 1];
     counts[0] = 1.0;
@@ -121,7 +126,8 @@ mod tests {
 
     #[test]
     fn mann_whitney_agrees_with_r() {
-        // R: wilcox.test(c(.80,.83,1.89,1.04,1.45,1.38,1.91,1.64,.73,1.46), c(1.15,.88,.90,.74,1.21), alternative = "g")
+        // R: wilcox.test(c(.80,.83,1.89,1.04,1.45,1.38,1.91,1.64,.73,1.46),
+        // c(1.15,.88,.90,.74,1.21), alternative = "g")
         let at_term = [0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46];
         let early = [1.15, 0.88, 0.90, 0.74, 1.21];
         let test = MannWhitney::compute(&early, &at_term).expect("two sides");

@@ -1,54 +1,66 @@
-//! Looking at the data several times without raising the error rates: when to look, what each look may
-//! spend, and which test it makes. All of it is fixed before the first round.
+//! Sequential looks at the data that do not raise the error rates.
+//!
+//! This module defines when to look, what share of the errors each look may spend, and which test
+//! it uses. All of it is fixed before the first round.
 
 use super::welch::TTest;
 use super::{StatsError, summary, welch};
 
-/// Chance of any false alarm in a suite without a change, shared by its benchmarks.
+/// Probability of any false alarm in a suite without a change. The benchmarks of the suite share
+/// it.
 pub(crate) const SUITE_ALPHA: f64 = 0.04;
 
-/// The most that one benchmark may have of it, however few there are.
+/// Largest false-alarm rate of one benchmark, even if the suite has few benchmarks.
 pub(crate) const MAX_BENCHMARK_ALPHA: f64 = 0.005;
 
-/// Chance of passing a slowdown of the size that must be detected.
+/// Probability of passing a slowdown of the size that must be detected.
 pub(crate) const PASS_ERROR: f64 = 0.05;
 
-/// The same where a screen has already had its chance to pass.
+/// Replaces [`PASS_ERROR`] after a screen, because the screen already had a chance to pass.
 pub(crate) const PASS_ERROR_AFTER_SCREEN: f64 = 0.03;
 
-/// Fewest rounds from which anything is concluded.
+/// Smallest number of rounds from which a conclusion is drawn.
 pub(crate) const MIN_ROUNDS: usize = 3;
 
-/// Rounds of the same code on both sides from which their correlation decides the form of the test.
+/// Smallest number of rounds with the same code on both sides whose correlation may decide the form
+/// of the test.
 pub(crate) const MIN_HISTORY_ROUNDS: usize = 15;
 
-/// Correlation of partners from which pairing gains more than the lost degrees of freedom cost, where their
-/// variance is known from history; and, below zero, where Welch's test would promise too much.
+/// Correlation of partners from which pairing gains more than the lost degrees of freedom cost, if
+/// their variance is known from history.
+///
+/// At or below the negative of this value, Welch's test would understate its error, so pairing is
+/// used as well.
 const MIN_PAIRED_CORRELATION: f64 = 0.15;
 
-/// Without history: from these rounds on, pairing gains from this correlation on.
+/// Break-even points of pairing without history, as `(rounds, correlation)`: from that number of
+/// rounds on, pairing gains from that correlation on.
 const PAIRED_BREAK_EVEN: [(usize, f64); 2] = [(10, 0.35), (7, 0.55)];
 
-/// Rounds from which a suite tells how its partners correlate: benchmarks of one process share their
-/// fate, so that many of them make up for few rounds only in part.
+/// Number of rounds from which a suite shows how its partners correlate.
+///
+/// Benchmarks of one process share its conditions, so that many benchmarks compensate for few
+/// rounds only in part.
 pub(crate) const MIN_CORRELATION_ROUNDS: usize = 7;
 
-/// Without history, rounds from which the test is the paired one.
+/// Number of rounds from which the test is paired, without history.
 const PAIRED_ROUNDS: usize = 20;
 
-/// Part of the total error that something spends, from 0 to 1.
+/// Share of the total error that a look spends; each field is between 0 and 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ErrorShare {
-    /// Of the false-alarm rate.
+    /// Share of the false-alarm rate.
     pub(crate) alpha: f64,
-    /// Of the pass error.
+    /// Share of the pass error.
     pub(crate) pass_error: f64,
 }
 
-/// One planned look: after how many rounds, and what part of the errors it spends.
+/// One planned look: its number of rounds, and the share of the errors that it spends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct PlannedLook {
+    /// Number of rounds after which the look takes place.
     rounds: usize,
+    /// Share of the errors that the look spends.
     share: ErrorShare,
 }
 
@@ -56,15 +68,19 @@ const fn plan_look(rounds: usize, alpha: f64, pass: f64) -> PlannedLook {
     PlannedLook { rounds, share: ErrorShare { alpha, pass_error: pass } }
 }
 
-/// The looks of a confirmation and how they share the error rates (α spending, `Lan & DeMets` 1983, with
-/// Bonferroni's inequality between looks, so that no assumption on their dependence is needed).
+/// Looks of a confirmation and the share of the error rates that each spends.
+///
+/// This is α spending (`Lan & DeMets` 1983). Bonferroni's inequality is applied between looks, so
+/// that no assumption on their dependence is needed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LookPlan {
     looks: &'static [PlannedLook],
 }
 
-/// Where the variance of this benchmark on this machine is known from earlier rounds, and by it a
-/// slowdown of the size that must be found will be found early: most of α is spent by then.
+/// Plan for a benchmark whose variance on this machine is known from earlier rounds, and for which
+/// this variance predicts early detection.
+///
+/// A slowdown of the size that must be found will be found early, so most of α is spent by then.
 pub(crate) const WITHIN_REACH_PLAN: LookPlan = LookPlan {
     looks: &[
         plan_look(3, 0.025, 0.15),
@@ -80,7 +96,10 @@ pub(crate) const WITHIN_REACH_PLAN: LookPlan = LookPlan {
     ],
 };
 
-/// Where it is known, and such a slowdown takes all rounds there are: α is kept for the last look.
+/// Plan for a benchmark whose variance is known from history, but for which such a slowdown takes
+/// all available rounds.
+///
+/// α is kept for the last look.
 pub(crate) const OUT_OF_REACH_PLAN: LookPlan = LookPlan {
     looks: &[
         plan_look(3, 0.01, 0.15),
@@ -96,7 +115,7 @@ pub(crate) const OUT_OF_REACH_PLAN: LookPlan = LookPlan {
     ],
 };
 
-/// Where the variance is not known.
+/// Plan for a benchmark whose variance is not known.
 pub(crate) const WITHOUT_HISTORY_PLAN: LookPlan = LookPlan {
     looks: &[
         plan_look(4, 0.025, 0.10),
@@ -108,18 +127,20 @@ pub(crate) const WITHOUT_HISTORY_PLAN: LookPlan = LookPlan {
     ],
 };
 
-/// Rounds whose precision, as history predicts it, chooses the plan.
+/// Number of rounds whose precision, as predicted by history, determines the plan.
 pub(crate) const REACH_ROUNDS: usize = 14;
 
-/// Standard errors after [`REACH_ROUNDS`] rounds that lie between what is tolerated and what must be
-/// found, from which on the latter is within reach.
+/// Distance from the tolerated slowdown to the slowdown that must be found, in standard errors
+/// after [`REACH_ROUNDS`] rounds, from which the latter is within reach.
 const REACH_STANDARD_ERRORS: f64 = 4.5;
 
-/// The plan of a benchmark with history, fixed before the first round: `margin` is the distance from what
-/// is tolerated to what must be found, `standard_error` the one expected after [`REACH_ROUNDS`] rounds.
+/// Returns the plan of a benchmark with history. The plan is fixed before the first round.
 ///
-/// Both plans look after the same rounds; they differ in when they spend α (the information time of Lan
-/// & `DeMets` 1983, known here from history).
+/// `margin` is the distance from the tolerated slowdown to the slowdown that must be found.
+/// `standard_error` is the one expected after [`REACH_ROUNDS`] rounds, in the same unit.
+///
+/// Both plans look after the same rounds. They differ in when they spend α (the information time of
+/// Lan & `DeMets` 1983, known here from history).
 pub(crate) fn choose_look_plan(margin: f64, standard_error: f64) -> LookPlan {
     if margin >= REACH_STANDARD_ERRORS * standard_error {
         WITHIN_REACH_PLAN
@@ -129,15 +150,17 @@ pub(crate) fn choose_look_plan(margin: f64, standard_error: f64) -> LookPlan {
 }
 
 impl LookPlan {
-    /// The first planned look after `rounds` rounds; `None` after the last.
+    /// Returns the number of rounds of the first planned look after `rounds` rounds, or `None`
+    /// after the last.
     pub(crate) fn find_next_look(&self, rounds: usize) -> Option<usize> {
         self.looks.iter().map(|look| look.rounds).find(|planned| *planned > rounds)
     }
 
-    /// What a look at `rounds` spends when the last one was at `previous` (0 for the first look).
+    /// Returns what a look at `rounds` spends if the last look was at `previous` (0 for the first
+    /// look).
     ///
-    /// A look between two planned ones spends the interpolated share. `None` below [`LEAST_ROUNDS`] and
-    /// when there is nothing new to look at.
+    /// A look between two planned looks spends the interpolated share. Returns `None` below
+    /// [`MIN_ROUNDS`], if there are no new rounds to look at, or if no α is left.
     pub(crate) fn spend(&self, previous: usize, rounds: usize) -> Option<ErrorShare> {
         if rounds < MIN_ROUNDS || rounds <= previous {
             return None;
@@ -150,7 +173,7 @@ impl LookPlan {
         (share.alpha > 0.0).then_some(share)
     }
 
-    /// What all looks up to `rounds` spend together.
+    /// Returns what all looks up to `rounds` spend together.
     fn sum_shares_until(&self, rounds: usize) -> ErrorShare {
         let (mut from, mut spent) = (0, ErrorShare { alpha: 0.0, pass_error: 0.0 });
         for look in self.looks {
@@ -166,28 +189,30 @@ impl LookPlan {
     }
 }
 
-/// False-alarm rate of one benchmark among the `benchmarks` that enter the rounds.
+/// Returns the false-alarm rate of one benchmark if `benchmarks` enter the rounds.
 pub(crate) fn compute_benchmark_alpha(benchmarks: usize) -> f64 {
     (SUITE_ALPHA / benchmarks.max(1) as f64).min(MAX_BENCHMARK_ALPHA)
 }
 
-/// Which launches of the two sides are compared with each other.
+/// Which launches of the two sides a test compares with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TestForm {
-    /// All of one side with all of the other.
+    /// All launches of one side with all launches of the other.
     Welch,
-    /// Each with its partner of the same round.
+    /// Each launch with its partner of the same round.
     Paired,
 }
 
-/// The form of the test after `rounds` rounds, fixed by how partners correlate and never by a p-value.
+/// Chooses the form of the test after `rounds` rounds from the correlation of partners, never from
+/// a p-value.
 ///
-/// `own` is the [`partner_correlation`] of the benchmark's history, `None` where there is too little of it.
-/// `suite` is the median over the benchmarks that are judged together, since what makes partners alike, or
-/// repel each other, is the machine; `None` where there are too few of them or too few rounds.
+/// `own` is the [`compute_partner_correlation`] of the benchmark's history; it is `None` if the
+/// history is too short. `suite` is the median correlation over the benchmarks that are judged
+/// together. The suite is informative because the machine causes partners to be alike or to repel
+/// each other. `suite` is `None` if there are too few benchmarks or too few rounds.
 ///
-/// The correlation of two normal samples says nothing of their means, so that choosing by it is no look at
-/// the answer.
+/// The correlation of two normal samples carries no information about their means. Choosing by it
+/// is therefore not a look at the answer.
 pub(crate) fn choose_test_form(rounds: usize, own: Option<f64>, suite: Option<f64>) -> TestForm {
     let is_repelling = |r: Option<f64>| r.is_some_and(|r| r <= -MIN_PAIRED_CORRELATION);
     let gains = match own {
@@ -201,23 +226,27 @@ pub(crate) fn choose_test_form(rounds: usize, own: Option<f64>, suite: Option<f6
     }
 }
 
-/// Correlation from which pairing gains more than it costs, where no history tells the variance.
+/// Returns the correlation from which pairing gains more than it costs, if the variance is not
+/// known from history. Returns infinity while no correlation suffices.
 fn find_break_even(rounds: usize) -> f64 {
     let reached = PAIRED_BREAK_EVEN.iter().find(|(from, _)| rounds >= *from);
     reached.map_or(f64::INFINITY, |(_, correlation)| *correlation)
 }
 
-/// Correlation of the two launches of a round, from rounds of the same code on both sides: [`correlation`]
-/// where there are [`LEAST_HISTORY`] rounds at least.
+/// Returns the [correlation](compute_correlation) of the two launches of a round, from rounds of
+/// the same code on both sides.
+///
+/// Returns `None` below [`MIN_HISTORY_ROUNDS`] rounds, or if the correlation is undefined.
 pub(crate) fn compute_partner_correlation(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
     (baseline.len() >= MIN_HISTORY_ROUNDS)
         .then(|| compute_correlation(baseline, candidate))
         .flatten()
 }
 
-/// Pearson's correlation of as many values on both sides.
+/// Returns Pearson's correlation of two sides with the same number of values.
 ///
-/// `None` below two values, with sides of unequal length, or a side that does not vary.
+/// Returns `None` for fewer than two values, for sides of unequal length, or if a side does not
+/// vary.
 pub(crate) fn compute_correlation(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
     if baseline.len() != candidate.len() {
         return None;
@@ -232,7 +261,11 @@ pub(crate) fn compute_correlation(baseline: &[f64], candidate: &[f64]) -> Option
     r.is_finite().then_some(r)
 }
 
-/// The test of `form` on two sides.
+/// Returns the test of `form` on two sides.
+///
+/// # Errors
+///
+/// Fails as [`welch::compute_welch_test`] or [`welch::compute_paired_test`] does.
 pub(crate) fn compute_t_test(
     form: TestForm,
     baseline: &[f64],
@@ -244,9 +277,11 @@ pub(crate) fn compute_t_test(
     }
 }
 
-/// Two-sided p-value over all looks so far, from each look's smaller one-sided p-value and its share of α.
+/// Returns the two-sided p-value over all looks so far, from each look's smaller one-sided p-value
+/// and its share of α.
 ///
-/// `min(1, 2 · min(p ÷ share))`: valid whenever one stops, by Bonferroni's inequality. One without looks.
+/// The value is `min(1, 2 · min(p ÷ share))`. It is valid at any stopping time, by Bonferroni's
+/// inequality. It is 1 without looks.
 pub(crate) fn combine_look_p_values(looks: impl IntoIterator<Item = (f64, ErrorShare)>) -> f64 {
     looks.into_iter().map(|(p, share)| 2.0 * p / share.alpha).fold(1.0, f64::min)
 }

@@ -1,38 +1,43 @@
-//! Standard errors of a few launches, steadied by what earlier measurements showed, and the guard
-//! against a history that no longer holds.
+//! Stabilizes the standard errors of a few launches with the variance that earlier measurements
+//! showed, and guards against a history that no longer holds.
 
 use super::welch::{StandardError, TTest};
 use super::{f_distribution, summary};
 
-/// History counts for at most this many degrees of freedom of one variance: variances differ between
-/// days by more than their sampling error.
+/// Largest number of degrees of freedom that history contributes to one variance. Variances differ
+/// between days by more than their sampling error.
 pub(crate) const MAX_PRIOR_DEGREES: f64 = 15.0;
 
-/// Fewest benchmarks from which a common change of the noise is estimated.
+/// Smallest number of benchmarks from which a common change of the noise is estimated.
 pub(crate) const MIN_SUITE_SIZE: usize = 10;
 
-/// A benchmark whose variance is this improbably above its prior has left its history behind.
+/// Smallest probability of a benchmark's variance under its prior. Below it, the prior no longer
+/// applies to the benchmark.
 const MIN_PRIOR_CHANCE: f64 = 0.05;
 
-/// A variance known from history.
+/// Variance that is known from history.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct VariancePrior {
+    /// Variance of one launch or of one difference, positive and finite.
     variance: f64,
+    /// Degrees of freedom of `variance`, positive.
     degrees_of_freedom: f64,
 }
 
 impl VariancePrior {
-    /// `variance` as estimated with `degrees_of_freedom`.
+    /// Builds a prior from a `variance` that was estimated with `degrees_of_freedom`.
     ///
-    /// `None` unless both are positive and the variance is finite.
+    /// Returns `None` unless both are positive and the variance is finite.
     pub(crate) fn new(variance: f64, degrees_of_freedom: f64) -> Option<Self> {
         let is_usable = variance > 0.0 && variance.is_finite() && degrees_of_freedom > 0.0;
         is_usable.then_some(Self { variance, degrees_of_freedom })
     }
 
-    /// The standard error that this variance of one launch gives the difference of two means.
+    /// Returns the standard error of the difference of two means, if this is the variance of one
+    /// launch. `baseline` and `candidate` are numbers of launches.
     ///
-    /// Each side's variance may lean on [`MOST_PRIOR_DEGREES`], both together on no more than history has.
+    /// Each side's variance may use at most [`MAX_PRIOR_DEGREES`]. Both together use at most the
+    /// degrees of freedom of the history.
     pub(crate) fn compute_error_of_two_means(
         &self,
         baseline: usize,
@@ -41,7 +46,8 @@ impl VariancePrior {
         self.compute_error(1.0 / baseline as f64 + 1.0 / candidate as f64, 2.0 * MAX_PRIOR_DEGREES)
     }
 
-    /// The standard error that this variance of one difference gives the mean of `rounds` differences.
+    /// Returns the standard error of the mean of `rounds` differences, if this is the variance of
+    /// one difference.
     pub(crate) fn compute_error_of_differences(&self, rounds: usize) -> StandardError {
         self.compute_error(1.0 / rounds as f64, MAX_PRIOR_DEGREES)
     }
@@ -54,10 +60,11 @@ impl VariancePrior {
     }
 }
 
-/// `test` with its squared standard error and the prior's averaged by their degrees of freedom, which add.
+/// Returns `test` with its squared standard error averaged with that of the prior, weighted by
+/// their degrees of freedom. The degrees of freedom add up.
 ///
-/// The posterior of a normal variance under a scaled inverse-χ² prior (Smyth 2004, eq. 3). The
-/// difference stays as it is.
+/// This is the posterior of a normal variance under a scaled inverse-χ² prior (Smyth 2004, eq. 3).
+/// The difference does not change.
 pub(crate) fn shrink(test: TTest, prior: StandardError) -> TTest {
     let degrees_of_freedom = test.degrees_of_freedom + prior.degrees_of_freedom;
     let observed = test.standard_error * (test.degrees_of_freedom / degrees_of_freedom).sqrt();
@@ -65,12 +72,13 @@ pub(crate) fn shrink(test: TTest, prior: StandardError) -> TTest {
     TTest { standard_error: observed.hypot(expected), degrees_of_freedom, ..test }
 }
 
-/// The priors that may be used at one look, one for each benchmark of the suite in the same order.
+/// Returns the priors that may be used at one look, one per benchmark of the suite, in the same
+/// order.
 ///
-/// `looks` holds the observed standard error of each benchmark and its prior. All priors are widened
-/// together by the median of observed ÷ prior variance over its expectation (never narrowed), if the suite
-/// has [`LEAST_SUITE`] benchmarks; then `None` stands where the observed variance is still beyond the 95 %
-/// quantile of F.
+/// `looks` holds the observed standard error of each benchmark and its prior. If the suite has at
+/// least [`MIN_SUITE_SIZE`] benchmarks, all prior variances are first widened together, by the
+/// median of observed ÷ prior variance over its expectation. They are never narrowed. The result is
+/// `None` for a benchmark whose observed variance is still beyond the 95 % quantile of F.
 pub(crate) fn select_usable_priors(
     looks: &[(StandardError, StandardError)],
 ) -> Vec<Option<StandardError>> {
@@ -88,9 +96,9 @@ pub(crate) fn select_usable_priors(
     looks.iter().map(keep).collect()
 }
 
-/// How many times the variances of the whole suite are what history says, at least one.
+/// Returns the factor by which the variances of the whole suite exceed the history, at least 1.
 fn compute_common_widening(looks: &[(StandardError, StandardError)]) -> f64 {
-    // Most benchmarks of a suite have the same degrees of freedom, so the last median is kept.
+    // Most benchmarks of a suite have the same degrees of freedom, so the last median is cached.
     let mut last_median = (f64::NAN, f64::NAN, f64::NAN);
     let mut ratios: Vec<f64> = looks
         .iter()

@@ -1,28 +1,35 @@
-//! Mean and spread of one series of values, and how far its values depend on each other.
+//! Mean and spread of one series of values, and the dependence between its values.
 
 use super::StatsError;
 
-/// Count, mean and standard deviation of some values.
+/// Count, mean and standard deviation of a series of values.
 ///
-/// The mean is kept as a reference value plus the mean distance from it, so that differences between
-/// means stay exact at offsets of 1e15; the variance is kept on a power-of-two scale, so that the
-/// standard deviation survives where a variance would underflow or overflow.
+/// The mean is stored as a reference value plus the mean distance from it, so that differences
+/// between means stay exact at offsets of 1e15. The variance is stored on a power-of-two scale, so
+/// that the standard deviation survives where a variance would underflow or overflow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Moments {
     count: usize,
+    /// The first value, which is subtracted from all values.
     reference: f64,
+    /// Mean distance of the values from `reference`.
     offset: f64,
-    /// A power of two.
+    /// Unit in which the spread is stored; a power of two.
     scale: f64,
     /// Variance of the values divided by `scale`.
     scaled_variance: f64,
 }
 
 impl Moments {
-    /// Summarizes `values` in two passes after subtracting the first one (Chan, Golub & `LeVeque` 1983).
+    /// Summarizes `values` in two passes, after subtracting the first value (Chan, Golub &
+    /// `LeVeque` 1983).
     ///
-    /// An error when there are none or one is not finite. One value alone has a standard deviation of
-    /// zero here; what needs a spread asks for two values itself.
+    /// A single value has a standard deviation of zero. Callers that need a spread must check for
+    /// two values themselves.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are no values, if a value is not finite, or if their range overflows.
     pub(crate) fn from_values(values: &[f64]) -> Result<Self, StatsError> {
         let Some(&reference) = values.first() else {
             return Err(StatsError::TooFew { needed: 1, got: 0 });
@@ -48,46 +55,51 @@ impl Moments {
         Ok(Self { count, reference, offset: scale * mean, scale, scaled_variance })
     }
 
-    /// Number of values, at least one.
+    /// Returns the number of values, at least one.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// Arithmetic mean.
+    /// Returns the arithmetic mean.
     pub(crate) fn mean(&self) -> f64 {
         self.reference + self.offset
     }
 
-    /// Standard deviation with `n − 1`; zero for one value.
+    /// Returns the standard deviation with divisor `n − 1`; zero for one value.
     pub(crate) fn standard_deviation(&self) -> f64 {
         self.scale * self.scaled_variance.sqrt()
     }
 
-    /// Variance with `n − 1`, zero for one value; it underflows to zero for deviations below 1e-162.
+    /// Returns the variance with divisor `n − 1`; zero for one value. It underflows to zero for
+    /// deviations below 1e-162.
     pub(crate) fn variance(&self) -> f64 {
         self.scaled_variance * self.scale * self.scale
     }
 
-    /// Standard error of the mean if the values are independent.
+    /// Returns the standard error of the mean, assuming independent values.
     pub(crate) fn standard_error(&self) -> f64 {
         self.scale * (self.scaled_variance / self.count as f64).sqrt()
     }
 
-    /// `other`'s mean minus this one's, without rounding either.
+    /// Returns `other`'s mean minus this mean, without rounding either of them.
     pub(crate) fn difference_to(&self, other: &Self) -> f64 {
         (other.reference - self.reference) + (other.offset - self.offset)
     }
 }
 
-/// A power of two within a factor of two of `size`, as the exact scale for a sum of squares.
+/// Returns a power of two within a factor of two of `size`, as the exact scale for a sum of
+/// squares.
 fn round_to_power_of_two(size: f64) -> f64 {
     let exponent = size.log2().floor().clamp(-1000.0, 1000.0);
     exponent.exp2()
 }
 
-/// Natural logarithms of `values ÷ reference`, exact also where the two agree in all but the last digits.
+/// Returns the natural logarithms of `values ÷ reference`. They are exact even if a value and the
+/// reference agree in all but the last digits.
 ///
-/// An error when one of them is not positive and finite.
+/// # Errors
+///
+/// Fails if a value or the reference is not positive and finite.
 pub(crate) fn compute_log_ratios(values: &[f64], reference: f64) -> Result<Vec<f64>, StatsError> {
     let is_usable = |x: &f64| x.is_finite() && *x > 0.0;
     if !is_usable(&reference) || !values.iter().all(is_usable) {
@@ -100,7 +112,10 @@ pub(crate) fn compute_log_ratios(values: &[f64], reference: f64) -> Result<Vec<f
     Ok(values.iter().map(compute_log_ratio).collect())
 }
 
-/// Median of `values`, which are reordered; the mean of the middle two for an even count, `None` for none.
+/// Returns the median of `values`, which are reordered.
+///
+/// For an even count, the median is the mean of the middle two values. Returns `None` if `values`
+/// is empty.
 pub(crate) fn compute_median_in_place(values: &mut [f64]) -> Option<f64> {
     if values.is_empty() {
         return None;
@@ -115,9 +130,10 @@ pub(crate) fn compute_median_in_place(values: &mut [f64]) -> Option<f64> {
     Some(0.5 * lower + 0.5 * upper)
 }
 
-/// Correlation of the series with itself `lag` steps later, with the variance of the whole series below.
+/// Returns the correlation of the series with itself `lag` steps later, divided by the variance of
+/// the whole series (Box, Jenkins & Reinsel 2008, eq. 2.1.13).
 ///
-/// `None` when there are not more than `lag` values or all are equal (Box, Jenkins & Reinsel 2008, eq. 2.1.13).
+/// Returns `None` if there are at most `lag` values, or if all values are equal.
 pub(crate) fn compute_autocorrelation(series: &[f64], lag: usize) -> Option<f64> {
     let distances = center_series(series)?;
     let whole: f64 = distances.iter().map(|d| d * d).sum();

@@ -6,13 +6,13 @@ use std::f64::consts::{LN_2, PI};
 
 use super::{incomplete_beta, normal};
 
-/// Degrees of freedom from which the normal distribution is the same to double precision.
+/// Degrees of freedom from which the normal distribution is identical to double precision.
 const NORMAL_FROM: f64 = 1e15;
 
-/// `P(T > t)` for Student's t with `df` degrees of freedom.
+/// Returns `P(T > t)` for Student's t with `df` degrees of freedom.
 ///
-/// Each tail is computed directly, so that 1e-300 comes out with the same relative precision as 0.1;
-/// NaN when `t` or `df` is NaN or `df` is not positive.
+/// Each tail is computed directly, so that 1e-300 has the same relative precision as 0.1. Returns
+/// NaN if `t` or `df` is NaN, or if `df` is not positive.
 pub(crate) fn t_upper_tail(t: f64, df: f64) -> f64 {
     if t.is_nan() || df.is_nan() || df <= 0.0 {
         return f64::NAN;
@@ -30,9 +30,10 @@ pub(crate) fn t_upper_tail(t: f64, df: f64) -> f64 {
     }
 }
 
-/// The `t` with `P(T > t) = tail` for `df` degrees of freedom; NaN unless `tail` is in `[0, 1]` and `df` positive.
+/// Returns the `t` with `P(T > t) = tail` for `df` degrees of freedom.
 ///
-/// Halley's method on the logarithm of the tail, from the start of Hill 1970 (Algorithm 396, CACM 13).
+/// Uses Halley's method on the logarithm of the tail, with the starting value of Hill 1970
+/// (Algorithm 396, CACM 13). Returns NaN unless `tail` is in `[0, 1]` and `df` is positive.
 pub(crate) fn t_upper_quantile(tail: f64, df: f64) -> f64 {
     if !(0.0..=1.0).contains(&tail) || df.is_nan() || df <= 0.0 {
         return f64::NAN;
@@ -49,7 +50,8 @@ pub(crate) fn t_upper_quantile(tail: f64, df: f64) -> f64 {
     if tail > 0.25 { solve_central_quantile(0.5 - tail, df) } else { solve_tail_quantile(tail, df) }
 }
 
-/// Whether `t ≥ 0` lies where the power series around zero is short and half minus it loses no digits.
+/// Returns whether `t ≥ 0` lies where the power series around zero is short, and where subtracting
+/// it from one half loses no digits.
 fn is_central(t: f64, df: f64) -> bool {
     t * t < 3.0 * df / (df + 2.0)
 }
@@ -62,7 +64,8 @@ fn t_density_at_zero(df: f64) -> f64 {
     compute_half_step_of_gamma(0.5 * df) / (PI * df).sqrt()
 }
 
-/// `P(0 < T < t) ÷ (t · density(t))`: the hypergeometric series of the incomplete beta function.
+/// Returns `P(0 < T < t) ÷ (t · density(t))`, by the hypergeometric series of the incomplete beta
+/// function.
 fn sum_t_central_series(t: f64, df: f64) -> f64 {
     let y = t * t / (df + t * t);
     let (mut numerator, mut denominator) = (0.5 * df + 0.5, 1.5);
@@ -89,7 +92,8 @@ fn compute_far_tail(t: f64, df: f64) -> f64 {
     0.5 * kernel * incomplete_beta::evaluate_continued_fraction(0.5 * df, 0.5, x, y)
 }
 
-/// `Γ(a + ½) ÷ Γ(a)` by its asymptotic series (DLMF 5.11.13), reached by recurrence for small `a`.
+/// Returns `Γ(a + ½) ÷ Γ(a)` by its asymptotic series (DLMF 5.11.13). Small `a` are first raised by
+/// recurrence.
 fn compute_half_step_of_gamma(a: f64) -> f64 {
     let (mut numerator, mut denominator, mut z) = (1.0, 1.0, a);
     while z < 15.0 {
@@ -105,7 +109,7 @@ fn compute_half_step_of_gamma(a: f64) -> f64 {
     z.sqrt() * (series / z).exp() * numerator / denominator
 }
 
-/// Solves `P(0 < T < t) = mass` for masses up to a quarter.
+/// Solves `P(0 < T < t) = mass` for `t`, for masses of at most one quarter.
 fn solve_central_quantile(mass: f64, df: f64) -> f64 {
     let mut t = mass / t_density_at_zero(df);
     for _ in 0..50 {
@@ -138,18 +142,21 @@ fn solve_tail_quantile(tail: f64, df: f64) -> f64 {
     t
 }
 
+/// Returns a starting value for the quantile: Hill's expansion from three degrees of freedom on,
+/// closed forms below.
 fn guess_quantile(tail: f64, df: f64) -> f64 {
     if df >= 3.0 {
         return approximate_by_hill(tail, df);
     }
-    // The quantile is known in closed form at one and two degrees of freedom.
-    let one = 1.0 / (PI * tail).tan();
-    let two = (1.0 - 2.0 * tail) * (0.5 / (tail * (1.0 - tail))).sqrt();
+    // The quantile has a closed form at one and two degrees of freedom; interpolate between them.
+    let at_one = 1.0 / (PI * tail).tan();
+    let at_two = (1.0 - 2.0 * tail) * (0.5 / (tail * (1.0 - tail))).sqrt();
     let weight = 2.0 / df - 1.0;
-    (one.ln() * weight + two.ln() * (1.0 - weight)).exp()
+    (at_one.ln() * weight + at_two.ln() * (1.0 - weight)).exp()
 }
 
-/// Hill's expansion of the quantile around the normal one, good to four digits or better.
+/// Returns Hill's expansion of the quantile around the normal quantile, accurate to four digits or
+/// better.
 fn approximate_by_hill(tail: f64, df: f64) -> f64 {
     let a = 1.0 / (df - 0.5);
     let b = 48.0 / (a * a);
@@ -181,7 +188,8 @@ fn approximate_by_hill(tail: f64, df: f64) -> f64 {
 mod tests {
     use super::{t_upper_quantile, t_upper_tail};
 
-    // mpmath 1.3, 40 digits: findroot of log(betainc(df/2, 1/2, 0, df/(df+t²), regularized=True)/2) = log(tail)
+    // mpmath 1.3, 40 digits: findroot of
+    // log(betainc(df/2, 1/2, 0, df/(df+t²), regularized=True)/2) = log(tail)
     const CASES: [(f64, f64, f64); 17] = [
         (0.4, 1.0, 0.324_919_696_232_906_25),
         (0.4, 3.5, 0.273_265_454_055_779_6),

@@ -1,30 +1,34 @@
-//! Tests on a difference that follows Student's t: Welch's for two sides, the paired one for rounds.
+//! Tests of a difference that follows Student's t: Welch's test for two independent sides, the
+//! paired test for rounds.
 
 use super::summary::Moments;
 use super::{StatsError, t_distribution};
 
-/// An estimated difference `candidate − baseline` that is t-distributed around the true one.
+/// Estimated difference `candidate − baseline` that is t-distributed around the true difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TTest {
     /// Candidate minus baseline, in the unit of the values (a log ratio for logarithms).
     pub(crate) difference: f64,
-    /// Standard error of `difference`, zero when neither side varies.
+    /// Standard error of `difference`; zero if neither side varies.
     pub(crate) standard_error: f64,
-    /// Degrees of freedom of `standard_error`; infinite when it is known.
+    /// Degrees of freedom of `standard_error`; infinite if the standard error is known exactly.
     pub(crate) degrees_of_freedom: f64,
 }
 
 impl TTest {
-    /// `(difference − null) ÷ standard_error`: infinite when a difference is certain, and NaN when
-    /// neither side varies and the difference is exactly `null`.
+    /// Returns `(difference − null) ÷ standard_error`.
+    ///
+    /// The value is infinite if a difference is certain. It is NaN if neither side varies and the
+    /// difference is exactly `null`.
     pub(crate) fn t_statistic(&self, null: f64) -> f64 {
         (self.difference - null) / self.standard_error
     }
 
-    /// P-value of "the difference is not `null`".
+    /// Returns the p-value of "the difference is not `null`".
     ///
-    /// One when neither side varies and there is no difference; zero when neither varies and there is
-    /// one, which a reader should see as "less than" the smallest number shown.
+    /// The value is 1 if neither side varies and the difference equals `null`. It is 0 if neither
+    /// side varies and the difference is another one; it should be shown as "less than" the
+    /// smallest displayed number.
     pub(crate) fn p_two_sided(&self, null: f64) -> f64 {
         let t = self.t_statistic(null);
         if t.is_nan() {
@@ -34,29 +38,32 @@ impl TTest {
         }
     }
 
-    /// P-value of "the difference is greater than `null`"; one when it certainly equals `null`.
+    /// Returns the p-value of "the difference is greater than `null`"; 1 if it certainly equals
+    /// `null`.
     pub(crate) fn p_greater(&self, null: f64) -> f64 {
         let t = self.t_statistic(null);
         if t.is_nan() { 1.0 } else { t_distribution::t_upper_tail(t, self.degrees_of_freedom) }
     }
 
-    /// P-value of "the difference is less than `null`"; one when it certainly equals `null`.
+    /// Returns the p-value of "the difference is less than `null`"; 1 if it certainly equals
+    /// `null`.
     pub(crate) fn p_less(&self, null: f64) -> f64 {
         let t = self.t_statistic(null);
         if t.is_nan() { 1.0 } else { t_distribution::t_upper_tail(-t, self.degrees_of_freedom) }
     }
 
-    /// One-sided lower bound: the true difference is below it with probability `alpha`.
+    /// Returns the one-sided lower bound: the true difference is below it with probability `alpha`.
     pub(crate) fn lower_bound(&self, alpha: f64) -> f64 {
         self.difference - self.margin_of_error(alpha)
     }
 
-    /// One-sided upper bound: the true difference is above it with probability `alpha`.
+    /// Returns the one-sided upper bound: the true difference is above it with probability `alpha`.
     pub(crate) fn upper_bound(&self, alpha: f64) -> f64 {
         self.difference + self.margin_of_error(alpha)
     }
 
-    /// Two-sided interval `(low, high)` that holds the true difference with probability `confidence`.
+    /// Returns the two-sided interval `(low, high)` that holds the true difference with probability
+    /// `confidence`.
     pub(crate) fn confidence_interval(&self, confidence: f64) -> (f64, f64) {
         let margin = self.margin_of_error(0.5 * (1.0 - confidence));
         (self.difference - margin, self.difference + margin)
@@ -70,19 +77,24 @@ impl TTest {
     }
 }
 
-/// A standard error and how well it is known.
+/// Standard error and the precision with which it is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct StandardError {
-    /// The standard error itself, in the unit of the values.
+    /// Standard error, in the unit of the values.
     pub(crate) value: f64,
-    /// Degrees of freedom of its square; infinite when it is known.
+    /// Degrees of freedom of the squared standard error; infinite if the standard error is known
+    /// exactly.
     pub(crate) degrees_of_freedom: f64,
 }
 
-/// Welch's test of two independent series (Welch 1947), without assuming equal variances.
+/// Computes Welch's test of two independent series (Welch 1947), which does not assume equal
+/// variances.
 ///
-/// An error when a side has fewer than two values or one is not finite. Assumes independent, roughly
-/// normal values; on logarithms the difference is a log ratio.
+/// Assumes independent, roughly normal values. For logarithms, the difference is a log ratio.
+///
+/// # Errors
+///
+/// Fails if a side has fewer than two values, or if a value is not finite.
 pub(crate) fn compute_welch_test(baseline: &[f64], candidate: &[f64]) -> Result<TTest, StatsError> {
     compute_welch_test_from_moments(
         &Moments::from_values(baseline)?,
@@ -90,7 +102,11 @@ pub(crate) fn compute_welch_test(baseline: &[f64], candidate: &[f64]) -> Result<
     )
 }
 
-/// [`welch`] where only count, mean and standard deviation of each side are known.
+/// Computes [`compute_welch_test`] from the count, mean and standard deviation of each side.
+///
+/// # Errors
+///
+/// Fails if a side has fewer than two values.
 pub(crate) fn compute_welch_test_from_moments(
     baseline: &Moments,
     candidate: &Moments,
@@ -109,9 +125,10 @@ pub(crate) fn compute_welch_test_from_moments(
     ))
 }
 
-/// The test of a `difference` whose two sides bring their own standard errors, for example shrunken ones.
+/// Returns the test of a `difference` between two sides that have their own standard errors, such
+/// as shrunken ones.
 ///
-/// Standard errors add in squares; degrees of freedom by [`satterthwaite`].
+/// Standard errors add in squares. Degrees of freedom follow [`combine_degrees_of_freedom`].
 pub(crate) fn combine_standard_errors(
     difference: f64,
     baseline: StandardError,
@@ -124,9 +141,10 @@ pub(crate) fn combine_standard_errors(
     }
 }
 
-/// Degrees of freedom of the sum of two squared standard errors (Satterthwaite 1946).
+/// Returns the degrees of freedom of the sum of two squared standard errors (Satterthwaite 1946).
 ///
-/// Where both are zero nothing is estimated, and the sum of both degrees of freedom is returned.
+/// If both standard errors are zero, nothing is estimated, and the function returns the sum of both
+/// degrees of freedom.
 pub(crate) fn combine_degrees_of_freedom(a: StandardError, b: StandardError) -> f64 {
     let larger = a.value.max(b.value);
     if larger == 0.0 {
@@ -138,10 +156,14 @@ pub(crate) fn combine_degrees_of_freedom(a: StandardError, b: StandardError) -> 
     (va + vb) * (va + vb) / parts
 }
 
-/// Student's test of the differences within pairs: `baseline[i]` and `candidate[i]` belong together.
+/// Computes Student's test of the differences within pairs: `baseline[i]` and `candidate[i]` belong
+/// together.
 ///
-/// An error when the sides differ in length, have fewer than two values, or one is not finite. Assumes
-/// independent, roughly normal differences (Student 1908).
+/// Assumes independent, roughly normal differences (Student 1908).
+///
+/// # Errors
+///
+/// Fails if the sides differ in length or have fewer than two values, or if a value is not finite.
 pub(crate) fn compute_paired_test(
     baseline: &[f64],
     candidate: &[f64],
@@ -156,7 +178,11 @@ pub(crate) fn compute_paired_test(
     compute_one_sample_test(&differences)
 }
 
-/// Student's one-sample test of `differences`, each `candidate − baseline` of one pair.
+/// Computes Student's one-sample test of `differences`, each `candidate − baseline` of one pair.
+///
+/// # Errors
+///
+/// Fails if there are fewer than two differences, or if one is not finite.
 pub(crate) fn compute_one_sample_test(differences: &[f64]) -> Result<TTest, StatsError> {
     if differences.len() < 2 {
         return Err(StatsError::TooFew { needed: 2, got: differences.len() });
@@ -182,7 +208,7 @@ mod tests {
         assert!((a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs())), "{a} is not {b}");
     }
 
-    /// The test of candidate ÷ baseline, on logarithms.
+    /// Returns the test of candidate ÷ baseline, on logarithms.
     fn of_ratio(baseline: &[f64], candidate: &[f64]) -> TTest {
         let logs = |side| compute_log_ratios(side, baseline[0]).expect("positive values");
         compute_welch_test(&logs(baseline), &logs(candidate)).expect("two sides")
@@ -237,7 +263,8 @@ mod tests {
 
     #[test]
     fn welch_agrees_with_r() {
-        // R: t.test(extra ~ group, data = sleep): t = -1.8608, df = 17.776, p = 0.07939, -3.3654832 0.2054832
+        // R: t.test(extra ~ group, data = sleep):
+        // t = -1.8608, df = 17.776, p = 0.07939, -3.3654832 0.2054832
         let one = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0];
         let two = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4];
         let test = compute_welch_test(&one, &two).expect("two sides");

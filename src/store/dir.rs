@@ -1,4 +1,4 @@
-//! A store in a folder, laid out like the branch of a git store.
+//! A store in a folder, with the same layout as the branch of a git store.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
@@ -19,11 +19,13 @@ impl DirStore {
         Self { folder: folder.to_owned() }
     }
 
+    /// Writes a record. Fails if the file cannot be written.
     pub(super) fn save_record(&self, key: &RunKey, record: &[u8]) -> Result<(), StoreError> {
         let path = self.folder.join(key.path());
         files::write_atomically(&path, record).map_err(|error| StoreError::Io(path, error))
     }
 
+    /// Returns the keys of all records. Fails if a folder cannot be read.
     pub(super) fn list_keys(&self) -> Result<Vec<RunKey>, StoreError> {
         let mut keys = Vec::new();
         for start in list_folder_names(&self.folder.join(RUNS_FOLDER))? {
@@ -36,6 +38,7 @@ impl DirStore {
         Ok(keys)
     }
 
+    /// Reads a record. Fails with [`StoreError::Missing`] or [`StoreError::Broken`].
     pub(super) fn read_record(&self, key: &RunKey) -> Result<Vec<u8>, StoreError> {
         let path = self.folder.join(key.path());
         read_plain_file(&path).map_err(|error| match error.kind() {
@@ -44,12 +47,13 @@ impl DirStore {
         })
     }
 
+    /// Removes records and the folders that become empty. Fails if a file cannot be removed.
     pub(super) fn remove_records(&self, keys: &[RunKey]) -> Result<(), StoreError> {
         for path in keys.iter().map(|key| self.folder.join(key.path())) {
-            // Another process may have pruned the same.
+            // Another process may have pruned the same run.
             files::remove_if_present(&path).map_err(|error| StoreError::Io(path.clone(), error))?;
             for folder in path.ancestors().skip(1).take(2) {
-                // Fails where other runs are left, as it should.
+                // This fails if the folder holds other runs, as intended.
                 let _ = fs::remove_dir(folder);
             }
         }
@@ -57,7 +61,8 @@ impl DirStore {
     }
 }
 
-/// The content of a plain file that is not too long: a pipe would be waited on forever.
+/// Reads a regular file of at most [`MAX_RECORD_BYTES`]. Other kinds of files are refused, because
+/// reading from a pipe could wait forever.
 fn read_plain_file(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a plain file"));
@@ -70,7 +75,8 @@ fn read_plain_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Names in a folder, none where it does not exist or is no folder.
+/// Returns the names in a folder; empty if it does not exist or is not a folder. Names that are not
+/// UTF-8 are left out.
 fn list_folder_names(folder: &Path) -> Result<Vec<String>, StoreError> {
     let to_store_error = |error| StoreError::Io(folder.to_owned(), error);
     let entries = match fs::read_dir(folder) {

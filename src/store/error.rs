@@ -1,4 +1,4 @@
-//! Why a store cannot do what was asked, and what can be done about it.
+//! Errors of the store, and what the user can do about them.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,68 +9,68 @@ use super::MAX_RECORD_BYTES;
 use crate::git::GitError;
 use crate::run::FileError;
 
-/// Why the store cannot do what was asked.
+/// Why a store operation failed.
 #[derive(Debug, Error)]
 pub(crate) enum StoreError {
-    /// Not an address of a store.
+    /// The text is not the address of a store.
     #[error("`{0}` is not a store")]
     InvalidUrl(String),
-    /// A git store outside of any repository.
+    /// A git store was named outside of any repository.
     #[error("`{}` is in no git repository, where the store `{url}` would be", folder.display())]
     NoRepository {
         /// Address of the store.
         url: String,
-        /// Where a repository was looked for.
+        /// Folder in which a repository was searched.
         folder: PathBuf,
     },
-    /// The branch is somebody's work.
+    /// The branch holds other files than a store does, so it is somebody's work.
     #[error("branch `{branch}` holds `{found}`, so it is not a store of baselines")]
     NotAStore {
-        /// The branch.
+        /// Name of the branch.
         branch: String,
-        /// A name on it that a store does not have.
+        /// A name on the branch that a store does not have.
         found: String,
     },
-    /// The run cannot serve as a baseline.
+    /// The run cannot be a baseline.
     #[error("the run cannot be a baseline: {0}")]
     Unfit(UnfitRun),
-    /// No such run.
+    /// No stored run has this name.
     #[error("no stored run is called `{0}`")]
     Missing(String),
-    /// More than one run.
+    /// Several stored runs or commits have this name.
     #[error("`{name}` could be any of {}", quote_ids(candidates))]
     Ambiguous {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
-        /// Ids of what it could be.
+        /// Ids of the runs or commits that the name could mean.
         candidates: Vec<String>,
     },
-    /// A stored file that cannot be used.
+    /// A stored file is invalid.
     #[error("failed to read stored run `{path}`")]
     Broken {
-        /// Its path within the store.
+        /// Path of the file within the store.
         path: String,
-        /// What is wrong with it.
+        /// Why the file is invalid.
         #[source]
         source: FileError,
     },
-    /// The branch never stood still.
+    /// Other processes changed the branch during every attempt.
     #[error("branch `{branch}` was changed by other processes {attempts} times in a row")]
     Contended {
-        /// The branch.
+        /// Name of the branch.
         branch: String,
-        /// How often it was tried.
+        /// Number of attempts.
         attempts: u32,
-        /// Its lock, when another process holds it.
+        /// Path of the branch's lock file; `None` if no lock is held.
         lock: Option<PathBuf>,
     },
-    /// Only a git store can be pushed.
+    /// The operation needs a remote, and only a git store has one.
     #[error("a store in a folder has no remote")]
     NoRemote,
-    /// A file of a store in a folder.
+    /// A file of a store in a folder cannot be read or written.
     #[error("failed to use `{}`", .0.display())]
     Io(PathBuf, #[source] io::Error),
-    /// What git says.
+    /// An error from git.
     #[error(transparent)]
     Git(#[from] GitError),
 }
@@ -78,28 +78,28 @@ pub(crate) enum StoreError {
 /// Why a run cannot be a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum UnfitRun {
-    /// What was measured is in no commit.
+    /// The measured code is not in any commit.
     #[error("the working tree had changes that are not in its commit")]
     Dirty,
-    /// Nothing says what was measured.
+    /// The run does not name the measured commit.
     #[error("it names no commit")]
     NoCommit,
-    /// It ended early, or benchmarks failed.
+    /// The run ended early, or benchmarks failed.
     #[error("it is incomplete")]
     Incomplete,
-    /// There are no benchmarks in it.
+    /// The run has no benchmarks.
     #[error("nothing was measured")]
     Empty,
-    /// Its time cannot be read.
+    /// The time of the run cannot be parsed.
     #[error("its `created` is no time like `2026-11-22T00:00:00Z`")]
     InvalidTime,
-    /// It would fill the repository.
+    /// The record is too large for the repository.
     #[error("it is longer than {} MiB without its samples", MAX_RECORD_BYTES >> 20)]
     TooLong,
 }
 
 impl StoreError {
-    /// What can be done about it.
+    /// Returns what the user can do about the error, or `None` if there is no general advice.
     pub(crate) fn help(&self) -> Option<String> {
         let help = match self {
             Self::InvalidUrl(_) => "write git:BRANCH or dir:PATH",
@@ -126,7 +126,7 @@ impl StoreError {
         Some(help.to_owned())
     }
 
-    /// Whether it is the request that cannot be met, rather than the store that failed.
+    /// Returns whether the request cannot be met, as opposed to a failure of the store itself.
     pub(crate) fn is_usage(&self) -> bool {
         match self {
             Self::Contended { .. } | Self::Io(..) => false,

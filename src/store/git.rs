@@ -1,9 +1,10 @@
-//! A store on a branch of the repository that has no history in common with the code.
+//! A store on a branch of the repository that shares no history with the code.
 //!
-//! Three references: the branch is what this clone has; `refs/perfgate/synced/REMOTE/BRANCH` is what
-//! of it came from or reached that remote, so that the difference waits to be pushed; and
-//! `refs/perfgate/incoming/REMOTE/BRANCH` receives what is fetched. A process killed at any point
-//! leaves at worst a record that is still waiting.
+//! The store uses three references. `refs/heads/BRANCH` is what this clone has.
+//! `refs/perfgate/synced/REMOTE/BRANCH` is the part of it that came from that remote or was pushed
+//! to it; the difference waits to be pushed. `refs/perfgate/incoming/REMOTE/BRANCH` receives what
+//! is fetched. If a process is killed at any point, the worst result is a record that still waits
+//! to be pushed.
 
 use std::collections::HashSet;
 use std::thread;
@@ -17,15 +18,15 @@ use super::{MAX_RECORD_BYTES, PruneSummary, RunKey, StoreError, sort_newest_firs
 use crate::git::{Branch, BranchFile, CommitId, GitError, PushOutcome, Remote, Repository};
 use crate::run::FileError;
 
-/// How often a change is tried when others get in between.
+/// Maximum number of attempts to change a branch while other processes change it too.
 const MAX_ATTEMPTS: u32 = 30;
 
-/// The remote that an ordinary clone has.
+/// The remote of an ordinary clone.
 const DEFAULT_REMOTE: &str = "origin";
 
 const README_NAME: &str = "README.md";
 
-/// What stands on the branch for whoever comes across it.
+/// Content of the README on the branch, for people who find the branch in the repository.
 const README_TEXT: &str = "\
 Baselines of perfgate: one file a run, with digests of its samples.
 Written by `perfgate baseline save`, listed by `perfgate baseline list`, thinned out by `perfgate baseline prune`.
@@ -37,19 +38,22 @@ pub(crate) struct GitStore {
     branch: String,
 }
 
-/// What a push did.
+/// The result of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PushSummary {
-    /// Runs that the remote did not have.
+    /// Number of runs that the remote did not have.
     pub(crate) runs: usize,
-    /// How often it was tried.
+    /// Number of attempts, including the last.
     pub(crate) attempts: u32,
 }
 
-/// What this clone and the remote have together.
+/// The runs of the remote and those of this clone that wait to be pushed, as one commit.
 struct JoinedBranch {
+    /// Tip of the branch in this clone; `None` if the branch does not exist.
     local: Option<CommitId>,
+    /// The joined commit; `None` if neither the remote nor this clone has a run.
     commit: Option<CommitId>,
+    /// Number of runs that wait to be pushed.
     waiting_count: usize,
 }
 
@@ -59,16 +63,22 @@ impl GitStore {
         Ok(Self { repository, branch: branch.to_owned() })
     }
 
-    /// The repository it is in.
+    /// Returns the repository that contains the branch.
     pub(crate) fn repository(&self) -> &Repository {
         &self.repository
     }
 
-    /// Whether this clone has the branch, from its own runs or from a fetch.
+    /// Returns whether this clone has the branch, from its own runs or from a fetch.
+    ///
+    /// Fails if the references cannot be read.
     pub(crate) fn has_branch(&self) -> Result<bool, StoreError> {
         Ok(self.find_tip()?.is_some())
     }
 
+    /// Adds a record to the branch, unless the branch already has it.
+    ///
+    /// Fails with [`StoreError::NotAStore`] if the branch holds other files, and with
+    /// [`StoreError::Contended`] if other processes kept changing it.
     pub(super) fn save_record(&self, key: &RunKey, record: &[u8]) -> Result<(), StoreError> {
         let file = self.repository.write_file(key.path(), record)?;
         let message = format!("{} of {}", key.source_name(), key.commit().short_id());
@@ -98,6 +108,9 @@ impl GitStore {
         })
     }
 
+    /// Reduces the branch to a single commit with the newest `keep` runs of each kind.
+    ///
+    /// Fails like [`GitStore::save_record`].
     pub(super) fn prune(&self, keep: usize) -> Result<PruneSummary, StoreError> {
         let mut pruned = PruneSummary { removed: Vec::new(), kept_count: 0 };
         self.change_branch(|tip| {
@@ -109,7 +122,10 @@ impl GitStore {
         Ok(pruned)
     }
 
-    /// Brings what the remote has, beside what waits here to be pushed.
+    /// Fetches the runs of the remote and keeps the local runs that wait to be pushed.
+    ///
+    /// Fails if the fetch fails, or with [`StoreError::Contended`] if other processes kept changing
+    /// the branch.
     pub(crate) fn fetch(&self, remote: &Remote<'_>) -> Result<(), StoreError> {
         let Some(incoming) = self.fetch_incoming(remote)? else { return Ok(()) };
         let mut backoff = RetryBackoff::new(Some(&incoming));
@@ -127,12 +143,17 @@ impl GitStore {
         Err(self.build_contended_error())
     }
 
-    /// Pushes the runs that the remote does not have, on top of what it has.
+    /// Pushes the runs that the remote does not have, on top of the remote's branch.
+    ///
+    /// Fails if the server refuses, or with [`StoreError::Contended`] if other processes kept
+    /// pushing first.
     pub(crate) fn push(&self, remote: &Remote<'_>) -> Result<PushSummary, StoreError> {
         self.push_with_retries(remote, Ok)
     }
 
-    /// Prunes the branch of the remote, and this clone's with it.
+    /// Prunes the branch of the remote and the branch of this clone.
+    ///
+    /// Fails like [`GitStore::push`].
     pub(crate) fn prune_remote(
         &self,
         remote: &Remote<'_>,
@@ -147,12 +168,15 @@ impl GitStore {
         Ok(pruned)
     }
 
-    /// Fetches, joins, edits and pushes until nobody is faster.
+    /// Fetches, joins, edits and pushes, and repeats this until no other process was faster.
     fn push_with_retries(
         &self,
         remote: &Remote<'_>,
         mut edit: impl FnMut(CommitId) -> Result<CommitId, StoreError>,
     ) -> Result<PushSummary, StoreError> {
+        // Per attempt: fetch the remote's tip, put the waiting runs on top, apply `edit`, and push
+        // under the condition that the remote has not moved. After a success, move the local
+        // branch.
         let mut backoff: Option<RetryBackoff> = None;
         for attempts in 1..=MAX_ATTEMPTS {
             let began = Instant::now();
@@ -169,7 +193,8 @@ impl GitStore {
             match push {
                 PushOutcome::Done => {
                     match self.open_own_branch()?.compare_and_swap(joined.local.as_ref(), &commit) {
-                        // Another process of this clone saved in between: its record waits.
+                        // `BranchMoved`: another process of this clone saved a run in between. Its
+                        // record still waits to be pushed.
                         Ok(()) | Err(GitError::BranchMoved(_)) => {
                             self.mark_synced(&format_remote_name(remote), &commit)?;
                         }
@@ -186,7 +211,8 @@ impl GitStore {
         Err(self.build_contended_error())
     }
 
-    /// What the remote has now.
+    /// Returns the current tip of the remote's branch, or `None` if the remote does not have it.
+    /// Temporary failures are retried.
     fn fetch_incoming(&self, remote: &Remote<'_>) -> Result<Option<CommitId>, StoreError> {
         let into = format!("refs/perfgate/incoming/{}/{}", format_remote_name(remote), self.branch);
         let mut backoff = RetryBackoff::new(None);
@@ -199,7 +225,8 @@ impl GitStore {
         Ok(remote.fetch(&self.branch, &into)?)
     }
 
-    /// `incoming` with what waits here on top of it: all there is where the remote has nothing.
+    /// Puts the local runs that wait to be pushed on top of `incoming`. If the remote has no
+    /// branch, all local runs are waiting.
     fn join_waiting(
         &self,
         remote: &Remote<'_>,
@@ -223,13 +250,16 @@ impl GitStore {
         Ok(JoinedBranch { local, commit, waiting_count: count })
     }
 
-    /// Changes the branch of this clone; `edit` gives `None` where there is nothing to change.
+    /// Changes the branch of this clone. `edit` gets the current tip and returns the new one, or
+    /// `None` if nothing changes.
     fn change_branch(
         &self,
         mut edit: impl FnMut(Option<&CommitId>) -> Result<Option<CommitId>, StoreError>,
     ) -> Result<(), StoreError> {
         let mut backoff: Option<RetryBackoff> = None;
         for _ in 0..MAX_ATTEMPTS {
+            // If the local branch does not exist yet, it starts from `origin`'s branch, and those
+            // runs count as synced.
             let own = self.open_own_branch()?.read_tip()?;
             if own.is_none()
                 && let Some(theirs) = self.find_tip()?
@@ -248,6 +278,7 @@ impl GitStore {
         Err(self.build_contended_error())
     }
 
+    /// Writes a commit that adds `files` to `tip`. Without a tip, the commit also gets a README.
     fn add_files(
         &self,
         tip: Option<&CommitId>,
@@ -263,6 +294,7 @@ impl GitStore {
         Ok(self.repository.write_commit(tip, &files, message)?)
     }
 
+    /// Writes a commit without parents that keeps the newest `keep` runs of each kind.
     fn squash_runs(
         &self,
         tip: &CommitId,
@@ -279,7 +311,8 @@ impl GitStore {
         Ok((self.repository.write_root_commit(tip, paths, &message)?, pruned))
     }
 
-    /// A branch with anything else on it is somebody's work, and is not added to.
+    /// Fails with [`StoreError::NotAStore`] if the branch holds anything but runs and the README:
+    /// it is then somebody's work, and perfgate must not write to it.
     fn refuse_code(&self, tip: &CommitId) -> Result<(), StoreError> {
         let names = self.repository.list_root_names(tip)?;
         match names.into_iter().find(|name| name != RUNS_FOLDER && name != README_NAME) {
@@ -292,7 +325,8 @@ impl GitStore {
         self.repository.list_files(commit, RUNS_FOLDER, 2)
     }
 
-    /// Where reading begins: this clone's branch, else what an ordinary clone or fetch brought.
+    /// Returns the tip that reads start from: this clone's branch, or else the branch of `origin`
+    /// that an ordinary clone or fetch brought.
     fn find_tip(&self) -> Result<Option<CommitId>, GitError> {
         match self.open_own_branch()?.read_tip()? {
             Some(tip) => Ok(Some(tip)),
@@ -315,6 +349,7 @@ impl GitStore {
         self.repository.open_reference(name).ok_or_else(invalid)
     }
 
+    /// Records that `remote` has all runs of `commit`.
     fn mark_synced(&self, remote: &str, commit: &CommitId) -> Result<(), StoreError> {
         let synced = self.open_synced(remote)?;
         let mut backoff = RetryBackoff::new(Some(commit));
@@ -333,14 +368,14 @@ impl GitStore {
     }
 }
 
-/// The name of a remote, or a word that stands for its address.
+/// Returns the name of the remote, or a hash of its address, for use in a reference name.
 fn format_remote_name(remote: &Remote<'_>) -> String {
     let shown = remote.display_name();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if shown.chars().all(is_plain) { shown } else { compute_short_hash(shown.as_bytes()) }
 }
 
-/// Full jitter: each pause is drawn from zero to a limit that doubles.
+/// Pauses with full jitter: each pause is drawn from zero to a limit that doubles.
 struct RetryBackoff {
     random: Pcg64Mcg,
     limit: Duration,
@@ -351,7 +386,8 @@ impl RetryBackoff {
     const MAX_LIMIT: Duration = Duration::from_secs(2);
     const MAX_ATTEMPT_TIMES: u32 = 16;
 
-    /// Seeded so that two processes differ: by what they want to write, and by their ids.
+    /// Creates pauses that differ between two processes: the seed combines the commit to be written
+    /// with the process id.
     fn new(target: Option<&CommitId>) -> Self {
         let digits = target.map_or("", |commit| &commit.as_str()[..16]);
         let seed = u64::from_str_radix(digits, 16).unwrap_or(0) ^ u64::from(std::process::id());
@@ -363,8 +399,10 @@ impl RetryBackoff {
         self.limit = (self.limit * 2).min(Self::MAX_LIMIT);
     }
 
-    /// Pauses that are short beside an attempt would have all writers attempt at once for ever: on
-    /// a busy machine or a slow line they grow with what an attempt takes.
+    /// Pauses after an attempt that took `attempt`.
+    ///
+    /// The limit grows with the duration of an attempt. On a busy machine or a slow line, pauses
+    /// that are much shorter than an attempt would let all writers collide again and again.
     fn pause_after_attempt(&mut self, attempt: Duration) {
         let limit = self.limit.max(attempt);
         thread::sleep(limit.mul_f64(self.random.random_range(0.0..1.0)));

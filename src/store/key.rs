@@ -1,4 +1,4 @@
-//! The names of stored runs: all that a search needs to know stands in the path.
+//! Names of stored runs. The path of a run holds everything that a search needs.
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -10,9 +10,9 @@ use crate::run::{Run, SampleSource};
 /// Folder of all records within a store.
 pub(super) const RUNS_FOLDER: &str = "runs";
 
-/// Which stored run: its file is `runs/AB/COMMIT/FINGERPRINT-SOURCE-CREATED-ID.json`.
+/// Key of a stored run, whose file is `runs/AB/COMMIT/FINGERPRINT-SOURCE-CREATED-ID.json`.
 ///
-/// A key is made of letters and digits alone, so its path leads nowhere else.
+/// All parts of a key are letters and digits, so its path cannot leave the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RunKey {
     commit: CommitId,
@@ -25,7 +25,8 @@ pub(crate) struct RunKey {
 const ID_DIGITS: usize = 12;
 
 impl RunKey {
-    /// The key of `run`, stored as `record`; `None` where its time cannot be read.
+    /// Returns the key of `run`, which is stored as `record`, or `None` if its time cannot be
+    /// parsed.
     pub(super) fn new(commit: CommitId, run: &Run, record: &[u8]) -> Option<Self> {
         let created: Timestamp = run.created.parse().ok()?;
         let created = created.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -40,7 +41,7 @@ impl RunKey {
         is_compact_time(&key.created).then_some(key)
     }
 
-    /// The key that a path in a store stands for; `None` for any other file.
+    /// Parses a path within a store. Returns `None` if the file is not a stored run.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let parts: Vec<&str> = path.split('/').collect();
         let [RUNS_FOLDER, prefix, commit, name] = parts[..] else { return None };
@@ -62,7 +63,7 @@ impl RunKey {
         })
     }
 
-    /// Path within the store.
+    /// Returns the path within the store.
     pub(crate) fn path(&self) -> String {
         let Self { commit, fingerprint, created, id, .. } = self;
         let source = self.source_name();
@@ -72,37 +73,38 @@ impl RunKey {
         )
     }
 
-    /// The commit that was measured.
+    /// Returns the commit that was measured.
     pub(crate) fn commit(&self) -> &CommitId {
         &self.commit
     }
 
-    /// Fingerprint of the host it was measured on.
+    /// Returns the fingerprint of the host that measured the run, or its hash if the fingerprint
+    /// cannot be part of a file name.
     pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 
-    /// What produced the samples.
+    /// Returns what produced the samples.
     pub(crate) fn source(&self) -> SampleSource {
         self.source
     }
 
-    /// The same as a word.
+    /// Returns the source of the samples as a word.
     pub(crate) fn source_name(&self) -> &'static str {
         source_name(self.source)
     }
 
-    /// When it was measured, as `20261122T000000Z`.
+    /// Returns the time of the measurement in UTC, in the form `20261122T000000Z`.
     pub(crate) fn created(&self) -> &str {
         &self.created
     }
 
-    /// Short name of the run, made from its content.
+    /// Returns the short id of the run, a hash of its content.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Whether the run is of this kind.
+    /// Returns whether the run is of this kind.
     pub(crate) fn is_of_kind(&self, kind: RunKind<'_>) -> bool {
         self.source == kind.source && self.fingerprint == to_file_word(kind.fingerprint)
     }
@@ -126,12 +128,13 @@ fn is_compact_time(text: &str) -> bool {
         })
 }
 
+/// Returns whether `text` is 1 to 64 lower-case letters and digits.
 fn is_file_word(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
-/// Fingerprints that could not be part of a file name are replaced by a hash.
+/// Returns the fingerprint, or its hash if the fingerprint cannot be part of a file name.
 fn to_file_word(fingerprint: &str) -> String {
     if is_file_word(fingerprint) {
         fingerprint.to_owned()
@@ -140,7 +143,7 @@ fn to_file_word(fingerprint: &str) -> String {
     }
 }
 
-/// Twelve digits that stand for `bytes`.
+/// Returns the first 12 hexadecimal digits of the SHA-256 of `bytes`.
 pub(super) fn compute_short_hash(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).take(ID_DIGITS / 2).collect()

@@ -1,4 +1,5 @@
-//! Change points on shared series: the labelled one, and a table on cloud machines with injected steps.
+//! Change points on shared series: the labelled series, and a table for cloud machines with
+//! injected steps.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,32 +41,32 @@ fn labelled_series_of_other_tools_have_their_change_points() {
     }
 }
 
-/// Nights within which a step counts as found.
+/// Maximum distance in nights at which a step counts as found.
 const NEAR: usize = 3;
 
-/// How many series each machine's history is cut into.
+/// Number of series into which each machine's history is cut.
 const PARTS: usize = 5;
 
-/// Nights on either side whose medians the naive rule compares.
+/// Number of nights on each side whose medians the naive rule compares.
 const NAIVE_WINDOW: usize = 7;
 
-/// How often the places of the steps are drawn in each series.
+/// Number of times the places of the steps are drawn in each series.
 const DRAWS: usize = 20;
 
 /// Confidence of the intervals in the table.
 const CONFIDENCE: f64 = 0.95;
 
-/// One stretch of the history of an unchanged machine.
+/// A part of the history of an unchanged machine.
 struct Series {
     workload: String,
     values: Vec<f64>,
 }
 
-/// Steps that are put into a series.
+/// Steps to inject into a series.
 struct Case {
     name: &'static str,
     steps: &'static [f64],
-    /// Nights before the end at which the step is, where it is not drawn.
+    /// Position of the step in nights before the end; `None` if the position is drawn at random.
     before_end: Option<usize>,
 }
 
@@ -78,10 +79,10 @@ const CASES: [Case; 6] = [
     Case { name: "+5 %, five nights ago", steps: &[1.05], before_end: Some(5) },
 ];
 
-/// What reports change points in the table.
+/// Rule that finds the change points in the table.
 #[derive(Clone, Copy)]
 enum Rule {
-    /// `change_points`, shifts below this share merged.
+    /// `find_change_points`, which merges shifts below this share.
     Perfgate(f64),
     /// Medians of the nights before and after that differ by more than this share.
     Naive(f64),
@@ -140,8 +141,8 @@ impl Score {
     }
 }
 
-/// A share in percent with the interval of Clopper and Pearson. Places drawn again in the same series are no
-/// further evidence, so that the interval is that of one draw.
+/// Formats a share in percent with its Clopper-Pearson interval. Repeated draws in the same series
+/// are not additional evidence, so that the interval is that of a single draw.
 fn share(part: usize, whole: usize, digits: usize) -> String {
     if whole == 0 {
         return "–".to_owned();
@@ -155,7 +156,8 @@ fn share(part: usize, whole: usize, digits: usize) -> String {
     format!("{percent:.digits$} ({:.digits$}–{:.digits$})", 100.0 * low, 100.0 * high)
 }
 
-/// Where medians of the nights before and after differ by more than the limit, most in their surroundings.
+/// Returns the places where the medians of the nights before and after differ by more than the
+/// limit and more than at the places around.
 fn naive(values: &[f64], limit: f64) -> Vec<usize> {
     let median =
         |nights: &[f64]| compute_median_in_place(&mut nights.to_vec()).expect("a window of nights");
@@ -177,7 +179,8 @@ fn naive(values: &[f64], limit: f64) -> Vec<usize> {
 }
 
 impl Case {
-    /// The series with the steps in it, each drawn in a stretch of its own, and where they are.
+    /// Returns the series with the steps injected, each in its own part of the series, and their
+    /// places.
     fn inject(&self, values: &[f64], random: &mut Pcg64) -> (Vec<f64>, Vec<usize>) {
         let mut values = values.to_vec();
         let stretch = values.len() / (self.steps.len() + 2);
@@ -192,7 +195,7 @@ impl Case {
         (values, places)
     }
 
-    /// One rule on every series, by workload, all of them last.
+    /// Scores one rule on every series, by workload; the total over all workloads comes last.
     fn scores(&self, series: &[Series], rule: Rule) -> BTreeMap<String, Score> {
         let mut scores: BTreeMap<String, Score> = BTreeMap::new();
         for draw in 0..DRAWS {
@@ -242,7 +245,8 @@ fn injected_steps_on_long_lived_cloud_machines() {
     }
 }
 
-/// The median of each day of each machine in a file of `VM_id,t_min,value`, each machine cut into equal parts.
+/// Reads a file of `VM_id,t_min,value` and returns the daily medians of each machine, cut into
+/// equal parts.
 fn cut(file: &Path) -> Vec<Series> {
     let output = Command::new("gzip").arg("-dc").arg(file).output().expect("gzip is there");
     let text = String::from_utf8(output.stdout).expect("text");

@@ -1,4 +1,4 @@
-//! What is fetched into a shallow clone: one commit, and no more.
+//! Fetching into a shallow clone: exactly one commit.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The decision: made in one place, and what must hold of it whatever the numbers are.
+//! The decision: it is made in one place, and its invariants hold for all numbers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use proptest::test_runner::{Config as Effort, RngAlgorithm, TestRng, TestRunner}
 
 use super::repositories::observed;
 
-/// Samples of the launches of one side.
+/// Samples of one side, per launch.
 type Side = Vec<Vec<f64>>;
 
 fn run(sides: &[Side]) -> Run {
@@ -82,7 +82,7 @@ fn decide_in_rounds(baseline: &Run, candidate: &Run) -> Decision {
     decide(&evidence, &policy())
 }
 
-/// Against three stored runs of commit `base`, the candidate being of `head`.
+/// Decides on a candidate of commit `head` against three stored runs of commit `base`.
 fn as_stored(base: &str, head: &str, slower: f64) -> Decision {
     let of = |id: &str, factor: f64| {
         let launch = |at: usize| vec![factor * (1e6 + 1e3 * at as f64); 10];
@@ -111,7 +111,8 @@ fn stored_runs_of_the_same_commit_cannot_tell_a_change_of_the_code() {
     assert_eq!(changes(&as_stored(&one, &one, 1.0)), [Change::Unchanged]);
 }
 
-/// So many rounds of a hundred calls of `ns`, of a machine that is fast or slow by launches.
+/// Decides on `rounds` rounds of 100 calls of `ns` each, on a machine whose speed differs between
+/// launches.
 fn restless(source: SampleSource, rounds: usize, ns: f64) -> Decision {
     let side = |seed: usize| -> Side {
         let pace = |launch: usize| 1.0 + ((launch * 7 + seed) * 31 % 10) as f64 / 20.0;
@@ -127,7 +128,7 @@ fn restless(source: SampleSource, rounds: usize, ns: f64) -> Decision {
 
 #[test]
 fn a_target_is_unproven_where_one_launch_alone_misses_it() {
-    // Launches of other lengths have their bounds at other places.
+    // Launches of different lengths have their bounds at different places.
     let launch = |ns: f64, calls: usize| vec![ns; calls];
     let mut side: Side = vec![launch(0.99e6, 100); 40];
     let target = |side: &Side| {
@@ -151,7 +152,7 @@ fn a_target_is_unproven_where_one_launch_alone_misses_it() {
 
 #[test]
 fn short_launches_that_decide_nothing_are_told_to_be_longer() {
-    // A command decides itself how often it calls: no flag reaches it.
+    // A command determines its own number of calls, because perfgate passes no flag to it.
     for (source, remedy) in [
         (SampleSource::Command, "about 20000 calls a launch may decide more"),
         (SampleSource::Criterion, "about 20000 calls a launch (`--calls`) may decide more"),
@@ -202,7 +203,7 @@ fn where_partners_of_a_suite_repel_each_other_they_are_compared_in_pairs() {
     assert_eq!(suite(9, -0.02), [Change::Regressed; 9], "too few to tell how partners correlate");
 }
 
-/// Rounds of one benchmark: as many launches on either side, the candidate's shifted.
+/// Generates rounds of one benchmark: equally many launches on both sides, the candidate's shifted.
 fn sides() -> impl Strategy<Value = (Side, Side)> {
     let launch = prop::collection::vec(0.9_f64..1.1, 5);
     (3_usize..13, -0.15_f64..0.15, 0.001_f64..0.3)
@@ -219,7 +220,7 @@ fn sides() -> impl Strategy<Value = (Side, Side)> {
         })
 }
 
-/// The same cases on every machine and every day.
+/// Checks the property on the same cases on every machine and every day.
 #[track_caller]
 fn holds(test: impl Fn((Side, Side)) -> Result<(), TestCaseError>) {
     let effort = Effort { cases: 200, failure_persistence: None, ..Effort::default() };
@@ -227,9 +228,10 @@ fn holds(test: impl Fn((Side, Side)) -> Result<(), TestCaseError>) {
     TestRunner::new_with_rng(effort, random).run(&sides(), test).unwrap();
 }
 
-/// What may be said of swapped sides. "No slowdown of 5 % or more" also holds of what got faster, and an
-/// earlier look may say so before a later one would say *improved*; of itself it says nothing about the
-/// other direction.
+/// Returns the changes that are allowed after the sides are swapped.
+///
+/// "No slowdown of 5 % or more" also holds for a faster candidate. An early look may report it
+/// before a later look would report *improved*. By itself it does not limit the other direction.
 fn mirrored(change: Change) -> &'static [Change] {
     match change {
         Change::Regressed => &[Change::Improved, Change::Unchanged],
@@ -313,7 +315,7 @@ fn a_decided_benchmark_stays_as_it_is_when_others_go_on() {
     });
 }
 
-/// Every source file of the product below `folder`, with its code before the unit tests.
+/// Returns every source file below `folder`, with its code before the unit tests.
 fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut sources = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -345,7 +347,7 @@ fn one_function_decides_and_everybody_calls_it() {
         files.into_iter().filter(|file| !file.starts_with("verdict")).collect()
     };
     assert_eq!(naming(&["fn classify("]), ["verdict/change.rs"]);
-    // The bounds that a change rests on, and the α they are taken at, are nobody else's business.
+    // No other module may use the bounds of a change or the α at which they are computed.
     assert_eq!(outside(naming(&["classify(", ".lower(errors", ".upper(errors"])), [""; 0]);
     assert_eq!(naming(&["pub(crate) fn decide("]), ["verdict/decide.rs"]);
     let callers = outside(naming(&["decide(&evidence", "decide(&Evidence"]));
@@ -354,7 +356,8 @@ fn one_function_decides_and_everybody_calls_it() {
     }
 }
 
-/// Run it by `cargo test --release --lib cost_of -- --ignored --nocapture`: no wall clock is asserted on.
+/// Run it with `cargo test --release --lib cost_of -- --ignored --nocapture`. It makes no assertion
+/// about times.
 #[test]
 #[ignore = "prints times, asserts nothing about them"]
 fn cost_of_a_decision_on_fifty_benchmarks_after_ten_rounds() {
@@ -383,7 +386,7 @@ fn cost_of_a_decision_on_fifty_benchmarks_after_ten_rounds() {
     }
 }
 
-/// Fifty benchmarks, 200 calls a launch, all longer `by` a share.
+/// Returns a run of 50 benchmarks with 200 calls per launch, all slower by the share `by`.
 fn rounds_of_fifty(by: f64, rounds: usize) -> Run {
     let sample = |launch: usize, call: usize| {
         let noise = ((launch * 7919 + call * 104_729) % 1000) as f64 / 1e5;

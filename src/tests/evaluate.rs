@@ -1,4 +1,4 @@
-//! The promised error rates, on seeded noise, and the recordings beside the repository.
+//! The promised error rates, on seeded noise and on the recordings beside the repository.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn cell<'a>(cells: &'a [RateCell], effect: f64, policy: &str, given: &str) -> &'
     cells.iter().find(is_meant).unwrap()
 }
 
-/// As many suites as show a gate that is wrong several times as often as promised.
+/// Number of suites: enough to detect a gate that is wrong several times as often as promised.
 const SUITES: u64 = 40;
 
 #[test]
@@ -63,7 +63,8 @@ fn the_promised_rounds_hold_in_the_mixed_scenario() {
 
 #[test]
 fn noise_that_is_not_what_it_was_raises_no_alarms() {
-    // Without history nothing tells that partners repel each other; docs/error-rates/shapes.md has that row.
+    // Without history, the gate cannot know that partners repel each other. The row for this case
+    // is in docs/error-rates/shapes.md.
     let both = ["with history", "without history"];
     for (scenario, given) in
         [("regime-3", &both[..]), ("drift", &both[..]), ("antipodal", &both[..1])]
@@ -81,7 +82,8 @@ fn the_answers_do_not_depend_on_the_number_of_threads() {
     assert_eq!(rates("bimodal", 4, &[0.02], 1), rates("bimodal", 4, &[0.02], 3));
 }
 
-/// The file beside the repository, or none with a word about it.
+/// Returns the path of the recording beside the repository. If it does not exist, prints a message
+/// and returns `None`.
 fn recording(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
     if path.exists() {

@@ -1,4 +1,4 @@
-//! Small examples of the statistics and the units, one for each function.
+//! Small examples of the statistics and the units, one per function.
 
 mod render {
     #[test]
@@ -156,7 +156,7 @@ mod order {
     #[test]
     fn count_to_decide() {
         use crate::stats::order_statistics::find_sample_count_to_decide;
-        // One call of a hundred is over the limit: p95 is met as it is, p99 cannot be told.
+        // One of 100 calls is over the limit. The data already decide p95; they cannot decide p99.
         assert_eq!(find_sample_count_to_decide(0.95, 1, 100, 0.95), Some(100));
         assert_eq!(find_sample_count_to_decide(0.99, 1, 100, 0.95), None);
     }

@@ -1,4 +1,4 @@
-//! What perfgate sees of a repository, in every shape they come in.
+//! How perfgate reads repositories in all their forms.
 
 use std::fs;
 use std::path::Path;
@@ -102,7 +102,7 @@ fn a_branch_that_only_origin_has_resolves() {
     assert_eq!(bed.repository("clone").resolve_revision("release").unwrap(), id);
 }
 
-/// `main` with a branch merged into it: base, side, main's own, merge.
+/// Creates `main` with a merged branch: the commits base, side, a commit on main, and the merge.
 fn merged(bed: &Bed) -> [CommitId; 4] {
     let base = bed.commit("base");
     bed.git("work", &["checkout", "--quiet", "-b", "side"]);
@@ -204,7 +204,7 @@ fn files_that_stay_the_same_keep_their_times_from_one_checkout_to_the_next() {
     assert_eq!(check_out(&one, true), (true, true));
     assert_eq!(check_out(&one, false), (true, true));
     assert_eq!(check_out(&two, false), (false, true));
-    // It was built as it was in between: going back is a change as well.
+    // The other commit was built in between, so that going back is also a change.
     assert_eq!(check_out(&one, false), (false, true));
     fs::write(bed.path("work/.gitattributes"), "*.txt text\n").unwrap();
     assert_eq!(check_out(&bed.commit("one"), false), (false, false));
@@ -230,7 +230,7 @@ fn the_worktree_of_a_killed_process_is_removed_by_the_next() {
     let repository = bed.repository("work");
     let path = bed.path("worktrees/base");
     let worktree = repository.add_worktree(&path, &base).unwrap();
-    // What a killed process leaves: the record is there, and nobody holds its lock.
+    // A killed process leaves its record behind, without a lock on it.
     let records = bed.path("work/.git/perfgate");
     let record = fs::read_dir(&records).unwrap().next().unwrap().unwrap().path();
     let copy = fs::read(&record).unwrap();

@@ -1,6 +1,6 @@
-//! Every case of `fixtures/reference`.
+//! Runs every case of `fixtures/reference`.
 //!
-//! A kind or a key that nothing here computes fails the test, unless [`NOT_IMPLEMENTED`] names it.
+//! The test fails on a kind or a key that it cannot compute, unless [`NOT_IMPLEMENTED`] lists it.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use crate::stats::{
 };
 use serde_json::{Value, json};
 
-/// Values of the reference that perfgate does not compute, as kind and key: no decision uses
-/// them. The file keeps them, so that an implementation finds its oracle.
+/// Kinds and keys of the reference values that perfgate does not compute, because no decision uses
+/// them. The file keeps them as the oracle for a later implementation.
 const NOT_IMPLEMENTED: [(&str, &str); 20] = [
     ("welch", "fieller_ratio_ci95_welch_df"),
     ("mann_whitney", "hodges_lehmann_b_minus_a"),
@@ -66,8 +66,10 @@ fn every_reference_value_is_reproduced() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// JSON with every number as a string: `serde_json` may be off in the last digit, which is noise of 1e-7
-/// in the cases at an offset of 1e9, and `str::parse` is not.
+/// Returns the JSON with every number as a string, for `str::parse`, which is exact.
+///
+/// `serde_json` may be wrong in the last digit. In the cases at an offset of 1e9, that is noise of
+/// 1e-7.
 fn quote_numbers(json: &str) -> String {
     let (mut quoted, mut in_string, mut in_number, mut is_escaped) =
         (String::new(), false, false, false);
@@ -105,7 +107,7 @@ fn check(kind: &str, case: &Value) -> Check<()> {
         if key.starts_with('_') || NOT_IMPLEMENTED.contains(&(kind, key.as_str())) {
             continue;
         }
-        // Published values have the digits that were printed, and perfgate offers no pooled test.
+        // Published values have only the digits that were printed. perfgate has no pooled test.
         if key == "published_pooled" {
             continue;
         }
@@ -188,7 +190,8 @@ fn compute(kind: &str, input: &Value, key: &str, expected: &Value) -> Check<Valu
     }
 }
 
-/// No test, a refusal, or a certain answer, as the policy says in words.
+/// Checks that the result is an error for too few values, a rejection, or a certain answer, as the
+/// policy in the file requires.
 fn degenerate(input: &Value, expected: &Value) -> Check<()> {
     let (a, b) = (values(&input["a"]), values(&input["b"]));
     let policy = expected["policy"].as_str().unwrap_or_default();
@@ -200,7 +203,8 @@ fn degenerate(input: &Value, expected: &Value) -> Check<()> {
             let sides =
                 (Moments::from_values(&a).map_err(text)?, Moments::from_values(&b).map_err(text)?);
             for (key, value) in expected.as_object().expect("expected values") {
-                // With neither side varying, t and its degrees of freedom mean nothing; p and the policy do.
+                // If neither side varies, t and its degrees of freedom have no meaning. p and the
+                // policy still have.
                 if !key.starts_with('_') && !["policy", "t", "df"].contains(&key.as_str()) {
                     let key = if key == "p" { "p_two_sided" } else { key };
                     compare(&welch_key(&sides.0, &sides.1, key)?, value, 1e-10)?;
@@ -212,7 +216,8 @@ fn degenerate(input: &Value, expected: &Value) -> Check<()> {
     if is_right { Ok(()) } else { Err(format!("policy `{policy}` is not followed")) }
 }
 
-/// Without any variance equal means are surely unchanged, and others surely changed.
+/// Returns whether the test is certain: without variance, equal means are certainly unchanged, and
+/// different means are certainly changed.
 #[expect(clippy::float_cmp, reason = "exact by definition")]
 fn is_certain(test: &TTest) -> bool {
     let p = if test.difference == 0.0 { 1.0 } else { 0.0 };
@@ -235,7 +240,7 @@ fn welch_key(a: &Moments, b: &Moments, key: &str) -> Check<Value> {
     })
 }
 
-/// Keys that need the samples themselves.
+/// Computes a key that needs the samples themselves.
 fn samples_key(a: &[f64], b: &[f64], key: &str, expected: &Value) -> Check<Value> {
     if key == "log_ratio" {
         let test = welch_of_logarithms(a, b)?;
@@ -266,7 +271,7 @@ fn samples_key(a: &[f64], b: &[f64], key: &str, expected: &Value) -> Check<Value
     }
 }
 
-/// Welch's test of the logarithms of both sides, taken relative to one value.
+/// Computes Welch's test of the logarithms of both sides, relative to one value.
 fn welch_of_logarithms(a: &[f64], b: &[f64]) -> Check<TTest> {
     let logarithms = |side: &[f64]| summary::compute_log_ratios(side, a[0]).map_err(text);
     welch::compute_welch_test(&logarithms(a)?, &logarithms(b)?).map_err(text)
@@ -301,7 +306,8 @@ fn test_key(test: &TTest, key: &str) -> Check<Value> {
     })
 }
 
-/// As many values with this mean and this standard deviation: half of them below, half above.
+/// Returns `count` values with this mean and this standard deviation, half of them below the mean
+/// and half above.
 fn with_moments(count: usize, mean: f64, sd: f64) -> Vec<f64> {
     let n = count as f64;
     let distance = if count.is_multiple_of(2) { sd * ((n - 1.0) / n).sqrt() } else { sd };
@@ -331,7 +337,8 @@ fn nist(input: &Value, key: &str) -> Check<Value> {
     }
 }
 
-/// A list as it is, or a first value and a pattern with the number of its repetitions in the key.
+/// Returns the series of a NIST case: a list, or a first value and a pattern whose key contains the
+/// number of repetitions.
 fn nist_series(input: &Value) -> Check<Vec<f64>> {
     if input["x"].is_array() {
         return Ok(values(&input["x"]));
@@ -393,7 +400,8 @@ fn adjusted(p: &[f64], key: &str) -> Check<Value> {
     }))
 }
 
-/// The probabilities stand among the expected values, beside each list, in the same order.
+/// Computes quantiles. The file has the probabilities beside each list of expected values, in the
+/// same order.
 fn quantiles(input: &Value, key: &str, probabilities: &Value) -> Check<Value> {
     let mut sorted = values(&input["x"]);
     sorted.sort_by(f64::total_cmp);
@@ -487,7 +495,8 @@ fn pair((low, high): (f64, f64)) -> Value {
     json!([low, high])
 }
 
-/// The number between `prefix` and `suffix` of a key, as a fraction: `ci99.9` is 0.999, `q05` is 0.05.
+/// Returns the number between `prefix` and `suffix` of a key as a fraction: 0.999 for `ci99.9`,
+/// 0.05 for `q05`.
 fn percent(key: &str, prefix: &str, suffix: &str) -> Option<f64> {
     let digits = key.strip_prefix(prefix)?.strip_suffix(suffix)?;
     digits.parse::<f64>().ok().map(|percent| percent / 100.0)
@@ -504,7 +513,7 @@ fn whole(value: &Value) -> usize {
     value.as_str().expect("a quoted number").parse().expect("a count")
 }
 
-/// A list of numbers, or the samples that a generator description stands for.
+/// Returns a list of numbers, or the samples that the described generator produces.
 fn values(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(list) => list.iter().map(number).collect(),
@@ -512,7 +521,7 @@ fn values(value: &Value) -> Vec<f64> {
     }
 }
 
-/// The generator of the reference file: sums of twelve uniform draws of splitmix64.
+/// Returns samples of the reference file's generator: sums of twelve uniform draws of splitmix64.
 fn irwin_hall(description: &Value) -> Vec<f64> {
     assert_eq!(description["dist"], "irwin_hall", "an unknown generator");
     let mut state = whole(&description["seed"]) as u64;

@@ -1,4 +1,5 @@
-//! What a reader is shown: snapshots of every fixture in every format, and what must never be in one.
+//! The rendered reports: snapshots of every fixture in every format, and what a report must never
+//! contain.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +20,7 @@ fn decision(name: &str) -> Decision {
     Decision::from_json(&fs::read(fixtures().join("decisions").join(name)).unwrap()).unwrap()
 }
 
-/// Shown with every link that a report may carry.
+/// Returns a context with every link that a report can contain.
 fn context() -> ReportContext {
     ReportContext {
         id: Some("suites".to_owned()),
@@ -104,7 +105,7 @@ fn a_terminal_gets_no_character_that_it_would_obey() {
     assert!(text.contains("\\u{1b}[31mred") && text.contains("xxx…xxx"), "{text}");
 }
 
-/// What a Markdown renderer with tables makes of it: tags, links, columns of each table row.
+/// What a Markdown renderer with tables finds in a report: tags, links, columns of each table row.
 struct Rendered {
     tags: BTreeSet<String>,
     links: Vec<String>,
@@ -188,7 +189,7 @@ fn the_marker_cannot_be_ended_by_its_id() {
     assert_eq!(markdown.lines().next(), Some("<!-- perfgate:a------b-- -->"));
 }
 
-/// So many benchmarks, every `each`th of them regressed.
+/// Returns a decision on `count` benchmarks, of which every `each`th regressed.
 fn many(count: usize, each: usize) -> Decision {
     let file = fs::read(fixtures().join("decisions/fail.json")).unwrap();
     let mut document: Value = serde_json::from_slice(&file).unwrap();
@@ -255,7 +256,7 @@ fn a_spreadsheet_runs_nothing() {
     }
 }
 
-/// A browser that is asked to show the page and to say what it does not like about it.
+/// Opens the pages in a browser, which reports problems with them.
 #[test]
 fn a_browser_shows_every_page_without_a_complaint() {
     let found = ["chromium", "chromium-browser", "google-chrome"]

@@ -1,4 +1,4 @@
-//! What a check in rounds says failed.
+//! The failed benchmarks that a check in rounds reports.
 
 use super::repositories::{Bed, benchmark};
 use crate::git::CommitId;

@@ -1,4 +1,4 @@
-//! The schemas say what the reader does: real output holds to them, and what they refuse, it refuses.
+//! The schemas and the readers agree: real output is valid, and both reject the same documents.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ fn every_decision_that_is_read_and_written_holds_to_the_schema() {
     }
 }
 
-/// Sets what the pointer names, its last part included where it is not there yet.
+/// Sets the value at `pointer`. The last part of the pointer is created if it does not exist.
 fn with(mut document: Value, pointer: &str, value: Value) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let parent = document.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));

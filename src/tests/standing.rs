@@ -1,4 +1,4 @@
-//! Where a benchmark stands: what two slow nights and a slow creep say.
+//! The standing of a benchmark after two slow nights and during a slow creep.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::units::Nanos;
 
 #[test]
 fn two_slow_nights_are_held_against_the_median_of_a_window_and_not_against_the_last_night() {
-    // The night before the last two was slow too, far less: the median of twenty nights does not see it.
+    // An earlier night was even slower, but one night does not affect the median of twenty nights.
     let mut runs = History::default().runs();
     let slow = |run: &mut Run, ratio: f64| {
         for launch in &mut run.benchmarks[0].launches {
@@ -28,7 +28,8 @@ fn two_slow_nights_are_held_against_the_median_of_a_window_and_not_against_the_l
     assert!((ratio - 1.08).abs() < 0.03, "{ratio}");
 }
 
-/// What is said of the first benchmark of these runs with releases at these nights, and where it changed.
+/// Returns the standing of one benchmark of these runs, with releases at these nights, and the
+/// number of its change points.
 fn standing_of(runs: &[Run], releases: &[(&str, usize)]) -> (BenchmarkStanding, usize) {
     let policy = Policy::new(&Config::default(), &BTreeMap::new(), Selection::default()).unwrap();
     let nights: Vec<Night> =
@@ -58,7 +59,8 @@ fn creep_is_said_against_a_release_though_no_night_changed() {
     assert_eq!(creep.release, "v1.0.0");
     let (low, high) = creep.shift.interval.unwrap();
     assert!(low > 1.01 && high < 1.04, "{low} to {high}");
-    // Without the anchor the same nights say nothing, and without the creep neither does the anchor.
+    // Without a release as anchor, the same nights report nothing. Neither does a release without
+    // the creep.
     assert_eq!(standing_of(&history.runs(), &[]).0.state, BenchmarkState::Steady);
     let steady = History { nights: 90, ..History::default() };
     assert_eq!(standing_of(&steady.runs(), &[("v1.0.0", 5)]).0.state, BenchmarkState::Steady);

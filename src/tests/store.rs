@@ -1,4 +1,5 @@
-//! Baselines on a branch and in a folder: kept, found again, never lost, never believed blindly.
+//! Baselines on a branch and in a folder: they are stored, found again, never lost, and always
+//! validated.
 
 use std::fs;
 
@@ -25,7 +26,7 @@ fn at(second: u32) -> String {
     format!("2026-11-22T00:00:{second:02}Z")
 }
 
-/// The times of the runs that a lookup found.
+/// Returns the commit and the times of the runs that a lookup found.
 #[track_caller]
 fn found(lookup: BaselineLookup) -> (CommitId, Vec<String>) {
     match lookup.found {
@@ -160,7 +161,7 @@ fn at_most_twenty_runs_make_a_baseline() {
     assert_eq!(runs, (5..25).rev().map(at).collect::<Vec<_>>());
 }
 
-/// Puts `content` where a run of `commit` would be, as anybody with access could.
+/// Writes `content` to the place of a run of `commit`, as anybody with access could.
 fn plant(bed: &Bed, url: &str, commit: &CommitId, id: char, content: &str) -> String {
     let name = format!("0f1e2d3c-criterion-20261122T0000{id}0Z-{}.json", id.to_string().repeat(12));
     let path = format!("runs/{}/{commit}/{name}", &commit.as_str()[..2]);

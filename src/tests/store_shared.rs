@@ -1,4 +1,4 @@
-//! Stores shared by many writers, over a real git server.
+//! Stores that many writers share through a real git server.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ fn at(number: usize) -> String {
     format!("2026-11-22T{:02}:{:02}:{:02}Z", number / 3600, number / 60 % 60, number % 60)
 }
 
-/// A server with the repository `data.git`, and `origin` of `work` pointing there.
+/// Starts a server with the repository `data.git` and makes it the `origin` of `work`.
 fn shared() -> Option<(Bed, Server, CommitId)> {
     let bed = Bed::new();
     let server = Server::start(&bed.path("server"))?;

@@ -1,4 +1,4 @@
-//! Regressions and missing benchmarks that commit messages accept: scoped, bounded and visible.
+//! Waivers in commit messages for regressions and missing benchmarks: scoped, bounded and visible.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::verdict::{BaselineEvidence, Change, Decision, Evidence, Verdict, deci
 
 use super::repositories::run_of;
 
-/// What is decided of `candidate` against `baseline` when a commit says `message`.
+/// Returns the decision on `candidate` against `baseline` when a commit has this message.
 fn decided(message: &str, baseline: &[(&str, f64)], candidate: &[(&str, f64)]) -> Decision {
     let commit = CommitId::parse(&"a".repeat(40)).unwrap();
     let [baseline, candidate] =

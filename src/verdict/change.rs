@@ -1,4 +1,4 @@
-//! From two series of launches to one of: improved, unchanged, regressed, inconclusive.
+//! Judging two series of launches: improved, unchanged, regressed or inconclusive.
 
 use super::Change;
 use crate::compare::BenchmarkComparison;
@@ -8,25 +8,26 @@ use crate::stats::random_effects::{BaselineLevel, MIN_BASELINE_RUNS};
 use crate::stats::sequential::{self, TestForm};
 use crate::stats::welch::{self, TTest};
 
-/// What the data of one benchmark say, with the test that said it.
+/// The answer for one benchmark, with the test that gave it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ChangeFinding {
     /// What the data say.
     pub(super) change: Change,
-    /// The plain test behind the ratio that is shown; none where a side has too few launches.
+    /// The plain test behind the ratio that is shown. `None` if a side has too few launches.
     pub(super) test: Option<TTest>,
-    /// Two-sided and corrected for looking several times.
+    /// Two-sided p-value, corrected for looking several times. `None` without a test.
     pub(super) p_value: Option<f64>,
-    /// The slowdown found with 80 % power at the noise that was seen.
+    /// Slowdown found with 80 % power at the noise of this measurement, as a share. `None` without
+    /// a test.
     pub(super) minimum_detectable: Option<f64>,
-    /// Rounds the answer rests on; none where it was not found in rounds.
+    /// Number of rounds that the answer is based on. `None` if it was not found in rounds.
     pub(super) rounds: Option<usize>,
-    /// What weakens or explains the answer.
+    /// Sentences that explain the answer or name what weakens it.
     pub(super) reasons: Vec<String>,
 }
 
 impl ChangeFinding {
-    /// An answer without a test.
+    /// Builds a finding without a test.
     pub(super) fn without_test(change: Change, reason: Option<String>) -> Self {
         let reasons = reason.into_iter().collect();
         Self { change, test: None, p_value: None, minimum_detectable: None, rounds: None, reasons }
@@ -36,14 +37,14 @@ impl ChangeFinding {
 /// The error rates of one look.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ErrorRates {
-    /// Of calling an unchanged benchmark changed, on each side.
+    /// Probability of calling an unchanged benchmark changed, per direction.
     pub(super) alpha: f64,
-    /// Of calling a slowdown of the size that must be found unchanged.
+    /// Probability of calling a slowdown of the size that must be found unchanged.
     pub(super) pass: f64,
 }
 
-/// Judges a log ratio by its bounds: the strict ones at the α of a failure, the loose one at that of
-/// a pass.
+/// Judges a log ratio by its bounds: the strict bounds at the α of a failure, the loose bound at
+/// the error of a pass.
 pub(super) fn classify(test: &TTest, errors: ErrorRates, rules: &BenchmarkRules) -> Change {
     let tolerated = rules.threshold.get().ln_1p();
     if test.lower_bound(errors.alpha) > tolerated {
@@ -57,7 +58,8 @@ pub(super) fn classify(test: &TTest, errors: ErrorRates, rules: &BenchmarkRules)
     }
 }
 
-/// The slowdown that a look with these errors calls regressed in 80 % of cases, at the noise seen.
+/// Returns the slowdown, as a share, that a look with these errors calls regressed in 80 % of cases
+/// at the noise of `test`.
 pub(super) fn compute_detectable_slowdown(
     test: &TTest,
     errors: ErrorRates,
@@ -69,7 +71,8 @@ pub(super) fn compute_detectable_slowdown(
     (rules.threshold.get().ln_1p() + excess).exp_m1()
 }
 
-/// Two runs as they are: one look.
+/// Judges two runs as they are, in one look. `compared` is the number of benchmarks that share the
+/// false-alarm rate.
 pub(super) fn judge_two_runs(
     comparison: &BenchmarkComparison<'_>,
     compared: usize,
@@ -99,12 +102,14 @@ pub(super) fn judge_two_runs(
     }
 }
 
-/// The between-run standard deviation that is assumed until `calibrate` has measured it.
+/// Between-run standard deviation of the log level that is assumed until `MIN_BASELINE_RUNS` runs
+/// are stored on the machine.
 const ASSUMED_RUN_DEVIATION: f64 = 0.02;
 
-/// A candidate against the levels of stored runs of the same machine, newest first.
+/// Judges a candidate against the levels of stored runs of the same machine, newest first.
 ///
-/// `runs` holds the launches of each stored run, `candidate` those of the candidate: logarithms.
+/// `runs` holds the log medians of the launches of each stored run, `candidate` those of the
+/// candidate.
 pub(super) fn judge_against_stored(
     runs: &[Vec<f64>],
     candidate: &[f64],
@@ -139,6 +144,7 @@ pub(super) fn judge_against_stored(
     finding
 }
 
+/// Builds the finding of a test that is the only look.
 fn judge_one_look(test: TTest, errors: ErrorRates, rules: &BenchmarkRules) -> ChangeFinding {
     let change = classify(&test, errors, rules);
     let detectable = compute_detectable_slowdown(&test, errors, rules);

@@ -1,4 +1,4 @@
-//! The one function that turns runs and a policy into a decision.
+//! The function `decide`, which turns runs and a policy into a decision.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -18,61 +18,66 @@ use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::stats::{multiplicity, sequential, summary};
 use crate::units::{Nanos, Ratio};
 
-/// Error of a screen that passes a benchmark without confirmation.
+/// Pass error (probability of passing a slowdown that must be found) of a screen, which passes a
+/// benchmark without confirmation.
 const SCREEN_PASS_ERROR: f64 = 0.01;
 
-/// All that a decision rests on.
+/// All inputs of a decision except the policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Evidence<'a> {
     /// The run that is judged.
     pub(crate) candidate: &'a Run,
-    /// What it is compared with.
+    /// The data that the candidate is compared with.
     pub(crate) baseline: BaselineEvidence<'a>,
-    /// Base and candidate measured in turn, for the benchmarks that needed it.
+    /// Base and candidate measured alternately, for the benchmarks that needed it. `None` without
+    /// rounds.
     pub(crate) rounds: Option<RoundsEvidence<'a>>,
-    /// What calibration told about each benchmark on this machine.
+    /// The noise of each benchmark on this machine, from calibration. Benchmarks without
+    /// calibration have no entry.
     pub(crate) noise: &'a BTreeMap<BenchmarkId, NoiseHistory>,
 }
 
-/// What a run is compared with.
+/// The data that a run is compared with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BaselineEvidence<'a> {
-    /// Nothing: every benchmark is new.
+    /// No baseline: every benchmark is new.
     None,
-    /// Another run as it is, in one look.
+    /// Another run, compared as it is, in one look.
     File(&'a Run),
     /// Stored runs, nearest first.
     Stored(&'a [Run]),
-    /// Stored runs, nearest first, that only pass what they are very sure of: rounds confirm the rest.
+    /// Stored runs, nearest first. They only pass the benchmarks that are clearly unchanged; rounds
+    /// confirm the rest.
     Screen(&'a [Run]),
 }
 
-/// Launches of base and candidate next to each other.
+/// Launches of base and candidate that were measured next to each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RoundsEvidence<'a> {
     /// The launches of the base.
     pub(crate) baseline: &'a Run,
     /// The launches of the candidate.
     pub(crate) candidate: &'a Run,
-    /// Benchmarks that entered the rounds: fixed before the first look.
+    /// Number of benchmarks that entered the rounds. It is fixed before the first look.
     pub(crate) entered_count: usize,
-    /// Benchmarks that did not enter because both sides have the same program of them.
+    /// Benchmarks that did not enter because both sides build the same program for them.
     pub(crate) same_program: &'a [BenchmarkId],
-    /// No more rounds will come.
+    /// Whether no more rounds will come.
     pub(crate) has_ended: bool,
 }
 
-/// Why a benchmark is unchanged that was not launched.
+/// Reason why a benchmark that was not launched is unchanged.
 pub(super) const SAME_PROGRAM: &str =
     "both commits build the same program, byte for byte: there is nothing to measure";
 
 impl Evidence<'_> {
-    /// Have both sides the same program of this benchmark?
+    /// Returns whether both sides have the same program for this benchmark.
     fn has_same_program(&self, id: &BenchmarkId) -> bool {
         self.rounds.is_some_and(|rounds| rounds.same_program.contains(id))
     }
 
-    /// A base that gave nothing at all is none.
+    /// Returns whether there is a baseline. A base without any benchmark does not count as a
+    /// baseline.
     fn has_baseline(&self) -> bool {
         let has_base = |rounds: RoundsEvidence<'_>| {
             !rounds.baseline.benchmarks.is_empty() || !rounds.same_program.is_empty()
@@ -80,7 +85,7 @@ impl Evidence<'_> {
         !matches!(self.baseline, BaselineEvidence::None) || self.rounds.is_some_and(has_base)
     }
 
-    /// Was the baseline measured on another machine?
+    /// Returns whether the baseline was measured on another machine. Looks at the nearest run only.
     fn is_across_machines(&self) -> bool {
         let baseline = match self.baseline {
             BaselineEvidence::None => None,
@@ -90,7 +95,8 @@ impl Evidence<'_> {
         baseline.is_some_and(|run| run.host.fingerprint != self.candidate.host.fingerprint)
     }
 
-    /// Are the nearest stored runs of the very code that is judged?
+    /// Returns whether the nearest stored run is of the commit that is judged, without uncommitted
+    /// changes.
     fn is_same_commit(&self) -> bool {
         let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = self.baseline
         else {
@@ -104,13 +110,16 @@ impl Evidence<'_> {
 
 /// Judges `evidence` by `policy`.
 ///
-/// Benchmarks that are in the rounds are judged by them, the others by the baseline; with neither they
-/// are *new*. What the policy does not select is left out of both sides.
+/// Benchmarks in the rounds are judged by the rounds, the others by the baseline. A benchmark in
+/// neither is *new*. Benchmarks that the policy does not select are left out of both sides.
 pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
+    // Plan: judge each benchmark, compute the q-values from the p-values, apply the
+    // waivers, collect the warnings, and derive the verdict. The waivers come before the verdict
+    // because an accepted regression does not fail it.
     let mut judgements = judge_all(evidence, policy);
     let p_values: Vec<f64> = judgements.iter().filter_map(|judgement| judgement.p_value).collect();
     let mut q_values = multiplicity::adjust_benjamini_hochberg(&p_values).into_iter();
-    for judgement in judgements.iter_mut().filter(|one| one.p_value.is_some()) {
+    for judgement in judgements.iter_mut().filter(|judgement| judgement.p_value.is_some()) {
         judgement.q_value = q_values.next();
     }
     waivers::apply_trailers(&mut judgements, policy.trailers());
@@ -142,6 +151,7 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     }
 }
 
+/// Judges every selected benchmark: by its rounds, by its identical program, or by the baseline.
 fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
     let comparisons: Vec<BenchmarkComparison<'_>> = compare_sides(evidence, policy);
     let confirmed = judge_rounds(evidence, policy, &comparisons);
@@ -169,8 +179,11 @@ fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
         .collect()
 }
 
-/// The sides to be shown: those of the rounds where a benchmark was in them.
+/// Pairs the sides that the decision shows. A benchmark that was in the rounds is shown with its
+/// rounds.
 fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkComparison<'a>> {
+    // Plan: compare the candidate with the baseline, then replace each benchmark that was in the
+    // rounds by its rounds, and append the benchmarks that only the rounds know.
     let is_selected = |benchmark: &&Benchmark| policy.selection.selects(&benchmark.id);
     let candidate = evidence.candidate.benchmarks.iter().filter(is_selected);
     let mut comparisons = match evidence.baseline {
@@ -206,7 +219,8 @@ fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkC
     comparisons
 }
 
-/// Of every benchmark its record in the nearest stored run of the nearest commit.
+/// Yields each benchmark once, from the nearest stored run that has it. Only runs of the nearest
+/// commit count.
 fn select_nearest(runs: &[Run]) -> impl Iterator<Item = &Benchmark> {
     let get_commit_id = |run: &Run| run.commit.as_ref().map(|commit| commit.id.clone());
     let nearest_commit = runs.first().and_then(get_commit_id);
@@ -217,17 +231,19 @@ fn select_nearest(runs: &[Run]) -> impl Iterator<Item = &Benchmark> {
         .filter(move |benchmark| seen.insert(benchmark.to_id()))
 }
 
+/// Returns the rules for the benchmark. They depend on its median in the baseline, if there is one.
 fn find_rules(comparison: &BenchmarkComparison<'_>, policy: &Policy) -> BenchmarkRules {
     policy.resolve_rules(&comparison.id.name, comparison.baseline.and_then(compute_typical_median))
 }
 
-/// The median of a typical launch.
+/// Returns the median of a typical launch: the geometric mean of the launch medians, in
+/// nanoseconds. Returns `None` without launches.
 fn compute_typical_median(benchmark: &Benchmark) -> Option<Nanos> {
     let level_summary = summary::Moments::from_values(&benchmark.ln_medians()).ok()?;
     Nanos::new(level_summary.mean().exp()).ok()
 }
 
-/// What the rounds say, by benchmark.
+/// Returns the finding of the rounds for each testable benchmark in them. Empty without rounds.
 fn judge_rounds(
     evidence: &Evidence<'_>,
     policy: &Policy,
@@ -257,7 +273,10 @@ fn judge_rounds(
     ids.zip(looks::judge_suite(&suite, context)).collect()
 }
 
-/// What is said of a benchmark that was not in the rounds, and by which stage.
+/// Judges a benchmark that was not in the rounds.
+///
+/// Also returns the stage that gave the answer, or `None` unless the benchmark was tested against
+/// stored runs of this machine.
 fn judge_without_rounds(
     evidence: &Evidence<'_>,
     comparison: &BenchmarkComparison<'_>,
@@ -265,6 +284,9 @@ fn judge_without_rounds(
     compared: usize,
     rules: &BenchmarkRules,
 ) -> (ChangeFinding, Option<CheckStage>) {
+    // Another machine allows no conclusion, so the test is shown but its answer is not used. An
+    // apparent change against stored runs is doubted in two cases: the stored runs are of the same
+    // commit, or the runs are only a screen.
     if let Some(finding) = judge_untestable(comparison) {
         return (finding, None);
     }
@@ -303,7 +325,8 @@ fn judge_without_rounds(
     }
 }
 
-/// The launches of every stored run, by benchmark: logarithms of medians, nearest run first.
+/// Returns the launches of every stored run by benchmark, nearest run first, as logarithms of
+/// launch medians. Empty unless the baseline is stored runs.
 fn collect_stored_levels(baseline: BaselineEvidence<'_>) -> HashMap<BenchmarkId, Vec<Vec<f64>>> {
     let mut levels: HashMap<BenchmarkId, Vec<Vec<f64>>> = HashMap::new();
     let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = baseline else {
@@ -319,6 +342,7 @@ fn collect_stored_levels(baseline: BaselineEvidence<'_>) -> HashMap<BenchmarkId,
 }
 
 impl BenchmarkComparison<'_> {
+    /// Returns whether both sides have launches and neither failed.
     fn is_testable(&self) -> bool {
         let has_launches = |side: Option<&Benchmark>| {
             side.is_some_and(|side| side.failure.is_none() && !side.launches.is_empty())
@@ -327,7 +351,8 @@ impl BenchmarkComparison<'_> {
     }
 }
 
-/// What needs no test: failed, missing, new, or not the same thing on both sides.
+/// Returns the finding for a benchmark that a test cannot judge: failed, missing, new, or sampled
+/// differently on the two sides. Returns `None` if it needs a test.
 fn judge_untestable(comparison: &BenchmarkComparison<'_>) -> Option<ChangeFinding> {
     let Some(candidate) = comparison.candidate else {
         let reason = "in the baseline, not in the candidate: deleted, renamed or not built";
@@ -349,6 +374,10 @@ fn judge_untestable(comparison: &BenchmarkComparison<'_>) -> Option<ChangeFindin
     })
 }
 
+/// Combines the finding of a benchmark with the figures of both sides and its targets.
+///
+/// `q_value`, `waiver` and `instructions` stay empty. `decide` fills the first two, which depend on
+/// more than this benchmark; instructions are counted later, if at all.
 fn build_judgement(
     comparison: &BenchmarkComparison<'_>,
     finding: ChangeFinding,
@@ -364,6 +393,7 @@ fn build_judgement(
         let measured = side.map_or(0, |side| side.launches.len());
         u32::try_from(finding.rounds.unwrap_or(measured)).unwrap_or(u32::MAX)
     };
+    // The candidate, or the baseline if the candidate is missing.
     let shown_side = iter_sides().last();
     Judgement {
         id: comparison.id.name.clone(),
@@ -402,13 +432,15 @@ fn build_judgement(
     }
 }
 
-/// Everything one call handles, by unit.
+/// Returns the amounts that one call handles, by unit. Elements appear under `elements`.
 fn collect_amounts(benchmark: &Benchmark) -> BTreeMap<String, f64> {
     let mut amounts = benchmark.per_call.clone();
     amounts.extend(benchmark.elements.map(|elements| ("elements".to_owned(), elements)));
     amounts
 }
 
+/// Judges the targets of the candidate. All are unproven if it has no launches; there are none
+/// without a candidate.
 fn judge_targets(
     comparison: &BenchmarkComparison<'_>,
     rules: &BenchmarkRules,
@@ -425,13 +457,15 @@ fn judge_targets(
     rules.targets.iter().map(|(metric, limit)| calls.judge_target(*metric, *limit)).collect()
 }
 
+/// Returns an unproven target of a benchmark that could not be measured.
 fn build_unmeasured_target(metric: crate::policy::Metric, limit: Nanos) -> TargetJudgement {
     let status = TargetStatus::Unproven;
     let reason = Some("it could not be measured".to_owned());
     TargetJudgement { metric, limit, low: None, point: None, high: None, status, reason }
 }
 
-/// The worst of all reasons; nothing measured, or not everything, is never a pass.
+/// Returns the worst verdict of all reasons that the policy fails on. An incomplete or empty
+/// measurement never passes.
 fn decide_verdict(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Verdict {
     let is_measured = judgements.iter().any(|judgement| {
         judgement.launches.candidate > 0 || evidence.has_same_program(&judgement.to_id())
@@ -448,6 +482,7 @@ fn decide_verdict(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Po
         .unwrap_or(Verdict::Inconclusive)
 }
 
+/// Describes where the baseline came from. The caller adds the summary of the screen.
 fn describe_baseline(evidence: &Evidence<'_>) -> BaselineSource {
     let confirmed_stage = evidence.rounds.map(|_| CheckStage::Confirmed);
     let (kind, run, runs) = match (evidence.baseline, evidence.rounds) {
@@ -471,6 +506,8 @@ fn describe_baseline(evidence: &Evidence<'_>) -> BaselineSource {
     }
 }
 
+/// Collects the warnings of the runs: of the candidate, of its commit, and of the baseline in the
+/// rounds.
 fn collect_warnings(evidence: &Evidence<'_>) -> Vec<String> {
     let mut warnings = evidence.candidate.warnings.clone();
     if !evidence.candidate.complete {

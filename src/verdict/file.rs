@@ -1,11 +1,15 @@
-//! What a decision file must not say, though its fields are of the right kind.
+//! Checks of a decision file beyond the types of its fields.
 
 use std::collections::HashSet;
 
 use super::{Decision, Judgement};
 
 impl Decision {
-    /// Refuses what contradicts itself: a decision that is read may come from a stranger.
+    /// Refuses a decision that contradicts itself, because a decision file may come from a
+    /// stranger.
+    ///
+    /// Fails if the exit status does not belong to the verdict, if a benchmark appears twice, or if
+    /// the values of a benchmark are impossible. The error is a sentence that names the problem.
     pub(super) fn validate(&self) -> Result<(), String> {
         if self.exit_status != self.verdict.exit_status() {
             let expected = self.verdict.exit_status();
@@ -23,6 +27,8 @@ impl Decision {
 }
 
 impl Judgement {
+    /// Fails if a value of the judgement is impossible. The error is a sentence that names the
+    /// problem.
     fn validate(&self) -> Result<(), String> {
         if self.id.is_empty() {
             return Err("its id is empty".to_owned());
@@ -38,7 +44,7 @@ impl Judgement {
             return Err("an amount is negative".to_owned());
         }
         let counts = self.instructions.iter();
-        if counts.flat_map(|it| [it.baseline, it.candidate]).any(|count| count <= 0.0) {
+        if counts.flat_map(|sides| [sides.baseline, sides.candidate]).any(|count| count <= 0.0) {
             return Err("a count of instructions is not above zero".to_owned());
         }
         let sides = self.baseline.iter().chain(&self.candidate);

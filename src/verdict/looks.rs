@@ -1,5 +1,7 @@
-//! Base and candidate in rounds: the looks are replayed from the launches, so that the same launches
-//! always give the same answer, whoever asks and whenever.
+//! Judging base and candidate measured in rounds.
+//!
+//! The looks are replayed from the launches. The same launches therefore always give the same
+//! answer, no matter when or how often it is computed.
 
 use super::Change;
 use super::change::{ChangeFinding, ErrorRates, classify, compute_detectable_slowdown};
@@ -10,48 +12,52 @@ use crate::stats::shrinkage::{self, VariancePrior};
 use crate::stats::summary;
 use crate::stats::welch::{StandardError, TTest};
 
-/// What earlier rounds of the same code on both sides told about one benchmark on this machine.
+/// Noise of one benchmark on this machine, from earlier rounds with the same code on both sides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct NoiseHistory {
-    /// Rounds it was learnt from.
+    /// Number of rounds that the figures were estimated from.
     pub(crate) rounds: usize,
-    /// Variance of the difference of partners, of logarithms.
+    /// Variance of the difference of partners, in squared log units.
     pub(crate) difference_variance: f64,
-    /// Variance of launches of one side, of logarithms.
+    /// Variance of the launches of one side, in squared log units.
     pub(crate) launch_variance: f64,
-    /// Correlation of partners.
+    /// Correlation of partners, from −1 to 1.
     pub(crate) correlation: f64,
-    /// Half of all A/A comparisons show at least this change.
+    /// Half of all A/A comparisons show at least this change, as a share.
     pub(crate) noise_floor: f64,
 }
 
-/// One benchmark in rounds.
+/// The launches of one benchmark in rounds, with all that is needed to judge them.
 #[derive(Clone, Debug)]
 pub(super) struct RoundSeries {
-    /// Its launches, one of each side a round.
+    /// Log medians of its launches; each index is one round.
     pub(super) partners: PartnerMedians,
-    /// What is known of its noise.
+    /// Its noise from history. `None` without calibration.
     pub(super) noise: Option<NoiseHistory>,
-    /// What is tolerated.
+    /// What the policy tolerates for it.
     pub(super) rules: BenchmarkRules,
 }
 
-/// What is fixed before the first round.
+/// Circumstances of the looks. `entered_count` and `has_screen` are fixed before the first round.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LookContext {
-    /// Benchmarks that entered the rounds.
+    /// Number of benchmarks that entered the rounds.
     pub(super) entered_count: usize,
-    /// A screen has already had its chance to pass.
+    /// Whether a screen has already had its chance to pass a benchmark.
     pub(super) has_screen: bool,
-    /// No more rounds will come: look once more at what is there.
+    /// Whether no more rounds will come. If so, one more look takes the rounds after the last
+    /// planned look.
     pub(super) has_ended: bool,
 }
 
 impl NoiseHistory {
+    /// Returns whether the history has enough rounds to be used.
     fn is_long_enough(&self) -> bool {
         self.rounds >= sequential::MIN_HISTORY_ROUNDS
     }
 
+    /// Returns the standard error that the history predicts after `rounds` rounds. Returns `None`
+    /// if the history cannot be a prior.
     fn predict_standard_error(&self, form: TestForm, rounds: usize) -> Option<StandardError> {
         let degrees = self.rounds as f64 - 1.0;
         Some(match form {
@@ -64,10 +70,12 @@ impl NoiseHistory {
 }
 
 impl RoundSeries {
+    /// Returns the history if it has enough rounds.
     fn long_history(&self) -> Option<&NoiseHistory> {
         self.noise.as_ref().filter(|noise| noise.is_long_enough())
     }
 
+    /// Chooses the look plan. It depends on the history and the policy only, never on the launches.
     fn choose_plan(&self) -> LookPlan {
         let Some(noise) = self.long_history() else { return sequential::WITHOUT_HISTORY_PLAN };
         let rounds = sequential::REACH_ROUNDS;
@@ -78,10 +86,12 @@ impl RoundSeries {
         }
     }
 
+    /// Returns the number of rounds measured so far.
     fn round_count(&self) -> usize {
         self.partners.baseline.len()
     }
 
+    /// Chooses the form of the test from the history, or else from the correlation of the suite.
     fn choose_form(&self, rounds: usize, suite_correlation: Option<f64>) -> TestForm {
         sequential::choose_test_form(
             rounds,
@@ -90,12 +100,14 @@ impl RoundSeries {
         )
     }
 
+    /// Tests the first `rounds` rounds. Returns `None` if they do not allow a test.
     fn run_test(&self, rounds: usize, form: TestForm) -> Option<TTest> {
         let (baseline, candidate) = self.take_first(rounds);
         sequential::compute_t_test(form, baseline, candidate).ok()
     }
 
-    /// How its partners correlate, by its history or else by the first rounds, if they are enough.
+    /// Returns the correlation of its partners: from history, or else from the first `rounds`
+    /// rounds. Returns `None` if there are too few rounds.
     fn estimate_correlation(&self, rounds: usize) -> Option<f64> {
         match self.long_history() {
             Some(noise) => Some(noise.correlation),
@@ -107,32 +119,41 @@ impl RoundSeries {
         }
     }
 
+    /// Returns the first `rounds` log medians of baseline and candidate.
     fn take_first(&self, rounds: usize) -> (&[f64], &[f64]) {
         (&self.partners.baseline[..rounds], &self.partners.candidate[..rounds])
     }
 }
 
-/// Rounds after which a benchmark of this noise is looked at next; none after the last look.
+/// Returns the number of rounds after which a benchmark with this noise is looked at next. Returns
+/// `None` after the last look.
 pub(crate) fn find_next_look(noise: Option<&NoiseHistory>, rounds: usize) -> Option<usize> {
     let plan = match noise.filter(|noise| noise.is_long_enough()) {
-        // Which of the two plans it is makes no difference to when they look.
+        // Both plans with history look after the same rounds, so either gives the answer.
         Some(_) => sequential::WITHIN_REACH_PLAN,
         None => sequential::WITHOUT_HISTORY_PLAN,
     };
     plan.find_next_look(rounds)
 }
 
-/// The looks of one benchmark so far.
+/// State of the looks at one benchmark.
 struct LookProgress {
+    /// The answer; `None` while the benchmark is undecided.
     finding: Option<ChangeFinding>,
+    /// Rounds at the last look; 0 before the first.
     last_look: usize,
-    /// The form of the test at the last of them.
+    /// Form of the test at the last look. `None` before the first.
     last_form: Option<TestForm>,
+    /// Two-sided p-value of each look, with the share of the errors that the look spent.
     p_values: Vec<(f64, ErrorShare)>,
 }
 
-/// Judges all benchmarks of a suite at once, because their noise is judged together.
+/// Judges all benchmarks of a suite together, because they share information about the noise.
+/// Returns one finding per benchmark, in the order of `suite`.
 pub(super) fn judge_suite(suite: &[RoundSeries], context: LookContext) -> Vec<ChangeFinding> {
+    // Plan: replay the rounds one by one, and look at the benchmarks that are due after each. A
+    // benchmark leaves the suite at the look that decides it. After the last round, conclude each
+    // benchmark.
     let mut progress: Vec<LookProgress> = suite
         .iter()
         .map(|_| LookProgress {
@@ -153,22 +174,28 @@ pub(super) fn judge_suite(suite: &[RoundSeries], context: LookContext) -> Vec<Ch
         .collect()
 }
 
-/// A benchmark at one look.
+/// A look that is due at one benchmark.
 struct DueLook<'a> {
+    /// Position in the suite.
     index: usize,
     series: &'a RoundSeries,
+    /// Share of the errors that this look spends.
     share: ErrorShare,
     form: TestForm,
+    /// The plain test, not yet combined with history.
     test: TTest,
 }
 
-/// One look at all benchmarks that are due after `rounds` rounds.
+/// Looks at all benchmarks that are due after `rounds` rounds, and records the results in
+/// `progress`.
 fn look_at_suite(
     suite: &[RoundSeries],
     context: LookContext,
     rounds: usize,
     progress: &mut [LookProgress],
 ) {
+    // The history steadies the test that decides. The plain test is kept for the ratio that is
+    // shown.
     let due = find_due_looks(suite, context, rounds, progress);
     for (due, shrunk) in due.iter().zip(shrink_tests(rounds, &due)) {
         let errors = context.compute_error_rates(due.share);
@@ -195,14 +222,16 @@ fn look_at_suite(
     }
 }
 
-/// The undecided benchmarks that are looked at after `rounds` rounds, because it was planned or because no
-/// more will come.
+/// Returns the undecided benchmarks that are due after `rounds` rounds: because a look is planned,
+/// or because no more rounds will come.
 fn find_due_looks<'a>(
     suite: &'a [RoundSeries],
     context: LookContext,
     rounds: usize,
     progress: &[LookProgress],
 ) -> Vec<DueLook<'a>> {
+    // Plan: find the benchmarks, estimate the correlation of partners over all that are undecided,
+    // and choose each form of test by it.
     let undecided: Vec<(usize, &RoundSeries, ErrorShare)> = suite
         .iter()
         .zip(progress)
@@ -229,7 +258,8 @@ fn find_due_looks<'a>(
         .collect()
 }
 
-/// How partners correlate in most of the benchmarks, if they are enough to tell.
+/// Returns the median correlation of partners over the suite. Returns `None` if fewer than
+/// `MIN_SUITE_SIZE` benchmarks have a correlation.
 fn estimate_suite_correlation<'a>(
     suite: impl Iterator<Item = &'a RoundSeries>,
     rounds: usize,
@@ -241,8 +271,10 @@ fn estimate_suite_correlation<'a>(
         .flatten()
 }
 
-/// The tests that are due, with the priors that still hold.
+/// Returns the tests that are due, each combined with its history as prior. A test without history,
+/// or whose history no longer holds, stays as it is.
 fn shrink_tests(rounds: usize, due: &[DueLook<'_>]) -> Vec<TTest> {
+    // Whether the priors still hold is decided for all benchmarks together.
     let with_prior: Vec<(usize, StandardError, StandardError)> = due
         .iter()
         .enumerate()
@@ -266,6 +298,7 @@ fn shrink_tests(rounds: usize, due: &[DueLook<'_>]) -> Vec<TTest> {
 }
 
 impl LookContext {
+    /// Returns the error rates of a look that spends `share`.
     fn compute_error_rates(self, share: ErrorShare) -> ErrorRates {
         let pass = if self.has_screen {
             sequential::PASS_ERROR_AFTER_SCREEN
@@ -279,7 +312,7 @@ impl LookContext {
     }
 }
 
-/// What is said after the last look of a benchmark.
+/// Returns the finding of a benchmark after its last look. It is inconclusive if no look decided.
 fn conclude_series(
     series: &RoundSeries,
     context: LookContext,
@@ -294,6 +327,8 @@ fn conclude_series(
         let reason = format!("{rounds} rounds are too few to tell anything");
         return ChangeFinding::without_test(Change::Inconclusive, Some(reason));
     };
+    // The slowdown that is shown refers to the whole error rates, as if these rounds were the only
+    // look.
     let whole_errors = ErrorRates {
         alpha: sequential::compute_benchmark_alpha(context.entered_count),
         pass: sequential::PASS_ERROR,

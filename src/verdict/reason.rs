@@ -1,13 +1,14 @@
-//! What speaks against a pass.
+//! Reasons that keep a check from passing.
 
 use super::{Change, Decision, Judgement, TargetJudgement, TargetStatus, Verdict};
 use crate::policy::FailOn;
 
-/// A reason, and the verdict that it leads to where the policy fails on it.
+/// A reason, and the verdict that it leads to if the policy fails on it.
 pub(crate) type VerdictReason = (FailOn, Verdict);
 
 impl Judgement {
-    /// What its change speaks against a pass; none where it is accepted.
+    /// Returns the reason that the change gives against a pass. Returns `None` if there is no
+    /// reason, or if the change was accepted.
     pub(crate) fn change_reason(&self) -> Option<VerdictReason> {
         let reason = match self.change {
             Change::Regressed => (FailOn::Regressed, Verdict::Fail),
@@ -19,7 +20,7 @@ impl Judgement {
         self.waiver.is_none().then_some(reason)
     }
 
-    /// Everything of it that speaks against a pass.
+    /// Yields the reasons that the change and the targets give against a pass.
     pub(super) fn verdict_reasons(&self) -> impl Iterator<Item = VerdictReason> {
         self.change_reason()
             .into_iter()
@@ -28,7 +29,7 @@ impl Judgement {
 }
 
 impl TargetJudgement {
-    /// What it speaks against a pass.
+    /// Returns the reason that the target gives against a pass, or `None` if the target is met.
     pub(crate) fn verdict_reason(&self) -> Option<VerdictReason> {
         match self.status {
             TargetStatus::Missed => Some((FailOn::TargetMissed, Verdict::Fail)),
@@ -39,7 +40,8 @@ impl TargetJudgement {
 }
 
 impl Decision {
-    /// Whether `reason` is one of those for which the verdict is what it is.
+    /// Returns whether `reason` leads to the verdict of this decision and the policy fails on it.
+    /// Returns `false` for `None`.
     pub(crate) fn rests_on(&self, reason: Option<VerdictReason>) -> bool {
         reason.is_some_and(|(reason, verdict)| {
             verdict == self.verdict && self.fail_on.contains(&reason)

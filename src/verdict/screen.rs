@@ -1,4 +1,4 @@
-//! What a screen settled, and what that saved.
+//! Summary of a screen: how many benchmarks it settled, and how many launches that saved.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,21 +8,24 @@ use crate::run::{Benchmark, Digest, Launch, Sampling};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::units::Nanos;
 
-/// What a screen settled; what is saved is at least this, for rounds end at their first look only at best.
+/// How many benchmarks a screen settled, and what that saved. The savings are a lower limit,
+/// because rounds end at their first look only at best.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScreenOutcome {
-    /// Benchmarks that it judged.
+    /// Number of benchmarks that the screen judged.
     pub(crate) judged: u32,
-    /// Benchmarks that needed no rounds after it.
+    /// Number of benchmarks that needed no rounds after the screen.
     pub(crate) settled: u32,
-    /// Launches of both sides that these would have taken until their first look.
+    /// Number of launches, of both sides, that the settled benchmarks would have taken until their
+    /// first look.
     pub(crate) launches_saved: u32,
-    /// Time that the calls in these launches would have taken; batches are not counted.
+    /// Time of the calls in these launches. Batches are not counted.
     pub(crate) calls_saved: Nanos,
 }
 
-/// What the screen in `evidence` settled; none where there was no screen.
+/// Summarizes the screen in `evidence`. Returns `None` without a screen, or if it has fewer than
+/// `MIN_BASELINE_RUNS` stored runs.
 pub(super) fn summarize_screen(
     evidence: &Evidence<'_>,
     judgements: &[Judgement],
@@ -31,8 +34,8 @@ pub(super) fn summarize_screen(
     if runs.len() < MIN_BASELINE_RUNS {
         return None;
     }
-    let is_confirmed = |one: &Judgement| one.stage == Some(CheckStage::Confirmed);
-    let is_screened = |one: &Judgement| one.stage == Some(CheckStage::Screened);
+    let is_confirmed = |judgement: &Judgement| judgement.stage == Some(CheckStage::Confirmed);
+    let is_screened = |judgement: &Judgement| judgement.stage == Some(CheckStage::Screened);
     let settled =
         judgements.iter().filter(|one| is_screened(one) && one.change == Change::Unchanged);
     let (mut count, mut launches, mut nanos) = (0, 0, 0.0);
@@ -40,7 +43,7 @@ pub(super) fn summarize_screen(
         let id = judgement.to_id();
         let launches_to_first_look =
             find_next_look(evidence.noise.get(&id), 0).unwrap_or_default() * 2;
-        let benchmark = evidence.candidate.benchmarks.iter().find(|one| one.to_id() == id);
+        let benchmark = evidence.candidate.benchmarks.iter().find(|side| side.to_id() == id);
         count += 1;
         launches += launches_to_first_look;
         nanos +=
@@ -56,7 +59,8 @@ pub(super) fn summarize_screen(
     })
 }
 
-/// Nanoseconds of calls in a launch, on average; zero where samples are batches.
+/// Returns the mean time of all calls of a launch, in nanoseconds. Returns zero if samples are
+/// batches or if there are no launches.
 fn compute_call_nanos_per_launch(benchmark: &Benchmark) -> f64 {
     if benchmark.sampling == Sampling::Batch || benchmark.launches.is_empty() {
         return 0.0;

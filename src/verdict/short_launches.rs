@@ -1,16 +1,19 @@
-//! What may decide what all rounds left undecided: longer launches, where they were short.
+//! Advice for benchmarks that all rounds left undecided: longer launches, if the launches were
+//! short.
 
 use super::{Change, CheckStage, Judgement, looks};
 use crate::run::{SampleSource, Sampling};
 
-/// Nanoseconds of calls; a shorter launch takes in one moment of the machine, so that launches of the same
-/// program differ. METHODOLOGY, "Whole checks on a real machine", has what longer ones see.
+/// Length of a short launch: nanoseconds of calls. A shorter launch covers one moment of the
+/// machine, so launches of the same program differ. METHODOLOGY, "Whole checks on a real machine",
+/// reports what longer launches detect.
 const SHORT_LAUNCH_NANOS: f64 = 1e8;
 
-/// What a launch should last instead.
+/// Advised length of a launch, in nanoseconds of calls.
 const LONG_LAUNCH_NANOS: f64 = 2.5e8;
 
-/// One sentence about all benchmarks that longer launches may decide.
+/// Returns one sentence about all benchmarks that longer launches may decide, or `None` if there
+/// are none.
 pub(super) fn suggest_longer_launches(
     judgements: &[Judgement],
     source: SampleSource,
@@ -22,7 +25,7 @@ pub(super) fn suggest_longer_launches(
         1 => "1 benchmark stayed".to_owned(),
         count => format!("{count} benchmarks stayed"),
     };
-    // A command decides itself how often it calls.
+    // A command chooses its number of calls itself, so the flag does not apply to it.
     let flag = if source == SampleSource::Criterion { " (`--calls`)" } else { "" };
     Some(format!(
         "{stayed} undecided in launches of less than {} ms, which see only a moment of the machine: \
@@ -32,7 +35,8 @@ pub(super) fn suggest_longer_launches(
     ))
 }
 
-/// None unless its launches were short and there were as many as there will ever be.
+/// Returns the number of calls that a longer launch would have. Returns `None` unless the benchmark
+/// stayed undecided after the last look and its launches were short.
 fn suggest_calls(judgement: &Judgement) -> Option<f64> {
     let candidate = judgement.candidate.as_ref()?;
     let rounds = judgement.launches.candidate;
@@ -46,7 +50,7 @@ fn suggest_calls(judgement: &Judgement) -> Option<f64> {
         .then(|| LONG_LAUNCH_NANOS / call_nanos)
 }
 
-/// `value` rounded to its first digit.
+/// Returns `value` rounded to its first digit.
 fn round_to_one_digit(value: f64) -> f64 {
     let unit = 10.0_f64.powf(value.log10().floor());
     (value / unit).round() * unit

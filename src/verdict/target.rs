@@ -1,4 +1,5 @@
-//! Absolute limits on single calls, judged by bounds: a target is met only when its upper bound is.
+//! Judging absolute limits on single calls by bounds: a target is met only if its upper bound meets
+//! it.
 
 use std::collections::HashMap;
 
@@ -9,18 +10,20 @@ use crate::stats::summary::Moments;
 use crate::stats::{order_statistics, quantile, t_distribution};
 use crate::units::Nanos;
 
-/// One-sided confidence of the bounds.
+/// One-sided confidence of the bounds on a figure.
 const TARGET_CONFIDENCE: f64 = 0.95;
 
 /// The samples of a benchmark, sorted once for all of its targets.
 pub(super) struct SortedCalls<'a> {
     benchmark: &'a Benchmark,
+    /// Sorted samples of each launch, in nanoseconds; launches with digests only are left out.
     launches: Vec<&'a [f64]>,
+    /// Sorted samples of all launches, in nanoseconds.
     pooled: Vec<f64>,
 }
 
 impl<'a> SortedCalls<'a> {
-    /// Empty where only digests are left.
+    /// Collects the samples of a benchmark. Empty if only digests are stored.
     pub(super) fn from_benchmark(benchmark: &'a Benchmark) -> Self {
         let launches: Vec<&[f64]> = benchmark
             .launches
@@ -36,7 +39,7 @@ impl<'a> SortedCalls<'a> {
         Self { benchmark, launches, pooled }
     }
 
-    /// What the data say about `limit`.
+    /// Judges whether `metric` meets `limit`.
     pub(super) fn judge_target(&self, metric: Metric, limit: Nanos) -> TargetJudgement {
         match metric.quantile() {
             None => self.judge_mean(limit),
@@ -44,6 +47,7 @@ impl<'a> SortedCalls<'a> {
         }
     }
 
+    /// Judges the mean by bounds over launches.
     fn judge_mean(&self, limit: Nanos) -> TargetJudgement {
         let logarithms = self.collect_logarithms(|digest| digest.mean);
         let bounds = bound_typical_launch(&logarithms);
@@ -58,6 +62,7 @@ impl<'a> SortedCalls<'a> {
         build_target(Metric::Mean, limit, [low, point, high], status, reason)
     }
 
+    /// Judges a percentile, or reports why the samples do not allow a judgement.
     fn judge_quantile(&self, metric: Metric, q: f64, limit: Nanos) -> TargetJudgement {
         let build_unproven = |reason: String| {
             build_target(metric, limit, [None; 3], TargetStatus::Unproven, Some(reason))
@@ -84,7 +89,11 @@ impl<'a> SortedCalls<'a> {
         self.judge_by_bounds(metric, q, limit)
     }
 
+    /// Judges a percentile by the wider of two bounds: over the pooled samples and over launches.
     fn judge_by_bounds(&self, metric: Metric, q: f64, limit: Nanos) -> TargetJudgement {
+        // Plan: compute both kinds of bounds, and compare the wider ones with the limit. Pooled
+        // samples do not see how launches differ, so a launch that misses the target alone keeps it
+        // from being met.
         let logarithms: Vec<f64> =
             self.launches.iter().map(|calls| compute_ln_quantile(calls, q)).collect();
         let launch_bounds = bound_typical_launch(&logarithms);
@@ -108,9 +117,11 @@ impl<'a> SortedCalls<'a> {
         build_target(metric, limit, [low, point, high], status, reason)
     }
 
-    /// The slowest launch whose own lower bound is above the limit.
+    /// Returns the launch with the highest lower bound above the limit, or `None` if no launch has
+    /// one.
     fn find_slow_launch(&self, q: f64, limit: Nanos) -> Option<usize> {
-        // The dear part of a bound is its place, and most launches have the same number of calls.
+        // The expensive part of a bound is its order, and most launches have the same number of
+        // calls.
         let mut order_by_count: HashMap<usize, Option<usize>> = HashMap::new();
         let mut find_order = |count| {
             *order_by_count.entry(count).or_insert_with(|| {
@@ -123,9 +134,10 @@ impl<'a> SortedCalls<'a> {
             .enumerate()
             .filter_map(|(launch, calls)| Some((launch, calls[find_order(calls.len())? - 1])));
         let above = bounds.filter(|(_, low)| *low > limit.get());
-        above.max_by(|one, other| one.1.total_cmp(&other.1)).map(|(launch, _)| launch)
+        above.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(launch, _)| launch)
     }
 
+    /// Describes which further measurement would decide the target.
     fn describe_calls_to_decide(&self, q: f64, limit: Nanos) -> String {
         let above = self.pooled.iter().filter(|call| **call > limit.get()).count();
         let count = self.pooled.len();
@@ -138,12 +150,14 @@ impl<'a> SortedCalls<'a> {
         }
     }
 
+    /// Returns the logarithms of a figure of each launch.
     fn collect_logarithms(&self, figure: fn(&Digest) -> Nanos) -> Vec<f64> {
         self.benchmark.digests().map(|digest| figure(&digest).ln()).collect()
     }
 }
 
-/// One-sided bounds on a figure of a typical launch, from its logarithm in each; needs two.
+/// Returns one-sided lower and upper bounds, in nanoseconds, on a figure of a typical launch, from
+/// its logarithm in each launch. Returns `None` for fewer than two launches.
 fn bound_typical_launch(logarithms: &[f64]) -> Option<(f64, f64)> {
     let level_summary =
         Moments::from_values(logarithms).ok().filter(|summary| summary.count() > 1)?;
@@ -155,10 +169,12 @@ fn bound_typical_launch(logarithms: &[f64]) -> Option<(f64, f64)> {
     Some(((level_summary.mean() - margin).exp(), (level_summary.mean() + margin).exp()))
 }
 
+/// Returns the interpolated quantile of `sorted`, which must not be empty.
 fn interpolate_quantile(sorted: &[f64], q: f64) -> f64 {
     quantile::compute_quantile(sorted, q).expect("a launch has samples")
 }
 
+/// Returns the logarithm of the interpolated quantile.
 fn compute_ln_quantile(sorted: &[f64], q: f64) -> f64 {
     to_nanos(interpolate_quantile(sorted, q)).ln()
 }

@@ -1,15 +1,15 @@
-//! What commit messages accept of what was found: a regression up to a limit, a benchmark that is gone.
+//! Applies the waivers of commit messages: a regression up to a limit, or a missing benchmark.
 
 use super::{Change, Judgement, Waiver};
 use crate::policy::trailer::{AcceptTrailer as Trailer, WaiverLimit};
 use crate::units::{Percent, Ratio};
 
-/// Marks what the trailers accept.
+/// Sets the waiver of each judgement that the trailers accept.
 ///
-/// A regression is accepted while the data do not show that it is larger than the limit: while the
-/// lower end of its interval is not above it. So a change that is as large as what was accepted
-/// passes whatever the noise, and one that is certainly larger fails. Of several trailers that
-/// accept it the one with the lowest limit counts.
+/// A regression is accepted unless the data show that it is larger than the limit, that is, unless
+/// the lower end of its interval is above the limit. A change as large as the limit therefore
+/// passes at any noise, and a change that is certainly larger fails. If several trailers accept it,
+/// the trailer with the lowest limit counts.
 pub(super) fn apply_trailers(judgements: &mut [Judgement], trailers: &[Trailer]) {
     for judgement in judgements {
         let accepting_trailers = trailers.iter().filter(|trailer| accepts(trailer, judgement));
@@ -19,9 +19,10 @@ pub(super) fn apply_trailers(judgements: &mut [Judgement], trailers: &[Trailer])
     }
 }
 
-/// One sentence for every trailer that does not do what its author meant.
+/// Returns one sentence per trailer that does not do what its author intended.
 ///
-/// Without a baseline nothing can be missing, and a trailer about that is left alone.
+/// Without a baseline no benchmark can be missing, so trailers about missing benchmarks are not
+/// reported.
 pub(super) fn list_ineffective_trailers(
     judgements: &[Judgement],
     trailers: &[Trailer],
@@ -53,8 +54,9 @@ fn describe_ineffective_trailer(
         WaiverLimit::UpTo(limit) => {
             let exceeding: Vec<_> = covered
                 .into_iter()
-                .filter(|one| one.change == Change::Regressed && !is_within_limit(one, limit))
-                .filter(|one| one.waiver.is_none())
+                .filter(|judgement| judgement.change == Change::Regressed)
+                .filter(|judgement| !is_within_limit(judgement, limit))
+                .filter(|judgement| judgement.waiver.is_none())
                 .collect();
             let first = exceeding.first()?;
             let more = match exceeding.len() - 1 {
@@ -66,6 +68,7 @@ fn describe_ineffective_trailer(
     }
 }
 
+/// Returns whether `trailer` accepts the change of `judgement`.
 fn accepts(trailer: &Trailer, judgement: &Judgement) -> bool {
     let is_accepted = match (trailer.limit, judgement.change) {
         (WaiverLimit::UpTo(limit), Change::Regressed) => is_within_limit(judgement, limit),
@@ -75,12 +78,15 @@ fn accepts(trailer: &Trailer, judgement: &Judgement) -> bool {
     is_accepted && trailer.covers(&judgement.id)
 }
 
-/// Without a ratio nothing is known of how large the change is.
+/// Returns whether a regression is within `limit`. Without a ratio its size is not known, so it is
+/// not.
 fn is_within_limit(judgement: &Judgement, limit: Percent) -> bool {
     let limit = Ratio::from_ln(limit.get().ln_1p());
     judgement.ratio.is_some_and(|ratio| ratio.low <= limit)
 }
 
+/// Returns the largest slowdown that the trailer accepts, or `None` if it accepts a missing
+/// benchmark.
 fn find_limit(trailer: &Trailer) -> Option<Percent> {
     match trailer.limit {
         WaiverLimit::UpTo(limit) => Some(limit),

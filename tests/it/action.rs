@@ -1,4 +1,4 @@
-//! `action.yml`, its table in the documentation, the workflows, and the script that installs.
+//! `action.yml`, its tables in the documentation, the workflows, and the scripts of the action.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Name, description and default of each line of a section of `action.yml`.
+/// Returns name, description and default of each line in a section of `action.yml`.
 fn entries(section: &str) -> BTreeMap<String, (String, String)> {
     let action = read("action.yml");
     let lines = action.lines().skip_while(|line| *line != format!("{section}:")).skip(1);
@@ -31,7 +31,7 @@ fn entries(section: &str) -> BTreeMap<String, (String, String)> {
         .collect()
 }
 
-/// The rows of the table under this heading of the action's page, in its order.
+/// Returns the rows of the table under this heading of the action's page, in order.
 fn rows(heading: &str) -> Vec<Vec<String>> {
     let page = read("docs/action.md");
     let lines = page.lines().skip_while(|line| *line != format!("## {heading}"));
@@ -123,7 +123,7 @@ fn the_workflow_that_may_write_runs_nothing_of_a_pull_request() {
     assert!(!gate.contains(": write"), "the half that runs foreign code may write");
 }
 
-/// `scripts/action/install` with a `curl` that serves `archive`, in a folder of its own.
+/// Runs `scripts/action/install` in `folder`, with a `curl` that serves `archive`.
 fn install(folder: &Path, method: &[(&str, &str)]) -> Output {
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new(root().join("scripts/action/install"));
@@ -157,7 +157,7 @@ fn release(sum: &str) -> tempfile::TempDir {
         .current_dir(folder.path())
         .status();
     assert!(packed.unwrap().success());
-    // Writes down what it was asked for and gives the archive.
+    // This `curl` records its arguments and returns the archive.
     executable(
         "curl",
         &format!(
@@ -204,7 +204,8 @@ fn before_the_first_release_one_line_says_what_to_do() {
     assert!(!folder.path().join("asked").exists(), "something was fetched");
 }
 
-/// What `cargo` is asked for by `install-method: cargo` when the action is of this version.
+/// Returns the arguments that `install-method: cargo` passes to `cargo` if the action has this
+/// version.
 #[cfg(target_os = "linux")]
 fn asked_of_cargo(own: &str) -> String {
     use std::os::unix::fs::PermissionsExt as _;
@@ -254,13 +255,13 @@ fn a_release_of_another_checksum_or_an_unknown_version_is_not_run() {
     }
 }
 
-/// Whether `scripts/action/check` records what it measured, in this environment.
+/// Returns whether `scripts/action/check` records the measured run in this environment.
 #[cfg(target_os = "linux")]
 fn records(variables: &[(&str, &str)]) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let perfgate = folder.path().join("perfgate");
-    // Writes down what it was asked for, and leaves what a check leaves.
+    // This `perfgate` records its arguments and creates the file that a check creates.
     let script = "#!/bin/sh\necho \"$*\" >>asked\nmkdir -p target/perfgate\ntouch target/perfgate/run.json\n";
     fs::write(&perfgate, script).unwrap();
     fs::set_permissions(&perfgate, fs::Permissions::from_mode(0o755)).unwrap();

@@ -1,4 +1,4 @@
-//! `perfgate check` in checkouts as a workflow makes them: it fetches by itself what is not there.
+//! `perfgate check` in checkouts of a workflow. It fetches what is missing by itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ fn run(commit: &CommitId, created: &str, ns: f64) -> Run {
     run_of(commit, created, &[("suite/a", ns)])
 }
 
-/// On the server: a recorded commit, two that are not, and the merge of a pull request of two commits.
+/// A server with a recorded commit, further commits that are not recorded, and the merge of a pull
+/// request of two commits.
 struct Shared {
     bed: Bed,
     server: Server,
@@ -54,7 +55,7 @@ impl Shared {
         Some(Self { bed, server, recorded, merge })
     }
 
-    /// The merge alone, as `actions/checkout` fetches it, from `origin` without credentials.
+    /// Fetches only the merge, like `actions/checkout`, from `origin` without credentials.
     fn checkout(&self) -> PathBuf {
         let folder = self.bed.path("checkout");
         fs::create_dir(&folder).unwrap();

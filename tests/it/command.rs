@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use crate::repositories::fixed;
 
-/// The perfgate command, to be run in `folder`.
+/// Returns the perfgate command for `folder`.
 pub(crate) fn perfgate_in(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_perfgate"));
     fixed(&mut command).current_dir(folder);

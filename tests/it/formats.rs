@@ -1,4 +1,4 @@
-//! The file of a run as its schema describes it, read and written without perfgate.
+//! The file format of a run as its schema describes it, read and written without perfgate's types.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A real `git http-backend` with basic authentication on loopback, behind lighttpd.
+//! A real `git http-backend` behind lighttpd on loopback, with basic authentication.
 
 use std::env;
 use std::fs;
@@ -11,7 +11,7 @@ use super::repositories::{fixed, git_in};
 
 pub(crate) const TOKEN: &str = "s3cret-t0ken";
 
-/// Ends with its owner.
+/// A running server. It ends when this value is dropped.
 pub(crate) struct Server {
     lighttpd: Child,
     port: u16,
@@ -19,9 +19,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves the bare repositories that [`Server::repository`] makes below `folder`.
+    /// Serves the bare repositories that [`Server::repository`] creates below `folder`.
     ///
-    /// `None`, with a message, where lighttpd is not installed; in CI it must be.
+    /// If lighttpd is not installed, prints a message and returns `None`. In CI it must be
+    /// installed.
     pub(crate) fn start(folder: &Path) -> Option<Self> {
         let program = ["/usr/sbin/lighttpd", "/usr/local/sbin/lighttpd", "/usr/bin/lighttpd"];
         let program = program.into_iter().find(|path| Path::new(path).exists());
@@ -33,7 +34,7 @@ impl Server {
         fs::create_dir_all(folder.join("empty")).unwrap();
         fs::create_dir_all(folder.join("git")).unwrap();
         fs::write(folder.join("htpasswd"), format!("x-access-token:{TOKEN}\n")).unwrap();
-        // Between asking for a free port and using it, somebody else may.
+        // Another process may take the free port before lighttpd does.
         (0..10).find_map(|_| Self::try_start(program, folder))
     }
 
@@ -73,7 +74,7 @@ auth.require = ( "/git" => ( "method" => "basic", "realm" => "git", "require" =>
         Some(Self { lighttpd, port, folder: folder.to_owned() })
     }
 
-    /// Makes a bare repository that can be pushed to.
+    /// Creates a bare repository that accepts pushes.
     pub(crate) fn repository(&self, name: &str) -> PathBuf {
         let path = self.folder.join("git").join(name);
         fs::create_dir(&path).unwrap();
@@ -82,12 +83,12 @@ auth.require = ( "/git" => ( "method" => "basic", "realm" => "git", "require" =>
         path
     }
 
-    /// Its address, without credentials.
+    /// Returns the address of a repository, without credentials.
     pub(crate) fn url(&self, name: &str) -> String {
         format!("http://127.0.0.1:{}/git/{name}", self.port)
     }
 
-    /// Its address with the right ones.
+    /// Returns the address of a repository, with valid credentials.
     pub(crate) fn open_url(&self, name: &str) -> String {
         format!("http://x-access-token:{TOKEN}@127.0.0.1:{}/git/{name}", self.port)
     }

@@ -1,5 +1,5 @@
-//! A stand-in for GitHub: comments, statuses, check runs, pull requests and artifacts in memory, and
-//! every request checked against GitHub's own description of it.
+//! A stand-in for GitHub. It holds comments, statuses, check runs, pull requests and artifacts in
+//! memory, and checks every request against GitHub's own description of its API.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::openapi::Spec;
 
-/// What a request is answered instead of doing it.
+/// A false answer to a request.
 pub(crate) enum Trouble {
-    /// Refused, nothing done.
+    /// The request is not executed.
     Instead(ResponseTemplate),
-    /// Done, and answered as if it had not been.
+    /// The request is executed, but the answer reports a failure.
     DoneBut(ResponseTemplate),
 }
 
@@ -32,7 +32,7 @@ struct State {
     artifacts: Vec<Value>,
     archive: Vec<u8>,
     archive_at: Option<String>,
-    /// Method and end of the path, with what happens to the requests that match, in turn.
+    /// Method and end of the path, with the troubles of the matching requests in order.
     troubles: Vec<(&'static str, &'static str, VecDeque<Trouble>)>,
     read_only: bool,
     base: String,
@@ -167,7 +167,7 @@ impl State {
         self.page_of(request, &all)
     }
 
-    /// A hundred at most, with GitHub's `Link` to the next.
+    /// Returns one page of `all`, with GitHub's `Link` to the next page.
     fn page_of(&self, request: &Request, all: &[Value]) -> ResponseTemplate {
         let query: BTreeMap<_, _> = request.url.query_pairs().into_owned().collect();
         let page: usize = query.get("page").map_or(1, |page| page.parse().unwrap());
@@ -192,7 +192,7 @@ pub(crate) fn comment(id: u64, body: &str, login: &str, kind: &str) -> Value {
     json!({ "id": id, "body": body, "user": { "login": login, "type": kind } })
 }
 
-/// A server, the workflow's files and what is asked of it.
+/// The server with the files of the workflow.
 pub(crate) struct GitHub {
     runtime: tokio::runtime::Runtime,
     server: MockServer,
@@ -201,7 +201,7 @@ pub(crate) struct GitHub {
     prefix: &'static str,
 }
 
-/// The workflow's own token, which must turn up nowhere.
+/// The workflow's own token, which must not appear in any output.
 pub(crate) const TOKEN: &str = "ghs_16C7e42F292c6912E7710c838347Ae178B4a";
 
 impl GitHub {
@@ -219,7 +219,7 @@ impl GitHub {
         Self { runtime, server, fake, folder: tempfile::tempdir().unwrap(), prefix: "" }
     }
 
-    /// Under `/api/v3`, as GitHub Enterprise is.
+    /// Serves the API under `/api/v3`, like GitHub Enterprise.
     pub(crate) fn enterprise() -> Self {
         Self { prefix: "/api/v3", ..Self::new() }
     }
@@ -228,7 +228,7 @@ impl GitHub {
         change(&mut self.fake.0.lock().unwrap())
     }
 
-    /// The open pull request of the event fixtures.
+    /// Adds the open pull request of the event fixtures.
     pub(crate) fn with_pull(
         self,
         number: u64,
@@ -262,7 +262,7 @@ impl GitHub {
         self
     }
 
-    /// The artifact is at another server, as it is with GitHub.
+    /// Redirects the download of the artifact to another server, as GitHub does.
     pub(crate) fn with_archive_at(self, address: String) -> Self {
         self.state(|state| state.archive_at = Some(address));
         self
@@ -321,7 +321,7 @@ impl GitHub {
         self.runtime.block_on(self.server.received_requests()).unwrap()
     }
 
-    /// Method and path of every request that was not a GET.
+    /// Returns method and path of every request that was not a `GET`.
     pub(crate) fn writes(&self) -> Vec<String> {
         let writes = self.requests().into_iter().filter(|request| request.method.as_str() != "GET");
         writes.map(|request| format!("{} {}", request.method, request.url.path())).collect()
@@ -335,12 +335,12 @@ impl GitHub {
         std::fs::read_to_string(self.file("summary")).unwrap_or_default()
     }
 
-    /// Runs `perfgate publish` as a workflow step of this event would, and checks every request it made.
+    /// Runs `perfgate publish` like a workflow step of this event, and checks every request.
     pub(crate) fn publish(&self, event: &str, arguments: &[&str]) -> Output {
         self.run(&mut self.command(event, arguments))
     }
 
-    /// Runs what `command` made, and checks every request.
+    /// Runs `command` and checks every request.
     pub(crate) fn run(&self, command: &mut Command) -> Output {
         let output = command.output().unwrap();
         let spec = Spec::load();
@@ -390,7 +390,7 @@ pub(crate) fn decision(name: &str) -> String {
     root().join(format!("fixtures/decisions/{name}.json")).to_str().unwrap().to_owned()
 }
 
-/// perfgate without what a workflow around the tests would tell it.
+/// Returns the perfgate command without the variables of a workflow that runs the tests.
 pub(crate) fn perfgate() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_perfgate"));
     for (name, _) in std::env::vars_os() {

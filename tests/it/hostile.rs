@@ -1,4 +1,4 @@
-//! The trusted half of the fork pattern against artifacts that somebody made up: one test an attack.
+//! The trusted half of the fork pattern against forged artifacts, one test per attack.
 
 use std::io::{Cursor, Write as _};
 
@@ -8,7 +8,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use crate::github::{GitHub, decision, perfgate};
 
-/// Of the event `workflow_run_fork`.
+/// The head commit of the event `workflow_run_fork`.
 const HEAD: &str = "3484a3fb816e0859fd6e1cea078d76385ff50625";
 const BASE: &str = "octo-org/octo-repo";
 const FORK: &str = "contributor/octo-repo";

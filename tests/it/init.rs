@@ -1,4 +1,4 @@
-//! `perfgate init` in repositories as they are found.
+//! `perfgate init` in different kinds of repositories.
 
 use std::fs;
 use std::path::Path;

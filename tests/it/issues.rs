@@ -1,4 +1,5 @@
-//! `perfgate publish --issues` against a stand-in for GitHub, with what `perfgate trend status` prints.
+//! `perfgate publish --issues` against a stand-in for GitHub, with the output of
+//! `perfgate trend status`.
 
 use std::fs;
 use std::process::Output;
@@ -19,7 +20,7 @@ fn publish(github: &GitHub, status: &Value, arguments: &[&str]) -> Output {
     github.run(github.command("workflow_dispatch", &arguments).env("GITHUB_SHA", "a".repeat(40)))
 }
 
-/// Brings the issues up to date and gives what it said.
+/// Updates the issues and returns the output.
 #[track_caller]
 fn settled(github: &GitHub, status: &Value) -> String {
     let output = publish(github, status, &[]);
@@ -155,7 +156,7 @@ fn hostile_names_and_messages_do_nothing_in_an_issue() {
     assert!(!body.contains("<script") && !body.contains('\u{202e}'), "{body}");
     assert_eq!(body.matches("-->").count(), 2, "{body}");
     assert!(!text(&issue["title"]).contains(['\n', '\u{202e}']), "{issue}");
-    // And it is found again.
+    // The issue is found again.
     settled(&github, &status);
     assert_eq!(github.issues().len(), 1);
 }

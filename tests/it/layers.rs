@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Dependencies that one module alone may name, with the modules that may.
+/// Dependencies with the modules that are allowed to use them.
 const OWNERS: [(&str, &[&str]); 11] = [
     ("statrs", &["stats"]),
     ("git2", &["git"]),
@@ -46,7 +46,7 @@ fn sources() -> Vec<(String, PathBuf, String)> {
     sources
 }
 
-/// The source without its tests and comments, which may name what they like.
+/// Returns the source without its tests and comments, which may contain any name.
 fn code_of(source: &str) -> String {
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
@@ -60,7 +60,7 @@ fn order() -> BTreeMap<String, usize> {
     modules.zip(0..).map(|(module, place)| (module.to_owned(), place)).collect()
 }
 
-/// Every `name` that stands as the first part of a path.
+/// Returns whether `name` is the first part of a path in the code.
 fn names_path(code: &str, name: &str) -> bool {
     code.match_indices(&format!("{name}::")).any(|(at, _)| {
         let before = code[..at].chars().next_back();

@@ -1,4 +1,4 @@
-//! One integration binary: a module a subject.
+//! The integration tests in one binary, with one module per subject.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -26,6 +26,7 @@ mod init;
 mod issues;
 mod layers;
 mod measure;
+mod names;
 #[cfg(feature = "github")]
 mod openapi;
 #[cfg(feature = "github")]

@@ -1,4 +1,4 @@
-//! `perfgate measure` on a foreign workspace with ordinary benches, and with nasty ones.
+//! `perfgate measure` on a foreign workspace with ordinary and with misbehaving benches.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,12 +10,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::formats::{Benchmark, LaunchData, Run, Sampling};
 
-/// The foreign workspace, at one place so that it is compiled once; only what differs is written.
+/// Returns the foreign workspace. It is always in the same folder, and only files that differ are
+/// written, so that it is compiled once.
 fn workspace() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let here = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign");
     copy(&root.join("fixtures/workspace"), &here);
-    // The versions this repository has locked are there without a network.
+    // The versions that this repository locks are available without a network.
     if !here.join("Cargo.lock").exists() {
         fs::copy(root.join("Cargo.lock"), here.join("Cargo.lock")).unwrap();
     }
@@ -52,7 +53,7 @@ fn perfgate(folder: &Path) -> Command {
     command
 }
 
-/// Measures with `arguments`, quickly: what is tested is not how exact it is.
+/// Measures with `arguments`, quickly, because these tests do not check the precision.
 fn measure(arguments: &[&str]) -> (Run, Output) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("run.json");
@@ -81,7 +82,7 @@ fn samples(benchmark: &Benchmark) -> Vec<usize> {
     benchmark.launches.iter().map(|launch| count(&launch.data)).collect()
 }
 
-/// Id, number of samples of each launch, and what failed.
+/// Returns id, number of samples per launch, and failure of each benchmark.
 fn outcome(run: &Run) -> Vec<(&str, Vec<usize>, Option<&str>)> {
     let mut seen: Vec<_> = run
         .benchmarks
@@ -229,15 +230,15 @@ fn a_signal_in_the_middle_of_a_launch_leaves_nothing_behind() {
     command.args(["measure", "--package", "nasty", "--bench", "hangs/here", "--output"]).arg(&file);
     command.env("HANG", &fifo).env("TMPDIR", &temporary);
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    // Opening waits for the bench, reading for what it says, reading to the end for the last process
-    // that holds it: the bench and its child.
+    // Opening the pipe waits for the bench, and reading a line waits for its message. Reading to
+    // the end waits for the last process that holds the pipe: the bench or its child.
     let mut reader = BufReader::new(fs::File::open(&fifo).unwrap());
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
     assert_eq!(line, "begun\n");
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     reader.read_to_end(&mut Vec::new()).unwrap();
-    // Ends when the guard is gone, which removes the temporary folder last of all.
+    // This read ends when the guard has ended. The guard removes the temporary folder last.
     child.stderr.take().unwrap().read_to_end(&mut Vec::new()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert!(!file.exists());
@@ -280,7 +281,7 @@ fn what_failed_is_said_with_the_end_of_what_it_wrote() {
     assert!(said.contains("nothing was learnt"), "{said}");
 }
 
-/// The code of the block that `docs/command-source.md` has under a heading.
+/// Returns the code block under a heading of `docs/command-source.md`.
 fn example(heading: &str) -> String {
     let document = include_str!("../../docs/command-source.md");
     let (_, after) = document.split_once(heading).unwrap();

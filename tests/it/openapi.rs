@@ -1,11 +1,11 @@
-//! GitHub's own description of its API, which every request must agree with.
+//! GitHub's own description of its API, with which every request must agree.
 
 use serde_json::{Value, json};
 use wiremock::Request;
 
 use crate::github::root;
 
-/// GitHub's description of its API, cut to what is in use.
+/// GitHub's description of its API, reduced to the operations that perfgate uses.
 pub(crate) struct Spec(Value);
 
 impl Spec {
@@ -66,7 +66,7 @@ impl Spec {
     }
 }
 
-/// `nullable: true` of `OpenAPI` 3.0 as JSON Schema has it.
+/// Translates `nullable: true` of `OpenAPI` 3.0 into JSON Schema.
 fn allow_null(node: &mut Value) {
     match node {
         Value::Object(object) => {

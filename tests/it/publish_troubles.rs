@@ -1,4 +1,5 @@
-//! `perfgate publish` when GitHub refuses, stumbles, or answers something else than was done.
+//! `perfgate publish` when GitHub refuses, fails temporarily, or answers something other than it
+//! did.
 
 use serde_json::json;
 use wiremock::ResponseTemplate;

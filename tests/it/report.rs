@@ -1,4 +1,4 @@
-//! `perfgate report`: what it refuses, and where its answer goes.
+//! `perfgate report`: what it refuses, and where it writes its output.
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,7 @@
-//! Real repositories in temporary folders, and runs to keep in them.
+//! Real repositories in temporary folders, and runs to store in them.
 //!
-//! The unit tests use this file too: `super::formats` has the types of the crate there, and here those
-//! that the files alone describe.
+//! The unit tests include this file too. There `super::formats` holds the types of the crate; here
+//! it holds types that follow the file format alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use super::formats::{
     Samples, Sampling,
 };
 
-/// A folder with a repository in it, and the settings that make git the same everywhere.
+/// A temporary folder with a repository, and settings that make git behave the same everywhere.
 pub(crate) struct Bed {
     folder: TempDir,
 }
 
 impl Bed {
-    /// A repository with one commit on `main`.
+    /// Creates a repository with one commit on `main`.
     pub(crate) fn new() -> Self {
         let bed = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir(bed.path("work")).unwrap();
@@ -33,12 +33,12 @@ impl Bed {
         self.folder.path().join(name)
     }
 
-    /// Standard output of git run in `folder`, which must succeed.
+    /// Runs git in `folder`, asserts success, and returns its standard output.
     pub(crate) fn git(&self, folder: &str, arguments: &[&str]) -> String {
         git_in(&self.path(folder), arguments)
     }
 
-    /// A commit in `work` that writes `name` into a file.
+    /// Commits a file with the content `name` in `work`.
     pub(crate) fn commit(&self, name: &str) -> CommitId {
         fs::write(self.path("work").join("code.txt"), name).unwrap();
         self.git("work", &["add", "--all"]);
@@ -46,12 +46,12 @@ impl Bed {
         self.head()
     }
 
-    /// The commit that is checked out in `work`.
+    /// Returns the commit that is checked out in `work`.
     pub(crate) fn head(&self) -> CommitId {
         CommitId::parse(self.git("work", &["rev-parse", "HEAD"]).trim()).unwrap()
     }
 
-    /// A run of `commit`, recognizable by `created` and the length of its one sample.
+    /// Returns a run of `commit`, recognizable by `created` and the time of its only sample.
     pub(crate) fn run(commit: &CommitId, created: &str, ns: f64) -> Run {
         let mut run = Run::new(created.to_owned(), SampleSource::Criterion, host("0f1e2d3c"));
         run.commit =
@@ -80,7 +80,7 @@ pub(crate) fn benchmark(id: &str, samples: &[f64]) -> Benchmark {
     }
 }
 
-/// The samples of a launch, in nanoseconds.
+/// Builds the samples of a launch, in nanoseconds.
 pub(crate) fn observed(samples: &[f64]) -> LaunchData {
     let samples = samples.iter().map(|ns| Nanos::new(*ns).unwrap()).collect();
     LaunchData::Samples(Samples::new(samples).unwrap())
@@ -99,7 +99,8 @@ pub(crate) fn host(fingerprint: &str) -> Host {
     }
 }
 
-/// `command` with nothing of this machine's or this user's configuration, and fixed names and times.
+/// Removes the configuration of this machine and user from `command`, and sets fixed names and
+/// times.
 pub(crate) fn fixed(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
@@ -127,7 +128,7 @@ pub(crate) fn git_in(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A run of `commit` with five launches of each benchmark around its median, a quarter of a percent apart.
+/// Returns a run of `commit` with five launches per benchmark around its median, 0.25 % apart.
 pub(crate) fn run_of(commit: &CommitId, created: &str, medians: &[(&str, f64)]) -> Run {
     let mut run = Bed::run(commit, created, 1.0);
     run.benchmarks = medians

@@ -1,5 +1,5 @@
-//! Checks in rounds on a small repository whose bench is a stand-in: it understands Criterion's flags,
-//! writes what Criterion writes, and takes as long as its source says.
+//! Checks in rounds on a small repository with a stand-in for a bench. The stand-in understands
+//! Criterion's flags, writes Criterion's files, and reports the times that its source contains.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -26,7 +26,7 @@ harness = false
 opt-level = 0
 ";
 
-/// The source of the bench; `IDS` are ids with the nanoseconds of a call.
+/// Source of the bench. `IDS` holds the benchmark ids with the nanoseconds per call.
 const BENCH: &str = r#"
 use std::{env, fs, io::Write, path::PathBuf};
 
@@ -77,7 +77,7 @@ fn main() {
 struct Tiny(Bed);
 
 impl Tiny {
-    /// A repository whose one commit has these benchmarks.
+    /// Creates a repository with one commit that has these benchmarks.
     fn new(ids: &str) -> Self {
         let bed = Bed::new();
         fs::create_dir(bed.path("work").join("benches")).unwrap();
@@ -88,7 +88,7 @@ impl Tiny {
         tiny
     }
 
-    /// A further commit with other benchmarks.
+    /// Adds a commit with other benchmarks.
     fn then(self, ids: &str) -> Self {
         self.source(&BENCH.replace("/* ids */", ids));
         self
@@ -118,7 +118,8 @@ impl Tiny {
         (serde_json::from_slice(&json).unwrap(), output)
     }
 
-    /// Worktrees besides the repository itself, and what lies where they are made.
+    /// Returns the number of worktrees besides the repository itself, and the names in their
+    /// folder.
     fn left(&self) -> (usize, Vec<String>) {
         let worktrees = self.0.git("work", &["worktree", "list", "--porcelain"]);
         let worktrees = worktrees.lines().filter(|line| line.starts_with("worktree ")).count() - 1;
@@ -194,13 +195,13 @@ fn what_both_sides_depend_on_is_compiled_once() {
     let check = || {
         let (decision, output) = tiny.check(&["--baseline", "HEAD~1"]);
         let said = text_of(&output);
-        // A program of the base in the place of the head's would be unchanged.
+        // If the base's program were measured as the head's, the result would be unchanged.
         assert_eq!(changes(&decision), [("a", "regressed")], "{said}");
         ["dependency", "tiny"].map(|name| said.matches(&format!("Compiling {name}")).count())
     };
     assert_eq!(check(), [1, 2]);
-    // What was built is gone, and how old the files of the head were is still written down: older than
-    // what will have been built for the base.
+    // The builds are deleted, but the file times of the head are still recorded. They are older
+    // than the next build of the base.
     for side in ["base", "head"] {
         fs::remove_dir_all(tiny.folder().join("target/perfgate/in-turn/build").join(side)).unwrap();
     }
@@ -235,12 +236,12 @@ fn the_same_program_is_not_launched_but_between_a_commit_and_itself() {
         assert!(reason.as_str().unwrap().contains("same program"), "{reason}");
     }
     assert_eq!(output.status.code(), Some(0));
-    // A target is about what a call takes, so that it is measured all the same.
+    // A target limits the time of a call, so that the same program is measured as well.
     let (decision, _) = tiny.check(&["--baseline", "HEAD~1", "--target-p50", "2ms"]);
     assert!(candidate_launches(&decision).iter().all(|launches| *launches > 0));
     let (decision, _) = tiny.check(&["--baseline", "HEAD"]);
     assert!(candidate_launches(&decision).iter().all(|launches| *launches > 0));
-    // Something else changed that the program might read.
+    // Another file changed that the program might read.
     fs::write(tiny.folder().join("input.bin"), "x").unwrap();
     tiny.source(&BENCH.replace("/* ids */", r#"("a", 1e6), ("b", 1e6)"#));
     let (decision, _) = tiny.check(&["--baseline", "HEAD~1"]);
@@ -262,12 +263,12 @@ fn what_calibration_learns_is_used_by_the_next_check() {
     let json = fs::read(tiny.folder().join("target/perfgate/decision.json")).unwrap();
     let decision: Value = serde_json::from_slice(&json).unwrap();
     assert!(decision["benchmarks"][0]["noise_floor"].is_number());
-    // With history the first look is after three rounds, without after four.
+    // With history, the first look is after three rounds; without history, after four.
     assert_eq!(candidate_launches(&decision), [3]);
 }
 
 impl Tiny {
-    /// Keeps three runs of what is checked out as baselines.
+    /// Saves three runs of the checked-out commit as baselines.
     fn keep(&self, counter: &std::path::Path) {
         for _ in 0..3 {
             let keep = ["check", "--calls", "15", "--warmup", "1ms", "--baseline", "none"];
@@ -278,7 +279,7 @@ impl Tiny {
         }
     }
 
-    /// A check against what is kept.
+    /// Checks against the saved baselines. Returns the decision and the output.
     fn check_stored(&self, counter: &std::path::Path) -> (Value, String) {
         let check = ["check", "--calls", "15", "--warmup", "1ms"];
         let output = self.perfgate(&check).env("STANDIN_COUNTER", counter).output().unwrap();
@@ -291,7 +292,7 @@ impl Tiny {
 #[test]
 fn a_screen_settles_what_it_can_and_says_what_that_saved() {
     let tiny = Tiny::new(r#"("a", 1e6), ("b", 1e6)"#);
-    // A bench that is skipped, in the screen's run and on both sides of the rounds.
+    // A bench that is skipped in the screen's run and on both sides of the rounds.
     fs::write(tiny.folder().join("benches/other.rs"), "").unwrap();
     let tiny = tiny.then(r#"("a", 1e6), ("b", 1e6)"#);
     let counter = tiny.0.path("counter");
@@ -300,7 +301,7 @@ fn a_screen_settles_what_it_can_and_says_what_that_saved() {
     let (decision, text) = tiny.check_stored(&counter);
     assert_eq!(changes(&decision), [("a", "unchanged"), ("b", "regressed")], "{text}");
     let screen = &decision["baseline"]["screen"];
-    // Without history the first look is after four rounds of two launches.
+    // Without history, the first look is after four rounds of two launches.
     assert_eq!([&screen["judged"], &screen["settled"], &screen["launches_saved"]], [2, 1, 8]);
     assert!(screen["calls_saved"].as_f64().unwrap() > 0.0, "{screen}");
     assert!(text.contains("settled 1 of 2 benchmarks without rounds"), "{text}");
@@ -311,7 +312,7 @@ fn a_screen_settles_what_it_can_and_says_what_that_saved() {
 
 #[test]
 fn what_no_rounds_confirm_does_not_fail() {
-    // What the checkout has beside the repository, a worktree has not: the base cannot be built there.
+    // The checkout has an untracked file that a worktree lacks, so that the base cannot be built.
     let local = "const _: &str = include_str!(\"../target/local.txt\");\n";
     let source = |ids: &str| BENCH.replace("/* ids */", ids) + local;
     let tiny = Tiny::new(r#"("a", 1e6)"#);
@@ -346,7 +347,8 @@ fn creep_since_the_last_release_is_said_and_decides_nothing() {
     assert!(said, "{}", decision["warnings"]);
 }
 
-/// A check that hangs in its first round, and the pipe that its bench holds as long as it lives.
+/// Starts a check that hangs in its first round. Also returns the pipe that its bench keeps open
+/// until the bench ends.
 fn hanging(tiny: &Tiny) -> (Child, BufReader<fs::File>) {
     let pipe = tiny.0.path("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
@@ -363,12 +365,14 @@ fn hanging(tiny: &Tiny) -> (Child, BufReader<fs::File>) {
     (child, pipe)
 }
 
-/// Ends a check in a round by `signal`; what it said, once it and all that it started are gone.
+/// Sends `signal` to a check in its first round, waits until the check and all its processes have
+/// ended, and returns its output.
 fn ended_by(signal: Signal, tiny: &Tiny) -> String {
     let (mut child, mut pipe) = hanging(tiny);
     kill_process(Pid::from_child(&child), signal).unwrap();
     let mut rest = String::new();
-    // Ends when the bench is gone, and standard error when the guard is.
+    // This read ends when the bench has ended; the read of standard error, when the guard has
+    // ended.
     pipe.read_to_string(&mut rest).unwrap();
     child.stderr.take().unwrap().read_to_string(&mut rest).unwrap();
     assert!(!child.wait().unwrap().success());

@@ -1,4 +1,4 @@
-//! `perfgate baseline`: what is saved, listed, shown and pruned, and what is refused.
+//! `perfgate baseline`: saving, listing, showing and pruning, and what it refuses.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -14,7 +14,7 @@ fn at(second: u32) -> String {
     format!("2026-11-22T00:00:{second:02}Z")
 }
 
-/// A run of `commit` in the file `run.json` of `work`.
+/// Writes a run of `commit` to the file `run.json` beside `work`.
 fn run_file(bed: &Bed, commit: &CommitId, second: u32) {
     let run = Bed::run(commit, &at(second), f64::from(second));
     fs::write(bed.path("run.json"), serde_json::to_vec(&run).unwrap()).unwrap();
@@ -66,7 +66,8 @@ fn a_run_that_is_read_is_judged_by_the_noise_of_its_own_machine() {
     let work = bed.path("work");
     let kept = work.join("target/perfgate/calibration");
     fs::create_dir_all(&kept).unwrap();
-    // What cannot be read is told of, so that one sees what was looked for.
+    // perfgate warns about a calibration that it cannot read. The warning shows which file it
+    // opened.
     fs::write(kept.join("0f1e2d3c.json"), "no calibration").unwrap();
     fs::write(kept.join("../secret.json"), "no calibration").unwrap();
     let check = |fingerprint: &str| {
@@ -88,7 +89,7 @@ fn a_check_that_waits_for_a_run_ends_by_a_signal() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let mut check = perfgate_in(&bed.path("work"));
     let mut check = check.args(["check", "--run", "../run.json"]).spawn().unwrap();
-    // Opens once the check reads.
+    // Opening the pipe waits until the check reads.
     let _writer = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
     kill_process(Pid::from_child(&check), Signal::TERM).unwrap();
     assert_eq!(check.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));

@@ -1,4 +1,4 @@
-//! Baselines shared by many writers: over a real git server, in one clone, and when things fail.
+//! Baselines that many writers share: through a real git server, in one clone, and during failures.
 
 use std::env;
 use std::fs;
@@ -23,7 +23,7 @@ fn run_file(folder: &Path, commit: &CommitId, number: usize) -> PathBuf {
     path
 }
 
-/// A server with the repository `data.git`, and `origin` of `work` pointing there.
+/// Starts a server with the repository `data.git` and makes it the `origin` of `work`.
 fn shared() -> Option<(Bed, Server, CommitId)> {
     let bed = Bed::new();
     let server = Server::start(&bed.path("server"))?;
@@ -40,7 +40,7 @@ fn clone(bed: &Bed, server: &Server, name: &str, options: &[&str]) -> PathBuf {
     bed.path(name)
 }
 
-/// How many runs the store at `store` has.
+/// Returns the number of runs in the store at `store`.
 fn stored(folder: &Path, store: &str) -> usize {
     let mut list = perfgate_in(folder);
     let output = list.args(["baseline", "list", "--format", "json", "--store", store]).output();
@@ -76,7 +76,7 @@ fn what_writers_killed_before_the_push_had_saved_is_pushed_by_the_next() {
     use std::os::unix::process::ExitStatusExt as _;
 
     let Some((bed, server, commit)) = shared() else { return };
-    // A git that kills whoever starts it when told to push.
+    // A `git` that kills its parent process on `push`.
     let real = env::split_paths(&env::var_os("PATH").unwrap())
         .map(|folder| folder.join("git"))
         .find(|path| path.exists())
@@ -185,7 +185,7 @@ fn a_full_disk_is_said_and_the_store_stays_whole() {
     fs::write(bed.path("run.json"), serde_json::to_vec(&run).unwrap()).unwrap();
     for store in [URL, "dir:../baselines"] {
         perfgate_saves(&work, &run_file(&bed.path(""), &commit, 2), store);
-        // A limit on the size of files stands for the disk: writing fails in the same place.
+        // A limit on the size of files simulates a full disk: writing fails at the same point.
         let binary = env!("CARGO_BIN_EXE_perfgate");
         let script = format!(
             "trap '' XFSZ; ulimit -f 4; exec {binary} baseline save ../run.json --store {store}"
@@ -228,7 +228,7 @@ fn a_folder_that_cannot_be_written_is_named() {
     let mut save = perfgate_in(&bed.path(""));
     save.args(["baseline", "save", "--store", "dir:baselines"]).arg(&file);
     if fs::write(bed.path("baselines/probe"), "").is_ok() {
-        // The superuser may write anywhere.
+        // Permissions do not stop the superuser from writing.
         save.uid(NOBODY);
     }
     let Ok(output) = save.output() else {

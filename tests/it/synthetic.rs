@@ -1,4 +1,4 @@
-//! Made-up histories: nights with noise, steps, gaps and a change of machine, from a seed.
+//! Synthetic histories from a seed: nights with noise, steps, gaps and a change of machine.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
@@ -8,25 +8,25 @@ use super::formats::{
     SampleSource, Sampling,
 };
 
-/// What a history looks like.
+/// The parameters of a history.
 #[derive(Clone)]
 pub(crate) struct History {
     pub(crate) nights: usize,
     pub(crate) benchmarks: usize,
     pub(crate) launches: u32,
-    /// Night from which on benchmark 0 is this many times as slow.
+    /// A step of benchmark 0: the first night and the ratio; `None` for no step.
     pub(crate) step: Option<(usize, f64)>,
-    /// Share by which benchmark 0 gets slower every night.
+    /// Share by which benchmark 0 gets slower per night.
     pub(crate) creep: f64,
     /// Nights without a run.
     pub(crate) missing: Vec<usize>,
-    /// Night from which on another machine measures.
+    /// First night that another machine measures; `None` for one machine.
     pub(crate) other_host_from: Option<usize>,
-    /// Names in place of the made-up ones.
+    /// Names of the benchmarks that replace the synthetic names.
     pub(crate) names: Vec<String>,
-    /// Commits of the nights in place of the made-up ones.
+    /// Commits of the nights that replace the synthetic commits.
     pub(crate) commits: Vec<String>,
-    /// When the first night was measured, in seconds since 1970.
+    /// Time of the first night, in seconds since 1970.
     pub(crate) begin: i64,
 }
 
@@ -47,7 +47,7 @@ impl Default for History {
     }
 }
 
-/// 2026-01-01T02:00:00Z.
+/// 2026-01-01T02:00:00Z in seconds since 1970.
 const FIRST_NIGHT: i64 = 1_767_232_800;
 
 const SEED: u64 = 5;
@@ -56,7 +56,7 @@ fn nanos(ns: f64) -> Nanos {
     Nanos::new(ns).unwrap()
 }
 
-/// Roughly normal, mean zero and variance one.
+/// Returns a roughly normal random number with mean 0 and variance 1.
 fn noise(rng: &mut Pcg64) -> f64 {
     (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
 }
@@ -145,7 +145,7 @@ impl History {
         run
     }
 
-    /// The runs in commit order.
+    /// Returns the runs in commit order.
     pub(crate) fn runs(&self) -> Vec<Run> {
         let mut rng = Pcg64::seed_from_u64(SEED);
         let nights = (0..self.nights).map(|night| (night, self.night(night, &mut rng)));

@@ -1,4 +1,4 @@
-//! The trend pages, from made-up histories in a folder.
+//! The trend pages, from synthetic histories in a folder.
 
 mod files;
 mod said;
@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::formats::Run;
 use crate::synthetic::{History, commit_id};
 
-/// Keeps the runs of a history as a store in `folder` has them.
+/// Writes the runs of a history to `folder` in the layout of a store.
 fn store(history: &History, folder: &Path) {
     history.runs().iter().for_each(|run| keep(run, folder));
 }
@@ -101,7 +101,7 @@ impl Site {
     }
 }
 
-/// What `trend status` prints of nights with this step in the first of three benchmarks.
+/// Returns the output of `trend status` for nights with this step in the first of three benchmarks.
 #[cfg(feature = "github")]
 pub(crate) fn status_after(nights: usize, step: Option<(usize, f64)>) -> Value {
     let site = Site::of(&History { nights, step, ..History::default() });
@@ -183,7 +183,8 @@ fn an_additional_night_gives_the_pages_of_a_fresh_build_and_touches_few() {
     grown.build();
     store(&after, &grown.store());
     let said = grown.build();
-    // The overview, page and data of three benchmarks, the new run's page and the one before it.
+    // The overview, the pages and data of three benchmarks, and the pages of the new run and of the
+    // run before it.
     says(&said, "9 written");
     let fresh = Site::of(&after);
     fresh.build();
@@ -342,8 +343,14 @@ fn vendored_files_are_what_their_checksums_say() {
 }
 
 /// Writes a history to the folder `TREND_STORE`, for figures and for the browser:
-/// `TREND_STORE=DIR TREND_NIGHTS=2000 TREND_BENCHMARKS=50 cargo test --test it -- --ignored writes_a_history`.
-/// `TREND_COMMITS` names a file with the commits of the nights, `TREND_BEGIN` the second of the first.
+///
+/// ```sh
+/// TREND_STORE=DIR TREND_NIGHTS=2000 TREND_BENCHMARKS=50 \
+///     cargo test --test it -- --ignored writes_a_history
+/// ```
+///
+/// `TREND_COMMITS` is the path of a file with the commits of the nights. `TREND_BEGIN` is the time
+/// of the first night in seconds since 1970.
 #[test]
 #[ignore = "writes where it is told to"]
 fn writes_a_history() {

@@ -1,4 +1,4 @@
-//! Commit messages that accept a regression, in real repositories: gone with the next baseline.
+//! Waivers in commit messages, in real repositories. A waiver ends with the next baseline.
 
 use std::fs;
 use std::path::PathBuf;
@@ -120,7 +120,7 @@ fn a_thousand_trailers_are_not_a_thousand_lines() {
     assert!(warnings.iter().any(|one| one.as_str().unwrap().starts_with("900 more")));
 }
 
-/// `main` with its baseline, and the merge of a pull request's two commits into it, as GitHub makes it.
+/// Creates `main` with its baseline, and the merge of a pull request of two commits, like GitHub.
 fn pull_request() -> (Story, CommitId) {
     let mut story = Story::new();
     story.bed.git("work", &["checkout", "--quiet", "-b", "change"]);

@@ -1,11 +1,11 @@
-//! What calibration found, for a person to read.
+//! Tables of a calibration, as text for people.
 
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::calibrate::{BenchmarkNoise, Calibration};
 use crate::render::escape_for_terminal;
 
-/// Two tables: the noise of each benchmark, and what it lets rounds find.
+/// Returns two tables: the noise of each benchmark, and the slowdowns that rounds can detect.
 pub(super) fn format_tables(calibration: &Calibration) -> String {
     let benchmarks = calibration.benchmarks.iter();
     let noise_rows = benchmarks.clone().map(format_noise_row).collect();
@@ -19,6 +19,7 @@ pub(super) fn format_tables(calibration: &Calibration) -> String {
     )
 }
 
+/// Headers of the noise table.
 const NOISE_COLUMNS: [&str; 9] = [
     "benchmark",
     "noise floor",
@@ -50,8 +51,10 @@ fn format_noise_row(benchmark: &BenchmarkNoise) -> Vec<String> {
     ]
 }
 
+/// Headers of the table of detectable slowdowns.
 const DETECTABLE_COLUMNS: [&str; 8] =
     ["benchmark", "3 rounds", "5", "7", "10", "14", "20", "launches × calls"];
+/// Numbers of rounds for which [`DETECTABLE_COLUMNS`] has a column.
 const LISTED_ROUNDS: [usize; 6] = [3, 5, 7, 10, 14, 20];
 
 fn format_detectable_row(benchmark: &BenchmarkNoise) -> Vec<String> {
@@ -59,9 +62,9 @@ fn format_detectable_row(benchmark: &BenchmarkNoise) -> Vec<String> {
         let detectable = benchmark.minimum_detectable.iter().find(|at| at.rounds == rounds);
         detectable.map_or_else(format_missing, |at| print_percent(at.slowdown))
     };
-    let advice =
+    let format_advice =
         |advice: crate::calibrate::EffortAdvice| format!("{} × {}", advice.launches, advice.calls);
-    let advice = benchmark.advice.map_or_else(format_missing, advice);
+    let advice = benchmark.advice.map_or_else(format_missing, format_advice);
     [format_name(benchmark)]
         .into_iter()
         .chain(LISTED_ROUNDS.map(format_at))
@@ -73,6 +76,7 @@ fn format_missing() -> String {
     "–".to_owned()
 }
 
+/// Formats a share, where 1 is 100 %.
 fn print_percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
@@ -81,7 +85,7 @@ fn format_name(benchmark: &BenchmarkNoise) -> String {
     escape_for_terminal(&benchmark.id.chars().take(40).collect::<String>())
 }
 
-/// The first column to the left, the others to the right.
+/// Aligns the first column to the left and the others to the right.
 fn align_table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let header: Vec<String> = header.iter().map(|&word| word.to_owned()).collect();
     let rows: Vec<Vec<String>> = [header].into_iter().chain(rows).collect();

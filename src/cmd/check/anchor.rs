@@ -1,4 +1,5 @@
-//! The last release as an anchor: slow creep passes every comparison with the commit before.
+//! Compares the candidate with the last release, because slow creep passes every comparison with
+//! the commit before.
 
 use anyhow::Result;
 
@@ -12,13 +13,19 @@ use crate::verdict::{
     BaselineEvidence, Change, Decision, Evidence, Judgement, RatioInterval, decide,
 };
 
-/// So many benchmarks are named, the slowest first.
+/// Maximum number of benchmarks that are named, the slowest first.
 const MOST_NAMED: usize = 5;
 
 impl CheckSession<'_> {
-    /// What has become slower since the last release, for the warnings of `decision`. It rests on stored
-    /// runs and is confirmed by nothing, so that it decides nothing.
+    /// Returns warnings for the benchmarks that became slower since the last release and that
+    /// `decision` does not report as regressed.
+    ///
+    /// They rest on stored runs and are not confirmed, so they do not change the verdict. Returns
+    /// none if stored runs are not the baseline, if no run of the release is stored, or if the
+    /// release is the baseline already. Fails if the repository or the store cannot be read.
     pub(super) fn find_creep(&self, candidate: &Run, decision: &Decision) -> Result<Vec<String>> {
+        // Plan: find the last release before the candidate, load its stored runs, decide against
+        // them, and describe what is slower.
         let is_asked = matches!(self.choice, BaselineChoice::Auto | BaselineChoice::Stored);
         let Some((repository, store)) =
             self.project.repository.as_ref().filter(|_| is_asked).zip(self.open_store()?)
@@ -46,27 +53,30 @@ impl CheckSession<'_> {
     }
 }
 
-/// What is slower than at the release, and is not said to be slower than the baseline already.
+/// Describes the benchmarks that are regressed in `since`, the decision against release `tag`, and
+/// not in `decision`.
 fn describe_creep(tag: &str, since: &Decision, decision: &Decision) -> Vec<String> {
-    let is_known = |one: &Judgement| {
-        let is_it = |other: &&Judgement| other.id == one.id && other.package == one.package;
-        decision.benchmarks.iter().find(is_it).is_some_and(|it| it.change == Change::Regressed)
+    let is_known = |judgement: &Judgement| {
+        let is_same =
+            |other: &&Judgement| other.id == judgement.id && other.package == judgement.package;
+        let known = decision.benchmarks.iter().find(is_same);
+        known.is_some_and(|known| known.change == Change::Regressed)
     };
     let mut slower: Vec<(&Judgement, RatioInterval)> = since
         .benchmarks
         .iter()
-        .filter(|one| one.change == Change::Regressed && !is_known(one))
-        .filter_map(|one| Some((one, one.ratio?)))
+        .filter(|judgement| judgement.change == Change::Regressed && !is_known(judgement))
+        .filter_map(|judgement| Some((judgement, judgement.ratio?)))
         .collect();
-    slower.sort_by(|one, other| other.1.point.get().total_cmp(&one.1.point.get()));
-    let percent = |ratio: crate::units::Ratio| (ratio.get() - 1.0) * 100.0;
-    let named = slower.iter().take(MOST_NAMED).map(|(one, ratio)| {
+    slower.sort_by(|a, b| b.1.point.get().total_cmp(&a.1.point.get()));
+    let to_percent = |ratio: crate::units::Ratio| (ratio.get() - 1.0) * 100.0;
+    let named = slower.iter().take(MOST_NAMED).map(|(judgement, ratio)| {
         format!(
             "`{}` is slower than {tag} by {:.1} % [{:.1} %, {:.1} %], by stored runs and not confirmed",
-            one.id,
-            percent(ratio.point),
-            percent(ratio.low),
-            percent(ratio.high),
+            judgement.id,
+            to_percent(ratio.point),
+            to_percent(ratio.low),
+            to_percent(ratio.high),
         )
     });
     let more = slower.len().saturating_sub(MOST_NAMED);

@@ -1,4 +1,4 @@
-//! What a check compares with.
+//! The data that a check compares the candidate with.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -16,25 +16,25 @@ use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::store::{BaselineMatch, RunKind, Store, StoredBaseline};
 use crate::verdict::{self, Change, Decision};
 
-/// What `--baseline` asks for.
+/// The kind of baseline that the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum BaselineChoice {
-    /// The store screens, rounds confirm.
+    /// Stored runs screen, and rounds confirm.
     Auto,
-    /// The store alone.
+    /// Stored runs alone.
     Stored,
-    /// Nothing.
+    /// No baseline.
     None,
     /// A run file.
     File(std::path::PathBuf),
     /// A branch, tag or commit.
     Revision(String),
-    /// A command for the baseline, and one for the candidate.
+    /// The command of the baseline and the command of the candidate.
     Commands(String, String),
 }
 
 impl BaselineChoice {
-    /// Reads the flag: a word, else an existing file, else a revision.
+    /// Parses the value of `--baseline`: a keyword, else an existing file, else a revision.
     pub(super) fn parse(text: &str) -> Self {
         match text {
             "auto" => Self::Auto,
@@ -46,35 +46,43 @@ impl BaselineChoice {
     }
 }
 
-/// What there is to compare with.
+/// The baseline that was found, which may be empty.
 #[derive(Debug, Default)]
 pub(super) struct ComparedWith {
+    /// The run of a run file, if one was given.
     file: Option<Run>,
+    /// Stored runs of one commit on the candidate's machine.
     stored: Vec<Run>,
-    /// The nearest commit that was measured, on this machine or another.
+    /// The nearest stored commit, measured on this machine or another; `None` if none is stored.
     pub(super) commit: Option<CommitId>,
-    /// What the reader should know about it.
+    /// Notes on the baseline, for the warnings of the decision.
     pub(super) notes: Vec<String>,
 }
 
 impl ComparedWith {
-    /// Nothing, and why.
+    /// Returns an empty baseline with a note that says why.
     pub(super) fn with_note(note: &str) -> Self {
         Self { notes: vec![note.to_owned()], ..Self::default() }
     }
 
-    /// A run file.
+    /// Reads the baseline from a run file.
+    ///
+    /// Fails if the file cannot be read.
     pub(super) fn read_file(path: &Path) -> Result<Self> {
         Ok(Self { file: Some(run_file::read_run(path)?), ..Self::default() })
     }
 
-    /// Stored runs of the candidate's ancestors on its machine.
+    /// Finds the stored runs of the nearest measured ancestor of the candidate, on its machine.
+    ///
+    /// Fetches the store's branch and the history that a shallow clone lacks, if needed. Fails if
+    /// the store cannot be read.
     pub(super) fn find_stored(
         store: &Store,
         remote: &RemoteArgs,
         project: &Project,
         candidate: &Run,
     ) -> Result<Self> {
+        // Plan: identify the candidate's commit, fetch what is missing, then look up the ancestry.
         let Some((repository, commit)) = project.repository.as_ref().zip(candidate.commit.as_ref())
         else {
             return Ok(Self::with_note(
@@ -94,7 +102,9 @@ impl ComparedWith {
         Ok(Self::from_found(lookup.found, notes))
     }
 
-    /// Stored runs of exactly this commit.
+    /// Finds the stored runs of exactly this commit.
+    ///
+    /// Fails if the store cannot be read or has no run of the commit.
     pub(super) fn find_stored_at(
         store: &Store,
         revision: &str,
@@ -137,13 +147,13 @@ impl ComparedWith {
         Self { stored, notes, commit: nearest, file: None }
     }
 
-    /// The commit that is compared with, where it is known.
+    /// Returns the commit of the baseline, if it is known.
     pub(super) fn base_commit(&self) -> Option<CommitId> {
-        let of_file = self.file.as_ref().and_then(|run| run.commit.as_ref());
-        self.commit.clone().or_else(|| CommitId::parse(&of_file?.id))
+        let file_commit = self.file.as_ref().and_then(|run| run.commit.as_ref());
+        self.commit.clone().or_else(|| CommitId::parse(&file_commit?.id))
     }
 
-    /// As evidence.
+    /// Returns the baseline as evidence that can decide alone.
     pub(super) fn as_baseline(&self) -> verdict::BaselineEvidence<'_> {
         match &self.file {
             Some(run) => verdict::BaselineEvidence::File(run),
@@ -154,7 +164,7 @@ impl ComparedWith {
 }
 
 impl ComparedWith {
-    /// The stored runs as a screen.
+    /// Returns the stored runs as a screen, which cannot fail a benchmark alone.
     pub(super) fn as_screen(&self) -> verdict::BaselineEvidence<'_> {
         if self.stored.is_empty() {
             verdict::BaselineEvidence::None
@@ -163,15 +173,17 @@ impl ComparedWith {
         }
     }
 
-    /// What a screen leaves to be confirmed: what it does not pass; everything where it rests on too
-    /// few runs to be one.
+    /// Returns the benchmarks that rounds must confirm, because the screen does not pass them.
+    ///
+    /// Unchanged benchmarks count too if there are fewer than [`MIN_BASELINE_RUNS`] stored runs,
+    /// because those are too few for a screen. New benchmarks count if no run is stored.
     pub(super) fn find_unconfirmed(&self, screen: &Decision) -> HashSet<BenchmarkId> {
         let is_screen = self.stored.len() >= MIN_BASELINE_RUNS;
         let open = screen.benchmarks.iter().filter(|judgement| match judgement.change {
             Change::Inconclusive => true,
             Change::Unchanged => !is_screen,
             Change::New => self.stored.is_empty(),
-            // A screen says of nothing that it changed.
+            // A screen reports no benchmark as regressed or improved.
             Change::Regressed | Change::Improved | Change::Missing | Change::Failed => false,
         });
         open.map(verdict::Judgement::to_id).collect()

@@ -1,4 +1,4 @@
-//! `--counts`: instructions as a second witness where the times cannot tell.
+//! `--counts`: counts instructions as a second opinion on inconclusive benchmarks.
 
 use anyhow::Result;
 
@@ -12,7 +12,7 @@ use crate::measure::criterion::{BuiltBenches, VALGRIND, count_instructions};
 use crate::verdict::{Change, Decision, InstructionCounts, Judgement};
 
 impl CheckSession<'_> {
-    /// Refuses `--counts` before anything is measured where nothing can count.
+    /// Fails before anything is measured if `--counts` is given and valgrind is not installed.
     pub(super) fn require_counts(&self) -> Result<()> {
         if self.args.counts && detect_program_version(VALGRIND).is_none() {
             let help = "install it, for example: sudo apt install valgrind";
@@ -23,8 +23,12 @@ impl CheckSession<'_> {
         Ok(())
     }
 
-    /// Counts the instructions of a call on both sides of what is inconclusive, and says them beside it.
-    /// They change no answer: more instructions are not always more time.
+    /// Counts the instructions per call of both sides for each inconclusive benchmark, and adds
+    /// them to its judgement.
+    ///
+    /// The counts do not change the verdict, because more instructions do not always take more
+    /// time. A benchmark that cannot be counted gets a reason instead. Fails if counting is
+    /// interrupted or a process cannot be started.
     pub(super) fn add_counts(&self, pair: &Pair, decision: &mut Decision) -> Result<()> {
         if !self.args.counts {
             return Ok(());
@@ -51,6 +55,9 @@ impl CheckSession<'_> {
         Ok(())
     }
 
+    /// Counts the instructions per call of one benchmark on both sides.
+    ///
+    /// The inner `Err` says why the benchmark cannot be counted.
     fn count_instructions(
         &self,
         sides: &[&BuiltBenches; 2],
@@ -65,7 +72,7 @@ impl CheckSession<'_> {
         let mut counted = [0.0; 2];
         for (count, side) in counted.iter_mut().zip(sides) {
             match count_instructions(side, target, &id, &effort, &self.interrupt)? {
-                Ok(a_call) => *count = a_call,
+                Ok(per_call) => *count = per_call,
                 Err(why) => return Ok(Err(why)),
             }
         }

@@ -1,4 +1,4 @@
-//! Both sides of a check measured in turn, until the looks leave nothing open.
+//! Measures both sides of a check in rounds, until no look leaves a benchmark undecided.
 
 use std::collections::HashSet;
 use std::process;
@@ -17,34 +17,42 @@ use crate::run::{BenchmarkId, MeasuredCommit, Run};
 use crate::units::Nanos;
 use crate::verdict::{Change, Decision, RoundsEvidence, find_next_look};
 
-/// What the undecided are told by: the decision at each look, given the launches so far.
+/// Returns the decision at a look, from the launches so far. It shows which benchmarks are
+/// undecided.
 pub(super) type LookDecider<'a> = dyn FnMut(RoundsEvidence<'_>) -> Decision + 'a;
 
 impl CheckSession<'_> {
-    /// The benches of `base` and of what is checked out here.
+    /// Builds the benches of `base` and of the checked-out head.
+    ///
+    /// Fails if `base` cannot be fetched or the head cannot be built.
     pub(super) fn build_pair(
         &self,
         repository: &Repository,
         base: &CommitId,
     ) -> Result<PairAttempt> {
         shared::fetch_commit(repository, base).map_err(CommandError::from)?;
-        let ground = PairBuilder {
+        let builder = PairBuilder {
             project: &self.project,
             repository,
             selection: &self.args.selection,
             prepare: self.config.measure.prepare.as_deref(),
             interrupt: &self.interrupt,
         };
-        Pair::build_from_commits(&ground, base)
+        Pair::build_from_commits(&builder, base)
     }
 
-    /// Measures in turn, the `wanted` benchmarks or all, until `decide` leaves nothing open.
+    /// Measures in rounds until `decide` leaves no benchmark undecided.
+    ///
+    /// Measures only the `wanted` benchmarks, or all if `wanted` is `None`. Fails if a pilot launch
+    /// or the measurement fails.
     pub(super) fn measure_rounds(
         &self,
         pair: &Pair,
         wanted: Option<&HashSet<BenchmarkId>>,
         decide: &mut LookDecider<'_>,
     ) -> Result<MeasuredRounds> {
+        // Steps: plan the launches, drop benchmarks that are not wanted or are the same program on
+        // both sides, then measure rounds and decide at each look.
         let effort_args = gate::resolve_effort(&self.args.effort, &self.config.measure);
         let effort = measuring::to_effort(&effort_args);
         let patterns = measuring::parse_selection(&self.args.selection.bench)?;
@@ -59,16 +67,16 @@ impl CheckSession<'_> {
                 "{} benchmarks are the same program on both sides",
                 same.len()
             ));
-            let left = |plan: &LaunchPlan| plan.exclude(&same);
-            plans = plans.each_ref().map(left);
+            let exclude_same = |plan: &LaunchPlan| plan.exclude(&same);
+            plans = plans.each_ref().map(exclude_same);
         }
-        let run = |commit: &Option<MeasuredCommit>| {
+        let create_run = |commit: &Option<MeasuredCommit>| {
             let mut run =
                 measuring::create_empty_run(pair.source, &self.args.selection, &effort_args);
             run.commit.clone_from(commit);
             run
         };
-        let [baseline, candidate] = pair.commits.each_ref().map(run);
+        let [baseline, candidate] = pair.commits.each_ref().map(create_run);
         let [baseline_plan, candidate_plan] = plans;
         let sides = RoundsPlan {
             baseline: &pair.baseline,
@@ -91,8 +99,11 @@ impl CheckSession<'_> {
             .map_err(measuring::explain_measure_error)
     }
 
-    /// Planned benchmarks that both sides have the same program of. Those with a target are launched all
-    /// the same, and so is everything where the run is to be kept as a baseline.
+    /// Returns the planned benchmarks whose program is the same on both sides, which need no
+    /// launches.
+    ///
+    /// Leaves out benchmarks with a target, because a target needs launches. Returns none if the
+    /// run is to be saved as a baseline, because every benchmark is then measured.
     fn find_same_programs(&self, pair: &Pair, plan: &LaunchPlan) -> Vec<BenchmarkId> {
         if self.args.save_baseline {
             return Vec::new();
@@ -105,27 +116,32 @@ impl CheckSession<'_> {
         planned.map(|planned| planned.id.clone()).collect()
     }
 
+    /// Returns the time limit of the rounds: that of the flag, else of the configuration, else
+    /// `None`.
     fn budget(&self) -> Option<Duration> {
         let budget: Option<Nanos> = self.args.budget.or(self.config.measure.budget);
         budget
             .map(|budget| Duration::try_from_secs_f64(budget.get() / 1e9).unwrap_or(Duration::MAX))
     }
 
-    /// What needs another round: what the looks leave open, and what is new until it has all its launches.
+    /// Returns the benchmarks that need another round.
+    ///
+    /// These are the inconclusive ones that have another look ahead, and the new ones with fewer
+    /// than `launches` launches. Only benchmarks that were measured in rounds count.
     fn find_undecided(
         &self,
         decision: &Decision,
         rounds: RoundsEvidence<'_>,
         launches: u32,
     ) -> HashSet<BenchmarkId> {
-        let measured = |run: &Run| -> std::collections::HashMap<BenchmarkId, usize> {
+        let count_launches = |run: &Run| -> std::collections::HashMap<BenchmarkId, usize> {
             let worked = run.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
             worked.map(|benchmark| (benchmark.to_id(), benchmark.launches.len())).collect()
         };
-        let in_rounds = measured(rounds.candidate);
+        let launch_counts = count_launches(rounds.candidate);
         let open = decision.benchmarks.iter().filter(|judgement| {
             let id = judgement.to_id();
-            in_rounds.get(&id).is_some_and(|&count| match judgement.change {
+            launch_counts.get(&id).is_some_and(|&count| match judgement.change {
                 Change::Inconclusive => find_next_look(self.noise.get(&id), count).is_some(),
                 Change::New => count < launches as usize,
                 _ => false,
@@ -135,5 +151,5 @@ impl CheckSession<'_> {
     }
 }
 
-/// Seed of the order within rounds, unless another is given; any will do, as long as it is said.
+/// Default seed of the order within rounds. Any value works, as long as it is recorded.
 const DEFAULT_SEED: u64 = 1;

@@ -1,4 +1,4 @@
-//! The files a check leaves, and the baseline it records.
+//! Writes the output files of a check, and saves its run as a baseline.
 
 use std::path::Path;
 
@@ -13,12 +13,17 @@ use crate::run::Run;
 use crate::store::{Store, StoreError};
 use crate::verdict::{Decision, Verdict};
 
-/// Writes the run, as soon as there is one: what follows may fail.
+/// Writes the run to `run.json` in `folder`. A check calls this as soon as the run exists, because
+/// later steps may fail.
+///
+/// Fails if the file cannot be written.
 pub(super) fn write_run(folder: &Path, run: &Run) -> Result<()> {
     write_output(folder, "run.json", &serde_json::to_string(run)?)
 }
 
-/// Writes the decision and its reports.
+/// Writes the decision and its reports to `folder`.
+///
+/// Fails if a report cannot be rendered or a file cannot be written.
 pub(super) fn write_decision(folder: &Path, decision: &Decision) -> Result<()> {
     let formats = [
         ("report.html", DecisionFormat::Html),
@@ -39,7 +44,10 @@ fn write_output(folder: &Path, name: &str, content: &str) -> Result<()> {
         .with_context(|| format!("failed to write `{}`", path.display()))
 }
 
-/// Records the run as a baseline if it passed, and says which; a run that cannot be one says why.
+/// Saves the run as a baseline if it passed.
+///
+/// Returns a message that names the saved baseline, or says why there is none. Fails if the store
+/// fails.
 pub(super) fn save_baseline(
     store: Option<&Store>,
     run: &Run,

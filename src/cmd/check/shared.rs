@@ -1,48 +1,53 @@
-//! What a check fetches by itself: the store's branch, and history that a shallow clone lacks.
+//! Fetches what a check needs from the remote: the store's branch, and the history that a shallow
+//! clone lacks.
 //!
-//! Nothing here fails a check. Without its baselines it says so, and `--require-baseline` makes that
-//! count.
+//! A failed fetch of the branch or the history does not fail the check. The check warns that its
+//! baselines are missing, and with `--require-baseline` that counts.
 
 use crate::cli::RemoteArgs;
 use crate::git::{CommitId, FollowedParents, GitError, GitToken, Remote, Repository};
 use crate::store::{Store, StoreError};
 
-/// The remote that the code comes from.
+/// Name of the remote that the code comes from.
 const ORIGIN: &str = "origin";
 
-/// Commits behind a shallow clone among which a recorded one is looked for.
+/// Maximum number of commits behind a shallow clone that are searched for a stored one.
 const FARTHEST: usize = 1000;
 
-/// Fetches the branch of a git store that this clone does not have; says why where it could not.
+/// Fetches the branch of a git store if this clone lacks it.
+///
+/// Returns a note that says why if the fetch failed.
 pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs) -> Option<String> {
     let store = store.as_git().ok()?;
-    let fetched = || -> Result<(), StoreError> {
+    let fetch_if_missing = || -> Result<(), StoreError> {
         if store.has_branch()? {
             return Ok(());
         }
         let remote =
             store.repository().open_remote(&args.data_repository, GitToken::from_environment())?;
-        // A repository of one's own that was never pushed anywhere.
+        // A local repository that was never pushed has no remote to fetch from.
         if args.data_repository == ORIGIN && !remote.is_known() {
             return Ok(());
         }
         store.fetch(&remote)
     };
-    let error = fetched().err()?;
+    let error = fetch_if_missing().err()?;
     Some(format!("the baselines could not be fetched: {}", describe_store_error(&error)))
 }
 
-/// `head` and what came before it, fetched where the clone is shallow and `wanted`; what could not
-/// be had is noted.
+/// Returns `head` and its ancestors.
+///
+/// Fetches the missing ancestors if `wanted` and the clone is shallow. If that fails, adds a note
+/// to `notes` and returns only the commits of this clone.
 pub(super) fn find_ancestry<'a>(
     repository: &'a Repository,
     head: &CommitId,
     wanted: bool,
     notes: &mut Vec<String>,
 ) -> Box<dyn Iterator<Item = CommitId> + 'a> {
-    let here = || Box::new(repository.walk_ancestry(head, FollowedParents::All));
+    let walk_local = || Box::new(repository.walk_ancestry(head, FollowedParents::All));
     if !wanted || !repository.is_shallow() {
-        return here();
+        return walk_local();
     }
     let fetched = open_origin(repository)
         .and_then(|origin| origin.fetch_ancestry(head, FollowedParents::All, FARTHEST));
@@ -54,12 +59,14 @@ pub(super) fn find_ancestry<'a>(
                  earlier commits are not found: {}",
                 describe_store_error(&error.into())
             ));
-            here()
+            walk_local()
         }
     }
 }
 
-/// Fetches a commit that lies behind a shallow clone, so that it can be built.
+/// Fetches a commit that a shallow clone lacks, so that it can be built.
+///
+/// Does nothing if the commit is present. Fails if the remote cannot be opened or fetched.
 pub(super) fn fetch_commit(repository: &Repository, commit: &CommitId) -> Result<(), GitError> {
     if !repository.is_shallow() || repository.has_commit(commit) {
         return Ok(());

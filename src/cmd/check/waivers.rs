@@ -1,4 +1,4 @@
-//! What the messages of the commits that are judged accept.
+//! Reads the waivers from the trailers of the judged commits' messages.
 
 use super::CheckSession;
 use crate::git::{CommitId, CommitMessages, GitError};
@@ -7,22 +7,25 @@ use crate::policy::trailer::parse_trailers;
 use crate::run::MeasuredCommit;
 use crate::verdict::{Change, Decision};
 
-/// Trailers that are read; whoever needs more means a pattern.
-const MOST: usize = 100;
+/// Maximum number of trailers that are read. A change that needs more should use a pattern.
+const MAX_TRAILERS: usize = 100;
 
-/// The policy with what commit messages accept, and what has to be said about them.
+/// The policy with the waivers of the commit messages, and the warnings about them.
 pub(super) struct JudgedPolicy {
-    /// What is judged by.
+    /// The policy that decides, waivers included.
     pub(super) policy: Policy,
+    /// Warnings about trailers that do not count.
     notes: Vec<String>,
+    /// Whether all commit messages between base and head could be read.
     is_whole: bool,
 }
 
 impl JudgedPolicy {
     /// Reads the messages of the commits between `base` and `head`.
     ///
-    /// A trailer counts for as long as its commit is in that range: the next baseline ends it. What
-    /// is no commit of this repository has no messages.
+    /// A trailer counts as long as its commit is in that range; the next baseline ends it. A head
+    /// that is not a commit of this repository has no messages. If the messages cannot be read,
+    /// there are no waivers and one warning.
     pub(super) fn read(
         check: &CheckSession<'_>,
         head: Option<&MeasuredCommit>,
@@ -42,11 +45,11 @@ impl JudgedPolicy {
         let mut accepted = Vec::new();
         let trailers: Vec<_> =
             messages.texts.iter().flat_map(|text| parse_trailers(text)).collect();
-        if trailers.len() > MOST {
-            let left = trailers.len() - MOST;
+        if trailers.len() > MAX_TRAILERS {
+            let left = trailers.len() - MAX_TRAILERS;
             notes.push(format!("{left} more `Perfgate-Accept` trailers are not read"));
         }
-        for trailer in trailers.into_iter().take(MOST) {
+        for trailer in trailers.into_iter().take(MAX_TRAILERS) {
             match trailer {
                 Ok(waiver) => accepted.push(waiver),
                 Err(error) => {
@@ -58,7 +61,8 @@ impl JudgedPolicy {
         Self { policy, notes, is_whole: messages.is_complete }
     }
 
-    /// Adds what the reader should know; that messages are missing only where one could have helped.
+    /// Adds the warnings to `decision`. Warns about unread messages only if a waiver in them could
+    /// have helped: if a benchmark is regressed or missing and has no waiver.
     pub(super) fn add_warnings(self, decision: &mut Decision) {
         decision.warnings.extend(self.notes);
         let is_open = decision.benchmarks.iter().any(|judgement| {
@@ -73,6 +77,9 @@ impl JudgedPolicy {
     }
 }
 
+/// Reads the messages of the commits after `base` up to `head`.
+///
+/// Returns `None` if there is no repository or `head` is not a commit of it. Fails if git fails.
 fn read_messages(
     check: &CheckSession<'_>,
     head: Option<&MeasuredCommit>,

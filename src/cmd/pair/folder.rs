@@ -1,4 +1,4 @@
-//! Where both sides are checked out and built.
+//! The folders in which both sides are checked out and built.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,19 +11,22 @@ use super::super::{CommandError, print};
 use crate::files;
 use crate::git::{CommitId, Repository, Worktree};
 
-/// The folder of both sides, and this process's part in it.
+/// The folder of both sides, and the lock on its fixed paths.
 ///
-/// The paths end up in the programs and in Cargo's idea of what is built already: one process at a time
-/// has those that are the same each time, so that what did not change since its last check is not
-/// compiled again; a second one has paths of its own, and compiles.
+/// Paths become part of the programs, and Cargo uses them to decide what is already built. One
+/// process at a time holds the lock and uses fixed paths, so that code that did not change since
+/// the last check is not compiled again. A second process uses paths with its own process id, and
+/// compiles everything.
 pub(super) struct PairFolder {
     folder: PathBuf,
-    /// The paths are this process's while it holds this.
+    /// The lock on the fixed paths; `None` if another process holds it.
     lock: Option<File>,
 }
 
 impl PairFolder {
-    /// Below `folder`, which is created.
+    /// Creates `folder` and tries to lock its fixed paths.
+    ///
+    /// Fails if the folder or the lock file cannot be created.
     pub(super) fn claim(folder: &Path) -> Result<Self> {
         let create_lock = || -> io::Result<(PathBuf, File)> {
             let build_root = folder.join("build");
@@ -36,7 +39,10 @@ impl PairFolder {
         Ok(Self { folder, lock: is_ours.then_some(lock) })
     }
 
-    /// Checks `commit` out for the side `name`. Names of equal length make paths of equal length.
+    /// Checks out `commit` in a worktree for this side. Side names of equal length give paths of
+    /// equal length.
+    ///
+    /// Fails if git cannot add the worktree, or if the times of its files cannot be restored.
     pub(super) fn check_out(
         &self,
         repository: &Repository,
@@ -56,12 +62,13 @@ impl PairFolder {
         Ok(worktree)
     }
 
-    /// Lets `name`, if it was never built here, begin with what `other` has built: most dependencies are
-    /// the same, and Cargo knows by itself which are not.
+    /// Copies the build of `other_side` to `side` if `side` was never built here. Most dependencies
+    /// are the same, and Cargo detects which are not.
     ///
-    /// To Cargo the sources of both sides are the same files, of which it asks only whether they are newer
-    /// than what was built: so this comes before the checkout of `name`, whose files must not get the times
-    /// of an earlier one. Where copying fails, the dependencies are compiled.
+    /// For Cargo, the sources of both sides are the same files, and it checks only whether they are
+    /// newer than the build. Call this before the checkout of `side`, whose files must not get the
+    /// times of an earlier checkout. If copying fails, the dependencies are compiled. Fails if the
+    /// file of the earlier times cannot be removed.
     pub(super) fn seed_build(&self, side: &str, other_side: &str) -> Result<()> {
         let (from, to) = (self.build_folder(other_side), self.build_folder(side));
         if self.lock.is_none() || to.exists() {
@@ -76,12 +83,13 @@ impl PairFolder {
         Ok(())
     }
 
-    /// What the files of the last checkout of this side were, and their times.
+    /// Returns the path of the file that records the files of the last checkout of this side, with
+    /// their times.
     fn times_path(&self, side: &str) -> PathBuf {
         self.build_folder(side).with_extension("times.json")
     }
 
-    /// Where the side `name` is built, kept from one check to the next.
+    /// Returns the folder in which this side is built. It is kept from one check to the next.
     pub(super) fn build_folder(&self, side: &str) -> PathBuf {
         self.folder.join("build").join(side)
     }

@@ -1,4 +1,4 @@
-//! What a workflow's environment says, gathered in one place.
+//! Reads the environment of a workflow, in one place.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -10,19 +10,30 @@ use crate::publish::event::{EventEnvironment, WorkflowEvent};
 
 /// The variables of a GitHub workflow that `publish` reads.
 pub(super) struct WorkflowEnvironment {
+    /// The variables and the payload that describe the event.
     pub(super) trigger: EventEnvironment,
+    /// Base address of GitHub's API.
     #[cfg(feature = "github")]
     pub(super) api_url: String,
+    /// `GITHUB_TOKEN`, if set.
     pub(super) token: Option<String>,
+    /// File for the step summary; `None` outside a workflow.
     pub(super) summary_path: Option<PathBuf>,
+    /// File for the outputs of the step; `None` outside a workflow.
     pub(super) output_path: Option<PathBuf>,
+    /// Folder of the checkout.
     pub(super) workspace: PathBuf,
+    /// Base address of GitHub's web pages.
     server_url: String,
+    /// Id of this workflow run; `None` outside a workflow.
     run_id: Option<String>,
 }
 
 impl WorkflowEnvironment {
-    /// Reads them, and the event's payload from `event` or where `GITHUB_EVENT_PATH` says.
+    /// Reads the variables, and the payload of the event from the file `event`, or else from the
+    /// file that `GITHUB_EVENT_PATH` names.
+    ///
+    /// Fails if there is no such file or it cannot be read.
     pub(super) fn read(event: Option<&Path>) -> Result<Self> {
         let path = event
             .map(Path::to_owned)
@@ -59,14 +70,18 @@ impl WorkflowEnvironment {
         })
     }
 
-    /// The page of the run that measured: for `workflow_run` not this one, but the one before it.
+    /// Returns the address of the workflow run that measured. For `workflow_run`, that is the run
+    /// that triggered this one.
+    ///
+    /// Returns `None` if the id of the run is not known.
     pub(super) fn run_url(&self, event: &WorkflowEvent) -> Option<String> {
         let run_id = event.artifact_run.map(|id| id.to_string()).or_else(|| self.run_id.clone())?;
         Some(format!("{}/{}/actions/runs/{run_id}", self.server_url, event.repository))
     }
 }
 
-/// A workflow sets what it has no value for to nothing.
+/// Returns the value of a variable, or `None` if it is unset or empty. A workflow sets a variable
+/// without a value to the empty string.
 fn read_variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

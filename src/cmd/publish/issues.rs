@@ -1,4 +1,4 @@
-//! `perfgate publish --issues`: one issue a benchmark that got slower.
+//! `perfgate publish --issues`: keeps one issue per benchmark that got slower.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,10 @@ use crate::publish::annotation::format_notice;
 use crate::publish::issues::{ISSUE_LABEL, IssueStep, plan_issues};
 use crate::site::BenchmarkStatus;
 
-/// Brings the issues up to date with the status in `path`, or prints what would be sent where none stands.
+/// Updates the issues to match the status in the file at `path`.
+///
+/// A dry run prints the requests that would be sent if no issue existed. Fails if the status cannot
+/// be read or GitHub cannot be reached.
 pub(super) fn publish_issues(
     path: &Path,
     site: Option<&str>,
@@ -39,6 +42,7 @@ pub(super) fn publish_issues(
     Ok(ExitStatus::Pass)
 }
 
+/// Reads the output of `perfgate trend status --format json`.
 fn read_status(path: &Path) -> Result<Vec<BenchmarkStatus>> {
     let json = fs::read(path).map_err(|error| {
         CommandError::new_usage(format!("failed to read the status `{}`: {error}", path.display()))

@@ -1,4 +1,4 @@
-//! The sources of the benches in the checkout, for the lines of annotations.
+//! Finds the sources of the benches in the checkout, which give annotations their lines.
 
 use std::fs;
 use std::path::Path;
@@ -7,12 +7,14 @@ use super::environment::WorkflowEnvironment;
 use crate::publish::event::WorkflowEvent;
 use crate::publish::source::SourceFile;
 
-/// Folders below the repository's root that are looked into for `benches`.
+/// Maximum depth below the root of the repository at which sources are searched, in folders.
 const MAX_DEPTH: usize = 4;
-/// A longer file is not written by hand.
+/// Maximum size of a source file in bytes. A longer file was not written by hand.
 const MAX_SOURCE_BYTES: u64 = 1 << 20;
 
-/// Rust files in folders called `benches`; none for `workflow_run`, whose checkout is another commit.
+/// Returns the Rust files in folders named `benches`, sorted by path.
+///
+/// Returns none for `workflow_run`, because its checkout is another commit.
 pub(super) fn find_bench_sources(
     environment: &WorkflowEnvironment,
     event: &WorkflowEvent,
@@ -25,7 +27,10 @@ pub(super) fn find_bench_sources(
     found
 }
 
-/// What cannot be read is left out: it costs an annotation its line and nothing else.
+/// Adds the sources in `folder` and at most `depth` folders below it to `found`.
+///
+/// Files that cannot be read are left out. An annotation then has no line, and nothing else is
+/// lost.
 fn collect_bench_sources(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<SourceFile>) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {

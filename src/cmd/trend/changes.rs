@@ -1,4 +1,4 @@
-//! `perfgate trend changes`: change points of series from anywhere.
+//! `perfgate trend changes`: finds change points in series from any source.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,31 +13,41 @@ use crate::cmd::{CommandError, print};
 use crate::stats::change_points::{self, MIN_SHIFT};
 use crate::units::{Confidence, Percent};
 
-/// Confidence of the intervals unless something else is asked for.
+/// Default confidence of the intervals.
 const DEFAULT_CONFIDENCE: f64 = 0.95;
 
+/// One line of the input.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct InputSeries {
     id: String,
+    /// Finite values above zero, oldest first, in any unit.
     values: Vec<f64>,
 }
 
+/// The change points of one series.
 #[derive(Serialize)]
 struct SeriesChanges {
     id: String,
     change_points: Vec<PrintedChangePoint>,
 }
 
+/// One change point, in the shape of the JSON output.
 #[derive(Serialize)]
 struct PrintedChangePoint {
+    /// Index of the first value of the new level.
     index: usize,
+    /// New level ÷ old level.
     ratio: f64,
+    /// Lower and upper bound of the ratio, at the requested confidence.
     interval: (f64, f64),
+    /// P-value of "the levels differ", Holm-adjusted over the change points of the series.
     p_value: f64,
 }
 
-/// Prints the change points of every series in `file`.
+/// Prints the change points of every series in `file`; `-` is standard input.
+///
+/// Fails if the file cannot be read or a line is not a valid series.
 pub(super) fn print_change_points(
     file: &Path,
     least_shift: Option<Percent>,
@@ -65,6 +75,7 @@ pub(super) fn print_change_points(
     }
 }
 
+/// Reads the file, or standard input if it is `-`.
 fn read_series(file: &Path) -> Result<String> {
     let text = if file == Path::new("-") {
         let mut text = String::new();
@@ -78,6 +89,8 @@ fn read_series(file: &Path) -> Result<String> {
     })
 }
 
+/// Parses one line and finds its change points. Fails if the line is not a series of values above
+/// zero.
 fn find_series_changes(
     line: &str,
     least_shift: f64,
@@ -99,6 +112,7 @@ fn find_series_changes(
     Ok(SeriesChanges { id: series.id, change_points: points.into_iter().map(to_point).collect() })
 }
 
+/// Returns one line per change point, or `no change`.
 fn format_changes(all_changes: &[SeriesChanges]) -> String {
     let mut text = String::new();
     for series in all_changes {

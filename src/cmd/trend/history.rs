@@ -1,4 +1,4 @@
-//! The runs of the store as nights, in commit order, with what git knows about them.
+//! Reads the runs of the store as nights, in commit order, with the facts that git has about them.
 
 use std::collections::HashMap;
 use std::env;
@@ -15,34 +15,46 @@ use crate::policy::Policy;
 use crate::site::{self, Night, Release, SiteInput, SuspectCommit};
 use crate::store::{DEFAULT_STORE_URL, RunKey, Store};
 
-/// Commits of the branch that are looked at.
+/// Maximum number of commits of the branch that are read, counted from its tip.
 const MAX_COMMITS: usize = 50_000;
 
-/// The runs of the store and what is known about their commits.
+/// The runs of the store, with the releases and commits of their branch.
 pub(super) struct TrendHistory {
+    /// Paths in the store, one per night and in the same order.
     stored_paths: Vec<String>,
-    /// What an earlier build kept of them, and the places of those that it had not seen.
+    /// The records that an earlier build kept; `None` if they must be written anew.
     earlier_records: Option<String>,
+    /// Indices in `nights` of the runs that the earlier build had not read.
     new_indices: Vec<usize>,
+    /// Oldest commit first.
     nights: Vec<Night>,
     policy: Policy,
     releases: Vec<Release>,
     branch: BranchCommits,
+    /// Title of the pages.
     title: String,
+    /// Web address of the repository, if known.
     repository_url: Option<String>,
 }
 
-/// The commits of a branch, latest first.
+/// The commits of a branch. Empty outside a repository and in one without a commit.
 #[derive(Default)]
 struct BranchCommits {
     repository: Option<Repository>,
+    /// Latest commit first.
     commits: Vec<CommitId>,
+    /// Index in `commits` of each commit id.
     positions: HashMap<String, usize>,
 }
 
 impl TrendHistory {
-    /// Reads the store; what the pages in `site` already know is not read again.
+    /// Reads the runs of the store. Runs that the pages in the folder `site` already hold are not
+    /// read again. A run that cannot be read is skipped with a warning.
+    ///
+    /// Fails if the configuration, the store or the repository cannot be read.
     pub(super) fn read(args: &HistoryArgs, site: Option<&Path>) -> Result<Self> {
+        // Plan: resolve the policy and the store, sort the runs by commit, take each run from the
+        // earlier build or else from the store, then match the releases to the runs.
         let gate_args = GateArgs { config: args.config.clone(), ..GateArgs::default() };
         let config = gate::read_config(&gate_args, Path::new("."))?;
         let configured_url = config.store.url.clone();
@@ -81,17 +93,19 @@ impl TrendHistory {
         Ok(history)
     }
 
-    /// Number of runs.
+    /// Returns the number of runs.
     pub(super) fn run_count(&self) -> usize {
         self.nights.len()
     }
 
-    /// The runs, only the benchmarks that were asked for.
+    /// Returns all runs that were read, oldest commit first, with all their benchmarks.
     pub(super) fn nights(&self) -> &[Night] {
         &self.nights
     }
 
-    /// Does something with what the pages are made from.
+    /// Calls `work` with the input of the pages, reduced to the selected benchmarks.
+    ///
+    /// `now` is the time at which the pages are built.
     pub(super) fn with_material<T>(
         &self,
         now: Timestamp,
@@ -109,8 +123,11 @@ impl TrendHistory {
         })
     }
 
-    /// Keeps what was read for the next build in `folder`.
+    /// Saves the runs in `folder`, so that the next build need not read them again.
+    ///
+    /// Fails if the file cannot be written.
     pub(super) fn save_for_next_build(&self, folder: &Path) -> Result<()> {
+        // Records of an earlier build are kept as text, and only new runs are added to them.
         let records = self.stored_paths.iter().map(String::as_str).zip(&self.nights);
         let nights: Vec<_> = match &self.earlier_records {
             Some(_) => self
@@ -126,6 +143,7 @@ impl TrendHistory {
     }
 }
 
+/// Returns the nights with only the benchmarks that `selection` selects.
 fn select_benchmarks(nights: &[Night], selection: &Selection) -> Vec<Night> {
     let mut nights = nights.to_vec();
     if !selection.selects_all() {
@@ -136,6 +154,8 @@ fn select_benchmarks(nights: &[Night], selection: &Selection) -> Vec<Night> {
     nights
 }
 
+/// Loads one run. Returns `None` with a warning if the run cannot be read, and `None` if its time
+/// cannot be parsed.
 fn load_night(store: &Store, key: &RunKey, policy: &Policy) -> Option<Night> {
     match store.load(key) {
         Ok(run) => Night::from_run(&run, policy.confidence),
@@ -146,6 +166,7 @@ fn load_night(store: &Store, key: &RunKey, policy: &Policy) -> Option<Night> {
     }
 }
 
+/// Returns the title that was given, else the name of the current folder, else `benchmarks`.
 fn choose_title(args: &HistoryArgs) -> String {
     let folder = || {
         let folder = env::current_dir().ok()?;
@@ -154,6 +175,9 @@ fn choose_title(args: &HistoryArgs) -> String {
     args.title.clone().or_else(folder).unwrap_or_else(|| "benchmarks".to_owned())
 }
 
+/// Returns the web address of the repository: from the flag, the GitHub workflow, or the remote.
+///
+/// Fails if the flag is not a web address.
 fn find_repository_url(
     args: &HistoryArgs,
     repository: Option<&Repository>,
@@ -177,13 +201,16 @@ fn find_repository_url(
 }
 
 impl BranchCommits {
+    /// Reads the ancestry of `revision`, or of `HEAD` if it is `None`.
+    ///
+    /// Fails if the repository cannot be read or has no such revision.
     fn from_revision(revision: Option<&str>) -> Result<Self> {
         let discovered = Repository::discover(&PathBuf::from(".")).map_err(CommandError::from)?;
         let Some(repository) = discovered else { return Ok(Self::default()) };
         let tip = match (repository.resolve_revision(revision.unwrap_or("HEAD")), revision) {
             (Ok(tip), _) => tip,
             (Err(error), Some(_)) => return Err(CommandError::from(error).into()),
-            // A repository without a commit yet.
+            // The repository has no commit yet.
             (Err(_), None) => return Ok(Self::default()),
         };
         let commits: Vec<CommitId> =
@@ -192,11 +219,14 @@ impl BranchCommits {
         Ok(Self { positions: positions.collect(), repository: Some(repository), commits })
     }
 
+    /// Returns the index of the commit in `commits`; 0 is the latest commit.
     fn find_position(&self, commit: &str) -> Option<usize> {
         self.positions.get(commit).copied()
     }
 
-    /// The runs of this line of commits, oldest commit first; all by time when none is of it.
+    /// Returns the runs of commits on this branch, oldest commit first.
+    ///
+    /// If no run is of this branch, returns all runs, oldest first.
     fn sort_keys(&self, mut keys: Vec<RunKey>) -> Vec<RunKey> {
         let position_of = |key: &RunKey| self.find_position(key.commit().as_str());
         if keys.iter().any(|key| position_of(key).is_some()) {
@@ -211,7 +241,9 @@ impl BranchCommits {
         keys
     }
 
-    /// Releases with the first night at or after each.
+    /// Returns the releases on this branch, oldest first, each with the first night at or after it.
+    ///
+    /// A release that no night follows is left out. Fails if the tags cannot be read.
     fn find_releases(&self, nights: &[Night]) -> Result<Vec<Release>> {
         let Some(repository) = &self.repository else { return Ok(Vec::new()) };
         let tags = repository.list_releases().map_err(CommandError::from)?;
@@ -230,7 +262,9 @@ impl BranchCommits {
         Ok(releases.into_iter().map(|(_, release)| release).collect())
     }
 
-    /// Commits after `from` up to and with `to`, latest first.
+    /// Returns the commits after `from` up to and including `to`, latest first.
+    ///
+    /// Returns none if one of the two is not on this branch.
     fn list_commits_between(&self, from: &str, to: &str) -> Vec<SuspectCommit> {
         let (Some(repository), Some(from), Some(to)) =
             (&self.repository, self.find_position(from), self.find_position(to))

@@ -1,4 +1,4 @@
-//! Values of unchanged workloads on many machines of one type.
+//! Replays values of unchanged workloads on many machines of one type.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,22 @@ use crate::run::{Run, Sampling};
 use crate::stats::welch;
 use crate::verdict::{BaselineEvidence, Change};
 
-/// Columns of the values of machines.
+/// Header line of a file with values of machines.
 pub(crate) const MACHINES_HEAD: &str = "VM_id,t_min,value";
 
-/// Values of one side.
+/// Number of values per side.
 const VALUES_PER_SIDE: usize = 5;
 
-/// Where the two sides come from.
+/// Origin of the two sides, and how they are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MachineComparison {
+    /// Consecutive values of one machine.
     SameMachine,
+    /// Values of two machines.
     OtherMachine,
-    /// The same, with the host's identity hidden from the decision.
+    /// Values of two machines, with the host's identity hidden from the decision.
     Undetected,
-    /// The same, by Welch's test alone.
+    /// Values of two machines, judged by Welch's test alone.
     Welch,
 }
 
@@ -43,7 +45,12 @@ impl MachineComparison {
     }
 }
 
-/// The rates on the values of machines, each benchmark a suite of its own.
+/// Returns the rates on the values of machines; each benchmark is a suite of its own.
+///
+/// # Errors
+///
+/// Fails if a line has an unknown shape, or if there are fewer than two machines with enough
+/// values.
 pub(crate) fn evaluate_machines(
     table: &RecordingTable,
     replay: &ReplayPlan<'_>,
@@ -66,9 +73,9 @@ pub(crate) fn evaluate_machines(
     Ok(cells)
 }
 
-/// Values of each machine in the order of time, as logarithms of durations.
+/// Returns the values of each machine in the order of time, as logarithms of durations.
 fn read_machines(table: &RecordingTable) -> Result<Vec<Vec<f64>>, RecordingError> {
-    // Rates are inverted, so that larger is slower everywhere.
+    // Rates are inverted, so that larger always means slower.
     let is_rate = ["Second", "_s__", "GB_sec"].iter().any(|unit| table.name().contains(unit));
     let sign = if is_rate { -1.0 } else { 1.0 };
     let mut machines: BTreeMap<&str, Vec<f64>> = BTreeMap::new();

@@ -1,4 +1,5 @@
-//! Launches of the same program on many days, as recorded by benchmark series of the Go project.
+//! Replays launches of the same program on many days, as recorded by benchmark series of the Go
+//! project.
 
 use std::collections::BTreeMap;
 
@@ -15,40 +16,45 @@ use crate::policy::Policy;
 use crate::run::{Benchmark, BenchmarkId, Run, Sampling};
 use crate::verdict::BaselineEvidence;
 
-/// Columns of a series.
+/// Header line of a series file.
 pub(crate) const SERIES_HEAD: &str = "runstamp,toolchain,bench,rep,ns_per_op";
 
-/// The program that is the same on all days.
+/// Toolchain that is the same on all days.
 const UNCHANGED_TOOLCHAIN: &str = "Go1.17";
 
-/// Benchmarks of a suite.
+/// Number of benchmarks in a suite.
 const SUITE_SIZE: usize = 50;
 
-/// Launches a side of the small and the large comparison in one look.
+/// Launches per side of the small and the large comparison with one look.
 const ONE_LOOK_LAUNCHES: [usize; 2] = [5, 12];
 
-/// Earlier days from which a history is learnt: twelve rounds a day.
+/// Number of earlier days from which a history is learnt, with twelve rounds per day.
 const HISTORY_DAYS: usize = 2;
 
-/// Stored runs that a new day is compared with.
+/// Number of stored runs with which a new day is compared.
 const STORED_RUNS: usize = 10;
 
-/// Launches of a stored run, and of its candidate.
+/// Number of launches of a stored run and of its candidate.
 const RUN_LAUNCHES: usize = 5;
 
-/// Logarithms of the launches of one benchmark on one day.
+/// Logarithms of the durations of all launches of one benchmark on one day.
 type LaunchLevels = Vec<f64>;
 
-/// All benchmarks of a day.
+/// All benchmarks of one day, by name.
 type RecordedDay = BTreeMap<String, LaunchLevels>;
 
-/// How the launches of unchanged code are put to the decision.
+/// How the launches of unchanged code are presented to the decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SeriesComparison {
+    /// Rounds of one day, without history.
     Rounds,
+    /// Rounds of one day, with a history from earlier days.
     RoundsWithHistory,
+    /// Two files of one day, with this number of launches per side.
     OneLook(usize),
+    /// Stored runs of earlier days against a new day.
     Stored,
+    /// Stored runs of earlier days, used as a screen only.
     Screen,
 }
 
@@ -73,7 +79,11 @@ impl SeriesComparison {
     }
 }
 
-/// The rates on a series: within each day, and of each day against earlier ones.
+/// Returns the rates on a series: within each day, and for each day against earlier days.
+///
+/// # Errors
+///
+/// Fails if a line has an unknown shape, or if there are no launches of the unchanged toolchain.
 pub(crate) fn evaluate_series(
     table: &RecordingTable,
     replay: &ReplayPlan<'_>,
@@ -123,7 +133,7 @@ fn replay_days(
     let mut tally = AnswerTally::default();
     for deal in 0..replay.deals {
         for today in 0..days.len() {
-            // The same deal for every effect and policy, so that rows differ by nothing else.
+            // Every effect and policy gets the same deal, so that rows differ by nothing else.
             let mut random = Pcg64::new(u128::from(replay.seed ^ deal), today as u128);
             random = Pcg64::from_rng(&mut random);
             let answers = replay_day(&days[..=today], comparison, effect, policy, &mut random);
@@ -135,7 +145,8 @@ fn replay_days(
     tally
 }
 
-/// The answers on one deal of the last of `days`; none where earlier days are missing.
+/// Returns the answers on one deal of the last of `days`, or `None` if there are too few earlier
+/// days.
 fn replay_day(
     days: &[RecordedDay],
     comparison: SeriesComparison,
@@ -165,8 +176,8 @@ fn replay_day(
             ))
         }
         SeriesComparison::Stored | SeriesComparison::Screen => {
-            let first = earlier.len().checked_sub(STORED_RUNS)?;
-            let stored = earlier[first..].iter().rev();
+            let first_day = earlier.len().checked_sub(STORED_RUNS)?;
+            let stored = earlier[first_day..].iter().rev();
             let stored: Vec<Run> = stored.map(|day| draw_run(day, &benches, 0.0, random)).collect();
             let candidate = draw_run(today, &benches, effect, random);
             let baseline = match comparison {
@@ -178,7 +189,7 @@ fn replay_day(
     }
 }
 
-/// The benchmarks of one suite, drawn from those of the day.
+/// Draws the benchmarks of one suite from those of the day.
 fn draw_suite(day: &RecordedDay, random: &mut Pcg64) -> Vec<String> {
     let mut benches: Vec<String> = day.keys().cloned().collect();
     benches.shuffle(random);
@@ -186,7 +197,8 @@ fn draw_suite(day: &RecordedDay, random: &mut Pcg64) -> Vec<String> {
     benches
 }
 
-/// Both sides from the launches of a day, dealt at random, at most `most` a side.
+/// Deals the launches of a day to both sides at random, with at most `most_rounds` launches per
+/// side.
 fn deal_sides(
     day: &RecordedDay,
     benches: &[String],
@@ -217,7 +229,8 @@ fn deal_partners(
     PartnerMedians { baseline: launches, candidate }
 }
 
-/// What rounds of earlier days tell; days differ in level, so that each day's is taken off.
+/// Returns the noise that rounds of earlier days show. Days differ in level, so each day's level is
+/// subtracted.
 fn learn_history(days: &[RecordedDay], benches: &[String], random: &mut Pcg64) -> NoiseHistories {
     let mut histories = NoiseHistories::new();
     for bench in benches {
@@ -236,7 +249,7 @@ fn learn_history(days: &[RecordedDay], benches: &[String], random: &mut Pcg64) -
     histories
 }
 
-/// A run of a few launches of a day.
+/// Draws a run of [`RUN_LAUNCHES`] launches per benchmark from a day.
 fn draw_run(day: &RecordedDay, benches: &[String], effect: f64, random: &mut Pcg64) -> Run {
     let draw_benchmark = |bench: &String| {
         let launches = day.get(bench)?;

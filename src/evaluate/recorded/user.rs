@@ -1,4 +1,5 @@
-//! What a user recorded: launches of the same code, or pairs of runs with the truth known.
+//! Evaluates recordings of a user: launches of the same code, or pairs of runs whose truth is
+//! known.
 
 use std::collections::BTreeMap;
 
@@ -14,39 +15,42 @@ use crate::policy::Policy;
 use crate::run::{Benchmark, BenchmarkId, Digest, Launch, Run};
 use crate::verdict::{BaselineEvidence, Change};
 
-/// Rounds until the last look.
+/// Number of rounds at the last look.
 const LAST_LOOK_ROUNDS: usize = 20;
 
-/// Rounds from which a benchmark can be replayed: what the first look needs.
+/// Smallest number of rounds with which a benchmark can be replayed: the first look needs them.
 const LEAST_REPLAYED_ROUNDS: usize = 5;
 
-/// What is known to be true of a labelled pair.
+/// Known change of a labelled pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExpectedChange {
-    /// The candidate is as fast.
+    /// The candidate is as fast as the baseline.
     Unchanged,
-    /// The candidate is slower.
+    /// The candidate is slower than the baseline.
     Regressed,
-    /// The candidate is faster.
+    /// The candidate is faster than the baseline.
     Improved,
 }
 
-/// What was said of a labelled pair.
+/// Answers on a labelled pair, counted by whether they match the truth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct LabelledCounts {
-    /// Benchmarks of which the truth was said.
+    /// Number of benchmarks whose answer is the known change.
     pub(crate) right: u64,
-    /// Of which something else was said.
+    /// Number of benchmarks with a definite but different answer.
     pub(crate) wrong: u64,
-    /// Of which nothing could be told.
+    /// Number of benchmarks without a definite answer.
     pub(crate) inconclusive: u64,
 }
 
-/// The rates on launches of one code: neighbours in time become partners, which of them is the
-/// candidate is drawn, and slowdowns are put in by multiplication.
+/// Returns the rates on launches of one code.
 ///
-/// Each deal is a stretch of consecutive rounds that begins at random. Where there are enough rounds, the
-/// first ones are the history and the deals come from the rest. Empty when no benchmark has enough launches.
+/// Launches that follow each other in time become partners. Which of them is the candidate is
+/// random, and slowdowns are put in by multiplication.
+///
+/// Each deal is a stretch of consecutive rounds with a random start. If there are enough rounds,
+/// the first ones are the history and the deals come from the rest. Returns an empty list if no
+/// benchmark has enough launches.
 pub(crate) fn evaluate_unchanged_launches(run: &Run, replay: &ReplayPlan<'_>) -> Vec<RateCell> {
     let recordings: Vec<LaunchRecording<'_>> =
         run.benchmarks.iter().filter_map(LaunchRecording::from_benchmark).collect();
@@ -100,7 +104,7 @@ fn replay_deals(
     tally
 }
 
-/// The launches of one benchmark in the order of time, two a round.
+/// Launches of one benchmark in the order of time, two per round.
 struct LaunchRecording<'a> {
     benchmark: &'a Benchmark,
     launches: Vec<Digest>,
@@ -118,7 +122,8 @@ impl<'a> LaunchRecording<'a> {
         self.launches.len() / 2
     }
 
-    /// Rounds at the beginning that are kept for the history: none where too few would be left.
+    /// Returns the number of rounds at the beginning that are reserved for the history. It is zero
+    /// if too few rounds would remain for the deals.
     fn history_rounds(&self) -> usize {
         if self.round_count() >= 2 * LAST_LOOK_ROUNDS { LAST_LOOK_ROUNDS } else { 0 }
     }
@@ -154,7 +159,7 @@ impl<'a> LaunchRecording<'a> {
     }
 }
 
-/// What the decision says of a pair of runs with the truth known, by policy.
+/// Compares the decision on a pair of runs with the known truth and returns the counts by policy.
 pub(crate) fn evaluate_labelled(
     baseline: &Run,
     candidate: &Run,

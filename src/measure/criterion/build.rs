@@ -1,4 +1,4 @@
-//! From a workspace to bench executables that can be started as Cargo would start them.
+//! Builds the bench executables of a workspace, so that they can be started as Cargo would.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,97 +15,106 @@ use thiserror::Error;
 use super::environment::{BenchEnvironment, read_environment};
 use crate::measure::process::{self, Interrupt, ProcessError, StderrTarget};
 
-/// Criterion's help, which is in every executable that reads Criterion's flags.
+/// A sentence of Criterion's help text. Every executable that reads Criterion's flags contains it.
 const CRITERION_HELP: &[u8] = b"This executable is a Criterion.rs benchmark.";
 
 /// Why there are no bench executables.
 #[derive(Debug, Error)]
 pub(crate) enum BuildError {
-    /// There is no Cargo.
+    /// Cargo could not be started.
     #[error("failed to run `cargo`: {0}")]
     NoCargo(io::Error),
-    /// There is no workspace, or Cargo refuses it.
+    /// There is no workspace, or Cargo rejects it.
     #[error("failed to read the workspace: {0}")]
     Workspace(String),
-    /// A package was asked for that is not there.
+    /// A requested package is not in the workspace.
     #[error("package `{package}` is not in the workspace, which has {known}")]
     NoPackage {
-        /// The name asked for.
+        /// Name of the requested package.
         package: String,
-        /// The names there are.
+        /// Names of the packages in the workspace.
         known: String,
     },
-    /// The compiler refused; it has said why.
+    /// The benches do not compile. Cargo has already printed why.
     #[error("failed to build the benches")]
     Compile,
-    /// Cargo started a bench some other way, so that its environment is not known.
+    /// Cargo did not start a bench through perfgate, so its environment is not known.
     #[error("bench `{target}` of `{package}` was not started through perfgate")]
     NotRecorded {
-        /// Its package.
+        /// Package of the bench.
         package: String,
-        /// Its name.
+        /// Name of the bench target.
         target: String,
     },
 }
 
-/// What is built, and where.
+/// Which workspace is built, how and where.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CargoWorkspace {
     /// The folder that Cargo runs in.
     pub(crate) folder: PathBuf,
-    /// Path of a `Cargo.toml`, relative to the folder; without it, the one Cargo finds.
+    /// Path of a `Cargo.toml`, relative to the folder; `None` for the one that Cargo finds.
     pub(crate) manifest: Option<PathBuf>,
-    /// Where Cargo builds, unless where it would by itself.
+    /// Cargo's target folder; `None` for Cargo's own choice.
     pub(crate) target_folder: Option<PathBuf>,
-    /// Only these packages, unless it is empty.
+    /// Packages whose benches are built; empty for all packages of the workspace.
     pub(crate) packages: Vec<String>,
     /// Features to build with.
     pub(crate) features: Vec<String>,
-    /// Profile to build with, unless `bench`.
+    /// Profile to build with; `None` for `bench`.
     pub(crate) profile: Option<String>,
 }
 
 /// A bench executable that reads Criterion's flags.
 #[derive(Clone, Debug)]
 pub(crate) struct BenchTarget {
-    /// The package it belongs to.
+    /// The package that the bench belongs to.
     pub(crate) package: String,
-    /// Its name.
+    /// Name of the bench target.
     pub(crate) name: String,
-    /// What is started.
+    /// Path of the executable.
     pub(crate) executable: PathBuf,
-    /// What Cargo gives it.
+    /// Environment and folder that Cargo starts the bench with.
     pub(crate) environment: BenchEnvironment,
 }
 
-/// All bench targets of a workspace, built.
+/// The built bench targets of a workspace.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BuiltBenches {
-    /// Those that can be launched.
+    /// Bench targets that can be launched, sorted by package and name.
     pub(crate) targets: Vec<BenchTarget>,
-    /// Those that were left out, and why.
+    /// Sentences that name the bench targets that were left out, and why.
     pub(crate) notes: Vec<String>,
-    /// Programs and libraries of the workspace that a bench might start or load.
+    /// Programs and libraries of the workspace that a bench might start or load, sorted.
     pub(crate) companions: Vec<PathBuf>,
-    /// Folders whose names the programs may hold: of the sources, and of what is built.
+    /// Folders whose paths the executables may contain: the source folder and the target folder.
     pub(crate) folders: Vec<PathBuf>,
 }
 
-/// A bench target as the manifest has it.
+/// A bench target that a manifest declares.
 struct DeclaredBench {
     package: String,
     name: String,
     required_features: Vec<String>,
-    /// Whether its features are on; `None` where that is for Cargo to say.
+    /// True if all required features are on; `None` if only Cargo can decide, because a required
+    /// feature belongs to a dependency.
     is_enabled: Option<bool>,
 }
 
-/// Builds the benches of `workspace`. `runner` is this program, which Cargo starts in place of them.
+/// Builds the benches of `workspace`. `runner` is the path of perfgate itself, which Cargo starts
+/// in place of each bench.
+///
+/// # Errors
+///
+/// Fails if Cargo cannot be started, the workspace cannot be read or built, a requested package is
+/// not in it, a bench was not started through `runner`, or perfgate was asked to end.
 pub(crate) fn build_benches(
     workspace: &CargoWorkspace,
     runner: &Path,
     interrupt: &Interrupt,
 ) -> Result<BuiltBenches, crate::measure::MeasureError> {
+    // List the declared benches. Then run `cargo bench` once with perfgate as the runner: Cargo's
+    // messages name the executables, and the runner records the environment of each bench.
     let metadata = workspace.read_metadata()?;
     let declared = workspace.list_benches(&metadata)?;
     if declared.values().all(|bench| bench.is_enabled == Some(false)) {
@@ -117,7 +126,7 @@ pub(crate) fn build_benches(
     let records = interrupt.create_temporary_folder()?;
     let mut cargo = workspace.build_bench_command(&declared.values().collect::<Vec<_>>());
     cargo.args(build_runner_flags(runner, records.path())?);
-    // Should another runner be set for this machine all the same, it would list and not measure.
+    // If Cargo uses another runner in spite of these flags, benches only list and do not measure.
     cargo.args(["--", "--list"]);
     let (mut executables, mut companions) = (Vec::new(), Vec::new());
     let (stderr, forever) = (StderrTarget::User, Duration::MAX);
@@ -142,12 +151,12 @@ pub(crate) fn build_benches(
     Ok(BuiltBenches { companions, folders: folders.collect(), ..built })
 }
 
-/// What a bench might start or load of this artifact while it runs.
+/// Returns the files of `artifact` that a bench might start or load while it runs.
 fn list_loadable_files(artifact: Artifact) -> impl Iterator<Item = PathBuf> {
     let kinds = [TargetKind::Bin, TargetKind::CDyLib, TargetKind::DyLib];
     let is_loadable = artifact.target.kind.iter().any(|kind| kinds.contains(kind));
     let is_read_at_run_time = move |file: &PathBuf| {
-        // Debugging symbols come as folders on some systems.
+        // On some systems debugging symbols are folders.
         is_loadable && file.is_file() && file.extension().is_none_or(|name| name != "rlib")
     };
     artifact.filenames.into_iter().map(PathBuf::from).filter(is_read_at_run_time)
@@ -155,6 +164,8 @@ fn list_loadable_files(artifact: Artifact) -> impl Iterator<Item = PathBuf> {
 
 type BuiltExecutable = (PackageId, String, cargo_metadata::camino::Utf8PathBuf);
 
+/// Keeps the executables that belong to a declared bench and use Criterion. Adds a note for every
+/// other declared bench.
 fn collect_targets(
     mut declared: BTreeMap<(PackageId, String), DeclaredBench>,
     executables: Vec<BuiltExecutable>,
@@ -179,7 +190,7 @@ fn collect_targets(
     }
     built
         .targets
-        .sort_by(|one, other| (&one.package, &one.name).cmp(&(&other.package, &other.name)));
+        .sort_by(|left, right| (&left.package, &left.name).cmp(&(&right.package, &right.name)));
     built.notes.extend(describe_left_out(declared.into_values()));
     Ok(built)
 }
@@ -204,18 +215,19 @@ fn convert_cargo_error(error: ProcessError) -> crate::measure::MeasureError {
     }
 }
 
-/// Flags that make Cargo start `runner` wherever it would start a bench.
+/// Returns flags that make Cargo start `runner` in place of each bench.
 fn build_runner_flags(runner: &Path, records: &Path) -> io::Result<Vec<String>> {
     let version = Command::new("rustc").arg("-vV").output()?;
     let version = String::from_utf8_lossy(&version.stdout);
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or("host");
-    // A list of strings reads the same in TOML and in JSON.
+    // A list of strings is written in the same way in TOML and in JSON.
     let words = serde_json::to_string(&[
         &runner.to_string_lossy(),
         "record-environment",
         &records.to_string_lossy(),
     ])?;
-    // The triple wins over what the user has set for it; the other serves cross builds.
+    // The flag for the host triple overrides a runner that the user has set for it. The flag for
+    // `cfg(all())` applies to cross builds.
     let flags = [host, "'cfg(all())'"].map(|target| format!("target.{target}.runner={words}"));
     Ok(flags.into_iter().flat_map(|flag| ["--config".to_owned(), flag]).collect())
 }
@@ -246,6 +258,7 @@ impl CargoWorkspace {
         if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder }
     }
 
+    /// Returns the declared benches of the selected packages, by package and name.
     fn list_benches(
         &self,
         metadata: &Metadata,
@@ -259,8 +272,9 @@ impl CargoWorkspace {
                 known: names.join(", "),
             });
         }
-        let is_selected =
-            |name: &str| self.packages.is_empty() || self.packages.iter().any(|it| it == name);
+        let is_selected = |name: &str| {
+            self.packages.is_empty() || self.packages.iter().any(|known| known == name)
+        };
         let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
         let features: BTreeMap<_, _> = nodes.map(|node| (&node.id, &node.features)).collect();
         let mut declared = BTreeMap::new();
@@ -313,9 +327,11 @@ impl CargoWorkspace {
     }
 }
 
-/// Naming the benches spares a build of the library's own test harness. A name stands for that
-/// bench in every package, and Cargo refuses a named bench whose features are off: where that
-/// would happen, all targets are asked for, and Cargo leaves that bench out.
+/// Returns the flags that select bench targets.
+///
+/// Naming the benches avoids a build of the library's own test harness. But a name selects that
+/// bench in every package, and Cargo fails if the features of a named bench are off. If that could
+/// happen, `--benches` requests all targets, and Cargo leaves that bench out.
 fn build_target_flags(declared: &[&DeclaredBench]) -> Vec<String> {
     let is_off = |name: &str| {
         declared.iter().any(|bench| bench.name == name && bench.is_enabled != Some(true))

@@ -1,8 +1,10 @@
-//! Instructions of one call, counted by callgrind: a second witness that no noise of the clock reaches.
+//! Counts the instructions of one call with callgrind: second evidence, which clock noise does not
+//! affect.
 //!
-//! Criterion cannot be told to count. But started with more samples it makes so many more calls, one a
-//! sample, and does everything else as before: the difference is that of the calls, and of a few thousand
-//! instructions with which Criterion keeps and writes each of them.
+//! Criterion has no option to count instructions. But with more samples it makes that many more
+//! calls, one per sample, and does everything else as before. So the difference between two starts
+//! is that of the calls, plus a few thousand instructions with which Criterion stores and writes
+//! each sample.
 
 use std::fs;
 use std::process::Command;
@@ -12,19 +14,23 @@ use crate::measure::process::{self, ProcessError, StderrTarget};
 use crate::measure::{Effort, Interrupt};
 use crate::run::BenchmarkId;
 
-/// The program that counts.
+/// The program that counts instructions.
 pub(crate) const VALGRIND: &str = "valgrind";
-/// The fewest samples that Criterion takes, and some more.
+/// Numbers of samples of the two starts: the fewest that Criterion accepts, and some more.
 const SAMPLE_COUNTS: [u32; 2] = [10, 30];
-/// Calls of fewer instructions are not told from what Criterion does around them: its share of a call
-/// was seen to change by some two thousand instructions from one start to the next.
+/// Fewest instructions of a call that can be distinguished from Criterion's own work. That work was
+/// observed to change by about two thousand instructions per call from one start to the next.
 const MIN_INSTRUCTIONS: f64 = 500_000.0;
-/// The calls in question have at least this share of all instructions: what comes before them, such as
-/// hash tables with keys drawn at random, is not the same in two starts.
+/// Smallest share of all instructions that the additional calls must have. The work before the
+/// first call is not the same in two starts, for example because of hash tables with random keys.
 const MIN_CALLS_SHARE: f64 = 0.01;
 
-/// Instructions of one call of the benchmark `id` of a bench target, with what the benchmark does between
-/// its calls; or why they cannot be counted.
+/// Counts the instructions of one call of the benchmark `id` of `target`, including the work of
+/// the benchmark between two calls. The inner `Err` is the reason why they cannot be counted.
+///
+/// # Errors
+///
+/// Fails if a process cannot be started, its files cannot be read, or perfgate was asked to end.
 pub(crate) fn count_instructions(
     built: &BuiltBenches,
     target: &str,
@@ -32,8 +38,10 @@ pub(crate) fn count_instructions(
     effort: &Effort,
     interrupt: &Interrupt,
 ) -> Result<Result<f64, String>, ProcessError> {
+    // Count two starts with different numbers of samples, and divide the difference by the number
+    // of additional calls.
     let is_target =
-        |one: &&BenchTarget| one.name == target && Some(&one.package) == id.package.as_ref();
+        |bench: &&BenchTarget| bench.name == target && Some(&bench.package) == id.package.as_ref();
     let Some(target) = built.targets.iter().find(is_target) else {
         return Ok(Err("its bench is not there".to_owned()));
     };
@@ -57,7 +65,8 @@ pub(crate) fn count_instructions(
 }
 
 impl BenchTarget {
-    /// Instructions of one start with so many samples.
+    /// Counts all instructions of one start that takes `samples` samples. The inner `Err` is the
+    /// reason why they cannot be counted.
     fn count_with_samples(
         &self,
         id: &str,
@@ -99,7 +108,7 @@ impl BenchTarget {
     }
 }
 
-/// The total of a file that callgrind wrote.
+/// Returns the total number of instructions in a file that callgrind wrote.
 fn parse_total(counts: &str) -> Option<f64> {
     counts.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok())
 }

@@ -1,7 +1,7 @@
-//! What Cargo gives a bench that it starts: environment and folder.
+//! The environment and the folder that Cargo gives a bench when it starts it.
 //!
-//! Cargo is let start every bench once through a runner, which is perfgate itself: it writes down
-//! what it was given instead of starting anything.
+//! Cargo starts every bench once through a runner, which is perfgate itself. The runner records its
+//! own environment and folder and does not start the bench.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -13,13 +13,18 @@ use std::path::{Path, PathBuf};
 /// Environment and folder of a bench.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BenchEnvironment {
-    /// Where it starts.
+    /// Current folder in which the bench starts.
     pub(crate) folder: PathBuf,
-    /// All of its variables.
+    /// All environment variables, as names and values.
     pub(crate) variables: Vec<(OsString, OsString)>,
 }
 
-/// Writes the environment and folder of this process into `records`, under the name of `executable`.
+/// Writes the environment and the folder of this process into a file in `records`, under the name
+/// of `executable`.
+///
+/// # Errors
+///
+/// Fails if the current folder is not known or the file cannot be written.
 pub(crate) fn record_environment(records: &Path, executable: &Path) -> io::Result<()> {
     let mut written = env::current_dir()?.into_os_string().into_vec();
     written.push(0);
@@ -32,13 +37,17 @@ pub(crate) fn record_environment(records: &Path, executable: &Path) -> io::Resul
     fs::write(build_record_path(records, executable), written)
 }
 
-/// What was recorded for `executable`.
+/// Reads the environment that was recorded for `executable`.
+///
+/// # Errors
+///
+/// Fails if the record cannot be read, for example because Cargo did not start `executable`.
 pub(super) fn read_environment(records: &Path, executable: &Path) -> io::Result<BenchEnvironment> {
     let written = fs::read(build_record_path(records, executable))?;
     let mut parts = written.split(|byte| *byte == 0);
     let folder = PathBuf::from(OsStr::from_bytes(parts.next().unwrap_or_default()));
     let variables = parts.filter_map(|variable| {
-        // A name is never empty: what begins with `=` has it in its name.
+        // A name is never empty: a leading `=` is part of the name.
         let at = 1 + variable.get(1..)?.iter().position(|byte| *byte == b'=')?;
         let to_os_string = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
         Some((to_os_string(&variable[..at]), to_os_string(&variable[at + 1..])))
@@ -46,7 +55,8 @@ pub(super) fn read_environment(records: &Path, executable: &Path) -> io::Result<
     Ok(BenchEnvironment { folder, variables: variables.collect() })
 }
 
-/// Cargo's names of executables hold a hash, so that two packages do not meet here.
+/// Returns the path of the record of `executable`. Cargo's names of executables contain a hash, so
+/// two packages never share a record.
 fn build_record_path(records: &Path, executable: &Path) -> PathBuf {
     records.join(executable.file_name().unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! What Criterion 0.5 to 0.8 writes and prints, read as it is.
+//! Reads the files that Criterion 0.5 to 0.8 writes and the lines that it prints.
 
 use std::fs;
 use std::io;
@@ -12,9 +12,10 @@ use crate::measure::{CallAmounts, Observation};
 use crate::run::{BenchmarkFailure, RunSettings, Samples, Sampling};
 use crate::units::Nanos;
 
-/// Criterion cuts a title after this many bytes.
+/// Length in bytes after which Criterion cuts a title.
 const MAX_TITLE_BYTES: usize = 100;
-/// Criterion's folders are at most group, function and parameter deep, `new` inside.
+/// Folder levels that are searched. Criterion nests its results at most by group, function and
+/// parameter, with `new` inside.
 const MAX_FOLDER_DEPTH: usize = 12;
 
 #[derive(Deserialize)]
@@ -39,6 +40,7 @@ struct SampleFile {
 }
 
 impl ThroughputFile {
+    /// Returns the declared throughput as amounts per call.
     fn to_amounts(&self) -> CallAmounts {
         let with_unit = |name: &str, amount| CallAmounts {
             elements: None,
@@ -57,15 +59,21 @@ impl ThroughputFile {
     }
 }
 
-/// What one benchmark left in Criterion's folder.
+/// The files that one benchmark left in Criterion's folder.
 pub(super) struct WrittenResult {
-    /// Its full id.
+    /// Full benchmark id.
     pub(super) id: String,
-    /// What it observed, or why that cannot be used.
+    /// The observation, or why the files cannot be used.
     pub(super) observed: Result<Observation, BenchmarkFailure>,
 }
 
-/// Everything below `folder`, at whatever place: an id may hold `..`.
+/// Reads all results anywhere below `folder`: an id that contains `..` moves its results to an
+/// unexpected place.
+///
+/// # Errors
+///
+/// Fails if a folder cannot be listed. A sample file that cannot be read is a failure of its
+/// benchmark.
 pub(super) fn read_results(folder: &Path) -> io::Result<Vec<WrittenResult>> {
     let mut found = Vec::new();
     collect_folders(folder, 0, &mut found)?;
@@ -73,8 +81,8 @@ pub(super) fn read_results(folder: &Path) -> io::Result<Vec<WrittenResult>> {
     Ok(found.iter().filter_map(|folder| read_benchmark(folder)).collect())
 }
 
-/// What a bench wrote of its threads and provider into `settings.json` beside Criterion's results; most
-/// write none, and what cannot be read says nothing.
+/// Reads the threads and the provider that a bench wrote into `settings.json` next to Criterion's
+/// results. Returns `None` if the file cannot be read; most benches write none.
 pub(super) fn read_bench_settings(home: &Path) -> Option<RunSettings> {
     let settings: RunSettings = read_json(&home.join("settings.json")).ok()?;
     Some(RunSettings {
@@ -84,6 +92,7 @@ pub(super) fn read_bench_settings(home: &Path) -> Option<RunSettings> {
     })
 }
 
+/// Adds every `new` folder below `folder` that holds a `benchmark.json` to `found`.
 fn collect_folders(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -98,7 +107,8 @@ fn collect_folders(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io:
     Ok(())
 }
 
-/// `None` where not even its name can be read: what was begun and is not here counts as failed.
+/// Reads one result. Returns `None` if not even the benchmark's name can be read. Callers count a
+/// benchmark that began and has no result as failed.
 fn read_benchmark(folder: &Path) -> Option<WrittenResult> {
     let file: BenchmarkFile = read_json(&folder.join("benchmark.json")).ok()?;
     let observed = read_json(&folder.join("sample.json")).and_then(|sample: SampleFile| {
@@ -120,6 +130,8 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 }
 
 impl SampleFile {
+    /// Divides the time of each sample by its number of calls. Fails if the file contradicts
+    /// itself.
     fn to_samples(&self) -> Result<(Sampling, Samples), String> {
         let describe_contradiction =
             || format!("{} times of {} samples", self.times.len(), self.iters.len());
@@ -135,7 +147,7 @@ impl SampleFile {
     }
 }
 
-/// The name under which Criterion prints a benchmark.
+/// Returns the title under which Criterion prints the benchmark `id`: the id, cut if it is long.
 fn format_title(id: &str) -> String {
     if id.len() <= MAX_TITLE_BYTES {
         return id.to_owned();
@@ -143,8 +155,8 @@ fn format_title(id: &str) -> String {
     format!("{}...", &id[..id.floor_char_boundary(MAX_TITLE_BYTES)])
 }
 
-/// True where Criterion prints the benchmark `id` under `printed`: a title that is there already
-/// gets a number.
+/// True if Criterion may print the benchmark `id` under the title `printed`. Criterion appends a
+/// number to a title that another benchmark already has.
 pub(super) fn is_title_of(printed: &str, id: &str) -> bool {
     let own_title = format_title(id);
     printed == own_title
@@ -156,21 +168,25 @@ pub(super) fn is_title_of(printed: &str, id: &str) -> bool {
             })
 }
 
-/// True where `title` may stand for other ids as well.
+/// True if `title` may have been cut, so that other ids may have it, too.
 pub(super) fn is_cut_title(title: &str) -> bool {
     title.len() > MAX_TITLE_BYTES - 4 && title.ends_with("...")
 }
 
-/// The benchmarks that `--list` printed, each with the titles it may have: lines before the one that
-/// ends a title belong to it, or were printed by somebody else.
+/// The benchmarks that `--list` printed, each with the titles it may have.
+///
+/// A title may span several lines. Lines before the one that ends a title are either its
+/// beginning or other output, so a benchmark may have one title with these lines and one without.
 #[derive(Default)]
 pub(super) struct BenchListing {
+    /// The titles that each benchmark may have, the shortest first.
     pub(super) benchmarks: Vec<Vec<String>>,
+    /// The lines since the last complete title.
     pending: String,
 }
 
 impl BenchListing {
-    /// Takes one line of standard output.
+    /// Reads one line of standard output.
     pub(super) fn take_line(&mut self, line: &str) {
         if let Some(title) = line.strip_suffix(": benchmark") {
             let mut titles = vec![title.to_owned()];
@@ -185,23 +201,26 @@ impl BenchListing {
     }
 }
 
-/// A benchmark that began, as Criterion's lines tell.
+/// A benchmark that began to run, according to Criterion's output.
 pub(super) struct BegunBenchmark {
+    /// Title under which Criterion prints the benchmark.
     pub(super) title: String,
-    /// When its calls began.
+    /// When the measured calls began; `None` during warm-up.
     calls_began: Option<Instant>,
-    /// Nanoseconds that all its calls took, with what is done between them.
+    /// Time in nanoseconds that all measured calls took, with the work between them; `None` until
+    /// they have ended.
     pub(super) elapsed: Option<f64>,
 }
 
-/// The benchmarks of a launch in the order they began.
+/// The stages of a launch, followed by Criterion's output.
 #[derive(Default)]
 pub(super) struct LaunchStages {
+    /// The benchmarks that began, in order.
     pub(super) begun: Vec<BegunBenchmark>,
 }
 
 impl LaunchStages {
-    /// Takes one line that was printed at `now`; true where a benchmark has ended its calls.
+    /// Reads one line that was printed at `now`. Returns true if a benchmark has ended its calls.
     pub(super) fn take_line(&mut self, line: &str, now: Instant) -> bool {
         let Some(line) = line.strip_prefix("Benchmarking ") else {
             return false;
@@ -225,6 +244,7 @@ impl LaunchStages {
         false
     }
 
+    /// Returns the benchmark that began last, if it has this title.
     fn find_current(&mut self, title: &str) -> Option<&mut BegunBenchmark> {
         self.begun.last_mut().filter(|begun| begun.title == title)
     }
@@ -261,7 +281,7 @@ mod tests {
             assert_eq!(seen, expected, "{version}");
             let bytes = &written[3].observed.as_ref().unwrap().amounts.per_call;
             assert_eq!(bytes, &[("bytes".to_owned(), 512.0)].into(), "{version}");
-            // The code under test takes longer than the clock and far less than a blink.
+            // A call of the code under test takes more than 0.1 ns and less than 0.1 s.
             let times = written
                 .iter()
                 .flat_map(|written| written.observed.as_ref().unwrap().samples.iter());

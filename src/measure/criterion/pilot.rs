@@ -1,4 +1,4 @@
-//! The launch that only finds out what there is, and how long a call takes.
+//! The pilot: a launch that only finds out which benchmarks exist and how long a call takes.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
@@ -16,7 +16,12 @@ use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Sampling};
 
 type PilotResults = Vec<(String, Result<MeasureMode, BenchmarkFailure>)>;
 
-/// Starts every target once, with as few calls as Criterion accepts, and plans by what it sees.
+/// Runs the pilot of every target, with as few calls as Criterion accepts, and plans the launches
+/// from the results.
+///
+/// # Errors
+///
+/// Fails if a process cannot be started, its results cannot be read, or perfgate was asked to end.
 pub(crate) fn run_pilot(
     built: &BuiltBenches,
     selection: &Selection,
@@ -33,7 +38,8 @@ pub(crate) fn run_pilot(
     Ok(build_plan(found, built.notes.clone()))
 }
 
-/// Two benchmarks of one name cannot be told apart, so that neither is measured.
+/// Builds the plan from the results of all targets. Benchmarks that share an id cannot be
+/// distinguished, so none of them is measured.
 fn build_plan(
     found: Vec<(&BenchTarget, String, Result<MeasureMode, BenchmarkFailure>)>,
     notes: Vec<String>,
@@ -47,7 +53,7 @@ fn build_plan(
         let id = target.make_benchmark_id(id);
         let Some(names) = owners.get_mut(&id) else { continue };
         let mode = match std::mem::take(names).as_slice() {
-            // Said already, by the first of its name.
+            // The first benchmark with this id has already reported the failure.
             [] => continue,
             [_] => mode,
             [first, others @ ..] if others.iter().all(|name| name == first) => {
@@ -92,12 +98,17 @@ fn make_failed_benchmark(
 type PendingTitles = Vec<Vec<String>>;
 
 impl BenchTarget {
+    /// Runs the pilot of this target. Returns the mode or the failure of each selected benchmark.
     fn run_pilot(
         &self,
         selection: &Selection,
         effort: &Effort,
         interrupt: &Interrupt,
     ) -> Result<PilotResults, MeasureError> {
+        // Work through a queue of starts. After a start that succeeded, benchmarks without results
+        // are resolved. After one that failed, the benchmark that ran last is blamed, and the
+        // unfinished ones are queued again. If no benchmark can be blamed, or after too many
+        // time-outs, all remaining benchmarks fail.
         let mut found = PilotResults::new();
         let mut queue = self.plan_starts(selection, effort, interrupt)?;
         let mut time_outs = 0;
@@ -107,7 +118,7 @@ impl BenchTarget {
                 .map(|left| build_title_filter(left.iter().flatten().map(String::as_str)));
             let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
             let started = self.start_bench(title_filter.as_deref(), mode, effort, interrupt)?;
-            // A title that was cut may stand for benchmarks of an earlier start.
+            // A cut title may also match benchmarks that an earlier start has measured.
             let found_ids: HashSet<String> = found.iter().map(|(id, _)| id.clone()).collect();
             let is_new = |id: &String| selection.selects(id) && !found_ids.contains(id);
             found.extend(started.plan_modes(effort.calls).filter(|(id, _)| is_new(id)));
@@ -140,7 +151,8 @@ impl BenchTarget {
         Ok(found)
     }
 
-    /// What is to be started, one after the other: `None` is everything, where titles are not known.
+    /// Returns the starts to make, in order, each with its benchmarks. `None` in the queue is a
+    /// start of all benchmarks, whose titles are then not known.
     fn plan_starts(
         &self,
         selection: &Selection,
@@ -157,7 +169,8 @@ impl BenchTarget {
         Ok(split_to_fit(listed).into())
     }
 
-    /// Where the target cannot even list what it has, it fails under its own name.
+    /// Fails all `pending` benchmarks. If there are none because the target could not even list
+    /// them, fails one benchmark with the name of the target.
     fn fail_all(&self, mut pending: PendingTitles, failure: &BenchmarkFailure) -> PilotResults {
         if pending.is_empty() {
             pending.push(vec![self.name.clone()]);
@@ -166,12 +179,12 @@ impl BenchTarget {
     }
 }
 
-/// In as few parts as fit into a filter each.
+/// Splits `pending` in order into parts whose titles each fit into one filter.
 fn split_to_fit(pending: PendingTitles) -> Vec<Option<PendingTitles>> {
     let mut parts: Vec<Option<PendingTitles>> = Vec::new();
     let mut length = 0;
     for titles in pending {
-        // Escaped, a title grows to at most twice its length.
+        // Escaping makes a title at most twice as long.
         let title_length: usize = titles.iter().map(|title| 2 * title.len() + 1).sum();
         length += title_length;
         match parts.last_mut().and_then(Option::as_mut) {
@@ -185,12 +198,13 @@ fn split_to_fit(pending: PendingTitles) -> Vec<Option<PendingTitles>> {
     parts
 }
 
-/// The shortest of the titles a benchmark may have.
+/// Returns the first title of a benchmark, which is the shortest.
 fn pick_name(titles: Vec<String>) -> String {
     titles.into_iter().next().unwrap_or_default()
 }
 
 impl TargetStart {
+    /// Returns the mode or the failure of each benchmark that wrote results.
     fn plan_modes(
         &self,
         calls: u32,
@@ -218,7 +232,8 @@ impl TargetStart {
         self.results.iter().any(|(id, _)| titles.iter().any(|title| is_title_of(title, id)))
     }
 
-    /// What was listed, and then was not there: its name was not what it seemed.
+    /// Fails the `pending` benchmarks that neither began nor wrote results: their listed title is
+    /// not the title they run under.
     fn fail_unbegun(&self, pending: PendingTitles) -> PilotResults {
         let has_begun =
             |title: &String| self.stages.begun.iter().any(|begun| begun.title == *title);
@@ -231,8 +246,9 @@ impl TargetStart {
             .collect()
     }
 
-    /// What began and wrote nothing although all went well: calls of no time at all are refused by
-    /// Criterion, and are long enough in batches.
+    /// Plans batches for the benchmarks that began and wrote nothing in a start that succeeded.
+    /// Criterion rejects calls that take no measurable time, but batches of them are long enough. A
+    /// benchmark whose title was cut fails, because its id is not known.
     fn plan_silent(&self) -> impl Iterator<Item = (String, Result<MeasureMode, BenchmarkFailure>)> {
         let has_written = |title: &str| self.results.iter().any(|(id, _)| is_title_of(title, id));
         let silent = self.stages.begun.iter().filter(move |begun| !has_written(&begun.title));

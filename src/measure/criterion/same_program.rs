@@ -1,7 +1,7 @@
-//! Bench targets that two commits build to the same program.
+//! Finds bench targets that two commits build to the same program.
 //!
-//! Both sides are built in folders of their own, whose names some programs hold. The folders' paths are of
-//! equal length, so that such programs are the same byte for byte everywhere else.
+//! Each side is built in its own folder, and some programs contain the path of that folder. The
+//! paths of both folders have the same length, so such programs are equal in all other bytes.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,14 +11,24 @@ use std::path::Path;
 
 use super::{BenchTarget, BuiltBenches};
 
-/// What comes before the build id in a program for Linux: lengths of name and id, a type, a name.
+/// Parts of the header before the build id in a Linux program. The header holds the length of the
+/// name, the length of the id, a type and a name. The length of the id, which varies, is between
+/// these two parts.
 const BUILD_ID_MARKS: ([u8; 4], [u8; 8]) = ([4, 0, 0, 0], [3, 0, 0, 0, b'G', b'N', b'U', 0]);
+/// Length in bytes of the header before the build id.
 const BUILD_ID_HEADER_BYTES: usize = 16;
+/// Longest build id in bytes that is searched for.
 const MAX_BUILD_ID_BYTES: usize = 64;
 
-/// The bench targets (package and name) of `candidate` that need not be launched because `baseline` has the
-/// same: the same program, with the same surroundings from Cargo, and the same in all that it might
-/// start or load of this workspace.
+/// Returns the bench targets (package and name) of `candidate` that need not be launched, because
+/// they are the same in `baseline`.
+///
+/// A target is the same if its program, its environment from Cargo and all programs and libraries
+/// of the workspace that it might start or load are the same.
+///
+/// # Errors
+///
+/// Fails if a program or library cannot be read.
 pub(crate) fn find_same_targets(
     baseline: &BuiltBenches,
     candidate: &BuiltBenches,
@@ -27,17 +37,17 @@ pub(crate) fn find_same_targets(
     if baseline.companions.len() != candidate.companions.len() {
         return Ok(Vec::new());
     }
-    for (one, other) in baseline.companions.iter().zip(&candidate.companions) {
-        if !folders.are_same_files(one, other)? {
+    for (old, new) in baseline.companions.iter().zip(&candidate.companions) {
+        if !folders.are_same_files(old, new)? {
             return Ok(Vec::new());
         }
     }
     let mut same = Vec::new();
     for target in &candidate.targets {
         let is_counterpart =
-            |one: &&BenchTarget| one.package == target.package && one.name == target.name;
-        if let Some(other) = baseline.targets.iter().find(is_counterpart)
-            && folders.are_same_targets(other, target)?
+            |old: &&BenchTarget| old.package == target.package && old.name == target.name;
+        if let Some(counterpart) = baseline.targets.iter().find(is_counterpart)
+            && folders.are_same_targets(counterpart, target)?
         {
             same.push((target.package.clone(), target.name.clone()));
         }
@@ -45,7 +55,7 @@ pub(crate) fn find_same_targets(
     Ok(same)
 }
 
-/// Folders of both sides that stand for each other.
+/// Pairs of folders: a path of the first side, and the path that replaces it on the other side.
 struct PairedFolders<'a>(Vec<(&'a [u8], &'a [u8])>);
 
 impl<'a> PairedFolders<'a> {
@@ -77,7 +87,8 @@ impl<'a> PairedFolders<'a> {
         Ok(self.are_same_bytes(&fs::read(one)?, &fs::read(other)?))
     }
 
-    /// Equal but for the names of the folders, and for the build id that is made of everything else.
+    /// True if both files are equal except for the paths of the folders and the build id. The build
+    /// id is computed from everything else.
     fn are_same_bytes(&self, one: &[u8], other: &[u8]) -> bool {
         if one.len() != other.len() {
             return false;
@@ -93,7 +104,7 @@ impl<'a> PairedFolders<'a> {
         true
     }
 
-    /// The end of the folders' names around `here`, where both hold theirs.
+    /// Returns the end of the folder path that covers `here`, if each side has its own path there.
     fn find_end_of_folder(&self, one: &[u8], other: &[u8], here: usize) -> Option<usize> {
         self.0.iter().filter(|(mine, theirs)| mine.len() == theirs.len()).find_map(
             |(mine, theirs)| {
@@ -106,11 +117,13 @@ impl<'a> PairedFolders<'a> {
     }
 }
 
+/// Returns the position of the first difference at or after `from`.
 fn find_first_difference(one: &[u8], other: &[u8], from: usize) -> Option<usize> {
     let distance = one[from..].iter().zip(&other[from..]).position(|(one, other)| one != other)?;
     Some(from + distance)
 }
 
+/// Returns the end of the build id that covers `here`, if both sides have one of equal length.
 fn find_end_of_build_id(one: &[u8], other: &[u8], here: usize) -> Option<usize> {
     let earliest = here.saturating_sub(BUILD_ID_HEADER_BYTES + MAX_BUILD_ID_BYTES);
     (earliest..here).find_map(|at| {
@@ -142,7 +155,7 @@ mod tests {
         assert!(!same(b"code base", b"code head"));
         assert!(!same(b"code1 /w/base", b"code2 /w/head"));
         assert!(!same(b"/w/base", b"/w/base "));
-        // Not of equal length: what follows lies elsewhere.
+        // The paths differ in length, so the bytes after them are at different positions.
         assert!(!same(b"/long/base", b"/x/head   "));
     }
 

@@ -1,4 +1,4 @@
-//! Requests one by one: waiting, repeating, and what each answer means.
+//! Single requests to GitHub: sending, waiting, retrying, and classifying the answers.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,25 +11,27 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-/// Longest wait for GitHub over the whole command, in seconds.
+/// Longest total wait for GitHub in one client, in seconds.
 const PATIENCE_SECONDS: u64 = 90;
-/// Requests of one kind before giving up.
+/// Number of attempts per request.
 const MOST_ATTEMPTS: u32 = 4;
-/// Longest answer that is read, in bytes.
+/// Longest answer that is read, in bytes; downloads have a limit of their own.
 const ANSWER_LIMIT: usize = 16 << 20;
-/// GitHub asks for a second between writes; the handful that every run makes it takes at once.
+/// Number of writes that are sent without a pause.
+///
+/// GitHub asks for one second between writes, but accepts the few writes that every run makes.
 const WRITES_AT_ONCE: u32 = 4;
 
-/// Where GitHub is and who asks.
+/// Address of GitHub's API and the token to use.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiConnection {
-    /// `GITHUB_API_URL`.
+    /// Value of `GITHUB_API_URL`.
     pub(crate) api_url: String,
-    /// `GITHUB_TOKEN`.
+    /// Value of `GITHUB_TOKEN`.
     pub(crate) token: ApiToken,
 }
 
-/// A secret: it has no text of its own, so that no message can hold it.
+/// A secret token. It has no `Display`, and `Debug` hides it, so that no message can contain it.
 #[derive(Clone)]
 pub(crate) struct ApiToken(String);
 
@@ -45,10 +47,10 @@ impl fmt::Debug for ApiToken {
     }
 }
 
-/// Why GitHub did not do what it was asked.
+/// Why a request to GitHub failed.
 #[derive(Debug, Error)]
 pub(crate) enum ApiError {
-    /// The token may not, now or later: 403 without a limit to wait for.
+    /// The token lacks the permission: status 403 without a time to wait.
     #[error("{request}: {message}")]
     Refused {
         /// Method and path.
@@ -56,7 +58,7 @@ pub(crate) enum ApiError {
         /// GitHub's words.
         message: String,
     },
-    /// 404 or 410.
+    /// The target does not exist: status 404 or 410.
     #[error("{request}: {message}")]
     Gone {
         /// Method and path.
@@ -64,17 +66,17 @@ pub(crate) enum ApiError {
         /// GitHub's words.
         message: String,
     },
-    /// 403 or 429 with a time to wait.
+    /// A rate limit: status 403 or 429 with a time to wait.
     #[error("{request}: GitHub asks to wait {} s ({message})", wait.as_secs())]
     Limited {
         /// Method and path.
         request: String,
         /// GitHub's words.
         message: String,
-        /// How long.
+        /// How long GitHub asks to wait.
         wait: Duration,
     },
-    /// 5xx, a broken connection, a timeout: it may have been done or not.
+    /// Status 5xx, a broken connection or a timeout. GitHub may have executed the request or not.
     #[error("{request}: {message}")]
     Uncertain {
         /// Method and path.
@@ -87,30 +89,30 @@ pub(crate) enum ApiError {
     Status {
         /// Method and path.
         request: String,
-        /// The status.
+        /// HTTP status.
         status: u16,
         /// GitHub's words.
         message: String,
     },
-    /// An answer that is not GitHub's.
+    /// The answer is too long or does not have GitHub's format.
     #[error("{request}: the answer is not GitHub's: {message}")]
     Answer {
         /// Method and path.
         request: String,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         message: String,
     },
-    /// No request could be made at all.
+    /// No request could be sent.
     #[error("`{api_url}` cannot be asked: {message}")]
     Unusable {
-        /// The address.
+        /// Address of the API.
         api_url: String,
-        /// Why.
+        /// Why no request could be sent.
         message: String,
     },
 }
 
-/// An answer of the 2xx kind.
+/// A successful answer (status 2xx), parsed as JSON.
 pub(super) struct ApiAnswer {
     request: String,
     pub(super) value: Value,
@@ -131,7 +133,7 @@ enum ApiRequest<'a> {
     Patch(&'a Value),
 }
 
-/// Runs `future` to its end on this thread.
+/// Runs `future` to completion on this thread. Fails if the runtime cannot be built.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, ApiError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ApiError::Unusable {
@@ -141,14 +143,19 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, ApiError
     Ok(runtime.block_on(future))
 }
 
+/// A client that retries temporary failures.
 pub(super) struct ApiClient {
     github: Octocrab,
+    /// What is left of [`PATIENCE_SECONDS`].
     patience: Cell<Duration>,
+    /// Number of writes so far.
     writes: Cell<u32>,
 }
 
 impl ApiClient {
-    /// Called inside `block_on`: octocrab starts a task that lives as long as the runtime.
+    /// Creates a client. Fails if the address is not valid.
+    ///
+    /// Must be called inside `block_on`: octocrab starts a task that lives as long as the runtime.
     pub(super) fn new(connection: &ApiConnection) -> Result<Self, ApiError> {
         let ApiConnection { api_url, token } = connection;
         let unusable = |error: octocrab::Error| ApiError::Unusable {
@@ -177,7 +184,10 @@ impl ApiClient {
         self.ask_repeatedly(path, ApiRequest::Patch(body)).await.map(drop)
     }
 
-    /// Posts; where it is uncertain whether GitHub did it, `already_there` looks before it is posted again.
+    /// Sends a `POST` and returns what `parse_created` reads from the answer.
+    ///
+    /// After a temporary failure, `find_existing` checks whether GitHub has executed the request
+    /// after all. Only if it finds nothing, the request is sent again.
     pub(super) async fn create<T>(
         &self,
         path: &str,
@@ -198,7 +208,8 @@ impl ApiClient {
         unreachable!("waiting ends with an error after the last attempt")
     }
 
-    /// The content at `path`, which may be a redirection, of at most `limit` bytes.
+    /// Returns the content at `path`, following redirections. Fails if it is longer than `limit`
+    /// bytes.
     pub(super) async fn download(&self, path: &str, limit: usize) -> Result<Vec<u8>, ApiError> {
         for attempt in 1.. {
             match self.receive(path, ApiRequest::Get, limit).await {
@@ -223,7 +234,10 @@ impl ApiClient {
         unreachable!("waiting ends with an error after the last attempt")
     }
 
-    /// Waits for as long as `error` asks for, within patience; what waiting does not mend is given back.
+    /// Waits before the next attempt.
+    ///
+    /// Returns `error` if waiting does not help, if this was the last attempt, or if the wait is
+    /// longer than what is left of the total.
     async fn wait_after(&self, error: ApiError, attempt: u32) -> Result<(), ApiError> {
         let wait = match &error {
             ApiError::Limited { wait, .. } => *wait,
@@ -307,7 +321,9 @@ struct RateLimit {
 }
 
 impl RateLimit {
-    /// How long GitHub asks to wait; `None` where it does not limit. `now` in seconds since 1970.
+    /// Returns how long GitHub asks to wait, or `None` if there is no limit.
+    ///
+    /// `now` is in seconds since 1970.
     fn compute_wait(&self, message: &str, now: u64) -> Option<Duration> {
         let seconds =
             |text: &Option<String>| text.as_ref().and_then(|text| text.trim().parse::<u64>().ok());
@@ -318,7 +334,7 @@ impl RateLimit {
             return seconds(&self.reset)
                 .map(|reset| Duration::from_secs(reset.saturating_sub(now) + 1));
         }
-        // A secondary limit that names no time: GitHub's documentation says a minute at least.
+        // A secondary limit without a time. GitHub's documentation asks for at least one minute.
         message.contains("secondary rate limit").then_some(Duration::from_mins(1))
     }
 }
@@ -336,7 +352,9 @@ fn build_api_error(request: String, status: u16, message: String, limits: &RateL
     }
 }
 
-/// GitHub's `message` and the messages of its `errors`, or the beginning of whatever else answered.
+/// Returns GitHub's `message` and the messages of its `errors`.
+///
+/// If the answer is not JSON, returns its first 200 characters without control characters.
 fn extract_message(bytes: &[u8]) -> String {
     let Ok(answer) = serde_json::from_slice::<Value>(bytes) else {
         let text = String::from_utf8_lossy(bytes);
@@ -351,7 +369,7 @@ fn extract_message(bytes: &[u8]) -> String {
     words.join(": ")
 }
 
-/// The innermost cause: the outer ones only say that there is one.
+/// Returns the message of the innermost cause. The outer errors only report that there is a cause.
 fn describe_innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

@@ -1,4 +1,4 @@
-//! Issues of benchmarks that got slower: found by label and marker, opened, edited, closed.
+//! Issues about slower benchmarks: finds them by label and marker, opens, edits and closes them.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,13 @@ use super::{AnswerUser, PAGE_SIZE, is_author, note_refusal};
 use crate::publish::issues::{self, ISSUE_LABEL, IssuePlan, IssuePlanError, IssueStep, TrendIssue};
 use crate::site::BenchmarkStatus;
 
-/// Why the issues could not be brought up to date.
+/// Why the issues could not be updated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IssueUpdateError {
-    /// GitHub did not do it.
+    /// A request to GitHub failed.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// The status cannot be told.
+    /// The issues could not be planned.
     #[error(transparent)]
     Status(#[from] IssuePlanError),
 }
@@ -40,7 +40,11 @@ struct IssueLabel {
     name: String,
 }
 
-/// Opens, edits and closes what `status` asks for in `repository`; says what GitHub would not take.
+/// Opens, edits and closes the issues in `repository` as `status` requires.
+///
+/// Returns notices for the user: slowdowns without an issue, a missing label, and what GitHub
+/// refused. Fails if the issues cannot be planned, or if a request fails for another reason than a
+/// refusal.
 pub(crate) fn update_issues(
     connection: &ApiConnection,
     repository: &str,
@@ -60,7 +64,7 @@ pub(crate) fn update_issues(
             let outcome = tracker.apply_step(step, before, &mut notices).await;
             let count = notices.len();
             note_refusal(outcome, "issue", "issues: write", &mut notices)?;
-            // What was refused once is refused for the next one too.
+            // If GitHub refuses one step, it also refuses the next one.
             if notices.len() > count {
                 break;
             }
@@ -109,7 +113,10 @@ impl IssueTracker<'_> {
         self.client.patch(&self.build_path(&format!("issues/{number}")), body).await
     }
 
-    /// True when it carries the label.
+    /// Opens an issue and returns whether it carries the label.
+    ///
+    /// `before` is the highest number of an issue before this call. After a temporary failure, an
+    /// issue with a higher number and the same marker counts as the one that was opened.
     async fn open_issue(&self, marker: &str, before: u64, body: &Value) -> Result<bool, ApiError> {
         let find_existing = async || {
             let own_issues = self.own_issues().await?;
@@ -123,7 +130,7 @@ impl IssueTracker<'_> {
         self.client.create(&self.build_path("issues"), body, has_label, find_existing).await
     }
 
-    /// Our issues, open and closed, from all pages.
+    /// Returns the issues of perfgate, open and closed, from all pages.
     async fn own_issues(&self) -> Result<Vec<TrendIssue>, ApiError> {
         let (mut ours, mut known_authors) = (Vec::new(), HashMap::new());
         for page in 1.. {

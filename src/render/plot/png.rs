@@ -1,4 +1,5 @@
-//! Charts as PNG at twice their size, with letters of an embedded font: the same on every machine.
+//! Charts as PNG at twice their size, with an embedded font, so that the image is the same on every
+//! machine.
 
 use std::sync::{Arc, LazyLock};
 
@@ -9,7 +10,7 @@ use thiserror::Error;
 
 use super::{Plot, render_svg};
 
-/// Pixels for one unit of the drawing, for screens and print of today.
+/// Pixels per unit of the drawing, high enough for modern screens and print.
 const PIXELS_PER_UNIT: f32 = 2.0;
 const REGULAR_FONT: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans.ttf");
 const BOLD_FONT: &[u8] = include_bytes!("../../../assets/fonts/DejaVuSans-Bold.ttf");
@@ -21,21 +22,22 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     Arc::new(fonts)
 });
 
-/// A chart that cannot be drawn.
+/// Why a chart could not be drawn.
 #[derive(Debug, Error)]
 pub(crate) enum DrawError {
-    /// The drawing is not to be read.
+    /// The SVG could not be parsed.
     #[error("the drawing is not SVG")]
     Svg(#[from] resvg::usvg::Error),
-    /// It is too large to be held.
+    /// The image is too large.
     #[error("the drawing is too large")]
     Size,
-    /// It cannot be written as PNG.
+    /// The image could not be encoded as PNG.
     #[error("failed to encode PNG: {0}")]
     Encode(String),
 }
 
-/// The chart as PNG.
+/// Returns the chart as PNG. Fails if the SVG cannot be parsed, or if the image is too large or
+/// cannot be encoded.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -79,7 +81,7 @@ mod tests {
     fn a_chart_has_twice_its_size_in_pixels_and_letters() {
         let image = Pixmap::decode_png(&titled("graphsage/batch/1")).expect("PNG");
         assert_eq!((image.width(), image.height()), (1600, 800));
-        // No font on the machine is asked, so that letters can only come from the embedded one.
+        // The fonts of the machine are not used, so that the letters come from the embedded font.
         assert_ne!(titled("graphsage/batch/1"), titled("graphsage/batch/2"));
     }
 }

@@ -1,4 +1,4 @@
-//! What the history gives besides pages: exports and charts to keep.
+//! The files that are made from a history besides pages: exports and charts.
 
 use std::fs;
 

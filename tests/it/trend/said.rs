@@ -1,4 +1,4 @@
-//! What a page says of a benchmark besides its change points, and what it does not conclude.
+//! What a page reports about a benchmark besides its change points, and what it does not conclude.
 
 use crate::synthetic::{History, commit_id};
 
