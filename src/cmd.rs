@@ -106,22 +106,22 @@ impl CommandError {
 /// status.
 pub(crate) fn dispatch(cli: Cli) -> Result<ExitStatus> {
     match cli.command {
-        CliCommand::Compare(args) => compare::run(&args),
-        CliCommand::Report(args) => report::run(&args),
-        CliCommand::Baseline(args) => baseline::run(&args),
-        CliCommand::Check(args) => check::run(&args),
-        CliCommand::Calibrate(args) => calibrate::run(&args),
-        CliCommand::Measure(args) => measure::run(args),
-        CliCommand::Doctor(args) => doctor::run(&args),
-        CliCommand::Evaluate(args) => evaluate::run(&args),
-        CliCommand::Trend(args) => trend::run(&args),
+        CliCommand::Compare(args) => compare::run_compare(&args),
+        CliCommand::Report(args) => report::run_report(&args),
+        CliCommand::Baseline(args) => baseline::run_baseline(&args),
+        CliCommand::Check(args) => check::run_check(&args),
+        CliCommand::Calibrate(args) => calibrate::run_calibrate(&args),
+        CliCommand::Measure(args) => measure::run_measure(args),
+        CliCommand::Doctor(args) => doctor::run_doctor(&args),
+        CliCommand::Evaluate(args) => evaluate::run_evaluate(&args),
+        CliCommand::Trend(args) => trend::run_trend(&args),
         CliCommand::RecordEnvironment(args) => {
             criterion::record_environment(&args.records, &args.executable)?;
             Ok(ExitStatus::Pass)
         }
-        CliCommand::Guard => Ok(guard::run()),
-        CliCommand::Publish(args) => publish::run(&args),
-        CliCommand::Init(args) => init::run(&args),
+        CliCommand::Guard => Ok(guard::run_guard()),
+        CliCommand::Publish(args) => publish::run_publish(&args),
+        CliCommand::Init(args) => init::run_init(&args),
     }
 }
 

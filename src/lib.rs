@@ -42,11 +42,11 @@ use clap::Parser as _;
 /// The commands and the file formats are the interface of perfgate. This crate has no other
 /// interface.
 pub fn main() -> ExitCode {
-    let ended = cmd::dispatch(cli::Cli::parse());
-    ended.map_or_else(
+    let result = cmd::dispatch(cli::Cli::parse());
+    result.map_or_else(
         |error| {
             let (message, status) = cmd::explain_error(&error);
-            #[expect(clippy::print_stderr, reason = "the one place where errors are said")]
+            #[expect(clippy::print_stderr, reason = "the one place that prints errors")]
             {
                 eprintln!("{message}");
             }

@@ -16,7 +16,7 @@ use crate::store::{DEFAULT_STORE_URL, GitStore, PruneSummary, RunKey, Store, Sto
 /// Runs `perfgate baseline`.
 ///
 /// Fails if the store cannot be opened, or if the action that `args` names fails.
-pub(super) fn run(args: &BaselineArgs) -> Result<ExitStatus> {
+pub(super) fn run_baseline(args: &BaselineArgs) -> Result<ExitStatus> {
     match &args.action {
         BaselineAction::Save { run, store, push, remote } => {
             save_run(run, &open_store(store)?, push.then_some(remote))?;

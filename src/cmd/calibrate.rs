@@ -32,7 +32,7 @@ const START_NANOS: f64 = 50e6;
 ///
 /// Fails if the code cannot be built or measured, if no benchmark varied, or if the calibration
 /// cannot be written.
-pub(super) fn run(args: &CalibrateArgs) -> Result<ExitStatus> {
+pub(super) fn run_calibrate(args: &CalibrateArgs) -> Result<ExitStatus> {
     // Plan: build the same code for both sides, measure it in rounds, estimate the noise, then
     // merge the result with the calibration that is already saved.
     let project = Project::find(args.selection.manifest_path.as_deref())?;

@@ -29,7 +29,7 @@ use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsE
 /// Runs the gate and returns the exit status of the verdict.
 ///
 /// Fails if the check cannot be made or its output cannot be written. A regression is not an error.
-pub(super) fn run(args: &CheckArgs) -> Result<ExitStatus> {
+pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
     let check = CheckSession::new(args)?;
     check.require_counts()?;
     let (candidate, decision) = match (&args.run, &check.choice) {

@@ -15,7 +15,7 @@ use crate::verdict::{BaselineEvidence, Evidence, decide};
 ///
 /// Fails if the policy or a run cannot be read, or if a target does not fit the candidate's
 /// benchmarks.
-pub(super) fn run(args: &CompareArgs) -> Result<ExitStatus> {
+pub(super) fn run_compare(args: &CompareArgs) -> Result<ExitStatus> {
     let config = gate::read_config(&args.gate, Path::new("."))?;
     let store_url = args.store.store.clone().or_else(|| config.store.url.clone());
     let store_url = store_url.as_deref().unwrap_or(DEFAULT_STORE_URL);

@@ -31,7 +31,7 @@ struct DoctorReport {
 /// Runs `perfgate doctor`. An unfit finding does not change the exit status.
 ///
 /// Fails if the report cannot be written.
-pub(super) fn run(args: &DoctorArgs) -> Result<ExitStatus> {
+pub(super) fn run_doctor(args: &DoctorArgs) -> Result<ExitStatus> {
     let mut findings = check_host_fitness();
     findings.push(check_git_history(Path::new(".")));
     let host = measure::detect_host(Path::new("."));

@@ -36,7 +36,7 @@ struct EvaluationResults {
 /// Simulates and replays what the command line asks for, and prints the rates.
 ///
 /// Fails if a policy or a scenario is not valid, or if a recording cannot be read.
-pub(super) fn run(args: &EvaluateArgs) -> Result<ExitStatus> {
+pub(super) fn run_evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
     let policies = choose_policies(args)?;
     let effects: Vec<f64> = args.effects.iter().map(|effect| effect.get()).collect();
     let mut results = EvaluationResults::default();

@@ -17,7 +17,7 @@ use crate::measure::guard::outlive_parent;
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// Waits until the perfgate that started this guard ends, then removes its folders and worktrees.
-pub(super) fn run() -> ExitStatus {
+pub(super) fn run_guard() -> ExitStatus {
     let remains = outlive_parent(io::stdin().lock());
     for folder in &remains.folders {
         let _ = fs::remove_dir_all(folder);

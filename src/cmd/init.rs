@@ -16,7 +16,7 @@ use crate::measure::survey::{SurveyError, survey_workspace};
 ///
 /// Fails before any file is written if the workspace cannot be read, or if a file exists and
 /// `--force` is not given. Fails also if a file cannot be written.
-pub(super) fn run(args: &InitArgs) -> Result<ExitStatus> {
+pub(super) fn run_init(args: &InitArgs) -> Result<ExitStatus> {
     // Plan: survey the workspace, generate all files in memory, refuse to replace existing ones,
     // then write them and print what was done.
     let survey = survey_workspace(args.manifest_path.as_deref()).map_err(explain_survey_error)?;

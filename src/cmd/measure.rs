@@ -27,7 +27,7 @@ use crate::units::Nanos;
 ///
 /// Fails if nothing can be measured or the run file cannot be written. A failed benchmark is
 /// printed and is not an error.
-pub(super) fn run(args: MeasureArgs) -> Result<ExitStatus> {
+pub(super) fn run_measure(args: MeasureArgs) -> Result<ExitStatus> {
     let interrupt = guard::watch_signals()?;
     let (run, output) = match args.source {
         None => measure_criterion_source(args.criterion, &interrupt)?,

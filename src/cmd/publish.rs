@@ -20,7 +20,7 @@ use environment::WorkflowEnvironment;
 /// Publishes the decisions. The exit status reports whether publishing succeeded, not the verdict.
 ///
 /// Fails if the event or a decision cannot be read, or if GitHub cannot be reached.
-pub(super) fn run(args: &PublishArgs) -> Result<ExitStatus> {
+pub(super) fn run_publish(args: &PublishArgs) -> Result<ExitStatus> {
     // Plan: read the environment, the event and the decisions, build the page and its annotations,
     // write the files of the step, then send the page to GitHub if there is a token.
     let environment = WorkflowEnvironment::read(args.event.as_deref())?;

@@ -16,7 +16,7 @@ use crate::verdict::Decision;
 /// Shows a decision. The exit status is 0, whatever the verdict.
 ///
 /// Fails if the decision cannot be read or the report cannot be written.
-pub(super) fn run(args: &ReportArgs) -> Result<ExitStatus> {
+pub(super) fn run_report(args: &ReportArgs) -> Result<ExitStatus> {
     let decision = read_decision_file(&args.decision)?;
     match &args.output {
         Some(path) => {

@@ -19,7 +19,7 @@ use crate::site::{self, BenchmarkStatus};
 /// Runs `perfgate trend`.
 ///
 /// Fails if the history cannot be read or the output cannot be written.
-pub(super) fn run(args: &TrendArgs) -> Result<ExitStatus> {
+pub(super) fn run_trend(args: &TrendArgs) -> Result<ExitStatus> {
     match &args.action {
         None => build_pages(&args.history, &args.out)?,
         Some(TrendAction::Changes { file, least_shift, confidence, format }) => {

@@ -282,8 +282,8 @@ impl ResidualVariance {
 
 /// Estimates the pooled variance around the levels, on the log scale.
 ///
-/// If the lag-one autocorrelation `r` of the residuals is positive, the variance is inflated by `(1
-/// + r) ÷ (1 − r)`, and the degrees of freedom shrink by the same factor.
+/// If the lag-one autocorrelation `r` of the residuals is positive, the variance is inflated by
+/// `(1 + r) ÷ (1 − r)`, and the degrees of freedom shrink by the same factor.
 fn estimate_residual_variance(
     series: &[f64],
     starts: &[usize],
