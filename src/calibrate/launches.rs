@@ -14,19 +14,19 @@ use crate::verdict::NoiseHistory;
 /// count as two.
 ///
 /// The best split of a normal sample lies about 2.7 apart, and up to 3.9 in samples of forty.
-const LEAST_MODE_DISTANCE: f64 = 4.5;
+const MIN_MODE_DISTANCE: f64 = 4.5;
 
 /// The smaller group holds at least one in this many launches, and at least three.
 const LAUNCHES_PER_RARE_MODE: usize = 10;
 
 /// Least number of calls advised per launch. With fewer calls the median of a launch means little.
-const LEAST_ADVISED_CALLS: f64 = 10.0;
+const MIN_ADVISED_CALLS: f64 = 10.0;
 
 /// Largest number of calls advised per launch.
-const MOST_ADVISED_CALLS: f64 = 1000.0;
+const MAX_ADVISED_CALLS: f64 = 1000.0;
 
 /// Largest number of rounds that a decision may take.
-const MOST_ADVISED_ROUNDS: usize = 20;
+const MAX_ADVISED_ROUNDS: usize = 20;
 
 /// Slowdown beyond the tolerated one that the advised launches must find, as a share.
 const SLOWDOWN_TO_FIND: f64 = 0.04;
@@ -138,7 +138,7 @@ impl LaunchModes {
         let splits = (least..=n.checked_sub(least)?).filter_map(split);
         let best = splits.min_by(|a, b| a.1.total_cmp(&b.1))?;
         let (distance, deviation, slower) = best;
-        (distance >= LEAST_MODE_DISTANCE * deviation && distance > 0.0)
+        (distance >= MIN_MODE_DISTANCE * deviation && distance > 0.0)
             .then(|| Self { slower: slower as f64 / n as f64, slowdown: distance.exp_m1() })
     }
 }
@@ -156,9 +156,9 @@ impl EffortAdvice {
         // Without variance between launches the optimum is infinite; without any variance it is
         // NaN.
         let calls = if calls.is_nan() {
-            LEAST_ADVISED_CALLS
+            MIN_ADVISED_CALLS
         } else {
-            calls.clamp(LEAST_ADVISED_CALLS, MOST_ADVISED_CALLS)
+            calls.clamp(MIN_ADVISED_CALLS, MAX_ADVISED_CALLS)
         };
         let is_enough = |rounds: &usize| {
             compute_slowdown_after(*rounds, noise, entered)
@@ -167,7 +167,7 @@ impl EffortAdvice {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let calls = calls.round() as usize;
         Self {
-            launches: (3..MOST_ADVISED_ROUNDS).find(is_enough).unwrap_or(MOST_ADVISED_ROUNDS),
+            launches: (3..MAX_ADVISED_ROUNDS).find(is_enough).unwrap_or(MAX_ADVISED_ROUNDS),
             calls,
         }
     }

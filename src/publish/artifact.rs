@@ -20,7 +20,7 @@ pub(crate) const ARCHIVE_LIMIT: usize = 16 << 20;
 /// of it.
 pub(crate) const DECISION_LIMIT: usize = 32 << 20;
 /// Maximum number of benchmarks in a decision.
-const MOST_BENCHMARKS: usize = 20_000;
+const MAX_BENCHMARKS: usize = 20_000;
 /// Maximum length of a name, a reason or a warning, in bytes.
 const LONGEST_TEXT: usize = 16 << 10;
 /// Name of the file in the archive.
@@ -73,7 +73,7 @@ pub(crate) fn read_decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
 }
 
 fn check_plausible(decision: &Decision) -> Result<(), &'static str> {
-    if decision.benchmarks.len() > MOST_BENCHMARKS {
+    if decision.benchmarks.len() > MAX_BENCHMARKS {
         return Err("it has more benchmarks than any suite");
     }
     let names = decision.benchmarks.iter().flat_map(|judgement| {

@@ -14,7 +14,7 @@ pub(crate) const COMMENT_BODY_LIMIT: usize = 65_536;
 /// Maximum number of faults that a comment remembers.
 ///
 /// If there are more, every fault counts as known.
-const MOST_REMEMBERED: usize = 300;
+const MAX_REMEMBERED: usize = 300;
 
 /// A comment on the pull request that carries perfgate's marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl FromStr for CommentPolicy {
 /// What a comment reported, stored in its second line for the next push to compare with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct CommentState {
-    /// Hashes of the reported faults, at most [`MOST_REMEMBERED`].
+    /// Hashes of the reported faults, at most [`MAX_REMEMBERED`].
     wrong: BTreeSet<String>,
     /// Whether there were more faults than are remembered.
     #[serde(default)]
@@ -95,8 +95,8 @@ struct CommentState {
 impl CommentState {
     fn from_page(page: &PublishPage, quiet: bool) -> Self {
         Self {
-            wrong: page.faults.iter().take(MOST_REMEMBERED).cloned().collect(),
-            more: page.faults.len() > MOST_REMEMBERED,
+            wrong: page.faults.iter().take(MAX_REMEMBERED).cloned().collect(),
+            more: page.faults.len() > MAX_REMEMBERED,
             quiet,
         }
     }

@@ -16,7 +16,7 @@ use crate::site::{BenchmarkState, BenchmarkStatus};
 pub(crate) const ISSUE_LABEL: &str = "perfgate";
 /// Maximum number of issues that are opened per call. Without it, a change of the machine would
 /// open an issue for every benchmark.
-pub(crate) const MOST_ISSUES_AT_ONCE: usize = 10;
+pub(crate) const MAX_ISSUES_AT_ONCE: usize = 10;
 /// GitHub's limit on the body of an issue, in characters.
 const ISSUE_BODY_LIMIT: usize = 65_536;
 /// Maximum shift of a slowdown's start that still counts as the same slowdown. The start can move
@@ -84,7 +84,7 @@ pub(crate) enum IssueStep {
 pub(crate) struct IssuePlan {
     /// Steps for GitHub, the worst slowdown first.
     pub(crate) steps: Vec<IssueStep>,
-    /// Number of slowdowns that get no issue because [`MOST_ISSUES_AT_ONCE`] is reached.
+    /// Number of slowdowns that get no issue because [`MAX_ISSUES_AT_ONCE`] is reached.
     pub(crate) left_out: usize,
 }
 
@@ -151,7 +151,7 @@ impl IssuePlan {
                 }
             }
             Some(issue) if is_known(&issue.body, since) => {}
-            _ if self.count_opened() == MOST_ISSUES_AT_ONCE => self.left_out += 1,
+            _ if self.count_opened() == MAX_ISSUES_AT_ONCE => self.left_out += 1,
             _ => self.steps.push(IssueStep::Open {
                 marker: text.marker(),
                 title: issue::render_issue_title(&text.status.id),

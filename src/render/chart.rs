@@ -12,9 +12,9 @@ use crate::verdict::Change;
 use super::filters;
 
 /// Maximum number of benchmarks with a named line each; more are drawn without names.
-const MOST_NAMED: usize = 60;
+const MAX_NAMED: usize = 60;
 /// Maximum number of lines in the plot of all ratios; more cannot be told apart.
-const MOST_LINES: usize = 5_000;
+const MAX_LINES: usize = 5_000;
 /// Smallest and largest ratio on the axis. Ratios beyond them are drawn at the edge, so that one
 /// benchmark that is ten times slower does not squeeze all others into one point.
 const RATIO_LIMITS: (f64, f64) = (0.4, 2.5);
@@ -167,10 +167,10 @@ pub(super) fn draw_ratio_plot<'a>(
     let mut rows: Vec<_> = rows.filter(|row| row.ratio.is_some()).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.ratio.map(|ratio| ratio.point)));
     let count = rows.len();
-    rows.truncate(MOST_LINES);
+    rows.truncate(MAX_LINES);
     let axis = fit_ratio_axis(&rows)?;
     let lines: Vec<_> = rows.iter().filter_map(|row| draw_ratio_line(axis, row)).collect();
-    let dense = (lines.len() > MOST_NAMED).then(|| draw_dense_plot(&lines));
+    let dense = (lines.len() > MAX_NAMED).then(|| draw_dense_plot(&lines));
     Some(RatioPlot {
         ticks: axis.choose_percent_ticks(),
         left_out: count - lines.len(),

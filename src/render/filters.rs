@@ -9,7 +9,7 @@ const NAME_WIDTH: usize = 72;
 /// Maximum length of free text, in characters.
 const PROSE_WIDTH: usize = 400;
 /// Smallest p-value that is shown as a number; a smaller one is shown as `< 0.0001`.
-const LEAST_P: f64 = 0.0001;
+const MIN_P: f64 = 0.0001;
 
 pub(super) fn register_filters(environment: &mut Environment<'static>) {
     environment.add_filter("duration", format_duration);
@@ -132,8 +132,8 @@ pub(super) fn format_slowdown_tick(ratio: f64) -> String {
 /// Formats a p-value with its relation sign. It is never shown as zero, because a p-value is an
 /// upper bound on a probability.
 fn format_p_value(p: f64) -> String {
-    if p < LEAST_P {
-        return format!("< {LEAST_P}");
+    if p < MIN_P {
+        return format!("< {MIN_P}");
     }
     format!("= {}", format_significant(p, 2))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{RenderError, escape, filters, render_template};
 
 /// Maximum number of commits in the issue. The comparison on GitHub shows all of them.
-const MOST_SUSPECTS: usize = 20;
+const MAX_SUSPECTS: usize = 20;
 /// Maximum length of the benchmark's id in the title, in characters. GitHub's limit on a title is
 /// 256.
 const TITLE_WIDTH: usize = 120;
@@ -34,7 +34,7 @@ pub(crate) fn render_issue(
 ) -> Result<String, RenderError> {
     let IssueFrame { key, state, is_open, page } = frame;
     let state = minijinja::Value::from_safe_string(state.to_owned());
-    let most_suspects = MOST_SUSPECTS;
+    let most_suspects = MAX_SUSPECTS;
     let it = minijinja::Value::from_serialize(status);
     render_template("issue.md.j2", context! { it, key, state, is_open, page, most_suspects })
 }

@@ -11,7 +11,7 @@ use crate::report::{Report, ReportRow};
 /// Maximum length of a comment in characters. GitHub refuses more than 65,536.
 pub(crate) const COMMENT_LIMIT: usize = 60_000;
 /// Maximum number of reasons with a sentence of their own; the same for waivers.
-const MOST_SENTENCES: usize = 3;
+const MAX_SENTENCES: usize = 3;
 /// Lower bound on the length of a row in characters. It limits how many rows are tried.
 const SHORTEST_ROW: usize = 60;
 
@@ -51,7 +51,7 @@ fn render_with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderEr
             report => serialize_report(report),
             marker => sanitize_marker_id(&report.id),
             reasons => serialize_rows(&select_first_reasons(report)),
-            more_reasons => report.reasons.saturating_sub(MOST_SENTENCES),
+            more_reasons => report.reasons.saturating_sub(MAX_SENTENCES),
             more_accepted => report.counts.accepted.saturating_sub(waived_rows.len()),
             accepted => serialize_rows(&waived_rows),
             notable => serialize_rows(notable),
@@ -64,7 +64,7 @@ fn render_with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderEr
 /// Returns the first rows that are a reason for the verdict.
 fn select_first_reasons<'a>(report: &Report<'a>) -> Vec<ReportRow<'a>> {
     let reasons = report.notable.iter().filter(|row| row.is_reason);
-    reasons.take(MOST_SENTENCES).cloned().collect()
+    reasons.take(MAX_SENTENCES).cloned().collect()
 }
 
 /// Returns one benchmark for each of the first distinct reasons of waivers.
@@ -74,7 +74,7 @@ fn select_first_waived<'a>(report: &Report<'a>) -> Vec<ReportRow<'a>> {
         .notable
         .iter()
         .filter(|row| row.waiver.is_some_and(|waiver| seen.insert(waiver.reason)));
-    first.take(MOST_SENTENCES).cloned().collect()
+    first.take(MAX_SENTENCES).cloned().collect()
 }
 
 /// Returns the id for the marker, cut to 100 characters and without characters that could end the

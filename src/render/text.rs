@@ -7,7 +7,7 @@ use super::{RenderError, render_template, serialize_report, serialize_rows};
 use crate::report::Report;
 
 /// Maximum number of rows. If there are more, the text names the formats that show all of them.
-const MOST_ROWS: usize = 40;
+const MAX_ROWS: usize = 40;
 /// Number of spaces between two columns.
 const COLUMN_GAP: usize = 3;
 
@@ -22,7 +22,7 @@ pub(crate) enum Colour {
 
 /// Returns the report for a terminal. Fails if the template and its values do not fit.
 pub(crate) fn render_text(report: &Report<'_>, colour: Colour) -> Result<String, RenderError> {
-    let shown = &report.notable[..report.notable.len().min(MOST_ROWS)];
+    let shown = &report.notable[..report.notable.len().min(MAX_ROWS)];
     let text = render_template(
         "report.txt.j2",
         context! {

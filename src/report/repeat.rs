@@ -6,7 +6,7 @@ use super::ReportRow;
 use crate::verdict::{BaselineKind, Decision};
 
 /// Maximum number of benchmark names in the command. Nobody would type a longer one.
-const MOST_NAMES: usize = 5;
+const MAX_NAMES: usize = 5;
 /// Maximum length of a name in bytes. Longer names are cut where they are shown, so the command
 /// would not work.
 const LONGEST_NAME: usize = 200;
@@ -24,7 +24,7 @@ pub(super) fn build_repeat_command(
     let mut command = "perfgate check".to_owned();
     match named_rows.len() {
         0 => return None,
-        1..=MOST_NAMES => {
+        1..=MAX_NAMES => {
             if !named_rows.iter().all(|row| is_typable(row.id)) {
                 return None;
             }

@@ -6,7 +6,7 @@ use super::chart_data::{build_chart_data, number_hosts};
 use super::night::{NightFigure, SHOWN_METRICS};
 use super::overview::{NightName, format_date};
 use super::standing::{
-    BenchmarkStanding, BenchmarkState, LEAST_TREND_RUNS, LevelShift, NightGap, TREND_WINDOWS,
+    BenchmarkStanding, BenchmarkState, LevelShift, MIN_TREND_RUNS, NightGap, TREND_WINDOWS,
     TrendLevel, WatchState,
 };
 use super::track::{BenchmarkTrack, TrackChange};
@@ -17,7 +17,7 @@ use crate::run::Sampling;
 const NIGHTS_IN_TABLE: usize = 30;
 
 /// Maximum number of commits named for one change; the link shows all of them.
-const MOST_SUSPECTS: usize = 20;
+const MAX_SUSPECTS: usize = 20;
 
 /// The page of one benchmark, as its template reads it.
 #[derive(Serialize)]
@@ -143,7 +143,7 @@ pub(super) fn build_benchmark_page<'a>(
         state: standing.state,
         is_batch: track.sampling == Sampling::Batch,
         runs: standing.runs,
-        least_runs: LEAST_TREND_RUNS,
+        least_runs: MIN_TREND_RUNS,
         level: standing.level,
         week: standing.week,
         month: standing.month,
@@ -198,7 +198,7 @@ fn build_change_row<'a>(
     let range = from.zip(to);
     let all = range.map_or(Vec::new(), |(from, to)| (material.commits_between)(from, to));
     let compare = material.repository.as_deref().zip(range);
-    let more_suspects = all.len().saturating_sub(MOST_SUSPECTS);
+    let more_suspects = all.len().saturating_sub(MAX_SUSPECTS);
     let suspect = |commit: SuspectCommit| {
         let link = build_commit_link(material, Some(&commit.id));
         SuspectRow { commit, link }
@@ -214,7 +214,7 @@ fn build_change_row<'a>(
         before: NightName::from_night(&material.nights[change.before]),
         after: NightName::from_night(&material.nights[change.after]),
         compare: compare.map(|(address, (from, to))| format!("{address}/compare/{from}...{to}")),
-        suspects: all.into_iter().take(MOST_SUSPECTS).map(suspect).collect(),
+        suspects: all.into_iter().take(MAX_SUSPECTS).map(suspect).collect(),
         more_suspects,
     };
     (change.after, row)

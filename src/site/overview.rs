@@ -162,7 +162,7 @@ fn build_overview_row<'a>(
             })
             .collect(),
         runs: standing.runs,
-        least_runs: standing::LEAST_TREND_RUNS,
+        least_runs: standing::MIN_TREND_RUNS,
         severity: standing
             .open_ratio
             .max(watch_ratio)

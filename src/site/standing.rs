@@ -9,7 +9,7 @@ use crate::stats::summary::{Moments, compute_median_in_place};
 use crate::stats::welch;
 
 /// Minimum number of runs on one host before any conclusion is drawn.
-pub(super) const LEAST_TREND_RUNS: usize = 5;
+pub(super) const MIN_TREND_RUNS: usize = 5;
 
 /// Maximum number of earlier runs of the same level that the last nights are compared with.
 const BASELINE_WINDOW: usize = 20;
@@ -146,7 +146,7 @@ impl BenchmarkStanding {
         let last = host.nights.len() - 1;
         let is_absent = host.nights[last] + 1 < material.nights.len()
             && is_absent(track, host, &material.nights);
-        let is_insufficient = host.nights.len() < LEAST_TREND_RUNS;
+        let is_insufficient = host.nights.len() < MIN_TREND_RUNS;
         let threshold = find_threshold(track, host, material);
         let release = find_last_release(host, &material.releases);
         let watch =
@@ -313,7 +313,7 @@ fn watch_last_nights(host: &HostTrack, threshold: f64) -> WatchState {
     let segment = host.find_segment(count - 1);
     let end = count - 2;
     let start = segment.start.max(end.saturating_sub(BASELINE_WINDOW));
-    if end < start + LEAST_TREND_RUNS - 2 {
+    if end < start + MIN_TREND_RUNS - 2 {
         return WatchState::Quiet;
     }
     let mut window = host.lns[start..end].to_vec();
@@ -354,7 +354,7 @@ fn find_gaps(track: &BenchmarkTrack<'_>, nights: &[Night], now: Timestamp) -> Ve
 /// Returns the nights on which nothing was measured, up to `now`. The usual distance between runs,
 /// at least a day, tells when a run was due.
 pub(super) fn find_missing_nights(nights: &[Night], now: Timestamp) -> Vec<NightGap> {
-    if nights.len() < LEAST_TREND_RUNS {
+    if nights.len() < MIN_TREND_RUNS {
         return Vec::new();
     }
     let seconds: Vec<i64> = nights.iter().map(|night| night.created.as_second()).collect();

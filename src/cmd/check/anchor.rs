@@ -14,7 +14,7 @@ use crate::verdict::{
 };
 
 /// Maximum number of benchmarks that are named, the slowest first.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 impl CheckSession<'_> {
     /// Returns warnings for the benchmarks that became slower since the last release and that
@@ -70,7 +70,7 @@ fn describe_creep(tag: &str, since: &Decision, decision: &Decision) -> Vec<Strin
         .collect();
     slower.sort_by(|a, b| b.1.point.get().total_cmp(&a.1.point.get()));
     let to_percent = |ratio: crate::units::Ratio| (ratio.get() - 1.0) * 100.0;
-    let named = slower.iter().take(MOST_NAMED).map(|(judgement, ratio)| {
+    let named = slower.iter().take(MAX_NAMED).map(|(judgement, ratio)| {
         format!(
             "`{}` is slower than {tag} by {:.1} % [{:.1} %, {:.1} %], by stored runs and not confirmed",
             judgement.id,
@@ -79,7 +79,7 @@ fn describe_creep(tag: &str, since: &Decision, decision: &Decision) -> Vec<Strin
             to_percent(ratio.high),
         )
     });
-    let more = slower.len().saturating_sub(MOST_NAMED);
+    let more = slower.len().saturating_sub(MAX_NAMED);
     let rest = (more > 0).then(|| format!("{more} more benchmarks are slower than {tag}"));
     named.chain(rest).collect()
 }

@@ -19,7 +19,7 @@ use crate::verdict::{BaselineEvidence, Change};
 const LAST_LOOK_ROUNDS: usize = 20;
 
 /// Smallest number of rounds with which a benchmark can be replayed: the first look needs them.
-const LEAST_REPLAYED_ROUNDS: usize = 5;
+const MIN_REPLAYED_ROUNDS: usize = 5;
 
 /// Known change of a labelled pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl<'a> LaunchRecording<'a> {
         let mut launches: Vec<&Launch> = benchmark.launches.iter().collect();
         launches.sort_by_key(|launch| (&launch.session, launch.round, launch.order));
         let launches: Vec<Digest> = launches.into_iter().map(Launch::digest).collect();
-        (launches.len() >= 2 * LEAST_REPLAYED_ROUNDS).then_some(Self { benchmark, launches })
+        (launches.len() >= 2 * MIN_REPLAYED_ROUNDS).then_some(Self { benchmark, launches })
     }
 
     fn round_count(&self) -> usize {

@@ -14,7 +14,7 @@ use thiserror::Error;
 /// Longest total wait for GitHub in one client, in seconds.
 const PATIENCE_SECONDS: u64 = 90;
 /// Number of attempts per request.
-const MOST_ATTEMPTS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 /// Longest answer that is read, in bytes; downloads have a limit of their own.
 const ANSWER_LIMIT: usize = 16 << 20;
 /// Number of writes that are sent without a pause.
@@ -245,7 +245,7 @@ impl ApiClient {
             _ => return Err(error),
         };
         match self.patience.get().checked_sub(wait) {
-            Some(left) if attempt < MOST_ATTEMPTS => {
+            Some(left) if attempt < MAX_ATTEMPTS => {
                 self.patience.set(left);
                 tokio::time::sleep(wait).await;
                 Ok(())

@@ -57,7 +57,7 @@ pub(crate) fn update_issues(
         let own_issues = tracker.own_issues().await?;
         let IssuePlan { steps, left_out } = issues::plan_issues(status, &own_issues, site)?;
         if left_out > 0 {
-            notices.push(format!("{left_out} slowdowns have no issue yet: {} are opened at once, the others another night", issues::MOST_ISSUES_AT_ONCE));
+            notices.push(format!("{left_out} slowdowns have no issue yet: {} are opened at once, the others another night", issues::MAX_ISSUES_AT_ONCE));
         }
         let before = own_issues.iter().map(|issue| issue.number).max().unwrap_or(0);
         for step in steps {
