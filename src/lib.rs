@@ -11,6 +11,7 @@
 mod units;
 mod files;
 mod stats;
+mod note;
 mod host;
 mod run;
 mod git;
