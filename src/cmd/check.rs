@@ -2,28 +2,27 @@
 
 mod anchor;
 mod comparand;
+mod confirm;
 mod counts;
-mod in_turn;
 mod outputs;
 mod shared;
 mod waivers;
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use anyhow::Result;
 
 use self::comparand::{BaselineChoice, ComparedWith};
 use self::waivers::JudgedPolicy;
-use super::pair::{Pair, PairAttempt};
-use super::project::Project;
-use super::{CommandError, ExitStatus, calibrate, gate, guard, measure, print, run_file};
 use crate::cli::CheckArgs;
 use crate::git::CommitId;
-use crate::measure::Interrupt;
-use crate::policy::{Config, Policy};
 use crate::rounds::MeasuredRounds;
 use crate::run::{BenchmarkId, Run};
-use crate::store::{DEFAULT_STORE_URL, Store, StoreError};
+use crate::session::pair::{Pair, PairAttempt};
+use crate::session::settings::explain_policy_error;
+use crate::session::{ExitStatus, Session, SessionRequest, measurement, print};
+use crate::store::Store;
 use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, decide};
 
 /// Runs the gate and returns the exit status of the verdict.
@@ -49,7 +48,7 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
     print::print_decision(&decision, args.format)?;
     if args.save_baseline {
         let store = check.open_store()?;
-        print::print_note(&outputs::save_baseline(store.as_ref(), &candidate, &decision)?);
+        print::print_note(&outputs::save_baseline(store, &candidate, &decision)?);
     }
     Ok(decision.verdict.into())
 }
@@ -62,44 +61,37 @@ struct CheckSession<'a> {
     args: &'a CheckArgs,
     /// What `--baseline`, or the two commands, ask to compare with.
     choice: BaselineChoice,
-    project: Project,
-    config: Config,
-    policy: Policy,
-    /// The run of `--run`, which was measured before; `None` if this check measures.
-    given: Option<Run>,
-    /// The calibrated noise of each benchmark on the machine that measured `given`, or else on this
-    /// machine. Empty without a calibration.
+    /// The calibrated noise of each benchmark on the machine of the session. Empty without a
+    /// calibration.
     noise: BTreeMap<BenchmarkId, NoiseHistory>,
-    interrupt: Interrupt,
+    session: Session,
+}
+
+impl Deref for CheckSession<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
 }
 
 impl<'a> CheckSession<'a> {
     fn new(args: &'a CheckArgs) -> Result<Self> {
-        let project = Project::find(args.selection.manifest_path.as_deref())?;
-        let config = gate::read_config(&args.gate, &project.folder)?;
-        let policy = gate::resolve_policy(config.clone(), &args.gate, &args.selection.bench)?
-            .with_required_baseline(args.require_baseline);
+        let mut session = Session::open(&SessionRequest {
+            selection: &args.selection,
+            effort: &args.effort,
+            gate: &args.gate,
+            store: &args.store,
+            given_run: args.run.as_deref(),
+        })?;
+        session.policy = session.policy.with_required_baseline(args.require_baseline);
         let choice = match (&args.baseline_command, &args.candidate_command) {
             (Some(baseline), Some(candidate)) => {
                 BaselineChoice::Commands(baseline.clone(), candidate.clone())
             }
             _ => BaselineChoice::parse(&args.baseline),
         };
-        // With `--run`, no process is started, so a signal may simply end perfgate.
-        let interrupt =
-            if args.run.is_some() { Interrupt::default() } else { guard::watch_signals()? };
-        let given = args.run.as_deref().map(run_file::read_run).transpose()?;
-        let fingerprint = match &given {
-            Some(run) => run.host.fingerprint.clone(),
-            None => measure::detect_host(&project.folder).fingerprint,
-        };
-        let (calibration, note) = calibrate::read_calibration(&project.folder, &fingerprint);
-        if let Some(note) = note {
-            print::print_note(&note);
-        }
-        let noise =
-            calibration.map(|calibration| calibration.noise_histories()).unwrap_or_default();
-        Ok(Self { args, choice, project, config, policy, given, noise, interrupt })
+        Ok(Self { args, choice, noise: session.read_noise(), session })
     }
 
     /// Compares one run with an existing baseline. If stored runs are only a screen, rounds confirm
@@ -220,21 +212,25 @@ impl<'a> CheckSession<'a> {
     ///
     /// Fails if the run cannot be measured or written, or if a target does not fit its benchmarks.
     fn measure_or_read_candidate(&self) -> Result<Run> {
-        let candidate = if let Some(run) = &self.given {
+        let candidate = if let Some(run) = &self.given_run {
             run.clone()
         } else {
-            let effort = gate::resolve_effort(&self.args.effort, &self.config.measure);
             // Read first: a file written next to the sources makes the tree dirty.
             let commit = self.project.read_head()?;
-            let mut run =
-                measure::measure_criterion(&self.args.selection, &effort, &self.interrupt)?;
+            let mut run = measurement::measure_criterion(
+                &self.selection,
+                &self.policy.selection,
+                self.host.clone(),
+                &self.effort,
+                &self.interrupt,
+            )?;
             run.commit = commit;
             run
         };
         outputs::write_run(&self.args.out, &candidate)?;
         self.policy
             .check_targets(&candidate.benchmarks)
-            .map_err(|error| gate::explain_policy_error(&error))?;
+            .map_err(|error| explain_policy_error(&error))?;
         Ok(candidate)
     }
 
@@ -247,7 +243,7 @@ impl<'a> CheckSession<'a> {
             BaselineChoice::File(path) => ComparedWith::read_file(path),
             BaselineChoice::Auto | BaselineChoice::Stored => match self.open_store()? {
                 Some(store) => {
-                    ComparedWith::find_stored(&store, &self.args.remote, &self.project, candidate)
+                    ComparedWith::find_stored(store, &self.args.remote, &self.project, candidate)
                 }
                 None => Ok(no_store()),
             },
@@ -255,7 +251,7 @@ impl<'a> CheckSession<'a> {
                 let (_, commit) = self.project.resolve_commit(revision)?;
                 match self.open_store()? {
                     Some(store) => {
-                        ComparedWith::find_stored_at(&store, revision, &commit, candidate)
+                        ComparedWith::find_stored_at(store, revision, &commit, candidate)
                     }
                     None => Ok(no_store()),
                 }
@@ -276,12 +272,7 @@ impl<'a> CheckSession<'a> {
     }
 
     /// Opens the store of baselines. Returns `None` outside a repository if no store is named.
-    fn open_store(&self) -> Result<Option<Store>> {
-        let named = self.args.store.store.as_deref().or(self.config.store.url.as_deref());
-        match Store::open(named.unwrap_or(DEFAULT_STORE_URL), &self.project.folder) {
-            Ok(store) => Ok(Some(store)),
-            Err(StoreError::NoRepository { .. }) if named.is_none() => Ok(None),
-            Err(error) => Err(CommandError::from(error).into()),
-        }
+    fn open_store(&self) -> Result<Option<&Store>> {
+        self.session.store.open_if_present()
     }
 }

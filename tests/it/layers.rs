@@ -16,7 +16,7 @@ const OWNERS: [(&str, &[&str]); 11] = [
     ("octocrab", &["publish"]),
     ("tokio", &["publish"]),
     ("clap", &["cli", "main"]),
-    ("indicatif", &["cmd"]),
+    ("indicatif", &["session"]),
 ];
 
 /// Modules that read no clock, no environment and no global random source.

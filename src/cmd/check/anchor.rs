@@ -3,11 +3,11 @@
 
 use anyhow::Result;
 
-use super::super::CommandError;
 use super::CheckSession;
 use super::comparand::BaselineChoice;
 use crate::git::CommitId;
 use crate::run::Run;
+use crate::session::CommandError;
 use crate::store::{BaselineMatch, RunKind, StoredBaseline as StoredRuns};
 use crate::verdict::{
     BaselineEvidence, Change, Decision, Evidence, Judgement, RatioInterval, decide,

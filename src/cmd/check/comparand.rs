@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::super::project::Project;
-use super::super::{CommandError, run_file};
 use super::shared;
 use crate::cli::RemoteArgs;
 use crate::git::CommitId;
 use crate::host::Host;
 use crate::run::{BenchmarkId, Run};
+use crate::session::project::Project;
+use crate::session::{CommandError, read_run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::store::{BaselineMatch, RunKind, Store, StoredBaseline};
 use crate::verdict::{self, Change, Decision};
@@ -69,7 +69,7 @@ impl ComparedWith {
     ///
     /// Fails if the file cannot be read.
     pub(super) fn read_file(path: &Path) -> Result<Self> {
-        Ok(Self { file: Some(run_file::read_run(path)?), ..Self::default() })
+        Ok(Self { file: Some(read_run(path)?), ..Self::default() })
     }
 
     /// Finds the stored runs of the nearest measured ancestor of the candidate, on its machine.

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 
-use super::super::pair::Pair;
-use super::super::progress::ProgressOutput;
-use super::super::{CommandError, gate, measure as measuring};
 use super::CheckSession;
 use crate::host::detect_program_version;
 use crate::measure::MeasureSubject;
 use crate::measure::criterion::{BuiltBenches, VALGRIND, count_instructions};
+use crate::session::CommandError;
+use crate::session::pair::Pair;
+use crate::session::progress::ProgressOutput;
 use crate::verdict::{Change, Decision, InstructionCounts, Judgement};
 
 impl CheckSession<'_> {
@@ -63,15 +63,13 @@ impl CheckSession<'_> {
         sides: &[&BuiltBenches; 2],
         judgement: &Judgement,
     ) -> Result<Result<InstructionCounts, String>> {
-        let effort =
-            measuring::to_effort(&gate::resolve_effort(&self.args.effort, &self.config.measure));
         let id = judgement.to_id();
         let Some(target) = &judgement.target else {
             return Ok(Err("its bench is not known".into()));
         };
         let mut counted = [0.0; 2];
         for (count, side) in counted.iter_mut().zip(sides) {
-            match count_instructions(side, target, &id, &effort, &self.interrupt)? {
+            match count_instructions(side, target, &id, &self.effort.effort, &self.interrupt)? {
                 Ok(per_call) => *count = per_call,
                 Err(why) => return Ok(Err(why)),
             }

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::super::{CommandError, print};
 use crate::cli::DecisionFormat;
 use crate::files;
 use crate::render::Colour;
 use crate::report::ReportContext;
 use crate::run::Run;
+use crate::session::{CommandError, print};
 use crate::store::{Store, StoreError};
 use crate::verdict::{Decision, Verdict};
 
