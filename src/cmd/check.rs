@@ -14,7 +14,6 @@ use std::ops::Deref;
 use anyhow::Result;
 
 use self::comparand::{BaselineChoice, ComparedWith};
-use self::waivers::JudgedPolicy;
 use crate::cli::CheckArgs;
 use crate::git::CommitId;
 use crate::rounds::MeasuredRounds;
@@ -23,7 +22,10 @@ use crate::session::pair::{Pair, PairAttempt};
 use crate::session::settings::explain_policy_error;
 use crate::session::{ExitStatus, Session, SessionRequest, measurement, print};
 use crate::store::Store;
-use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, decide};
+use crate::verdict::{
+    BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, TrailerEvidence, decide,
+    find_unconfirmed,
+};
 
 /// Runs the gate and returns the exit status of the verdict.
 ///
@@ -98,32 +100,29 @@ impl<'a> CheckSession<'a> {
     /// the benchmarks that the screen does not pass.
     fn check_against_baseline(&self) -> Result<(Run, Decision)> {
         // Plan: get the candidate, find its baseline, confirm in rounds what a screen does not
-        // pass, judge, then add counts and warnings.
+        // pass, gather the rest of the evidence, and decide.
         let candidate = self.measure_or_read_candidate()?;
         let mut comparand = self.find_compared_with(&candidate)?;
-        let terms =
-            JudgedPolicy::read(self, candidate.commit.as_ref(), comparand.base_commit().as_ref());
+        let base = comparand.base_commit();
+        let trailers = waivers::read_trailers(self, candidate.commit.as_ref(), base.as_ref());
         let confirmed = match self.find_base_to_confirm(&candidate, &comparand) {
-            Some(base) => self.confirm_in_rounds(&base, &candidate, &mut comparand, &terms)?,
+            Some(base) => self.confirm_in_rounds(&base, &candidate, &mut comparand)?,
             None => None,
         };
+        let last_release = self.find_last_release(&candidate, &comparand)?;
         // A screen alone fails no benchmark, even if nothing could be measured again.
         let baseline =
             if self.uses_screen() { comparand.as_screen() } else { comparand.as_baseline() };
-        let rounds = confirmed.as_ref().map(|(_, measured)| measured.as_evidence());
-        let mut decision = self.judge(&candidate, baseline, rounds, &terms);
-        if let Some((pair, _)) = &confirmed {
-            self.add_counts(pair, &mut decision)?;
-        } else if self.args.counts {
-            let note = "--counts counted nothing: there were no rounds";
-            comparand.notes.push(note.to_owned());
-        }
-        // The rounds repeat warnings of the candidate's first run, for example about skipped
-        // benches.
-        comparand.notes.retain(|note| !decision.warnings.contains(note));
-        decision.warnings.extend(comparand.notes);
-        decision.warnings.extend(self.find_creep(&candidate, &decision)?);
-        terms.add_warnings(&mut decision);
+        let evidence = Evidence {
+            rounds: confirmed.as_ref().map(|(_, measured)| measured.as_evidence()),
+            trailers: &trailers,
+            last_release: last_release.as_ref(),
+            notes: &comparand.notes,
+            noise: &self.noise,
+            ..Evidence::from_sides(&candidate, baseline)
+        };
+        let pair = confirmed.as_ref().map(|(pair, _)| pair.as_ref());
+        let decision = self.decide_with_counts(pair, &evidence)?;
         Ok((candidate, decision))
     }
 
@@ -153,10 +152,13 @@ impl<'a> CheckSession<'a> {
         base: &CommitId,
         candidate: &Run,
         comparand: &mut ComparedWith,
-        terms: &JudgedPolicy,
     ) -> Result<ConfirmedRounds> {
-        let screen = self.judge(candidate, comparand.as_screen(), None, terms);
-        let wanted = comparand.find_unconfirmed(&screen);
+        let sides = Evidence {
+            noise: &self.noise,
+            ..Evidence::from_sides(candidate, comparand.as_screen())
+        };
+        let screen = decide(&sides, &self.policy);
+        let wanted = find_unconfirmed(&screen);
         if wanted.is_empty() {
             return Ok(None);
         }
@@ -169,11 +171,10 @@ impl<'a> CheckSession<'a> {
         ));
         let why = match self.build_pair(repository, base) {
             Ok(PairAttempt::Ready(pair)) => {
-                let mut decide = |rounds: RoundsEvidence<'_>| {
-                    self.judge(candidate, comparand.as_screen(), Some(rounds), terms)
+                let mut look = |rounds: RoundsEvidence<'_>| {
+                    decide(&Evidence { rounds: Some(rounds), ..sides }, &self.policy)
                 };
-                let measured = self.measure_rounds(&pair, Some(&wanted), &mut decide)?;
-                comparand.notes.extend(measured.candidate.warnings.iter().cloned());
+                let measured = self.measure_rounds(&pair, Some(&wanted), &mut look)?;
                 return Ok(Some((pair, Box::new(measured))));
             }
             Ok(PairAttempt::NoBase(why)) => why,
@@ -187,25 +188,55 @@ impl<'a> CheckSession<'a> {
     /// Judges the candidate without a baseline. `why` explains that `base` cannot be measured.
     fn check_without_base(&self, why: &str, base: &CommitId) -> Result<(Run, Decision)> {
         let candidate = self.measure_or_read_candidate()?;
-        let terms = JudgedPolicy::read(self, candidate.commit.as_ref(), Some(base));
-        let mut decision = self.judge(&candidate, BaselineEvidence::None, None, &terms);
-        decision.warnings.push(format!("no baseline: {why}"));
-        terms.add_warnings(&mut decision);
+        let trailers = waivers::read_trailers(self, candidate.commit.as_ref(), Some(base));
+        let evidence = Evidence {
+            trailers: &trailers,
+            notes: &[format!("no baseline: {why}")],
+            noise: &self.noise,
+            ..Evidence::from_sides(&candidate, BaselineEvidence::None)
+        };
+        let decision = self.decide_with_counts(None, &evidence)?;
         Ok((candidate, decision))
     }
 
     /// Measures and judges base and candidate in rounds.
     fn check_pair(&self, pair: &Pair, base: Option<&CommitId>) -> Result<(Run, Decision)> {
-        let terms = JudgedPolicy::read(self, self.project.read_head()?.as_ref(), base);
-        let mut decide = |rounds: RoundsEvidence<'_>| {
-            self.judge(rounds.candidate, BaselineEvidence::None, Some(rounds), &terms)
+        let trailers = waivers::read_trailers(self, self.project.read_head()?.as_ref(), base);
+        let mut look = |rounds: RoundsEvidence<'_>| {
+            decide(&self.gather_rounds(rounds, &trailers), &self.policy)
         };
-        let measured = self.measure_rounds(pair, None, &mut decide)?;
+        let measured = self.measure_rounds(pair, None, &mut look)?;
         outputs::write_run(&self.args.out, &measured.candidate)?;
-        let mut decision = decide(measured.as_evidence());
-        self.add_counts(pair, &mut decision)?;
-        terms.add_warnings(&mut decision);
+        let evidence = self.gather_rounds(measured.as_evidence(), &trailers);
+        let decision = self.decide_with_counts(Some(pair), &evidence)?;
         Ok((measured.candidate, decision))
+    }
+
+    /// Returns the evidence of rounds without stored runs.
+    fn gather_rounds<'e>(
+        &'e self,
+        rounds: RoundsEvidence<'e>,
+        trailers: &'e TrailerEvidence,
+    ) -> Evidence<'e> {
+        Evidence {
+            rounds: Some(rounds),
+            trailers,
+            noise: &self.noise,
+            ..Evidence::from_sides(rounds.candidate, BaselineEvidence::None)
+        }
+    }
+
+    /// Decides on `evidence`. With `--counts`, counts the instructions of what stays inconclusive
+    /// and decides again. `pair` is `None` if there were no rounds.
+    ///
+    /// Fails if counting is interrupted or a process cannot be started.
+    fn decide_with_counts(&self, pair: Option<&Pair>, evidence: &Evidence<'_>) -> Result<Decision> {
+        let decision = decide(evidence, &self.policy);
+        if !self.args.counts {
+            return Ok(decision);
+        }
+        let counts = self.count_inconclusive(pair, &decision)?;
+        Ok(decide(&Evidence { counts: &counts, ..*evidence }, &self.policy))
     }
 
     /// Returns the run to judge, measured now or read from `--run`, and writes it at once.
@@ -257,18 +288,6 @@ impl<'a> CheckSession<'a> {
                 }
             }
         }
-    }
-
-    /// Decides on the candidate with this evidence, the known noise and the policy of `terms`.
-    fn judge<'e>(
-        &'e self,
-        candidate: &'e Run,
-        baseline: BaselineEvidence<'e>,
-        rounds: Option<RoundsEvidence<'e>>,
-        terms: &JudgedPolicy,
-    ) -> Decision {
-        let evidence = Evidence { candidate, baseline, rounds, noise: &self.noise };
-        decide(&evidence, &terms.policy)
     }
 
     /// Opens the store of baselines. Returns `None` outside a repository if no store is named.

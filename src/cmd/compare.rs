@@ -1,6 +1,5 @@
 //! `perfgate compare`: compares two runs and prints the decision, without a gate.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -21,12 +20,7 @@ pub(super) fn run_compare(args: &CompareArgs) -> Result<ExitStatus> {
     let baseline = read_or_load_run(&args.baseline, &store)?;
     let candidate = read_or_load_run(&args.candidate, &store)?;
     policy.check_targets(&candidate.benchmarks).map_err(|error| explain_policy_error(&error))?;
-    let evidence = Evidence {
-        candidate: &candidate,
-        baseline: BaselineEvidence::File(&baseline),
-        rounds: None,
-        noise: &BTreeMap::new(),
-    };
+    let evidence = Evidence::from_sides(&candidate, BaselineEvidence::File(&baseline));
     print::print_decision(&decide(&evidence, &policy), args.format)?;
     Ok(ExitStatus::Pass)
 }

@@ -1,6 +1,5 @@
 //! The data that a check compares the candidate with.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -9,12 +8,11 @@ use super::shared;
 use crate::cli::RemoteArgs;
 use crate::git::CommitId;
 use crate::host::Host;
-use crate::run::{BenchmarkId, Run};
+use crate::run::Run;
 use crate::session::project::Project;
 use crate::session::{CommandError, read_run};
-use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::store::{BaselineMatch, RunKind, Store, StoredBaseline};
-use crate::verdict::{self, Change, Decision};
+use crate::verdict;
 
 /// The kind of baseline that the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,22 +169,6 @@ impl ComparedWith {
         } else {
             verdict::BaselineEvidence::Screen(&self.stored)
         }
-    }
-
-    /// Returns the benchmarks that rounds must confirm, because the screen does not pass them.
-    ///
-    /// Unchanged benchmarks count too if there are fewer than [`MIN_BASELINE_RUNS`] stored runs,
-    /// because those are too few for a screen. New benchmarks count if no run is stored.
-    pub(super) fn find_unconfirmed(&self, screen: &Decision) -> HashSet<BenchmarkId> {
-        let is_screen = self.stored.len() >= MIN_BASELINE_RUNS;
-        let open = screen.benchmarks.iter().filter(|judgement| match judgement.change {
-            Change::Inconclusive => true,
-            Change::Unchanged => !is_screen,
-            Change::New => self.stored.is_empty(),
-            // A screen reports no benchmark as regressed or improved.
-            Change::Regressed | Change::Improved | Change::Missing | Change::Failed => false,
-        });
-        open.map(verdict::Judgement::to_id).collect()
     }
 }
 

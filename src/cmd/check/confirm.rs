@@ -8,13 +8,13 @@ use super::{CheckSession, shared};
 use crate::git::{CommitId, Repository};
 use crate::measure::LaunchPlan;
 use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
-use crate::run::{BenchmarkId, MeasuredCommit, Run};
+use crate::run::{BenchmarkId, MeasuredCommit};
 use crate::session::CommandError;
 use crate::session::measurement::{explain_measure_error, name_rounds_session};
 use crate::session::pair::{Pair, PairAttempt};
 use crate::session::progress::ProgressOutput;
 use crate::session::settings::resolve_budget;
-use crate::verdict::{Change, Decision, RoundsEvidence, find_next_look};
+use crate::verdict::{Decision, RoundsEvidence, find_undecided};
 
 /// Returns the decision at a look, from the launches so far. It shows which benchmarks are
 /// undecided.
@@ -80,7 +80,7 @@ impl CheckSession<'_> {
         };
         let mut look = |rounds: RoundsEvidence<'_>| {
             let decision = decide(rounds);
-            self.find_undecided(&decision, rounds, effort.launches)
+            find_undecided(&decision, rounds, &self.noise, effort.launches)
         };
         let mut progress = |progress| stages.show_round(&progress);
         let interrupt = &self.interrupt;
@@ -103,31 +103,5 @@ impl CheckSession<'_> {
                 && self.policy.resolve_rules(&planned.id.name, None).targets.is_empty()
         });
         planned.map(|planned| planned.id.clone()).collect()
-    }
-
-    /// Returns the benchmarks that need another round.
-    ///
-    /// These are the inconclusive ones that have another look ahead, and the new ones with fewer
-    /// than `launches` launches. Only benchmarks that were measured in rounds count.
-    fn find_undecided(
-        &self,
-        decision: &Decision,
-        rounds: RoundsEvidence<'_>,
-        launches: u32,
-    ) -> HashSet<BenchmarkId> {
-        let count_launches = |run: &Run| -> std::collections::HashMap<BenchmarkId, usize> {
-            let worked = run.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
-            worked.map(|benchmark| (benchmark.to_id(), benchmark.launches.len())).collect()
-        };
-        let launch_counts = count_launches(rounds.candidate);
-        let open = decision.benchmarks.iter().filter(|judgement| {
-            let id = judgement.to_id();
-            launch_counts.get(&id).is_some_and(|&count| match judgement.change {
-                Change::Inconclusive => find_next_look(self.noise.get(&id), count).is_some(),
-                Change::New => count < launches as usize,
-                _ => false,
-            })
-        });
-        open.map(crate::verdict::Judgement::to_id).collect()
     }
 }
