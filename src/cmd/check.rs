@@ -1,9 +1,10 @@
 //! `perfgate check`: measures, compares, judges and reports. Its exit status is the gate.
 
-mod anchor;
-mod comparand;
+mod candidate;
+mod compared_with;
 mod confirm;
 mod counts;
+mod last_release;
 mod outputs;
 mod shared;
 mod waivers;
@@ -13,15 +14,14 @@ use std::ops::Deref;
 
 use anyhow::Result;
 
-use self::comparand::{BaselineChoice, ComparedWith};
+use self::compared_with::{BaselineChoice, ComparedWith};
 use self::waivers::JudgedPolicy;
 use crate::cli::CheckArgs;
 use crate::git::CommitId;
 use crate::rounds::MeasuredRounds;
 use crate::run::{BenchmarkId, Run};
 use crate::session::pair::{Pair, PairAttempt};
-use crate::session::settings::explain_policy_error;
-use crate::session::{ExitStatus, Session, SessionRequest, measurement, print};
+use crate::session::{ExitStatus, Session, SessionRequest, print};
 use crate::store::Store;
 use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, decide};
 
@@ -44,12 +44,7 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
         }
         _ => check.check_against_baseline()?,
     };
-    outputs::write_decision(&args.out, &decision)?;
-    print::print_decision(&decision, args.format)?;
-    if args.save_baseline {
-        let store = check.open_store()?;
-        print::print_note(&outputs::save_baseline(store, &candidate, &decision)?);
-    }
+    outputs::write(&check, &candidate, &decision)?;
     Ok(decision.verdict.into())
 }
 
@@ -99,7 +94,7 @@ impl<'a> CheckSession<'a> {
     fn check_against_baseline(&self) -> Result<(Run, Decision)> {
         // Plan: get the candidate, find its baseline, confirm in rounds what a screen does not
         // pass, judge, then add counts and warnings.
-        let candidate = self.measure_or_read_candidate()?;
+        let candidate = candidate::measure_or_read(self)?;
         let mut comparand = self.find_compared_with(&candidate)?;
         let terms =
             JudgedPolicy::read(self, candidate.commit.as_ref(), comparand.base_commit().as_ref());
@@ -186,7 +181,7 @@ impl<'a> CheckSession<'a> {
 
     /// Judges the candidate without a baseline. `why` explains that `base` cannot be measured.
     fn check_without_base(&self, why: &str, base: &CommitId) -> Result<(Run, Decision)> {
-        let candidate = self.measure_or_read_candidate()?;
+        let candidate = candidate::measure_or_read(self)?;
         let terms = JudgedPolicy::read(self, candidate.commit.as_ref(), Some(base));
         let mut decision = self.judge(&candidate, BaselineEvidence::None, None, &terms);
         decision.warnings.push(format!("no baseline: {why}"));
@@ -206,32 +201,6 @@ impl<'a> CheckSession<'a> {
         self.add_counts(pair, &mut decision)?;
         terms.add_warnings(&mut decision);
         Ok((measured.candidate, decision))
-    }
-
-    /// Returns the run to judge, measured now or read from `--run`, and writes it at once.
-    ///
-    /// Fails if the run cannot be measured or written, or if a target does not fit its benchmarks.
-    fn measure_or_read_candidate(&self) -> Result<Run> {
-        let candidate = if let Some(run) = &self.given_run {
-            run.clone()
-        } else {
-            // Read first: a file written next to the sources makes the tree dirty.
-            let commit = self.project.read_head()?;
-            let mut run = measurement::measure_criterion(
-                &self.selection,
-                &self.policy.selection,
-                self.host.clone(),
-                &self.effort,
-                &self.interrupt,
-            )?;
-            run.commit = commit;
-            run
-        };
-        outputs::write_run(&self.args.out, &candidate)?;
-        self.policy
-            .check_targets(&candidate.benchmarks)
-            .map_err(|error| explain_policy_error(&error))?;
-        Ok(candidate)
     }
 
     /// Finds the baseline that `--baseline` asks for. An absent baseline is a note, not an error.

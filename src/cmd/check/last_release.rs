@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::CheckSession;
-use super::comparand::BaselineChoice;
+use super::compared_with::BaselineChoice;
 use crate::git::CommitId;
 use crate::run::Run;
 use crate::session::CommandError;
