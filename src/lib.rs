@@ -14,6 +14,8 @@ mod stats;
 mod host;
 mod run;
 mod git;
+mod process;
+mod selection;
 mod measure;
 mod store;
 mod compare;
