@@ -28,8 +28,8 @@ use self::settings::{EffortSettings, GateSettings};
 use crate::cli::{EffortArgs, GateArgs, SelectionArgs, StoreArgs};
 use crate::git::Repository;
 use crate::host::Host;
-use crate::measure::Interrupt;
 use crate::policy::{Config, Policy};
+use crate::process::Interrupt;
 use crate::run::{BenchmarkId, Run, SampleSource};
 use crate::verdict::NoiseHistory;
 

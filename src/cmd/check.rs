@@ -1,9 +1,10 @@
 //! `perfgate check`: measures, compares, judges and reports. Its exit status is the gate.
 
-mod anchor;
-mod comparand;
+mod candidate;
+mod compared_with;
 mod confirm;
 mod counts;
+mod last_release;
 mod outputs;
 mod shared;
 mod waivers;
@@ -13,14 +14,13 @@ use std::ops::Deref;
 
 use anyhow::Result;
 
-use self::comparand::{BaselineChoice, ComparedWith};
+use self::compared_with::{BaselineChoice, ComparedWith};
 use crate::cli::CheckArgs;
 use crate::git::CommitId;
 use crate::rounds::MeasuredRounds;
 use crate::run::{BenchmarkId, Run};
 use crate::session::pair::{Pair, PairAttempt};
-use crate::session::settings::explain_policy_error;
-use crate::session::{ExitStatus, Session, SessionRequest, measurement, print};
+use crate::session::{ExitStatus, Session, SessionRequest, print};
 use crate::store::Store;
 use crate::verdict::{
     BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, TrailerEvidence, decide,
@@ -46,12 +46,7 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
         }
         _ => check.check_against_baseline()?,
     };
-    outputs::write_decision(&args.out, &decision)?;
-    print::print_decision(&decision, args.format)?;
-    if args.save_baseline {
-        let store = check.open_store()?;
-        print::print_note(&outputs::save_baseline(store, &candidate, &decision)?);
-    }
+    outputs::write(&check, &candidate, &decision)?;
     Ok(decision.verdict.into())
 }
 
@@ -101,7 +96,7 @@ impl<'a> CheckSession<'a> {
     fn check_against_baseline(&self) -> Result<(Run, Decision)> {
         // Plan: get the candidate, find its baseline, confirm in rounds what a screen does not
         // pass, gather the rest of the evidence, and decide.
-        let candidate = self.measure_or_read_candidate()?;
+        let candidate = candidate::measure_or_read(self)?;
         let mut comparand = self.find_compared_with(&candidate)?;
         let base = comparand.base_commit();
         let trailers = waivers::read_trailers(self, candidate.commit.as_ref(), base.as_ref());
@@ -187,7 +182,7 @@ impl<'a> CheckSession<'a> {
 
     /// Judges the candidate without a baseline. `why` explains that `base` cannot be measured.
     fn check_without_base(&self, why: &str, base: &CommitId) -> Result<(Run, Decision)> {
-        let candidate = self.measure_or_read_candidate()?;
+        let candidate = candidate::measure_or_read(self)?;
         let trailers = waivers::read_trailers(self, candidate.commit.as_ref(), Some(base));
         let evidence = Evidence {
             trailers: &trailers,
@@ -237,32 +232,6 @@ impl<'a> CheckSession<'a> {
         }
         let counts = self.count_inconclusive(pair, &decision)?;
         Ok(decide(&Evidence { counts: &counts, ..*evidence }, &self.policy))
-    }
-
-    /// Returns the run to judge, measured now or read from `--run`, and writes it at once.
-    ///
-    /// Fails if the run cannot be measured or written, or if a target does not fit its benchmarks.
-    fn measure_or_read_candidate(&self) -> Result<Run> {
-        let candidate = if let Some(run) = &self.given_run {
-            run.clone()
-        } else {
-            // Read first: a file written next to the sources makes the tree dirty.
-            let commit = self.project.read_head()?;
-            let mut run = measurement::measure_criterion(
-                &self.selection,
-                &self.policy.selection,
-                self.host.clone(),
-                &self.effort,
-                &self.interrupt,
-            )?;
-            run.commit = commit;
-            run
-        };
-        outputs::write_run(&self.args.out, &candidate)?;
-        self.policy
-            .check_targets(&candidate.benchmarks)
-            .map_err(|error| explain_policy_error(&error))?;
-        Ok(candidate)
     }
 
     /// Finds the baseline that `--baseline` asks for. An absent baseline is a note, not an error.

@@ -15,8 +15,8 @@ use crate::evaluate::{
     evaluate_labelled, evaluate_machines, evaluate_series, evaluate_unchanged_launches,
     simulate_scenario, table,
 };
-use crate::measure::Selection;
 use crate::policy::{Config, Policy};
+use crate::selection::Selection;
 use crate::session::progress::start_evaluation_bar;
 use crate::session::settings::explain_policy_error;
 use crate::session::{CommandError, ExitStatus, read_run};

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use crate::git::Repository;
-use crate::measure::guard::outlive_parent;
+use crate::process::guard::outlive_parent;
 use crate::session::{ExitStatus, print};
 
 /// Waits until the perfgate that started this guard ends, then removes its folders and worktrees.

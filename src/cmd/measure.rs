@@ -9,9 +9,10 @@ use crate::cli::{CommandArgs, CriterionArgs, EffortArgs, MeasureArgs, MeasureSou
 use crate::files;
 use crate::git::Repository;
 use crate::host::Host;
+use crate::measure::MeasureSubject;
 use crate::measure::command::SampleCommand;
-use crate::measure::{Interrupt, MeasureSubject};
 use crate::policy::MeasureConfig;
+use crate::process::Interrupt;
 use crate::run::{MeasuredCommit, Run, SampleSource};
 use crate::session::progress::ProgressOutput;
 use crate::session::project::find_workspace_folder;

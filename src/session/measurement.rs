@@ -14,10 +14,10 @@ use super::settings::EffortSettings;
 use crate::cli::SelectionArgs;
 use crate::host::{self, BuildEnvironment, Host};
 use crate::measure::criterion::{self, BuildError, CargoWorkspace};
-use crate::measure::{
-    self, Effort, Interrupt, MeasureError, MeasureSubject, Measurement, Selection,
-};
+use crate::measure::{self, Effort, MeasureError, MeasureSubject, Measurement};
+use crate::process::Interrupt;
 use crate::run::{Run, RunSettings, SampleSource};
+use crate::selection::Selection;
 
 /// Builds the Criterion benches of a workspace.
 ///

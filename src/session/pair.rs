@@ -19,9 +19,10 @@ use crate::cli::SelectionArgs;
 use crate::git::{CommitId, Repository, Worktree};
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{CargoWorkspace, find_same_targets};
-use crate::measure::process::{StderrTarget, run_process};
-use crate::measure::{Effort, Interrupt, LaunchPlan, MeasureError, MeasureSubject, Selection};
+use crate::measure::{Effort, LaunchPlan, MeasureError, MeasureSubject};
+use crate::process::{Interrupt, StderrTarget, run_process};
 use crate::run::{MeasuredCommit, SampleSource};
+use crate::selection::Selection;
 
 /// The two builds, ready to be launched. Their worktrees live as long as this value.
 pub(crate) struct Pair {

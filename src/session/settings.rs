@@ -11,8 +11,9 @@ use anyhow::{Context as _, Result};
 use super::error::CommandError;
 use super::store::SessionStore;
 use crate::cli::{EffortArgs, GateArgs, StoreArgs};
-use crate::measure::{Effort, Selection};
+use crate::measure::Effort;
 use crate::policy::{Config, FailOn, MeasureConfig, Metric, Policy, PolicyError};
+use crate::selection::Selection;
 use crate::units::Nanos;
 
 /// File name of the configuration if the command line names none.

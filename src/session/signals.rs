@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::measure::Interrupt;
+use crate::process::Interrupt;
 
 /// Path of the running program on Linux. A guard that is started by this path does not have the
 /// process name perfgate, so a command that kills all processes of that name spares the guard.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use crate::cli::{GateArgs, HistoryArgs};
 use crate::git::{CommitId, FollowedParents, Repository};
-use crate::measure::Selection;
 use crate::policy::Policy;
+use crate::selection::Selection;
 use crate::session::settings::GateSettings;
 use crate::session::{CommandError, print};
 use crate::site::{self, Night, Release, SiteInput, SuspectCommit};

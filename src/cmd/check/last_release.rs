@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::CheckSession;
-use super::comparand::{BaselineChoice, ComparedWith};
+use super::compared_with::{BaselineChoice, ComparedWith};
 use crate::git::CommitId;
 use crate::run::Run;
 use crate::session::CommandError;
