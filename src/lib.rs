@@ -15,6 +15,8 @@ mod note;
 mod host;
 mod run;
 mod git;
+mod process;
+mod selection;
 mod measure;
 mod store;
 mod compare;

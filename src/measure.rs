@@ -6,10 +6,7 @@
 
 pub(crate) mod command;
 pub(crate) mod criterion;
-pub(crate) mod guard;
 pub(crate) mod plan;
-pub(crate) mod process;
-mod selection;
 pub(crate) mod survey;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,15 +16,13 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::host::{HostCounters, HostDisturbance, HostWatch};
+use crate::process::{Interrupt, ProcessError};
 use crate::run::{
     self, Benchmark, BenchmarkFailure, BenchmarkId, Launch, RunSettings, Samples, Sampling,
 };
+use crate::selection::Selection;
 
 pub(crate) use self::plan::{LaunchJob, LaunchPlan};
-pub(crate) use self::process::Interrupt;
-pub(crate) use self::selection::Selection;
-
-use self::process::ProcessError;
 
 /// How much to measure.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use crate::evaluate::{
     evaluate_labelled, evaluate_machines, evaluate_series, evaluate_unchanged_launches,
     simulate_scenario, table,
 };
-use crate::measure::Selection;
 use crate::policy::{Config, Policy};
+use crate::selection::Selection;
 use crate::units::Percent;
 
 /// The results of all simulations and replays.

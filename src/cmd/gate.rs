@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 
 use super::CommandError;
 use crate::cli::{EffortArgs, GateArgs};
-use crate::measure::Selection;
 use crate::policy::{Config, FailOn, MeasureConfig, Metric, Policy, PolicyError};
+use crate::selection::Selection;
 use crate::units::Nanos;
 
 /// File name of the configuration if the command line names none.

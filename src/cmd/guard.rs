@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 
 use super::{ExitStatus, print};
 use crate::git::Repository;
-use crate::measure::Interrupt;
-use crate::measure::guard::outlive_parent;
+use crate::process::Interrupt;
+use crate::process::guard::outlive_parent;
 
 /// Path of the running program on Linux. A guard that is started by this path does not have the
 /// process name perfgate, so a command that kills all processes of that name spares the guard.

@@ -17,10 +17,10 @@ use crate::git::Repository;
 use crate::host::{self, BuildEnvironment, Host};
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{self, BuildError, CargoWorkspace};
-use crate::measure::{
-    self, Effort, Interrupt, MeasureError, MeasureSubject, Measurement, Selection,
-};
+use crate::measure::{self, Effort, MeasureError, MeasureSubject, Measurement};
+use crate::process::Interrupt;
 use crate::run::{MeasuredCommit, Run, RunSettings, SampleSource};
+use crate::selection::Selection;
 use crate::units::Nanos;
 
 /// Runs `perfgate measure`.

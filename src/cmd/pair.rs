@@ -16,9 +16,10 @@ use crate::cli::SelectionArgs;
 use crate::git::{CommitId, Repository, Worktree};
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{CargoWorkspace, find_same_targets};
-use crate::measure::process::{StderrTarget, run_process};
-use crate::measure::{Effort, Interrupt, LaunchPlan, MeasureError, MeasureSubject, Selection};
+use crate::measure::{Effort, LaunchPlan, MeasureError, MeasureSubject};
+use crate::process::{Interrupt, StderrTarget, run_process};
 use crate::run::{MeasuredCommit, SampleSource};
+use crate::selection::Selection;
 
 use super::progress::ProgressOutput;
 

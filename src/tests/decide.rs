@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::host::Host;
-use crate::measure::Selection;
 use crate::policy::{Config, Policy};
 use crate::run::{Benchmark, Launch, LaunchData, MeasuredCommit, Run, SampleSource, Sampling};
+use crate::selection::Selection;
 use crate::verdict::{
     BaselineEvidence, Change, Decision, Evidence, RoundsEvidence, TargetStatus, decide,
 };

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::git::CommitId;
-use crate::measure::Selection;
 use crate::policy::trailer::parse_trailers;
 use crate::policy::{Config, Policy};
+use crate::selection::Selection;
 use crate::verdict::{BaselineEvidence, Change, Decision, Evidence, Verdict, decide};
 
 use super::repositories::run_of;

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Dependencies with the modules that are allowed to use them.
-const OWNERS: [(&str, &[&str]); 11] = [
+const OWNERS: [(&str, &[&str]); 12] = [
     ("statrs", &["stats"]),
     ("git2", &["git"]),
+    ("globset", &["selection"]),
     ("cargo_metadata", &["measure"]),
     ("toml", &["policy"]),
     ("minijinja", &["render"]),

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use crate::cli::{GateArgs, HistoryArgs};
 use crate::cmd::{CommandError, gate, print};
 use crate::git::{CommitId, FollowedParents, Repository};
-use crate::measure::Selection;
 use crate::policy::Policy;
+use crate::selection::Selection;
 use crate::site::{self, Night, Release, SiteInput, SuspectCommit};
 use crate::store::{DEFAULT_STORE_URL, RunKey, Store};
 
