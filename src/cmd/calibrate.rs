@@ -20,6 +20,7 @@ use crate::git::CommitId;
 use crate::measure::{Effort, MeasureSubject};
 use crate::policy::Config;
 use crate::process::Interrupt;
+use crate::render::notes::describe_note;
 use crate::rounds::{MeasuredRounds, RoundsPlan, RoundsProgress, measure_rounds};
 use crate::run::{Benchmark, BenchmarkId, Run, SampleSource};
 use crate::units::Nanos;
@@ -46,8 +47,8 @@ pub(super) fn run_calibrate(args: &CalibrateArgs) -> Result<ExitStatus> {
     let created = run.created.clone();
     let rounds = measure_same_code(args, &same_code, &effort, run, &interrupt)?;
     print::print_failures(rounds.list_failed());
-    for warning in rounds.baseline.warnings.iter().chain(&rounds.candidate.warnings) {
-        print::print_note(&format!("warning: {warning}"));
+    for note in rounds.baseline.notes.iter().chain(&rounds.candidate.notes) {
+        print::print_note(&format!("warning: {}", describe_note(note)));
     }
     let calibration =
         Calibration::from_rounds(created, &rounds.baseline, &rounds.candidate, &|id| {
@@ -198,7 +199,7 @@ fn measure_same_code(
         RoundsProgress::Round { round, .. } => {
             output.print_line(&format!("round {round} of {round_count}"));
         }
-        RoundsProgress::Repeated(why) => output.print_line(&why),
+        RoundsProgress::Repeated(note) => output.print_line(&describe_note(&note)),
     };
     measure_rounds(&rounds_plan, run.clone(), run, interrupt, &mut look, &mut progress)
         .map_err(measuring::explain_measure_error)

@@ -21,6 +21,7 @@ use crate::cli::CheckArgs;
 use crate::git::CommitId;
 use crate::policy::{Config, Policy};
 use crate::process::Interrupt;
+use crate::render::notes::describe_note;
 use crate::rounds::MeasuredRounds;
 use crate::run::{BenchmarkId, Run};
 use crate::store::{DEFAULT_STORE_URL, Store, StoreError};
@@ -181,7 +182,7 @@ impl<'a> CheckSession<'a> {
                     self.judge(candidate, comparand.as_screen(), Some(rounds), terms)
                 };
                 let measured = self.measure_rounds(&pair, Some(&wanted), &mut decide)?;
-                comparand.notes.extend(measured.candidate.warnings.iter().cloned());
+                comparand.notes.extend(measured.candidate.notes.iter().map(describe_note));
                 return Ok(Some((pair, Box::new(measured))));
             }
             Ok(PairAttempt::NoBase(why)) => why,

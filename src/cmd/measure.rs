@@ -19,6 +19,7 @@ use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{self, BuildError, CargoWorkspace};
 use crate::measure::{self, Effort, MeasureError, MeasureSubject, Measurement};
 use crate::process::Interrupt;
+use crate::render::render_run_json;
 use crate::run::{MeasuredCommit, Run, RunSettings, SampleSource};
 use crate::selection::Selection;
 use crate::units::Nanos;
@@ -34,9 +35,7 @@ pub(super) fn run_measure(args: MeasureArgs) -> Result<ExitStatus> {
         Some(MeasureSource::Criterion(args)) => measure_criterion_source(args, &interrupt)?,
         Some(MeasureSource::Command(args)) => measure_command_source(args, &interrupt)?,
     };
-    let mut json = serde_json::to_vec(&run)?;
-    json.push(b'\n');
-    files::write_atomically(&output, &json)
+    files::write_atomically(&output, render_run_json(&run)?.as_bytes())
         .with_context(|| format!("failed to write `{}`", output.display()))?;
     print::print_failures(&run.benchmarks);
     ProgressOutput::new().print_line(&format!(
@@ -121,7 +120,7 @@ fn measure_command(
     fill_run(run, &MeasureSubject::Command(command), &selection, &to_effort(effort), interrupt)
 }
 
-/// Measures `subject` and returns `run` with the benchmarks and the warnings of the measurement.
+/// Measures `subject` and returns `run` with the benchmarks and the notes of the measurement.
 fn fill_run(
     mut run: Run,
     subject: &MeasureSubject,
@@ -137,9 +136,9 @@ fn fill_run(
         .map_err(explain_measure_error)?;
     output.finish();
     run.complete = measured.is_complete();
-    let Measurement { benchmarks, warnings, settings, .. } = measured;
+    let Measurement { benchmarks, notes, settings, .. } = measured;
     run.benchmarks = benchmarks;
-    run.warnings = warnings;
+    run.notes = notes;
     run.settings.command = Some(format_command_line());
     run.settings.take_runtime(settings);
     Ok(run)

@@ -13,6 +13,7 @@ use super::{
 use super::{short_launches, waivers};
 use crate::compare::{BenchmarkComparison, HistogramAxis, compare_benchmarks};
 use crate::policy::{BenchmarkRules, Policy};
+use crate::render::notes::{describe_failure, describe_note};
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::stats::{multiplicity, sequential, summary};
@@ -359,7 +360,7 @@ fn judge_untestable(comparison: &BenchmarkComparison<'_>) -> Option<ChangeFindin
         return Some(ChangeFinding::without_test(Change::Missing, Some(reason.to_owned())));
     };
     if let Some(failure) = &candidate.failure {
-        return Some(ChangeFinding::without_test(Change::Failed, Some(failure.reason.clone())));
+        return Some(ChangeFinding::without_test(Change::Failed, Some(describe_failure(&failure.reason))));
     }
     let Some(baseline) = comparison.baseline else {
         return Some(ChangeFinding::without_test(Change::New, None));
@@ -509,7 +510,7 @@ fn describe_baseline(evidence: &Evidence<'_>) -> BaselineSource {
 /// Collects the warnings of the runs: of the candidate, of its commit, and of the baseline in the
 /// rounds.
 fn collect_warnings(evidence: &Evidence<'_>) -> Vec<String> {
-    let mut warnings = evidence.candidate.warnings.clone();
+    let mut warnings: Vec<String> = evidence.candidate.notes.iter().map(describe_note).collect();
     if !evidence.candidate.complete {
         warnings.push("the measurement is incomplete, so it cannot pass".to_owned());
     }
@@ -517,8 +518,8 @@ fn collect_warnings(evidence: &Evidence<'_>) -> Vec<String> {
         warnings.push("the working tree had uncommitted changes".to_owned());
     }
     if let Some(rounds) = evidence.rounds {
-        warnings
-            .extend(rounds.baseline.warnings.iter().map(|warning| format!("baseline: {warning}")));
+        let about = rounds.baseline.notes.iter();
+        warnings.extend(about.map(|note| format!("baseline: {}", describe_note(note))));
     }
     warnings
 }

@@ -11,6 +11,7 @@ use super::shared;
 use crate::cli::RemoteArgs;
 use crate::git::CommitId;
 use crate::host::Host;
+use crate::render::notes::describe_note;
 use crate::run::{BenchmarkId, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::store::{BaselineMatch, RunKind, Store, StoredBaseline};
@@ -98,7 +99,7 @@ impl ComparedWith {
         let lookup = store
             .find_baseline(ancestry, RunKind::from_run(candidate))
             .map_err(CommandError::from)?;
-        notes.extend(lookup.warnings);
+        notes.extend(lookup.notes.iter().map(describe_note));
         Ok(Self::from_found(lookup.found, notes))
     }
 
@@ -119,7 +120,7 @@ impl ComparedWith {
             let help = "`perfgate baseline list` shows what is; without --run it is measured";
             return Err(CommandError::new_usage(message).with_help(help).into());
         }
-        Ok(Self::from_found(lookup.found, lookup.warnings))
+        Ok(Self::from_found(lookup.found, lookup.notes.iter().map(describe_note).collect()))
     }
 
     fn from_found(found: BaselineMatch, mut notes: Vec<String>) -> Self {

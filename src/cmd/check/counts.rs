@@ -9,6 +9,8 @@ use super::CheckSession;
 use crate::host::detect_program_version;
 use crate::measure::MeasureSubject;
 use crate::measure::criterion::{BuiltBenches, VALGRIND, count_instructions};
+use crate::note::{CountObstacle, Note};
+use crate::render::notes::describe_note;
 use crate::verdict::{Change, Decision, InstructionCounts, Judgement};
 
 impl CheckSession<'_> {
@@ -49,7 +51,10 @@ impl CheckSession<'_> {
                     judgement.reasons.push(describe_counts(counted));
                     judgement.instructions = Some(counted);
                 }
-                Err(why) => judgement.reasons.push(format!("instructions not counted: {why}")),
+                Err(obstacle) => {
+                    let note = Note::InstructionsNotCounted { obstacle };
+                    judgement.reasons.push(describe_note(&note));
+                }
             }
         }
         Ok(())
@@ -57,23 +62,23 @@ impl CheckSession<'_> {
 
     /// Counts the instructions per call of one benchmark on both sides.
     ///
-    /// The inner `Err` says why the benchmark cannot be counted.
+    /// The inner `Err` is the obstacle if the benchmark cannot be counted.
     fn count_instructions(
         &self,
         sides: &[&BuiltBenches; 2],
         judgement: &Judgement,
-    ) -> Result<Result<InstructionCounts, String>> {
+    ) -> Result<Result<InstructionCounts, CountObstacle>> {
         let effort =
             measuring::to_effort(&gate::resolve_effort(&self.args.effort, &self.config.measure));
         let id = judgement.to_id();
         let Some(target) = &judgement.target else {
-            return Ok(Err("its bench is not known".into()));
+            return Ok(Err(CountObstacle::UnknownTarget));
         };
         let mut counted = [0.0; 2];
         for (count, side) in counted.iter_mut().zip(sides) {
             match count_instructions(side, target, &id, &effort, &self.interrupt)? {
                 Ok(per_call) => *count = per_call,
-                Err(why) => return Ok(Err(why)),
+                Err(obstacle) => return Ok(Err(obstacle)),
             }
         }
         Ok(Ok(InstructionCounts { baseline: counted[0], candidate: counted[1] }))
