@@ -89,8 +89,8 @@ pub(crate) enum Note {
         #[serde(default)]
         features: Vec<String>,
     },
-    /// A benchmark failed in the baseline and is not in the candidate.
-    FailedInBaseline {
+    /// A benchmark failed and is not in the run, because the other side does not have it.
+    BenchmarkFailed {
         /// Name of the benchmark.
         benchmark: String,
         /// Why it failed.

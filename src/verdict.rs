@@ -352,7 +352,7 @@ impl Decision {
     ///
     /// Fails if `json` is not a decision of a known schema, or if it contradicts itself.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
-        check_schema(json, DECISION_SCHEMA)?;
+        check_schema(json, &[DECISION_SCHEMA])?;
         let decision: Self = serde_json::from_slice(json)?;
         decision.validate().map_err(FileError::Invalid)?;
         Ok(decision)

@@ -49,6 +49,7 @@ pub(super) fn read_decision_file(path: &Path) -> Result<Decision> {
             FileError::Io(_) => {
                 command_error.with_help("`perfgate check` writes target/perfgate/decision.json")
             }
+            FileError::NewerSchema { .. } => command_error.with_help("install a newer perfgate"),
             FileError::Json(_) | FileError::Schema { .. } | FileError::Invalid(_) => command_error
                 .with_help("write it again by `perfgate check`, or see schemas/decision.schema.json"),
         }

@@ -49,17 +49,13 @@ pub(super) fn build_benchmark(
         session: session.map(str::to_owned),
         order: None,
         data: LaunchData::Digest(digest),
+        calls_per_sample: None,
         metrics: BTreeMap::new(),
     };
+    let id = BenchmarkId { name: id, package: None };
     Benchmark {
-        id,
-        package: None,
-        target: None,
-        sampling,
-        elements: None,
-        per_call: BTreeMap::new(),
         launches: (0..).zip(digests).map(build_launch).collect(),
-        failure: None,
+        ..Benchmark::new(id, None, sampling)
     }
 }
 

@@ -9,6 +9,7 @@ use std::thread;
 use sha2::{Digest as _, Sha256};
 
 use super::Host;
+use crate::note::MachineName;
 
 /// Facts about the machine that the caller must supply: a process cannot find them out by itself,
 /// or should not read them without its caller's knowledge.
@@ -157,9 +158,9 @@ pub(crate) fn detect_rustc(folder: &Path) -> Option<String> {
     Some(version.strip_prefix("rustc ").unwrap_or(&version).to_owned())
 }
 
-/// Returns the processor model and the kernel release. They change if a virtual machine is moved.
-pub(super) fn detect_machine() -> (String, String) {
-    (detect_processor().model, detect_kernel())
+/// Returns the name of the current machine. It changes if a virtual machine is moved.
+pub(super) fn detect_machine() -> MachineName {
+    MachineName { cpu_model: detect_processor().model, kernel: detect_kernel() }
 }
 
 fn detect_kernel() -> String {

@@ -5,10 +5,12 @@
 use std::fmt::Write as _;
 
 use minijinja::{Error, Value};
-use serde::Deserialize;
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::filters::format_duration;
+use super::filters::{format_duration, format_duration_tick};
 use crate::note::{CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName};
+use crate::run::{Benchmark, Run};
 use crate::units::{Percent, Ratio};
 
 /// Returns the sentence of `note`.
@@ -57,8 +59,8 @@ pub(crate) fn describe_note(note: &Note) -> String {
             };
             format!("bench `{bench}` of `{package}` was left out: {remedy}")
         }
-        Note::FailedInBaseline { benchmark, reason } => {
-            format!("`{benchmark}` failed in the baseline: {}", describe_failure(reason))
+        Note::BenchmarkFailed { benchmark, reason } => {
+            format!("`{benchmark}` failed: {}", describe_failure(reason))
         }
         Note::Baseline { about } => format!("baseline: {}", describe_note(about)),
         Note::Incomplete => "the measurement is incomplete, so it cannot pass".to_owned(),
@@ -243,7 +245,7 @@ pub(crate) fn describe_failure(reason: &FailureReason) -> String {
         FailureReason::Reported { sentence } => sentence.clone(),
         FailureReason::Panicked => "panicked".to_owned(),
         FailureReason::TimedOut { limit } => {
-            format!("timed out after {}", format_duration(limit.get()))
+            format!("timed out after {}", format_duration_tick(limit.get()))
         }
         FailureReason::Exited { status } => format!("ended with status {status}"),
         FailureReason::Killed { signal } => format!("killed by signal {signal}"),
@@ -312,14 +314,82 @@ fn format_slowdown(ratio: Ratio) -> String {
 ///
 /// Fails if the value is not a note.
 pub(super) fn describe_note_value(value: Value) -> Result<String, Error> {
-    Ok(describe_note(&Note::deserialize(value)?))
+    let note: Note = Deserialize::deserialize(value)?;
+    Ok(describe_note(&note))
 }
 
 /// Returns the clause of a failure reason that a template holds as a value.
 ///
 /// Fails if the value is not a failure reason.
 pub(super) fn describe_failure_value(value: Value) -> Result<String, Error> {
-    Ok(describe_failure(&FailureReason::deserialize(value)?))
+    let reason: FailureReason = Deserialize::deserialize(value)?;
+    Ok(describe_failure(&reason))
+}
+
+/// Returns the run as JSON in one line. Notes and failure reasons have a `text` for people.
+///
+/// # Errors
+///
+/// Fails if the run cannot be serialized.
+pub(crate) fn render_run_json(run: &Run) -> Result<String, serde_json::Error> {
+    // Only the part without samples becomes a tree of values, to which texts can be added. The
+    // launches are most of a run, and are written from the run itself.
+    let mut shell = serde_json::to_value(run.copy_without_launches())?;
+    add_texts(&mut shell);
+    Ok(serde_json::to_string(&RunDocument { shell: &shell, run })? + "\n")
+}
+
+/// A run with texts, in the order of its fields.
+struct RunDocument<'a> {
+    /// The run with texts and without launches.
+    shell: &'a serde_json::Value,
+    /// The run, which has the launches.
+    run: &'a Run,
+}
+
+/// The benchmarks of a [`RunDocument`].
+struct BenchmarkDocuments<'a>(&'a serde_json::Value, &'a [Benchmark]);
+
+/// One benchmark of a [`RunDocument`].
+struct BenchmarkDocument<'a>(&'a serde_json::Value, &'a Benchmark);
+
+impl Serialize for RunDocument<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let benchmarks = |shell| BenchmarkDocuments(shell, &self.run.benchmarks);
+        serialize_with_replaced(serializer, self.shell, "benchmarks", benchmarks)
+    }
+}
+
+impl Serialize for BenchmarkDocuments<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shells = self.0.as_array().into_iter().flatten();
+        let documents = shells.zip(self.1);
+        serializer.collect_seq(documents.map(|(shell, own)| BenchmarkDocument(shell, own)))
+    }
+}
+
+impl Serialize for BenchmarkDocument<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize_with_replaced(serializer, self.0, "launches", |_| &self.1.launches)
+    }
+}
+
+/// Serializes an object with another value for one field.
+fn serialize_with_replaced<'a, S: Serializer, T: Serialize>(
+    serializer: S,
+    object: &'a serde_json::Value,
+    field: &str,
+    replace: impl Fn(&'a serde_json::Value) -> T,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    for (key, value) in object.as_object().into_iter().flatten() {
+        if key == field {
+            map.serialize_entry(key, &replace(value))?;
+        } else {
+            map.serialize_entry(key, value)?;
+        }
+    }
+    map.end()
 }
 
 /// Adds a `text` to each note and failure reason of a run or a decision, for people who read the

@@ -21,6 +21,7 @@ use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{CargoWorkspace, find_same_targets};
 use crate::measure::{Effort, LaunchPlan, MeasureError, MeasureSubject};
 use crate::process::{Interrupt, StderrTarget, run_process};
+use crate::render::notes::describe_failure;
 use crate::run::{MeasuredCommit, SampleSource};
 use crate::selection::Selection;
 
@@ -233,7 +234,8 @@ impl PairBuilder<'_> {
         })
         .with_context(|| format!("failed to run `{command}`"))?;
         let Some(failure) = outcome.to_failure(no_limit) else { return Ok(()) };
-        let message = format!("`{command}` in `{}`: {}", folder.display(), failure.reason);
+        let message =
+            format!("`{command}` in `{}`: {}", folder.display(), describe_failure(&failure.reason));
         Err(CommandError::new_usage(message)
             .with_help("see measure.prepare in perfgate.toml")
             .into())

@@ -42,6 +42,7 @@ fn benchmark(index: usize, side: &Side) -> Benchmark {
         session: Some("s".to_owned()),
         order: None,
         data: observed(samples),
+        calls_per_sample: None,
         metrics: BTreeMap::new(),
     };
     Benchmark {
@@ -51,6 +52,7 @@ fn benchmark(index: usize, side: &Side) -> Benchmark {
         sampling: Sampling::Call,
         elements: None,
         per_call: BTreeMap::new(),
+        conditions: BTreeMap::new(),
         launches: (0..).zip(side).map(launch).collect(),
         failure: None,
     }

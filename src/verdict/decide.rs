@@ -15,6 +15,7 @@ use super::{
 use super::{counts, release, short_launches, waivers};
 use crate::compare::{BenchmarkComparison, HistogramAxis, compare_benchmarks};
 use crate::policy::{BenchmarkRules, Policy};
+use crate::render::notes::{describe_failure, describe_note};
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::stats::{multiplicity, summary};
@@ -268,7 +269,10 @@ fn judge_untestable(comparison: &BenchmarkComparison<'_>) -> Option<ChangeFindin
         return Some(ChangeFinding::without_test(Change::Missing, Some(reason.to_owned())));
     };
     if let Some(failure) = &candidate.failure {
-        return Some(ChangeFinding::without_test(Change::Failed, Some(failure.reason.clone())));
+        return Some(ChangeFinding::without_test(
+            Change::Failed,
+            Some(describe_failure(&failure.reason)),
+        ));
     }
     let Some(baseline) = comparison.baseline else {
         return Some(ChangeFinding::without_test(Change::New, None));
@@ -431,8 +435,8 @@ fn collect_warnings(
         warnings.push("the working tree had uncommitted changes".to_owned());
     }
     if let Some(rounds) = evidence.rounds {
-        warnings
-            .extend(rounds.baseline.warnings.iter().map(|warning| format!("baseline: {warning}")));
+        let about = rounds.baseline.notes.iter();
+        warnings.extend(about.map(|note| format!("baseline: {}", describe_note(note))));
     }
     let accepted = &evidence.trailers.accepted;
     let has_baseline = evidence.has_baseline();

@@ -96,7 +96,7 @@ impl ComparedWith {
         let lookup = store
             .find_baseline(ancestry, RunKind::from_run(candidate))
             .map_err(CommandError::from)?;
-        notes.extend(lookup.warnings);
+        notes.extend(lookup.notes.iter().map(describe_note));
         Ok(Self::from_found(lookup.found, notes))
     }
 
@@ -117,7 +117,7 @@ impl ComparedWith {
             let help = "`perfgate baseline list` shows what is; without --run it is measured";
             return Err(CommandError::new_usage(message).with_help(help).into());
         }
-        Ok(Self::from_found(lookup.found, lookup.warnings))
+        Ok(Self::from_found(lookup.found, lookup.notes.iter().map(describe_note).collect()))
     }
 
     fn from_found(found: BaselineMatch, mut notes: Vec<String>) -> Self {

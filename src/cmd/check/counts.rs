@@ -8,6 +8,7 @@ use super::CheckSession;
 use crate::host::detect_program_version;
 use crate::measure::MeasureSubject;
 use crate::measure::criterion::{BuiltBenches, VALGRIND, count_instructions};
+use crate::note::CountObstacle;
 use crate::session::CommandError;
 use crate::session::pair::Pair;
 use crate::session::progress::ProgressOutput;
@@ -53,21 +54,21 @@ impl CheckSession<'_> {
 
     /// Counts the instructions per call of one benchmark on both sides.
     ///
-    /// The inner `Err` says why the benchmark cannot be counted.
+    /// The inner `Err` is the obstacle if the benchmark cannot be counted.
     fn count_instructions(
         &self,
         sides: &[&BuiltBenches; 2],
         judgement: &Judgement,
-    ) -> Result<Result<InstructionCounts, String>> {
+    ) -> Result<Result<InstructionCounts, CountObstacle>> {
         let id = judgement.to_id();
         let Some(target) = &judgement.target else {
-            return Ok(Err("its bench is not known".into()));
+            return Ok(Err(CountObstacle::UnknownTarget));
         };
         let mut counted = [0.0; 2];
         for (count, side) in counted.iter_mut().zip(sides) {
             match count_instructions(side, target, &id, &self.effort.effort, &self.interrupt)? {
                 Ok(per_call) => *count = per_call,
-                Err(why) => return Ok(Err(why)),
+                Err(obstacle) => return Ok(Err(obstacle)),
             }
         }
         Ok(Ok(InstructionCounts { baseline: counted[0], candidate: counted[1] }))

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use super::CheckSession;
 use crate::cli::DecisionFormat;
 use crate::files;
-use crate::render::Colour;
+use crate::render::{Colour, render_run_json};
 use crate::report::ReportContext;
 use crate::run::Run;
 use crate::session::{CommandError, print};
@@ -19,7 +19,7 @@ use crate::verdict::{Decision, Verdict};
 ///
 /// Fails if the file cannot be written.
 pub(super) fn write_run(folder: &Path, run: &Run) -> Result<()> {
-    write_output(folder, "run.json", &serde_json::to_string(run)?)
+    write_output(folder, "run.json", &render_run_json(run)?)
 }
 
 /// Writes and prints the decision, and saves the candidate as a baseline if this is asked for.
