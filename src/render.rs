@@ -10,8 +10,8 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::decision::Decision;
 use crate::report::{Report, ReportRow};
-use crate::verdict::Decision;
 
 mod chart;
 mod escape;

@@ -11,8 +11,8 @@ use thiserror::Error;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use crate::decision::Decision;
 use crate::run::FileError;
-use crate::verdict::Decision;
 
 /// Maximum size of an archive, in bytes.
 pub(crate) const ARCHIVE_LIMIT: usize = 16 << 20;

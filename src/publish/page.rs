@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::decision::{Change, Decision, Judgement, TargetStatus, Verdict};
 use crate::render::{COMMENT_LIMIT, RenderError, render_markdown};
 use crate::report::{Report, ReportContext};
-use crate::verdict::{Change, Decision, Judgement, TargetStatus, Verdict};
 
 /// Maximum length of a step summary in characters. At two bytes per character, it stays below
 /// GitHub's limit of 1 MiB.

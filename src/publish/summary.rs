@@ -46,8 +46,8 @@ fn open_for_append(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::Verdict;
     use crate::publish::page::SuiteCounts;
-    use crate::verdict::Verdict;
 
     fn page(summary: usize) -> PublishPage {
         PublishPage {

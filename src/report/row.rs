@@ -5,13 +5,14 @@ use std::cmp::Ordering;
 use serde::Serialize;
 
 use crate::compare::{Estimate, Histogram, SideFigures};
-use crate::policy::Metric;
-use crate::run::{BenchmarkFailure, Sampling};
-use crate::units::{Nanos, Percent};
-use crate::verdict::{
+use crate::decision::{
     Change, CheckStage, Decision, Judgement, LaunchCounts, RatioInterval, TargetJudgement,
     TargetStatus, Waiver,
 };
+use crate::note::Note;
+use crate::policy::Metric;
+use crate::run::{BenchmarkFailure, Sampling};
+use crate::units::{Nanos, Percent};
 
 /// One benchmark with everything that is shown about it.
 #[derive(Clone, Debug, Serialize)]
@@ -60,8 +61,8 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) targets: Vec<TargetLine<'a>>,
     /// The waiver that accepts the regression; `None` if there is none.
     pub(crate) waiver: Option<WaiverLine<'a>>,
-    /// Reasons for the change, as sentences.
-    pub(crate) reasons: &'a [String],
+    /// Why the change was found, and what weakens the answer.
+    pub(crate) notes: &'a [Note],
 }
 
 /// The figures of one side. There are no percentiles if samples are batches.
@@ -119,8 +120,8 @@ pub(crate) struct TargetLine<'a> {
     pub(crate) status: TargetStatus,
     /// Whether the target is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
-    /// Why the target is unproven, or which figure decided.
-    pub(crate) reason: Option<&'a str>,
+    /// Why the target is unproven; `None` if it is met or missed.
+    pub(crate) note: Option<&'a Note>,
 }
 
 /// An accepted regression: why, and up to which slowdown.
@@ -166,7 +167,7 @@ impl<'a> ReportRow<'a> {
             failure: judgement.failure.as_ref(),
             targets,
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
-            reasons: &judgement.reasons,
+            notes: &judgement.notes,
         }
     }
 
@@ -239,9 +240,9 @@ impl From<Estimate> for ReportFigure {
 
 impl<'a> TargetLine<'a> {
     fn new(target: &'a TargetJudgement, decision: &Decision) -> Self {
-        let TargetJudgement { metric, limit, low, point, high, status, ref reason } = *target;
+        let TargetJudgement { metric, limit, low, point, high, status, ref note } = *target;
         let is_reason = decision.rests_on(target.verdict_reason());
-        Self { metric, limit, low, point, high, status, is_reason, reason: reason.as_deref() }
+        Self { metric, limit, low, point, high, status, is_reason, note: note.as_ref() }
     }
 }
 

@@ -5,13 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::decision::{Change, Decision, TargetStatus};
 use crate::host::Host;
 use crate::policy::{Config, Policy};
 use crate::run::{Benchmark, Launch, LaunchData, MeasuredCommit, Run, SampleSource, Sampling};
 use crate::selection::Selection;
-use crate::verdict::{
-    BaselineEvidence, Change, Decision, Evidence, RoundsEvidence, TargetStatus, decide,
-};
+use crate::verdict::{BaselineEvidence, Evidence, RoundsEvidence, decide};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Effort, RngAlgorithm, TestRng, TestRunner};
 
@@ -169,7 +168,7 @@ fn changes(decision: &Decision) -> Vec<Change> {
 }
 
 fn points(decision: &Decision) -> Vec<f64> {
-    let point = |one: &crate::verdict::Judgement| one.ratio.expect("a ratio").point.get();
+    let point = |one: &crate::decision::Judgement| one.ratio.expect("a ratio").point.get();
     decision.benchmarks.iter().map(point).collect()
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::decision::Decision;
 use crate::run::Run;
-use crate::verdict::Decision;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::decision::{Change, Decision, Verdict};
 use crate::git::CommitId;
 use crate::policy::trailer::parse_trailers;
 use crate::policy::{Config, Policy};
 use crate::selection::Selection;
-use crate::verdict::{
-    BaselineEvidence, Change, Decision, Evidence, TrailerEvidence, Verdict, decide,
-};
+use crate::verdict::{BaselineEvidence, Evidence, TrailerEvidence, decide};
 
 use super::repositories::run_of;
 
