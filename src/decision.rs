@@ -75,6 +75,21 @@ pub(crate) enum Change {
     Unchanged,
 }
 
+impl Change {
+    /// Returns the name that files and outputs use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Regressed => "regressed",
+            Self::Missing => "missing",
+            Self::Failed => "failed",
+            Self::Inconclusive => "inconclusive",
+            Self::Improved => "improved",
+            Self::New => "new",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
 /// What the data say about one target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -211,13 +211,13 @@ fn hash_faults<'a>(
     suite: &'a SuiteDecision,
     judgement: &'a Judgement,
 ) -> impl Iterator<Item = String> + 'a {
-    let change = is_unwaived_fault(judgement).then(|| format!("{:?}", judgement.change));
+    let change = is_unwaived_fault(judgement).then(|| judgement.change.name());
     let missed = judgement.targets.iter().filter(|target| target.status == TargetStatus::Missed);
-    let targets = missed.map(|target| format!("{:?}", target.metric));
+    let targets = missed.map(|target| target.metric.name());
     change.into_iter().chain(targets).map(move |fault| {
         let parts =
-            [&suite.name, &judgement.package.clone().unwrap_or_default(), &judgement.id, &fault];
-        let hash = Sha256::digest(parts.map(String::as_str).join("\0"));
+            [&suite.name, judgement.package.as_deref().unwrap_or_default(), &judgement.id, fault];
+        let hash = Sha256::digest(parts.join("\0"));
         hash.iter().take(4).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     })
 }

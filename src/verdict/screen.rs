@@ -2,7 +2,7 @@
 
 use super::evidence::{BaselineEvidence, Evidence};
 use super::find_next_look;
-use crate::decision::{Change, CheckStage, Judgement};
+use crate::decision::{Change, CheckStage, Judgement, ScreenOutcome};
 use crate::run::{Benchmark, Digest, Launch, Sampling};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::units::Nanos;
