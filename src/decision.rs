@@ -11,8 +11,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use reason::VerdictReason;
-
 use crate::compare::SideFigures;
 use crate::host::Host;
 use crate::note::Note;
