@@ -11,6 +11,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::report::{Report, ReportRow};
+use crate::text::write_visible;
 use crate::verdict::Decision;
 
 mod chart;
@@ -75,7 +76,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 /// direction or be invisible are spelled out.
 pub(crate) fn escape_for_terminal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    escape::write_visible(&mut shown, text).expect("a string takes everything");
+    write_visible(&mut shown, text).expect("a string takes everything");
     shown
 }
 

@@ -1,6 +1,8 @@
 //! The decision of a check: changes of benchmarks, verdict of the gate, and the file that records
 //! both.
 
+pub(crate) mod look_plan;
+pub(crate) mod test_form;
 mod change;
 mod decide;
 mod file;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::change::{self, ChangeFinding, ErrorRates};
+use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, NoiseHistory, RoundSeries};
 use super::screen::summarize_screen;
 use super::target::SortedCalls;
@@ -16,12 +17,8 @@ use crate::policy::{BenchmarkRules, Policy};
 use crate::render::notes::{describe_failure, describe_note};
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
-use crate::stats::{multiplicity, sequential, summary};
+use crate::stats::{multiplicity, summary};
 use crate::units::{Nanos, Ratio};
-
-/// Pass error (probability of passing a slowdown that must be found) of a screen, which passes a
-/// benchmark without confirmation.
-const SCREEN_PASS_ERROR: f64 = 0.01;
 
 /// All inputs of a decision except the policy.
 #[derive(Clone, Copy, Debug)]
@@ -303,8 +300,8 @@ fn judge_without_rounds(
         BaselineEvidence::Stored(_) | BaselineEvidence::Screen(_) => {
             let is_screen = matches!(evidence.baseline, BaselineEvidence::Screen(_));
             let errors = ErrorRates {
-                alpha: sequential::compute_benchmark_alpha(compared),
-                pass: if is_screen { SCREEN_PASS_ERROR } else { sequential::PASS_ERROR },
+                alpha: compute_benchmark_alpha(compared),
+                pass: if is_screen { SCREEN_PASS_ERROR } else { PASS_ERROR },
             };
             let candidate_levels =
                 comparison.candidate.map(Benchmark::ln_medians).unwrap_or_default();
