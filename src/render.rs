@@ -27,8 +27,8 @@ pub(crate) mod site;
 mod text;
 
 pub(crate) use html::render_html;
-pub(crate) use notes::render_run_json;
 pub(crate) use markdown::{COMMENT_LIMIT, render_markdown};
+pub(crate) use notes::render_run_json;
 pub(crate) use rows::{render_csv, render_junit};
 pub(crate) use text::{Colour, render_text};
 

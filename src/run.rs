@@ -279,10 +279,7 @@ where
 ///
 /// Fails if `json` is not JSON, has no `schema` field, or names a schema that is not in `known`,
 /// which is in ascending order and not empty.
-pub(crate) fn check_schema(
-    json: &[u8],
-    known: &'static [&'static str],
-) -> Result<(), FileError> {
+pub(crate) fn check_schema(json: &[u8], known: &'static [&'static str]) -> Result<(), FileError> {
     #[derive(Deserialize)]
     struct SchemaField {
         schema: String,
@@ -304,9 +301,9 @@ fn is_newer_schema(found: &str, newest: &str) -> bool {
         let (kind, number) = schema.split_once('/')?;
         Some((kind.to_owned(), number.parse().ok()?))
     };
-    split(found).zip(split(newest)).is_some_and(|((found_kind, found), (kind, newest))| {
-        found_kind == kind && found > newest
-    })
+    split(found)
+        .zip(split(newest))
+        .is_some_and(|((found_kind, found), (kind, newest))| found_kind == kind && found > newest)
 }
 
 impl Run {

@@ -81,7 +81,8 @@ impl HostCounters {
         let (stolen, own) = (count_since(|now| now.stolen_ticks), count_since(|now| now.own_ticks));
         let busy = total.saturating_sub(idle);
         let compute_share = |part: u64, whole: u64| {
-            let share = if part < MIN_TICKS || whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+            let share =
+                if part < MIN_TICKS || whole == 0 { 0.0 } else { part as f64 / whole as f64 };
             Percent::new(share).expect("a share of ticks is finite and not negative")
         };
         HostDisturbance {

@@ -146,10 +146,8 @@ fn check_load() -> HostFinding {
 }
 
 fn check_steal() -> HostFinding {
-    let share = HostCounters::default()
-        .compute_disturbance_until(&HostCounters::read())
-        .stolen_share
-        .get();
+    let share =
+        HostCounters::default().compute_disturbance_until(&HostCounters::read()).stolen_share.get();
     if read_trimmed("/proc/stat").is_none() {
         return HostFinding::new_unknown("steal time", "the system does not tell");
     }

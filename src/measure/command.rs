@@ -155,8 +155,8 @@ impl SampleParser {
         output: &str,
     ) -> ObservedBenchmarks {
         let Self { seen, mut observed, first_invalid, .. } = self;
-        let reason = first_invalid
-            .or_else(|| seen.is_empty().then_some(FailureReason::NoSamplesPrinted));
+        let reason =
+            first_invalid.or_else(|| seen.is_empty().then_some(FailureReason::NoSamplesPrinted));
         let failure = failure
             .or_else(|| Some(BenchmarkFailure { reason: reason?, output: output.to_owned() }));
         if let Some(wanted) = requested {
@@ -239,10 +239,8 @@ mod tests {
     #[test]
     fn what_breaks_the_protocol_fails_by_name() {
         let good = r#"{"id": "a", "samples_ns": [1]}"#;
-        let invalid_line = |line, cause: &str| FailureReason::InvalidLine {
-            line,
-            cause: cause.to_owned(),
-        };
+        let invalid_line =
+            |line, cause: &str| FailureReason::InvalidLine { line, cause: cause.to_owned() };
         fails(&format!("echo '{good}'; echo '{good}'"), "a", &FailureReason::PrintedTwice);
         fails(r#"echo '{"id": "a", "samples_ns": []}'"#, "a", &FailureReason::EmptySamples);
         let cause = "`-1` is not a finite number of nanoseconds, zero or more".to_owned();

@@ -341,10 +341,8 @@ mod tests {
             let id = BenchmarkId { name: id.to_owned(), package: None };
             Benchmark::new(id, None, crate::run::Sampling::Call)
         };
-        let skipped = |bench: &str| Note::BenchSkipped {
-            bench: bench.to_owned(),
-            package: "p".to_owned(),
-        };
+        let skipped =
+            |bench: &str| Note::BenchSkipped { bench: bench.to_owned(), package: "p".to_owned() };
         let side = |id: &str, note: &str| LaunchPlan {
             failed: vec![failed(id)],
             notes: vec![skipped("both"), skipped(note)],

@@ -199,9 +199,7 @@ fn broken_records_are_passed_over_and_named() {
         ];
         let lookup = look(&bed, &store, &two, &Bed::run(&two, &at(9), 1.0));
         for path in &planted {
-            let names_path = |note: &Note| {
-                matches!(note, Note::StoredRunIgnored { cause } if cause.contains(path.as_str()))
-            };
+            let names_path = |note: &Note| matches!(note, Note::StoredRunIgnored { cause } if cause.contains(path.as_str()));
             assert!(lookup.notes.iter().any(names_path), "{path}: {:?}", lookup.notes);
         }
         assert_eq!(found(lookup), (one.clone(), vec![at(1)]));

@@ -400,9 +400,8 @@ mod tests {
     #[track_caller]
     fn refuses(sample: &str, why: &str) {
         let read = serde_json::from_str(sample).map_err(|error| error.to_string());
-        let observe = |sample: SampleFile| {
-            sample.into_observation().map_err(|error| error.to_string())
-        };
+        let observe =
+            |sample: SampleFile| sample.into_observation().map_err(|error| error.to_string());
         let error = read.and_then(observe).unwrap_err();
         assert!(error.contains(why), "{error}");
     }
@@ -422,7 +421,8 @@ mod tests {
         let sample = |iters: &str| {
             let file =
                 format!(r#"{{"sampling_mode": "Flat", "iters": {iters}, "times": [6.0, 8.0]}}"#);
-            let seen = serde_json::from_str::<SampleFile>(&file).unwrap().into_observation().unwrap();
+            let seen =
+                serde_json::from_str::<SampleFile>(&file).unwrap().into_observation().unwrap();
             (seen.sampling, seen.samples, seen.calls_per_sample)
         };
         let taken =

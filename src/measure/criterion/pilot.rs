@@ -238,9 +238,7 @@ impl TargetStart {
         pending
             .into_iter()
             .filter(|titles| !self.has_written_any(titles) && !titles.iter().any(has_begun))
-            .map(|titles| {
-                (pick_name(titles), Err(make_failure(FailureReason::ListedNotRun)))
-            })
+            .map(|titles| (pick_name(titles), Err(make_failure(FailureReason::ListedNotRun))))
             .collect()
     }
 
