@@ -2,6 +2,8 @@
 //! instructions do not always take more time.
 
 use super::evidence::CountEvidence;
+use crate::note::Note;
+use crate::render::notes::describe_note;
 use super::{InstructionCounts, Judgement};
 
 /// Adds the counts to the judgements that were counted, or why they could not be counted.
@@ -13,7 +15,10 @@ pub(super) fn apply_counts(judgements: &mut [Judgement], counts: &CountEvidence)
                 judgement.reasons.push(describe_counts(*counted));
                 judgement.instructions = Some(*counted);
             }
-            Some(Err(why)) => judgement.reasons.push(format!("instructions not counted: {why}")),
+            Some(Err(obstacle)) => {
+                let note = Note::InstructionsNotCounted { obstacle: obstacle.clone() };
+                judgement.reasons.push(describe_note(&note));
+            }
             None => {}
         }
     }

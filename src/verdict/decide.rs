@@ -427,7 +427,7 @@ fn collect_warnings(
 ) -> Vec<String> {
     // Order: the candidate, the base in the rounds, waivers, advice, counts, how the evidence was
     // gathered, the last release, and commit messages.
-    let mut warnings = evidence.candidate.warnings.clone();
+    let mut warnings: Vec<String> = evidence.candidate.notes.iter().map(describe_note).collect();
     if !evidence.candidate.complete {
         warnings.push("the measurement is incomplete, so it cannot pass".to_owned());
     }
@@ -446,7 +446,7 @@ fn collect_warnings(
     warnings.extend_from_slice(evidence.notes);
     // The rounds repeat warnings of the candidate's first run, for example about skipped benches.
     if let Some(rounds) = evidence.rounds {
-        warnings.extend_from_slice(&rounds.candidate.warnings);
+        warnings.extend(rounds.candidate.notes.iter().map(describe_note));
     }
     warnings.extend(release::describe_creep(evidence, judgements, policy));
     warnings.extend(waivers::explain_unread_trailers(judgements, evidence.trailers));

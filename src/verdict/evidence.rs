@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{InstructionCounts, NoiseHistory};
+use crate::note::CountObstacle;
 use crate::policy::trailer::AcceptTrailer;
 use crate::run::{BenchmarkId, Run};
 
@@ -71,7 +72,7 @@ pub(crate) enum CountEvidence {
     /// Nothing was counted because commands were measured, not Criterion benches.
     NotCriterion,
     /// The counts of both sides by benchmark, or why a benchmark could not be counted.
-    Counted(BTreeMap<BenchmarkId, Result<InstructionCounts, String>>),
+    Counted(BTreeMap<BenchmarkId, Result<InstructionCounts, CountObstacle>>),
 }
 
 /// What the trailers of the judged commits' messages accept.

@@ -8,6 +8,7 @@ use super::shared;
 use crate::cli::RemoteArgs;
 use crate::git::CommitId;
 use crate::host::Host;
+use crate::render::notes::describe_note;
 use crate::run::Run;
 use crate::session::project::Project;
 use crate::session::{CommandError, read_run};
