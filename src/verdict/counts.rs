@@ -2,9 +2,9 @@
 //! instructions do not always take more time.
 
 use super::evidence::CountEvidence;
+use super::{InstructionCounts, Judgement};
 use crate::note::Note;
 use crate::render::notes::describe_note;
-use super::{InstructionCounts, Judgement};
 
 /// Adds the counts to the judgements that were counted, or why they could not be counted.
 pub(super) fn apply_counts(judgements: &mut [Judgement], counts: &CountEvidence) {
