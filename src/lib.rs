@@ -9,6 +9,7 @@
 //! modules declared above it.
 
 mod units;
+mod text;
 mod files;
 mod stats;
 mod note;

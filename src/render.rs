@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::decision::Decision;
 use crate::report::{Report, ReportRow};
+use crate::text::write_visible;
 
 mod chart;
 mod escape;
@@ -21,14 +22,15 @@ pub(crate) mod issue;
 mod markdown;
 pub(crate) mod notes;
 mod rows;
+mod run_json;
 pub(crate) mod plot;
 pub(crate) mod site;
 mod text;
 
 pub(crate) use html::render_html;
 pub(crate) use markdown::{COMMENT_LIMIT, render_markdown};
-pub(crate) use notes::render_run_json;
 pub(crate) use rows::{render_csv, render_junit};
+pub(crate) use run_json::render_run_json;
 pub(crate) use text::{Colour, render_text};
 
 /// All templates by file name. The extension before `.j2` selects how values are escaped.
@@ -75,7 +77,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 /// direction or be invisible are spelled out.
 pub(crate) fn escape_for_terminal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    escape::write_visible(&mut shown, text).expect("a string takes everything");
+    write_visible(&mut shown, text).expect("a string takes everything");
     shown
 }
 

@@ -20,11 +20,15 @@ pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
 
 use crate::host::Host;
 use crate::note::{FailureReason, Note};
+use crate::text::shorten;
 
 /// Schema of the run files that this version writes.
 pub(crate) const RUN_SCHEMA: &str = "perfgate.run/2";
 /// Schemas of the run files that this version reads, in ascending order.
 const READABLE_SCHEMAS: [&str; 2] = ["perfgate.run/1", RUN_SCHEMA];
+
+/// Longest name of a benchmark in a message, in characters.
+const MAX_SHOWN_CHARS: usize = 80;
 
 /// Why a run or a decision cannot be read.
 #[derive(Debug, Error)]
@@ -366,7 +370,10 @@ impl Run {
         for benchmark in &self.benchmarks {
             benchmark.check().map_err(FileError::Invalid)?;
             if !seen.insert((&benchmark.package, &benchmark.id)) {
-                let message = format!("benchmark `{}` appears twice", shorten_name(&benchmark.id));
+                let message = format!(
+                    "benchmark `{}` appears twice",
+                    shorten(&benchmark.id, MAX_SHOWN_CHARS)
+                );
                 return Err(FileError::Invalid(message));
             }
         }
@@ -422,7 +429,7 @@ impl Benchmark {
     }
 
     fn check(&self) -> Result<(), String> {
-        let id = shorten_name(&self.id);
+        let id = shorten(&self.id, MAX_SHOWN_CHARS);
         if self.id.is_empty() {
             return Err("a benchmark has an empty id".to_owned());
         }
@@ -436,18 +443,6 @@ impl Benchmark {
             None => Ok(()),
         }
     }
-}
-
-/// Returns `name` with escaped control characters, shortened in the middle if it is too long for
-/// one line of a message.
-fn shorten_name(name: &str) -> String {
-    const MAX_CHARS: usize = 80;
-    let shown: Vec<char> = name.escape_debug().collect();
-    if shown.len() <= MAX_CHARS {
-        return shown.into_iter().collect();
-    }
-    let half = MAX_CHARS / 2;
-    shown[..half].iter().chain(&['…']).chain(&shown[shown.len() - half..]).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Reads from the system what the machine is.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -67,13 +66,12 @@ impl Host {
     }
 }
 
-/// Returns the first eight bytes of the SHA-256 hash of the parts, in hexadecimal.
+/// Number of bytes of a fingerprint.
+const FINGERPRINT_BYTES: usize = 8;
+
+/// Returns the first [`FINGERPRINT_BYTES`] bytes of the SHA-256 hash of the parts, in hexadecimal.
 fn compute_fingerprint(parts: &[&str]) -> String {
-    let hash = Sha256::digest(parts.join("\n"));
-    hash.iter().take(8).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&Sha256::digest(parts.join("\n"))[..FINGERPRINT_BYTES])
 }
 
 /// Returns a kernel release without the distribution's own suffix: `6.8.0` for `6.8.0-1021-azure`.

@@ -249,7 +249,7 @@ mod tests {
         let script = format!("echo '{good}'; echo noise");
         fails(&script, "command", &invalid_line(2, "expected ident at line 1 column 2"));
         let unknown = "unknown field `x`, expected one of `id`, `samples_ns`, `sampling` at line 1 \
-                       column 37";
+                       column 34";
         let script = r#"echo '{"id": "a", "samples_ns": [1], "x": 1}'"#;
         fails(script, "command", &invalid_line(1, unknown));
         fails("exit 0", "command", &FailureReason::NoSamplesPrinted);

@@ -8,6 +8,7 @@ pub(crate) mod issues;
 
 use std::collections::HashMap;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -24,6 +25,10 @@ use crate::publish::request::{self, PublishSettings};
 
 /// Number of comments, issues or pull requests that are requested per page.
 const PAGE_SIZE: usize = 100;
+
+/// The bytes that are encoded in a value of a query: all except letters, digits and `-._~`.
+const QUERY_VALUE: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Why the decision in an artifact could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -398,16 +403,10 @@ fn note_refusal(
     }
 }
 
-/// Encodes `text` for a query: all bytes except letters, digits and `-._~` become `%XX`.
+/// Returns `text` as one value of a query, with all bytes percent-encoded that mean something in a
+/// query.
 fn encode_query(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(
-            |byte| {
-                if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-            },
-        )
-        .collect()
+    utf8_percent_encode(text, QUERY_VALUE).to_string()
 }
 
 #[cfg(test)]

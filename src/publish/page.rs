@@ -218,6 +218,6 @@ fn hash_faults<'a>(
         let parts =
             [&suite.name, judgement.package.as_deref().unwrap_or_default(), &judgement.id, fault];
         let hash = Sha256::digest(parts.join("\0"));
-        hash.iter().take(4).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+        hex::encode(&hash[..4])
     })
 }

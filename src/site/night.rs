@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::slug;
 use crate::compare::{Estimate, HistogramAxis};
 use crate::host::Host;
 use crate::note::{FailureReason, Note};
@@ -132,7 +131,7 @@ impl Night {
             hash.update([0]);
         }
         Some(Self {
-            id: slug::encode_hex(&hash.finalize()[..6]),
+            id: hex::encode(&hash.finalize()[..6]),
             created,
             commit: run.commit.clone(),
             host: run.host.clone(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::decision::Decision;
-use crate::render::render_json;
+use crate::render::{render_json, render_run_json};
 use crate::run::Run;
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -41,14 +41,42 @@ fn holds(schema: &Validator, document: &Value, what: &Path) {
 
 #[test]
 fn every_run_that_is_read_and_written_holds_to_the_schema() {
-    let schema = schema("run");
+    let (old, current) = (schema("run-1"), schema("run"));
+    let mut counts = (0, 0);
     for (path, json) in fixtures("runs") {
-        holds(&schema, &serde_json::from_slice(&json).unwrap(), &path);
-        let written = serde_json::to_value(Run::from_json(&json).unwrap()).unwrap();
-        holds(&schema, &written, &path);
-        let again = Run::from_json(written.to_string().as_bytes()).unwrap();
-        assert_eq!(again, Run::from_json(&json).unwrap(), "{}", path.display());
+        let document: Value = serde_json::from_slice(&json).unwrap();
+        if document["schema"] == "perfgate.run/1" {
+            counts.0 += 1;
+            holds(&old, &document, &path);
+        } else {
+            counts.1 += 1;
+            holds(&current, &document, &path);
+        }
+        let run = Run::from_json(&json).unwrap();
+        let plain = serde_json::to_string(&run).unwrap();
+        for written in [plain, render_run_json(&run).unwrap()] {
+            holds(&current, &serde_json::from_str(&written).unwrap(), &path);
+            assert_eq!(Run::from_json(written.as_bytes()).unwrap(), run, "{}", path.display());
+        }
     }
+    assert!(counts.0 > 0 && counts.1 > 0, "both schemas have fixtures: {counts:?}");
+}
+
+#[test]
+fn a_run_for_people_differs_from_a_stored_one_by_its_texts_only() {
+    let run = Run::from_json(&fs::read(root().join("fixtures/runs/noted.json")).unwrap()).unwrap();
+    let mut shown: Value = serde_json::from_str(&render_run_json(&run).unwrap()).unwrap();
+    let remove_text = |object: &mut Value| {
+        let text = object.as_object_mut().unwrap().remove("text");
+        assert!(text.is_some_and(|text| text.is_string()), "{object} has no text");
+    };
+    let notes = shown["notes"].as_array_mut().unwrap();
+    assert!(notes.len() >= 3);
+    notes.iter_mut().for_each(remove_text);
+    let reasons = shown["benchmarks"].as_array_mut().unwrap().iter_mut();
+    reasons.filter_map(|benchmark| benchmark.pointer_mut("/failure/reason")).for_each(remove_text);
+    // The order of the fields is the same, too.
+    assert_eq!(shown.to_string(), serde_json::to_string(&run).unwrap());
 }
 
 #[test]
@@ -94,7 +122,11 @@ fn what_the_schema_of_runs_refuses_the_reader_refuses() {
     let digest = json!({"count": 1, "mean": 1, "sd": 0, "min": 1, "p50": 1, "p90": 1, "p95": 1, "p99": 1, "max": 1});
     let cases = [
         ("/extra", json!(1)),
-        ("/schema", json!("perfgate.run/2")),
+        ("/schema", json!("perfgate.run/3")),
+        ("/notes", json!([1])),
+        ("/notes", json!([{"text": "a note without its kind"}])),
+        ("/notes", json!([{"note": "dirty-tree", "text": 1}])),
+        ("/conditions", json!({"threads": 1})),
         ("/source", json!("guess")),
         ("/created", json!(7)),
         ("/host/cores", json!(-1)),
@@ -108,8 +140,13 @@ fn what_the_schema_of_runs_refuses_the_reader_refuses() {
         ("/benchmarks/0/sampling", json!("some")),
         ("/benchmarks/0/elements", json!(-1)),
         ("/benchmarks/0/per_call", json!({"tokens": -1})),
+        ("/benchmarks/0/conditions", json!(["cpu"])),
         ("/benchmarks/0/launches", json!([])),
         ("/benchmarks/0/launches", json!(null)),
+        ("/benchmarks/0/launches/0/calls_per_sample", json!(0)),
+        ("/benchmarks/0/launches/0/calls_per_sample", json!([])),
+        ("/benchmarks/0/launches/0/calls_per_sample", json!([1, -1])),
+        ("/benchmarks/0/launches/0/calls_per_sample", json!("many")),
         ("/benchmarks/0/launches/0", json!({"round": 0})),
         ("/benchmarks/0/launches/0/extra", json!(1)),
         ("/benchmarks/0/launches/0/round", json!(1.5)),
@@ -125,9 +162,12 @@ fn what_the_schema_of_runs_refuses_the_reader_refuses() {
         ),
         ("/benchmarks/0/launches/0/metrics", json!({"peak_rss_bytes": -1})),
         ("/benchmarks/0/failure", json!({"output": "no reason"})),
+        ("/benchmarks/0/failure", json!({"reason": {"text": "a reason without its kind"}})),
+        ("/benchmarks/0/failure", json!({"reason": {"reason": "panicked", "text": 1}})),
     ];
     let schema = schema("run");
-    let good = fixture("runs/quiet.json");
+    let old = Run::from_json(&fs::read(root().join("fixtures/runs/quiet.json")).unwrap()).unwrap();
+    let good = serde_json::to_value(&old).unwrap();
     let set = cases
         .into_iter()
         .map(|(at, value)| (format!("{at}: {value}"), with(good.clone(), at, value)));

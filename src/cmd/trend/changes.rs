@@ -9,6 +9,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::TrendFormat;
+use crate::render::escape_for_terminal;
 use crate::session::{CommandError, print};
 use crate::stats::change_points::{self, MIN_SHIFT};
 use crate::units::{Confidence, Percent};
@@ -99,7 +100,10 @@ fn find_series_changes(
     let series: InputSeries = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let is_invalid = |value: &&f64| !(value.is_finite() && **value > 0.0);
     if let Some(value) = series.values.iter().find(is_invalid) {
-        return Err(format!("`{value}` in `{}` is not above zero", series.id.escape_debug()));
+        return Err(format!(
+            "`{value}` in `{}` is not above zero",
+            escape_for_terminal(&series.id)
+        ));
     }
     let points = change_points::find_change_points(&series.values, least_shift, confidence)
         .map_err(|error| error.to_string())?;
@@ -116,7 +120,7 @@ fn find_series_changes(
 fn format_changes(all_changes: &[SeriesChanges]) -> String {
     let mut text = String::new();
     for series in all_changes {
-        let id = series.id.escape_debug();
+        let id = escape_for_terminal(&series.id);
         if series.change_points.is_empty() {
             let _ = writeln!(text, "{id}: no change");
         }
