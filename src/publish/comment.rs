@@ -196,12 +196,12 @@ fn write_folded_body(id: &str, body: &str) -> String {
     let text: Vec<_> = body.lines().skip_while(|line| line.starts_with("<!--")).collect();
     let text = text.join("\n");
     let head = format!("<!-- perfgate:{id}:folded -->");
-    let summary = "<summary>perfgate: an earlier answer; a newer comment stands below</summary>";
+    let summary = "<summary>perfgate: an earlier result; a newer comment is below</summary>";
     let whole = format!("{head}\n<details>{summary}\n\n{text}\n\n</details>\n");
     if whole.chars().count() <= COMMENT_BODY_LIMIT {
         whole
     } else {
-        format!("{head}\n*perfgate: an earlier answer; a newer comment stands below.*\n")
+        format!("{head}\n*perfgate: an earlier result; a newer comment is below.*\n")
     }
 }
 

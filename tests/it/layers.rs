@@ -21,7 +21,8 @@ const OWNERS: [(&str, &[&str]); 12] = [
 ];
 
 /// Modules that read no clock, no environment and no global random source.
-const PURE: [&str; 7] = ["stats", "run", "compare", "policy", "verdict", "report", "render"];
+const PURE: [&str; 8] =
+    ["stats", "run", "compare", "policy", "decision", "verdict", "report", "render"];
 
 fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
