@@ -12,6 +12,7 @@ mod units;
 mod text;
 mod files;
 mod stats;
+mod note;
 mod host;
 mod run;
 mod git;
@@ -31,6 +32,7 @@ mod site;
 mod publish;
 mod init;
 mod cli;
+mod session;
 mod cmd;
 
 #[cfg(test)]
@@ -48,7 +50,7 @@ pub fn main() -> ExitCode {
     let result = cmd::dispatch(cli::Cli::parse());
     result.map_or_else(
         |error| {
-            let (message, status) = cmd::explain_error(&error);
+            let (message, status) = session::explain_error(&error);
             #[expect(clippy::print_stderr, reason = "the one place that prints errors")]
             {
                 eprintln!("{message}");

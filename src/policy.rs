@@ -12,7 +12,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use self::trailer::AcceptTrailer;
 pub(crate) use config::{Config, MeasureConfig};
 
 use crate::run::{Benchmark, Sampling};
@@ -160,7 +159,6 @@ pub(crate) struct Policy {
     tolerance: Tolerance,
     exceptions: Vec<(IdPattern, Tolerance)>,
     targets: Vec<TargetRule>,
-    trailers: Vec<AcceptTrailer>,
 }
 
 /// How much a benchmark may become slower.
@@ -236,7 +234,6 @@ impl Policy {
             tolerance,
             exceptions,
             targets,
-            trailers: Vec::new(),
         })
     }
 
@@ -251,18 +248,6 @@ impl Policy {
     /// Returns whether a check without a baseline is inconclusive.
     pub(crate) fn requires_baseline(&self) -> bool {
         self.requires_baseline
-    }
-
-    /// Returns the policy with the waivers of commit messages.
-    #[must_use]
-    pub(crate) fn with_trailers(mut self, trailers: Vec<AcceptTrailer>) -> Self {
-        self.trailers = trailers;
-        self
-    }
-
-    /// Returns the waivers of commit messages.
-    pub(crate) fn trailers(&self) -> &[AcceptTrailer] {
-        &self.trailers
     }
 
     /// Returns the reasons that keep a check from passing.

@@ -20,6 +20,7 @@ mod filters;
 mod html;
 pub(crate) mod issue;
 mod markdown;
+pub(crate) mod notes;
 mod rows;
 pub(crate) mod plot;
 pub(crate) mod site;

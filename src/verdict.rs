@@ -4,10 +4,14 @@
 pub(crate) mod look_plan;
 pub(crate) mod test_form;
 mod change;
+mod counts;
 mod decide;
+mod evidence;
 mod file;
 mod looks;
+mod open;
 mod reason;
+mod release;
 mod screen;
 mod short_launches;
 mod target;
@@ -17,8 +21,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use decide::{BaselineEvidence, Evidence, RoundsEvidence, decide};
+pub(crate) use decide::decide;
+pub(crate) use evidence::{
+    BaselineEvidence, CountEvidence, Evidence, ReleaseEvidence, RoundsEvidence, TrailerEvidence,
+};
 pub(crate) use looks::{NoiseHistory, find_next_look};
+pub(crate) use open::{find_unconfirmed, find_undecided};
 pub(crate) use screen::ScreenOutcome;
 
 use crate::compare::SideFigures;

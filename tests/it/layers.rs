@@ -17,7 +17,7 @@ const OWNERS: [(&str, &[&str]); 12] = [
     ("octocrab", &["publish"]),
     ("tokio", &["publish"]),
     ("clap", &["cli", "main"]),
-    ("indicatif", &["cmd"]),
+    ("indicatif", &["session"]),
 ];
 
 /// Modules that read no clock, no environment and no global random source.
