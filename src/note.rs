@@ -456,7 +456,7 @@ enum Recorded<T> {
 /// Reads a value that is a sentence or an object. The object may have a `text`, which is dropped.
 struct RecordedVisitor<T>(fn(serde_json::Value) -> Result<T, serde_json::Error>);
 
-impl<'de, T> Visitor<'de> for RecordedVisitor<T> {
+impl<'de, T: Serialize> Visitor<'de> for RecordedVisitor<T> {
     type Value = Recorded<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -477,7 +477,14 @@ impl<'de, T> Visitor<'de> for RecordedVisitor<T> {
                 return Err(de::Error::custom(format!("duplicate field `{key}`")));
             }
         }
-        (self.0)(serde_json::Value::Object(map)).map(Recorded::Value).map_err(de::Error::custom)
+        let fields: Vec<String> = map.keys().cloned().collect();
+        let value = (self.0)(serde_json::Value::Object(map)).map_err(de::Error::custom)?;
+        // Serde ignores unknown fields of a variant without fields, so they are searched here.
+        let known = serde_json::to_value(&value).map_err(de::Error::custom)?;
+        match fields.iter().find(|field| known.get(field).is_none()) {
+            Some(field) => Err(de::Error::custom(format!("unknown field `{field}`"))),
+            None => Ok(Recorded::Value(value)),
+        }
     }
 }
 
