@@ -48,7 +48,7 @@ pub(crate) enum FileError {
         newest: &'static str,
     },
     /// The file has a schema with a higher number than this version knows.
-    #[error("a newer perfgate wrote it: this version reads up to `{newest}`, and it is `{found}`")]
+    #[error("a newer perfgate wrote it: its schema is `{found}`, this version reads up to `{newest}`")]
     NewerSchema {
         /// Schema that the file names.
         found: String,
@@ -529,8 +529,8 @@ mod tests {
         let error = Run::from_json(br#"{"schema": "perfgate.run/3", "benchmarks": 1}"#);
         assert_eq!(
             error.unwrap_err().to_string(),
-            "a newer perfgate wrote it: this version reads up to `perfgate.run/2`, and it is \
-             `perfgate.run/3`"
+            "a newer perfgate wrote it: its schema is `perfgate.run/3`, this version reads up to \
+             `perfgate.run/2`"
         );
         for other in ["perfgate.run/0", "perfgate.run", "perfgate.run/x", "perfgate.store/9"] {
             let error = Run::from_json(format!(r#"{{"schema": "{other}"}}"#).as_bytes());
