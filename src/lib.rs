@@ -22,6 +22,7 @@ mod measure;
 mod store;
 mod compare;
 mod policy;
+mod decision;
 mod verdict;
 mod rounds;
 mod calibrate;

@@ -122,8 +122,8 @@ pub(crate) enum Note {
     StoredElsewhere {
         /// Abbreviated id of the commit.
         commit: String,
-        /// Descriptions of the machines.
-        machines: Vec<String>,
+        /// The machines.
+        machines: Vec<StoredMachine>,
     },
     /// A stored run was ignored because it cannot be read.
     StoredRunIgnored {
@@ -149,6 +149,14 @@ pub(crate) enum Note {
     },
     /// The rounds that should confirm the screen could not be measured.
     NotConfirmed {
+        /// The error.
+        cause: String,
+    },
+    /// The rounds that should confirm the screen could not be measured because the base commit
+    /// could not be built.
+    NotConfirmedWithoutBase {
+        /// Abbreviated id of the base.
+        commit: String,
         /// The error.
         cause: String,
     },
@@ -267,8 +275,9 @@ pub(crate) enum Note {
         /// Number of rounds. `None` if it was not measured in rounds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rounds: Option<u32>,
-        /// Slowdown that would have been detected.
-        detectable: Percent,
+        /// Slowdown that would have been detected. `None` if no slowdown would have been.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detectable: Option<Percent>,
     },
     /// Too few runs are stored to know how much runs differ.
     FewStoredRuns {
@@ -341,6 +350,18 @@ pub(crate) enum Disturbance {
 pub(crate) struct MachineName {
     /// Processor model.
     pub(crate) cpu_model: String,
+    /// Kernel release.
+    pub(crate) kernel: String,
+}
+
+/// A machine that has stored runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoredMachine {
+    /// Processor model.
+    pub(crate) cpu_model: String,
+    /// Number of logical processors.
+    pub(crate) cores: u32,
     /// Kernel release.
     pub(crate) kernel: String,
 }
@@ -526,7 +547,7 @@ mod tests {
 
     #[test]
     fn a_note_is_read_back_without_its_text() {
-        let note = Note::Undecided { rounds: Some(14), detectable: Percent::new(0.042).unwrap() };
+        let note = Note::Undecided { rounds: Some(14), detectable: Percent::new(0.042).ok() };
         let json = serde_json::to_string(&note).unwrap();
         assert_eq!(json, r#"{"note":"undecided","rounds":14,"detectable":0.042}"#);
         assert_eq!(serde_json::from_str::<Note>(&json).unwrap(), note);

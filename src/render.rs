@@ -10,9 +10,9 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::decision::Decision;
 use crate::report::{Report, ReportRow};
 use crate::text::write_visible;
-use crate::verdict::Decision;
 
 mod chart;
 mod escape;
@@ -91,11 +91,16 @@ fn serialize_rows(rows: &[ReportRow<'_>]) -> Value {
     rows.iter().map(Value::from_serialize).collect()
 }
 
-/// Returns the decision as JSON. Equal decisions give equal bytes.
+/// Returns the decision as JSON. Notes and failure reasons have a `text` for people. Equal decisions
+/// give equal bytes.
+///
+/// # Errors
 ///
 /// Fails if the decision cannot be serialized.
 pub(crate) fn render_json(decision: &Decision) -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(decision)? + "\n")
+    let mut document = serde_json::to_value(decision)?;
+    notes::add_texts(&mut document);
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
 /// Returns the report as a value for templates.

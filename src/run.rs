@@ -48,7 +48,9 @@ pub(crate) enum FileError {
         newest: &'static str,
     },
     /// The file has a schema with a higher number than this version knows.
-    #[error("a newer perfgate wrote it: its schema is `{found}`, this version reads up to `{newest}`")]
+    #[error(
+        "a newer perfgate wrote it: its schema is `{found}`, this version reads up to `{newest}`"
+    )]
     NewerSchema {
         /// Schema that the file names.
         found: String,

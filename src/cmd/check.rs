@@ -16,14 +16,16 @@ use anyhow::Result;
 
 use self::compared_with::{BaselineChoice, ComparedWith};
 use crate::cli::CheckArgs;
+use crate::decision::Decision;
 use crate::git::CommitId;
+use crate::note::Note;
 use crate::rounds::MeasuredRounds;
 use crate::run::{BenchmarkId, Run};
 use crate::session::pair::{Pair, PairAttempt};
 use crate::session::{ExitStatus, Session, SessionRequest, print};
 use crate::store::Store;
 use crate::verdict::{
-    BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, TrailerEvidence, decide,
+    BaselineEvidence, Evidence, NoiseHistory, RoundsEvidence, TrailerEvidence, decide,
     find_unconfirmed,
 };
 
@@ -164,7 +166,7 @@ impl<'a> CheckSession<'a> {
             screen.benchmarks.len(),
             base.short_id()
         ));
-        let why = match self.build_pair(repository, base) {
+        let note = match self.build_pair(repository, base) {
             Ok(PairAttempt::Ready(pair)) => {
                 let mut look = |rounds: RoundsEvidence<'_>| {
                     decide(&Evidence { rounds: Some(rounds), ..sides }, &self.policy)
@@ -172,11 +174,15 @@ impl<'a> CheckSession<'a> {
                 let measured = self.measure_rounds(&pair, Some(&wanted), &mut look)?;
                 return Ok(Some((pair, Box::new(measured))));
             }
-            Ok(PairAttempt::NoBase(why)) => why,
-            Err(error) if !self.interrupt.is_raised() => format!("{error:#}"),
+            Ok(PairAttempt::NoBase(cause)) => {
+                Note::NotConfirmedWithoutBase { commit: base.short_id().to_owned(), cause }
+            }
+            Err(error) if !self.interrupt.is_raised() => {
+                Note::NotConfirmed { cause: format!("{error:#}") }
+            }
             Err(error) => return Err(error),
         };
-        comparand.notes.push(format!("not confirmed in rounds: {why}"));
+        comparand.notes.push(note);
         Ok(None)
     }
 
@@ -186,7 +192,10 @@ impl<'a> CheckSession<'a> {
         let trailers = waivers::read_trailers(self, candidate.commit.as_ref(), Some(base));
         let evidence = Evidence {
             trailers: &trailers,
-            notes: &[format!("no baseline: {why}")],
+            notes: &[Note::BaseNotBuilt {
+                commit: base.short_id().to_owned(),
+                cause: why.to_owned(),
+            }],
             noise: &self.noise,
             ..Evidence::from_sides(&candidate, BaselineEvidence::None)
         };
@@ -236,8 +245,7 @@ impl<'a> CheckSession<'a> {
 
     /// Finds the baseline that `--baseline` asks for. An absent baseline is a note, not an error.
     fn find_compared_with(&self, candidate: &Run) -> Result<ComparedWith> {
-        let no_store =
-            || ComparedWith::with_note("no baseline: there is no git repository to keep one in");
+        let no_store = || ComparedWith::with_note(Note::NoRepository);
         match &self.choice {
             BaselineChoice::None | BaselineChoice::Commands(..) => Ok(ComparedWith::default()),
             BaselineChoice::File(path) => ComparedWith::read_file(path),

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::tally::BenchmarkAnswer;
+use crate::decision::Decision;
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::run::{
     Benchmark, BenchmarkId, Digest, Launch, LaunchData, Run, SampleSource, Samples, Sampling,
 };
 use crate::units::Nanos;
-use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, decide};
+use crate::verdict::{BaselineEvidence, Evidence, NoiseHistory, RoundsEvidence, decide};
 
 /// Duration of a launch of average speed, in nanoseconds. Any duration works, because only ratios
 /// count.
@@ -116,7 +117,7 @@ pub(super) fn decide_without_rounds(
 }
 
 fn collect_answers(decision: &Decision) -> Vec<BenchmarkAnswer> {
-    let to_answer = |judgement: &crate::verdict::Judgement| BenchmarkAnswer {
+    let to_answer = |judgement: &crate::decision::Judgement| BenchmarkAnswer {
         change: judgement.change,
         rounds: judgement.launches.candidate,
     };

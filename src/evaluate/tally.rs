@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::decision::Change;
 use crate::stats::proportion::compute_clopper_pearson;
-use crate::verdict::Change;
 
 /// Confidence of the intervals around rates.
 const RATE_CONFIDENCE: f64 = 0.95;

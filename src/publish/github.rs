@@ -15,13 +15,13 @@ use serde_json::json;
 use client::{ApiClient, block_on};
 pub(crate) use client::{ApiConnection, ApiError};
 
+use crate::decision::Decision;
 use crate::publish::annotation::Annotation;
 use crate::publish::artifact::{self, ArtifactError};
 use crate::publish::comment::{self, CommentPolicy, CommentStep, StickyComment};
 use crate::publish::event::{PullReference, WorkflowEvent};
 use crate::publish::page::PublishPage;
 use crate::publish::request::{self, PublishSettings};
-use crate::verdict::Decision;
 
 /// Number of comments, issues or pull requests that are requested per page.
 const PAGE_SIZE: usize = 100;

@@ -5,13 +5,13 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::decision::Verdict;
 use crate::publish::annotation::Annotation;
 use crate::publish::comment::{self, CommentPolicy, CommentStep};
 use crate::publish::event::{PullReference, WorkflowEvent};
 use crate::publish::page::PublishPage;
 use crate::publish::summary;
 use crate::text::cut_text;
-use crate::verdict::Verdict;
 
 /// GitHub's limit on the description of a commit status, in characters.
 const DESCRIPTION_LIMIT: usize = 140;

@@ -191,10 +191,7 @@ mod tests {
         );
         assert!(line(&load(0.1)).ends_with("measure on one that is alone"));
         let quota = HostFinding::Unreported(SilentCondition::Quota);
-        assert_eq!(
-            line(&quota),
-            "processor quota: the system does not report it; nothing to do"
-        );
+        assert_eq!(line(&quota), "processor quota: the system does not report it; nothing to do");
         let runs = |own, others: &[(&str, usize)]| HostFinding::StoredRuns {
             own,
             others: others.iter().map(|(other, count)| ((*other).to_owned(), *count)).collect(),

@@ -2,13 +2,13 @@
 //!
 //! A sentence begins in lower case and has no full stop, because it may follow a name or a colon.
 
-use std::fmt::Write as _;
-
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
 use super::filters::{format_duration, format_duration_tick};
-use crate::note::{CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName};
+use crate::note::{
+    CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName, StoredMachine,
+};
 use crate::units::{Percent, Ratio};
 
 /// Returns the sentence of `note`.
@@ -74,7 +74,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::NothingStored => "no baseline yet: no ancestor of this commit is stored".to_owned(),
         Note::StoredElsewhere { commit, machines } => format!(
             "no baseline from this machine: {commit} was measured on {}",
-            machines.join(" and on ")
+            machines.iter().map(describe_stored_machine).collect::<Vec<_>>().join(" and on ")
         ),
         Note::StoredRunIgnored { cause } => format!("a stored run was ignored: {cause}"),
         Note::BaselinesNotFetched { cause } => {
@@ -88,6 +88,9 @@ pub(crate) fn describe_note(note: &Note) -> String {
             format!("no baseline: base {commit} cannot be built: {cause}")
         }
         Note::NotConfirmed { cause } => format!("not confirmed in rounds: {cause}"),
+        Note::NotConfirmedWithoutBase { commit, cause } => {
+            format!("not confirmed in rounds: base {commit} cannot be built: {cause}")
+        }
 
         Note::TrailerMatchesNothing { trailer } => {
             format!("`Perfgate-Accept: {trailer}` matches no benchmark of this check")
@@ -180,18 +183,17 @@ pub(crate) fn describe_note(note: &Note) -> String {
             rounds => format!("{rounds} rounds are too few for a test"),
         },
         Note::Undecided { rounds, detectable } => {
-            let mut sentence = String::new();
-            if let Some(rounds) = rounds {
-                write!(sentence, "undecided after {rounds} rounds: ")
-                    .expect("a string takes everything");
+            let rounds = match rounds {
+                None => String::new(),
+                Some(rounds) => format!("undecided after {rounds} rounds: "),
+            };
+            match detectable {
+                Some(detectable) => format!(
+                    "{rounds}a slowdown of {} would have been detected",
+                    format_percent(*detectable, 1)
+                ),
+                None => format!("{rounds}its launches differ too much to detect any slowdown"),
             }
-            write!(
-                sentence,
-                "a slowdown of {} would have been detected",
-                format_percent(*detectable, 1)
-            )
-            .expect("a string takes everything");
-            sentence
         }
         Note::FewStoredRuns { runs, needed, assumed } => {
             let stored = match runs {
@@ -285,6 +287,11 @@ fn describe_obstacle(obstacle: &CountObstacle) -> String {
         }
         CountObstacle::NoTotal => "callgrind wrote no total".to_owned(),
     }
+}
+
+fn describe_stored_machine(machine: &StoredMachine) -> String {
+    let StoredMachine { cpu_model, cores, kernel } = machine;
+    format!("{cpu_model} ({cores} cores, {kernel})")
 }
 
 fn describe_machine(machine: &MachineName) -> String {

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
+use crate::decision::Verdict;
 use crate::git::GitError;
 use crate::store::StoreError;
-use crate::verdict::Verdict;
 
 /// Exit status of a command. The README lists the same table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

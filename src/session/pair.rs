@@ -45,7 +45,7 @@ pub(crate) struct Pair {
 pub(crate) enum PairAttempt {
     /// Both sides are built.
     Ready(Box<Pair>),
-    /// The base cannot be built; the text says why.
+    /// The base cannot be built, because of this error.
     NoBase(String),
 }
 
@@ -111,8 +111,7 @@ impl Pair {
             Ok(baseline) => baseline,
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => {
-                let why = format!("base {} cannot be built ({error:#})", base.short_id());
-                return Ok(PairAttempt::NoBase(why));
+                return Ok(PairAttempt::NoBase(format!("{error:#}")));
             }
         };
         let clean = head.as_ref().filter(|head| !head.dirty);

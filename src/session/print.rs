@@ -6,11 +6,11 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anyhow::{Context as _, Result};
 
 use crate::cli::DecisionFormat;
+use crate::decision::Decision;
 use crate::render::notes::describe_failure;
 use crate::render::{self, COMMENT_LIMIT, Colour, escape_for_terminal};
 use crate::report::{Report, ReportContext};
 use crate::run::Benchmark;
-use crate::verdict::Decision;
 
 /// Number of last lines of a failed benchmark's output that are shown.
 const LAST_LINES: usize = 5;

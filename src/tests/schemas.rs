@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::render::render_run_json;
+use crate::decision::Decision;
+use crate::render::{render_json, render_run_json};
 use crate::run::Run;
-use crate::verdict::Decision;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
@@ -81,14 +81,22 @@ fn a_run_for_people_differs_from_a_stored_one_by_its_texts_only() {
 
 #[test]
 fn every_decision_that_is_read_and_written_holds_to_the_schema() {
-    let schema = schema("decision");
+    let [old, new] = ["decision-1", "decision"].map(schema);
+    let mut schemas = Vec::new();
     for (path, json) in fixtures("decisions") {
-        holds(&schema, &serde_json::from_slice(&json).unwrap(), &path);
-        let written = serde_json::to_value(Decision::from_json(&json).unwrap()).unwrap();
-        holds(&schema, &written, &path);
-        let again = Decision::from_json(written.to_string().as_bytes()).unwrap();
-        assert_eq!(again, Decision::from_json(&json).unwrap(), "{}", path.display());
+        let document: Value = serde_json::from_slice(&json).unwrap();
+        let is_old = document["schema"] == "perfgate.decision/1";
+        schemas.push(is_old);
+        holds(if is_old { &old } else { &new }, &document, &path);
+        let decision = Decision::from_json(&json).unwrap();
+        let shown = render_json(&decision).unwrap();
+        for written in [serde_json::to_string(&decision).unwrap(), shown] {
+            holds(&new, &serde_json::from_str(&written).unwrap(), &path);
+            let again = Decision::from_json(written.as_bytes()).unwrap();
+            assert_eq!(again, decision, "{}", path.display());
+        }
     }
+    assert!(schemas.contains(&true) && schemas.contains(&false), "a schema has no fixture");
 }
 
 /// Sets the value at `pointer`. The last part of the pointer is created if it does not exist.
@@ -187,7 +195,7 @@ fn what_the_schema_of_runs_refuses_the_reader_refuses() {
 fn what_the_schema_of_decisions_refuses_the_reader_refuses() {
     let cases = [
         ("/extra", json!(1)),
-        ("/schema", json!("perfgate.decision/2")),
+        ("/schema", json!("perfgate.decision/3")),
         ("/verdict", json!("maybe")),
         ("/exit_status", json!(0)),
         ("/exit_status", json!(7)),
@@ -195,7 +203,10 @@ fn what_the_schema_of_decisions_refuses_the_reader_refuses() {
         ("/baseline/stages", json!(["thought about"])),
         ("/candidate/extra", json!(1)),
         ("/candidate/host", json!(null)),
-        ("/warnings", json!([1])),
+        ("/notes", json!([1])),
+        ("/notes", json!([{"text": "no kind"}])),
+        ("/notes", json!([{"note": 1}])),
+        ("/baseline/conditions", json!({"provider": 1})),
         ("/benchmarks/0/id", json!("")),
         ("/benchmarks/0/extra", json!(1)),
         ("/benchmarks/0/change", json!("worse")),
@@ -221,7 +232,8 @@ fn what_the_schema_of_decisions_refuses_the_reader_refuses() {
         ("/benchmarks/0/failure", json!({"reason": null})),
     ];
     let schema = schema("decision");
-    let good = fixture("decisions/fail.json");
+    let old = fixture("decisions/fail.json").to_string();
+    let good = serde_json::to_value(Decision::from_json(old.as_bytes()).unwrap()).unwrap();
     let set = cases
         .into_iter()
         .map(|(at, value)| (format!("{at}: {value}"), with(good.clone(), at, value)));

@@ -8,7 +8,7 @@ use super::shared;
 use crate::cli::RemoteArgs;
 use crate::git::CommitId;
 use crate::host::Host;
-use crate::render::notes::describe_note;
+use crate::note::{Note, StoredMachine};
 use crate::run::Run;
 use crate::session::project::Project;
 use crate::session::{CommandError, read_run};
@@ -54,14 +54,14 @@ pub(super) struct ComparedWith {
     stored: Vec<Run>,
     /// The nearest stored commit, measured on this machine or another; `None` if none is stored.
     pub(super) commit: Option<CommitId>,
-    /// Notes on the baseline, for the warnings of the decision.
-    pub(super) notes: Vec<String>,
+    /// What went wrong while the baseline was looked for.
+    pub(super) notes: Vec<Note>,
 }
 
 impl ComparedWith {
     /// Returns an empty baseline with a note that says why.
-    pub(super) fn with_note(note: &str) -> Self {
-        Self { notes: vec![note.to_owned()], ..Self::default() }
+    pub(super) fn with_note(note: Note) -> Self {
+        Self { notes: vec![note], ..Self::default() }
     }
 
     /// Reads the baseline from a run file.
@@ -84,20 +84,18 @@ impl ComparedWith {
         // Plan: identify the candidate's commit, fetch what is missing, then look up the ancestry.
         let Some((repository, commit)) = project.repository.as_ref().zip(candidate.commit.as_ref())
         else {
-            return Ok(Self::with_note(
-                "no baseline: what was measured is no commit of this repository",
-            ));
+            return Ok(Self::with_note(Note::CandidateNotCommitted));
         };
         let Some(commit) = CommitId::parse(&commit.id) else {
-            return Ok(Self::with_note(&format!("no baseline: `{}` is no commit id", commit.id)));
+            return Ok(Self::with_note(Note::InvalidCommit { commit: commit.id.clone() }));
         };
-        let mut notes: Vec<String> = shared::fetch_branch(store, remote).into_iter().collect();
+        let mut notes: Vec<Note> = shared::fetch_branch(store, remote).into_iter().collect();
         let has_runs = !store.list().map_err(CommandError::from)?.is_empty();
         let ancestry = shared::find_ancestry(repository, &commit, has_runs, &mut notes);
         let lookup = store
             .find_baseline(ancestry, RunKind::from_run(candidate))
             .map_err(CommandError::from)?;
-        notes.extend(lookup.notes.iter().map(describe_note));
+        notes.extend(lookup.notes);
         Ok(Self::from_found(lookup.found, notes))
     }
 
@@ -118,10 +116,10 @@ impl ComparedWith {
             let help = "`perfgate baseline list` shows what is; without --run it is measured";
             return Err(CommandError::new_usage(message).with_help(help).into());
         }
-        Ok(Self::from_found(lookup.found, lookup.notes.iter().map(describe_note).collect()))
+        Ok(Self::from_found(lookup.found, lookup.notes))
     }
 
-    fn from_found(found: BaselineMatch, mut notes: Vec<String>) -> Self {
+    fn from_found(found: BaselineMatch, mut notes: Vec<Note>) -> Self {
         let mut nearest = None;
         let stored = match found {
             BaselineMatch::Baseline(StoredBaseline { commit, runs }) => {
@@ -129,17 +127,15 @@ impl ComparedWith {
                 runs
             }
             BaselineMatch::OtherHost { commit, hosts } => {
-                notes.push(format!(
-                    "no baseline of this machine: {} was measured on {}",
-                    commit.short_id(),
-                    hosts.iter().map(describe_machine).collect::<Vec<_>>().join(" and on ")
-                ));
+                notes.push(Note::StoredElsewhere {
+                    commit: commit.short_id().to_owned(),
+                    machines: hosts.into_iter().map(to_stored_machine).collect(),
+                });
                 nearest = Some(commit);
                 Vec::new()
             }
             BaselineMatch::Nothing => {
-                let note = "no baseline yet: no ancestor of this commit is stored";
-                notes.push(note.to_owned());
+                notes.push(Note::NothingStored);
                 Vec::new()
             }
         };
@@ -173,6 +169,6 @@ impl ComparedWith {
     }
 }
 
-fn describe_machine(host: &Host) -> String {
-    format!("{} ({} cores, {})", host.cpu_model, host.cores, host.kernel)
+fn to_stored_machine(host: Host) -> StoredMachine {
+    StoredMachine { cpu_model: host.cpu_model, cores: host.cores, kernel: host.kernel }
 }

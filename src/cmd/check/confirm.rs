@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use anyhow::Result;
 
 use super::{CheckSession, shared};
+use crate::decision::Decision;
 use crate::git::{CommitId, Repository};
 use crate::measure::LaunchPlan;
 use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
@@ -14,7 +15,7 @@ use crate::session::measurement::{explain_measure_error, name_rounds_session};
 use crate::session::pair::{Pair, PairAttempt};
 use crate::session::progress::ProgressOutput;
 use crate::session::settings::resolve_budget;
-use crate::verdict::{Decision, RoundsEvidence, find_undecided};
+use crate::verdict::{RoundsEvidence, find_undecided};
 
 /// Returns the decision at a look, from the launches so far. It shows which benchmarks are
 /// undecided.

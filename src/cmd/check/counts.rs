@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::CheckSession;
+use crate::decision::{Change, Decision, InstructionCounts, Judgement};
 use crate::host::detect_program_version;
 use crate::measure::MeasureSubject;
 use crate::measure::criterion::{BuiltBenches, VALGRIND, count_instructions};
@@ -12,7 +13,7 @@ use crate::note::CountObstacle;
 use crate::session::CommandError;
 use crate::session::pair::Pair;
 use crate::session::progress::ProgressOutput;
-use crate::verdict::{Change, CountEvidence, Decision, InstructionCounts, Judgement};
+use crate::verdict::CountEvidence;
 
 impl CheckSession<'_> {
     /// Fails before anything is measured if `--counts` is given and valgrind is not installed.

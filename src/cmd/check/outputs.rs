@@ -6,13 +6,13 @@ use anyhow::{Context as _, Result};
 
 use super::CheckSession;
 use crate::cli::DecisionFormat;
+use crate::decision::{Decision, Verdict};
 use crate::files;
 use crate::render::{Colour, render_run_json};
 use crate::report::ReportContext;
 use crate::run::Run;
 use crate::session::{CommandError, print};
 use crate::store::{Store, StoreError};
-use crate::verdict::{Decision, Verdict};
 
 /// Writes the run to `run.json` in `folder`. A check calls this as soon as the run exists, because
 /// later steps may fail.

@@ -69,6 +69,11 @@ fn list_notes() -> Vec<Note> {
     let text = |text: &str| text.to_owned();
     let machine =
         |cpu_model: &str| MachineName { cpu_model: text(cpu_model), kernel: text("6.1.0") };
+    let stored_machine = |cpu_model: &str| StoredMachine {
+        cpu_model: text(cpu_model),
+        cores: 2,
+        kernel: text("6.1.0"),
+    };
     let stolen = Disturbance::StolenTime { share: percent(0.062) };
     let settings = RuntimeName { threads: Some(1), provider: Some(text("cpu")) };
     let first = RuntimeName { threads: Some(4), provider: None };
@@ -93,13 +98,14 @@ fn list_notes() -> Vec<Note> {
         NothingStored {}
         StoredElsewhere {
             commit: text("3f2a91c"),
-            machines: vec![text("Xeon (2 cores, 6.1.0)"), text("EPYC (4 cores, 6.1.0)")],
+            machines: vec![stored_machine("Xeon"), stored_machine("EPYC")],
         }
         StoredRunIgnored { cause: text("failed to read stored run `runs/3f/…`: it is cut short") }
         BaselinesNotFetched { cause: text("no such remote") }
         HistoryNotFetched { cause: text("no such remote") }
         BaseNotBuilt { commit: text("3f2a91c"), cause: text("failed to build the benches") }
         NotConfirmed { cause: text("failed to build head (3f2a91c)") }
+        NotConfirmedWithoutBase { commit: text("3f2a91c"), cause: text("failed to build the benches") }
         TrailerMatchesNothing { trailer: text("encode/* +5 %") }
         TrailerWithoutMissing { trailer: text("encode/* missing") }
         TrailerExceeded { trailer: text("encode/* +5 %"), benchmark: text("encode/8"), more: 2 }
@@ -129,7 +135,7 @@ fn list_notes() -> Vec<Note> {
         SamplingDiffers {}
         TooFewLaunches {}
         TooFewRounds { rounds: 2 }
-        Undecided { rounds: Some(14), detectable: percent(0.042) }
+        Undecided { rounds: Some(14), detectable: Some(percent(0.042)) }
         FewStoredRuns { runs: 2, needed: 5, assumed: percent(0.05) }
         MoreLaunchesDecide {}
         MoreCallsDecide { calls: 400 }
@@ -162,7 +168,8 @@ fn list_notes() -> Vec<Note> {
         },
         Note::MoreSlowerThanRelease { count: 1, release: text("v1.2.0") },
         Note::TooFewRounds { rounds: 1 },
-        Note::Undecided { rounds: None, detectable: percent(0.042) },
+        Note::Undecided { rounds: None, detectable: Some(percent(0.042)) },
+        Note::Undecided { rounds: Some(14), detectable: None },
         Note::FewStoredRuns { runs: 1, needed: 5, assumed: percent(0.05) },
     ]);
     notes
