@@ -44,7 +44,7 @@ impl Verdict {
     }
 
     /// Returns the exit status of `check`.
-    pub(crate) fn exit_status(self) -> u8 {
+    pub(crate) const fn exit_status(self) -> u8 {
         match self {
             Self::Pass => 0,
             Self::Fail => 10,

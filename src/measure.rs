@@ -4,10 +4,10 @@
 //! them. Then each job is launched as often as requested. The caller assigns the round of each
 //! launch.
 
-pub(crate) mod command;
-pub(crate) mod criterion;
 pub(crate) mod plan;
 pub(crate) mod survey;
+pub(crate) mod command;
+pub(crate) mod criterion;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

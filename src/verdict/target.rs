@@ -7,8 +7,8 @@ use crate::decision::{TargetJudgement, TargetStatus};
 use crate::note::Note;
 use crate::policy::Metric;
 use crate::run::{Benchmark, Digest, LaunchData, Sampling};
-use crate::stats::distribution::t::t_upper_quantile;
 use crate::stats::summary::Moments;
+use crate::stats::test::t::compute_mean_interval;
 use crate::stats::{order_statistics, quantile};
 use crate::units::Nanos;
 
@@ -157,11 +157,9 @@ impl<'a> SortedCalls<'a> {
 /// Returns one-sided lower and upper bounds, in nanoseconds, on a figure of a typical launch, from
 /// its logarithm in each launch. Returns `None` for fewer than two launches.
 fn bound_typical_launch(logarithms: &[f64]) -> Option<(f64, f64)> {
-    let level_summary =
-        Moments::from_values(logarithms).ok().filter(|summary| summary.count() > 1)?;
-    let t = t_upper_quantile(1.0 - TARGET_CONFIDENCE, level_summary.count() as f64 - 1.0);
-    let margin = t * level_summary.standard_error();
-    Some(((level_summary.mean() - margin).exp(), (level_summary.mean() + margin).exp()))
+    let level_summary = Moments::from_values(logarithms).ok()?;
+    let (low, high) = compute_mean_interval(&level_summary, 1.0 - TARGET_CONFIDENCE)?;
+    Some((low.exp(), high.exp()))
 }
 
 /// Returns the interpolated quantile of `sorted`, which must not be empty.

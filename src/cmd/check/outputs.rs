@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::CheckSession;
+use super::inputs::CheckInputs;
 use crate::cli::DecisionFormat;
 use crate::decision::{Decision, Verdict};
 use crate::files;
@@ -25,7 +25,7 @@ pub(super) fn write_run(folder: &Path, run: &Run) -> Result<()> {
 /// Writes and prints the decision, and saves the candidate as a baseline if this is asked for.
 ///
 /// Fails if an output cannot be written or the store fails.
-pub(super) fn write(check: &CheckSession<'_>, candidate: &Run, decision: &Decision) -> Result<()> {
+pub(super) fn write(check: &CheckInputs<'_>, candidate: &Run, decision: &Decision) -> Result<()> {
     write_decision(&check.args.out, decision)?;
     print::print_decision(decision, check.args.format)?;
     if check.args.save_baseline {

@@ -14,9 +14,6 @@ use crate::session::{CommandError, print};
 use crate::stats::change_points::{self, MIN_SHIFT};
 use crate::units::{Confidence, Percent};
 
-/// Default confidence of the intervals.
-const DEFAULT_CONFIDENCE: f64 = 0.95;
-
 /// One line of the input.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,7 +53,7 @@ pub(super) fn print_change_points(
     format: TrendFormat,
 ) -> Result<()> {
     let least_shift = least_shift.map_or(MIN_SHIFT, Percent::get);
-    let confidence = confidence.map_or(DEFAULT_CONFIDENCE, Confidence::get);
+    let confidence = confidence.unwrap_or(Confidence::DEFAULT).get();
     let mut all_changes = Vec::new();
     for (number, line) in read_series(file)?.lines().enumerate() {
         if line.trim().is_empty() {

@@ -13,6 +13,7 @@ use cargo_metadata::{
 use thiserror::Error;
 
 use super::environment::{BenchEnvironment, read_environment};
+use crate::measure::survey::{self, SurveyError};
 use crate::note::Note;
 use crate::process::{self, Interrupt, ProcessError, StderrTarget};
 
@@ -47,6 +48,15 @@ pub(crate) enum BuildError {
         /// Name of the bench target.
         target: String,
     },
+}
+
+impl From<SurveyError> for BuildError {
+    fn from(error: SurveyError) -> Self {
+        match error {
+            SurveyError::NoCargo(error) => Self::NoCargo(error),
+            SurveyError::Workspace(message) => Self::Workspace(message),
+        }
+    }
 }
 
 /// Which workspace is built, how and where.
@@ -239,14 +249,7 @@ impl CargoWorkspace {
         }
         command.current_dir(self.working_folder());
         command.features(CargoOpt::SomeFeatures(self.features.clone()));
-        command.exec().map_err(|error| match error {
-            cargo_metadata::Error::Io(error) => BuildError::NoCargo(error),
-            cargo_metadata::Error::CargoMetadata { stderr } => {
-                let stderr = stderr.trim();
-                BuildError::Workspace(stderr.strip_prefix("error: ").unwrap_or(stderr).to_owned())
-            }
-            error => BuildError::Workspace(error.to_string()),
-        })
+        Ok(survey::read_metadata(&command)?)
     }
 
     fn working_folder(&self) -> &Path {

@@ -69,9 +69,9 @@ fn list_notes() -> Vec<Note> {
     let text = |text: &str| text.to_owned();
     let machine =
         |cpu_model: &str| MachineName { cpu_model: text(cpu_model), kernel: text("6.1.0") };
-    let stored_machine = |cpu_model: &str| StoredMachine {
+    let stored = |cpu_model: &str, cores| StoredMachine {
         cpu_model: text(cpu_model),
-        cores: 2,
+        cores,
         kernel: text("6.1.0"),
     };
     let stolen = Disturbance::StolenTime { share: percent(0.062) };
@@ -98,7 +98,7 @@ fn list_notes() -> Vec<Note> {
         NothingStored {}
         StoredElsewhere {
             commit: text("3f2a91c"),
-            machines: vec![stored_machine("Xeon"), stored_machine("EPYC")],
+            machines: vec![stored("Xeon", 2), stored("EPYC", 4)],
         }
         StoredRunIgnored { cause: text("failed to read stored run `runs/3f/…`: it is cut short") }
         BaselinesNotFetched { cause: text("no such remote") }
@@ -170,6 +170,7 @@ fn list_notes() -> Vec<Note> {
         Note::TooFewRounds { rounds: 1 },
         Note::Undecided { rounds: None, detectable: Some(percent(0.042)) },
         Note::Undecided { rounds: Some(14), detectable: None },
+        Note::Undecided { rounds: None, detectable: None },
         Note::FewStoredRuns { runs: 1, needed: 5, assumed: percent(0.05) },
     ]);
     notes

@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError};
 const ORIGIN: &str = "origin";
 
 /// Maximum number of commits behind a shallow clone that are searched for a stored one.
-const FARTHEST: usize = 1000;
+const MAX_FETCHED_COMMITS: usize = 1000;
 
 /// Fetches the branch of a git store if this clone lacks it.
 ///
@@ -51,7 +51,7 @@ pub(super) fn find_ancestry<'a>(
         return walk_local();
     }
     let fetched = open_origin(repository)
-        .and_then(|origin| origin.fetch_ancestry(head, FollowedParents::All, FARTHEST));
+        .and_then(|origin| origin.fetch_ancestry(head, FollowedParents::All, MAX_FETCHED_COMMITS));
     match fetched {
         Ok(commits) => Box::new(commits.into_iter()),
         Err(error) => {
