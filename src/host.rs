@@ -2,13 +2,15 @@
 //! machine unfit to measure.
 
 mod counters;
+mod finding;
 mod fitness;
 mod probe;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::counters::HostCounters;
-pub(crate) use self::fitness::{HostFinding, HostFitness, HostWatch, check_host_fitness};
+pub(crate) use self::finding::{HostFinding, HostFitness, RequiredTool, SilentCondition};
+pub(crate) use self::fitness::{HostWatch, check_host_fitness};
 pub(crate) use self::probe::{BuildEnvironment, detect_program_version, detect_rustc};
 
 /// The machine a run was measured on.

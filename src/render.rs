@@ -17,6 +17,7 @@ use crate::text::write_visible;
 mod chart;
 mod escape;
 mod filters;
+mod findings;
 mod html;
 pub(crate) mod issue;
 mod markdown;
@@ -27,6 +28,7 @@ pub(crate) mod plot;
 pub(crate) mod site;
 mod text;
 
+pub(crate) use findings::{FindingWords, describe_finding};
 pub(crate) use html::render_html;
 pub(crate) use markdown::{COMMENT_LIMIT, render_markdown};
 pub(crate) use rows::{render_csv, render_junit};

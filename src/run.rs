@@ -3,63 +3,31 @@
 //! A file is checked completely when it is read, before anything is computed from it. So a `Run`
 //! that was read is valid.
 
+mod file;
 mod digest;
 mod launch;
+mod benchmark;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 use std::fs;
-use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use thiserror::Error;
 
+use benchmark::MAX_SHOWN_CHARS;
+pub(crate) use benchmark::{Benchmark, BenchmarkFailure, BenchmarkId, Sampling};
 pub(crate) use digest::Digest;
+pub(crate) use file::{FileError, check_schema, deserialize_or_default};
 pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
 
 use crate::host::Host;
-use crate::note::{FailureReason, Note};
+use crate::note::Note;
 use crate::text::shorten;
 
 /// Schema of the run files that this version writes.
 pub(crate) const RUN_SCHEMA: &str = "perfgate.run/2";
 /// Schemas of the run files that this version reads, in ascending order.
 const READABLE_SCHEMAS: [&str; 2] = ["perfgate.run/1", RUN_SCHEMA];
-
-/// Longest name of a benchmark in a message, in characters.
-const MAX_SHOWN_CHARS: usize = 80;
-
-/// Why a run or a decision cannot be read.
-#[derive(Debug, Error)]
-pub(crate) enum FileError {
-    /// The file cannot be opened or read.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The file is not JSON, is cut short, or has other fields than expected.
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    /// The file has a schema that this version does not know.
-    #[error("schema `{found}` is not known to this version, which reads `{newest}`")]
-    Schema {
-        /// Schema that the file names.
-        found: String,
-        /// Newest schema that this version can read.
-        newest: &'static str,
-    },
-    /// The file has a schema with a higher number than this version knows.
-    #[error("a newer perfgate wrote it: this version reads up to `{newest}`, and it is `{found}`")]
-    NewerSchema {
-        /// Schema that the file names.
-        found: String,
-        /// Newest schema that this version can read.
-        newest: &'static str,
-    },
-    /// The file is well formed but its content is invalid, such as a benchmark id that appears
-    /// twice.
-    #[error("{0}")]
-    Invalid(String),
-}
 
 /// All launches of one measurement: one commit, one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -174,136 +142,12 @@ pub(crate) struct MeasuredCommit {
     pub(crate) dirty: bool,
 }
 
-/// Identifies a benchmark within a run, by its package and its name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct BenchmarkId {
-    /// Name of the form `group/function/parameter`.
-    pub(crate) name: String,
-    /// The Cargo package; `None` for a benchmark of a command.
-    pub(crate) package: Option<String>,
-}
-
-impl fmt::Display for BenchmarkId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.package {
-            Some(package) => write!(f, "{} ({package})", self.name),
-            None => f.write_str(&self.name),
-        }
-    }
-}
-
-/// One benchmark of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Benchmark {
-    /// Benchmark id of the form `group/function/parameter`; never empty.
-    pub(crate) id: String,
-    /// The Cargo package that the benchmark belongs to; `None` for a benchmark of a command.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) package: Option<String>,
-    /// The bench target that the benchmark belongs to; `None` for a benchmark of a command.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) target: Option<String>,
-    /// Whether a sample is the time of one call or the mean of many.
-    pub(crate) sampling: Sampling,
-    /// Number of items that one call handles, not negative; `None` if it is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) elements: Option<f64>,
-    /// Other amounts that one call handles, not negative, by unit: `bytes`, `tokens`.
-    #[serde(
-        default,
-        deserialize_with = "deserialize_or_default",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
-    pub(crate) per_call: BTreeMap<String, f64>,
-    /// Conditions of this benchmark by name. They add to those of the run or replace them.
-    #[serde(
-        default,
-        deserialize_with = "deserialize_or_default",
-        skip_serializing_if = "BTreeMap::is_empty"
-    )]
-    pub(crate) conditions: BTreeMap<String, String>,
-    /// Launches of the benchmark; at least one unless it failed.
-    #[serde(default, deserialize_with = "deserialize_or_default")]
-    pub(crate) launches: Vec<Launch>,
-    /// Why the benchmark could not be measured; `None` if it did not fail.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) failure: Option<BenchmarkFailure>,
-}
-
-/// Whether a sample is the time of one call or the mean of many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Sampling {
-    /// A sample is the time of one call, so percentiles of samples are percentiles of calls.
-    Call,
-    /// A sample is the mean of many calls, so percentiles of calls are not known.
-    Batch,
-}
-
-/// Why a benchmark could not be measured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct BenchmarkFailure {
-    /// The reason.
-    pub(crate) reason: FailureReason,
-    /// The end of the output of the process; empty if there is none.
-    #[serde(default, deserialize_with = "deserialize_or_default")]
-    pub(crate) output: String,
-}
-
 fn assume_complete() -> bool {
     true
 }
 
 fn deserialize_or_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(true))
-}
-
-/// Reads an optional field for which `null` means the same as absence: the default value.
-///
-/// # Errors
-///
-/// Fails if the value is of another type.
-pub(crate) fn deserialize_or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// Checks the `schema` field of a document before the rest of the document is read.
-///
-/// # Errors
-///
-/// Fails if `json` is not JSON, has no `schema` field, or names a schema that is not in `known`,
-/// which is in ascending order and not empty.
-pub(crate) fn check_schema(json: &[u8], known: &'static [&'static str]) -> Result<(), FileError> {
-    #[derive(Deserialize)]
-    struct SchemaField {
-        schema: String,
-    }
-    let SchemaField { schema: found } = serde_json::from_slice(json)?;
-    if known.contains(&found.as_str()) {
-        return Ok(());
-    }
-    let newest = *known.last().expect("a reader knows a schema");
-    if is_newer_schema(&found, newest) {
-        return Err(FileError::NewerSchema { found, newest });
-    }
-    Err(FileError::Schema { found, newest })
-}
-
-/// True if both schemas are of the same kind of file, and `found` has the higher number.
-fn is_newer_schema(found: &str, newest: &str) -> bool {
-    let split = |schema: &str| -> Option<(String, u32)> {
-        let (kind, number) = schema.split_once('/')?;
-        Some((kind.to_owned(), number.parse().ok()?))
-    };
-    split(found)
-        .zip(split(newest))
-        .is_some_and(|((found_kind, found), (kind, newest))| found_kind == kind && found > newest)
 }
 
 impl Run {
@@ -381,73 +225,10 @@ impl Run {
     }
 }
 
-impl Benchmark {
-    /// Creates a benchmark without launches, amounts and conditions, which the caller adds. `target`
-    /// is the bench target that it belongs to.
-    pub(crate) fn new(id: BenchmarkId, target: Option<String>, sampling: Sampling) -> Self {
-        Self {
-            id: id.name,
-            package: id.package,
-            target,
-            sampling,
-            elements: None,
-            per_call: BTreeMap::new(),
-            conditions: BTreeMap::new(),
-            launches: Vec::new(),
-            failure: None,
-        }
-    }
-
-    fn copy_without_launches(&self) -> Self {
-        Self {
-            id: self.id.clone(),
-            package: self.package.clone(),
-            target: self.target.clone(),
-            sampling: self.sampling,
-            elements: self.elements,
-            per_call: self.per_call.clone(),
-            conditions: self.conditions.clone(),
-            launches: Vec::new(),
-            failure: self.failure.clone(),
-        }
-    }
-
-    /// Returns the name and package that identify this benchmark.
-    pub(crate) fn to_id(&self) -> BenchmarkId {
-        BenchmarkId { name: self.id.clone(), package: self.package.clone() }
-    }
-
-    /// Returns the digest of each launch, in the order of the file.
-    pub(crate) fn digests(&self) -> impl Iterator<Item = Digest> + use<'_> {
-        self.launches.iter().map(Launch::digest)
-    }
-
-    /// Returns the natural logarithms of the launch medians, which are in nanoseconds, in the order
-    /// of the file.
-    pub(crate) fn ln_medians(&self) -> Vec<f64> {
-        self.digests().map(|digest| digest.ln_median()).collect()
-    }
-
-    fn check(&self) -> Result<(), String> {
-        let id = shorten(&self.id, MAX_SHOWN_CHARS);
-        if self.id.is_empty() {
-            return Err("a benchmark has an empty id".to_owned());
-        }
-        if self.launches.is_empty() && self.failure.is_none() {
-            return Err(format!("benchmark `{id}` has neither launches nor a failure"));
-        }
-        let amounts = self.per_call.values().chain(&self.elements);
-        let metrics = self.launches.iter().flat_map(|launch| launch.metrics.values());
-        match amounts.chain(metrics).find(|amount| !amount.is_finite() || **amount < 0.0) {
-            Some(amount) => Err(format!("benchmark `{id}` handles `{amount}` items a call")),
-            None => Ok(()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::note::FailureReason;
 
     fn one_benchmark(benchmark: &str) -> Result<Run, FileError> {
         Run::from_json(
@@ -522,20 +303,6 @@ mod tests {
         ));
         let deep = format!("{{\"schema\": {}", "[".repeat(100_000));
         assert!(matches!(Run::from_json(deep.as_bytes()), Err(FileError::Json(_))));
-    }
-
-    #[test]
-    fn a_newer_file_names_what_this_version_reads() {
-        let error = Run::from_json(br#"{"schema": "perfgate.run/3", "benchmarks": 1}"#);
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "a newer perfgate wrote it: this version reads up to `perfgate.run/2`, and it is \
-             `perfgate.run/3`"
-        );
-        for other in ["perfgate.run/0", "perfgate.run", "perfgate.run/x", "perfgate.store/9"] {
-            let error = Run::from_json(format!(r#"{{"schema": "{other}"}}"#).as_bytes());
-            assert!(matches!(error, Err(FileError::Schema { .. })), "{other}");
-        }
     }
 
     #[test]

@@ -1,70 +1,18 @@
-//! Checks what makes a machine unfit to measure, and names the remedy.
+//! Checks what makes a machine unfit to measure, and watches it during a measurement.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
-use super::counters::{HostCounters, MAX_STOLEN_SHARE};
+use super::counters::HostCounters;
+use super::finding::{HostFinding, SilentCondition, is_busy};
 use super::probe::detect_machine;
 use crate::note::{MachineName, Note};
 use crate::units::Percent;
 
-/// Other processes disturb measurements if they use this share of the processors or more.
-const MAX_OTHERS_SHARE: f64 = 0.1;
 /// How long other processes are watched.
 const WATCH_TIME: Duration = Duration::from_millis(300);
-/// On a fit machine, a clock reading takes fewer nanoseconds than this, and the clock's step is
-/// not larger.
-const MAX_READING_NANOS: f64 = 100.0;
-
-/// Whether one condition of the machine is fit for measuring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum HostFitness {
-    /// The condition is as it should be.
-    Fine,
-    /// The condition disturbs measurements, or something that is needed is missing.
-    Unfit,
-    /// The system does not report the condition.
-    Unknown,
-}
-
-/// One condition that measurements depend on, and its state on this machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct HostFinding {
-    /// Name of the condition.
-    pub(crate) condition: &'static str,
-    /// Whether the condition is fit for measuring.
-    pub(crate) fitness: HostFitness,
-    /// The observed state, in words.
-    pub(crate) found: String,
-    /// What the user can do; `None` unless the condition is unfit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) remedy: Option<&'static str>,
-}
-
-impl HostFinding {
-    /// Returns a finding that is fine if `is_fine`, and otherwise unfit with the `remedy`.
-    pub(crate) fn from_check(
-        condition: &'static str,
-        is_fine: bool,
-        found: String,
-        remedy: &'static str,
-    ) -> Self {
-        if is_fine {
-            return Self { condition, fitness: HostFitness::Fine, found, remedy: None };
-        }
-        Self { condition, fitness: HostFitness::Unfit, found, remedy: Some(remedy) }
-    }
-
-    fn new_unknown(condition: &'static str, found: &str) -> Self {
-        Self { condition, fitness: HostFitness::Unknown, found: found.to_owned(), remedy: None }
-    }
-}
-
 /// Checks every condition of the machine that can disturb measurements.
 pub(crate) fn check_host_fitness() -> Vec<HostFinding> {
     vec![
@@ -114,10 +62,6 @@ impl HostWatch {
     }
 }
 
-fn is_busy(others: Percent) -> bool {
-    others.get() >= MAX_OTHERS_SHARE
-}
-
 /// Watches for [`WATCH_TIME`] how much of the processors other processes use.
 fn watch_others() -> Percent {
     let before = HostCounters::read();
@@ -125,52 +69,26 @@ fn watch_others() -> Percent {
     before.compute_disturbance_until(&HostCounters::read()).others_share
 }
 
-/// Checks how much of the processors other processes use.
-///
-/// The load average is shown but not checked: it still includes the build that has just ended.
 fn check_load() -> HostFinding {
     let others = watch_others();
     let Some(average) = read_trimmed("/proc/loadavg") else {
-        return HostFinding::new_unknown("load", "the system does not tell");
+        return HostFinding::Unreported(SilentCondition::Load);
     };
-    let average = average.split(' ').next().unwrap_or_default();
-    HostFinding::from_check(
-        "load",
-        !is_busy(others),
-        format!(
-            "others use {:.0} % of the processors, load average {average}",
-            others.get() * 100.0
-        ),
-        "end what else runs on this machine, or measure on one that is alone",
-    )
+    let average = average.split(' ').next().unwrap_or_default().to_owned();
+    HostFinding::Load { others, average }
 }
 
 fn check_steal() -> HostFinding {
-    let share =
-        HostCounters::default().compute_disturbance_until(&HostCounters::read()).stolen_share.get();
     if read_trimmed("/proc/stat").is_none() {
-        return HostFinding::new_unknown("steal time", "the system does not tell");
+        return HostFinding::Unreported(SilentCondition::StolenTime);
     }
-    HostFinding::from_check(
-        "steal time",
-        share <= MAX_STOLEN_SHARE,
-        format!(
-            "{:.1} % of the busy time since the start was stolen by other guests",
-            share * 100.0
-        ),
-        "use a machine with processors of its own",
-    )
+    let since_start = HostCounters::default().compute_disturbance_until(&HostCounters::read());
+    HostFinding::StolenTime { share: since_start.stolen_share }
 }
 
 fn check_throttling() -> HostFinding {
-    let count =
-        HostCounters::default().compute_disturbance_until(&HostCounters::read()).throttle_count;
-    HostFinding::from_check(
-        "throttling",
-        count == 0,
-        format!("{count} times since the start"),
-        "cool the machine, limit its clock rate, or raise the quota of the container",
-    )
+    let since_start = HostCounters::default().compute_disturbance_until(&HostCounters::read());
+    HostFinding::Throttling { times: since_start.throttle_count }
 }
 
 fn check_governor() -> HostFinding {
@@ -180,19 +98,9 @@ fn check_governor() -> HostFinding {
         })
         .collect();
     if governors.is_empty() {
-        return HostFinding::new_unknown(
-            "frequency governor",
-            "the system does not tell, as in virtual machines",
-        );
+        return HostFinding::Unreported(SilentCondition::Governor);
     }
-    let found = governors.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let is_fine = governors.iter().all(|governor| governor == "performance");
-    HostFinding::from_check(
-        "frequency governor",
-        is_fine,
-        found,
-        "sudo cpupower frequency-set -g performance",
-    )
+    HostFinding::Governors(governors)
 }
 
 fn check_turbo() -> HostFinding {
@@ -201,15 +109,8 @@ fn check_turbo() -> HostFinding {
     let read_boost_is_off =
         || read_trimmed("/sys/devices/system/cpu/cpufreq/boost").map(|on| on == "0");
     match intel_is_off.or_else(read_boost_is_off) {
-        None => {
-            HostFinding::new_unknown("turbo", "the system does not tell, as in virtual machines")
-        }
-        Some(off) => HostFinding::from_check(
-            "turbo",
-            off,
-            if off { "off" } else { "on" }.to_owned(),
-            "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo",
-        ),
+        None => HostFinding::Unreported(SilentCondition::Turbo),
+        Some(is_off) => HostFinding::Turbo { is_off },
     }
 }
 
@@ -221,13 +122,8 @@ fn check_quota() -> HostFinding {
         Some(parse_quota(&format!("{quota} {period}")))
     };
     match newer.or_else(read_older) {
-        None => HostFinding::new_unknown("processor quota", "the system does not tell"),
-        Some(quota) => HostFinding::from_check(
-            "processor quota",
-            quota.is_none(),
-            quota.map_or("none".to_owned(), |processors| format!("{processors:.1} processors")),
-            "give the container whole processors (--cpuset-cpus) in place of a quota",
-        ),
+        None => HostFinding::Unreported(SilentCondition::Quota),
+        Some(processors) => HostFinding::Quota { processors },
     }
 }
 
@@ -256,13 +152,7 @@ fn check_clock() -> HostFinding {
         reading = reading.min((last - start).as_nanos() as f64 / f64::from(READINGS));
     }
     let source = read_trimmed("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-    let source = source.map(|source| format!(", from {source}")).unwrap_or_default();
-    HostFinding::from_check(
-        "clock",
-        reading < MAX_READING_NANOS && step.as_nanos() as f64 <= MAX_READING_NANOS,
-        format!("{reading:.0} ns a reading, {} ns a step{source}", step.as_nanos()),
-        "boot with clocksource=tsc, or use a machine with a faster clock",
-    )
+    HostFinding::Clock { reading_nanos: reading, step_nanos: step.as_nanos() as f64, source }
 }
 
 fn read_trimmed(path: &str) -> Option<String> {
@@ -278,17 +168,5 @@ mod tests {
         assert_eq!(parse_quota("max 100000"), None);
         assert_eq!(parse_quota("-1 100000"), None);
         assert_eq!(parse_quota("150000 100000"), Some(1.5));
-    }
-
-    #[test]
-    fn what_is_unfit_has_a_remedy_and_what_is_not_has_none() {
-        for finding in check_host_fitness() {
-            assert_eq!(
-                finding.remedy.is_some(),
-                finding.fitness == HostFitness::Unfit,
-                "{finding:?}"
-            );
-            assert!(!finding.found.is_empty());
-        }
     }
 }

@@ -12,6 +12,7 @@ use crate::note::{
 use crate::units::{Percent, Ratio};
 
 /// Returns the sentence of `note`.
+#[expect(clippy::too_many_lines, reason = "one sentence per kind of note, to be read in a row")]
 pub(crate) fn describe_note(note: &Note) -> String {
     match note {
         Note::Recorded { sentence } => sentence.clone(),

@@ -167,3 +167,24 @@ pub(crate) fn save_nights<'a>(
     }
     crate::files::write_atomically(&folder.join(TREND_FILE), &text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_of_an_older_file_are_read() {
+        let line = r#"{"stored": "s", "id": "0123456789ab", "created": "2026-11-22T00:00:00Z",
+            "commit": null, "complete": false, "warnings": ["it was hot"], "command": null,
+            "host": {"fingerprint": "f", "cpu_model": "c", "cores": 2, "memory_bytes": 1,
+                     "os": "o", "kernel": "k"},
+            "cells": [["a", null, "call", 0, 0, [null, null, null, null], "panicked"]]}"#;
+        let (_, night) = serde_json::from_str::<TrendFileLine>(line).unwrap().into_night();
+        assert_eq!(night.notes, [Note::Recorded { sentence: "it was hot".to_owned() }]);
+        let reason = FailureReason::Reported { sentence: "panicked".to_owned() };
+        assert_eq!(night.cells[0].failure, Some(reason));
+        let again = serde_json::to_string(&TrendFileLine::from_night("s", &night)).unwrap();
+        let (_, read) = serde_json::from_str::<TrendFileLine>(&again).unwrap().into_night();
+        assert_eq!(read, night);
+    }
+}

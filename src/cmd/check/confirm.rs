@@ -30,12 +30,12 @@ pub(super) enum CheckLaunches {
     /// A run of the candidate alone.
     Candidate {
         /// The run.
-        run: Run,
+        run: Box<Run>,
         /// The rounds of what stored runs did not pass; `None` without any.
-        confirmed: Option<PairRounds>,
+        confirmed: Option<Box<PairRounds>>,
     },
     /// The rounds of the two sides that the command line names.
-    Rounds(PairRounds),
+    Rounds(Box<PairRounds>),
 }
 
 /// Two sides and their rounds.
@@ -58,7 +58,7 @@ impl CheckLaunches {
     /// Returns the rounds, if there were any.
     pub(super) fn rounds(&self) -> Option<&PairRounds> {
         match self {
-            Self::Candidate { confirmed, .. } => confirmed.as_ref(),
+            Self::Candidate { confirmed, .. } => confirmed.as_deref(),
             Self::Rounds(rounds) => Some(rounds),
         }
     }

@@ -1,0 +1,157 @@
+//! One benchmark of a run: what it is, its launches, or why it failed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, Launch, deserialize_or_default};
+use crate::note::FailureReason;
+use crate::text::shorten;
+
+/// Longest name of a benchmark in a message, in characters.
+pub(super) const MAX_SHOWN_CHARS: usize = 80;
+
+/// Identifies a benchmark within a run, by its package and its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct BenchmarkId {
+    /// Name of the form `group/function/parameter`.
+    pub(crate) name: String,
+    /// The Cargo package; `None` for a benchmark of a command.
+    pub(crate) package: Option<String>,
+}
+
+impl fmt::Display for BenchmarkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.package {
+            Some(package) => write!(f, "{} ({package})", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// One benchmark of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Benchmark {
+    /// Benchmark id of the form `group/function/parameter`; never empty.
+    pub(crate) id: String,
+    /// The Cargo package that the benchmark belongs to; `None` for a benchmark of a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) package: Option<String>,
+    /// The bench target that the benchmark belongs to; `None` for a benchmark of a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
+    /// Whether a sample is the time of one call or the mean of many.
+    pub(crate) sampling: Sampling,
+    /// Number of items that one call handles, not negative; `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) elements: Option<f64>,
+    /// Other amounts that one call handles, not negative, by unit: `bytes`, `tokens`.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) per_call: BTreeMap<String, f64>,
+    /// Conditions of this benchmark by name. They add to those of the run or replace them.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) conditions: BTreeMap<String, String>,
+    /// Launches of the benchmark; at least one unless it failed.
+    #[serde(default, deserialize_with = "deserialize_or_default")]
+    pub(crate) launches: Vec<Launch>,
+    /// Why the benchmark could not be measured; `None` if it did not fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failure: Option<BenchmarkFailure>,
+}
+
+/// Whether a sample is the time of one call or the mean of many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sampling {
+    /// A sample is the time of one call, so percentiles of samples are percentiles of calls.
+    Call,
+    /// A sample is the mean of many calls, so percentiles of calls are not known.
+    Batch,
+}
+
+/// Why a benchmark could not be measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BenchmarkFailure {
+    /// The reason.
+    pub(crate) reason: FailureReason,
+    /// The end of the output of the process; empty if there is none.
+    #[serde(default, deserialize_with = "deserialize_or_default")]
+    pub(crate) output: String,
+}
+
+impl Benchmark {
+    /// Creates a benchmark without launches, amounts and conditions, which the caller adds. `target`
+    /// is the bench target that it belongs to.
+    pub(crate) fn new(id: BenchmarkId, target: Option<String>, sampling: Sampling) -> Self {
+        Self {
+            id: id.name,
+            package: id.package,
+            target,
+            sampling,
+            elements: None,
+            per_call: BTreeMap::new(),
+            conditions: BTreeMap::new(),
+            launches: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Returns a copy of the benchmark without its launches.
+    pub(super) fn copy_without_launches(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            package: self.package.clone(),
+            target: self.target.clone(),
+            sampling: self.sampling,
+            elements: self.elements,
+            per_call: self.per_call.clone(),
+            conditions: self.conditions.clone(),
+            launches: Vec::new(),
+            failure: self.failure.clone(),
+        }
+    }
+
+    /// Returns the name and package that identify this benchmark.
+    pub(crate) fn to_id(&self) -> BenchmarkId {
+        BenchmarkId { name: self.id.clone(), package: self.package.clone() }
+    }
+
+    /// Returns the digest of each launch, in the order of the file.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = Digest> + use<'_> {
+        self.launches.iter().map(Launch::digest)
+    }
+
+    /// Returns the natural logarithms of the launch medians, which are in nanoseconds, in the order
+    /// of the file.
+    pub(crate) fn ln_medians(&self) -> Vec<f64> {
+        self.digests().map(|digest| digest.ln_median()).collect()
+    }
+
+    /// Checks what the types of the fields do not. The error is a sentence that names the problem.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let id = shorten(&self.id, MAX_SHOWN_CHARS);
+        if self.id.is_empty() {
+            return Err("a benchmark has an empty id".to_owned());
+        }
+        if self.launches.is_empty() && self.failure.is_none() {
+            return Err(format!("benchmark `{id}` has neither launches nor a failure"));
+        }
+        let amounts = self.per_call.values().chain(&self.elements);
+        let metrics = self.launches.iter().flat_map(|launch| launch.metrics.values());
+        match amounts.chain(metrics).find(|amount| !amount.is_finite() || **amount < 0.0) {
+            Some(amount) => Err(format!("benchmark `{id}` handles `{amount}` items per call")),
+            None => Ok(()),
+        }
+    }
+}
