@@ -7,7 +7,7 @@ mod probe;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::counters::{HostCounters, HostDisturbance};
+pub(crate) use self::counters::HostCounters;
 pub(crate) use self::fitness::{HostFinding, HostFitness, HostWatch, check_host_fitness};
 pub(crate) use self::probe::{BuildEnvironment, detect_program_version, detect_rustc};
 

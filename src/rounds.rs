@@ -15,6 +15,7 @@ use crate::measure::{
     Effort, LaunchJob, LaunchPlan, LaunchPosition, LaunchResult, MeasureError, MeasureSubject,
     Measurement,
 };
+use crate::note::Note;
 use crate::process::Interrupt;
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::verdict::RoundsEvidence;
@@ -59,7 +60,7 @@ pub(crate) struct MeasuredRounds {
 }
 
 /// Progress of the rounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum RoundsProgress {
     /// A round begins.
     Round {
@@ -68,8 +69,8 @@ pub(crate) enum RoundsProgress {
         /// Number of benchmarks that are still measured.
         undecided: usize,
     },
-    /// A round was disturbed and is repeated. The text is the warning with the reason.
-    Repeated(String),
+    /// A round was disturbed and is repeated. The value names round and disturbance.
+    Repeated(Note),
 }
 
 impl MeasuredRounds {
@@ -154,7 +155,7 @@ pub(crate) fn measure_rounds(
         }
         remaining = remaining.restrict_to(&undecided);
     }
-    measured.candidate.add_warnings(watch.end());
+    measured.candidate.add_notes(watch.end());
     let (baseline, candidate) = measured.finish();
     let same_program = rounds_plan.same_program.clone();
     Ok(MeasuredRounds { baseline, candidate, entered_count, same_program, is_budget_spent })
@@ -189,11 +190,10 @@ fn measure_job(
         }
     };
     let mut launched = launch_both()?;
-    let reason = |launched: &LaunchResult| launched.disturbance.reason();
-    if let Some(reason) = reason(&launched.0).or_else(|| reason(&launched.1)) {
-        let warning = format!("round {} of {} was repeated: {reason}", place.round + 1, job.name());
-        progress(RoundsProgress::Repeated(warning.clone()));
-        measured.candidate.add_warnings([warning]);
+    if let Some(disturbance) = launched.0.disturbance.or(launched.1.disturbance) {
+        let note = Note::RoundRepeated { round: place.round, job: job.name(), disturbance };
+        progress(RoundsProgress::Repeated(note.clone()));
+        measured.candidate.add_notes([note]);
         launched = launch_both()?;
     }
     let place_at = |order| LaunchPosition { order: Some(order), ..place.clone() };
@@ -223,17 +223,17 @@ impl RoundsMeasurement {
     /// Ends the measurement and returns the runs of base and candidate.
     ///
     /// A benchmark that failed on the base and is not in the candidate does not count as missing.
-    /// It becomes a warning instead of a benchmark.
+    /// It becomes a note instead of a benchmark.
     fn finish(mut self) -> (Run, Run) {
         let candidate = self.candidate.finish();
         let candidate_ids: HashSet<BenchmarkId> =
             candidate.benchmarks.iter().map(Benchmark::to_id).collect();
         let unshared = self.baseline.take_failed(|id| !candidate_ids.contains(id));
-        let warnings = unshared.into_iter().filter_map(|benchmark| {
-            let failure = benchmark.failure?;
-            Some(format!("`{}` failed: {}", benchmark.id, failure.reason))
+        let notes = unshared.into_iter().filter_map(|benchmark| {
+            let reason = benchmark.failure?.reason;
+            Some(Note::BenchmarkFailed { benchmark: benchmark.id, reason })
         });
-        self.baseline.add_warnings(warnings);
+        self.baseline.add_notes(notes);
         (self.baseline.finish(), candidate)
     }
 }

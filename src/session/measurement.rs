@@ -72,7 +72,7 @@ pub(crate) fn measure_criterion(
     measure_into(run, &subject, benchmarks, &settings.effort, interrupt)
 }
 
-/// Measures `subject` and returns `run` with the benchmarks and the warnings of the measurement.
+/// Measures `subject` and returns `run` with the benchmarks and the notes of the measurement.
 ///
 /// # Errors
 ///

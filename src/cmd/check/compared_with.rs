@@ -8,6 +8,7 @@ use super::inputs::{BaselineChoice, CheckInputs};
 use super::remote;
 use crate::git::{CommitId, Repository};
 use crate::host::Host;
+use crate::note::{Note, StoredMachine};
 use crate::run::Run;
 use crate::session::pair::{Pair, PairAttempt};
 use crate::session::{CommandError, read_run};
@@ -24,8 +25,8 @@ pub(super) struct ComparedWith {
     pub(super) pair: Option<Box<Pair>>,
     /// The commit of the baseline, if it is known. Stored runs may be of another machine.
     pub(super) commit: Option<CommitId>,
-    /// Notes on the baseline, for the warnings of the decision.
-    pub(super) notes: Vec<String>,
+    /// What went wrong while the baseline was looked for.
+    pub(super) notes: Vec<Note>,
 }
 
 /// A baseline that exists before a check measures anything.
@@ -35,7 +36,7 @@ enum FoundBaseline {
     #[default]
     Nothing,
     /// The run of a run file.
-    File(Run),
+    File(Box<Run>),
     /// Stored runs on the candidate's machine, which decide alone. Empty if the stored runs are of
     /// other machines.
     Stored(Vec<Run>),
@@ -78,13 +79,13 @@ pub(super) fn find(check: &CheckInputs<'_>) -> Result<ComparedWith> {
 
 impl ComparedWith {
     /// Returns an empty baseline with a note that says why.
-    fn with_note(note: &str) -> Self {
-        Self { notes: vec![note.to_owned()], ..Self::default() }
+    fn with_note(note: Note) -> Self {
+        Self { notes: vec![note], ..Self::default() }
     }
 
     /// Returns an empty baseline for a project without a store.
     fn without_store() -> Self {
-        Self::with_note("no baseline: there is no git repository to keep one in")
+        Self::with_note(Note::NoRepository)
     }
 
     /// Reads the baseline from a run file.
@@ -93,7 +94,7 @@ impl ComparedWith {
     fn read_file(path: &Path) -> Result<Self> {
         let run = read_run(path)?;
         let commit = run.commit.as_ref().and_then(|commit| CommitId::parse(&commit.id));
-        Ok(Self { baseline: FoundBaseline::File(run), commit, ..Self::default() })
+        Ok(Self { baseline: FoundBaseline::File(Box::new(run)), commit, ..Self::default() })
     }
 
     /// Builds `base` and the checked-out head. A base that cannot be built is a note.
@@ -106,7 +107,10 @@ impl ComparedWith {
     ) -> Result<Self> {
         let found = match build_pair(check, repository, &base)? {
             PairAttempt::Ready(pair) => Self { pair: Some(pair), ..Self::default() },
-            PairAttempt::NoBase(why) => Self::with_note(&format!("no baseline: {why}")),
+            PairAttempt::NoBase(cause) => {
+                let commit = base.short_id().to_owned();
+                Self::with_note(Note::BaseNotBuilt { commit, cause })
+            }
         };
         Ok(Self { commit: Some(base), ..found })
     }
@@ -119,20 +123,18 @@ impl ComparedWith {
         // Plan: identify the candidate's commit, fetch what is missing, then look up the ancestry.
         let repository = check.session.project.repository.as_ref();
         let Some((repository, commit)) = repository.zip(check.head.as_ref()) else {
-            return Ok(Self::with_note(
-                "no baseline: what was measured is no commit of this repository",
-            ));
+            return Ok(Self::with_note(Note::CandidateNotCommitted));
         };
         let Some(commit) = CommitId::parse(&commit.id) else {
-            return Ok(Self::with_note(&format!("no baseline: `{}` is no commit id", commit.id)));
+            return Ok(Self::with_note(Note::InvalidCommit { commit: commit.id.clone() }));
         };
-        let mut notes: Vec<String> =
+        let mut notes: Vec<Note> =
             remote::fetch_branch(store, &check.args.remote).into_iter().collect();
         let has_runs = !store.list().map_err(CommandError::from)?.is_empty();
         let ancestry = remote::find_ancestry(repository, &commit, has_runs, &mut notes);
         let lookup =
             store.find_baseline(ancestry, check.session.run_kind()).map_err(CommandError::from)?;
-        notes.extend(lookup.warnings);
+        notes.extend(lookup.notes);
         Ok(Self::from_found(check, lookup.found, notes))
     }
 
@@ -153,10 +155,10 @@ impl ComparedWith {
             let help = "`perfgate baseline list` shows what is; without --run it is measured";
             return Err(CommandError::new_usage(message).with_help(help).into());
         }
-        Ok(Self::from_found(check, lookup.found, lookup.warnings))
+        Ok(Self::from_found(check, lookup.found, lookup.notes))
     }
 
-    fn from_found(check: &CheckInputs<'_>, found: BaselineMatch, mut notes: Vec<String>) -> Self {
+    fn from_found(check: &CheckInputs<'_>, found: BaselineMatch, mut notes: Vec<Note>) -> Self {
         let mut nearest = None;
         let stored = match found {
             BaselineMatch::Baseline(StoredBaseline { commit, runs }) => {
@@ -164,17 +166,15 @@ impl ComparedWith {
                 runs
             }
             BaselineMatch::OtherHost { commit, hosts } => {
-                notes.push(format!(
-                    "no baseline of this machine: {} was measured on {}",
-                    commit.short_id(),
-                    hosts.iter().map(describe_machine).collect::<Vec<_>>().join(" and on ")
-                ));
+                notes.push(Note::StoredElsewhere {
+                    commit: commit.short_id().to_owned(),
+                    machines: hosts.into_iter().map(to_stored_machine).collect(),
+                });
                 nearest = Some(commit);
                 Vec::new()
             }
             BaselineMatch::Nothing => {
-                let note = "no baseline yet: no ancestor of this commit is stored";
-                notes.push(note.to_owned());
+                notes.push(Note::NothingStored);
                 Vec::new()
             }
         };
@@ -215,6 +215,6 @@ pub(super) fn build_pair(
     Pair::build_from_commits(&check.session.pair_builder(repository), base)
 }
 
-fn describe_machine(host: &Host) -> String {
-    format!("{} ({} cores, {})", host.cpu_model, host.cores, host.kernel)
+fn to_stored_machine(host: Host) -> StoredMachine {
+    StoredMachine { cpu_model: host.cpu_model, cores: host.cores, kernel: host.kernel }
 }

@@ -7,7 +7,9 @@ use anyhow::Result;
 use super::compared_with::{ComparedWith, build_pair};
 use super::inputs::CheckInputs;
 use super::outputs;
+use crate::decision::Decision;
 use crate::measure::LaunchPlan;
+use crate::note::Note;
 use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
 use crate::run::{BenchmarkId, MeasuredCommit, Run};
 use crate::session::measurement::{explain_measure_error, name_rounds_session};
@@ -16,7 +18,7 @@ use crate::session::print;
 use crate::session::progress::ProgressOutput;
 use crate::session::settings::resolve_budget;
 use crate::verdict::{
-    BaselineEvidence, Decision, Evidence, RoundsEvidence, decide, find_unconfirmed, find_undecided,
+    BaselineEvidence, Evidence, RoundsEvidence, decide, find_unconfirmed, find_undecided,
 };
 
 /// Returns the decision at a look, from the launches so far. It shows which benchmarks are
@@ -28,7 +30,7 @@ pub(super) enum CheckLaunches {
     /// A run of the candidate alone.
     Candidate {
         /// The run.
-        run: Run,
+        run: Box<Run>,
         /// The rounds of what stored runs did not pass; `None` without any.
         confirmed: Option<PairRounds>,
     },
@@ -41,7 +43,7 @@ pub(super) struct PairRounds {
     /// The two sides, which can be launched again.
     pub(super) pair: Box<Pair>,
     /// Their launches.
-    pub(super) measured: MeasuredRounds,
+    pub(super) measured: Box<MeasuredRounds>,
 }
 
 impl CheckLaunches {
@@ -76,7 +78,7 @@ pub(super) fn measure_pair(check: &CheckInputs<'_>, pair: Box<Pair>) -> Result<P
     };
     let measured = measure_benchmarks(check, &pair, None, &mut look)?;
     outputs::write_run(&check.args.out, &measured.candidate)?;
-    Ok(PairRounds { pair, measured })
+    Ok(PairRounds { pair, measured: Box::new(measured) })
 }
 
 /// Measures in rounds the benchmarks that a screen of stored runs does not pass.
@@ -113,19 +115,23 @@ pub(super) fn rounds_if_needed(
         screen.benchmarks.len(),
         base.short_id()
     ));
-    let why = match build_pair(check, repository, &base) {
+    let note = match build_pair(check, repository, &base) {
         Ok(PairAttempt::Ready(pair)) => {
             let mut look = |rounds: RoundsEvidence<'_>| {
                 decide(&Evidence { rounds: Some(rounds), ..sides }, &session.policy)
             };
             let measured = measure_benchmarks(check, &pair, Some(&wanted), &mut look)?;
-            return Ok(Some(PairRounds { pair, measured }));
+            return Ok(Some(PairRounds { pair, measured: Box::new(measured) }));
         }
-        Ok(PairAttempt::NoBase(why)) => why,
-        Err(error) if !session.interrupt.is_raised() => format!("{error:#}"),
+        Ok(PairAttempt::NoBase(cause)) => {
+            Note::NotConfirmedWithoutBase { commit: base.short_id().to_owned(), cause }
+        }
+        Err(error) if !session.interrupt.is_raised() => {
+            Note::NotConfirmed { cause: format!("{error:#}") }
+        }
         Err(error) => return Err(error),
     };
-    compared_with.notes.push(format!("not confirmed in rounds: {why}"));
+    compared_with.notes.push(note);
     Ok(None)
 }
 

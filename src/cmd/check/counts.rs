@@ -7,12 +7,14 @@ use anyhow::Result;
 use super::confirm::PairRounds;
 use super::inputs::CheckInputs;
 use crate::cli::CheckArgs;
+use crate::decision::{Change, InstructionCounts, Judgement};
 use crate::host::detect_program_version;
 use crate::measure::MeasureSubject;
 use crate::measure::criterion::{BuiltBenches, VALGRIND, count_instructions};
+use crate::note::CountObstacle;
 use crate::session::CommandError;
 use crate::session::progress::ProgressOutput;
-use crate::verdict::{Change, CountEvidence, Evidence, InstructionCounts, Judgement, decide};
+use crate::verdict::{CountEvidence, Evidence, decide};
 
 /// Fails before anything is measured if `--counts` is given and valgrind is not installed.
 pub(super) fn require_valgrind(args: &CheckArgs) -> Result<()> {
@@ -57,22 +59,22 @@ pub(super) fn second_opinion(
 
 /// Counts the instructions per call of one benchmark on both sides.
 ///
-/// The inner `Err` says why the benchmark cannot be counted.
+/// The inner `Err` is the obstacle if the benchmark cannot be counted.
 fn count_both_sides(
     check: &CheckInputs<'_>,
     sides: &[&BuiltBenches; 2],
     judgement: &Judgement,
-) -> Result<Result<InstructionCounts, String>> {
+) -> Result<Result<InstructionCounts, CountObstacle>> {
     let session = &check.session;
     let id = judgement.to_id();
     let Some(target) = &judgement.target else {
-        return Ok(Err("its bench is not known".into()));
+        return Ok(Err(CountObstacle::UnknownTarget));
     };
     let mut counted = [0.0; 2];
     for (count, side) in counted.iter_mut().zip(sides) {
         match count_instructions(side, target, &id, &session.effort.effort, &session.interrupt)? {
             Ok(per_call) => *count = per_call,
-            Err(why) => return Ok(Err(why)),
+            Err(obstacle) => return Ok(Err(obstacle)),
         }
     }
     Ok(Ok(InstructionCounts { baseline: counted[0], candidate: counted[1] }))

@@ -2,6 +2,7 @@
 
 use super::inputs::CheckInputs;
 use crate::git::{CommitId, CommitMessages, GitError};
+use crate::note::Note;
 use crate::policy::trailer::parse_trailers;
 use crate::verdict::TrailerEvidence;
 
@@ -20,22 +21,21 @@ pub(super) fn read_trailers(check: &CheckInputs<'_>, base: Option<&CommitId>) ->
         Ok(Some(messages)) => messages,
         Ok(None) => return evidence,
         Err(error) => {
-            evidence.notes.push(format!("commit messages could not be read: {error}"));
+            evidence.notes.push(Note::MessagesNotRead { cause: error.to_string() });
             return evidence;
         }
     };
     evidence.is_complete = messages.is_complete;
     let trailers: Vec<_> = messages.texts.iter().flat_map(|text| parse_trailers(text)).collect();
     if trailers.len() > MAX_TRAILERS {
-        let left = trailers.len() - MAX_TRAILERS;
-        evidence.notes.push(format!("{left} more `Perfgate-Accept` trailers are not read"));
+        let count = u32::try_from(trailers.len() - MAX_TRAILERS).unwrap_or(u32::MAX);
+        evidence.notes.push(Note::TrailersNotRead { count });
     }
     for trailer in trailers.into_iter().take(MAX_TRAILERS) {
         match trailer {
             Ok(waiver) => evidence.accepted.push(waiver),
             Err(error) => {
-                let note = format!("a `Perfgate-Accept` trailer does not count: {error}");
-                evidence.notes.push(note);
+                evidence.notes.push(Note::TrailerInvalid { cause: error.to_string() });
             }
         }
     }
