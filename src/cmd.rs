@@ -1,22 +1,22 @@
 //! The commands, one module per command. Each module reads like a table of contents.
 
-mod baseline;
-mod calibrate;
-mod check;
-mod compare;
-mod doctor;
-mod evaluate;
 mod run_file;
+mod baseline;
 mod gate;
+mod evaluate;
+mod print;
+mod compare;
 mod guard;
 mod init;
-mod measure;
-mod pair;
-mod print;
 mod progress;
+mod measure;
+mod doctor;
 mod project;
-mod publish;
+mod pair;
+mod calibrate;
+mod check;
 mod report;
+mod publish;
 mod trend;
 
 use std::fmt;

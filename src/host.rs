@@ -2,8 +2,8 @@
 //! machine unfit to measure.
 
 mod counters;
-mod fitness;
 mod probe;
+mod fitness;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,12 +4,12 @@
 //! them. Then each job is launched as often as requested. The caller assigns the round of each
 //! launch.
 
-pub(crate) mod command;
-pub(crate) mod criterion;
 pub(crate) mod guard;
 pub(crate) mod plan;
 pub(crate) mod process;
+pub(crate) mod command;
 mod selection;
+pub(crate) mod criterion;
 pub(crate) mod survey;
 
 use std::collections::{BTreeMap, HashMap};

@@ -13,9 +13,9 @@ use thiserror::Error;
 use crate::report::{Report, ReportRow};
 use crate::verdict::Decision;
 
-mod chart;
 mod escape;
 mod filters;
+mod chart;
 mod html;
 pub(crate) mod issue;
 mod markdown;

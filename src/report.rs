@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::units::Percent;
 use crate::verdict::{BaselineKind, Change, Decision, Judgement, TargetStatus, Verdict};
 
-mod repeat;
 mod row;
+mod repeat;
 mod source;
 
 pub(crate) use row::{ReportFigure, ReportRow, ReportSide};

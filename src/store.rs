@@ -11,10 +11,10 @@ use crate::git::{CommitId, Repository};
 use crate::host::Host;
 use crate::run::{Benchmark, FileError, Launch, LaunchData, Run, SampleSource};
 
-mod dir;
 mod error;
-mod git;
 mod key;
+mod dir;
+mod git;
 
 pub(crate) use dir::DirStore;
 pub(crate) use error::{StoreError, UnfitRun};

@@ -2,7 +2,6 @@
 //! both.
 
 mod change;
-mod decide;
 mod file;
 mod looks;
 mod reason;
@@ -10,6 +9,7 @@ mod screen;
 mod short_launches;
 mod target;
 mod waivers;
+mod decide;
 
 use std::collections::BTreeMap;
 

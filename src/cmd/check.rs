@@ -1,11 +1,11 @@
 //! `perfgate check`: measures, compares, judges and reports. Its exit status is the gate.
 
-mod anchor;
-mod comparand;
 mod counts;
-mod in_turn;
 mod outputs;
 mod shared;
+mod comparand;
+mod anchor;
+mod in_turn;
 mod waivers;
 
 use std::collections::BTreeMap;

@@ -5,10 +5,10 @@
 //! flags. So whether a sample is one call is read from the written files and not assumed from the
 //! flags.
 
-mod build;
-mod callgrind;
 mod environment;
+mod build;
 mod output;
+mod callgrind;
 mod pilot;
 mod same_program;
 

@@ -36,6 +36,7 @@ mod publish_troubles;
 mod report;
 mod repositories;
 mod rounds;
+mod source;
 mod store;
 mod store_shared;
 mod synthetic;
