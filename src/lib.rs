@@ -29,6 +29,8 @@ mod publish;
 mod init;
 mod cli;
 mod cmd;
+#[cfg(feature = "internals")]
+pub mod internals;
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +41,7 @@ use clap::Parser as _;
 
 /// Runs the `perfgate` command with the arguments of the process, and returns its exit code.
 ///
-/// The commands and the file formats are the interface of perfgate. This crate has no other
+/// The commands and the file formats are the interface of perfgate. This crate has no other stable
 /// interface.
 pub fn main() -> ExitCode {
     let result = cmd::dispatch(cli::Cli::parse());

@@ -15,6 +15,8 @@ mod action;
 mod checkout;
 mod command;
 mod formats;
+#[cfg(all(feature = "internals", feature = "github"))]
+mod fuzz;
 mod git_server;
 #[cfg(feature = "github")]
 mod github;

@@ -1,12 +1,12 @@
 //! Reads the files that Criterion 0.5 to 0.8 writes and the lines that it prints.
 
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::measure::{CallAmounts, Observation};
 use crate::run::{BenchmarkFailure, RunSettings, Samples, Sampling};
@@ -60,11 +60,11 @@ impl ThroughputFile {
 }
 
 /// The files that one benchmark left in Criterion's folder.
-pub(super) struct WrittenResult {
+pub(crate) struct WrittenResult {
     /// Full benchmark id.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// The observation, or why the files cannot be used.
-    pub(super) observed: Result<Observation, BenchmarkFailure>,
+    pub(crate) observed: Result<Observation, BenchmarkFailure>,
 }
 
 /// Reads all results anywhere below `folder`: an id that contains `..` moves its results to an
@@ -84,7 +84,8 @@ pub(super) fn read_results(folder: &Path) -> io::Result<Vec<WrittenResult>> {
 /// Reads the threads and the provider that a bench wrote into `settings.json` next to Criterion's
 /// results. Returns `None` if the file cannot be read; most benches write none.
 pub(super) fn read_bench_settings(home: &Path) -> Option<RunSettings> {
-    let settings: RunSettings = read_json(&home.join("settings.json")).ok()?;
+    let settings: RunSettings =
+        serde_json::from_slice(&fs::read(home.join("settings.json")).ok()?).ok()?;
     Some(RunSettings {
         threads: settings.threads,
         provider: settings.provider,
@@ -107,11 +108,23 @@ fn collect_folders(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io:
     Ok(())
 }
 
-/// Reads one result. Returns `None` if not even the benchmark's name can be read. Callers count a
-/// benchmark that began and has no result as failed.
 fn read_benchmark(folder: &Path) -> Option<WrittenResult> {
-    let file: BenchmarkFile = read_json(&folder.join("benchmark.json")).ok()?;
-    let observed = read_json(&folder.join("sample.json")).and_then(|sample: SampleFile| {
+    let benchmark = fs::read(folder.join("benchmark.json")).ok()?;
+    let sample = fs::read(folder.join("sample.json"));
+    parse_written_result(&benchmark, sample.as_deref())
+}
+
+/// Parses the `benchmark.json` and the `sample.json` of one result. Returns `None` if not even the
+/// benchmark's name can be read. Callers count a benchmark that began and has no result as failed.
+pub(crate) fn parse_written_result(
+    benchmark: &[u8],
+    sample: Result<&[u8], &io::Error>,
+) -> Option<WrittenResult> {
+    let file: BenchmarkFile = serde_json::from_slice(benchmark).ok()?;
+    let in_sample_file = |error: &dyn Display| format!("sample.json: {error}");
+    let observed = sample.map_err(|error| in_sample_file(error)).and_then(|sample| {
+        let sample: SampleFile =
+            serde_json::from_slice(sample).map_err(|error| in_sample_file(&error))?;
         let (sampling, samples) = sample.to_samples()?;
         let amounts = file.throughput.as_ref().map(ThroughputFile::to_amounts).unwrap_or_default();
         Ok(Observation { sampling, samples, amounts, metrics: [].into() })
@@ -121,12 +134,6 @@ fn read_benchmark(folder: &Path) -> Option<WrittenResult> {
         output: String::new(),
     });
     Some(WrittenResult { id: file.full_id, observed })
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let name = || path.file_name().unwrap_or_default().to_string_lossy();
-    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", name()))?;
-    serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", name()))
 }
 
 impl SampleFile {
