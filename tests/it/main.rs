@@ -44,3 +44,4 @@ mod store_shared;
 mod synthetic;
 mod trend;
 mod waivers;
+mod words;
