@@ -14,10 +14,13 @@ pub(crate) use launches::{EffortAdvice, LaunchCost, LaunchModes};
 use crate::compare::{BenchmarkComparison, PartnerMedians, compare_benchmarks};
 use crate::host::Host;
 use crate::run::{BenchmarkId, FileError, Run, check_schema};
-use crate::stats::sequential::{self, TestForm};
+use crate::stats::distribution::normal;
 use crate::stats::shrinkage::VariancePrior;
-use crate::stats::{normal, power, summary, summary::Moments};
+use crate::stats::test::t::TestForm;
+use crate::stats::{power, summary, summary::Moments};
 use crate::verdict::NoiseHistory;
+use crate::verdict::look_plan::{MIN_HISTORY_ROUNDS, compute_benchmark_alpha};
+use crate::verdict::test_form::{choose_test_form, compute_partner_correlation};
 
 /// The schema of the calibration files that this version writes.
 pub(crate) const CALIBRATION_SCHEMA: &str = "perfgate.calibration/1";
@@ -115,7 +118,7 @@ pub(crate) fn estimate_noise(partners: &PartnerMedians) -> Option<NoiseHistory> 
         rounds: baseline.len(),
         difference_variance,
         launch_variance,
-        correlation: sequential::compute_partner_correlation(baseline, candidate).unwrap_or(0.0),
+        correlation: compute_partner_correlation(baseline, candidate).unwrap_or(0.0),
         noise_floor: floor.exp_m1(),
     })
 }
@@ -242,8 +245,8 @@ fn list_detectable_slowdowns(noise: &NoiseHistory, entered: usize) -> Vec<Detect
 /// power. Returns `None` if no test is possible.
 fn compute_slowdown_after(rounds: usize, noise: &NoiseHistory, entered: usize) -> Option<f64> {
     // A history that is too short decides neither the form of the test nor the degrees of freedom.
-    let correlation = (noise.rounds >= sequential::MIN_HISTORY_ROUNDS).then_some(noise.correlation);
-    let form = sequential::choose_test_form(rounds, correlation, None);
+    let correlation = (noise.rounds >= MIN_HISTORY_ROUNDS).then_some(noise.correlation);
+    let form = choose_test_form(rounds, correlation, None);
     let degrees = noise.rounds as f64 - 1.0;
     let (variance, prior) = match form {
         TestForm::Paired => {
@@ -260,7 +263,7 @@ fn compute_slowdown_after(rounds: usize, noise: &NoiseHistory, entered: usize) -
         }
     };
     let prior = correlation.map_or(0.0, |_| prior.degrees_of_freedom);
-    let alpha = sequential::compute_benchmark_alpha(entered);
+    let alpha = compute_benchmark_alpha(entered);
     power::find_detectable_effect_after(rounds, form, variance.sqrt(), prior, alpha)
         .map(f64::exp_m1)
 }

@@ -134,7 +134,7 @@ pub fn accepts_trend(bytes: &[u8]) -> bool {
 
 /// Returns the policy of `config`, or `None` if a value in it makes no policy.
 fn make_policy(config: &Config) -> Option<Policy> {
-    Policy::new(config, &BTreeMap::new(), crate::measure::Selection::default()).ok()
+    Policy::new(config, &BTreeMap::new(), crate::selection::Selection::default()).ok()
 }
 
 /// A run that was read.
@@ -146,7 +146,7 @@ pub struct ParsedRun(Run);
 pub struct ParsedDecision(Decision);
 
 impl ParsedRun {
-    /// Reads a run file. Returns `None` if `json` is none that perfgate accepts.
+    /// Reads a run file. Returns `None` if perfgate refuses `json`.
     pub fn parse(json: &[u8]) -> Option<Self> {
         Run::from_json(json).ok().map(Self)
     }
@@ -171,19 +171,15 @@ impl ParsedRun {
             same_program: &[],
             has_ended: false,
         };
-        let evidence = Evidence {
-            candidate: &self.0,
-            baseline: BaselineEvidence::None,
-            rounds: Some(rounds),
-            noise: &BTreeMap::new(),
-        };
+        let sides = Evidence::from_sides(&self.0, BaselineEvidence::None);
+        let evidence = Evidence { rounds: Some(rounds), ..sides };
         let policy = make_policy(&Config::default()).expect("the default policy is valid");
         ParsedDecision(verdict::decide(&evidence, &policy))
     }
 }
 
 impl ParsedDecision {
-    /// Reads a decision file. Returns `None` if `json` is none that perfgate accepts.
+    /// Reads a decision file. Returns `None` if perfgate refuses `json`.
     pub fn parse(json: &[u8]) -> Option<Self> {
         Decision::from_json(json).ok().map(Self)
     }

@@ -11,9 +11,12 @@
 mod units;
 mod files;
 mod stats;
+mod note;
 mod host;
 mod run;
 mod git;
+mod process;
+mod selection;
 mod measure;
 mod store;
 mod compare;
@@ -28,6 +31,7 @@ mod site;
 mod publish;
 mod init;
 mod cli;
+mod session;
 mod cmd;
 #[cfg(feature = "internals")]
 pub mod internals;
@@ -47,7 +51,7 @@ pub fn main() -> ExitCode {
     let result = cmd::dispatch(cli::Cli::parse());
     result.map_or_else(
         |error| {
-            let (message, status) = cmd::explain_error(&error);
+            let (message, status) = session::explain_error(&error);
             #[expect(clippy::print_stderr, reason = "the one place that prints errors")]
             {
                 eprintln!("{message}");

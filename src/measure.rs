@@ -4,11 +4,8 @@
 //! them. Then each job is launched as often as requested. The caller assigns the round of each
 //! launch.
 
-pub(crate) mod guard;
 pub(crate) mod plan;
-pub(crate) mod process;
 pub(crate) mod command;
-mod selection;
 pub(crate) mod criterion;
 pub(crate) mod survey;
 
@@ -19,15 +16,13 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::host::{HostCounters, HostDisturbance, HostWatch};
+use crate::process::{Interrupt, ProcessError};
 use crate::run::{
     self, Benchmark, BenchmarkFailure, BenchmarkId, Launch, RunSettings, Samples, Sampling,
 };
+use crate::selection::Selection;
 
 pub(crate) use self::plan::{LaunchJob, LaunchPlan};
-pub(crate) use self::process::Interrupt;
-pub(crate) use self::selection::Selection;
-
-use self::process::ProcessError;
 
 /// How much to measure.
 #[derive(Clone, Debug, PartialEq, Eq)]

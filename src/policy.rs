@@ -9,15 +9,13 @@ pub(crate) mod trailer;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use globset::{Glob, GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use self::trailer::AcceptTrailer;
 pub(crate) use config::{Config, MeasureConfig};
 
-use crate::measure::Selection;
 use crate::run::{Benchmark, Sampling};
+use crate::selection::{IdPattern, PatternError, Selection};
 use crate::units::{Confidence, Nanos, Percent, Quantile};
 
 /// Default of `threshold`: a slowdown of up to this share is tolerated.
@@ -41,13 +39,8 @@ pub(crate) enum PolicyError {
         nearest: Option<String>,
     },
     /// A glob pattern is not valid.
-    #[error("`{pattern}` is not a pattern: {why}")]
-    Pattern {
-        /// The pattern as it was written.
-        pattern: String,
-        /// What is wrong with the pattern.
-        why: String,
-    },
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
     /// `detect` does not exceed `threshold`.
     #[error("detect ({}) must exceed threshold ({}){at}", show_percent(*.detect), show_percent(*.threshold))]
     DetectTooLow {
@@ -154,17 +147,6 @@ impl FromStr for FailOn {
     }
 }
 
-/// Compiles a glob in which `*` does not match `/`.
-///
-/// Fails if the pattern is not valid.
-fn compile_glob(pattern: &str) -> Result<GlobMatcher, PolicyError> {
-    let glob: Result<Glob, _> = GlobBuilder::new(pattern).literal_separator(true).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| PolicyError::Pattern {
-        pattern: pattern.to_owned(),
-        why: error.kind().to_string(),
-    })
-}
-
 /// The rules of a check: what is tolerated, which limits hold, and which reasons fail.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
@@ -175,9 +157,8 @@ pub(crate) struct Policy {
     requires_baseline: bool,
     fail_on: Vec<FailOn>,
     tolerance: Tolerance,
-    exceptions: Vec<(GlobMatcher, Tolerance)>,
+    exceptions: Vec<(IdPattern, Tolerance)>,
     targets: Vec<TargetRule>,
-    trailers: Vec<AcceptTrailer>,
 }
 
 /// How much a benchmark may become slower.
@@ -194,7 +175,7 @@ struct Tolerance {
 /// The limits of one `[[target]]`, or of the command line.
 #[derive(Clone, Debug)]
 struct TargetRule {
-    glob: GlobMatcher,
+    pattern: IdPattern,
     limits: BTreeMap<Metric, Nanos>,
 }
 
@@ -229,15 +210,17 @@ impl Policy {
             let scope = format!(" for `{}`", bench.pattern);
             let exception =
                 tolerance.override_with(bench.threshold, bench.detect, bench.min_effect, &scope)?;
-            exceptions.push((compile_glob(&bench.pattern)?, exception));
+            exceptions.push((IdPattern::new(&bench.pattern)?, exception));
         }
         let mut targets = Vec::new();
         if !flags.is_empty() {
-            targets.push(TargetRule { glob: compile_glob("**")?, limits: flags.clone() });
+            targets.push(TargetRule { pattern: IdPattern::new("**")?, limits: flags.clone() });
         }
         for target in &config.target {
-            targets
-                .push(TargetRule { glob: compile_glob(&target.bench)?, limits: target.limits() });
+            targets.push(TargetRule {
+                pattern: IdPattern::new(&target.bench)?,
+                limits: target.limits(),
+            });
         }
         let fail_on = gate.fail_on.clone().unwrap_or_else(|| {
             vec![FailOn::Regressed, FailOn::TargetMissed, FailOn::Missing, FailOn::Failed]
@@ -253,7 +236,6 @@ impl Policy {
             tolerance,
             exceptions,
             targets,
-            trailers: Vec::new(),
         })
     }
 
@@ -270,18 +252,6 @@ impl Policy {
         self.requires_baseline
     }
 
-    /// Returns the policy with the waivers of commit messages.
-    #[must_use]
-    pub(crate) fn with_trailers(mut self, trailers: Vec<AcceptTrailer>) -> Self {
-        self.trailers = trailers;
-        self
-    }
-
-    /// Returns the waivers of commit messages.
-    pub(crate) fn trailers(&self) -> &[AcceptTrailer] {
-        &self.trailers
-    }
-
     /// Returns the reasons that keep a check from passing.
     pub(crate) fn fail_on(&self) -> &[FailOn] {
         &self.fail_on
@@ -293,7 +263,7 @@ impl Policy {
         // Plan: take the tolerance of the last matching exception, widen it to `min_effect`
         // relative to the median, and merge the limits of all matching targets; later targets
         // override earlier ones. `detect` keeps its distance to the widened threshold.
-        let exception = self.exceptions.iter().rev().find(|(glob, _)| glob.is_match(id));
+        let exception = self.exceptions.iter().rev().find(|(pattern, _)| pattern.matches(id));
         let Tolerance { threshold, detect, min_effect } =
             exception.map_or(self.tolerance, |(_, tolerance)| *tolerance);
         let relative_min_effect = baseline_median
@@ -302,7 +272,7 @@ impl Policy {
         let to_percent =
             |value| Percent::new(value).expect("tolerances are finite and not negative");
         let mut targets = BTreeMap::new();
-        for rule in self.targets.iter().filter(|rule| rule.glob.is_match(id)) {
+        for rule in self.targets.iter().filter(|rule| rule.pattern.matches(id)) {
             targets.extend(&rule.limits);
         }
         BenchmarkRules {
@@ -323,7 +293,7 @@ impl Policy {
             let mut limited = benchmarks
                 .iter()
                 .filter(|benchmark| self.selection.selects(&benchmark.id))
-                .filter(|benchmark| rule.glob.is_match(&benchmark.id))
+                .filter(|benchmark| rule.pattern.matches(&benchmark.id))
                 .filter(|benchmark| !benchmark.launches.is_empty())
                 .peekable();
             let Some(first) = limited.peek().map(|benchmark| benchmark.id.clone()) else {

@@ -14,11 +14,12 @@ use crate::report::{Report, ReportRow};
 use crate::verdict::Decision;
 
 mod escape;
+mod markdown;
+pub(crate) mod notes;
 mod filters;
 mod chart;
 mod html;
 pub(crate) mod issue;
-mod markdown;
 mod rows;
 pub(crate) mod plot;
 pub(crate) mod site;

@@ -12,9 +12,10 @@ use rand_pcg::Pcg64;
 
 use crate::host::HostWatch;
 use crate::measure::{
-    Effort, Interrupt, LaunchJob, LaunchPlan, LaunchPosition, LaunchResult, MeasureError,
-    MeasureSubject, Measurement,
+    Effort, LaunchJob, LaunchPlan, LaunchPosition, LaunchResult, MeasureError, MeasureSubject,
+    Measurement,
 };
+use crate::process::Interrupt;
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::verdict::RoundsEvidence;
 

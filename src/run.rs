@@ -301,8 +301,7 @@ impl Run {
         for benchmark in &self.benchmarks {
             benchmark.check().map_err(FileError::Invalid)?;
             if !seen.insert((&benchmark.package, &benchmark.id)) {
-                let message =
-                    format!("benchmark `{}` stands there twice", shorten_name(&benchmark.id));
+                let message = format!("benchmark `{}` appears twice", shorten_name(&benchmark.id));
                 return Err(FileError::Invalid(message));
             }
         }
@@ -391,7 +390,7 @@ mod tests {
                 r#"{{"id": "a", "sampling": "call", "launches": [{launch}]}},
                    {{"id": "a", "sampling": "call", "launches": [{launch}]}}"#
             ),
-            "`a` stands there twice",
+            "`a` appears twice",
         );
         refuses(
             r#"{"id": "a", "sampling": "call", "launches": [{"round": 0}]}"#,

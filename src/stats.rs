@@ -3,24 +3,20 @@
 //! This module knows no benchmark, threshold or unit. Each function documents its input and output.
 //! Every difference is `candidate − baseline`, the second argument minus the first.
 
-mod incomplete_beta;
-pub(crate) mod multiplicity;
-pub(crate) mod normal;
-pub(crate) mod f_distribution;
-pub(crate) mod order_statistics;
-pub(crate) mod proportion;
-pub(crate) mod quantile;
-pub(crate) mod rank;
-pub(crate) mod t_distribution;
+pub(crate) mod distribution;
 pub(crate) mod summary;
-pub(crate) mod bootstrap;
+pub(crate) mod quantile;
+pub(crate) mod proportion;
+pub(crate) mod order_statistics;
 pub(crate) mod components;
-pub(crate) mod welch;
-pub(crate) mod change_points;
-pub(crate) mod random_effects;
-pub(crate) mod sequential;
+pub(crate) mod bootstrap;
+pub(crate) mod multiplicity;
+pub(crate) mod test;
 pub(crate) mod power;
+pub(crate) mod random_effects;
 pub(crate) mod shrinkage;
+pub(crate) mod spending;
+pub(crate) mod change_points;
 
 use thiserror::Error;
 

@@ -1,10 +1,16 @@
 //! The decision of a check: changes of benchmarks, verdict of the gate, and the file that records
 //! both.
 
+pub(crate) mod look_plan;
+pub(crate) mod test_form;
 mod change;
 mod file;
 mod looks;
+mod evidence;
+mod counts;
+mod open;
 mod reason;
+mod release;
 mod screen;
 mod short_launches;
 mod target;
@@ -15,8 +21,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use decide::{BaselineEvidence, Evidence, RoundsEvidence, decide};
+pub(crate) use decide::decide;
+pub(crate) use evidence::{
+    BaselineEvidence, CountEvidence, Evidence, ReleaseEvidence, RoundsEvidence, TrailerEvidence,
+};
 pub(crate) use looks::{NoiseHistory, find_next_look};
+pub(crate) use open::{find_unconfirmed, find_undecided};
 pub(crate) use screen::ScreenOutcome;
 
 use crate::compare::SideFigures;

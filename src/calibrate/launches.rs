@@ -188,7 +188,9 @@ mod tests {
         // The quantiles of a normal distribution with a deviation of 1 %: whole, and with a third
         // of them 10 % later.
         let normal = |i: u32| {
-            0.01 * crate::stats::normal::normal_upper_quantile((f64::from(i) + 0.5) / 30.0)
+            0.01 * crate::stats::distribution::normal::normal_upper_quantile(
+                (f64::from(i) + 0.5) / 30.0,
+            )
         };
         let one: Vec<f64> = (0..30).map(normal).collect();
         assert_eq!(LaunchModes::find(&one), None);

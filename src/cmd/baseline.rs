@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{CommandError, ExitStatus, run_file};
 use crate::cli::{BaselineAction, BaselineArgs, RemoteArgs, StoreArgs, StoreFormat, StoreReadArgs};
-use crate::git::{GitError, GitToken};
+use crate::git::GitToken;
 use crate::render::escape_for_terminal;
 use crate::run::Run;
+use crate::session::{CommandError, ExitStatus, read_run};
 use crate::store::{DEFAULT_STORE_URL, GitStore, PruneSummary, RunKey, Store, StoreError};
 
 /// Runs `perfgate baseline`.
@@ -35,7 +35,7 @@ pub(super) fn run_baseline(args: &BaselineArgs) -> Result<ExitStatus> {
 /// Opens the store that the command line names, or the default store.
 ///
 /// Fails if the store cannot be opened.
-pub(super) fn open_store(args: &StoreArgs) -> Result<Store> {
+fn open_store(args: &StoreArgs) -> Result<Store> {
     let url = args.store.as_deref().unwrap_or(DEFAULT_STORE_URL);
     Ok(Store::open(url, Path::new(".")).map_err(CommandError::from)?)
 }
@@ -43,7 +43,7 @@ pub(super) fn open_store(args: &StoreArgs) -> Result<Store> {
 /// Fetches the baselines of the remote into `store`.
 ///
 /// Fails if `store` is not a git store, or if the remote cannot be opened or fetched.
-pub(super) fn fetch_baselines(store: &Store, remote: &RemoteArgs) -> Result<()> {
+fn fetch_baselines(store: &Store, remote: &RemoteArgs) -> Result<()> {
     with_remote(store, remote, GitStore::fetch)
 }
 
@@ -73,7 +73,7 @@ fn with_remote<T>(
 
 /// Saves the run in the file at `path`, and pushes it if `push` names a remote.
 fn save_run(path: &Path, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
-    let run = run_file::read_run(path)?;
+    let run = read_run(path)?;
     let key = store.save(&run).map_err(CommandError::from)?;
     let mut out = io::stdout().lock();
     writeln!(out, "saved {} of commit {}", key.id(), key.commit().short_id())?;
@@ -179,7 +179,7 @@ fn show_runs(name: &str, store: &Store, format: StoreFormat) -> Result<()> {
 /// revision.
 ///
 /// Fails if no stored run has that name, if the name is ambiguous, or if the store cannot be read.
-pub(super) fn find_stored_runs(name: &str, store: &Store) -> Result<Vec<RunKey>> {
+fn find_stored_runs(name: &str, store: &Store) -> Result<Vec<RunKey>> {
     // The store knows ids only, so a branch or a tag is resolved to its commit and looked up again.
     let missing = match store.find_by_name(name) {
         Err(StoreError::Missing(_)) => StoreError::Missing(name.to_owned()),
@@ -270,23 +270,5 @@ fn format_plural(number: usize, noun: &str) -> String {
         (1, _) => format!("1 {noun}"),
         (_, "launch") => format!("{number} launches"),
         _ => format!("{number} {noun}s"),
-    }
-}
-
-impl From<StoreError> for CommandError {
-    fn from(error: StoreError) -> Self {
-        let message = match std::error::Error::source(&error) {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        };
-        let command_error = match &error {
-            StoreError::Git(GitError::NoGit(_)) => Self::new_unavailable(message),
-            _ if error.is_usage() => Self::new_usage(message),
-            _ => Self::new_failure(message),
-        };
-        match error.help() {
-            Some(help) => command_error.with_help(help),
-            None => command_error,
-        }
     }
 }

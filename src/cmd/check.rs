@@ -2,29 +2,30 @@
 
 mod counts;
 mod outputs;
+mod candidate;
 mod shared;
-mod comparand;
-mod anchor;
-mod in_turn;
+mod compared_with;
+mod confirm;
+mod last_release;
 mod waivers;
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use anyhow::Result;
 
-use self::comparand::{BaselineChoice, ComparedWith};
-use self::waivers::JudgedPolicy;
-use super::pair::{Pair, PairAttempt};
-use super::project::Project;
-use super::{CommandError, ExitStatus, calibrate, gate, guard, measure, print, run_file};
+use self::compared_with::{BaselineChoice, ComparedWith};
 use crate::cli::CheckArgs;
 use crate::git::CommitId;
-use crate::measure::Interrupt;
-use crate::policy::{Config, Policy};
 use crate::rounds::MeasuredRounds;
 use crate::run::{BenchmarkId, Run};
-use crate::store::{DEFAULT_STORE_URL, Store, StoreError};
-use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, decide};
+use crate::session::pair::{Pair, PairAttempt};
+use crate::session::{ExitStatus, Session, SessionRequest, print};
+use crate::store::Store;
+use crate::verdict::{
+    BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, TrailerEvidence, decide,
+    find_unconfirmed,
+};
 
 /// Runs the gate and returns the exit status of the verdict.
 ///
@@ -45,12 +46,7 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
         }
         _ => check.check_against_baseline()?,
     };
-    outputs::write_decision(&args.out, &decision)?;
-    print::print_decision(&decision, args.format)?;
-    if args.save_baseline {
-        let store = check.open_store()?;
-        print::print_note(&outputs::save_baseline(store.as_ref(), &candidate, &decision)?);
-    }
+    outputs::write(&check, &candidate, &decision)?;
     Ok(decision.verdict.into())
 }
 
@@ -62,76 +58,66 @@ struct CheckSession<'a> {
     args: &'a CheckArgs,
     /// What `--baseline`, or the two commands, ask to compare with.
     choice: BaselineChoice,
-    project: Project,
-    config: Config,
-    policy: Policy,
-    /// The run of `--run`, which was measured before; `None` if this check measures.
-    given: Option<Run>,
-    /// The calibrated noise of each benchmark on the machine that measured `given`, or else on this
-    /// machine. Empty without a calibration.
+    /// The calibrated noise of each benchmark on the machine of the session. Empty without a
+    /// calibration.
     noise: BTreeMap<BenchmarkId, NoiseHistory>,
-    interrupt: Interrupt,
+    session: Session,
+}
+
+impl Deref for CheckSession<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
 }
 
 impl<'a> CheckSession<'a> {
     fn new(args: &'a CheckArgs) -> Result<Self> {
-        let project = Project::find(args.selection.manifest_path.as_deref())?;
-        let config = gate::read_config(&args.gate, &project.folder)?;
-        let policy = gate::resolve_policy(config.clone(), &args.gate, &args.selection.bench)?
-            .with_required_baseline(args.require_baseline);
+        let mut session = Session::open(&SessionRequest {
+            selection: &args.selection,
+            effort: &args.effort,
+            gate: &args.gate,
+            store: &args.store,
+            given_run: args.run.as_deref(),
+        })?;
+        session.policy = session.policy.with_required_baseline(args.require_baseline);
         let choice = match (&args.baseline_command, &args.candidate_command) {
             (Some(baseline), Some(candidate)) => {
                 BaselineChoice::Commands(baseline.clone(), candidate.clone())
             }
             _ => BaselineChoice::parse(&args.baseline),
         };
-        // With `--run`, no process is started, so a signal may simply end perfgate.
-        let interrupt =
-            if args.run.is_some() { Interrupt::default() } else { guard::watch_signals()? };
-        let given = args.run.as_deref().map(run_file::read_run).transpose()?;
-        let fingerprint = match &given {
-            Some(run) => run.host.fingerprint.clone(),
-            None => measure::detect_host(&project.folder).fingerprint,
-        };
-        let (calibration, note) = calibrate::read_calibration(&project.folder, &fingerprint);
-        if let Some(note) = note {
-            print::print_note(&note);
-        }
-        let noise =
-            calibration.map(|calibration| calibration.noise_histories()).unwrap_or_default();
-        Ok(Self { args, choice, project, config, policy, given, noise, interrupt })
+        Ok(Self { args, choice, noise: session.read_noise(), session })
     }
 
     /// Compares one run with an existing baseline. If stored runs are only a screen, rounds confirm
     /// the benchmarks that the screen does not pass.
     fn check_against_baseline(&self) -> Result<(Run, Decision)> {
         // Plan: get the candidate, find its baseline, confirm in rounds what a screen does not
-        // pass, judge, then add counts and warnings.
-        let candidate = self.measure_or_read_candidate()?;
+        // pass, gather the rest of the evidence, and decide.
+        let candidate = candidate::measure_or_read(self)?;
         let mut comparand = self.find_compared_with(&candidate)?;
-        let terms =
-            JudgedPolicy::read(self, candidate.commit.as_ref(), comparand.base_commit().as_ref());
+        let base = comparand.base_commit();
+        let trailers = waivers::read_trailers(self, candidate.commit.as_ref(), base.as_ref());
         let confirmed = match self.find_base_to_confirm(&candidate, &comparand) {
-            Some(base) => self.confirm_in_rounds(&base, &candidate, &mut comparand, &terms)?,
+            Some(base) => self.confirm_in_rounds(&base, &candidate, &mut comparand)?,
             None => None,
         };
+        let last_release = self.find_last_release(&candidate, &comparand)?;
         // A screen alone fails no benchmark, even if nothing could be measured again.
         let baseline =
             if self.uses_screen() { comparand.as_screen() } else { comparand.as_baseline() };
-        let rounds = confirmed.as_ref().map(|(_, measured)| measured.as_evidence());
-        let mut decision = self.judge(&candidate, baseline, rounds, &terms);
-        if let Some((pair, _)) = &confirmed {
-            self.add_counts(pair, &mut decision)?;
-        } else if self.args.counts {
-            let note = "--counts counted nothing: there were no rounds";
-            comparand.notes.push(note.to_owned());
-        }
-        // The rounds repeat warnings of the candidate's first run, for example about skipped
-        // benches.
-        comparand.notes.retain(|note| !decision.warnings.contains(note));
-        decision.warnings.extend(comparand.notes);
-        decision.warnings.extend(self.find_creep(&candidate, &decision)?);
-        terms.add_warnings(&mut decision);
+        let evidence = Evidence {
+            rounds: confirmed.as_ref().map(|(_, measured)| measured.as_evidence()),
+            trailers: &trailers,
+            last_release: last_release.as_ref(),
+            notes: &comparand.notes,
+            noise: &self.noise,
+            ..Evidence::from_sides(&candidate, baseline)
+        };
+        let pair = confirmed.as_ref().map(|(pair, _)| pair.as_ref());
+        let decision = self.decide_with_counts(pair, &evidence)?;
         Ok((candidate, decision))
     }
 
@@ -161,10 +147,13 @@ impl<'a> CheckSession<'a> {
         base: &CommitId,
         candidate: &Run,
         comparand: &mut ComparedWith,
-        terms: &JudgedPolicy,
     ) -> Result<ConfirmedRounds> {
-        let screen = self.judge(candidate, comparand.as_screen(), None, terms);
-        let wanted = comparand.find_unconfirmed(&screen);
+        let sides = Evidence {
+            noise: &self.noise,
+            ..Evidence::from_sides(candidate, comparand.as_screen())
+        };
+        let screen = decide(&sides, &self.policy);
+        let wanted = find_unconfirmed(&screen);
         if wanted.is_empty() {
             return Ok(None);
         }
@@ -177,11 +166,10 @@ impl<'a> CheckSession<'a> {
         ));
         let why = match self.build_pair(repository, base) {
             Ok(PairAttempt::Ready(pair)) => {
-                let mut decide = |rounds: RoundsEvidence<'_>| {
-                    self.judge(candidate, comparand.as_screen(), Some(rounds), terms)
+                let mut look = |rounds: RoundsEvidence<'_>| {
+                    decide(&Evidence { rounds: Some(rounds), ..sides }, &self.policy)
                 };
-                let measured = self.measure_rounds(&pair, Some(&wanted), &mut decide)?;
-                comparand.notes.extend(measured.candidate.warnings.iter().cloned());
+                let measured = self.measure_rounds(&pair, Some(&wanted), &mut look)?;
                 return Ok(Some((pair, Box::new(measured))));
             }
             Ok(PairAttempt::NoBase(why)) => why,
@@ -194,48 +182,56 @@ impl<'a> CheckSession<'a> {
 
     /// Judges the candidate without a baseline. `why` explains that `base` cannot be measured.
     fn check_without_base(&self, why: &str, base: &CommitId) -> Result<(Run, Decision)> {
-        let candidate = self.measure_or_read_candidate()?;
-        let terms = JudgedPolicy::read(self, candidate.commit.as_ref(), Some(base));
-        let mut decision = self.judge(&candidate, BaselineEvidence::None, None, &terms);
-        decision.warnings.push(format!("no baseline: {why}"));
-        terms.add_warnings(&mut decision);
+        let candidate = candidate::measure_or_read(self)?;
+        let trailers = waivers::read_trailers(self, candidate.commit.as_ref(), Some(base));
+        let evidence = Evidence {
+            trailers: &trailers,
+            notes: &[format!("no baseline: {why}")],
+            noise: &self.noise,
+            ..Evidence::from_sides(&candidate, BaselineEvidence::None)
+        };
+        let decision = self.decide_with_counts(None, &evidence)?;
         Ok((candidate, decision))
     }
 
     /// Measures and judges base and candidate in rounds.
     fn check_pair(&self, pair: &Pair, base: Option<&CommitId>) -> Result<(Run, Decision)> {
-        let terms = JudgedPolicy::read(self, self.project.read_head()?.as_ref(), base);
-        let mut decide = |rounds: RoundsEvidence<'_>| {
-            self.judge(rounds.candidate, BaselineEvidence::None, Some(rounds), &terms)
+        let trailers = waivers::read_trailers(self, self.project.read_head()?.as_ref(), base);
+        let mut look = |rounds: RoundsEvidence<'_>| {
+            decide(&self.gather_rounds(rounds, &trailers), &self.policy)
         };
-        let measured = self.measure_rounds(pair, None, &mut decide)?;
+        let measured = self.measure_rounds(pair, None, &mut look)?;
         outputs::write_run(&self.args.out, &measured.candidate)?;
-        let mut decision = decide(measured.as_evidence());
-        self.add_counts(pair, &mut decision)?;
-        terms.add_warnings(&mut decision);
+        let evidence = self.gather_rounds(measured.as_evidence(), &trailers);
+        let decision = self.decide_with_counts(Some(pair), &evidence)?;
         Ok((measured.candidate, decision))
     }
 
-    /// Returns the run to judge, measured now or read from `--run`, and writes it at once.
+    /// Returns the evidence of rounds without stored runs.
+    fn gather_rounds<'e>(
+        &'e self,
+        rounds: RoundsEvidence<'e>,
+        trailers: &'e TrailerEvidence,
+    ) -> Evidence<'e> {
+        Evidence {
+            rounds: Some(rounds),
+            trailers,
+            noise: &self.noise,
+            ..Evidence::from_sides(rounds.candidate, BaselineEvidence::None)
+        }
+    }
+
+    /// Decides on `evidence`. With `--counts`, counts the instructions of what stays inconclusive
+    /// and decides again. `pair` is `None` if there were no rounds.
     ///
-    /// Fails if the run cannot be measured or written, or if a target does not fit its benchmarks.
-    fn measure_or_read_candidate(&self) -> Result<Run> {
-        let candidate = if let Some(run) = &self.given {
-            run.clone()
-        } else {
-            let effort = gate::resolve_effort(&self.args.effort, &self.config.measure);
-            // Read first: a file written next to the sources makes the tree dirty.
-            let commit = self.project.read_head()?;
-            let mut run =
-                measure::measure_criterion(&self.args.selection, &effort, &self.interrupt)?;
-            run.commit = commit;
-            run
-        };
-        outputs::write_run(&self.args.out, &candidate)?;
-        self.policy
-            .check_targets(&candidate.benchmarks)
-            .map_err(|error| gate::explain_policy_error(&error))?;
-        Ok(candidate)
+    /// Fails if counting is interrupted or a process cannot be started.
+    fn decide_with_counts(&self, pair: Option<&Pair>, evidence: &Evidence<'_>) -> Result<Decision> {
+        let decision = decide(evidence, &self.policy);
+        if !self.args.counts {
+            return Ok(decision);
+        }
+        let counts = self.count_inconclusive(pair, &decision)?;
+        Ok(decide(&Evidence { counts: &counts, ..*evidence }, &self.policy))
     }
 
     /// Finds the baseline that `--baseline` asks for. An absent baseline is a note, not an error.
@@ -247,7 +243,7 @@ impl<'a> CheckSession<'a> {
             BaselineChoice::File(path) => ComparedWith::read_file(path),
             BaselineChoice::Auto | BaselineChoice::Stored => match self.open_store()? {
                 Some(store) => {
-                    ComparedWith::find_stored(&store, &self.args.remote, &self.project, candidate)
+                    ComparedWith::find_stored(store, &self.args.remote, &self.project, candidate)
                 }
                 None => Ok(no_store()),
             },
@@ -255,7 +251,7 @@ impl<'a> CheckSession<'a> {
                 let (_, commit) = self.project.resolve_commit(revision)?;
                 match self.open_store()? {
                     Some(store) => {
-                        ComparedWith::find_stored_at(&store, revision, &commit, candidate)
+                        ComparedWith::find_stored_at(store, revision, &commit, candidate)
                     }
                     None => Ok(no_store()),
                 }
@@ -263,25 +259,8 @@ impl<'a> CheckSession<'a> {
         }
     }
 
-    /// Decides on the candidate with this evidence, the known noise and the policy of `terms`.
-    fn judge<'e>(
-        &'e self,
-        candidate: &'e Run,
-        baseline: BaselineEvidence<'e>,
-        rounds: Option<RoundsEvidence<'e>>,
-        terms: &JudgedPolicy,
-    ) -> Decision {
-        let evidence = Evidence { candidate, baseline, rounds, noise: &self.noise };
-        decide(&evidence, &terms.policy)
-    }
-
     /// Opens the store of baselines. Returns `None` outside a repository if no store is named.
-    fn open_store(&self) -> Result<Option<Store>> {
-        let named = self.args.store.store.as_deref().or(self.config.store.url.as_deref());
-        match Store::open(named.unwrap_or(DEFAULT_STORE_URL), &self.project.folder) {
-            Ok(store) => Ok(Some(store)),
-            Err(StoreError::NoRepository { .. }) if named.is_none() => Ok(None),
-            Err(error) => Err(CommandError::from(error).into()),
-        }
+    fn open_store(&self) -> Result<Option<&Store>> {
+        self.session.store.open_if_present()
     }
 }

@@ -7,10 +7,11 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{ExitStatus, gate, measure};
 use crate::cli::{DoctorArgs, DoctorFormat, GateArgs};
 use crate::git::Repository;
 use crate::host::{Host, HostFinding, HostFitness, check_host_fitness, detect_program_version};
+use crate::session::settings::read_config;
+use crate::session::{ExitStatus, measurement};
 use crate::store::{DEFAULT_STORE_URL, Store};
 
 /// Programs that perfgate needs, each with its purpose and how to install it.
@@ -34,7 +35,7 @@ struct DoctorReport {
 pub(super) fn run_doctor(args: &DoctorArgs) -> Result<ExitStatus> {
     let mut findings = check_host_fitness();
     findings.push(check_git_history(Path::new(".")));
-    let host = measure::detect_host(Path::new("."));
+    let host = measurement::detect_host(Path::new("."));
     findings.push(check_stored_runs(Path::new("."), &host.fingerprint));
     findings.extend(REQUIRED_TOOLS.map(|(tool, remedy)| check_tool(tool, remedy)));
     let report = DoctorReport { host, findings };
@@ -77,7 +78,7 @@ fn check_git_history(folder: &Path) -> HostFinding {
 /// An empty store is fine.
 fn check_stored_runs(folder: &Path, fingerprint: &str) -> HostFinding {
     const CONDITION: &str = "stored runs";
-    let config = gate::read_config(&GateArgs::default(), folder);
+    let config = read_config(&GateArgs::default(), folder);
     let url = config.ok().and_then(|config| config.store.url);
     let keys = Store::open(url.as_deref().unwrap_or(DEFAULT_STORE_URL), folder)
         .and_then(|store| store.list());

@@ -1,15 +1,13 @@
 //! `perfgate evaluate`: measures how often the decision is wrong.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::thread;
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::{CommandError, ExitStatus, gate, run_file};
 use crate::cli::{EvaluateArgs, ExpectArg, TableFormat};
 use crate::evaluate::{
     ExpectedChange, LabelledCounts, MACHINES_HEAD, PeerCell, RateCell, RecordingError,
@@ -17,8 +15,11 @@ use crate::evaluate::{
     evaluate_labelled, evaluate_machines, evaluate_series, evaluate_unchanged_launches,
     simulate_scenario, table,
 };
-use crate::measure::Selection;
 use crate::policy::{Config, Policy};
+use crate::selection::Selection;
+use crate::session::progress::start_evaluation_bar;
+use crate::session::settings::explain_policy_error;
+use crate::session::{CommandError, ExitStatus, read_run};
 use crate::units::Percent;
 
 /// The results of all simulations and replays.
@@ -43,7 +44,7 @@ pub(super) fn run_evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
     simulate_scenarios(args, &effects, &policies, &mut results)?;
     replay_recordings(args, &effects, &policies, &mut results)?;
     if let ([baseline, candidate], Some(expect)) = (args.labelled.as_slice(), args.expect) {
-        let (baseline, candidate) = (run_file::read_run(baseline)?, run_file::read_run(candidate)?);
+        let (baseline, candidate) = (read_run(baseline)?, read_run(candidate)?);
         results.labelled = evaluate_labelled(&baseline, &candidate, to_expected(expect), &policies);
     }
     print_results(&results, args.format)?;
@@ -67,7 +68,7 @@ fn build_policy(threshold: Option<Percent>, detect: Option<Percent>) -> Result<(
     config.gate.threshold = threshold;
     config.gate.detect = detect;
     let policy = Policy::new(&config, &BTreeMap::new(), Selection::default())
-        .map_err(|error| gate::explain_policy_error(&error))?;
+        .map_err(|error| explain_policy_error(&error))?;
     let rules = policy.resolve_rules("any", None);
     let format_percent = |share: Percent| format!("{} %", (share.get() * 1e4).round() / 100.0);
     Ok((format!("{} / {}", format_percent(rules.threshold), format_percent(rules.detect)), policy))
@@ -82,7 +83,7 @@ fn simulate_scenarios(
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let plan = SimulationPlan { suites: args.suites, seed: args.seed, effects, policies, threads };
     for scenario in select_scenarios(args)? {
-        let bar = start_progress(scenario.name, args.suites);
+        let bar = start_evaluation_bar(scenario.name, args.suites);
         let (cells, peers) = simulate_scenario(&scenario, &plan, &|done| bar.set_position(done));
         bar.finish_and_clear();
         results.cells.extend(cells);
@@ -121,12 +122,12 @@ fn replay_recordings(
 ) -> Result<()> {
     let replay = ReplayPlan { deals: args.suites, seed: args.seed, effects, policies };
     for path in &args.data {
-        let bar = start_progress(&path.display().to_string(), 1);
+        let bar = start_evaluation_bar(&path.display().to_string(), 1);
         results.cells.extend(replay_recording(path, &replay)?);
         bar.finish_and_clear();
     }
     if let Some(path) = &args.aa {
-        let cells = evaluate_unchanged_launches(&run_file::read_run(path)?, &replay);
+        let cells = evaluate_unchanged_launches(&read_run(path)?, &replay);
         if cells.is_empty() {
             let error =
                 CommandError::new_usage(format!("run `{}` has too few launches", path.display()));
@@ -166,17 +167,6 @@ fn to_expected(expect: ExpectArg) -> ExpectedChange {
         ExpectArg::Regressed => ExpectedChange::Regressed,
         ExpectArg::Improved => ExpectedChange::Improved,
     }
-}
-
-/// Starts a progress bar on a terminal. Elsewhere prints one line and returns a hidden bar.
-fn start_progress(label: &str, steps: u64) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        let _ = writeln!(io::stderr(), "evaluating {label}");
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} suites, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(steps).with_style(style).with_message(label.to_owned())
 }
 
 fn print_results(results: &EvaluationResults, format: TableFormat) -> Result<()> {

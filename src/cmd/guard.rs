@@ -1,20 +1,11 @@
 //! `perfgate guard`: removes what a killed perfgate leaves behind.
 
-use std::env;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
-
-use super::{ExitStatus, print};
 use crate::git::Repository;
-use crate::measure::Interrupt;
-use crate::measure::guard::outlive_parent;
-
-/// Path of the running program on Linux. A guard that is started by this path does not have the
-/// process name perfgate, so a command that kills all processes of that name spares the guard.
-const OWN_PROGRAM: &str = "/proc/self/exe";
+use crate::process::guard::outlive_parent;
+use crate::session::{ExitStatus, print};
 
 /// Waits until the perfgate that started this guard ends, then removes its folders and worktrees.
 pub(super) fn run_guard() -> ExitStatus {
@@ -32,14 +23,4 @@ pub(super) fn run_guard() -> ExitStatus {
         }
     }
     ExitStatus::Pass
-}
-
-/// Starts to listen for signals, and starts a guard for signals that cannot be caught.
-///
-/// Fails if the signal handlers or the guard cannot be set up.
-pub(super) fn watch_signals() -> Result<Interrupt> {
-    let own_program = Path::new(OWN_PROGRAM);
-    let program =
-        if own_program.exists() { PathBuf::from(own_program) } else { env::current_exe()? };
-    Interrupt::watch_signals(&program).context("failed to listen for signals")
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::{CommandError, ExitStatus, print};
 use crate::cli::InitArgs;
 use crate::files;
 use crate::init::{self, InitRepository, NewFile};
 use crate::measure::survey::{SurveyError, survey_workspace};
+use crate::session::{CommandError, ExitStatus, print};
 
 /// Runs `perfgate init`.
 ///

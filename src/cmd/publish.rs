@@ -8,13 +8,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{CommandError, ExitStatus, print};
 use crate::cli::PublishArgs;
 use crate::publish::annotation::{collect_annotations, format_commands, format_notice};
 use crate::publish::event::WorkflowEvent;
 use crate::publish::page::{PublishPage, SuiteDecision};
 use crate::publish::request::{self, PublishId, PublishSettings};
 use crate::publish::summary;
+use crate::session::{CommandError, ExitStatus, print};
 use environment::WorkflowEnvironment;
 
 /// Publishes the decisions. The exit status reports whether publishing succeeded, not the verdict.

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{CommandError, ExitStatus, print};
 use crate::cli::ReportArgs;
 use crate::files;
 use crate::render::Colour;
 use crate::report::ReportContext;
 use crate::run::FileError;
+use crate::session::{CommandError, ExitStatus, print};
 use crate::verdict::Decision;
 
 /// Shows a decision. The exit status is 0, whatever the verdict.

@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use self::history::TrendHistory;
-use super::{ExitStatus, print};
 use crate::cli::{ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat};
 use crate::files;
 use crate::render::plot;
+use crate::session::{ExitStatus, print};
 use crate::site::{self, BenchmarkStatus};
 
 /// Runs `perfgate trend`.
@@ -107,7 +107,7 @@ fn encode_parquet(nights: &[site::Night]) -> Result<Vec<u8>> {
 
 #[cfg(not(feature = "parquet"))]
 fn encode_parquet(_: &[site::Night]) -> Result<Vec<u8>> {
-    Err(super::CommandError::new_unavailable("this perfgate was built without Parquet")
+    Err(crate::session::CommandError::new_unavailable("this perfgate was built without Parquet")
         .with_help("build it with `--features parquet`, or export csv or json")
         .into())
 }
@@ -119,7 +119,7 @@ fn draw_png(figure: &plot::Plot) -> Result<Vec<u8>> {
 
 #[cfg(not(feature = "png"))]
 fn draw_png(_: &plot::Plot) -> Result<Vec<u8>> {
-    Err(super::CommandError::new_unavailable("this perfgate was built without PNG")
+    Err(crate::session::CommandError::new_unavailable("this perfgate was built without PNG")
         .with_help("build it with `--features png`, or draw svg")
         .into())
 }

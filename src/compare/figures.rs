@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::run::{Benchmark, Digest, LaunchData, Sampling};
-use crate::stats::{order_statistics, summary, t_distribution};
+use crate::stats::distribution::t::t_upper_quantile;
+use crate::stats::{order_statistics, summary};
 use crate::units::{Confidence, Nanos};
 
 /// Number of bins of a histogram: enough to distinguish two modes, few enough for a file of many
@@ -121,8 +122,7 @@ impl Benchmark {
         }
         let samples = digests.iter().map(|digest| digest.count).sum();
         let tail = 0.5 * (1.0 - confidence.get());
-        let margin =
-            t_distribution::t_upper_quantile(tail, digests.len().saturating_sub(1).max(1) as f64);
+        let margin = t_upper_quantile(tail, digests.len().saturating_sub(1).max(1) as f64);
         let estimate =
             |figure: fn(&Digest) -> Nanos| estimate_over_launches(&digests, margin, figure);
         // A percentile that a handful of calls cannot bound is not shown either.

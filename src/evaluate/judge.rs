@@ -101,8 +101,11 @@ pub(super) fn decide_in_rounds(
         same_program: &[],
         has_ended: true,
     };
-    let evidence =
-        Evidence { candidate, baseline: BaselineEvidence::None, rounds: Some(rounds), noise };
+    let evidence = Evidence {
+        rounds: Some(rounds),
+        noise,
+        ..Evidence::from_sides(candidate, BaselineEvidence::None)
+    };
     collect_answers(&decide(&evidence, policy))
 }
 
@@ -112,7 +115,7 @@ pub(super) fn decide_without_rounds(
     candidate: &Run,
     policy: &Policy,
 ) -> Vec<BenchmarkAnswer> {
-    let evidence = Evidence { candidate, baseline, rounds: None, noise: &NoiseHistories::new() };
+    let evidence = Evidence::from_sides(candidate, baseline);
     collect_answers(&decide(&evidence, policy))
 }
 

@@ -1,6 +1,7 @@
 //! Simple rules of other tools, applied to the same data.
 
-use crate::stats::{bootstrap, rank::MannWhitney, welch};
+use crate::stats::bootstrap;
+use crate::stats::test::{rank::MannWhitney, t};
 use crate::verdict::Change;
 
 use super::tally::BenchmarkAnswer;
@@ -52,16 +53,16 @@ impl PeerRule {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ratio => "ratio above 1.1",
-            Self::Welch => "Welch p < .05 on samples",
+            Self::Welch => "Welch p < 0.05 on samples",
             Self::Criterion => "Criterion's rule",
-            Self::MannWhitney => "Mann–Whitney p < .05, 10 + 10 launches in turn",
+            Self::MannWhitney => "Mann–Whitney p < 0.05, 10 + 10 launches in rounds",
         }
     }
 
     pub(super) fn judge(self, seen: &PeerInput<'_>, seed: u64) -> BenchmarkAnswer {
         let is_slower = match self {
             Self::Ratio => compute_mean(seen.candidate) / compute_mean(seen.baseline) > 1.1,
-            Self::Welch => welch::compute_welch_test(seen.baseline, seen.candidate)
+            Self::Welch => t::compute_welch_test(seen.baseline, seen.candidate)
                 .is_ok_and(|test| test.difference > 0.0 && test.p_two_sided(0.0) < SIGNIFICANCE),
             Self::Criterion => is_slower_by_criterion(seen.baseline, seen.candidate, seed),
             Self::MannWhitney => {

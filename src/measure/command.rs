@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use super::process::{self, Interrupt, OutputStream, StderrTarget};
 use super::{CallAmounts, Effort, LaunchJob, MeasureError, Observation, ObservedBenchmarks};
+use crate::process::{self, Interrupt, OutputStream, StderrTarget};
 use crate::run::{BenchmarkFailure, BenchmarkId, Samples, Sampling};
 use crate::units::Nanos;
 

@@ -18,15 +18,15 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::process::{
+    self, Interrupt, OutputStream, ProcessEnd, ProcessError, StderrTarget, read_peak_memory,
+};
 use crate::run::{BenchmarkFailure, BenchmarkId, RunSettings};
 
 use self::output::{
     BenchListing, LaunchStages, is_cut_title, is_title_of, read_bench_settings, read_results,
 };
 use super::plan::{MIN_LAUNCH_CALLS, MeasureMode};
-use super::process::{
-    self, Interrupt, OutputStream, ProcessEnd, ProcessError, StderrTarget, read_peak_memory,
-};
 use super::{Effort, LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
 
 pub(crate) use self::build::{

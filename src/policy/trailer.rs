@@ -10,10 +10,9 @@
 
 use std::fmt;
 
-use globset::GlobMatcher;
 use thiserror::Error;
 
-use super::{PolicyError, compile_glob};
+use crate::selection::{IdPattern, PatternError};
 use crate::units::Percent;
 
 /// Key of the trailer. Case does not matter.
@@ -26,7 +25,7 @@ const MAX_TRAILER_BYTES: usize = 2000;
 /// A waiver as one trailer states it.
 #[derive(Clone, Debug)]
 pub(crate) struct AcceptTrailer {
-    matcher: GlobMatcher,
+    matcher: IdPattern,
     /// Glob pattern, as it was written, for the ids of the benchmarks that it covers.
     pub(crate) pattern: String,
     /// What the trailer accepts of them.
@@ -58,7 +57,7 @@ pub(crate) enum TrailerError {
     NoLimit(String),
     /// The pattern cannot be read.
     #[error(transparent)]
-    Pattern(#[from] PolicyError),
+    Pattern(#[from] PatternError),
 }
 
 impl AcceptTrailer {
@@ -67,7 +66,7 @@ impl AcceptTrailer {
     /// An id that is written out covers itself, even if some of its characters have a meaning in
     /// patterns.
     pub(crate) fn covers(&self, id: &str) -> bool {
-        self.pattern == id || self.matcher.is_match(id)
+        self.pattern == id || self.matcher.matches(id)
     }
 
     /// Parses a trailer without its key. Fails if it is too long, gives no reason or no limit, or
@@ -84,7 +83,7 @@ impl AcceptTrailer {
             return Err(refuse_reason());
         }
         Ok(Self {
-            matcher: compile_glob(pattern)?,
+            matcher: IdPattern::new(pattern)?,
             pattern: pattern.to_owned(),
             limit,
             reason: reason.trim().to_owned(),

@@ -40,6 +40,8 @@ pub(super) fn register_filters(environment: &mut Environment<'static>) {
     environment.add_filter("label", |state: &State<'_, '_>, text: &str| {
         escape_prose(state, text, NAME_WIDTH)
     });
+    environment.add_filter("note", super::notes::describe_note_value);
+    environment.add_filter("failure", super::notes::describe_failure_value);
     environment.add_filter("prose", |state: &State<'_, '_>, text: &str| {
         escape_prose(state, text, PROSE_WIDTH)
     });

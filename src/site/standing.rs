@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::track::{BenchmarkTrack, HostTrack, LEVEL_WINDOW};
 use super::{Night, Release, SiteInput};
 use crate::stats::summary::{Moments, compute_median_in_place};
-use crate::stats::welch;
+use crate::stats::test::t;
 
 /// Minimum number of runs on one host before any conclusion is drawn.
 pub(super) const MIN_TREND_RUNS: usize = 5;
@@ -234,7 +234,7 @@ fn compute_level(lns: &[f64]) -> Option<TrendLevel> {
     let summary = Moments::from_values(lns).ok()?;
     let margin = (lns.len() > 1).then(|| {
         let degrees = (lns.len() - 1) as f64;
-        crate::stats::t_distribution::t_upper_quantile(0.5 * (1.0 - CONFIDENCE), degrees)
+        crate::stats::distribution::t::t_upper_quantile(0.5 * (1.0 - CONFIDENCE), degrees)
             * summary.standard_error()
     });
     let interval_end = |sign: f64| margin.map(|margin| (summary.mean() + sign * margin).exp());
@@ -252,9 +252,8 @@ fn compute_shift(old: &[f64], new: &[f64]) -> Option<LevelShift> {
     let (old, new) = (Moments::from_values(old).ok()?, Moments::from_values(new).ok()?);
     let ratio = old.difference_to(&new).exp();
     let interval = (old.count() > 1 && new.count() > 1).then(|| {
-        let (low, high) = welch::compute_welch_test_from_moments(&old, &new)
-            .ok()?
-            .confidence_interval(CONFIDENCE);
+        let (low, high) =
+            t::compute_welch_test_from_moments(&old, &new).ok()?.confidence_interval(CONFIDENCE);
         Some((low.exp(), high.exp()))
     });
     Some(LevelShift { ratio, interval: interval.flatten() })
@@ -352,7 +351,7 @@ fn find_gaps(track: &BenchmarkTrack<'_>, nights: &[Night], now: Timestamp) -> Ve
 }
 
 /// Returns the nights on which nothing was measured, up to `now`. The usual distance between runs,
-/// at least a day, tells when a run was due.
+/// at least a day, shows when a run was due.
 pub(super) fn find_missing_nights(nights: &[Night], now: Timestamp) -> Vec<NightGap> {
     if nights.len() < MIN_TREND_RUNS {
         return Vec::new();

@@ -2,7 +2,7 @@
 //! level shifts.
 
 use super::summary::{self, Moments};
-use super::welch::TTest;
+use super::test::t::TTest;
 use super::{StatsError, multiplicity};
 
 /// Smallest shift that is reported by default, as a share of the level. Callers may pass a smaller

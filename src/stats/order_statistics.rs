@@ -6,7 +6,7 @@
 //! 7.1). Samples are assumed to be independent draws from one continuous distribution. With ties,
 //! the bounds hold with at least the stated confidence. Orders count from one.
 
-use super::incomplete_beta;
+use super::distribution::beta;
 
 /// Returns the one-sided upper bound of the `q`-quantile, or `None` below [`find_min_sample_count`]
 /// samples.
@@ -98,12 +98,7 @@ fn binomial_tails(below: usize, count: usize, q: f64) -> (f64, f64) {
     if below >= count {
         return (1.0, 0.0);
     }
-    incomplete_beta::regularized_incomplete_beta(
-        (count - below) as f64,
-        below as f64 + 1.0,
-        1.0 - q,
-        q,
-    )
+    beta::regularized_incomplete_beta((count - below) as f64, below as f64 + 1.0, 1.0 - q, q)
 }
 
 /// Returns the first number below `count` for which `holds` is true, or `None`. `holds` must stay
@@ -164,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_large_sample_is_bounded_by_the_binomial_quantiles() {
-        // Python: exp(lgamma …) summed over k, as qbinom(c(.025, .975), 1e6, .99): 989805 and
+        // Python: exp(lgamma …) summed over k, as qbinom(c(0.025, 0.975), 1e6, 0.99): 989805 and
         // 990195. An upper order is one above.
         assert_eq!(find_lower_order(0.99, 1_000_000, 0.025), Some(989_805));
         assert_eq!(find_upper_order(0.99, 1_000_000, 0.025), Some(990_196));

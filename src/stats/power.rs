@@ -4,8 +4,9 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use statrs::function::erf::erfc;
 
-use super::sequential::TestForm;
-use super::{normal, t_distribution};
+use super::distribution::normal;
+use super::distribution::t::t_upper_quantile;
+use super::test::t::TestForm;
 
 /// Probability with which the minimum detectable effect is found.
 pub(crate) const DETECTION_POWER: f64 = 0.8;
@@ -24,7 +25,7 @@ pub(crate) fn find_minimum_detectable_effect(
     alpha: f64,
     power: f64,
 ) -> f64 {
-    let critical = t_distribution::t_upper_quantile(alpha, degrees_of_freedom);
+    let critical = t_upper_quantile(alpha, degrees_of_freedom);
     let z = normal::normal_upper_quantile(1.0 - power);
     if degrees_of_freedom > 1e6 {
         return (critical + z) * standard_error;
@@ -151,7 +152,7 @@ mod tests {
         for df in [2.0, 4.0, 8.7, 19.0, 38.0, 400.0] {
             for alpha in [0.05, 0.001, 2e-5] {
                 let shift = find_minimum_detectable_effect(1.0, df, alpha, 0.8);
-                let critical = crate::stats::t_distribution::t_upper_quantile(alpha, df);
+                let critical = super::t_upper_quantile(alpha, df);
                 assert!(
                     (DeviationGrid::new(critical, df).compute_exceedance(shift) - 0.8).abs() < 1e-7,
                     "{df} {alpha}"

@@ -1,6 +1,6 @@
 //! Confidence interval of a probability from a count of successes.
 
-use super::incomplete_beta;
+use super::distribution::beta;
 
 /// Returns the interval `(low, high)` of a probability, if `successes` of `trials` occurred
 /// (Clopper & Pearson 1934).
@@ -22,7 +22,7 @@ fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
     // precise enough.
     for _ in 0..60 {
         let middle = 0.5 * (low + high);
-        let (below, _) = incomplete_beta::regularized_incomplete_beta(a, b, middle, 1.0 - middle);
+        let (below, _) = beta::regularized_incomplete_beta(a, b, middle, 1.0 - middle);
         if below < p { low = middle } else { high = middle }
     }
     0.5 * (low + high)

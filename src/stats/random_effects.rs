@@ -4,7 +4,7 @@
 use super::StatsError;
 use super::components::VarianceComponents;
 use super::summary::Moments;
-use super::welch::{StandardError, TTest, combine_standard_errors};
+use super::test::t::{StandardError, TTest, combine_standard_errors};
 
 /// Smallest number of stored runs from which the variance between runs is estimated.
 pub(crate) const MIN_BASELINE_RUNS: usize = 3;

@@ -1,8 +1,9 @@
 //! Stabilizes the standard errors of a few launches with the variance that earlier measurements
 //! showed, and guards against a history that no longer holds.
 
-use super::welch::{StandardError, TTest};
-use super::{f_distribution, summary};
+use super::distribution::f::{f_median, f_upper_tail};
+use super::summary;
+use super::test::t::{StandardError, TTest};
 
 /// Largest number of degrees of freedom that history contributes to one variance. Variances differ
 /// between days by more than their sampling error.
@@ -86,11 +87,7 @@ pub(crate) fn select_usable_priors(
     let keep = |(observed, prior): &(StandardError, StandardError)| {
         let value = prior.value * widening.sqrt();
         let ratio = (observed.value / value).powi(2);
-        let chance = f_distribution::f_upper_tail(
-            ratio,
-            observed.degrees_of_freedom,
-            prior.degrees_of_freedom,
-        );
+        let chance = f_upper_tail(ratio, observed.degrees_of_freedom, prior.degrees_of_freedom);
         (chance >= MIN_PRIOR_CHANCE).then_some(StandardError { value, ..*prior })
     };
     looks.iter().map(keep).collect()
@@ -105,7 +102,7 @@ fn compute_common_widening(looks: &[(StandardError, StandardError)]) -> f64 {
         .map(|(observed, prior)| {
             let (a, b) = (observed.degrees_of_freedom, prior.degrees_of_freedom);
             if (last_median.0, last_median.1) != (a, b) {
-                last_median = (a, b, f_distribution::f_median(a, b));
+                last_median = (a, b, f_median(a, b));
             }
             (observed.value / prior.value).powi(2) / last_median.2
         })
@@ -116,7 +113,7 @@ fn compute_common_widening(looks: &[(StandardError, StandardError)]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{MIN_SUITE_SIZE, select_usable_priors};
-    use crate::stats::welch::StandardError;
+    use crate::stats::test::t::StandardError;
 
     const PRIOR: StandardError = StandardError { value: 0.01, degrees_of_freedom: 15.0 };
 

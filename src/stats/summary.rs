@@ -1,4 +1,5 @@
-//! Mean and spread of one series of values, and the dependence between its values.
+//! Mean and spread of a series of values, the dependence between its values, and that between two
+//! series.
 
 use super::StatsError;
 
@@ -128,6 +129,24 @@ pub(crate) fn compute_median_in_place(values: &mut [f64]) -> Option<f64> {
     }
     let lower = below.iter().copied().max_by(f64::total_cmp)?;
     Some(0.5 * lower + 0.5 * upper)
+}
+
+/// Returns Pearson's correlation of two sides with the same number of values.
+///
+/// Returns `None` for fewer than two values, for sides of unequal length, or if a side does not
+/// vary.
+pub(crate) fn compute_correlation(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
+    if baseline.len() != candidate.len() {
+        return None;
+    }
+    let a = Moments::from_values(baseline).ok()?;
+    let b = Moments::from_values(candidate).ok()?;
+    let n = baseline.len() as f64;
+    let multiply_scores = |(x, y): (&f64, &f64)| {
+        (x - a.mean()) / a.standard_deviation() * ((y - b.mean()) / b.standard_deviation())
+    };
+    let r = baseline.iter().zip(candidate).map(multiply_scores).sum::<f64>() / (n - 1.0);
+    r.is_finite().then_some(r)
 }
 
 /// Returns the correlation of the series with itself `lag` steps later, divided by the variance of

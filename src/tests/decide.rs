@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::host::Host;
-use crate::measure::Selection;
 use crate::policy::{Config, Policy};
 use crate::run::{Benchmark, Launch, LaunchData, MeasuredCommit, Run, SampleSource, Sampling};
+use crate::selection::Selection;
 use crate::verdict::{
     BaselineEvidence, Change, Decision, Evidence, RoundsEvidence, TargetStatus, decide,
 };
@@ -74,10 +74,8 @@ fn decide_in_rounds(baseline: &Run, candidate: &Run) -> Decision {
         has_ended: true,
     };
     let evidence = Evidence {
-        candidate,
-        baseline: BaselineEvidence::None,
         rounds: Some(rounds),
-        noise: &BTreeMap::new(),
+        ..Evidence::from_sides(candidate, BaselineEvidence::None)
     };
     decide(&evidence, &policy())
 }
@@ -93,12 +91,7 @@ fn as_stored(base: &str, head: &str, slower: f64) -> Decision {
     };
     let (stored, candidate) =
         ([1.0, 1.001, 0.999].map(|factor| of(base, factor)), of(head, slower));
-    let evidence = Evidence {
-        candidate: &candidate,
-        baseline: BaselineEvidence::Stored(&stored),
-        rounds: None,
-        noise: &BTreeMap::new(),
-    };
+    let evidence = Evidence::from_sides(&candidate, BaselineEvidence::Stored(&stored));
     decide(&evidence, &policy())
 }
 
@@ -135,12 +128,7 @@ fn a_target_is_unproven_where_one_launch_alone_misses_it() {
         let config = Config::from_toml("[[target]]\nbench = \"suite/*\"\np95 = \"1ms\"").unwrap();
         let policy = Policy::new(&config, &BTreeMap::new(), Selection::default()).unwrap();
         let candidate = run(&[side.clone()]);
-        let evidence = Evidence {
-            candidate: &candidate,
-            baseline: BaselineEvidence::None,
-            rounds: None,
-            noise: &BTreeMap::new(),
-        };
+        let evidence = Evidence::from_sides(&candidate, BaselineEvidence::None);
         let target = decide(&evidence, &policy).benchmarks.remove(0).targets.remove(0);
         (target.status, target.reason)
     };
@@ -170,12 +158,7 @@ fn short_launches_that_decide_nothing_are_told_to_be_longer() {
 
 fn as_files(baseline: &[Side], candidate: &[Side]) -> Decision {
     let (baseline, candidate) = (run(baseline), run(candidate));
-    let evidence = Evidence {
-        candidate: &candidate,
-        baseline: BaselineEvidence::File(&baseline),
-        rounds: None,
-        noise: &BTreeMap::new(),
-    };
+    let evidence = Evidence::from_sides(&candidate, BaselineEvidence::File(&baseline));
     decide(&evidence, &policy())
 }
 
@@ -405,10 +388,8 @@ fn timed_decision([baseline, candidate]: &[Run; 2], policy: &Policy) -> Duration
         has_ended: false,
     };
     let evidence = Evidence {
-        candidate,
-        baseline: BaselineEvidence::None,
         rounds: Some(rounds),
-        noise: &BTreeMap::new(),
+        ..Evidence::from_sides(candidate, BaselineEvidence::None)
     };
     let began = Instant::now();
     assert_eq!(decide(&evidence, policy).benchmarks.len(), 50);
@@ -426,12 +407,7 @@ fn digests_are_decided_like_the_samples_they_sum_up() {
             run
         };
         let (old, new) = (digested(&baseline), digested(&candidate));
-        let evidence = Evidence {
-            candidate: &new,
-            baseline: BaselineEvidence::File(&old),
-            rounds: None,
-            noise: &BTreeMap::new(),
-        };
+        let evidence = Evidence::from_sides(&new, BaselineEvidence::File(&old));
         let samples = as_files(&[baseline], &[candidate]);
         prop_assert_eq!(changes(&decide(&evidence, &policy())), changes(&samples));
         Ok(())

@@ -7,8 +7,8 @@ use crate::evaluate::{
     RateCell, RecordingTable, ReplayPlan, Scenario, SimulationPlan, evaluate_machines,
     evaluate_series, simulate_scenario,
 };
-use crate::measure::Selection;
 use crate::policy::{Config, Policy};
+use crate::selection::Selection;
 use crate::units::Percent;
 
 fn policy(threshold: f64, detect: f64) -> (String, Policy) {

@@ -73,19 +73,19 @@ mod components {
 mod fisher {
     #[test]
     fn upper_tail() {
-        use crate::stats::f_distribution::f_upper_tail;
+        use crate::stats::distribution::f::f_upper_tail;
         assert!((f_upper_tail(3.326, 5.0, 10.0) - 0.05).abs() < 1e-4);
     }
 
     #[test]
     fn median() {
-        use crate::stats::f_distribution::f_median;
+        use crate::stats::distribution::f::f_median;
         assert!((f_median(4.0, 15.0) - 0.878_304_944).abs() < 1e-9);
     }
 
     #[test]
     fn upper_quantile() {
-        use crate::stats::f_distribution::f_upper_quantile;
+        use crate::stats::distribution::f::f_upper_quantile;
         assert!((f_upper_quantile(0.05, 5.0, 10.0) - 3.325_834_530_4).abs() < 1e-9);
     }
 }
@@ -107,13 +107,13 @@ mod multiplicity {
 mod normal {
     #[test]
     fn upper_tail() {
-        use crate::stats::normal::normal_upper_tail;
+        use crate::stats::distribution::normal::normal_upper_tail;
         assert!((normal_upper_tail(1.96) - 0.025).abs() < 1e-5);
     }
 
     #[test]
     fn upper_quantile() {
-        use crate::stats::normal::normal_upper_quantile;
+        use crate::stats::distribution::normal::normal_upper_quantile;
         assert!((normal_upper_quantile(0.025) - 1.96).abs() < 1e-4);
     }
 }
@@ -173,7 +173,7 @@ mod power {
 
     #[test]
     fn detectable_after() {
-        use crate::stats::{power::find_detectable_effect_after, sequential::TestForm};
+        use crate::stats::{power::find_detectable_effect_after, test::t::TestForm};
         let at = |rounds| find_detectable_effect_after(rounds, TestForm::Welch, 0.015, 15.0, 0.001);
         assert!(at(20) < at(10) && at(10) < at(5));
     }
@@ -228,7 +228,7 @@ mod random_effects {
 mod rank {
     #[test]
     fn mann_whitney_of() {
-        use crate::stats::rank::MannWhitney;
+        use crate::stats::test::rank::MannWhitney;
         let test = MannWhitney::compute(&[1.0, 2.0, 3.0], &[2.5, 4.0, 5.0]).expect("two sides");
         assert_eq!(test.u, 8.0);
         assert_eq!(test.p_exact_two_sided(), Some(0.2));
@@ -236,23 +236,23 @@ mod rank {
 
     #[test]
     fn mann_whitney_p_asymptotic_two_sided() {
-        use crate::stats::rank::MannWhitney;
+        use crate::stats::test::rank::MannWhitney;
         let test = MannWhitney::compute(&[1.0, 2.0, 3.0], &[2.0, 2.0, 2.0]).expect("two sides");
         assert_eq!(test.p_asymptotic_two_sided(0.5), 1.0);
     }
 }
 
-mod sequential {
+mod looks {
     #[test]
     fn plan() {
-        use crate::stats::sequential::{OUT_OF_REACH_PLAN, WITHIN_REACH_PLAN, choose_look_plan};
+        use crate::verdict::look_plan::{OUT_OF_REACH_PLAN, WITHIN_REACH_PLAN, choose_look_plan};
         assert_eq!(choose_look_plan(0.04, 0.007), WITHIN_REACH_PLAN);
         assert_eq!(choose_look_plan(0.02, 0.007), OUT_OF_REACH_PLAN);
     }
 
     #[test]
     fn plan_next_look() {
-        use crate::stats::sequential::{WITHIN_REACH_PLAN, WITHOUT_HISTORY_PLAN};
+        use crate::verdict::look_plan::{WITHIN_REACH_PLAN, WITHOUT_HISTORY_PLAN};
         assert_eq!(WITHIN_REACH_PLAN.find_next_look(0), Some(3));
         assert_eq!(WITHOUT_HISTORY_PLAN.find_next_look(5), Some(7));
         assert_eq!(WITHIN_REACH_PLAN.find_next_look(20), None);
@@ -260,7 +260,7 @@ mod sequential {
 
     #[test]
     fn plan_spend() {
-        use crate::stats::sequential::WITHOUT_HISTORY_PLAN;
+        use crate::verdict::look_plan::WITHOUT_HISTORY_PLAN;
         let share = WITHOUT_HISTORY_PLAN.spend(5, 6).expect("a new round");
         assert!((share.alpha - 0.04375).abs() < 1e-12 && (share.pass_error - 0.05).abs() < 1e-12);
         assert_eq!(WITHOUT_HISTORY_PLAN.spend(0, 2), None);
@@ -268,14 +268,15 @@ mod sequential {
 
     #[test]
     fn benchmark_alpha() {
-        use crate::stats::sequential::compute_benchmark_alpha;
+        use crate::verdict::look_plan::compute_benchmark_alpha;
         assert_eq!(compute_benchmark_alpha(50), 0.0008);
         assert_eq!(compute_benchmark_alpha(5), 0.005);
     }
 
     #[test]
     fn form() {
-        use crate::stats::sequential::{TestForm, choose_test_form};
+        use crate::stats::test::t::TestForm;
+        use crate::verdict::test_form::choose_test_form;
         assert_eq!(choose_test_form(10, None, None), TestForm::Welch);
         assert_eq!(choose_test_form(20, None, None), TestForm::Paired);
         assert_eq!(choose_test_form(3, Some(-0.3), None), TestForm::Paired);
@@ -287,7 +288,7 @@ mod sequential {
 
     #[test]
     fn partner_correlation() {
-        use crate::stats::sequential::compute_partner_correlation;
+        use crate::verdict::test_form::compute_partner_correlation;
         let rising: Vec<f64> = (0..15).map(f64::from).collect();
         assert!(
             compute_partner_correlation(&rising, &rising).is_some_and(|r| (r - 1.0).abs() < 1e-12)
@@ -297,7 +298,7 @@ mod sequential {
 
     #[test]
     fn correlation() {
-        use crate::stats::sequential::compute_correlation;
+        use crate::stats::summary::compute_correlation;
         assert!(
             compute_correlation(&[1.0, 2.0, 3.0], &[6.0, 4.0, 2.0])
                 .is_some_and(|r| (r + 1.0).abs() < 1e-12)
@@ -307,7 +308,7 @@ mod sequential {
 
     #[test]
     fn test() -> Result<(), crate::stats::StatsError> {
-        use crate::stats::sequential::{TestForm, compute_t_test};
+        use crate::stats::test::t::{TestForm, compute_t_test};
         let (baseline, candidate) = ([1.0, 2.0, 3.0], [1.1, 2.1, 3.1]);
         assert_eq!(compute_t_test(TestForm::Welch, &baseline, &candidate)?.degrees_of_freedom, 4.0);
         assert_eq!(
@@ -319,7 +320,7 @@ mod sequential {
 
     #[test]
     fn p_over_looks() {
-        use crate::stats::sequential::{ErrorShare, combine_look_p_values};
+        use crate::stats::spending::{ErrorShare, combine_look_p_values};
         let looks = [
             (0.01, ErrorShare { alpha: 0.1, pass_error: 0.1 }),
             (0.0003, ErrorShare { alpha: 0.3, pass_error: 0.3 }),
@@ -356,7 +357,7 @@ mod shrinkage {
     fn shrink() {
         use crate::stats::{
             shrinkage::shrink,
-            welch::{StandardError, TTest},
+            test::t::{StandardError, TTest},
         };
         let test = TTest { difference: 0.1, standard_error: 0.0, degrees_of_freedom: 5.0 };
         let shrunk = shrink(test, StandardError { value: 0.2, degrees_of_freedom: 15.0 });
@@ -366,7 +367,7 @@ mod shrinkage {
 
     #[test]
     fn guard() {
-        use crate::stats::{shrinkage::select_usable_priors, welch::StandardError};
+        use crate::stats::{shrinkage::select_usable_priors, test::t::StandardError};
         let prior = StandardError { value: 0.01, degrees_of_freedom: 15.0 };
         let as_before = StandardError { value: 0.011, degrees_of_freedom: 4.0 };
         let noisy = StandardError { value: 0.03, degrees_of_freedom: 4.0 };
@@ -380,13 +381,13 @@ mod shrinkage {
 mod student {
     #[test]
     fn upper_tail() {
-        use crate::stats::t_distribution::t_upper_tail;
+        use crate::stats::distribution::t::t_upper_tail;
         assert!((t_upper_tail(2.5706, 5.0) - 0.025).abs() < 1e-6);
     }
 
     #[test]
     fn upper_quantile() {
-        use crate::stats::t_distribution::t_upper_quantile;
+        use crate::stats::distribution::t::t_upper_quantile;
         assert!((t_upper_quantile(0.025, 5.0) - 2.570_581_835_6).abs() < 1e-9);
     }
 }
@@ -423,49 +424,49 @@ mod summary {
 mod welch {
     #[test]
     fn t_test_t() {
-        use crate::stats::welch::TTest;
+        use crate::stats::test::t::TTest;
         let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
         assert_eq!(test.t_statistic(0.0), 3.0);
     }
 
     #[test]
     fn t_test_p_two_sided() {
-        use crate::stats::welch::TTest;
+        use crate::stats::test::t::TTest;
         let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
         assert!((test.p_two_sided(0.0) - 0.017).abs() < 1e-3);
     }
 
     #[test]
     fn t_test_p_greater() {
-        use crate::stats::welch::TTest;
+        use crate::stats::test::t::TTest;
         let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
         assert!((test.p_greater(0.0) - 0.0085).abs() < 1e-3);
     }
 
     #[test]
     fn t_test_p_less() {
-        use crate::stats::welch::TTest;
+        use crate::stats::test::t::TTest;
         let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
         assert!((test.p_less(0.1) - 0.04).abs() < 1e-2);
     }
 
     #[test]
     fn t_test_lower() {
-        use crate::stats::welch::TTest;
+        use crate::stats::test::t::TTest;
         let test = TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: 8.0 };
         assert!(test.lower_bound(0.01) > 0.0 && test.lower_bound(0.001) < 0.0);
     }
 
     #[test]
     fn t_test_upper() {
-        use crate::stats::welch::TTest;
+        use crate::stats::test::t::TTest;
         let test = TTest { difference: 0.0, standard_error: 0.02, degrees_of_freedom: 8.0 };
         assert_eq!(test.upper_bound(0.05), -test.lower_bound(0.05));
     }
 
     #[test]
     fn t_test_interval() {
-        use crate::stats::welch::TTest;
+        use crate::stats::test::t::TTest;
         let test =
             TTest { difference: 0.06, standard_error: 0.02, degrees_of_freedom: f64::INFINITY };
         let (low, high) = test.confidence_interval(0.95);
@@ -474,7 +475,7 @@ mod welch {
 
     #[test]
     fn welch() -> Result<(), crate::stats::StatsError> {
-        use crate::stats::welch::compute_welch_test;
+        use crate::stats::test::t::compute_welch_test;
         let test = compute_welch_test(&[5.0, 5.1, 4.9, 5.0], &[5.5, 5.6, 5.4, 5.5])?;
         assert!((test.difference - 0.5).abs() < 1e-12 && test.p_two_sided(0.0) < 1e-3);
         assert!(compute_welch_test(&[7.0], &[8.0, 9.0]).is_err());
@@ -483,7 +484,7 @@ mod welch {
 
     #[test]
     fn welch_of_summaries() -> Result<(), crate::stats::StatsError> {
-        use crate::stats::{summary::Moments, welch::compute_welch_test_from_moments};
+        use crate::stats::{summary::Moments, test::t::compute_welch_test_from_moments};
         let baseline = Moments::from_values(&[0.9, 0.95, 1.0, 1.05, 1.1])?;
         let candidate = Moments::from_values(&[1.1, 1.15, 1.2, 1.25, 1.3])?;
         let test = compute_welch_test_from_moments(&baseline, &candidate)?;
@@ -493,7 +494,7 @@ mod welch {
 
     #[test]
     fn with_errors() {
-        use crate::stats::welch::{StandardError, combine_standard_errors};
+        use crate::stats::test::t::{StandardError, combine_standard_errors};
         let side = StandardError { value: 3.0, degrees_of_freedom: 4.0 };
         let test = combine_standard_errors(1.0, side, StandardError { value: 4.0, ..side });
         assert_eq!(test.standard_error, 5.0);
@@ -501,14 +502,14 @@ mod welch {
 
     #[test]
     fn satterthwaite() {
-        use crate::stats::welch::{StandardError, combine_degrees_of_freedom};
+        use crate::stats::test::t::{StandardError, combine_degrees_of_freedom};
         let side = StandardError { value: 1.0, degrees_of_freedom: 4.0 };
         assert_eq!(combine_degrees_of_freedom(side, side), 8.0);
     }
 
     #[test]
     fn paired() -> Result<(), crate::stats::StatsError> {
-        use crate::stats::welch::compute_paired_test;
+        use crate::stats::test::t::compute_paired_test;
         let test = compute_paired_test(&[1.0, 2.0, 3.0], &[1.5, 2.7, 3.6])?;
         assert!((test.difference - 0.6).abs() < 1e-12 && test.degrees_of_freedom == 2.0);
         Ok(())
@@ -516,7 +517,7 @@ mod welch {
 
     #[test]
     fn of_differences() -> Result<(), crate::stats::StatsError> {
-        use crate::stats::welch::compute_one_sample_test;
+        use crate::stats::test::t::compute_one_sample_test;
         assert_eq!(compute_one_sample_test(&[0.1, 0.2, 0.3])?.degrees_of_freedom, 2.0);
         Ok(())
     }

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use crate::stats::{
     StatsError,
     components::VarianceComponents,
+    distribution::t::{t_upper_quantile, t_upper_tail},
     multiplicity, order_statistics, quantile,
-    rank::MannWhitney,
     summary::{self, Moments},
-    t_distribution,
-    welch::{self, TTest},
+    test::{
+        rank::MannWhitney,
+        t::{self, TTest},
+    },
 };
 use serde_json::{Value, json};
 
@@ -166,15 +168,15 @@ fn compute(kind: &str, input: &Value, key: &str, expected: &Value) -> Check<Valu
             welch_key(&side("a")?, &side("b")?, key)
         }
         "paired_t" => {
-            let test = welch::compute_paired_test(&values(&input["a"]), &values(&input["b"]))
-                .map_err(text)?;
+            let test =
+                t::compute_paired_test(&values(&input["a"]), &values(&input["b"])).map_err(text)?;
             test_key(&test, key)
         }
         "t_quantile" => t_quantile(input, key),
         "t_sf" => match key {
             "sf" => Ok(values(&input["t"])
                 .iter()
-                .map(|t| t_distribution::t_upper_tail(*t, number(&input["df"])))
+                .map(|t| t_upper_tail(*t, number(&input["df"])))
                 .collect()),
             _ => unknown(),
         },
@@ -195,7 +197,7 @@ fn compute(kind: &str, input: &Value, key: &str, expected: &Value) -> Check<Valu
 fn degenerate(input: &Value, expected: &Value) -> Check<()> {
     let (a, b) = (values(&input["a"]), values(&input["b"]));
     let policy = expected["policy"].as_str().unwrap_or_default();
-    let is_right = match welch::compute_welch_test(&a, &b) {
+    let is_right = match t::compute_welch_test(&a, &b) {
         Err(StatsError::TooFew { .. }) => policy.contains("insufficient"),
         Err(StatsError::OutOfRange) => policy.contains("reject"),
         Err(StatsError::UnequalLengths { .. }) => false,
@@ -226,7 +228,7 @@ fn is_certain(test: &TTest) -> bool {
 }
 
 fn welch_key(a: &Moments, b: &Moments, key: &str) -> Check<Value> {
-    let test = welch::compute_welch_test_from_moments(a, b).map_err(text)?;
+    let test = t::compute_welch_test_from_moments(a, b).map_err(text)?;
     Ok(match key {
         "mean_a" => json!(a.mean()),
         "mean_b" => json!(b.mean()),
@@ -274,7 +276,7 @@ fn samples_key(a: &[f64], b: &[f64], key: &str, expected: &Value) -> Check<Value
 /// Computes Welch's test of the logarithms of both sides, relative to one value.
 fn welch_of_logarithms(a: &[f64], b: &[f64]) -> Check<TTest> {
     let logarithms = |side: &[f64]| summary::compute_log_ratios(side, a[0]).map_err(text);
-    welch::compute_welch_test(&logarithms(a)?, &logarithms(b)?).map_err(text)
+    t::compute_welch_test(&logarithms(a)?, &logarithms(b)?).map_err(text)
 }
 
 fn log_ratio_key(test: &TTest, key: &str) -> Check<Value> {
@@ -318,10 +320,7 @@ fn with_moments(count: usize, mean: f64, sd: f64) -> Vec<f64> {
 fn t_quantile(input: &Value, key: &str) -> Check<Value> {
     let df = number(&input["df"]);
     match key {
-        "q" => Ok(values(&input["p"])
-            .iter()
-            .map(|p| -t_distribution::t_upper_quantile(*p, df))
-            .collect()),
+        "q" => Ok(values(&input["p"]).iter().map(|p| -t_upper_quantile(*p, df)).collect()),
         _ => unknown(),
     }
 }

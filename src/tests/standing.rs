@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::synthetic::History;
-use crate::measure::Selection;
 use crate::policy::{Config, Policy};
 use crate::run::{LaunchData, Run};
+use crate::selection::Selection;
 use crate::site::standing::{BenchmarkStanding, WatchState};
 use crate::site::{BenchmarkState, Night, Release, SiteInput, build_tracks};
 use crate::units::Nanos;

@@ -3,27 +3,33 @@
 use std::collections::BTreeMap;
 
 use crate::git::CommitId;
-use crate::measure::Selection;
 use crate::policy::trailer::parse_trailers;
 use crate::policy::{Config, Policy};
-use crate::verdict::{BaselineEvidence, Change, Decision, Evidence, Verdict, decide};
+use crate::selection::Selection;
+use crate::verdict::{
+    BaselineEvidence, Change, Decision, Evidence, TrailerEvidence, Verdict, decide,
+};
 
 use super::repositories::run_of;
+
+/// Returns the trailers of a commit with this message.
+fn trailers_of(message: &str) -> TrailerEvidence {
+    let accepted = parse_trailers(message).into_iter().map(Result::unwrap).collect();
+    TrailerEvidence { accepted, notes: Vec::new(), is_complete: true }
+}
 
 /// Returns the decision on `candidate` against `baseline` when a commit has this message.
 fn decided(message: &str, baseline: &[(&str, f64)], candidate: &[(&str, f64)]) -> Decision {
     let commit = CommitId::parse(&"a".repeat(40)).unwrap();
     let [baseline, candidate] =
         [baseline, candidate].map(|side| run_of(&commit, "2026-11-22T00:00:00Z", side));
-    let accepted = parse_trailers(message).into_iter().map(Result::unwrap).collect();
+    let trailers = trailers_of(message);
     let policy = Policy::new(&Config::default(), &BTreeMap::new(), Selection::default()).unwrap();
     let evidence = Evidence {
-        candidate: &candidate,
-        baseline: BaselineEvidence::File(&baseline),
-        rounds: None,
-        noise: &BTreeMap::new(),
+        trailers: &trailers,
+        ..Evidence::from_sides(&candidate, BaselineEvidence::File(&baseline))
     };
-    decide(&evidence, &policy.with_trailers(accepted))
+    decide(&evidence, &policy)
 }
 
 const ACCEPT: &str = "Perfgate-Accept: suite/* +12% because it is exact now";
@@ -107,14 +113,12 @@ fn a_target_is_not_waived_with_the_regression() {
     let (baseline, candidate) = (side(100.0), side(110.0));
     let config = Config::from_toml("[[target]]\nbench = \"**\"\nmean = \"105ns\"").unwrap();
     let policy = Policy::new(&config, &BTreeMap::new(), Selection::default()).unwrap();
-    let accepted = parse_trailers(ACCEPT).into_iter().map(Result::unwrap).collect();
+    let trailers = trailers_of(ACCEPT);
     let evidence = Evidence {
-        candidate: &candidate,
-        baseline: BaselineEvidence::File(&baseline),
-        rounds: None,
-        noise: &BTreeMap::new(),
+        trailers: &trailers,
+        ..Evidence::from_sides(&candidate, BaselineEvidence::File(&baseline))
     };
-    let decision = decide(&evidence, &policy.with_trailers(accepted));
+    let decision = decide(&evidence, &policy);
     assert!(decision.benchmarks[0].waiver.is_some());
     assert_eq!(decision.verdict, Verdict::Fail);
 }

@@ -1,12 +1,13 @@
 //! Judging two series of launches: improved, unchanged, regressed or inconclusive.
 
 use super::Change;
+use super::look_plan::{PASS_ERROR, compute_benchmark_alpha};
+use super::test_form::choose_test_form;
 use crate::compare::BenchmarkComparison;
 use crate::policy::BenchmarkRules;
 use crate::stats::power;
 use crate::stats::random_effects::{BaselineLevel, MIN_BASELINE_RUNS};
-use crate::stats::sequential::{self, TestForm};
-use crate::stats::welch::{self, TTest};
+use crate::stats::test::t::{self, TTest, TestForm};
 
 /// The answer for one benchmark, with the test that gave it.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,17 +84,12 @@ pub(super) fn judge_two_runs(
     };
     let partners = comparison.match_partners();
     let pairs = partners.baseline.len();
-    let form = sequential::choose_test_form(pairs, None, None);
+    let form = choose_test_form(pairs, None, None);
     let test = match form {
-        TestForm::Paired => welch::compute_paired_test(&partners.baseline, &partners.candidate),
-        TestForm::Welch => {
-            welch::compute_welch_test(&baseline.ln_medians(), &candidate.ln_medians())
-        }
+        TestForm::Paired => t::compute_paired_test(&partners.baseline, &partners.candidate),
+        TestForm::Welch => t::compute_welch_test(&baseline.ln_medians(), &candidate.ln_medians()),
     };
-    let errors = ErrorRates {
-        alpha: sequential::compute_benchmark_alpha(compared),
-        pass: sequential::PASS_ERROR,
-    };
+    let errors = ErrorRates { alpha: compute_benchmark_alpha(compared), pass: PASS_ERROR };
     match test {
         Ok(test) => judge_one_look(test, errors, rules),
         Err(_) => {

@@ -1,112 +1,28 @@
-//! The function `decide`, which turns runs and a policy into a decision.
+//! The function `decide`, which turns evidence and a policy into a decision.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::change::{self, ChangeFinding, ErrorRates};
-use super::looks::{self, LookContext, NoiseHistory, RoundSeries};
+use super::evidence::{BaselineEvidence, Evidence};
+use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
+use super::looks::{self, LookContext, RoundSeries};
 use super::screen::summarize_screen;
 use super::target::SortedCalls;
 use super::{
     BaselineKind, BaselineSource, CandidateSource, Change, CheckStage, DECISION_SCHEMA, Decision,
     Judgement, LaunchCounts, RatioInterval, TargetJudgement, TargetStatus, Verdict,
 };
-use super::{short_launches, waivers};
+use super::{counts, release, short_launches, waivers};
 use crate::compare::{BenchmarkComparison, HistogramAxis, compare_benchmarks};
 use crate::policy::{BenchmarkRules, Policy};
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
-use crate::stats::{multiplicity, sequential, summary};
+use crate::stats::{multiplicity, summary};
 use crate::units::{Nanos, Ratio};
-
-/// Pass error (probability of passing a slowdown that must be found) of a screen, which passes a
-/// benchmark without confirmation.
-const SCREEN_PASS_ERROR: f64 = 0.01;
-
-/// All inputs of a decision except the policy.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Evidence<'a> {
-    /// The run that is judged.
-    pub(crate) candidate: &'a Run,
-    /// The data that the candidate is compared with.
-    pub(crate) baseline: BaselineEvidence<'a>,
-    /// Base and candidate measured alternately, for the benchmarks that needed it. `None` without
-    /// rounds.
-    pub(crate) rounds: Option<RoundsEvidence<'a>>,
-    /// The noise of each benchmark on this machine, from calibration. Benchmarks without
-    /// calibration have no entry.
-    pub(crate) noise: &'a BTreeMap<BenchmarkId, NoiseHistory>,
-}
-
-/// The data that a run is compared with.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum BaselineEvidence<'a> {
-    /// No baseline: every benchmark is new.
-    None,
-    /// Another run, compared as it is, in one look.
-    File(&'a Run),
-    /// Stored runs, nearest first.
-    Stored(&'a [Run]),
-    /// Stored runs, nearest first. They only pass the benchmarks that are clearly unchanged; rounds
-    /// confirm the rest.
-    Screen(&'a [Run]),
-}
-
-/// Launches of base and candidate that were measured next to each other.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RoundsEvidence<'a> {
-    /// The launches of the base.
-    pub(crate) baseline: &'a Run,
-    /// The launches of the candidate.
-    pub(crate) candidate: &'a Run,
-    /// Number of benchmarks that entered the rounds. It is fixed before the first look.
-    pub(crate) entered_count: usize,
-    /// Benchmarks that did not enter because both sides build the same program for them.
-    pub(crate) same_program: &'a [BenchmarkId],
-    /// Whether no more rounds will come.
-    pub(crate) has_ended: bool,
-}
 
 /// Reason why a benchmark that was not launched is unchanged.
 pub(super) const SAME_PROGRAM: &str =
     "both commits build the same program, byte for byte: there is nothing to measure";
-
-impl Evidence<'_> {
-    /// Returns whether both sides have the same program for this benchmark.
-    fn has_same_program(&self, id: &BenchmarkId) -> bool {
-        self.rounds.is_some_and(|rounds| rounds.same_program.contains(id))
-    }
-
-    /// Returns whether there is a baseline. A base without any benchmark does not count as a
-    /// baseline.
-    fn has_baseline(&self) -> bool {
-        let has_base = |rounds: RoundsEvidence<'_>| {
-            !rounds.baseline.benchmarks.is_empty() || !rounds.same_program.is_empty()
-        };
-        !matches!(self.baseline, BaselineEvidence::None) || self.rounds.is_some_and(has_base)
-    }
-
-    /// Returns whether the baseline was measured on another machine. Looks at the nearest run only.
-    fn is_across_machines(&self) -> bool {
-        let baseline = match self.baseline {
-            BaselineEvidence::None => None,
-            BaselineEvidence::File(run) => Some(run),
-            BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs) => runs.first(),
-        };
-        baseline.is_some_and(|run| run.host.fingerprint != self.candidate.host.fingerprint)
-    }
-
-    /// Returns whether the nearest stored run is of the commit that is judged, without uncommitted
-    /// changes.
-    fn is_same_commit(&self) -> bool {
-        let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = self.baseline
-        else {
-            return false;
-        };
-        let stored = runs.first().and_then(|run| run.commit.as_ref());
-        let judged = self.candidate.commit.as_ref();
-        stored.zip(judged).is_some_and(|(stored, judged)| stored.id == judged.id && !judged.dirty)
-    }
-}
 
 /// Judges `evidence` by `policy`.
 ///
@@ -115,23 +31,16 @@ impl Evidence<'_> {
 pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     // Plan: judge each benchmark, compute the q-values from the p-values, apply the
     // waivers, collect the warnings, and derive the verdict. The waivers come before the verdict
-    // because an accepted regression does not fail it.
+    // because an accepted regression does not fail it. Counts do not change it.
     let mut judgements = judge_all(evidence, policy);
     let p_values: Vec<f64> = judgements.iter().filter_map(|judgement| judgement.p_value).collect();
     let mut q_values = multiplicity::adjust_benjamini_hochberg(&p_values).into_iter();
     for judgement in judgements.iter_mut().filter(|judgement| judgement.p_value.is_some()) {
         judgement.q_value = q_values.next();
     }
-    waivers::apply_trailers(&mut judgements, policy.trailers());
-    let mut warnings = collect_warnings(evidence);
-    let has_baseline = evidence.has_baseline();
-    warnings.extend(waivers::list_ineffective_trailers(
-        &judgements,
-        policy.trailers(),
-        has_baseline,
-    ));
-    warnings
-        .extend(short_launches::suggest_longer_launches(&judgements, evidence.candidate.source));
+    waivers::apply_trailers(&mut judgements, &evidence.trailers.accepted);
+    counts::apply_counts(&mut judgements, evidence.counts);
+    let warnings = collect_warnings(evidence, &judgements, policy);
     let verdict = decide_verdict(evidence, &judgements, policy);
     Decision {
         schema: DECISION_SCHEMA.to_owned(),
@@ -152,7 +61,7 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
 }
 
 /// Judges every selected benchmark: by its rounds, by its identical program, or by the baseline.
-fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
+pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
     let comparisons: Vec<BenchmarkComparison<'_>> = compare_sides(evidence, policy);
     let confirmed = judge_rounds(evidence, policy, &comparisons);
     let compared = comparisons.iter().filter(|comparison| comparison.is_testable()).count();
@@ -302,8 +211,8 @@ fn judge_without_rounds(
         BaselineEvidence::Stored(_) | BaselineEvidence::Screen(_) => {
             let is_screen = matches!(evidence.baseline, BaselineEvidence::Screen(_));
             let errors = ErrorRates {
-                alpha: sequential::compute_benchmark_alpha(compared),
-                pass: if is_screen { SCREEN_PASS_ERROR } else { sequential::PASS_ERROR },
+                alpha: compute_benchmark_alpha(compared),
+                pass: if is_screen { SCREEN_PASS_ERROR } else { PASS_ERROR },
             };
             let candidate_levels =
                 comparison.candidate.map(Benchmark::ln_medians).unwrap_or_default();
@@ -376,8 +285,8 @@ fn judge_untestable(comparison: &BenchmarkComparison<'_>) -> Option<ChangeFindin
 
 /// Combines the finding of a benchmark with the figures of both sides and its targets.
 ///
-/// `q_value`, `waiver` and `instructions` stay empty. `decide` fills the first two, which depend on
-/// more than this benchmark; instructions are counted later, if at all.
+/// `q_value`, `waiver` and `instructions` stay empty. `decide` fills them, because they depend on
+/// more than this benchmark.
 fn build_judgement(
     comparison: &BenchmarkComparison<'_>,
     finding: ChangeFinding,
@@ -506,9 +415,14 @@ fn describe_baseline(evidence: &Evidence<'_>) -> BaselineSource {
     }
 }
 
-/// Collects the warnings of the runs: of the candidate, of its commit, and of the baseline in the
-/// rounds.
-fn collect_warnings(evidence: &Evidence<'_>) -> Vec<String> {
+/// Collects everything that weakens the answer as a whole; each sentence appears once.
+fn collect_warnings(
+    evidence: &Evidence<'_>,
+    judgements: &[Judgement],
+    policy: &Policy,
+) -> Vec<String> {
+    // Order: the candidate, the base in the rounds, waivers, advice, counts, how the evidence was
+    // gathered, the last release, and commit messages.
     let mut warnings = evidence.candidate.warnings.clone();
     if !evidence.candidate.complete {
         warnings.push("the measurement is incomplete, so it cannot pass".to_owned());
@@ -520,5 +434,19 @@ fn collect_warnings(evidence: &Evidence<'_>) -> Vec<String> {
         warnings
             .extend(rounds.baseline.warnings.iter().map(|warning| format!("baseline: {warning}")));
     }
+    let accepted = &evidence.trailers.accepted;
+    let has_baseline = evidence.has_baseline();
+    warnings.extend(waivers::list_ineffective_trailers(judgements, accepted, has_baseline));
+    warnings.extend(short_launches::suggest_longer_launches(judgements, evidence.candidate.source));
+    warnings.extend(counts::explain_missing_counts(evidence.counts));
+    warnings.extend_from_slice(evidence.notes);
+    // The rounds repeat warnings of the candidate's first run, for example about skipped benches.
+    if let Some(rounds) = evidence.rounds {
+        warnings.extend_from_slice(&rounds.candidate.warnings);
+    }
+    warnings.extend(release::describe_creep(evidence, judgements, policy));
+    warnings.extend(waivers::explain_unread_trailers(judgements, evidence.trailers));
+    let mut seen = HashSet::new();
+    warnings.retain(|warning| seen.insert(warning.clone()));
     warnings
 }

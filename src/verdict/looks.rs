@@ -5,12 +5,14 @@
 
 use super::Change;
 use super::change::{ChangeFinding, ErrorRates, classify, compute_detectable_slowdown};
+use super::look_plan::{self, MIN_HISTORY_ROUNDS, MIN_ROUNDS};
+use super::test_form::{MIN_CORRELATION_ROUNDS, choose_test_form};
 use crate::compare::PartnerMedians;
 use crate::policy::BenchmarkRules;
-use crate::stats::sequential::{self, ErrorShare, LookPlan, TestForm};
 use crate::stats::shrinkage::{self, VariancePrior};
+use crate::stats::spending::{self, ErrorShare, LookPlan};
 use crate::stats::summary;
-use crate::stats::welch::{StandardError, TTest};
+use crate::stats::test::t::{StandardError, TTest, TestForm, compute_t_test};
 
 /// Noise of one benchmark on this machine, from earlier rounds with the same code on both sides.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,7 +55,7 @@ pub(super) struct LookContext {
 impl NoiseHistory {
     /// Returns whether the history has enough rounds to be used.
     fn is_long_enough(&self) -> bool {
-        self.rounds >= sequential::MIN_HISTORY_ROUNDS
+        self.rounds >= MIN_HISTORY_ROUNDS
     }
 
     /// Returns the standard error that the history predicts after `rounds` rounds. Returns `None`
@@ -77,12 +79,12 @@ impl RoundSeries {
 
     /// Chooses the look plan. It depends on the history and the policy only, never on the launches.
     fn choose_plan(&self) -> LookPlan {
-        let Some(noise) = self.long_history() else { return sequential::WITHOUT_HISTORY_PLAN };
-        let rounds = sequential::REACH_ROUNDS;
+        let Some(noise) = self.long_history() else { return look_plan::WITHOUT_HISTORY_PLAN };
+        let rounds = look_plan::REACH_ROUNDS;
         let margin = self.rules.detect.get().ln_1p() - self.rules.threshold.get().ln_1p();
         match noise.predict_standard_error(self.choose_form(rounds, None), rounds) {
-            Some(expected) => sequential::choose_look_plan(margin, expected.value),
-            None => sequential::OUT_OF_REACH_PLAN,
+            Some(expected) => look_plan::choose_look_plan(margin, expected.value),
+            None => look_plan::OUT_OF_REACH_PLAN,
         }
     }
 
@@ -93,7 +95,7 @@ impl RoundSeries {
 
     /// Chooses the form of the test from the history, or else from the correlation of the suite.
     fn choose_form(&self, rounds: usize, suite_correlation: Option<f64>) -> TestForm {
-        sequential::choose_test_form(
+        choose_test_form(
             rounds,
             self.long_history().map(|noise| noise.correlation),
             suite_correlation,
@@ -103,7 +105,7 @@ impl RoundSeries {
     /// Tests the first `rounds` rounds. Returns `None` if they do not allow a test.
     fn run_test(&self, rounds: usize, form: TestForm) -> Option<TTest> {
         let (baseline, candidate) = self.take_first(rounds);
-        sequential::compute_t_test(form, baseline, candidate).ok()
+        compute_t_test(form, baseline, candidate).ok()
     }
 
     /// Returns the correlation of its partners: from history, or else from the first `rounds`
@@ -111,10 +113,10 @@ impl RoundSeries {
     fn estimate_correlation(&self, rounds: usize) -> Option<f64> {
         match self.long_history() {
             Some(noise) => Some(noise.correlation),
-            None if rounds < sequential::MIN_CORRELATION_ROUNDS => None,
+            None if rounds < MIN_CORRELATION_ROUNDS => None,
             None => {
                 let (baseline, candidate) = self.take_first(rounds);
-                sequential::compute_correlation(baseline, candidate)
+                summary::compute_correlation(baseline, candidate)
             }
         }
     }
@@ -130,8 +132,8 @@ impl RoundSeries {
 pub(crate) fn find_next_look(noise: Option<&NoiseHistory>, rounds: usize) -> Option<usize> {
     let plan = match noise.filter(|noise| noise.is_long_enough()) {
         // Both plans with history look after the same rounds, so either gives the answer.
-        Some(_) => sequential::WITHIN_REACH_PLAN,
-        None => sequential::WITHOUT_HISTORY_PLAN,
+        Some(_) => look_plan::WITHIN_REACH_PLAN,
+        None => look_plan::WITHOUT_HISTORY_PLAN,
     };
     plan.find_next_look(rounds)
 }
@@ -164,7 +166,7 @@ pub(super) fn judge_suite(suite: &[RoundSeries], context: LookContext) -> Vec<Ch
         })
         .collect();
     let most_rounds = suite.iter().map(RoundSeries::round_count).max().unwrap_or(0);
-    for rounds in sequential::MIN_ROUNDS..=most_rounds {
+    for rounds in MIN_ROUNDS..=most_rounds {
         look_at_suite(suite, context, rounds, &mut progress);
     }
     suite
@@ -209,7 +211,7 @@ fn look_at_suite(
             progress.finding = Some(ChangeFinding {
                 change,
                 test: Some(due.test),
-                p_value: Some(sequential::combine_look_p_values(p_values)),
+                p_value: Some(spending::combine_look_p_values(p_values)),
                 minimum_detectable: Some(compute_detectable_slowdown(
                     &shrunk,
                     errors,
@@ -301,12 +303,12 @@ impl LookContext {
     /// Returns the error rates of a look that spends `share`.
     fn compute_error_rates(self, share: ErrorShare) -> ErrorRates {
         let pass = if self.has_screen {
-            sequential::PASS_ERROR_AFTER_SCREEN
+            look_plan::PASS_ERROR_AFTER_SCREEN
         } else {
-            sequential::PASS_ERROR
+            look_plan::PASS_ERROR
         };
         ErrorRates {
-            alpha: sequential::compute_benchmark_alpha(self.entered_count) * share.alpha,
+            alpha: look_plan::compute_benchmark_alpha(self.entered_count) * share.alpha,
             pass: pass * share.pass_error,
         }
     }
@@ -330,11 +332,11 @@ fn conclude_series(
     // The slowdown that is shown refers to the whole error rates, as if these rounds were the only
     // look.
     let whole_errors = ErrorRates {
-        alpha: sequential::compute_benchmark_alpha(context.entered_count),
-        pass: sequential::PASS_ERROR,
+        alpha: look_plan::compute_benchmark_alpha(context.entered_count),
+        pass: look_plan::PASS_ERROR,
     };
     let detectable = compute_detectable_slowdown(&test, whole_errors, &series.rules);
-    let p_value = sequential::combine_look_p_values(progress.p_values);
+    let p_value = spending::combine_look_p_values(progress.p_values);
     ChangeFinding {
         change: Change::Inconclusive,
         test: Some(test),

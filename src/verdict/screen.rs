@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::{BaselineEvidence, Evidence};
+use super::evidence::{BaselineEvidence, Evidence};
 use super::{Change, CheckStage, Judgement, find_next_look};
 use crate::run::{Benchmark, Digest, Launch, Sampling};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;

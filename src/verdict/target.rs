@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use super::{TargetJudgement, TargetStatus};
 use crate::policy::Metric;
 use crate::run::{Benchmark, Digest, LaunchData, Sampling};
+use crate::stats::distribution::t::t_upper_quantile;
 use crate::stats::summary::Moments;
-use crate::stats::{order_statistics, quantile, t_distribution};
+use crate::stats::{order_statistics, quantile};
 use crate::units::Nanos;
 
 /// One-sided confidence of the bounds on a figure.
@@ -161,10 +162,7 @@ impl<'a> SortedCalls<'a> {
 fn bound_typical_launch(logarithms: &[f64]) -> Option<(f64, f64)> {
     let level_summary =
         Moments::from_values(logarithms).ok().filter(|summary| summary.count() > 1)?;
-    let t = t_distribution::t_upper_quantile(
-        1.0 - TARGET_CONFIDENCE,
-        level_summary.count() as f64 - 1.0,
-    );
+    let t = t_upper_quantile(1.0 - TARGET_CONFIDENCE, level_summary.count() as f64 - 1.0);
     let margin = t * level_summary.standard_error();
     Some(((level_summary.mean() - margin).exp(), (level_summary.mean() + margin).exp()))
 }

@@ -1,5 +1,6 @@
 //! Applies the waivers of commit messages: a regression up to a limit, or a missing benchmark.
 
+use super::evidence::TrailerEvidence;
 use super::{Change, Judgement, Waiver};
 use crate::policy::trailer::{AcceptTrailer as Trailer, WaiverLimit};
 use crate::units::{Percent, Ratio};
@@ -66,6 +67,26 @@ fn describe_ineffective_trailer(
             Some(format!("`Perfgate-Accept: {trailer}` is exceeded by `{}`{more}", first.id))
         }
     }
+}
+
+/// Returns the sentences about trailers that could not be read.
+///
+/// Unread messages count only if a waiver in them could have helped: if a benchmark is regressed or
+/// missing and has no waiver.
+pub(super) fn explain_unread_trailers(
+    judgements: &[Judgement],
+    trailers: &TrailerEvidence,
+) -> Vec<String> {
+    let is_open = judgements.iter().any(|judgement| {
+        matches!(judgement.change, Change::Regressed | Change::Missing)
+            && judgement.waiver.is_none()
+    });
+    let unread = (is_open && !trailers.is_complete).then(|| {
+        "only some of the commit messages could be read, so a `Perfgate-Accept` in the others does \
+         not count: check out with `fetch-depth: 0`"
+            .to_owned()
+    });
+    trailers.notes.iter().cloned().chain(unread).collect()
 }
 
 /// Returns whether `trailer` accepts the change of `judgement`.

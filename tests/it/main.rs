@@ -14,6 +14,7 @@
 mod action;
 mod checkout;
 mod command;
+mod errors;
 mod formats;
 #[cfg(all(feature = "internals", feature = "github"))]
 mod fuzz;

@@ -123,7 +123,7 @@ impl Tiny {
     fn left(&self) -> (usize, Vec<String>) {
         let worktrees = self.0.git("work", &["worktree", "list", "--porcelain"]);
         let worktrees = worktrees.lines().filter(|line| line.starts_with("worktree ")).count() - 1;
-        let entries = fs::read_dir(self.folder().join("target/perfgate/in-turn")).unwrap();
+        let entries = fs::read_dir(self.folder().join("target/perfgate/rounds")).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         (worktrees, names.collect())
     }
@@ -203,7 +203,7 @@ fn what_both_sides_depend_on_is_compiled_once() {
     // The builds are deleted, but the file times of the head are still recorded. They are older
     // than the next build of the base.
     for side in ["base", "head"] {
-        fs::remove_dir_all(tiny.folder().join("target/perfgate/in-turn/build").join(side)).unwrap();
+        fs::remove_dir_all(tiny.folder().join("target/perfgate/rounds/build").join(side)).unwrap();
     }
     assert_eq!(check(), [1, 2]);
 }
@@ -389,6 +389,6 @@ fn a_signal_in_the_middle_of_a_round_leaves_nothing_behind() {
         assert_eq!(temporary.count(), 0, "{signal:?}: {said}");
         let out = fs::read_dir(tiny.folder().join("target/perfgate")).unwrap();
         let names: Vec<_> = out.map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names, ["in-turn"], "{signal:?}: {said}");
+        assert_eq!(names, ["rounds"], "{signal:?}: {said}");
     }
 }

@@ -1,15 +1,17 @@
 //! `--counts`: counts instructions as a second opinion on inconclusive benchmarks.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
-use super::super::pair::Pair;
-use super::super::progress::ProgressOutput;
-use super::super::{CommandError, gate, measure as measuring};
 use super::CheckSession;
 use crate::host::detect_program_version;
 use crate::measure::MeasureSubject;
 use crate::measure::criterion::{BuiltBenches, VALGRIND, count_instructions};
-use crate::verdict::{Change, Decision, InstructionCounts, Judgement};
+use crate::session::CommandError;
+use crate::session::pair::Pair;
+use crate::session::progress::ProgressOutput;
+use crate::verdict::{Change, CountEvidence, Decision, InstructionCounts, Judgement};
 
 impl CheckSession<'_> {
     /// Fails before anything is measured if `--counts` is given and valgrind is not installed.
@@ -23,36 +25,30 @@ impl CheckSession<'_> {
         Ok(())
     }
 
-    /// Counts the instructions per call of both sides for each inconclusive benchmark, and adds
-    /// them to its judgement.
+    /// Counts the instructions per call of both sides for each benchmark that `decision` leaves
+    /// inconclusive. `pair` is `None` if there were no rounds.
     ///
-    /// The counts do not change the verdict, because more instructions do not always take more
-    /// time. A benchmark that cannot be counted gets a reason instead. Fails if counting is
-    /// interrupted or a process cannot be started.
-    pub(super) fn add_counts(&self, pair: &Pair, decision: &mut Decision) -> Result<()> {
-        if !self.args.counts {
-            return Ok(());
-        }
+    /// Fails if counting is interrupted or a process cannot be started.
+    pub(super) fn count_inconclusive(
+        &self,
+        pair: Option<&Pair>,
+        decision: &Decision,
+    ) -> Result<CountEvidence> {
+        let Some(pair) = pair else { return Ok(CountEvidence::WithoutRounds) };
         let (MeasureSubject::Criterion(baseline), MeasureSubject::Criterion(candidate)) =
             (&pair.baseline, &pair.candidate)
         else {
-            let note = "--counts counts Criterion benches, and these are commands";
-            decision.warnings.push(note.to_owned());
-            return Ok(());
+            return Ok(CountEvidence::NotCriterion);
         };
         let stages = ProgressOutput::new();
-        let open = |judgement: &&mut Judgement| judgement.change == Change::Inconclusive;
-        for judgement in decision.benchmarks.iter_mut().filter(open) {
+        let is_open = |judgement: &&Judgement| judgement.change == Change::Inconclusive;
+        let mut counts = BTreeMap::new();
+        for judgement in decision.benchmarks.iter().filter(is_open) {
             stages.print_line(&format!("counting the instructions of {}", judgement.id));
-            match self.count_instructions(&[baseline, candidate], judgement)? {
-                Ok(counted) => {
-                    judgement.reasons.push(describe_counts(counted));
-                    judgement.instructions = Some(counted);
-                }
-                Err(why) => judgement.reasons.push(format!("instructions not counted: {why}")),
-            }
+            let counted = self.count_instructions(&[baseline, candidate], judgement)?;
+            counts.insert(judgement.to_id(), counted);
         }
-        Ok(())
+        Ok(CountEvidence::Counted(counts))
     }
 
     /// Counts the instructions per call of one benchmark on both sides.
@@ -63,30 +59,17 @@ impl CheckSession<'_> {
         sides: &[&BuiltBenches; 2],
         judgement: &Judgement,
     ) -> Result<Result<InstructionCounts, String>> {
-        let effort =
-            measuring::to_effort(&gate::resolve_effort(&self.args.effort, &self.config.measure));
         let id = judgement.to_id();
         let Some(target) = &judgement.target else {
             return Ok(Err("its bench is not known".into()));
         };
         let mut counted = [0.0; 2];
         for (count, side) in counted.iter_mut().zip(sides) {
-            match count_instructions(side, target, &id, &effort, &self.interrupt)? {
+            match count_instructions(side, target, &id, &self.effort.effort, &self.interrupt)? {
                 Ok(per_call) => *count = per_call,
                 Err(why) => return Ok(Err(why)),
             }
         }
         Ok(Ok(InstructionCounts { baseline: counted[0], candidate: counted[1] }))
     }
-}
-
-fn describe_counts(counted: InstructionCounts) -> String {
-    let InstructionCounts { baseline, candidate } = counted;
-    format!(
-        "a call takes {:.3} million instructions where the baseline takes {:.3} million ({:+.1} %): \
-         callgrind's second opinion, no part of the verdict",
-        candidate / 1e6,
-        baseline / 1e6,
-        (candidate / baseline - 1.0) * 100.0
-    )
 }

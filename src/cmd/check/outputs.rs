@@ -4,12 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::super::{CommandError, print};
+use super::CheckSession;
 use crate::cli::DecisionFormat;
 use crate::files;
 use crate::render::Colour;
 use crate::report::ReportContext;
 use crate::run::Run;
+use crate::session::{CommandError, print};
 use crate::store::{Store, StoreError};
 use crate::verdict::{Decision, Verdict};
 
@@ -21,10 +22,23 @@ pub(super) fn write_run(folder: &Path, run: &Run) -> Result<()> {
     write_output(folder, "run.json", &serde_json::to_string(run)?)
 }
 
+/// Writes and prints the decision, and saves the candidate as a baseline if this is asked for.
+///
+/// Fails if an output cannot be written or the store fails.
+pub(super) fn write(check: &CheckSession<'_>, candidate: &Run, decision: &Decision) -> Result<()> {
+    write_decision(&check.args.out, decision)?;
+    print::print_decision(decision, check.args.format)?;
+    if check.args.save_baseline {
+        let store = check.session.store.open_if_present()?;
+        print::print_note(&save_baseline(store, candidate, decision)?);
+    }
+    Ok(())
+}
+
 /// Writes the decision and its reports to `folder`.
 ///
 /// Fails if a report cannot be rendered or a file cannot be written.
-pub(super) fn write_decision(folder: &Path, decision: &Decision) -> Result<()> {
+fn write_decision(folder: &Path, decision: &Decision) -> Result<()> {
     let formats = [
         ("report.html", DecisionFormat::Html),
         ("report.md", DecisionFormat::Markdown),
@@ -48,11 +62,7 @@ fn write_output(folder: &Path, name: &str, content: &str) -> Result<()> {
 ///
 /// Returns a message that names the saved baseline, or says why there is none. Fails if the store
 /// fails.
-pub(super) fn save_baseline(
-    store: Option<&Store>,
-    run: &Run,
-    decision: &Decision,
-) -> Result<String> {
+fn save_baseline(store: Option<&Store>, run: &Run, decision: &Decision) -> Result<String> {
     let Some(store) = store else {
         return Ok("not saved as a baseline: there is no git repository to keep it in".to_owned());
     };

@@ -5,8 +5,8 @@ use std::{env, fs};
 
 use anyhow::Result;
 
-use super::CommandError;
 use crate::publish::event::{EventEnvironment, WorkflowEvent};
+use crate::session::CommandError;
 
 /// The variables of a GitHub workflow that `publish` reads.
 pub(super) struct WorkflowEnvironment {

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::super::{CommandError, ExitStatus};
 use super::{WorkflowEnvironment, WorkflowEvent, online, print_lines};
 use crate::publish::annotation::format_notice;
 use crate::publish::issues::{ISSUE_LABEL, IssueStep, plan_issues};
+use crate::session::{CommandError, ExitStatus};
 use crate::site::BenchmarkStatus;
 
 /// Updates the issues to match the status in the file at `path`.

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::TrendFormat;
-use crate::cmd::{CommandError, print};
+use crate::session::{CommandError, print};
 use crate::stats::change_points::{self, MIN_SHIFT};
 use crate::units::{Confidence, Percent};
 

@@ -8,12 +8,13 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
 use crate::cli::{GateArgs, HistoryArgs};
-use crate::cmd::{CommandError, gate, print};
 use crate::git::{CommitId, FollowedParents, Repository};
-use crate::measure::Selection;
 use crate::policy::Policy;
+use crate::selection::Selection;
+use crate::session::settings::GateSettings;
+use crate::session::{CommandError, print};
 use crate::site::{self, Night, Release, SiteInput, SuspectCommit};
-use crate::store::{DEFAULT_STORE_URL, RunKey, Store};
+use crate::store::{RunKey, Store};
 
 /// Maximum number of commits of the branch that are read, counted from its tip.
 const MAX_COMMITS: usize = 50_000;
@@ -22,7 +23,7 @@ const MAX_COMMITS: usize = 50_000;
 pub(super) struct TrendHistory {
     /// Paths in the store, one per night and in the same order.
     stored_paths: Vec<String>,
-    /// The records that an earlier build kept; `None` if they must be written anew.
+    /// The records that an earlier build kept; `None` if they must be written again.
     earlier_records: Option<String>,
     /// Indices in `nights` of the runs that the earlier build had not read.
     new_indices: Vec<usize>,
@@ -56,12 +57,9 @@ impl TrendHistory {
         // Plan: resolve the policy and the store, sort the runs by commit, take each run from the
         // earlier build or else from the store, then match the releases to the runs.
         let gate_args = GateArgs { config: args.config.clone(), ..GateArgs::default() };
-        let config = gate::read_config(&gate_args, Path::new("."))?;
-        let configured_url = config.store.url.clone();
-        let policy = gate::resolve_policy(config, &gate_args, &args.bench)?;
-        let url = args.store.store.clone().or(configured_url);
-        let store = Store::open(url.as_deref().unwrap_or(DEFAULT_STORE_URL), Path::new("."))
-            .map_err(CommandError::from)?;
+        let GateSettings { policy, store, .. } =
+            GateSettings::read(Path::new("."), &gate_args, &args.store, &args.bench)?;
+        let store = store.open().map_err(CommandError::from)?;
         let branch = BranchCommits::from_revision(args.revision.as_deref())?;
         let keys = branch.sort_keys(store.list().map_err(CommandError::from)?);
         let mut known = site
@@ -82,7 +80,7 @@ impl TrendHistory {
             let path = key.path();
             let known_night = known.take(&path);
             let is_new = known_night.is_none();
-            if let Some(night) = known_night.or_else(|| load_night(&store, &key, &history.policy)) {
+            if let Some(night) = known_night.or_else(|| load_night(store, &key, &history.policy)) {
                 history.new_indices.extend(is_new.then_some(history.nights.len()));
                 history.nights.push(night);
                 history.stored_paths.push(path);

@@ -10,7 +10,7 @@ use crate::evaluate::judge;
 use crate::evaluate::tally::{AnswerTally, BenchmarkAnswer, RateCell};
 use crate::policy::Policy;
 use crate::run::{Run, Sampling};
-use crate::stats::welch;
+use crate::stats::test::t;
 use crate::verdict::{BaselineEvidence, Change};
 
 /// Header line of a file with values of machines.
@@ -40,7 +40,7 @@ impl MachineComparison {
             Self::SameMachine => "files, 5 v the next 5 of the same machine",
             Self::OtherMachine => "files, 5 v 5 of another machine",
             Self::Undetected => "the same, if fingerprints agreed",
-            Self::Welch => "the same, plain Welch p < .05",
+            Self::Welch => "the same, plain Welch p < 0.05",
         }
     }
 }
@@ -136,7 +136,7 @@ fn judge_values(
         if comparison == MachineComparison::OtherMachine { "another" } else { "one" };
     match comparison {
         MachineComparison::Welch => {
-            let is_slower = welch::compute_welch_test(baseline, candidate)
+            let is_slower = t::compute_welch_test(baseline, candidate)
                 .is_ok_and(|test| test.difference > 0.0 && test.p_two_sided(0.0) < 0.05);
             let change = if is_slower { Change::Regressed } else { Change::Unchanged };
             vec![BenchmarkAnswer { change, rounds: 5 }]

@@ -13,7 +13,7 @@ use cargo_metadata::{
 use thiserror::Error;
 
 use super::environment::{BenchEnvironment, read_environment};
-use crate::measure::process::{self, Interrupt, ProcessError, StderrTarget};
+use crate::process::{self, Interrupt, ProcessError, StderrTarget};
 
 /// A sentence of Criterion's help text. Every executable that reads Criterion's flags contains it.
 const CRITERION_HELP: &[u8] = b"This executable is a Criterion.rs benchmark.";

@@ -10,8 +10,8 @@ use std::fs;
 use std::process::Command;
 
 use super::{BenchTarget, BuiltBenches, build_exact_filter};
-use crate::measure::process::{self, ProcessError, StderrTarget};
-use crate::measure::{Effort, Interrupt};
+use crate::measure::Effort;
+use crate::process::{self, Interrupt, ProcessError, StderrTarget};
 use crate::run::BenchmarkId;
 
 /// The program that counts instructions.

@@ -10,9 +10,10 @@ use super::{
 use crate::measure::plan::{
     LaunchPlan, MAX_FILTER_BYTES, MIN_LAUNCH_CALLS, MeasureMode, PlannedBenchmark,
 };
-use crate::measure::process::ProcessError;
-use crate::measure::{Effort, Interrupt, MeasureError, MeasureProgress, Observation, Selection};
+use crate::measure::{Effort, MeasureError, MeasureProgress, Observation};
+use crate::process::{Interrupt, ProcessError};
 use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Sampling};
+use crate::selection::Selection;
 
 type PilotResults = Vec<(String, Result<MeasureMode, BenchmarkFailure>)>;
 

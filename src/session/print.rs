@@ -16,15 +16,19 @@ const LAST_LINES: usize = 5;
 
 /// Prints the decision in this format.
 ///
+/// # Errors
+///
 /// Fails if it cannot be rendered or written.
-pub(super) fn print_decision(decision: &Decision, format: DecisionFormat) -> Result<()> {
+pub(crate) fn print_decision(decision: &Decision, format: DecisionFormat) -> Result<()> {
     print_answer(&render_decision(decision, format, &ReportContext::default(), choose_colour())?)
 }
 
 /// Renders the decision in this format. Only the text format uses `colour`.
 ///
+/// # Errors
+///
 /// Fails if a template or the JSON fails.
-pub(super) fn render_decision(
+pub(crate) fn render_decision(
     decision: &Decision,
     format: DecisionFormat,
     context: &ReportContext,
@@ -50,8 +54,12 @@ fn choose_colour() -> Colour {
 
 /// Writes an answer to standard output.
 ///
-/// A reader that closes the pipe is not an error. Fails if the write fails in another way.
-pub(super) fn print_answer(text: &str) -> Result<()> {
+/// A reader that closes the pipe is not an error.
+///
+/// # Errors
+///
+/// Fails if the write fails in another way.
+pub(crate) fn print_answer(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -60,7 +68,7 @@ pub(super) fn print_answer(text: &str) -> Result<()> {
 }
 
 /// Prints which benchmarks failed, and the last lines of their output, to standard error.
-pub(super) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchmark>) {
+pub(crate) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchmark>) {
     for benchmark in benchmarks {
         let Some(failure) = &benchmark.failure else { continue };
         print_note(&format!(
@@ -77,6 +85,6 @@ pub(super) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchm
 
 /// Prints a message that is not part of the answer, to standard error.
 #[expect(clippy::print_stderr, reason = "messages go to standard error")]
-pub(super) fn print_note(message: &str) {
+pub(crate) fn print_note(message: &str) {
     eprintln!("{message}");
 }

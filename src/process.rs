@@ -1,27 +1,29 @@
-//! Runs one child process in its own process group. The whole group is ended when the process
-//! ends, when its time is up, or on a signal.
+//! Starts a process and follows it: its output line by line, its time limit, and its end.
+//!
+//! Each process runs in its own process group. The whole group is ended when the process ends, when
+//! its time is up, or on a signal. If perfgate itself is killed, the guard ends it. The module knows
+//! nothing of what the process measures.
 
-use std::collections::VecDeque;
+mod lines;
+mod group;
+pub(crate) mod guard;
+mod interrupt;
+
 use std::io::{self, Read};
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use tempfile::TempDir;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use thiserror::Error;
 
-use super::guard::ProcessGuard;
+use self::group::{GroupLeader, kill_group};
+pub(crate) use self::interrupt::Interrupt;
+use self::lines::LineSplitter;
+pub(crate) use self::lines::{OutputLine, OutputStream};
 use crate::run::BenchmarkFailure;
 
-/// Bytes kept from the end of a process's output.
-pub(crate) const MAX_KEPT_OUTPUT_BYTES: usize = 16 * 1024;
-/// Longest line in bytes; the rest of a longer line is dropped.
-const MAX_LINE_BYTES: usize = 64 << 20;
 /// How long output is still read after a process has ended. There is a limit because a process
 /// outside its group may hold the pipe open.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,128 +39,6 @@ pub(crate) enum ProcessError {
     /// perfgate was asked to end.
     #[error("interrupted")]
     Interrupted,
-}
-
-/// Whether perfgate was asked to end, and which process group must then be killed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt(Arc<InterruptState>);
-
-#[derive(Debug, Default)]
-struct InterruptState {
-    is_raised: AtomicBool,
-    group: Mutex<Option<Pid>>,
-    guard: Mutex<Option<ProcessGuard>>,
-}
-
-impl Interrupt {
-    /// Listens for Ctrl-C, SIGTERM and SIGHUP until perfgate ends. A second signal ends perfgate at
-    /// once. `program` is the path of perfgate itself: it is started a second time as a guard,
-    /// which cleans up if perfgate is killed by SIGKILL. Without a guard, measuring goes on
-    /// unguarded.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the signal handlers cannot be installed.
-    pub(crate) fn watch_signals(program: &Path) -> io::Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-        let interrupt = Self::default();
-        *interrupt.lock_guard() = ProcessGuard::start(program).ok();
-        let raised = interrupt.clone();
-        thread::spawn(move || {
-            for signal in signals.forever() {
-                if raised.is_raised() {
-                    let _ = signal_hook::low_level::emulate_default_handler(signal);
-                }
-                raised.raise();
-            }
-        });
-        Ok(interrupt)
-    }
-
-    /// Asks perfgate to end, and kills the group of the process that is running.
-    pub(crate) fn raise(&self) {
-        self.0.is_raised.store(true, Ordering::SeqCst);
-        kill_group(*self.lock_group());
-    }
-
-    /// True once perfgate was asked to end.
-    pub(crate) fn is_raised(&self) -> bool {
-        self.0.is_raised.load(Ordering::SeqCst)
-    }
-
-    /// Creates a temporary folder that is removed when perfgate ends, even if perfgate is killed.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the folder cannot be created.
-    pub(crate) fn create_temporary_folder(&self) -> io::Result<TempDir> {
-        match self.lock_guard().as_ref() {
-            Some(guard) => tempfile::tempdir_in(guard.scratch_folder()),
-            None => tempfile::tempdir(),
-        }
-    }
-
-    /// Makes sure that perfgate's worktrees of `repository` are removed if perfgate is killed.
-    pub(crate) fn guard_worktrees(&self, repository: &Path) {
-        if let Some(guard) = self.lock_guard().as_mut() {
-            guard.report_worktrees(repository);
-        }
-    }
-
-    fn enter_group(&self, group: Pid) {
-        if let Some(guard) = self.lock_guard().as_mut() {
-            guard.report_began(group);
-        }
-        let mut current = self.lock_group();
-        *current = Some(group);
-        // A request to end may have come before the group was known: then it has killed nothing.
-        if self.is_raised() {
-            kill_group(*current);
-        }
-    }
-
-    fn leave_group(&self) {
-        let group = self.lock_group().take();
-        if let (Some(guard), Some(group)) = (self.lock_guard().as_mut(), group) {
-            guard.report_ended(group);
-        }
-    }
-
-    fn lock_guard(&self) -> std::sync::MutexGuard<'_, Option<ProcessGuard>> {
-        self.0.guard.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock_group(&self) -> std::sync::MutexGuard<'_, Option<Pid>> {
-        self.0.group.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Kills all processes of `group`. A failure is ignored: it means that the group is already gone.
-fn kill_group(group: Option<Pid>) {
-    if let Some(group) = group {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-}
-
-/// The stream that a line was printed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OutputStream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// One line that a process printed, without the newline.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OutputLine<'a> {
-    /// The stream that the line was printed to.
-    pub(crate) stream: OutputStream,
-    /// The printed bytes, which may not be UTF-8.
-    pub(crate) bytes: &'a [u8],
-    /// Id of the process that was started; a process that it started may have printed the line.
-    pub(crate) process: u32,
 }
 
 /// Where the standard error of a process goes.
@@ -253,33 +133,6 @@ pub(crate) fn run_process(
     ended
 }
 
-/// The first process of a group. It exists and is known to the guard before the measured process
-/// starts. So whenever perfgate is killed, every running process is in a group that the guard
-/// kills.
-struct GroupLeader(Child);
-
-impl GroupLeader {
-    /// Starts `cat`, which waits for input that never comes. It ends when perfgate is gone, because
-    /// its input is then closed.
-    fn start() -> io::Result<Self> {
-        use std::os::unix::process::CommandExt as _;
-        let mut leader = Command::new("cat");
-        leader.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        leader.process_group(0).spawn().map(Self)
-    }
-
-    fn group_id(&self) -> Pid {
-        Pid::from_child(&self.0)
-    }
-}
-
-impl Drop for GroupLeader {
-    fn drop(&mut self) {
-        kill_group(Some(self.group_id()));
-        let _ = self.0.wait();
-    }
-}
-
 /// Starts the threads that watch `child`. Returns their events and the number of pipes they read.
 fn watch_child(child: &mut Child, id: Pid) -> (Receiver<ProcessEvent>, usize) {
     let (sender, events) = sync_channel(64);
@@ -356,63 +209,6 @@ fn follow_events<F: FnMut(OutputLine<'_>) -> bool>(
     timed_out
 }
 
-/// Splits the output of a process into lines and keeps the end of it.
-struct LineSplitter<F> {
-    process: u32,
-    on_line: F,
-    unfinished: [Vec<u8>; 2],
-    kept: VecDeque<u8>,
-}
-
-impl<F: FnMut(OutputLine<'_>) -> bool> LineSplitter<F> {
-    fn new(process: u32, on_line: F) -> Self {
-        Self { process, on_line, unfinished: [Vec::new(), Vec::new()], kept: VecDeque::new() }
-    }
-
-    fn push_bytes(&mut self, stream: OutputStream, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let unfinished = &mut self.unfinished[stream as usize];
-            let room = MAX_LINE_BYTES.saturating_sub(unfinished.len());
-            unfinished.extend_from_slice(&piece[..piece.len().min(room)]);
-            if piece.ends_with(b"\n") {
-                let mut line = std::mem::take(unfinished);
-                line.pop_if(|byte| *byte == b'\n');
-                self.end_line(stream, &line);
-            }
-        }
-    }
-
-    fn end_line(&mut self, stream: OutputStream, bytes: &[u8]) {
-        if (self.on_line)(OutputLine { stream, bytes, process: self.process }) {
-            self.kept.extend(&bytes[bytes.len().saturating_sub(MAX_KEPT_OUTPUT_BYTES)..]);
-            self.kept.push_back(b'\n');
-            self.kept.drain(..self.kept.len().saturating_sub(MAX_KEPT_OUTPUT_BYTES));
-        }
-    }
-
-    fn into_kept_output(mut self) -> String {
-        for stream in [OutputStream::Stdout, OutputStream::Stderr] {
-            let rest = std::mem::take(&mut self.unfinished[stream as usize]);
-            if !rest.is_empty() {
-                self.end_line(stream, &rest);
-            }
-        }
-        make_harmless(self.kept.make_contiguous())
-    }
-}
-
-/// Returns `output` as text. Characters that could move the cursor or change the direction of
-/// writing are replaced.
-fn make_harmless(output: &[u8]) -> String {
-    let replace_control = |c: char| match c {
-        '\n' | '\t' => c,
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    String::from_utf8_lossy(output).trim_end().chars().map(replace_control).collect()
-}
-
 /// Returns the peak resident memory of a running process so far, in bytes. Returns `None` if the
 /// system does not report it.
 pub(crate) fn read_peak_memory(process: u32) -> Option<f64> {
@@ -424,6 +220,7 @@ pub(crate) fn read_peak_memory(process: u32) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::lines::MAX_KEPT_OUTPUT_BYTES;
     use super::*;
 
     fn shell(script: &str, timeout: Duration) -> (ProcessEnd, Vec<(OutputStream, String)>) {
@@ -481,15 +278,6 @@ mod tests {
         assert_eq!(ended.output.len(), MAX_KEPT_OUTPUT_BYTES - 1);
         assert!(ended.output.ends_with("xend"));
         assert_eq!(lines[0].1.len(), 1_000_003);
-    }
-
-    #[test]
-    fn control_characters_are_made_harmless() {
-        assert_eq!(
-            make_harmless("a\u{1b}[31m\r\tb\u{202e}\n".as_bytes()),
-            "a\u{fffd}[31m\u{fffd}\tb\u{fffd}"
-        );
-        assert_eq!(make_harmless(b"\xff\n"), "\u{fffd}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Tests of a difference that follows Student's t: Welch's test for two independent sides, the
 //! paired test for rounds.
 
-use super::summary::Moments;
-use super::{StatsError, t_distribution};
+use crate::stats::StatsError;
+use crate::stats::distribution::t::{t_upper_quantile, t_upper_tail};
+use crate::stats::summary::Moments;
 
 /// Estimated difference `candidate − baseline` that is t-distributed around the true difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,25 +32,21 @@ impl TTest {
     /// smallest displayed number.
     pub(crate) fn p_two_sided(&self, null: f64) -> f64 {
         let t = self.t_statistic(null);
-        if t.is_nan() {
-            1.0
-        } else {
-            2.0 * t_distribution::t_upper_tail(t.abs(), self.degrees_of_freedom)
-        }
+        if t.is_nan() { 1.0 } else { 2.0 * t_upper_tail(t.abs(), self.degrees_of_freedom) }
     }
 
     /// Returns the p-value of "the difference is greater than `null`"; 1 if it certainly equals
     /// `null`.
     pub(crate) fn p_greater(&self, null: f64) -> f64 {
         let t = self.t_statistic(null);
-        if t.is_nan() { 1.0 } else { t_distribution::t_upper_tail(t, self.degrees_of_freedom) }
+        if t.is_nan() { 1.0 } else { t_upper_tail(t, self.degrees_of_freedom) }
     }
 
     /// Returns the p-value of "the difference is less than `null`"; 1 if it certainly equals
     /// `null`.
     pub(crate) fn p_less(&self, null: f64) -> f64 {
         let t = self.t_statistic(null);
-        if t.is_nan() { 1.0 } else { t_distribution::t_upper_tail(-t, self.degrees_of_freedom) }
+        if t.is_nan() { 1.0 } else { t_upper_tail(-t, self.degrees_of_freedom) }
     }
 
     /// Returns the one-sided lower bound: the true difference is below it with probability `alpha`.
@@ -73,7 +70,7 @@ impl TTest {
         if self.standard_error == 0.0 {
             return 0.0;
         }
-        t_distribution::t_upper_quantile(alpha, self.degrees_of_freedom) * self.standard_error
+        t_upper_quantile(alpha, self.degrees_of_freedom) * self.standard_error
     }
 }
 
@@ -193,6 +190,31 @@ pub(crate) fn compute_one_sample_test(differences: &[f64]) -> Result<TTest, Stat
         standard_error: summary.standard_error(),
         degrees_of_freedom: differences.len() as f64 - 1.0,
     })
+}
+
+/// Which launches of the two sides a test compares with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TestForm {
+    /// All launches of one side with all launches of the other.
+    Welch,
+    /// Each launch with its partner of the same round.
+    Paired,
+}
+
+/// Returns the test of `form` on two sides.
+///
+/// # Errors
+///
+/// Fails as [`compute_welch_test`] or [`compute_paired_test`] does.
+pub(crate) fn compute_t_test(
+    form: TestForm,
+    baseline: &[f64],
+    candidate: &[f64],
+) -> Result<TTest, StatsError> {
+    match form {
+        TestForm::Welch => compute_welch_test(baseline, candidate),
+        TestForm::Paired => compute_paired_test(baseline, candidate),
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const MAX_STEPS: u32 = 10_000;
 ///
 /// `a` and `b` are positive; `x` and `y` are in `[0, 1]`. `y` is `1 − x`. The caller passes it
 /// because the caller often knows it more precisely.
-pub(super) fn regularized_incomplete_beta(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
+pub(in crate::stats) fn regularized_incomplete_beta(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
     if x <= 0.0 {
         return (0.0, 1.0);
     }

@@ -3,7 +3,7 @@
 
 #![expect(clippy::many_single_char_names, reason = "the letters of the formulas")]
 
-use super::{incomplete_beta, normal};
+use super::{beta, normal};
 
 /// Returns `P(F > f)` for `numerator` and `denominator` degrees of freedom, to full relative
 /// precision.
@@ -13,7 +13,7 @@ pub(crate) fn f_upper_tail(f: f64, numerator: f64, denominator: f64) -> f64 {
     }
     let odds = numerator * f / denominator;
     let (x, y) = (odds / (1.0 + odds), 1.0 / (1.0 + odds));
-    incomplete_beta::regularized_incomplete_beta(0.5 * numerator, 0.5 * denominator, x, y).1
+    beta::regularized_incomplete_beta(0.5 * numerator, 0.5 * denominator, x, y).1
 }
 
 /// Returns the median of F with `numerator` and `denominator` degrees of freedom, to ten digits.

@@ -10,59 +10,61 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use self::folder::PairFolder;
+use super::error::CommandError;
+use super::measurement::{build_subject, explain_measure_error, to_workspace};
+use super::print;
+use super::progress::ProgressOutput;
 use super::project::Project;
-use super::{CommandError, measure as measuring, print};
 use crate::cli::SelectionArgs;
 use crate::git::{CommitId, Repository, Worktree};
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{CargoWorkspace, find_same_targets};
-use crate::measure::process::{StderrTarget, run_process};
-use crate::measure::{Effort, Interrupt, LaunchPlan, MeasureError, MeasureSubject, Selection};
+use crate::measure::{Effort, LaunchPlan, MeasureError, MeasureSubject};
+use crate::process::{Interrupt, StderrTarget, run_process};
 use crate::run::{MeasuredCommit, SampleSource};
-
-use super::progress::ProgressOutput;
+use crate::selection::Selection;
 
 /// The two builds, ready to be launched. Their worktrees live as long as this value.
-pub(super) struct Pair {
+pub(crate) struct Pair {
     /// The side that the candidate is compared with.
-    pub(super) baseline: MeasureSubject,
+    pub(crate) baseline: MeasureSubject,
     /// The side that is judged.
-    pub(super) candidate: MeasureSubject,
+    pub(crate) candidate: MeasureSubject,
     /// Source of the samples, the same on both sides.
-    pub(super) source: SampleSource,
+    pub(crate) source: SampleSource,
     /// Commits of base and candidate; `None` for a command, or for a head without a commit.
-    pub(super) commits: [Option<MeasuredCommit>; 2],
+    pub(crate) commits: [Option<MeasuredCommit>; 2],
     /// Bench targets that are the same program on both sides, as package and target name.
-    pub(super) same_targets: Vec<(String, String)>,
+    pub(crate) same_targets: Vec<(String, String)>,
     _worktrees: Vec<Worktree>,
     _folder: Option<PairFolder>,
 }
 
 /// Result of an attempt to build both sides.
-pub(super) enum PairAttempt {
+pub(crate) enum PairAttempt {
     /// Both sides are built.
     Ready(Box<Pair>),
-    /// The base cannot be built; the text says why.
+    /// The base cannot be built; the text has the reason.
     NoBase(String),
 }
 
 /// Where and how to build both sides.
-pub(super) struct PairBuilder<'a> {
+pub(crate) struct PairBuilder<'a> {
     /// The workspace and its folder.
-    pub(super) project: &'a Project,
+    pub(crate) project: &'a Project,
     /// The repository that contains the workspace.
-    pub(super) repository: &'a Repository,
+    pub(crate) repository: &'a Repository,
     /// The packages, features and profile to build.
-    pub(super) selection: &'a SelectionArgs,
+    pub(crate) selection: &'a SelectionArgs,
     /// Shell command to run in each worktree before its build, if any.
-    pub(super) prepare: Option<&'a str>,
+    pub(crate) prepare: Option<&'a str>,
     /// Raised when a signal asks perfgate to end.
-    pub(super) interrupt: &'a Interrupt,
+    pub(crate) interrupt: &'a Interrupt,
 }
 
 impl Pair {
     /// Returns a pair of two commands, which need no build.
-    pub(super) fn from_commands(baseline: &str, candidate: &str) -> Self {
+    pub(crate) fn from_commands(baseline: &str, candidate: &str) -> Self {
         let make_subject =
             |text: &str| MeasureSubject::Command(SampleCommand::new(text.to_owned()));
         Self {
@@ -82,9 +84,13 @@ impl Pair {
     /// A clean tree is built in a worktree as well, so that only the source differs. A dirty tree
     /// is built in place.
     ///
-    /// A base that cannot be built is [`PairAttempt::NoBase`]. Fails if the head cannot be built,
+    /// A base that cannot be built is [`PairAttempt::NoBase`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the head cannot be built,
     /// if git or the folders fail, or if a signal interrupts the build.
-    pub(super) fn build_from_commits(
+    pub(crate) fn build_from_commits(
         builder: &PairBuilder<'_>,
         base: &CommitId,
     ) -> Result<PairAttempt> {
@@ -95,7 +101,7 @@ impl Pair {
         builder.interrupt.guard_worktrees(repository.folder());
         let head = builder.project.read_head()?;
         let folder = PairFolder::claim(
-            &env::current_dir()?.join(&builder.project.folder).join("target/perfgate/in-turn"),
+            &env::current_dir()?.join(&builder.project.folder).join("target/perfgate/rounds"),
         )?;
         let mut worktrees = Vec::new();
         worktrees.push(folder.check_out(repository, "base", base)?);
@@ -118,10 +124,7 @@ impl Pair {
             let built = builder.build_side(worktrees[1].path(), folder.build_folder("head"));
             built.with_context(|| format!("failed to build head ({})", id.short_id()))?
         } else {
-            measuring::build_subject(
-                &measuring::to_workspace(builder.selection),
-                builder.interrupt,
-            )?
+            build_subject(&to_workspace(builder.selection), builder.interrupt)?
         };
         let same_targets = match &clean {
             Some(id) => builder.find_same_targets((base, &baseline), (id, &candidate))?,
@@ -141,8 +144,10 @@ impl Pair {
     /// Runs a pilot launch of each side and returns the launch plans of base and candidate, merged
     /// so that they agree.
     ///
+    /// # Errors
+    ///
     /// Fails if a pilot launch fails.
-    pub(super) fn plan(
+    pub(crate) fn plan(
         &self,
         selection: &Selection,
         effort: &Effort,
@@ -154,8 +159,8 @@ impl Pair {
                 output.show_measurement(&progress);
             })
         };
-        let baseline = run_pilot(&self.baseline).map_err(measuring::explain_measure_error)?;
-        let candidate = run_pilot(&self.candidate).map_err(measuring::explain_measure_error)?;
+        let baseline = run_pilot(&self.baseline).map_err(explain_measure_error)?;
+        let candidate = run_pilot(&self.candidate).map_err(explain_measure_error)?;
         let (candidate, baseline) = candidate.merge_with(baseline);
         Ok([baseline, candidate])
     }
@@ -174,9 +179,9 @@ impl PairBuilder<'_> {
             folder,
             manifest: manifest.map(PathBuf::from),
             target_folder: Some(target_folder),
-            ..measuring::to_workspace(self.selection)
+            ..to_workspace(self.selection)
         };
-        let mut subject = measuring::build_subject(&workspace, self.interrupt)?;
+        let mut subject = build_subject(&workspace, self.interrupt)?;
         if let MeasureSubject::Criterion(built) = &mut subject {
             built.folders.push(worktree.to_owned());
         }

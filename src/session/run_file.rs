@@ -4,13 +4,15 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::CommandError;
+use super::error::CommandError;
 use crate::run::{FileError, Run};
 
 /// Reads the run in the file at `path`.
 ///
+/// # Errors
+///
 /// Fails if the file cannot be read or is not a run.
-pub(super) fn read_run(path: &Path) -> Result<Run> {
+pub(crate) fn read_run(path: &Path) -> Result<Run> {
     Run::read(path).map_err(|error| {
         let command_error =
             CommandError::new_usage(format!("failed to read run `{}`: {error}", path.display()));

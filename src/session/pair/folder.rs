@@ -7,7 +7,8 @@ use std::process;
 
 use anyhow::{Context as _, Result};
 
-use super::super::{CommandError, print};
+use super::super::error::CommandError;
+use super::super::print;
 use crate::files;
 use crate::git::{CommitId, Repository, Worktree};
 
@@ -17,7 +18,7 @@ use crate::git::{CommitId, Repository, Worktree};
 /// process at a time holds the lock and uses fixed paths, so that code that did not change since
 /// the last check is not compiled again. A second process uses paths with its own process id, and
 /// compiles everything.
-pub(super) struct PairFolder {
+pub(crate) struct PairFolder {
     folder: PathBuf,
     /// The lock on the fixed paths; `None` if another process holds it.
     lock: Option<File>,
@@ -26,8 +27,10 @@ pub(super) struct PairFolder {
 impl PairFolder {
     /// Creates `folder` and tries to lock its fixed paths.
     ///
+    /// # Errors
+    ///
     /// Fails if the folder or the lock file cannot be created.
-    pub(super) fn claim(folder: &Path) -> Result<Self> {
+    pub(crate) fn claim(folder: &Path) -> Result<Self> {
         let create_lock = || -> io::Result<(PathBuf, File)> {
             let build_root = folder.join("build");
             fs::create_dir_all(&build_root)?;
@@ -42,8 +45,10 @@ impl PairFolder {
     /// Checks out `commit` in a worktree for this side. Side names of equal length give paths of
     /// equal length.
     ///
+    /// # Errors
+    ///
     /// Fails if git cannot add the worktree, or if the times of its files cannot be restored.
-    pub(super) fn check_out(
+    pub(crate) fn check_out(
         &self,
         repository: &Repository,
         side: &str,
@@ -67,9 +72,12 @@ impl PairFolder {
     ///
     /// For Cargo, the sources of both sides are the same files, and it checks only whether they are
     /// newer than the build. Call this before the checkout of `side`, whose files must not get the
-    /// times of an earlier checkout. If copying fails, the dependencies are compiled. Fails if the
-    /// file of the earlier times cannot be removed.
-    pub(super) fn seed_build(&self, side: &str, other_side: &str) -> Result<()> {
+    /// times of an earlier checkout. If copying fails, the dependencies are compiled.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file of the earlier times cannot be removed.
+    pub(crate) fn seed_build(&self, side: &str, other_side: &str) -> Result<()> {
         let (from, to) = (self.build_folder(other_side), self.build_folder(side));
         if self.lock.is_none() || to.exists() {
             return Ok(());
@@ -90,7 +98,7 @@ impl PairFolder {
     }
 
     /// Returns the folder in which this side is built. It is kept from one check to the next.
-    pub(super) fn build_folder(&self, side: &str) -> PathBuf {
+    pub(crate) fn build_folder(&self, side: &str) -> PathBuf {
         self.folder.join("build").join(side)
     }
 }

@@ -28,11 +28,11 @@ pub(crate) fn normal_upper_quantile(tail: f64) -> f64 {
 }
 
 /// Returns [`normal_upper_quantile`] to ten digits, as a starting value for refinements.
-pub(super) fn approximate_normal_upper_quantile(tail: f64) -> f64 {
+pub(in crate::stats) fn approximate_normal_upper_quantile(tail: f64) -> f64 {
     SQRT_2 * erfc_inv(2.0 * tail)
 }
 
-pub(super) fn normal_density(z: f64) -> f64 {
+pub(in crate::stats) fn normal_density(z: f64) -> f64 {
     (-0.5 * z * z).exp() / TAU.sqrt()
 }
 

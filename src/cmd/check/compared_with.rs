@@ -1,20 +1,18 @@
 //! The data that a check compares the candidate with.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Result;
 
-use super::super::project::Project;
-use super::super::{CommandError, run_file};
 use super::shared;
 use crate::cli::RemoteArgs;
 use crate::git::CommitId;
 use crate::host::Host;
-use crate::run::{BenchmarkId, Run};
-use crate::stats::random_effects::MIN_BASELINE_RUNS;
+use crate::run::Run;
+use crate::session::project::Project;
+use crate::session::{CommandError, read_run};
 use crate::store::{BaselineMatch, RunKind, Store, StoredBaseline};
-use crate::verdict::{self, Change, Decision};
+use crate::verdict;
 
 /// The kind of baseline that the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +67,7 @@ impl ComparedWith {
     ///
     /// Fails if the file cannot be read.
     pub(super) fn read_file(path: &Path) -> Result<Self> {
-        Ok(Self { file: Some(run_file::read_run(path)?), ..Self::default() })
+        Ok(Self { file: Some(read_run(path)?), ..Self::default() })
     }
 
     /// Finds the stored runs of the nearest measured ancestor of the candidate, on its machine.
@@ -171,22 +169,6 @@ impl ComparedWith {
         } else {
             verdict::BaselineEvidence::Screen(&self.stored)
         }
-    }
-
-    /// Returns the benchmarks that rounds must confirm, because the screen does not pass them.
-    ///
-    /// Unchanged benchmarks count too if there are fewer than [`MIN_BASELINE_RUNS`] stored runs,
-    /// because those are too few for a screen. New benchmarks count if no run is stored.
-    pub(super) fn find_unconfirmed(&self, screen: &Decision) -> HashSet<BenchmarkId> {
-        let is_screen = self.stored.len() >= MIN_BASELINE_RUNS;
-        let open = screen.benchmarks.iter().filter(|judgement| match judgement.change {
-            Change::Inconclusive => true,
-            Change::Unchanged => !is_screen,
-            Change::New => self.stored.is_empty(),
-            // A screen reports no benchmark as regressed or improved.
-            Change::Regressed | Change::Improved | Change::Missing | Change::Failed => false,
-        });
-        open.map(verdict::Judgement::to_id).collect()
     }
 }
 

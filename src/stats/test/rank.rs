@@ -1,6 +1,6 @@
 //! Mann–Whitney test, which other tools use.
 
-use super::normal;
+use crate::stats::distribution::normal;
 
 /// Tendency of the candidate to exceed the baseline, in counts of value pairs (Mann & Whitney
 /// 1947).

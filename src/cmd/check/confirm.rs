@@ -1,21 +1,20 @@
 //! Measures both sides of a check in rounds, until no look leaves a benchmark undecided.
 
 use std::collections::HashSet;
-use std::process;
-use std::time::Duration;
 
 use anyhow::Result;
 
-use super::super::pair::{Pair, PairAttempt, PairBuilder};
-use super::super::progress::ProgressOutput;
-use super::super::{CommandError, gate, measure as measuring};
 use super::{CheckSession, shared};
 use crate::git::{CommitId, Repository};
 use crate::measure::LaunchPlan;
 use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
-use crate::run::{BenchmarkId, MeasuredCommit, Run};
-use crate::units::Nanos;
-use crate::verdict::{Change, Decision, RoundsEvidence, find_next_look};
+use crate::run::{BenchmarkId, MeasuredCommit};
+use crate::session::CommandError;
+use crate::session::measurement::{explain_measure_error, name_rounds_session};
+use crate::session::pair::{Pair, PairAttempt};
+use crate::session::progress::ProgressOutput;
+use crate::session::settings::resolve_budget;
+use crate::verdict::{Decision, RoundsEvidence, find_undecided};
 
 /// Returns the decision at a look, from the launches so far. It shows which benchmarks are
 /// undecided.
@@ -31,14 +30,7 @@ impl CheckSession<'_> {
         base: &CommitId,
     ) -> Result<PairAttempt> {
         shared::fetch_commit(repository, base).map_err(CommandError::from)?;
-        let builder = PairBuilder {
-            project: &self.project,
-            repository,
-            selection: &self.args.selection,
-            prepare: self.config.measure.prepare.as_deref(),
-            interrupt: &self.interrupt,
-        };
-        Pair::build_from_commits(&builder, base)
+        Pair::build_from_commits(&self.pair_builder(repository), base)
     }
 
     /// Measures in rounds until `decide` leaves no benchmark undecided.
@@ -53,11 +45,9 @@ impl CheckSession<'_> {
     ) -> Result<MeasuredRounds> {
         // Steps: plan the launches, drop benchmarks that are not wanted or are the same program on
         // both sides, then measure rounds and decide at each look.
-        let effort_args = gate::resolve_effort(&self.args.effort, &self.config.measure);
-        let effort = measuring::to_effort(&effort_args);
-        let patterns = measuring::parse_selection(&self.args.selection.bench)?;
+        let effort = &self.effort.effort;
         let mut stages = ProgressOutput::new();
-        let mut plans = pair.plan(&patterns, &effort, &self.interrupt, &mut stages)?;
+        let mut plans = pair.plan(&self.policy.selection, effort, &self.interrupt, &mut stages)?;
         if let Some(wanted) = wanted {
             plans = plans.map(|plan| plan.restrict_to(wanted));
         }
@@ -71,8 +61,7 @@ impl CheckSession<'_> {
             plans = plans.each_ref().map(exclude_same);
         }
         let create_run = |commit: &Option<MeasuredCommit>| {
-            let mut run =
-                measuring::create_empty_run(pair.source, &self.args.selection, &effort_args);
+            let mut run = self.create_run(pair.source);
             run.commit.clone_from(commit);
             run
         };
@@ -84,19 +73,19 @@ impl CheckSession<'_> {
             baseline_plan,
             candidate_plan,
             same_program: same,
-            effort: &effort,
-            seed: effort_args.seed.unwrap_or(DEFAULT_SEED),
-            session: format!("{}-{}", candidate.created, process::id()),
-            budget: self.budget(),
+            effort,
+            seed: self.effort.order_seed(),
+            session: name_rounds_session(&candidate),
+            budget: resolve_budget(self.args.budget, &self.config.measure),
         };
         let mut look = |rounds: RoundsEvidence<'_>| {
             let decision = decide(rounds);
-            self.find_undecided(&decision, rounds, effort.launches)
+            find_undecided(&decision, rounds, &self.noise, effort.launches)
         };
         let mut progress = |progress| stages.show_round(&progress);
         let interrupt = &self.interrupt;
         measure_rounds(&sides, baseline, candidate, interrupt, &mut look, &mut progress)
-            .map_err(measuring::explain_measure_error)
+            .map_err(explain_measure_error)
     }
 
     /// Returns the planned benchmarks whose program is the same on both sides, which need no
@@ -115,41 +104,4 @@ impl CheckSession<'_> {
         });
         planned.map(|planned| planned.id.clone()).collect()
     }
-
-    /// Returns the time limit of the rounds: that of the flag, else of the configuration, else
-    /// `None`.
-    fn budget(&self) -> Option<Duration> {
-        let budget: Option<Nanos> = self.args.budget.or(self.config.measure.budget);
-        budget
-            .map(|budget| Duration::try_from_secs_f64(budget.get() / 1e9).unwrap_or(Duration::MAX))
-    }
-
-    /// Returns the benchmarks that need another round.
-    ///
-    /// These are the inconclusive ones that have another look ahead, and the new ones with fewer
-    /// than `launches` launches. Only benchmarks that were measured in rounds count.
-    fn find_undecided(
-        &self,
-        decision: &Decision,
-        rounds: RoundsEvidence<'_>,
-        launches: u32,
-    ) -> HashSet<BenchmarkId> {
-        let count_launches = |run: &Run| -> std::collections::HashMap<BenchmarkId, usize> {
-            let worked = run.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
-            worked.map(|benchmark| (benchmark.to_id(), benchmark.launches.len())).collect()
-        };
-        let launch_counts = count_launches(rounds.candidate);
-        let open = decision.benchmarks.iter().filter(|judgement| {
-            let id = judgement.to_id();
-            launch_counts.get(&id).is_some_and(|&count| match judgement.change {
-                Change::Inconclusive => find_next_look(self.noise.get(&id), count).is_some(),
-                Change::New => count < launches as usize,
-                _ => false,
-            })
-        });
-        open.map(crate::verdict::Judgement::to_id).collect()
-    }
 }
-
-/// Default seed of the order within rounds. Any value works, as long as it is recorded.
-const DEFAULT_SEED: u64 = 1;

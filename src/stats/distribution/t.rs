@@ -4,7 +4,7 @@
 
 use std::f64::consts::{LN_2, PI};
 
-use super::{incomplete_beta, normal};
+use super::{beta, normal};
 
 /// Degrees of freedom from which the normal distribution is identical to double precision.
 const NORMAL_FROM: f64 = 1e15;
@@ -89,7 +89,7 @@ fn compute_far_tail(t: f64, df: f64) -> f64 {
     let kernel =
         (-0.5 * df * (1.0 / w).ln_1p()).exp() * y.sqrt() * compute_half_step_of_gamma(0.5 * df)
             / PI.sqrt();
-    0.5 * kernel * incomplete_beta::evaluate_continued_fraction(0.5 * df, 0.5, x, y)
+    0.5 * kernel * beta::evaluate_continued_fraction(0.5 * df, 0.5, x, y)
 }
 
 /// Returns `Γ(a + ½) ÷ Γ(a)` by its asymptotic series (DLMF 5.11.13). Small `a` are first raised by

@@ -1,6 +1,6 @@
 //! Shows the progress of long work on standard error.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -8,7 +8,7 @@ use crate::measure::MeasureProgress;
 use crate::rounds;
 
 /// Progress on standard error: a bar on a terminal, one line per stage elsewhere.
-pub(super) struct ProgressOutput {
+pub(crate) struct ProgressOutput {
     /// `None` before the launches start, and if standard error is not a terminal.
     bar: Option<ProgressBar>,
     /// Number of planned launches, and the last launch that was printed.
@@ -17,12 +17,12 @@ pub(super) struct ProgressOutput {
 
 impl ProgressOutput {
     /// Returns an output that has shown nothing yet.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { bar: None, launches: (0, None) }
     }
 
     /// Shows the progress of a measurement.
-    pub(super) fn show_measurement(&mut self, progress: &MeasureProgress) {
+    pub(crate) fn show_measurement(&mut self, progress: &MeasureProgress) {
         match progress {
             MeasureProgress::Pilot(target) => self.print_line(&format!("pilot launch of {target}")),
             MeasureProgress::Planned { benchmarks, starts, launches } => {
@@ -50,7 +50,7 @@ impl ProgressOutput {
     }
 
     /// Shows the progress of the rounds.
-    pub(super) fn show_round(&mut self, progress: &rounds::RoundsProgress) {
+    pub(crate) fn show_round(&mut self, progress: &rounds::RoundsProgress) {
         match progress {
             rounds::RoundsProgress::Round { round, undecided: 0 } => {
                 self.print_line(&format!("round {round}"));
@@ -77,7 +77,7 @@ impl ProgressOutput {
 
     #[expect(clippy::print_stderr, reason = "progress goes to standard error")]
     /// Prints one line, above the bar if there is one.
-    pub(super) fn print_line(&self, line: &str) {
+    pub(crate) fn print_line(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
             None => eprintln!("{line}"),
@@ -85,9 +85,20 @@ impl ProgressOutput {
     }
 
     /// Clears the bar.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Starts the bar of one step of `evaluate` on a terminal. Elsewhere prints one line and returns a hidden bar.
+pub(crate) fn start_evaluation_bar(label: &str, steps: u64) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        let _ = writeln!(io::stderr(), "evaluating {label}");
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} suites, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(steps).with_style(style).with_message(label.to_owned())
 }

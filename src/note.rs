@@ -1,0 +1,550 @@
+//! Why an answer is what it is, or weaker than it looks, and why a benchmark failed, as values.
+//!
+//! Every module above may make a note. Only `render::notes` turns one into words. In files a note
+//! is an object whose `note` names the kind. It has a `text` for people, which is ignored when the
+//! file is read. Files of schema 1 have a sentence instead, which becomes [`Note::Recorded`].
+
+use std::fmt;
+
+use serde::de::{self, IntoDeserializer as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::units::{Nanos, Percent, Ratio};
+
+/// Why an answer is what it is, or weaker than it looks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "kebab-case", deny_unknown_fields, remote = "Self")]
+pub(crate) enum Note {
+    /// A sentence of a file of schema 1.
+    Recorded {
+        /// The sentence as the file has it.
+        sentence: String,
+    },
+
+    // The measurement.
+    /// Other processes used the processors before the measurement began.
+    BusyBefore {
+        /// Share of the processors that others used.
+        others: Percent,
+    },
+    /// Other processes used the processors during the measurement.
+    BusyDuring {
+        /// Share of the processors that others used.
+        others: Percent,
+    },
+    /// The machine was disturbed during the measurement.
+    Disturbed {
+        /// What disturbed it.
+        disturbance: Disturbance,
+    },
+    /// A launch was disturbed and therefore measured again.
+    LaunchRepeated {
+        /// Number of the launch, from 0.
+        launch: u32,
+        /// Bench target or command that was launched.
+        job: String,
+        /// What disturbed it.
+        disturbance: Disturbance,
+    },
+    /// A round was disturbed and therefore measured again.
+    RoundRepeated {
+        /// Number of the round, from 0.
+        round: u32,
+        /// Bench target or command that was launched.
+        job: String,
+        /// What disturbed it.
+        disturbance: Disturbance,
+    },
+    /// The machine was replaced during the measurement.
+    MachineChanged {
+        /// The machine at the start.
+        before: MachineName,
+        /// The machine at the end.
+        after: MachineName,
+    },
+    /// A process reported other threads or another provider than the first one.
+    SettingsDiffer {
+        /// Bench target of the process. `None` for a command.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
+        /// Settings of the process.
+        settings: RuntimeName,
+        /// Settings of the first process.
+        first: RuntimeName,
+    },
+    /// A bench target was not measured because it does not read Criterion's flags.
+    BenchSkipped {
+        /// Name of the bench target.
+        bench: String,
+        /// Package of the bench target.
+        package: String,
+    },
+    /// A bench target was not built.
+    BenchLeftOut {
+        /// Name of the bench target.
+        bench: String,
+        /// Package of the bench target.
+        package: String,
+        /// Cargo features that it needs. Empty if Cargo leaves it out for another reason.
+        #[serde(default)]
+        features: Vec<String>,
+    },
+    /// A benchmark failed in the baseline and is not in the candidate.
+    FailedInBaseline {
+        /// Name of the benchmark.
+        benchmark: String,
+        /// Why it failed.
+        reason: FailureReason,
+    },
+    /// A note about the baseline's side of the rounds.
+    Baseline {
+        /// The note.
+        about: Box<Note>,
+    },
+    /// The measurement ended early or benchmarks failed.
+    Incomplete,
+    /// The working tree differed from the commit.
+    DirtyTree,
+
+    // The baseline.
+    /// There is no repository that could hold a baseline.
+    NoRepository,
+    /// The candidate is not a commit of this repository.
+    CandidateNotCommitted,
+    /// The run file names a commit that cannot be one.
+    InvalidCommit {
+        /// The name in the run file.
+        commit: String,
+    },
+    /// No ancestor of the candidate has a stored run.
+    NothingStored,
+    /// The nearest stored commit was measured on other machines only.
+    StoredElsewhere {
+        /// Abbreviated id of the commit.
+        commit: String,
+        /// Descriptions of the machines.
+        machines: Vec<String>,
+    },
+    /// A stored run was ignored because it cannot be read.
+    StoredRunIgnored {
+        /// The error.
+        cause: String,
+    },
+    /// The branch of the store could not be fetched.
+    BaselinesNotFetched {
+        /// The error.
+        cause: String,
+    },
+    /// The history behind a shallow clone could not be fetched.
+    HistoryNotFetched {
+        /// The error.
+        cause: String,
+    },
+    /// The base commit could not be built, so there is no baseline.
+    BaseNotBuilt {
+        /// Abbreviated id of the base.
+        commit: String,
+        /// The error.
+        cause: String,
+    },
+    /// The rounds that should confirm the screen could not be measured.
+    NotConfirmed {
+        /// The error.
+        cause: String,
+    },
+
+    // Waivers.
+    /// A trailer names no benchmark of this check.
+    TrailerMatchesNothing {
+        /// The value of the trailer.
+        trailer: String,
+    },
+    /// A trailer accepts a missing benchmark, and no benchmark that it names is missing.
+    TrailerWithoutMissing {
+        /// The value of the trailer.
+        trailer: String,
+    },
+    /// A regression is larger than its trailer accepts.
+    TrailerExceeded {
+        /// The value of the trailer.
+        trailer: String,
+        /// The first benchmark that exceeds it.
+        benchmark: String,
+        /// Number of other benchmarks that exceed it.
+        more: u32,
+    },
+    /// There are more trailers than are read.
+    TrailersNotRead {
+        /// Number of trailers that were not read.
+        count: u32,
+    },
+    /// A trailer cannot be parsed.
+    TrailerInvalid {
+        /// The error.
+        cause: String,
+    },
+    /// No commit message could be read.
+    MessagesNotRead {
+        /// The error.
+        cause: String,
+    },
+    /// Only some of the commit messages could be read.
+    MessagesIncomplete,
+
+    // Advice and second opinions.
+    /// Benchmarks stayed undecided in short launches.
+    ShortLaunches {
+        /// Number of benchmarks.
+        benchmarks: u32,
+        /// Launches with less time of calls than this are short.
+        limit: Nanos,
+        /// Number of calls per launch that may decide more.
+        calls: f64,
+        /// Whether `--calls` sets the number of calls.
+        has_calls_flag: bool,
+    },
+    /// A benchmark is slower than in the last release, according to stored runs.
+    SlowerThanRelease {
+        /// Name of the benchmark.
+        benchmark: String,
+        /// Tag of the release.
+        release: String,
+        /// Lower end of the interval of candidate ÷ release.
+        low: Ratio,
+        /// Best estimate of candidate ÷ release.
+        point: Ratio,
+        /// Upper end of the interval of candidate ÷ release.
+        high: Ratio,
+    },
+    /// More benchmarks are slower than in the last release than are named.
+    MoreSlowerThanRelease {
+        /// Number of benchmarks that are not named.
+        count: u32,
+        /// Tag of the release.
+        release: String,
+    },
+    /// `--counts` had nothing to count because there were no rounds.
+    CountsWithoutRounds,
+    /// `--counts` cannot count commands.
+    CountsNeedCriterion,
+    /// Instructions were counted as a second opinion.
+    InstructionsCounted {
+        /// Instructions per call of the baseline.
+        baseline: f64,
+        /// Instructions per call of the candidate.
+        candidate: f64,
+    },
+    /// Instructions could not be counted.
+    InstructionsNotCounted {
+        /// Why they could not be counted.
+        obstacle: CountObstacle,
+    },
+
+    // The change of one benchmark.
+    /// Both commits build the same program for the benchmark.
+    SameProgram,
+    /// The baseline was measured on another machine.
+    OtherMachine,
+    /// The stored runs are of the commit that is judged, so the machine must have changed.
+    SameCommit,
+    /// Stored runs show a change that no rounds confirmed.
+    OnlyScreened,
+    /// The benchmark is in the baseline and not in the candidate.
+    NotInCandidate,
+    /// The benchmark could not be measured in the baseline.
+    FailedBefore,
+    /// Samples are single calls on one side and batches on the other.
+    SamplingDiffers,
+    /// A side has fewer than two launches.
+    TooFewLaunches,
+    /// There are too few rounds for a test.
+    TooFewRounds {
+        /// Number of rounds.
+        rounds: u32,
+    },
+    /// The data do not decide.
+    Undecided {
+        /// Number of rounds. `None` if it was not measured in rounds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rounds: Option<u32>,
+        /// Slowdown that would have been detected.
+        detectable: Percent,
+    },
+    /// Too few runs are stored to know how much runs differ.
+    FewStoredRuns {
+        /// Number of stored runs of this machine.
+        runs: u32,
+        /// Number of stored runs that are enough.
+        needed: u32,
+        /// Assumed standard deviation between runs.
+        assumed: Percent,
+    },
+
+    // A target.
+    /// More launches would decide the target.
+    MoreLaunchesDecide,
+    /// About this many more calls would decide the target.
+    MoreCallsDecide {
+        /// Number of calls.
+        calls: u64,
+    },
+    /// Launches differ too much for the target to be decided by calls.
+    LaunchesDiffer,
+    /// One launch alone misses the target.
+    SlowLaunch {
+        /// Number of the launch, from 0.
+        launch: u32,
+    },
+    /// The figure is too close to the limit to be decided.
+    TooCloseToLimit,
+    /// A mean cannot be bounded with fewer than two launches.
+    MeanNeedsTwoLaunches,
+    /// Samples are batches, which have no percentile of single calls.
+    BatchesHaveNoPercentile {
+        /// Name of the metric.
+        metric: String,
+    },
+    /// Only digests are stored, which bound no percentile.
+    OnlyDigests,
+    /// There are too few calls to bound a percentile.
+    TooFewCalls {
+        /// Name of the metric.
+        metric: String,
+        /// Number of calls.
+        calls: u64,
+        /// Number of calls that the metric needs.
+        needed: u64,
+    },
+    /// The benchmark could not be measured.
+    NotMeasured,
+}
+
+/// What disturbed a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "disturbance", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Disturbance {
+    /// The hypervisor gave processor time to other machines.
+    StolenTime {
+        /// Share of the processor time.
+        share: Percent,
+    },
+    /// The processor lowered its clock rate or the quota of the container was used up.
+    Throttled {
+        /// Number of times.
+        times: u64,
+    },
+}
+
+/// Names a machine for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MachineName {
+    /// Processor model.
+    pub(crate) cpu_model: String,
+    /// Kernel release.
+    pub(crate) kernel: String,
+}
+
+/// Threads and provider that a process reported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuntimeName {
+    /// Number of threads. `None` if it was not reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) threads: Option<u32>,
+    /// Execution provider. `None` if it was not reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) provider: Option<String>,
+}
+
+/// Why the instructions of a benchmark could not be counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "obstacle", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum CountObstacle {
+    /// The bench target of the benchmark is not known or was not built.
+    UnknownTarget,
+    /// Set-up before the first call takes most of the instructions.
+    SetupOutweighsCalls,
+    /// Calls are too short to be told from Criterion's own work.
+    CallsTooShort,
+    /// A sample is more than one call.
+    SeveralCallsPerSample,
+    /// The process under callgrind failed.
+    ProcessFailed {
+        /// Why it failed.
+        reason: FailureReason,
+    },
+    /// callgrind wrote no total.
+    NoTotal,
+}
+
+/// Why a benchmark could not be measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "kebab-case", deny_unknown_fields, remote = "Self")]
+pub(crate) enum FailureReason {
+    /// The reason in a file of schema 1, or as the harness reported it.
+    Reported {
+        /// The reason as it was reported.
+        sentence: String,
+    },
+    /// The process panicked.
+    Panicked,
+    /// The process exceeded its time limit.
+    TimedOut {
+        /// Time limit.
+        limit: Nanos,
+    },
+    /// The process ended with an exit status other than 0.
+    Exited {
+        /// Exit status.
+        status: i32,
+    },
+    /// A signal ended the process.
+    Killed {
+        /// Number of the signal.
+        signal: i32,
+    },
+    /// The system does not tell how the process ended.
+    EndedUnknown,
+    /// The bench lists the benchmark and did not run it.
+    ListedNotRun,
+    /// The process wrote no samples for the benchmark.
+    NoSamplesWritten,
+    /// The command printed no samples at all.
+    NoSamplesPrinted,
+    /// The command printed the benchmark without samples.
+    EmptySamples,
+    /// The command printed the benchmark twice in one launch.
+    PrintedTwice,
+    /// The command printed a time that is not a duration.
+    InvalidSample {
+        /// The error.
+        cause: String,
+    },
+    /// The command printed a line that does not follow the protocol.
+    InvalidLine {
+        /// Number of the line, from 1.
+        line: u64,
+        /// The error.
+        cause: String,
+    },
+    /// Criterion's files cannot be read or contradict themselves.
+    InvalidResult {
+        /// The error.
+        cause: String,
+    },
+    /// One bench target has several benchmarks with this id.
+    RepeatedId {
+        /// Name of the bench target.
+        bench: String,
+        /// Number of benchmarks with the id.
+        count: u64,
+    },
+    /// Several bench targets have a benchmark with this id.
+    SharedId {
+        /// Names of the bench targets.
+        benches: Vec<String>,
+    },
+}
+
+/// The value of a note or a reason in a file: a plain sentence in schema 1, else a tagged object.
+enum Recorded<T> {
+    Sentence(String),
+    Value(T),
+}
+
+/// Reads a value that is a sentence or an object. The object may have a `text`, which is dropped.
+struct RecordedVisitor<T>(fn(serde_json::Value) -> Result<T, serde_json::Error>);
+
+impl<'de, T> Visitor<'de> for RecordedVisitor<T> {
+    type Value = Recorded<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a sentence")
+    }
+
+    fn visit_str<E: de::Error>(self, sentence: &str) -> Result<Self::Value, E> {
+        Ok(Recorded::Sentence(sentence.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let mut map = serde_json::Map::new();
+        while let Some((key, value)) = access.next_entry::<String, serde_json::Value>()? {
+            if key == "text" && value.is_string() {
+                continue;
+            }
+            if map.insert(key.clone(), value).is_some() {
+                return Err(de::Error::custom(format!("duplicate field `{key}`")));
+            }
+        }
+        (self.0)(serde_json::Value::Object(map)).map(Recorded::Value).map_err(de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Note {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let visitor = RecordedVisitor(|value| Self::deserialize(value.into_deserializer()));
+        Ok(match deserializer.deserialize_any(visitor)? {
+            Recorded::Sentence(sentence) => Self::Recorded { sentence },
+            Recorded::Value(note) => note,
+        })
+    }
+}
+
+impl Serialize for Note {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for FailureReason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let visitor = RecordedVisitor(|value| Self::deserialize(value.into_deserializer()));
+        Ok(match deserializer.deserialize_any(visitor)? {
+            Recorded::Sentence(sentence) => Self::Reported { sentence },
+            Recorded::Value(reason) => reason,
+        })
+    }
+}
+
+impl Serialize for FailureReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_read_back_without_its_text() {
+        let note = Note::Undecided { rounds: Some(14), detectable: Percent::new(0.042).unwrap() };
+        let json = serde_json::to_string(&note).unwrap();
+        assert_eq!(json, r#"{"note":"undecided","rounds":14,"detectable":0.042}"#);
+        assert_eq!(serde_json::from_str::<Note>(&json).unwrap(), note);
+        let with_text = r#"{"note":"undecided","text":"words","rounds":14,"detectable":0.042}"#;
+        assert_eq!(serde_json::from_str::<Note>(with_text).unwrap(), note);
+    }
+
+    #[test]
+    fn a_sentence_of_schema_1_is_kept() {
+        let note: Note = serde_json::from_str(r#""the tree was dirty""#).unwrap();
+        assert_eq!(note, Note::Recorded { sentence: "the tree was dirty".to_owned() });
+        let reason: FailureReason = serde_json::from_str(r#""panicked""#).unwrap();
+        assert_eq!(reason, FailureReason::Reported { sentence: "panicked".to_owned() });
+    }
+
+    #[test]
+    fn an_unknown_note_or_field_is_refused() {
+        for json in [
+            r#"{"note":"made-up"}"#,
+            r#"{"note":"dirty-tree","more":1}"#,
+            r#"{"text":"only words"}"#,
+            r#"{"note":"dirty-tree","text":1}"#,
+            "7",
+        ] {
+            assert!(serde_json::from_str::<Note>(json).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! The words of every note, disturbance and failure reason.
+//!
+//! A sentence begins in lower case and has no full stop, because it may follow a name or a colon.
+
+use std::fmt::Write as _;
+
+use minijinja::{Error, Value};
+use serde::Deserialize;
+
+use super::filters::format_duration;
+use crate::note::{CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName};
+use crate::units::{Percent, Ratio};
+
+/// Returns the sentence of `note`.
+pub(crate) fn describe_note(note: &Note) -> String {
+    match note {
+        Note::Recorded { sentence } => sentence.clone(),
+
+        Note::BusyBefore { others } => format!(
+            "before measuring, other processes used {} of the processors",
+            format_percent(*others, 0)
+        ),
+        Note::BusyDuring { others } => format!(
+            "while measuring, other processes used {} of the processors",
+            format_percent(*others, 0)
+        ),
+        Note::Disturbed { disturbance } => {
+            format!("while measuring, {}", describe_disturbance(*disturbance))
+        }
+        Note::LaunchRepeated { launch, job, disturbance } => {
+            format!("launch {launch} of {job} was repeated: {}", describe_disturbance(*disturbance))
+        }
+        Note::RoundRepeated { round, job, disturbance } => format!(
+            "round {} of {job} was repeated: {}",
+            u64::from(*round) + 1,
+            describe_disturbance(*disturbance)
+        ),
+        Note::MachineChanged { before, after } => format!(
+            "while measuring, the machine changed from {} to {}",
+            describe_machine(before),
+            describe_machine(after)
+        ),
+        Note::SettingsDiffer { target, settings, first } => format!(
+            "{} ran with {}, but the first process with {}",
+            target.as_deref().unwrap_or("the command"),
+            describe_runtime(settings),
+            describe_runtime(first)
+        ),
+        Note::BenchSkipped { bench, package } => format!(
+            "bench `{bench}` of `{package}` was skipped: it does not read Criterion's flags"
+        ),
+        Note::BenchLeftOut { bench, package, features } => {
+            let remedy = if features.is_empty() {
+                "Cargo does not build it by default".to_owned()
+            } else {
+                format!("it needs `--features {}`", features.join(","))
+            };
+            format!("bench `{bench}` of `{package}` was left out: {remedy}")
+        }
+        Note::FailedInBaseline { benchmark, reason } => {
+            format!("`{benchmark}` failed in the baseline: {}", describe_failure(reason))
+        }
+        Note::Baseline { about } => format!("baseline: {}", describe_note(about)),
+        Note::Incomplete => "the measurement is incomplete, so it cannot pass".to_owned(),
+        Note::DirtyTree => "the working tree had uncommitted changes".to_owned(),
+
+        Note::NoRepository => {
+            "no baseline: there is no git repository that could hold one".to_owned()
+        }
+        Note::CandidateNotCommitted => {
+            "no baseline: the candidate is not a commit of this repository".to_owned()
+        }
+        Note::InvalidCommit { commit } => format!("no baseline: `{commit}` is not a commit id"),
+        Note::NothingStored => "no baseline yet: no ancestor of this commit is stored".to_owned(),
+        Note::StoredElsewhere { commit, machines } => format!(
+            "no baseline from this machine: {commit} was measured on {}",
+            machines.join(" and on ")
+        ),
+        Note::StoredRunIgnored { cause } => format!("a stored run was ignored: {cause}"),
+        Note::BaselinesNotFetched { cause } => {
+            format!("the stored baselines could not be fetched: {cause}")
+        }
+        Note::HistoryNotFetched { cause } => format!(
+            "the history behind this shallow clone could not be fetched, so baselines of earlier \
+             commits are not found: {cause}"
+        ),
+        Note::BaseNotBuilt { commit, cause } => {
+            format!("no baseline: base {commit} cannot be built: {cause}")
+        }
+        Note::NotConfirmed { cause } => format!("not confirmed in rounds: {cause}"),
+
+        Note::TrailerMatchesNothing { trailer } => {
+            format!("`Perfgate-Accept: {trailer}` matches no benchmark of this check")
+        }
+        Note::TrailerWithoutMissing { trailer } => {
+            format!("`Perfgate-Accept: {trailer}` matches no benchmark that is missing")
+        }
+        Note::TrailerExceeded { trailer, benchmark, more } => {
+            let others = match more {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("`Perfgate-Accept: {trailer}` is exceeded by `{benchmark}`{others}")
+        }
+        Note::TrailersNotRead { count } => {
+            format!("{count} more `Perfgate-Accept` trailers were not read")
+        }
+        Note::TrailerInvalid { cause } => {
+            format!("a `Perfgate-Accept` trailer does not count: {cause}")
+        }
+        Note::MessagesNotRead { cause } => format!("commit messages could not be read: {cause}"),
+        Note::MessagesIncomplete => "only some of the commit messages could be read, so a \
+                                     `Perfgate-Accept` in the others does not count: check out \
+                                     with `fetch-depth: 0`"
+            .to_owned(),
+
+        Note::ShortLaunches { benchmarks, limit, calls, has_calls_flag } => {
+            let stayed = match benchmarks {
+                1 => "1 benchmark stayed".to_owned(),
+                count => format!("{count} benchmarks stayed"),
+            };
+            let flag = if *has_calls_flag { " (`--calls`)" } else { "" };
+            format!(
+                "{stayed} undecided with launches shorter than {}, which see only a moment of the \
+                 machine: about {calls} calls per launch{flag} may decide more",
+                format_duration(limit.get())
+            )
+        }
+        Note::SlowerThanRelease { benchmark, release, low, point, high } => format!(
+            "`{benchmark}` is slower than {release} by {} [{}, {}] according to stored runs; this \
+             is not confirmed",
+            format_slowdown(*point),
+            format_slowdown(*low),
+            format_slowdown(*high)
+        ),
+        Note::MoreSlowerThanRelease { count, release } => match count {
+            1 => format!("1 more benchmark is slower than {release}"),
+            count => format!("{count} more benchmarks are slower than {release}"),
+        },
+        Note::CountsWithoutRounds => {
+            "`--counts` counted nothing because there were no rounds".to_owned()
+        }
+        Note::CountsNeedCriterion => {
+            "`--counts` counts Criterion benches only, not commands".to_owned()
+        }
+        Note::InstructionsCounted { baseline, candidate } => format!(
+            "a call takes {:.3} million instructions, in the baseline {:.3} million ({:+.1} %): a \
+             second opinion from callgrind, which does not change the verdict",
+            candidate / 1e6,
+            baseline / 1e6,
+            (candidate / baseline - 1.0) * 100.0
+        ),
+        Note::InstructionsNotCounted { obstacle } => {
+            format!("instructions were not counted: {}", describe_obstacle(obstacle))
+        }
+
+        Note::SameProgram => {
+            "both commits build the same program, byte for byte, so there is nothing to measure"
+                .to_owned()
+        }
+        Note::OtherMachine => {
+            "the baseline was measured on another machine, so it is not comparable".to_owned()
+        }
+        Note::SameCommit => {
+            "the stored runs are of the same commit, so the machine has changed".to_owned()
+        }
+        Note::OnlyScreened => "stored runs suggest a change, but no rounds confirmed it".to_owned(),
+        Note::NotInCandidate => {
+            "in the baseline but not in the candidate: deleted, renamed or not built".to_owned()
+        }
+        Note::FailedBefore => "it could not be measured in the baseline".to_owned(),
+        Note::SamplingDiffers => {
+            "single calls on one side and batches on the other are not comparable".to_owned()
+        }
+        Note::TooFewLaunches => "a side has fewer than two launches, so it is unknown how much \
+                                 launches differ"
+            .to_owned(),
+        Note::TooFewRounds { rounds } => match rounds {
+            1 => "1 round is too few for a test".to_owned(),
+            rounds => format!("{rounds} rounds are too few for a test"),
+        },
+        Note::Undecided { rounds, detectable } => {
+            let mut sentence = String::new();
+            if let Some(rounds) = rounds {
+                write!(sentence, "undecided after {rounds} rounds: ")
+                    .expect("a string takes everything");
+            }
+            write!(
+                sentence,
+                "a slowdown of {} would have been detected",
+                format_percent(*detectable, 1)
+            )
+            .expect("a string takes everything");
+            sentence
+        }
+        Note::FewStoredRuns { runs, needed, assumed } => {
+            let stored = match runs {
+                1 => "only 1 run is".to_owned(),
+                runs => format!("only {runs} runs are"),
+            };
+            format!(
+                "{stored} stored on this machine: until there are {needed}, runs are assumed to \
+                 differ by {} (standard deviation)",
+                format_percent(*assumed, 0)
+            )
+        }
+
+        Note::MoreLaunchesDecide => "more launches would decide".to_owned(),
+        Note::MoreCallsDecide { calls } => format!("about {calls} more calls would decide"),
+        Note::LaunchesDiffer => "its launches differ: more launches would decide".to_owned(),
+        Note::SlowLaunch { launch } => {
+            format!("launch {launch} alone misses it: launches differ")
+        }
+        Note::TooCloseToLimit => "too close to the limit for more calls to decide".to_owned(),
+        Note::MeanNeedsTwoLaunches => "a mean needs two launches".to_owned(),
+        Note::BatchesHaveNoPercentile { metric } => {
+            format!("measured in batches, so there is no {metric} of single calls")
+        }
+        Note::OnlyDigests => {
+            "only digests are stored, and they do not bound a percentile".to_owned()
+        }
+        Note::TooFewCalls { metric, calls, needed } => {
+            format!("{calls} calls are too few: {metric} needs at least {needed}")
+        }
+        Note::NotMeasured => "it could not be measured".to_owned(),
+    }
+}
+
+/// Returns the clause that names `disturbance`.
+pub(crate) fn describe_disturbance(disturbance: Disturbance) -> String {
+    match disturbance {
+        Disturbance::StolenTime { share } => {
+            format!("{} of the processor time was stolen", format_percent(share, 1))
+        }
+        Disturbance::Throttled { times: 1 } => "the processor was throttled once".to_owned(),
+        Disturbance::Throttled { times } => format!("the processor was throttled {times} times"),
+    }
+}
+
+/// Returns the clause that names `reason`.
+pub(crate) fn describe_failure(reason: &FailureReason) -> String {
+    match reason {
+        FailureReason::Reported { sentence } => sentence.clone(),
+        FailureReason::Panicked => "panicked".to_owned(),
+        FailureReason::TimedOut { limit } => {
+            format!("timed out after {}", format_duration(limit.get()))
+        }
+        FailureReason::Exited { status } => format!("ended with status {status}"),
+        FailureReason::Killed { signal } => format!("killed by signal {signal}"),
+        FailureReason::EndedUnknown => "ended in an unknown way".to_owned(),
+        FailureReason::ListedNotRun => "it was listed but not run".to_owned(),
+        FailureReason::NoSamplesWritten => "it wrote no samples".to_owned(),
+        FailureReason::NoSamplesPrinted => "printed no samples".to_owned(),
+        FailureReason::EmptySamples => "printed without samples".to_owned(),
+        FailureReason::PrintedTwice => "printed twice in one launch".to_owned(),
+        FailureReason::InvalidSample { cause } => format!("printed an invalid time: {cause}"),
+        FailureReason::InvalidLine { line, cause } => {
+            format!("line {line} does not contain samples: {cause}")
+        }
+        FailureReason::InvalidResult { cause } => {
+            format!("Criterion's results cannot be used: {cause}")
+        }
+        FailureReason::RepeatedId { bench, count } => {
+            format!("bench `{bench}` has {count} benchmarks with this id")
+        }
+        FailureReason::SharedId { benches } => {
+            format!("the benches `{}` have the same id", benches.join("` and `"))
+        }
+    }
+}
+
+/// Returns the clause that says why instructions could not be counted.
+fn describe_obstacle(obstacle: &CountObstacle) -> String {
+    match obstacle {
+        CountObstacle::UnknownTarget => "its bench target is not known".to_owned(),
+        CountObstacle::SetupOutweighsCalls => {
+            "set-up before the first call outweighs the calls".to_owned()
+        }
+        CountObstacle::CallsTooShort => {
+            "its calls are too short to be told from Criterion's own work".to_owned()
+        }
+        CountObstacle::SeveralCallsPerSample => "a sample is more than one call".to_owned(),
+        CountObstacle::ProcessFailed { reason } => {
+            format!("under callgrind, the process {}", describe_failure(reason))
+        }
+        CountObstacle::NoTotal => "callgrind wrote no total".to_owned(),
+    }
+}
+
+fn describe_machine(machine: &MachineName) -> String {
+    format!("{}, kernel {},", machine.cpu_model, machine.kernel)
+}
+
+fn describe_runtime(runtime: &RuntimeName) -> String {
+    let threads = match runtime.threads {
+        None => "an unknown number of threads".to_owned(),
+        Some(1) => "1 thread".to_owned(),
+        Some(threads) => format!("{threads} threads"),
+    };
+    format!("{threads} on {}", runtime.provider.as_deref().unwrap_or("an unknown provider"))
+}
+
+fn format_percent(share: Percent, digits: usize) -> String {
+    format!("{:.digits$} %", share.get() * 100.0)
+}
+
+fn format_slowdown(ratio: Ratio) -> String {
+    format!("{:.1} %", (ratio.get() - 1.0) * 100.0)
+}
+
+/// Returns the sentence of a note that a template holds as a value.
+///
+/// Fails if the value is not a note.
+pub(super) fn describe_note_value(value: Value) -> Result<String, Error> {
+    Ok(describe_note(&Note::deserialize(value)?))
+}
+
+/// Returns the clause of a failure reason that a template holds as a value.
+///
+/// Fails if the value is not a failure reason.
+pub(super) fn describe_failure_value(value: Value) -> Result<String, Error> {
+    Ok(describe_failure(&FailureReason::deserialize(value)?))
+}
+
+/// Adds a `text` to each note and failure reason of a run or a decision, for people who read the
+/// JSON.
+pub(super) fn add_texts(document: &mut serde_json::Value) {
+    for_each_in(document, "notes", add_note_text);
+    for_each_in(document, "benchmarks", |benchmark| {
+        for_each_in(benchmark, "notes", add_note_text);
+        for_each_in(benchmark, "targets", |target| {
+            if let Some(note) = target.get_mut("note") {
+                add_note_text(note);
+            }
+        });
+        if let Some(reason) = benchmark.pointer_mut("/failure/reason") {
+            add_text(reason, |reason: FailureReason| describe_failure(&reason));
+        }
+    });
+}
+
+fn for_each_in(
+    parent: &mut serde_json::Value,
+    field: &str,
+    visit: impl FnMut(&mut serde_json::Value),
+) {
+    if let Some(values) = parent.get_mut(field).and_then(serde_json::Value::as_array_mut) {
+        values.iter_mut().for_each(visit);
+    }
+}
+
+fn add_note_text(note: &mut serde_json::Value) {
+    add_text(note, |note: Note| describe_note(&note));
+}
+
+fn add_text<T: serde::de::DeserializeOwned>(
+    object: &mut serde_json::Value,
+    describe: impl FnOnce(T) -> String,
+) {
+    if let Ok(value) = T::deserialize(&*object)
+        && let Some(map) = object.as_object_mut()
+    {
+        map.insert("text".to_owned(), describe(value).into());
+    }
+}

@@ -1,0 +1,135 @@
+//! What the commands share: the settings, the project, the store, how a pair of builds is made, and
+//! what they print.
+
+mod error;
+pub(crate) mod print;
+pub(crate) mod progress;
+pub(crate) mod project;
+mod run_file;
+mod signals;
+mod store;
+pub(crate) mod settings;
+pub(crate) mod measurement;
+pub(crate) mod calibration;
+pub(crate) mod pair;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+pub(crate) use self::error::{CommandError, ExitStatus, explain_error};
+pub(crate) use self::run_file::read_run;
+pub(crate) use self::signals::watch_signals;
+pub(crate) use self::store::SessionStore;
+
+use self::pair::PairBuilder;
+use self::project::Project;
+use self::settings::{EffortSettings, GateSettings};
+use crate::cli::{EffortArgs, GateArgs, SelectionArgs, StoreArgs};
+use crate::git::Repository;
+use crate::host::Host;
+use crate::policy::{Config, Policy};
+use crate::process::Interrupt;
+use crate::run::{BenchmarkId, Run, SampleSource};
+use crate::verdict::NoiseHistory;
+
+/// What the command line of a command that measures builds asks for.
+pub(crate) struct SessionRequest<'a> {
+    /// Which benchmarks, and how to build them.
+    pub(crate) selection: &'a SelectionArgs,
+    /// How much to measure.
+    pub(crate) effort: &'a EffortArgs,
+    /// What must hold.
+    pub(crate) gate: &'a GateArgs,
+    /// Where baselines are kept.
+    pub(crate) store: &'a StoreArgs,
+    /// The run to judge if it was measured before; `None` if the command measures.
+    pub(crate) given_run: Option<&'a std::path::Path>,
+}
+
+/// The inputs of a command that measures or judges builds, each resolved once, before anything is
+/// measured.
+pub(crate) struct Session {
+    /// Which benchmarks, and how to build them.
+    pub(crate) selection: SelectionArgs,
+    /// The workspace and its repository.
+    pub(crate) project: Project,
+    /// The configuration file.
+    pub(crate) config: Config,
+    /// The configuration, overridden by the flags.
+    pub(crate) policy: Policy,
+    /// How much to measure.
+    pub(crate) effort: EffortSettings,
+    /// The store of baselines.
+    pub(crate) store: SessionStore,
+    /// The run to judge, which was measured before; `None` if the command measures.
+    pub(crate) given_run: Option<Run>,
+    /// The machine that measured the given run, or else this machine.
+    pub(crate) host: Host,
+    /// Raised when a signal asks perfgate to end.
+    pub(crate) interrupt: Interrupt,
+}
+
+impl Session {
+    /// Resolves the flags of `request` and the configuration, and finds the project and the host.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the repository, the configuration or the given run cannot be read, if a flag is not
+    /// valid, or if signals cannot be watched.
+    pub(crate) fn open(request: &SessionRequest<'_>) -> Result<Self> {
+        let project = Project::find(request.selection.manifest_path.as_deref())?;
+        let GateSettings { config, policy, store } = GateSettings::read(
+            &project.folder,
+            request.gate,
+            request.store,
+            &request.selection.bench,
+        )?;
+        // With a given run no process is started, so a signal may simply end perfgate.
+        let interrupt =
+            if request.given_run.is_some() { Interrupt::default() } else { watch_signals()? };
+        let given_run = request.given_run.map(read_run).transpose()?;
+        let host = match &given_run {
+            Some(run) => run.host.clone(),
+            None => measurement::detect_host(&project.folder),
+        };
+        Ok(Self {
+            selection: request.selection.clone(),
+            effort: EffortSettings::resolve(request.effort, &config.measure),
+            project,
+            config,
+            policy,
+            store,
+            given_run,
+            host,
+            interrupt,
+        })
+    }
+
+    /// Returns the calibrated noise of each benchmark on the session's host. Returns none without a
+    /// calibration, and prints a note if the calibration cannot be used.
+    pub(crate) fn read_noise(&self) -> BTreeMap<BenchmarkId, NoiseHistory> {
+        let (calibration, note) =
+            calibration::read_calibration(&self.project.folder, &self.host.fingerprint);
+        if let Some(note) = note {
+            print::print_note(&note);
+        }
+        calibration.map(|calibration| calibration.noise_histories()).unwrap_or_default()
+    }
+
+    /// Returns how to build two commits of `repository`, which contains the project.
+    pub(crate) fn pair_builder<'a>(&'a self, repository: &'a Repository) -> PairBuilder<'a> {
+        PairBuilder {
+            project: &self.project,
+            repository,
+            selection: &self.selection,
+            prepare: self.config.measure.prepare.as_deref(),
+            interrupt: &self.interrupt,
+        }
+    }
+
+    /// Returns a run without benchmarks for a measurement on this machine that begins now.
+    pub(crate) fn create_run(&self, source: SampleSource) -> Run {
+        measurement::create_empty_run(source, self.host.clone(), &self.effort)
+    }
+}

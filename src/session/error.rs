@@ -1,0 +1,116 @@
+//! The exit statuses of the commands, and the errors that end a command with one of them.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use thiserror::Error;
+
+use crate::git::GitError;
+use crate::store::StoreError;
+use crate::verdict::Verdict;
+
+/// Exit status of a command. The README lists the same table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExitStatus {
+    /// The command did its work; for `check`, the gate passed.
+    Pass = 0,
+    /// perfgate itself failed.
+    PerfgateFailed = 1,
+    /// The usage, the configuration or an input file is wrong.
+    Usage = 2,
+    /// A requested capability is not available.
+    Unavailable = 3,
+    /// The gate failed.
+    Fail = 10,
+    /// The gate is inconclusive.
+    Inconclusive = 11,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+impl From<Verdict> for ExitStatus {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Pass => Self::Pass,
+            Verdict::Inconclusive => Self::Inconclusive,
+            Verdict::Fail => Self::Fail,
+        }
+    }
+}
+
+/// An error that ends a command, with its exit status and its remedy.
+///
+/// Attached to another error as context, it supplies the exit status and the `help:` line.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub(crate) struct CommandError {
+    status: ExitStatus,
+    message: String,
+    /// Text of the `help:` line; `None` if no remedy is known.
+    help: Option<String>,
+}
+
+impl CommandError {
+    /// Returns an error in usage, configuration or input.
+    pub(crate) fn new_usage(message: impl fmt::Display) -> Self {
+        Self { status: ExitStatus::Usage, message: message.to_string(), help: None }
+    }
+
+    /// Returns a failure of perfgate itself for which a remedy may exist.
+    pub(crate) fn new_failure(message: impl fmt::Display) -> Self {
+        Self { status: ExitStatus::PerfgateFailed, message: message.to_string(), help: None }
+    }
+
+    /// Returns the error that a requested capability is not available.
+    pub(crate) fn new_unavailable(message: impl fmt::Display) -> Self {
+        Self { status: ExitStatus::Unavailable, message: message.to_string(), help: None }
+    }
+
+    /// Adds the remedy, which is printed as the `help:` line.
+    #[must_use]
+    pub(crate) fn with_help(mut self, help: impl fmt::Display) -> Self {
+        self.help = Some(help.to_string());
+        self
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let message = match std::error::Error::source(&error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        let command_error = match &error {
+            StoreError::Git(GitError::NoGit(_)) => Self::new_unavailable(message),
+            _ if error.is_usage() => Self::new_usage(message),
+            _ => Self::new_failure(message),
+        };
+        match error.help() {
+            Some(help) => command_error.with_help(help),
+            None => command_error,
+        }
+    }
+}
+
+impl From<GitError> for CommandError {
+    fn from(error: GitError) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+/// Returns the lines for standard error and the exit status of a command that failed.
+///
+/// The status is [`ExitStatus::PerfgateFailed`] unless a [`CommandError`] sets another one.
+pub(crate) fn explain_error(error: &anyhow::Error) -> (String, ExitStatus) {
+    let command_error = error.downcast_ref::<CommandError>();
+    let help = command_error.and_then(|command_error| command_error.help.as_deref());
+    let help = help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+    (
+        format!("error: {error:#}{help}"),
+        command_error.map_or(ExitStatus::PerfgateFailed, |command_error| command_error.status),
+    )
+}

@@ -1,0 +1,155 @@
+//! What commands that measure share: the build, an empty run, the launches, and the errors of all
+//! three.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+
+use super::error::CommandError;
+use super::progress::ProgressOutput;
+use super::settings::EffortSettings;
+use crate::cli::SelectionArgs;
+use crate::host::{self, BuildEnvironment, Host};
+use crate::measure::criterion::{self, BuildError, CargoWorkspace};
+use crate::measure::{self, Effort, MeasureError, MeasureSubject, Measurement};
+use crate::process::Interrupt;
+use crate::run::{Run, RunSettings, SampleSource};
+use crate::selection::Selection;
+
+/// Builds the Criterion benches of a workspace.
+///
+/// # Errors
+///
+/// Fails if the build fails.
+pub(crate) fn build_subject(
+    workspace: &CargoWorkspace,
+    interrupt: &Interrupt,
+) -> Result<MeasureSubject> {
+    let runner = env::current_exe().context("failed to find perfgate's own executable")?;
+    let built =
+        criterion::build_benches(workspace, &runner, interrupt).map_err(explain_measure_error)?;
+    Ok(MeasureSubject::Criterion(built))
+}
+
+/// Returns a run without benchmarks, with the time, source, host and settings of a measurement that
+/// begins now.
+pub(crate) fn create_empty_run(source: SampleSource, host: Host, settings: &EffortSettings) -> Run {
+    let mut run = Run::new(Timestamp::now().to_string(), source, host);
+    run.settings = RunSettings {
+        seed: settings.seed,
+        calls: Some(settings.effort.calls),
+        command: Some(format_command_line()),
+        ..RunSettings::default()
+    };
+    run
+}
+
+/// Returns the name that both sides of rounds share. It is unique, because the first of them was
+/// created at this time by this process.
+pub(crate) fn name_rounds_session(run: &Run) -> String {
+    format!("{}-{}", run.created, process::id())
+}
+
+/// Builds and measures the Criterion benches of a workspace on `host`.
+///
+/// `benchmarks` are those that the patterns of `selection` select.
+///
+/// # Errors
+///
+/// Fails if the build fails or if the measurement cannot be made.
+pub(crate) fn measure_criterion(
+    selection: &SelectionArgs,
+    benchmarks: &Selection,
+    host: Host,
+    settings: &EffortSettings,
+    interrupt: &Interrupt,
+) -> Result<Run> {
+    let subject = build_subject(&to_workspace(selection), interrupt)?;
+    let run = create_empty_run(SampleSource::Criterion, host, settings);
+    measure_into(run, &subject, benchmarks, &settings.effort, interrupt)
+}
+
+/// Measures `subject` and returns `run` with the benchmarks and the warnings of the measurement.
+///
+/// # Errors
+///
+/// Fails if the measurement cannot be made. A failed benchmark is part of the run.
+pub(crate) fn measure_into(
+    mut run: Run,
+    subject: &MeasureSubject,
+    selection: &Selection,
+    effort: &Effort,
+    interrupt: &Interrupt,
+) -> Result<Run> {
+    let mut output = ProgressOutput::new();
+    let measured =
+        measure::measure_subject(subject, selection, effort, interrupt, &mut |progress| {
+            output.show_measurement(&progress);
+        })
+        .map_err(explain_measure_error)?;
+    output.finish();
+    run.complete = measured.is_complete();
+    let Measurement { benchmarks, warnings, settings, .. } = measured;
+    run.benchmarks = benchmarks;
+    run.warnings = warnings;
+    run.settings.command = Some(format_command_line());
+    run.settings.take_runtime(settings);
+    Ok(run)
+}
+
+/// Returns the workspace of the command line, to be built in place.
+pub(crate) fn to_workspace(selection: &SelectionArgs) -> CargoWorkspace {
+    CargoWorkspace {
+        folder: PathBuf::new(),
+        manifest: selection.manifest_path.clone(),
+        target_folder: None,
+        packages: selection.package.clone(),
+        features: selection.features.clone(),
+        profile: selection.profile.clone(),
+    }
+}
+
+/// Reads the machine image that hosted runners name in the environment.
+///
+/// The compiler is `None`, because a measured command need not be built by one.
+pub(crate) fn read_surroundings() -> BuildEnvironment {
+    BuildEnvironment {
+        image: env::var("ImageOS").ok(),
+        image_version: env::var("ImageVersion").ok(),
+        rustc: None,
+    }
+}
+
+/// Detects the host, and the compiler that Cargo uses in `folder`.
+pub(crate) fn detect_host(folder: &Path) -> Host {
+    Host::detect(&BuildEnvironment { rustc: host::detect_rustc(folder), ..read_surroundings() })
+}
+
+/// Returns the command line of this process, quoted so that it can be repeated.
+fn format_command_line() -> String {
+    let words: Vec<String> =
+        env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    format!("perfgate {}", measure::command::quote_words(&words))
+}
+
+/// Turns a failed measurement into an error with its exit status and remedy.
+pub(crate) fn explain_measure_error(error: MeasureError) -> anyhow::Error {
+    let MeasureError::Build(build_error) = &error else {
+        return error.into();
+    };
+    match build_error {
+        BuildError::NoCargo(_) => CommandError::new_unavailable(build_error)
+            .with_help("install Rust from https://rustup.rs")
+            .into(),
+        BuildError::Workspace(_) => CommandError::new_usage(build_error)
+            .with_help("run it in a Cargo workspace, or name one with --manifest-path")
+            .into(),
+        BuildError::NoPackage { .. } => CommandError::new_usage(build_error).into(),
+        BuildError::NotRecorded { .. } => anyhow::Error::from(error)
+            .context("unset `target.<triple>.runner` of Cargo's configuration"),
+        BuildError::Compile => error.into(),
+    }
+}

@@ -1,0 +1,174 @@
+//! The settings of a command: the configuration file, overridden by the command line.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::error::CommandError;
+use super::store::SessionStore;
+use crate::cli::{EffortArgs, GateArgs, StoreArgs};
+use crate::measure::Effort;
+use crate::policy::{Config, FailOn, MeasureConfig, Metric, Policy, PolicyError};
+use crate::selection::Selection;
+use crate::units::Nanos;
+
+/// File name of the configuration if the command line names none.
+const DEFAULT_CONFIG_FILE: &str = "perfgate.toml";
+
+const NANOS_PER_SECOND: f64 = 1e9;
+
+/// Seed of the order within rounds if the command line names none. Any value works, as long as it
+/// is recorded.
+const DEFAULT_SEED: u64 = 1;
+
+/// What a command judges by, and the store of its baselines.
+pub(crate) struct GateSettings {
+    /// The configuration file, before the flags override it.
+    pub(crate) config: Config,
+    /// The configuration, overridden by the flags.
+    pub(crate) policy: Policy,
+    /// The store that the flags name, else the configuration, else the default store.
+    pub(crate) store: SessionStore,
+}
+
+impl GateSettings {
+    /// Reads the configuration and applies the flags. `folder` has the configuration if the flags
+    /// name no file, and relative paths of the store start there. `bench` are the patterns of
+    /// `--bench`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read, or if a flag, a pattern or the resulting policy is not
+    /// valid.
+    pub(crate) fn read(
+        folder: &Path,
+        gate: &GateArgs,
+        store: &StoreArgs,
+        bench: &[String],
+    ) -> Result<Self> {
+        let config = read_config(gate, folder)?;
+        let policy = resolve_policy(config.clone(), gate, bench)?;
+        let url = store.store.as_deref().or(config.store.url.as_deref());
+        Ok(Self { policy, store: SessionStore::new(url, folder), config })
+    }
+}
+
+/// How much a command measures, and in which order.
+pub(crate) struct EffortSettings {
+    /// How much each launch measures.
+    pub(crate) effort: Effort,
+    /// Seed of every random choice; `None` if the command line names none.
+    pub(crate) seed: Option<u64>,
+}
+
+impl EffortSettings {
+    /// Returns how much to measure: the flags, else the configuration, else the default.
+    pub(crate) fn resolve(args: &EffortArgs, config: &MeasureConfig) -> Self {
+        let default = Effort::default();
+        let effort = Effort {
+            launches: args.launches.or(config.launches).unwrap_or(default.launches),
+            calls: args.calls.or(config.calls).unwrap_or(default.calls),
+            warmup: args.warmup.map_or(default.warmup, to_duration),
+            timeout: args.timeout.or(config.timeout).map_or(default.timeout, to_duration),
+        };
+        Self { effort, seed: args.seed }
+    }
+
+    /// Returns the seed for the order of the sides within rounds.
+    pub(crate) fn order_seed(&self) -> u64 {
+        self.seed.unwrap_or(DEFAULT_SEED)
+    }
+}
+
+/// Returns the time limit of the rounds: the flag, else the configuration, else `None`.
+pub(crate) fn resolve_budget(flag: Option<Nanos>, config: &MeasureConfig) -> Option<Duration> {
+    flag.or(config.budget).map(to_duration)
+}
+
+/// Returns `nanos` as a duration. A time that is too long for one becomes the longest duration.
+fn to_duration(nanos: Nanos) -> Duration {
+    Duration::try_from_secs_f64(nanos.get() / NANOS_PER_SECOND).unwrap_or(Duration::MAX)
+}
+
+/// Reads the configuration: the named file, else the one in `folder`, else the default.
+///
+/// # Errors
+///
+/// Fails if a named file is missing, or if a file cannot be read or is not valid.
+pub(crate) fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
+    let path = args.config.clone().unwrap_or_else(|| folder.join(DEFAULT_CONFIG_FILE));
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound && args.config.is_none() => {
+            return Ok(Config::default());
+        }
+        Err(error) => {
+            let message = format!("failed to read configuration `{}`: {error}", path.display());
+            return Err(CommandError::new_usage(message).into());
+        }
+    };
+    Config::from_toml(&text)
+        .map_err(|error| explain_policy_error(&error))
+        .with_context(|| format!("failed to read configuration `{}`", path.display()))
+}
+
+/// Returns the policy of `config`, overridden by the flags, for the benchmarks that `bench`
+/// selects.
+///
+/// Fails if a flag, a pattern or the resulting policy is not valid.
+fn resolve_policy(mut config: Config, args: &GateArgs, bench: &[String]) -> Result<Policy> {
+    let gate = &mut config.gate;
+    gate.threshold = args.threshold.or(gate.threshold);
+    gate.detect = args.detect.or(gate.detect);
+    gate.confidence = args.confidence.or(gate.confidence);
+    if let Some(words) = &args.fail_on {
+        let reasons: Result<Vec<FailOn>, _> = words.iter().map(|word| word.parse()).collect();
+        gate.fail_on = Some(reasons.map_err(|error| explain_policy_error(&error))?);
+    }
+    let selection = parse_selection(bench)?;
+    Policy::new(&config, &collect_target_limits(args), selection)
+        .map_err(|error| explain_policy_error(&error))
+}
+
+/// Returns the selection of benchmarks that the patterns of `--bench` describe.
+///
+/// # Errors
+///
+/// Fails if a pattern is not valid.
+pub(crate) fn parse_selection(bench: &[String]) -> Result<Selection> {
+    Selection::new(bench).map_err(|error| CommandError::new_usage(error).into())
+}
+
+/// Returns the target limits of the flags, per metric.
+fn collect_target_limits(args: &GateArgs) -> BTreeMap<Metric, Nanos> {
+    let limits = [
+        (Metric::Mean, args.target_mean),
+        (Metric::P50, args.target_p50),
+        (Metric::P90, args.target_p90),
+        (Metric::P95, args.target_p95),
+        (Metric::P99, args.target_p99),
+    ];
+    limits.into_iter().filter_map(|(metric, limit)| Some((metric, limit?))).collect()
+}
+
+/// Turns a policy error into a usage error with its remedy.
+pub(crate) fn explain_policy_error(error: &PolicyError) -> anyhow::Error {
+    let command_error = CommandError::new_usage(error);
+    match error {
+        PolicyError::PercentileOfBatches(_) => command_error.with_help(
+            "give it a target on the mean (`--target-mean`), or leave it out (`--bench '!ID'`)",
+        ),
+        PolicyError::Toml { nearest: Some(nearest), .. } => {
+            command_error.with_help(format!("did you mean `{nearest}`?"))
+        }
+        PolicyError::DetectTooLow { .. } => {
+            command_error.with_help("raise --detect or lower --threshold, here or in perfgate.toml")
+        }
+        _ => command_error,
+    }
+    .into()
+}

@@ -1,0 +1,4 @@
+//! Tests of the difference between two sides.
+
+pub(crate) mod t;
+pub(crate) mod rank;

@@ -1,0 +1,154 @@
+//! The evidence of a decision: everything that is known when it is made, except the policy.
+//!
+//! It is gathered elsewhere and complete before [`decide`](super::decide) sees it, so that nobody
+//! has to add to a decision afterwards.
+
+use std::collections::BTreeMap;
+
+use super::{InstructionCounts, NoiseHistory};
+use crate::policy::trailer::AcceptTrailer;
+use crate::run::{BenchmarkId, Run};
+
+/// All inputs of a decision except the policy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evidence<'a> {
+    /// The run that is judged.
+    pub(crate) candidate: &'a Run,
+    /// The data that the candidate is compared with.
+    pub(crate) baseline: BaselineEvidence<'a>,
+    /// Base and candidate measured alternately, for the benchmarks that needed it. `None` without
+    /// rounds.
+    pub(crate) rounds: Option<RoundsEvidence<'a>>,
+    /// Instructions that were counted as a second opinion, or why none were counted.
+    pub(crate) counts: &'a CountEvidence,
+    /// What the commit messages accept.
+    pub(crate) trailers: &'a TrailerEvidence,
+    /// Stored runs of the last release. `None` if they are not compared with.
+    pub(crate) last_release: Option<&'a ReleaseEvidence>,
+    /// What went wrong while the evidence was gathered, as sentences.
+    pub(crate) notes: &'a [String],
+    /// The noise of each benchmark on this machine, from calibration. Benchmarks without
+    /// calibration have no entry.
+    pub(crate) noise: &'a BTreeMap<BenchmarkId, NoiseHistory>,
+}
+
+/// The data that a run is compared with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BaselineEvidence<'a> {
+    /// No baseline: every benchmark is new.
+    None,
+    /// Another run, compared as it is, in one look.
+    File(&'a Run),
+    /// Stored runs, nearest first.
+    Stored(&'a [Run]),
+    /// Stored runs, nearest first. They only pass the benchmarks that are clearly unchanged; rounds
+    /// confirm the rest.
+    Screen(&'a [Run]),
+}
+
+/// Launches of base and candidate that were measured next to each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoundsEvidence<'a> {
+    /// The launches of the base.
+    pub(crate) baseline: &'a Run,
+    /// The launches of the candidate.
+    pub(crate) candidate: &'a Run,
+    /// Number of benchmarks that entered the rounds. It is fixed before the first look.
+    pub(crate) entered_count: usize,
+    /// Benchmarks that did not enter because both sides build the same program for them.
+    pub(crate) same_program: &'a [BenchmarkId],
+    /// Whether no more rounds will come.
+    pub(crate) has_ended: bool,
+}
+
+/// Instructions that were counted as a second opinion on inconclusive benchmarks.
+#[derive(Clone, Debug)]
+pub(crate) enum CountEvidence {
+    /// Counts were not asked for.
+    NotWanted,
+    /// Nothing was counted because there were no rounds.
+    WithoutRounds,
+    /// Nothing was counted because commands were measured, not Criterion benches.
+    NotCriterion,
+    /// The counts of both sides by benchmark, or why a benchmark could not be counted.
+    Counted(BTreeMap<BenchmarkId, Result<InstructionCounts, String>>),
+}
+
+/// What the trailers of the judged commits' messages accept.
+#[derive(Clone, Debug)]
+pub(crate) struct TrailerEvidence {
+    /// The waivers that could be parsed.
+    pub(crate) accepted: Vec<AcceptTrailer>,
+    /// Sentences about trailers and messages that could not be read.
+    pub(crate) notes: Vec<String>,
+    /// Whether all commit messages between base and head could be read.
+    pub(crate) is_complete: bool,
+}
+
+/// The evidence of commits without trailers.
+static NO_TRAILERS: TrailerEvidence =
+    TrailerEvidence { accepted: Vec::new(), notes: Vec::new(), is_complete: true };
+
+/// The noise histories of a machine without calibration.
+static NO_CALIBRATION: BTreeMap<BenchmarkId, NoiseHistory> = BTreeMap::new();
+
+/// Stored runs of the last release before the candidate.
+#[derive(Clone, Debug)]
+pub(crate) struct ReleaseEvidence {
+    /// Tag of the release.
+    pub(crate) tag: String,
+    /// Its stored runs on the candidate's machine.
+    pub(crate) runs: Vec<Run>,
+}
+
+impl<'a> Evidence<'a> {
+    /// Returns the evidence of a candidate and a baseline, with nothing else known.
+    pub(crate) fn from_sides(candidate: &'a Run, baseline: BaselineEvidence<'a>) -> Self {
+        Self {
+            candidate,
+            baseline,
+            rounds: None,
+            counts: &CountEvidence::NotWanted,
+            trailers: &NO_TRAILERS,
+            last_release: None,
+            notes: &[],
+            noise: &NO_CALIBRATION,
+        }
+    }
+
+    /// Returns whether both sides have the same program for this benchmark.
+    pub(super) fn has_same_program(&self, id: &BenchmarkId) -> bool {
+        self.rounds.is_some_and(|rounds| rounds.same_program.contains(id))
+    }
+
+    /// Returns whether there is a baseline. A base without any benchmark does not count as a
+    /// baseline.
+    pub(super) fn has_baseline(&self) -> bool {
+        let has_base = |rounds: RoundsEvidence<'_>| {
+            !rounds.baseline.benchmarks.is_empty() || !rounds.same_program.is_empty()
+        };
+        !matches!(self.baseline, BaselineEvidence::None) || self.rounds.is_some_and(has_base)
+    }
+
+    /// Returns whether the baseline was measured on another machine. Looks at the nearest run only.
+    pub(super) fn is_across_machines(&self) -> bool {
+        let baseline = match self.baseline {
+            BaselineEvidence::None => None,
+            BaselineEvidence::File(run) => Some(run),
+            BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs) => runs.first(),
+        };
+        baseline.is_some_and(|run| run.host.fingerprint != self.candidate.host.fingerprint)
+    }
+
+    /// Returns whether the nearest stored run is of the commit that is judged, without uncommitted
+    /// changes.
+    pub(super) fn is_same_commit(&self) -> bool {
+        let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = self.baseline
+        else {
+            return false;
+        };
+        let stored = runs.first().and_then(|run| run.commit.as_ref());
+        let judged = self.candidate.commit.as_ref();
+        stored.zip(judged).is_some_and(|(stored, judged)| stored.id == judged.id && !judged.dirty)
+    }
+}

@@ -1,0 +1,52 @@
+//! Benchmarks that a decision leaves open, which more rounds may settle.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::evidence::RoundsEvidence;
+use super::{Change, Decision, Judgement, NoiseHistory, find_next_look};
+use crate::run::{BenchmarkId, Run};
+use crate::stats::random_effects::MIN_BASELINE_RUNS;
+
+/// Returns the benchmarks that rounds must confirm, because a decision on stored runs as a screen
+/// does not pass them.
+///
+/// Unchanged benchmarks count too if there are fewer than [`MIN_BASELINE_RUNS`] stored runs,
+/// because those are too few for a screen. New benchmarks count if no run is stored.
+pub(crate) fn find_unconfirmed(screen: &Decision) -> HashSet<BenchmarkId> {
+    let stored = screen.baseline.runs.unwrap_or(0);
+    let is_screen = stored as usize >= MIN_BASELINE_RUNS;
+    let open = screen.benchmarks.iter().filter(|judgement| match judgement.change {
+        Change::Inconclusive => true,
+        Change::Unchanged => !is_screen,
+        Change::New => stored == 0,
+        // A screen reports no benchmark as regressed or improved.
+        Change::Regressed | Change::Improved | Change::Missing | Change::Failed => false,
+    });
+    open.map(Judgement::to_id).collect()
+}
+
+/// Returns the benchmarks that need another round after a look that led to `decision`.
+///
+/// These are the inconclusive ones that have another look ahead, and the new ones with fewer than
+/// `launches` launches. Only benchmarks that were measured in `rounds` count.
+pub(crate) fn find_undecided(
+    decision: &Decision,
+    rounds: RoundsEvidence<'_>,
+    noise: &BTreeMap<BenchmarkId, NoiseHistory>,
+    launches: u32,
+) -> HashSet<BenchmarkId> {
+    let count_launches = |run: &Run| -> HashMap<BenchmarkId, usize> {
+        let worked = run.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
+        worked.map(|benchmark| (benchmark.to_id(), benchmark.launches.len())).collect()
+    };
+    let launch_counts = count_launches(rounds.candidate);
+    let open = decision.benchmarks.iter().filter(|judgement| {
+        let id = judgement.to_id();
+        launch_counts.get(&id).is_some_and(|&count| match judgement.change {
+            Change::Inconclusive => find_next_look(noise.get(&id), count).is_some(),
+            Change::New => count < launches as usize,
+            _ => false,
+        })
+    });
+    open.map(Judgement::to_id).collect()
+}

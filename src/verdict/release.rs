@@ -1,0 +1,52 @@
+//! Comparison with the last release, because slow creep passes every comparison with the commit
+//! before.
+
+use super::decide::judge_all;
+use super::evidence::{BaselineEvidence, Evidence};
+use super::{Change, Judgement, RatioInterval};
+use crate::policy::Policy;
+
+/// Maximum number of benchmarks that are named, the slowest first.
+const MAX_NAMED: usize = 5;
+
+/// Describes the benchmarks that became slower since the last release and that `judgements` do not
+/// report as regressed.
+///
+/// They are based on stored runs and are not confirmed, so they do not change the verdict. Returns
+/// none without stored runs of a release.
+pub(super) fn describe_creep(
+    evidence: &Evidence<'_>,
+    judgements: &[Judgement],
+    policy: &Policy,
+) -> Vec<String> {
+    // Plan: judge the candidate against the release, leave out what is known to be slower, and
+    // describe the rest, the slowest first.
+    let Some(release) = evidence.last_release else { return Vec::new() };
+    let stored = BaselineEvidence::Stored(&release.runs);
+    let sides = Evidence::from_sides(evidence.candidate, stored);
+    let since = judge_all(&Evidence { noise: evidence.noise, ..sides }, policy);
+    let is_known = |judgement: &Judgement| {
+        let known = judgements.iter().find(|known| known.to_id() == judgement.to_id());
+        known.is_some_and(|known| known.change == Change::Regressed)
+    };
+    let mut slower: Vec<(&Judgement, RatioInterval)> = since
+        .iter()
+        .filter(|judgement| judgement.change == Change::Regressed && !is_known(judgement))
+        .filter_map(|judgement| Some((judgement, judgement.ratio?)))
+        .collect();
+    slower.sort_by(|a, b| b.1.point.get().total_cmp(&a.1.point.get()));
+    let to_percent = |ratio: crate::units::Ratio| (ratio.get() - 1.0) * 100.0;
+    let tag = &release.tag;
+    let named = slower.iter().take(MAX_NAMED).map(|(judgement, ratio)| {
+        format!(
+            "`{}` is slower than {tag} by {:.1} % [{:.1} %, {:.1} %], by stored runs and not confirmed",
+            judgement.id,
+            to_percent(ratio.point),
+            to_percent(ratio.low),
+            to_percent(ratio.high),
+        )
+    });
+    let more = slower.len().saturating_sub(MAX_NAMED);
+    let rest = (more > 0).then(|| format!("{more} more benchmarks are slower than {tag}"));
+    named.chain(rest).collect()
+}
