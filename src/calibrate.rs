@@ -25,8 +25,8 @@ use crate::verdict::test_form::{choose_test_form, compute_partner_correlation};
 /// The schema of the calibration files that this version writes.
 pub(crate) const CALIBRATION_SCHEMA: &str = "perfgate.calibration/1";
 
-/// Numbers of rounds for which the detectable slowdown is listed: the planned looks.
-const LISTED_ROUNDS: [usize; 6] = [3, 5, 7, 10, 14, 20];
+/// Numbers of rounds for which the detectable slowdown is listed: some of the planned looks.
+pub(crate) const LISTED_ROUNDS: [usize; 6] = [3, 5, 7, 10, 14, 20];
 
 /// Number of rounds of the comparison that the noise floor refers to.
 const FLOOR_ROUNDS: f64 = 5.0;
@@ -157,7 +157,7 @@ impl Calibration {
     ///
     /// Fails if `json` is not a calibration of a known schema.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
-        check_schema(json, CALIBRATION_SCHEMA)?;
+        check_schema(json, &[CALIBRATION_SCHEMA])?;
         Ok(serde_json::from_slice(json)?)
     }
 
@@ -271,6 +271,7 @@ fn compute_slowdown_after(rounds: usize, noise: &NoiseHistory, entered: usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::look_plan::WITHIN_REACH_PLAN;
 
     fn partners(baseline: &[f64], candidate: &[f64]) -> PartnerMedians {
         PartnerMedians { baseline: baseline.to_vec(), candidate: candidate.to_vec() }
@@ -294,6 +295,13 @@ mod tests {
         assert_eq!(estimate_noise(&partners(&[0.1; 20], &[0.1; 20])), None);
         assert_eq!(estimate_noise(&partners(&[0.1], &[0.2])), None);
         assert_eq!(estimate_noise(&partners(&[0.1, 0.2], &[0.2])), None);
+    }
+
+    #[test]
+    fn a_slowdown_is_listed_only_where_a_look_is_planned() {
+        for rounds in LISTED_ROUNDS {
+            assert_eq!(WITHIN_REACH_PLAN.find_next_look(rounds - 1), Some(rounds));
+        }
     }
 
     #[test]

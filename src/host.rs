@@ -7,7 +7,7 @@ mod fitness;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::counters::{HostCounters, HostDisturbance};
+pub(crate) use self::counters::HostCounters;
 pub(crate) use self::fitness::{HostFinding, HostFitness, HostWatch, check_host_fitness};
 pub(crate) use self::probe::{BuildEnvironment, detect_program_version, detect_rustc};
 

@@ -109,7 +109,8 @@ pub fn accepts_trailers(bytes: &[u8]) -> bool {
 pub fn accepts_criterion(bytes: &[u8]) -> bool {
     let mut files = bytes.splitn(2, |byte| *byte == 0);
     let (benchmark, sample) = (files.next().unwrap_or_default(), files.next().unwrap_or_default());
-    parse_written_result(benchmark, Ok(sample)).is_some_and(|result| result.observed.is_ok())
+    parse_written_result(benchmark, Ok(sample.to_vec()))
+        .is_some_and(|result| result.observed.is_ok())
 }
 
 /// Returns whether `bytes` are the output of a command that prints samples.

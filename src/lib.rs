@@ -9,6 +9,7 @@
 //! modules declared above it.
 
 mod units;
+mod text;
 mod files;
 mod stats;
 mod note;
@@ -21,6 +22,7 @@ mod measure;
 mod store;
 mod compare;
 mod policy;
+mod decision;
 mod verdict;
 mod rounds;
 mod calibrate;

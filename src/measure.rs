@@ -5,9 +5,9 @@
 //! launch.
 
 pub(crate) mod plan;
+pub(crate) mod survey;
 pub(crate) mod command;
 pub(crate) mod criterion;
-pub(crate) mod survey;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -15,10 +15,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::host::{HostCounters, HostDisturbance, HostWatch};
+use crate::host::{HostCounters, HostWatch};
+use crate::note::{Disturbance, Note, RuntimeName};
 use crate::process::{Interrupt, ProcessError};
 use crate::run::{
-    self, Benchmark, BenchmarkFailure, BenchmarkId, Launch, RunSettings, Samples, Sampling,
+    self, Benchmark, BenchmarkFailure, BenchmarkId, CallsPerSample, Launch, RunSettings, Samples,
+    Sampling,
 };
 use crate::selection::Selection;
 
@@ -71,7 +73,7 @@ impl From<io::Error> for MeasureError {
 }
 
 /// A step of a measurement, reported while it runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum MeasureProgress {
     /// The pilot launch of the named target begins.
     Pilot(String),
@@ -91,9 +93,8 @@ pub(crate) enum MeasureProgress {
         /// Name of the started target or command.
         target: String,
     },
-    /// A launch was disturbed and is repeated. The value is a sentence that names launch and
-    /// reason.
-    Repeated(String),
+    /// A launch was disturbed and is repeated. The value names launch and disturbance.
+    Repeated(Note),
 }
 
 /// Amounts that one call handles, as the benchmark declares them.
@@ -112,6 +113,9 @@ pub(crate) struct Observation {
     pub(crate) sampling: Sampling,
     /// All samples, in the order they were taken.
     pub(crate) samples: Samples,
+    /// Number of calls whose mean time a sample is; `None` if it is not known or a sample is one
+    /// call.
+    pub(crate) calls_per_sample: Option<CallsPerSample>,
     /// Amounts that one call handles.
     pub(crate) amounts: CallAmounts,
     /// Further figures of the process, by name with unit: `peak_rss_bytes`.
@@ -128,8 +132,8 @@ pub(crate) struct LaunchResult {
     pub(crate) benchmarks: ObservedBenchmarks,
     /// Threads and provider that the process reported; `None` if it reported neither.
     pub(crate) settings: Option<RunSettings>,
-    /// Disturbance by the machine during the start.
-    pub(crate) disturbance: HostDisturbance,
+    /// What disturbed the machine so much that the start must be repeated; `None` if nothing did.
+    pub(crate) disturbance: Option<Disturbance>,
 }
 
 /// The code that is measured: what can be launched.
@@ -183,10 +187,8 @@ impl MeasureSubject {
                 LaunchResult { benchmarks, ..LaunchResult::default() }
             }
         };
-        Ok(LaunchResult {
-            disturbance: before.compute_disturbance_until(&HostCounters::read()),
-            ..launched
-        })
+        let during = before.compute_disturbance_until(&HostCounters::read());
+        Ok(LaunchResult { disturbance: during.find_disturbance(), ..launched })
     }
 }
 
@@ -208,7 +210,7 @@ pub(crate) struct Measurement {
     /// The benchmarks, each once, in the order in which they were first seen.
     pub(crate) benchmarks: Vec<Benchmark>,
     /// Problems and surprises during the measurement.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) notes: Vec<Note>,
     /// Threads and provider that the first reporting process reported; `None` if none did.
     pub(crate) settings: Option<RunSettings>,
     indices: HashMap<BenchmarkId, usize>,
@@ -218,7 +220,7 @@ impl Measurement {
     /// Creates a measurement with the failed benchmarks and the notes of `plan`.
     pub(crate) fn new(plan: LaunchPlan) -> Self {
         let indices = plan.failed.iter().map(Benchmark::to_id).zip(0..).collect();
-        Self { benchmarks: plan.failed, warnings: plan.notes, settings: None, indices }
+        Self { benchmarks: plan.failed, notes: plan.notes, settings: None, indices }
     }
 
     /// True if no benchmark failed. A measurement without benchmarks is complete, too.
@@ -252,51 +254,39 @@ impl Measurement {
         }
     }
 
-    /// Warns if `settings` differ from those of the first process: a run has one number of threads
-    /// and one provider.
+    /// Adds a note if `settings` differ from those of the first process: a run has one number of
+    /// threads and one provider.
     fn check_settings_agree(&mut self, settings: &RunSettings, target: Option<&str>) {
         let first = self.settings.get_or_insert_with(|| settings.clone());
         if first != settings {
-            let warning = format!(
-                "{} ran with {}, others with {}",
-                target.unwrap_or("the command"),
-                describe_settings(settings),
-                describe_settings(first)
-            );
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
+            let note = Note::SettingsDiffer {
+                target: target.map(str::to_owned),
+                settings: to_runtime_name(settings),
+                first: to_runtime_name(first),
+            };
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
             }
         }
     }
 
     fn find_or_add_benchmark(&mut self, id: BenchmarkId, target: Option<&str>) -> &mut Benchmark {
-        let BenchmarkId { name, package } = id.clone();
-        let at = *self.indices.entry(id).or_insert_with(|| {
-            self.benchmarks.push(Benchmark {
-                id: name,
-                package,
-                target: target.map(str::to_owned),
-                sampling: Sampling::Call,
-                elements: None,
-                per_call: BTreeMap::new(),
-                launches: Vec::new(),
-                failure: None,
-            });
+        let at = *self.indices.entry(id.clone()).or_insert_with(|| {
+            self.benchmarks.push(Benchmark::new(id, target.map(str::to_owned), Sampling::Call));
             self.benchmarks.len() - 1
         });
         &mut self.benchmarks[at]
     }
 }
 
-fn describe_settings(settings: &RunSettings) -> String {
-    let threads = settings.threads.map_or_else(|| "?".to_owned(), |threads| threads.to_string());
-    let provider = settings.provider.as_ref().map_or("?", |provider| &provider.actual);
-    format!("{threads} threads on {provider}")
+fn to_runtime_name(settings: &RunSettings) -> RuntimeName {
+    let provider = settings.provider.as_ref().map(|provider| provider.actual.clone());
+    RuntimeName { threads: settings.threads, provider }
 }
 
 impl Benchmark {
     fn add_observation(&mut self, observation: Observation, place: &LaunchPosition) {
-        let Observation { sampling, samples, amounts, metrics } = observation;
+        let Observation { sampling, samples, calls_per_sample, amounts, metrics } = observation;
         // If launches differ in sampling, the weaker claim holds for all of them.
         if sampling == Sampling::Batch {
             self.sampling = Sampling::Batch;
@@ -309,6 +299,7 @@ impl Benchmark {
             session,
             order,
             data: run::LaunchData::Samples(samples),
+            calls_per_sample,
             metrics,
         });
     }
@@ -343,10 +334,10 @@ pub(crate) fn measure_subject(
         for job in remaining.list_jobs() {
             progress(MeasureProgress::Launch { launch: round, target: job.name() });
             let mut launched = subject.launch_job(&job, effort, interrupt)?;
-            if let Some(reason) = launched.disturbance.reason() {
-                let repeated = format!("launch {round} of {} was repeated: {reason}", job.name());
+            if let Some(disturbance) = launched.disturbance {
+                let repeated = Note::LaunchRepeated { launch: round, job: job.name(), disturbance };
                 progress(MeasureProgress::Repeated(repeated.clone()));
-                measured.warnings.push(repeated);
+                measured.notes.push(repeated);
                 launched = subject.launch_job(&job, effort, interrupt)?;
             }
             launched.benchmarks.retain(|(id, _)| selection.selects(&id.name));
@@ -362,6 +353,6 @@ pub(crate) fn measure_subject(
             None => {}
         }
     }
-    measured.warnings.extend(watch.end());
+    measured.notes.extend(watch.end());
     Ok(measured)
 }

@@ -89,8 +89,8 @@ pub(crate) enum Note {
         #[serde(default)]
         features: Vec<String>,
     },
-    /// A benchmark failed in the baseline and is not in the candidate.
-    FailedInBaseline {
+    /// A benchmark failed and is not in the run, because the other side does not have it.
+    BenchmarkFailed {
         /// Name of the benchmark.
         benchmark: String,
         /// Why it failed.
@@ -122,8 +122,8 @@ pub(crate) enum Note {
     StoredElsewhere {
         /// Abbreviated id of the commit.
         commit: String,
-        /// Descriptions of the machines.
-        machines: Vec<String>,
+        /// The machines.
+        machines: Vec<StoredMachine>,
     },
     /// A stored run was ignored because it cannot be read.
     StoredRunIgnored {
@@ -149,6 +149,14 @@ pub(crate) enum Note {
     },
     /// The rounds that should confirm the screen could not be measured.
     NotConfirmed {
+        /// The error.
+        cause: String,
+    },
+    /// The rounds that should confirm the screen could not be measured because the base commit
+    /// could not be built.
+    NotConfirmedWithoutBase {
+        /// Abbreviated id of the base.
+        commit: String,
         /// The error.
         cause: String,
     },
@@ -267,8 +275,9 @@ pub(crate) enum Note {
         /// Number of rounds. `None` if it was not measured in rounds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rounds: Option<u32>,
-        /// Slowdown that would have been detected.
-        detectable: Percent,
+        /// Slowdown that would have been detected. `None` if no slowdown would have been.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detectable: Option<Percent>,
     },
     /// Too few runs are stored to know how much runs differ.
     FewStoredRuns {
@@ -341,6 +350,18 @@ pub(crate) enum Disturbance {
 pub(crate) struct MachineName {
     /// Processor model.
     pub(crate) cpu_model: String,
+    /// Kernel release.
+    pub(crate) kernel: String,
+}
+
+/// A machine that has stored runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoredMachine {
+    /// Processor model.
+    pub(crate) cpu_model: String,
+    /// Number of logical processors.
+    pub(crate) cores: u32,
     /// Kernel release.
     pub(crate) kernel: String,
 }
@@ -456,7 +477,7 @@ enum Recorded<T> {
 /// Reads a value that is a sentence or an object. The object may have a `text`, which is dropped.
 struct RecordedVisitor<T>(fn(serde_json::Value) -> Result<T, serde_json::Error>);
 
-impl<'de, T> Visitor<'de> for RecordedVisitor<T> {
+impl<'de, T: Serialize> Visitor<'de> for RecordedVisitor<T> {
     type Value = Recorded<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -477,7 +498,14 @@ impl<'de, T> Visitor<'de> for RecordedVisitor<T> {
                 return Err(de::Error::custom(format!("duplicate field `{key}`")));
             }
         }
-        (self.0)(serde_json::Value::Object(map)).map(Recorded::Value).map_err(de::Error::custom)
+        let fields: Vec<String> = map.keys().cloned().collect();
+        let value = (self.0)(serde_json::Value::Object(map)).map_err(de::Error::custom)?;
+        // Serde ignores unknown fields of a variant without fields, so they are searched here.
+        let known = serde_json::to_value(&value).map_err(de::Error::custom)?;
+        match fields.iter().find(|field| known.get(field).is_none()) {
+            Some(field) => Err(de::Error::custom(format!("unknown field `{field}`"))),
+            None => Ok(Recorded::Value(value)),
+        }
     }
 }
 
@@ -519,7 +547,7 @@ mod tests {
 
     #[test]
     fn a_note_is_read_back_without_its_text() {
-        let note = Note::Undecided { rounds: Some(14), detectable: Percent::new(0.042).unwrap() };
+        let note = Note::Undecided { rounds: Some(14), detectable: Percent::new(0.042).ok() };
         let json = serde_json::to_string(&note).unwrap();
         assert_eq!(json, r#"{"note":"undecided","rounds":14,"detectable":0.042}"#);
         assert_eq!(serde_json::from_str::<Note>(&json).unwrap(), note);

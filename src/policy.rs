@@ -225,9 +225,7 @@ impl Policy {
         let fail_on = gate.fail_on.clone().unwrap_or_else(|| {
             vec![FailOn::Regressed, FailOn::TargetMissed, FailOn::Missing, FailOn::Failed]
         });
-        let confidence = gate
-            .confidence
-            .unwrap_or_else(|| Confidence::new(0.95).expect("0.95 lies strictly between 0 and 1"));
+        let confidence = gate.confidence.unwrap_or(Confidence::DEFAULT);
         Ok(Self {
             selection,
             confidence,

@@ -22,7 +22,9 @@ use self::group::{GroupLeader, kill_group};
 pub(crate) use self::interrupt::Interrupt;
 use self::lines::LineSplitter;
 pub(crate) use self::lines::{OutputLine, OutputStream};
+use crate::note::FailureReason;
 use crate::run::BenchmarkFailure;
+use crate::units::Nanos;
 
 /// How long output is still read after a process has ended. There is a limit because a process
 /// outside its group may hold the pipe open.
@@ -65,17 +67,21 @@ impl ProcessEnd {
     pub(crate) fn to_failure(&self, timeout: Duration) -> Option<BenchmarkFailure> {
         use std::os::unix::process::ExitStatusExt as _;
         let reason = match self.status {
-            None => format!("timed out after {} s", timeout.as_secs_f64()),
+            None => FailureReason::TimedOut { limit: to_nanos(timeout) },
             Some(status) if status.success() => return None,
             Some(status) => match (status.code(), status.signal()) {
-                (Some(PANIC_STATUS), _) => "panicked".to_owned(),
-                (Some(code), _) => format!("ended with status {code}"),
-                (None, Some(signal)) => format!("killed by signal {signal}"),
-                (None, None) => "ended in an unknown way".to_owned(),
+                (Some(PANIC_STATUS), _) => FailureReason::Panicked,
+                (Some(status), _) => FailureReason::Exited { status },
+                (None, Some(signal)) => FailureReason::Killed { signal },
+                (None, None) => FailureReason::EndedUnknown,
             },
         };
         Some(BenchmarkFailure { reason, output: self.output.clone() })
     }
+}
+
+fn to_nanos(duration: Duration) -> Nanos {
+    Nanos::new(duration.as_secs_f64() * 1e9).expect("a duration is finite and not negative")
 }
 
 enum ProcessEvent {

@@ -10,8 +10,9 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::decision::Decision;
 use crate::report::{Report, ReportRow};
-use crate::verdict::Decision;
+use crate::text::write_visible;
 
 mod escape;
 mod markdown;
@@ -21,6 +22,7 @@ mod chart;
 mod html;
 pub(crate) mod issue;
 mod rows;
+mod run_json;
 pub(crate) mod plot;
 pub(crate) mod site;
 mod text;
@@ -28,6 +30,7 @@ mod text;
 pub(crate) use html::render_html;
 pub(crate) use markdown::{COMMENT_LIMIT, render_markdown};
 pub(crate) use rows::{render_csv, render_junit};
+pub(crate) use run_json::render_run_json;
 pub(crate) use text::{Colour, render_text};
 
 /// All templates by file name. The extension before `.j2` selects how values are escaped.
@@ -74,7 +77,7 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 /// direction or be invisible are spelled out.
 pub(crate) fn escape_for_terminal(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    escape::write_visible(&mut shown, text).expect("a string takes everything");
+    write_visible(&mut shown, text).expect("a string takes everything");
     shown
 }
 
@@ -86,11 +89,16 @@ fn serialize_rows(rows: &[ReportRow<'_>]) -> Value {
     rows.iter().map(Value::from_serialize).collect()
 }
 
-/// Returns the decision as JSON. Equal decisions give equal bytes.
+/// Returns the decision as JSON. Notes and failure reasons have a `text` for people. Equal decisions
+/// give equal bytes.
+///
+/// # Errors
 ///
 /// Fails if the decision cannot be serialized.
 pub(crate) fn render_json(decision: &Decision) -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(decision)? + "\n")
+    let mut document = serde_json::to_value(decision)?;
+    notes::add_texts(&mut document);
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
 /// Returns the report as a value for templates.

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use crate::decision::{BaselineKind, Change, Decision, Judgement, TargetStatus, Verdict};
+use crate::note::Note;
 use crate::units::Percent;
-use crate::verdict::{BaselineKind, Change, Decision, Judgement, TargetStatus, Verdict};
 
 mod row;
 mod repeat;
@@ -50,8 +51,8 @@ pub(crate) struct Report<'a> {
     pub(crate) unchanged: Vec<UnchangedGroup>,
     /// Number of benchmarks that were not measured because both sides have the same program.
     pub(crate) same: usize,
-    /// Problems that weaken the decision.
-    pub(crate) warnings: &'a [String],
+    /// Circumstances that weaken the decision.
+    pub(crate) notes: &'a [Note],
     /// The data that the candidate was compared with.
     pub(crate) baseline: BaselineLine<'a>,
     /// The commit that was judged; `None` if unknown.
@@ -194,7 +195,7 @@ impl<'a> Report<'a> {
                 .iter()
                 .filter(|judgement| judgement.is_same_program())
                 .count(),
-            warnings: &decision.warnings,
+            notes: &decision.notes,
             baseline: BaselineLine::new(decision),
             candidate: decision.candidate.commit.as_ref().map(CommitLine::new),
             host: HostLine::new(&decision.candidate.host),

@@ -15,6 +15,7 @@ use crate::measure::{
     Effort, LaunchJob, LaunchPlan, LaunchPosition, LaunchResult, MeasureError, MeasureSubject,
     Measurement,
 };
+use crate::note::Note;
 use crate::process::Interrupt;
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::verdict::RoundsEvidence;
@@ -59,7 +60,7 @@ pub(crate) struct MeasuredRounds {
 }
 
 /// Progress of the rounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum RoundsProgress {
     /// A round begins.
     Round {
@@ -68,8 +69,8 @@ pub(crate) enum RoundsProgress {
         /// Number of benchmarks that are still measured.
         undecided: usize,
     },
-    /// A round was disturbed and is repeated. The text is the warning with the reason.
-    Repeated(String),
+    /// A round was disturbed and is repeated. The value names round and disturbance.
+    Repeated(Note),
 }
 
 impl MeasuredRounds {
@@ -154,7 +155,7 @@ pub(crate) fn measure_rounds(
         }
         remaining = remaining.restrict_to(&undecided);
     }
-    measured.1.warnings.extend(watch.end());
+    measured.1.notes.extend(watch.end());
     rounds.take_measured(measured);
     Ok(rounds)
 }
@@ -188,11 +189,10 @@ fn measure_job(
         }
     };
     let mut launched = launch_both()?;
-    let reason = |launched: &LaunchResult| launched.disturbance.reason();
-    if let Some(reason) = reason(&launched.0).or_else(|| reason(&launched.1)) {
-        let warning = format!("round {} of {} was repeated: {reason}", place.round + 1, job.name());
-        progress(RoundsProgress::Repeated(warning.clone()));
-        measured.1.warnings.push(warning);
+    if let Some(disturbance) = launched.0.disturbance.or(launched.1.disturbance) {
+        let note = Note::RoundRepeated { round: place.round, job: job.name(), disturbance };
+        progress(RoundsProgress::Repeated(note.clone()));
+        measured.1.notes.push(note);
         launched = launch_both()?;
     }
     let place_at = |order| LaunchPosition { order: Some(order), ..place.clone() };
@@ -228,14 +228,17 @@ impl MeasuredRounds {
     /// Moves the measurements into the runs.
     ///
     /// A benchmark that failed on the base and is not in the candidate does not count as missing.
-    /// It becomes a warning instead of a benchmark.
+    /// It becomes a note instead of a benchmark.
     fn take_measured(&mut self, measured: (Measurement, Measurement)) {
         let (mut baseline, candidate) = measured;
         let candidate_ids: HashSet<BenchmarkId> =
             candidate.benchmarks.iter().map(Benchmark::to_id).collect();
         baseline.benchmarks.retain(|benchmark| match &benchmark.failure {
             Some(failure) if !candidate_ids.contains(&benchmark.to_id()) => {
-                baseline.warnings.push(format!("`{}` failed: {}", benchmark.id, failure.reason));
+                baseline.notes.push(Note::BenchmarkFailed {
+                    benchmark: benchmark.id.clone(),
+                    reason: failure.reason.clone(),
+                });
                 false
             }
             _ => true,
@@ -244,8 +247,8 @@ impl MeasuredRounds {
         self.candidate.complete = candidate.is_complete();
         self.baseline.settings.take_runtime(baseline.settings);
         self.candidate.settings.take_runtime(candidate.settings);
-        self.baseline.warnings.extend(baseline.warnings);
-        self.candidate.warnings.extend(candidate.warnings);
+        self.baseline.notes.extend(baseline.notes);
+        self.candidate.notes.extend(candidate.notes);
         self.baseline.benchmarks = baseline.benchmarks;
         self.candidate.benchmarks = candidate.benchmarks;
     }

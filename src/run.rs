@@ -16,12 +16,19 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 pub(crate) use digest::Digest;
-pub(crate) use launch::{Launch, LaunchData, Samples};
+pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
 
 use crate::host::Host;
+use crate::note::{FailureReason, Note};
+use crate::text::shorten;
 
-/// Schema of the run files that this version reads and writes.
-pub(crate) const RUN_SCHEMA: &str = "perfgate.run/1";
+/// Schema of the run files that this version writes.
+pub(crate) const RUN_SCHEMA: &str = "perfgate.run/2";
+/// Schemas of the run files that this version reads, in ascending order.
+const READABLE_SCHEMAS: [&str; 2] = ["perfgate.run/1", RUN_SCHEMA];
+
+/// Longest name of a benchmark in a message, in characters.
+const MAX_SHOWN_CHARS: usize = 80;
 
 /// Why a run or a decision cannot be read.
 #[derive(Debug, Error)]
@@ -33,12 +40,20 @@ pub(crate) enum FileError {
     #[error(transparent)]
     Json(#[from] serde_json::Error),
     /// The file has a schema that this version does not know.
-    #[error("schema `{found}` is not known to this version, which reads `{known}`")]
+    #[error("schema `{found}` is not known to this version, which reads `{newest}`")]
     Schema {
         /// Schema that the file names.
         found: String,
-        /// Schema that this version can read.
-        known: &'static str,
+        /// Newest schema that this version can read.
+        newest: &'static str,
+    },
+    /// The file has a schema with a higher number than this version knows.
+    #[error("a newer perfgate wrote it: this version reads up to `{newest}`, and it is `{found}`")]
+    NewerSchema {
+        /// Schema that the file names.
+        found: String,
+        /// Newest schema that this version can read.
+        newest: &'static str,
     },
     /// The file is well formed but its content is invalid, such as a benchmark id that appears
     /// twice.
@@ -64,13 +79,21 @@ pub(crate) struct Run {
     /// Problems and surprises during the measurement, in the order they were noticed.
     #[serde(
         default,
+        alias = "warnings",
         deserialize_with = "deserialize_or_default",
         skip_serializing_if = "Vec::is_empty"
     )]
-    pub(crate) warnings: Vec<String>,
+    pub(crate) notes: Vec<Note>,
     /// Settings of the measurement.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) settings: RunSettings,
+    /// Conditions that must be alike for two runs to be comparable, by name: `provider`, `model`.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) conditions: BTreeMap<String, String>,
     /// The commit that was measured; `None` if there is no commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) commit: Option<MeasuredCommit>,
@@ -193,6 +216,13 @@ pub(crate) struct Benchmark {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) per_call: BTreeMap<String, f64>,
+    /// Conditions of this benchmark by name. They add to those of the run or replace them.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) conditions: BTreeMap<String, String>,
     /// Launches of the benchmark; at least one unless it failed.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) launches: Vec<Launch>,
@@ -215,8 +245,8 @@ pub(crate) enum Sampling {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BenchmarkFailure {
-    /// Reason in one word or sentence: `panicked`, `timed out after 60 s`.
-    pub(crate) reason: String,
+    /// The reason.
+    pub(crate) reason: FailureReason,
     /// The end of the output of the process; empty if there is none.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) output: String,
@@ -247,14 +277,33 @@ where
 ///
 /// # Errors
 ///
-/// Fails if `json` is not JSON, has no `schema` field, or names another schema than `known`.
-pub(crate) fn check_schema(json: &[u8], known: &'static str) -> Result<(), FileError> {
+/// Fails if `json` is not JSON, has no `schema` field, or names a schema that is not in `known`,
+/// which is in ascending order and not empty.
+pub(crate) fn check_schema(json: &[u8], known: &'static [&'static str]) -> Result<(), FileError> {
     #[derive(Deserialize)]
     struct SchemaField {
         schema: String,
     }
     let SchemaField { schema: found } = serde_json::from_slice(json)?;
-    if found == known { Ok(()) } else { Err(FileError::Schema { found, known }) }
+    if known.contains(&found.as_str()) {
+        return Ok(());
+    }
+    let newest = *known.last().expect("a reader knows a schema");
+    if is_newer_schema(&found, newest) {
+        return Err(FileError::NewerSchema { found, newest });
+    }
+    Err(FileError::Schema { found, newest })
+}
+
+/// True if both schemas are of the same kind of file, and `found` has the higher number.
+fn is_newer_schema(found: &str, newest: &str) -> bool {
+    let split = |schema: &str| -> Option<(String, u32)> {
+        let (kind, number) = schema.split_once('/')?;
+        Some((kind.to_owned(), number.parse().ok()?))
+    };
+    split(found)
+        .zip(split(newest))
+        .is_some_and(|((found_kind, found), (kind, newest))| found_kind == kind && found > newest)
 }
 
 impl Run {
@@ -267,24 +316,44 @@ impl Run {
             source,
             perfgate: Some(env!("CARGO_PKG_VERSION").to_owned()),
             complete: true,
-            warnings: Vec::new(),
+            notes: Vec::new(),
             settings: RunSettings::default(),
+            conditions: BTreeMap::new(),
             commit: None,
             host,
             benchmarks: Vec::new(),
         }
     }
 
-    /// Reads and checks a run.
+    /// Reads and checks a run. A run of an older schema becomes one of the current schema.
     ///
     /// # Errors
     ///
-    /// Fails if `json` is not a run of the known schema or its content is invalid.
+    /// Fails if `json` is not a run of a known schema or its content is invalid.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
-        check_schema(json, RUN_SCHEMA)?;
-        let run: Self = serde_json::from_slice(json)?;
+        check_schema(json, &READABLE_SCHEMAS)?;
+        let mut run: Self = serde_json::from_slice(json)?;
+        RUN_SCHEMA.clone_into(&mut run.schema);
         run.check()?;
         Ok(run)
+    }
+
+    /// Returns a copy of the run in which benchmarks have no launches: everything but the samples.
+    #[must_use]
+    pub(crate) fn copy_without_launches(&self) -> Self {
+        Self {
+            schema: self.schema.clone(),
+            created: self.created.clone(),
+            source: self.source,
+            perfgate: self.perfgate.clone(),
+            complete: self.complete,
+            notes: self.notes.clone(),
+            settings: self.settings.clone(),
+            conditions: self.conditions.clone(),
+            commit: self.commit.clone(),
+            host: self.host.clone(),
+            benchmarks: self.benchmarks.iter().map(Benchmark::copy_without_launches).collect(),
+        }
     }
 
     /// Reads and checks the run in the file at `path`.
@@ -301,7 +370,10 @@ impl Run {
         for benchmark in &self.benchmarks {
             benchmark.check().map_err(FileError::Invalid)?;
             if !seen.insert((&benchmark.package, &benchmark.id)) {
-                let message = format!("benchmark `{}` appears twice", shorten_name(&benchmark.id));
+                let message = format!(
+                    "benchmark `{}` appears twice",
+                    shorten(&benchmark.id, MAX_SHOWN_CHARS)
+                );
                 return Err(FileError::Invalid(message));
             }
         }
@@ -310,6 +382,36 @@ impl Run {
 }
 
 impl Benchmark {
+    /// Creates a benchmark without launches, amounts and conditions, which the caller adds. `target`
+    /// is the bench target that it belongs to.
+    pub(crate) fn new(id: BenchmarkId, target: Option<String>, sampling: Sampling) -> Self {
+        Self {
+            id: id.name,
+            package: id.package,
+            target,
+            sampling,
+            elements: None,
+            per_call: BTreeMap::new(),
+            conditions: BTreeMap::new(),
+            launches: Vec::new(),
+            failure: None,
+        }
+    }
+
+    fn copy_without_launches(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            package: self.package.clone(),
+            target: self.target.clone(),
+            sampling: self.sampling,
+            elements: self.elements,
+            per_call: self.per_call.clone(),
+            conditions: self.conditions.clone(),
+            launches: Vec::new(),
+            failure: self.failure.clone(),
+        }
+    }
+
     /// Returns the name and package that identify this benchmark.
     pub(crate) fn to_id(&self) -> BenchmarkId {
         BenchmarkId { name: self.id.clone(), package: self.package.clone() }
@@ -327,7 +429,7 @@ impl Benchmark {
     }
 
     fn check(&self) -> Result<(), String> {
-        let id = shorten_name(&self.id);
+        let id = shorten(&self.id, MAX_SHOWN_CHARS);
         if self.id.is_empty() {
             return Err("a benchmark has an empty id".to_owned());
         }
@@ -341,18 +443,6 @@ impl Benchmark {
             None => Ok(()),
         }
     }
-}
-
-/// Returns `name` with escaped control characters, shortened in the middle if it is too long for
-/// one line of a message.
-fn shorten_name(name: &str) -> String {
-    const MAX_CHARS: usize = 80;
-    let shown: Vec<char> = name.escape_debug().collect();
-    if shown.len() <= MAX_CHARS {
-        return shown.into_iter().collect();
-    }
-    let half = MAX_CHARS / 2;
-    shown[..half].iter().chain(&['…']).chain(&shown[shown.len() - half..]).collect()
 }
 
 #[cfg(test)]
@@ -423,7 +513,7 @@ mod tests {
     fn documents_of_other_kinds_are_refused() {
         assert!(matches!(Run::from_json(b""), Err(FileError::Json(_))));
         assert!(matches!(
-            Run::from_json(b"{\"schema\": \"perfgate.run/2\"}"),
+            Run::from_json(b"{\"schema\": \"perfgate.decision/1\"}"),
             Err(FileError::Schema { .. })
         ));
         assert!(matches!(
@@ -435,14 +525,68 @@ mod tests {
     }
 
     #[test]
+    fn a_newer_file_names_what_this_version_reads() {
+        let error = Run::from_json(br#"{"schema": "perfgate.run/3", "benchmarks": 1}"#);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "a newer perfgate wrote it: this version reads up to `perfgate.run/2`, and it is \
+             `perfgate.run/3`"
+        );
+        for other in ["perfgate.run/0", "perfgate.run", "perfgate.run/x", "perfgate.store/9"] {
+            let error = Run::from_json(format!(r#"{{"schema": "{other}"}}"#).as_bytes());
+            assert!(matches!(error, Err(FileError::Schema { .. })), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_run_of_schema_1_becomes_one_of_schema_2() {
+        let old = r#"{"schema": "perfgate.run/1", "created": "2026-11-22T00:00:00Z", "source": "command",
+            "warnings": ["it was hot"],
+            "host": {"fingerprint": "f", "cpu_model": "c", "cores": 2, "memory_bytes": 1,
+                     "os": "o", "kernel": "k"},
+            "benchmarks": [{"id": "a", "sampling": "call", "failure": {"reason": "panicked"}}]}"#;
+        let run = Run::from_json(old.as_bytes()).unwrap();
+        assert_eq!(run.notes, [Note::Recorded { sentence: "it was hot".to_owned() }]);
+        let reason = &run.benchmarks[0].failure.as_ref().unwrap().reason;
+        assert_eq!(*reason, FailureReason::Reported { sentence: "panicked".to_owned() });
+        let written = serde_json::to_string(&run).unwrap();
+        assert!(written.starts_with(r#"{"schema":"perfgate.run/2""#), "{written}");
+        assert_eq!(Run::from_json(written.as_bytes()).unwrap(), run);
+    }
+
+    #[test]
+    fn calls_per_sample_are_one_number_or_one_per_sample() {
+        let read = |calls: &str| {
+            one_benchmark(&format!(
+                r#"{{"id": "a", "sampling": "batch", "launches": [
+                     {{"round": 0, "samples": [1, 2], "calls_per_sample": {calls}}}]}}"#
+            ))
+        };
+        let calls = |run: Result<Run, FileError>| {
+            run.unwrap().benchmarks[0].launches[0].calls_per_sample.clone()
+        };
+        assert_eq!(calls(read("null")), None);
+        assert_eq!(calls(read("1200")), CallsPerSample::new(vec![1200.0, 1200.0]));
+        assert_eq!(calls(read("[10, 20]")), CallsPerSample::new(vec![10.0, 20.0]));
+        for bad in ["0", "-1", "[10]", "[10, 0]", "[]", "1e999", "\"10\""] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        let digest = r#"{"id": "a", "sampling": "batch", "launches": [{"round": 0, "calls_per_sample": [1, 2],
+            "digest": {"count": 2, "mean": 1, "sd": 0, "min": 1, "p50": 1, "p90": 1, "p95": 1,
+                       "p99": 1, "max": 1}}]}"#;
+        refuses(digest, "2 numbers of calls and no samples");
+        one_benchmark(&digest.replace("[1, 2]", "7")).unwrap();
+    }
+
+    #[test]
     fn null_and_absence_mean_the_same() {
         let absent = one_benchmark(
             r#"{"id": "a", "sampling": "call", "launches": [{"round": 0, "samples": [1]}]}"#,
         );
         let null = one_benchmark(
             r#"{"id": "a", "package": null, "target": null, "sampling": "call", "elements": null, "per_call": null,
-               "failure": null, "launches": [{"round": 0, "session": null, "order": null, "samples": [1],
-               "digest": null, "metrics": null}]}"#,
+               "conditions": null, "failure": null, "launches": [{"round": 0, "session": null, "order": null, "samples": [1],
+               "digest": null, "calls_per_sample": null, "metrics": null}]}"#,
         );
         assert_eq!(absent.unwrap(), null.unwrap());
     }

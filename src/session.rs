@@ -31,6 +31,7 @@ use crate::host::Host;
 use crate::policy::{Config, Policy};
 use crate::process::Interrupt;
 use crate::run::{BenchmarkId, Run, SampleSource};
+use crate::store::RunKind;
 use crate::verdict::NoiseHistory;
 
 /// What the command line of a command that measures builds asks for.
@@ -115,6 +116,12 @@ impl Session {
             print::print_note(&note);
         }
         calibration.map(|calibration| calibration.noise_histories()).unwrap_or_default()
+    }
+
+    /// Returns what a stored run must have in common with the run that is judged.
+    pub(crate) fn run_kind(&self) -> RunKind<'_> {
+        let source = self.given_run.as_ref().map_or(SampleSource::Criterion, |run| run.source);
+        RunKind { fingerprint: &self.host.fingerprint, source }
     }
 
     /// Returns how to build two commits of `repository`, which contains the project.

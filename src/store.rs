@@ -9,7 +9,8 @@ use std::path::Path;
 
 use crate::git::{CommitId, Repository};
 use crate::host::Host;
-use crate::run::{Benchmark, FileError, Launch, LaunchData, Run, SampleSource};
+use crate::note::Note;
+use crate::run::{CallsPerSample, FileError, Launch, LaunchData, Run, SampleSource};
 
 mod error;
 mod key;
@@ -42,13 +43,13 @@ pub(crate) struct StoredRun {
     pub(crate) run: Run,
 }
 
-/// Runs found along a line of commits, nearest commit first, and warnings about unreadable files.
+/// Runs found along a line of commits, nearest commit first, and notes on unreadable files.
 #[derive(Debug, Default)]
 pub(crate) struct FoundRuns {
     /// The runs; the runs of one commit are ordered newest first.
     pub(crate) runs: Vec<StoredRun>,
     /// One sentence for every file that was skipped.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) notes: Vec<Note>,
 }
 
 /// The result of a search for a baseline.
@@ -82,7 +83,7 @@ pub(crate) struct BaselineLookup {
     /// The baseline, or why there is none.
     pub(crate) found: BaselineMatch,
     /// One sentence for every file that was skipped.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) notes: Vec<Note>,
 }
 
 /// What two runs must have in common to be comparable.
@@ -220,26 +221,26 @@ impl Store {
     /// Finds the stored runs to compare a candidate of this kind with. `commits` is the ancestry of
     /// the candidate, which starts with its own commit.
     ///
-    /// A stored run that cannot be read becomes a warning. Fails if the store cannot be listed.
+    /// A stored run that cannot be read becomes a note. Fails if the store cannot be listed.
     pub(crate) fn find_baseline(
         &self,
         commits: impl IntoIterator<Item = CommitId>,
         kind: RunKind<'_>,
     ) -> Result<BaselineLookup, StoreError> {
-        let (FoundRuns { runs, mut warnings }, other_host_keys) =
+        let (FoundRuns { runs, mut notes }, other_host_keys) =
             self.search_runs(commits, kind, MAX_BASELINE_RUNS)?;
         if let Some(nearest) = runs.first() {
             let commit = nearest.key.commit().clone();
             let runs = runs.into_iter().map(|stored| stored.run).collect();
             let found = BaselineMatch::Baseline(StoredBaseline { commit, runs });
-            return Ok(BaselineLookup { found, warnings });
+            return Ok(BaselineLookup { found, notes });
         }
         // No run of this kind was found: report which other hosts have runs.
         let mut hosts = Vec::new();
         for key in &other_host_keys {
             match self.load(key) {
                 Ok(run) => hosts.push(run.host),
-                Err(error) => warnings.push(describe_skipped_run(&error)),
+                Err(error) => notes.push(note_ignored_run(&error)),
             }
         }
         let found = match other_host_keys.first() {
@@ -248,7 +249,7 @@ impl Store {
             }
             _ => BaselineMatch::Nothing,
         };
-        Ok(BaselineLookup { found, warnings })
+        Ok(BaselineLookup { found, notes })
     }
 
     /// Returns up to `limit` runs of one kind along `commits`, and the key of the nearest run on
@@ -280,7 +281,7 @@ impl Store {
                 } else if found.runs.len() < limit {
                     match self.load(&key) {
                         Ok(run) => found.runs.push(StoredRun { key, run }),
-                        Err(error) => found.warnings.push(describe_skipped_run(&error)),
+                        Err(error) => found.notes.push(note_ignored_run(&error)),
                     }
                 }
             }
@@ -340,9 +341,12 @@ fn sort_newest_first(keys: &mut [RunKey]) {
     keys.sort_by(|a, b| b.created().cmp(a.created()).then_with(|| a.id().cmp(b.id())));
 }
 
-fn describe_skipped_run(error: &StoreError) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-    format!("{error}{}; it was passed over", cause.unwrap_or_default())
+fn note_ignored_run(error: &StoreError) -> Note {
+    let cause = match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    Note::StoredRunIgnored { cause }
 }
 
 /// Returns the key of `run` and the content of the file that stores it.
@@ -363,32 +367,18 @@ fn build_record(run: &Run) -> Result<(RunKey, Vec<u8>), StoreError> {
 
 /// Returns a copy of `run` with digests in place of its samples.
 fn strip_samples(run: &Run) -> Run {
-    let mut stored = Run::new(run.created.clone(), run.source, run.host.clone());
-    stored.perfgate.clone_from(&run.perfgate);
-    stored.warnings.clone_from(&run.warnings);
-    stored.settings.clone_from(&run.settings);
-    stored.commit.clone_from(&run.commit);
     let digest_launch = |launch: &Launch| Launch {
         round: launch.round,
         session: launch.session.clone(),
         order: launch.order,
         data: LaunchData::Digest(launch.digest()),
+        calls_per_sample: launch.calls_per_sample.as_ref().and_then(CallsPerSample::keep_same),
         metrics: launch.metrics.clone(),
     };
-    stored.benchmarks = run
-        .benchmarks
-        .iter()
-        .map(|benchmark| Benchmark {
-            id: benchmark.id.clone(),
-            package: benchmark.package.clone(),
-            target: benchmark.target.clone(),
-            sampling: benchmark.sampling,
-            elements: benchmark.elements,
-            per_call: benchmark.per_call.clone(),
-            launches: benchmark.launches.iter().map(digest_launch).collect(),
-            failure: benchmark.failure.clone(),
-        })
-        .collect();
+    let mut stored = run.copy_without_launches();
+    for (stored, benchmark) in stored.benchmarks.iter_mut().zip(&run.benchmarks) {
+        stored.launches = benchmark.launches.iter().map(digest_launch).collect();
+    }
     stored
 }
 

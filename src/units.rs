@@ -120,6 +120,11 @@ unit!(
     |confidence| confidence > 0.0 && confidence < 1.0
 );
 
+impl Confidence {
+    /// Confidence of an interval for which the user has set none.
+    pub(crate) const DEFAULT: Self = Self(0.95);
+}
+
 impl Ratio {
     /// Returns the ratio with this natural logarithm. The result saturates at the ends of the range
     /// of a double.

@@ -11,6 +11,7 @@ use crate::cli::{CalibrateArgs, GateArgs, StoreArgs};
 use crate::files;
 use crate::git::CommitId;
 use crate::measure::{Effort, MeasureSubject};
+use crate::render::notes::describe_note;
 use crate::rounds::{MeasuredRounds, RoundsPlan, RoundsProgress, measure_rounds};
 use crate::run::{Benchmark, BenchmarkId, SampleSource};
 use crate::session::calibration::{locate_calibration, read_calibration};
@@ -44,8 +45,8 @@ pub(super) fn run_calibrate(args: &CalibrateArgs) -> Result<ExitStatus> {
     let same_code = build_same_code(args.command.as_deref(), &session)?;
     let rounds = measure_same_code(&session, &same_code, args.rounds as usize)?;
     print::print_failures(rounds.list_failed());
-    for warning in rounds.baseline.warnings.iter().chain(&rounds.candidate.warnings) {
-        print::print_note(&format!("warning: {warning}"));
+    for note in rounds.baseline.notes.iter().chain(&rounds.candidate.notes) {
+        print::print_note(&format!("warning: {}", describe_note(note)));
     }
     let created = rounds.candidate.created.clone();
     let calibration =
@@ -161,7 +162,7 @@ fn measure_same_code(
         RoundsProgress::Round { round, .. } => {
             output.print_line(&format!("round {round} of {round_count}"));
         }
-        RoundsProgress::Repeated(why) => output.print_line(&why),
+        RoundsProgress::Repeated(note) => output.print_line(&describe_note(&note)),
     };
     measure_rounds(&rounds_plan, run.clone(), run, interrupt, &mut look, &mut progress)
         .map_err(explain_measure_error)

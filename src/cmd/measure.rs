@@ -13,6 +13,7 @@ use crate::measure::MeasureSubject;
 use crate::measure::command::SampleCommand;
 use crate::policy::MeasureConfig;
 use crate::process::Interrupt;
+use crate::render::render_run_json;
 use crate::run::{MeasuredCommit, Run, SampleSource};
 use crate::session::progress::ProgressOutput;
 use crate::session::project::find_workspace_folder;
@@ -30,9 +31,7 @@ pub(super) fn run_measure(args: MeasureArgs) -> Result<ExitStatus> {
         Some(MeasureSource::Criterion(args)) => measure_criterion_source(args, &interrupt)?,
         Some(MeasureSource::Command(args)) => measure_command_source(args, &interrupt)?,
     };
-    let mut json = serde_json::to_vec(&run)?;
-    json.push(b'\n');
-    files::write_atomically(&output, &json)
+    files::write_atomically(&output, render_run_json(&run)?.as_bytes())
         .with_context(|| format!("failed to write `{}`", output.display()))?;
     print::print_failures(&run.benchmarks);
     ProgressOutput::new().print_line(&format!(

@@ -6,12 +6,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::cli::ReportArgs;
+use crate::decision::Decision;
 use crate::files;
 use crate::render::Colour;
 use crate::report::ReportContext;
 use crate::run::FileError;
 use crate::session::{CommandError, ExitStatus, print};
-use crate::verdict::Decision;
 
 /// Shows a decision. The exit status is 0, whatever the verdict.
 ///
@@ -49,6 +49,7 @@ pub(super) fn read_decision_file(path: &Path) -> Result<Decision> {
             FileError::Io(_) => {
                 command_error.with_help("`perfgate check` writes target/perfgate/decision.json")
             }
+            FileError::NewerSchema { .. } => command_error.with_help("install a newer perfgate"),
             FileError::Json(_) | FileError::Schema { .. } | FileError::Invalid(_) => command_error
                 .with_help("write it again by `perfgate check`, or see schemas/decision.schema.json"),
         }

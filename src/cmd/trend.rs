@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use self::history::TrendHistory;
 use crate::cli::{ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat};
 use crate::files;
-use crate::render::plot;
+use crate::render::{escape_for_terminal, plot};
 use crate::session::{ExitStatus, print};
 use crate::site::{self, BenchmarkStatus};
 
@@ -68,7 +68,7 @@ fn format_status(status: &[BenchmarkStatus]) -> String {
     let mut text = String::new();
     for benchmark in status {
         let state = format!("{:?}", benchmark.state).to_lowercase();
-        let _ = writeln!(text, "{state:13} {}", benchmark.id.escape_debug());
+        let _ = writeln!(text, "{state:13} {}", escape_for_terminal(&benchmark.id));
         for slowdown in &benchmark.open {
             let format_commit = |id: &Option<String>| {
                 id.as_deref().map_or("unknown", |id| id.get(..7).unwrap_or(id)).to_owned()

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::run::{Benchmark, Digest, LaunchData, Sampling};
-use crate::stats::distribution::t::t_upper_quantile;
+use crate::stats::test::t::compute_mean_interval;
 use crate::stats::{order_statistics, summary};
 use crate::units::{Confidence, Nanos};
 
@@ -122,9 +122,8 @@ impl Benchmark {
         }
         let samples = digests.iter().map(|digest| digest.count).sum();
         let tail = 0.5 * (1.0 - confidence.get());
-        let margin = t_upper_quantile(tail, digests.len().saturating_sub(1).max(1) as f64);
         let estimate =
-            |figure: fn(&Digest) -> Nanos| estimate_over_launches(&digests, margin, figure);
+            |figure: fn(&Digest) -> Nanos| estimate_over_launches(&digests, tail, figure);
         // A percentile that a handful of calls cannot bound is not shown either.
         let estimate_percentile = |q, figure| {
             let is_known = self.sampling == Sampling::Call
@@ -142,23 +141,18 @@ impl Benchmark {
     }
 }
 
-/// Returns the geometric mean over launches, with `margin` standard errors of the logarithm on
-/// either side.
-fn estimate_over_launches(
-    digests: &[Digest],
-    margin: f64,
-    figure: fn(&Digest) -> Nanos,
-) -> Estimate {
+/// Returns the geometric mean over launches, with the interval that leaves out `tail` on each side.
+/// A single launch has no interval.
+fn estimate_over_launches(digests: &[Digest], tail: f64, figure: fn(&Digest) -> Nanos) -> Estimate {
     let lns: Vec<f64> = digests.iter().map(|digest| figure(digest).ln()).collect();
     let lns = summary::Moments::from_values(&lns)
         .expect("a benchmark has launches, and logarithms of durations are finite");
     let exponentiate = |ln: f64| to_nanos(ln.exp().min(f64::MAX));
-    let has_ends = lns.count() > 1;
-    let compute_end = |sign: f64| exponentiate(lns.mean() + sign * margin * lns.standard_error());
+    let (low, high) = compute_mean_interval(&lns, tail).unzip();
     Estimate {
-        low: has_ends.then(|| compute_end(-1.0)),
+        low: low.map(exponentiate),
         point: exponentiate(lns.mean()),
-        high: has_ends.then(|| compute_end(1.0)),
+        high: high.map(exponentiate),
     }
 }
 

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::tally::BenchmarkAnswer;
+use crate::decision::Decision;
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::run::{
     Benchmark, BenchmarkId, Digest, Launch, LaunchData, Run, SampleSource, Samples, Sampling,
 };
 use crate::units::Nanos;
-use crate::verdict::{BaselineEvidence, Decision, Evidence, NoiseHistory, RoundsEvidence, decide};
+use crate::verdict::{BaselineEvidence, Evidence, NoiseHistory, RoundsEvidence, decide};
 
 /// Duration of a launch of average speed, in nanoseconds. Any duration works, because only ratios
 /// count.
@@ -49,17 +50,13 @@ pub(super) fn build_benchmark(
         session: session.map(str::to_owned),
         order: None,
         data: LaunchData::Digest(digest),
+        calls_per_sample: None,
         metrics: BTreeMap::new(),
     };
+    let id = BenchmarkId { name: id, package: None };
     Benchmark {
-        id,
-        package: None,
-        target: None,
-        sampling,
-        elements: None,
-        per_call: BTreeMap::new(),
         launches: (0..).zip(digests).map(build_launch).collect(),
-        failure: None,
+        ..Benchmark::new(id, None, sampling)
     }
 }
 
@@ -120,7 +117,7 @@ pub(super) fn decide_without_rounds(
 }
 
 fn collect_answers(decision: &Decision) -> Vec<BenchmarkAnswer> {
-    let to_answer = |judgement: &crate::verdict::Judgement| BenchmarkAnswer {
+    let to_answer = |judgement: &crate::decision::Judgement| BenchmarkAnswer {
         change: judgement.change,
         rounds: judgement.launches.candidate,
     };

@@ -1,8 +1,8 @@
 //! Simple rules of other tools, applied to the same data.
 
+use crate::decision::Change;
 use crate::stats::bootstrap;
 use crate::stats::test::{rank::MannWhitney, t};
-use crate::verdict::Change;
 
 use super::tally::BenchmarkAnswer;
 

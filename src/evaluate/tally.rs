@@ -2,11 +2,9 @@
 
 use serde::Serialize;
 
+use crate::decision::Change;
 use crate::stats::proportion::compute_clopper_pearson;
-use crate::verdict::Change;
-
-/// Confidence of the intervals around rates.
-const RATE_CONFIDENCE: f64 = 0.95;
+use crate::units::Confidence;
 
 /// Answer on one benchmark, and the number of rounds after which it was given.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,7 +81,7 @@ pub(crate) struct PeerCell {
 
 impl ObservedRate {
     pub(super) fn new(count: u64, of: u64) -> Self {
-        let (low, high) = compute_clopper_pearson(count, of, RATE_CONFIDENCE);
+        let (low, high) = compute_clopper_pearson(count, of, Confidence::DEFAULT.get());
         Self { count, of, low, high }
     }
 

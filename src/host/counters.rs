@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use crate::note::Disturbance;
+use crate::units::Percent;
+
 /// Largest share of the busy processor time that may be stolen before a launch counts as disturbed.
 pub(super) const MAX_STOLEN_SHARE: f64 = 0.02;
 /// Fewer ticks than this count as zero: they are within the resolution of the counter.
@@ -18,25 +21,23 @@ pub(crate) struct HostCounters {
 }
 
 /// How the machine disturbed a measurement between two moments.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct HostDisturbance {
     /// Share of the busy processor time that other guests of the machine took, from 0 to 1.
-    pub(crate) stolen_share: f64,
+    pub(crate) stolen_share: Percent,
     /// Share of all processor time that other processes took, from 0 to 1.
-    pub(crate) others_share: f64,
+    pub(crate) others_share: Percent,
     /// Number of times that a processor or the control group was throttled.
     pub(crate) throttle_count: u64,
 }
 
 impl HostDisturbance {
-    /// Returns why a launch must be repeated, or `None` if it need not.
-    pub(crate) fn reason(&self) -> Option<String> {
-        if self.stolen_share > MAX_STOLEN_SHARE {
-            let percent = self.stolen_share * 100.0;
-            return Some(format!("{percent:.1} % of the processor time was stolen"));
+    /// Returns what makes it necessary to repeat a launch, or `None` if nothing does.
+    pub(crate) fn find_disturbance(&self) -> Option<Disturbance> {
+        if self.stolen_share.get() > MAX_STOLEN_SHARE {
+            return Some(Disturbance::StolenTime { share: self.stolen_share });
         }
-        (self.throttle_count > 0)
-            .then(|| format!("the processor was throttled {} times", self.throttle_count))
+        (self.throttle_count > 0).then_some(Disturbance::Throttled { times: self.throttle_count })
     }
 }
 
@@ -80,7 +81,9 @@ impl HostCounters {
         let (stolen, own) = (count_since(|now| now.stolen_ticks), count_since(|now| now.own_ticks));
         let busy = total.saturating_sub(idle);
         let compute_share = |part: u64, whole: u64| {
-            if part < MIN_TICKS || whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+            let share =
+                if part < MIN_TICKS || whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+            Percent::new(share).expect("a share of ticks is finite and not negative")
         };
         HostDisturbance {
             stolen_share: compute_share(stolen, busy),
@@ -126,24 +129,25 @@ mod tests {
         let after = counters("200 0 100 1100 50 0 0 20 0 0", "20 10 80 30");
         let disturbance = before.compute_disturbance_until(&after);
         // 160 ticks were busy: 110 own, 10 stolen, 40 used by other processes.
-        assert!((disturbance.stolen_share - 10.0 / 160.0).abs() < 1e-12);
-        assert!((disturbance.others_share - 40.0 / 260.0).abs() < 1e-12);
-        assert_eq!(disturbance.reason().as_deref(), Some("6.2 % of the processor time was stolen"));
+        assert!((disturbance.stolen_share.get() - 10.0 / 160.0).abs() < 1e-12);
+        assert!((disturbance.others_share.get() - 40.0 / 260.0).abs() < 1e-12);
+        let stolen = Disturbance::StolenTime { share: disturbance.stolen_share };
+        assert_eq!(disturbance.find_disturbance(), Some(stolen));
     }
 
     #[test]
     fn a_quiet_or_unknown_machine_disturbs_nothing() {
         let none = HostCounters::parse("", "");
-        assert_eq!(none.compute_disturbance_until(&none), HostDisturbance::default());
-        assert_eq!(HostDisturbance::default().reason(), None);
+        let quiet = none.compute_disturbance_until(&none);
+        assert_eq!((quiet.others_share.get(), quiet.find_disturbance()), (0.0, None));
         let grain = HostCounters { stolen_ticks: 4, total_ticks: 100, ..HostCounters::default() };
-        assert_eq!(none.compute_disturbance_until(&grain).reason(), None);
+        assert_eq!(none.compute_disturbance_until(&grain).find_disturbance(), None);
     }
 
     #[test]
     fn throttling_disturbs() {
         let hot = HostCounters { throttle_count: 3, ..HostCounters::default() };
-        let reason = HostCounters::default().compute_disturbance_until(&hot).reason();
-        assert_eq!(reason.as_deref(), Some("the processor was throttled 3 times"));
+        let disturbance = HostCounters::default().compute_disturbance_until(&hot);
+        assert_eq!(disturbance.find_disturbance(), Some(Disturbance::Throttled { times: 3 }));
     }
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::counters::{HostCounters, MAX_STOLEN_SHARE};
 use super::probe::detect_machine;
+use crate::note::{MachineName, Note};
+use crate::units::Percent;
 
 /// Other processes disturb measurements if they use this share of the processors or more.
 const MAX_OTHERS_SHARE: f64 = 0.1;
@@ -80,64 +82,72 @@ pub(crate) fn check_host_fitness() -> Vec<HostFinding> {
 #[derive(Debug)]
 pub(crate) struct HostWatch {
     before: HostCounters,
-    load: HostFinding,
-    machine: (String, String),
+    others_before: Percent,
+    machine: MachineName,
 }
 
 impl HostWatch {
     /// Begins to watch. This first watches the load of other processes for [`WATCH_TIME`].
     pub(crate) fn begin() -> Self {
-        let load = check_load();
-        Self { before: HostCounters::read(), load, machine: detect_machine() }
+        let others_before = watch_others();
+        Self { before: HostCounters::read(), others_before, machine: detect_machine() }
     }
 
-    /// Ends the watch. Returns a warning for each disturbance before and during the measurement.
-    pub(crate) fn end(self) -> Vec<String> {
+    /// Ends the watch. Returns a note for each disturbance before and during the measurement.
+    pub(crate) fn end(self) -> Vec<Note> {
         let during = self.before.compute_disturbance_until(&HostCounters::read());
-        let mut warnings = Vec::new();
-        if self.load.fitness == HostFitness::Unfit {
-            warnings.push(format!("before measuring, {}", self.load.found));
+        let mut notes = Vec::new();
+        if is_busy(self.others_before) {
+            notes.push(Note::BusyBefore { others: self.others_before });
         }
-        if during.others_share >= MAX_OTHERS_SHARE {
-            let percent = during.others_share * 100.0;
-            warnings.push(format!("while measuring, others used {percent:.0} % of the processors"));
+        if is_busy(during.others_share) {
+            notes.push(Note::BusyDuring { others: during.others_share });
         }
-        if let Some(reason) = during.reason() {
-            warnings.push(format!("while measuring, {reason}"));
+        if let Some(disturbance) = during.find_disturbance() {
+            notes.push(Note::Disturbed { disturbance });
         }
-        let now = detect_machine();
-        if now != self.machine {
-            let ((model, kernel), (new_model, new_kernel)) = (self.machine, now);
-            warnings.push(format!(
-                "while measuring, the machine changed from {model}, kernel {kernel}, to {new_model}, kernel {new_kernel}"
-            ));
+        let machine = detect_machine();
+        if machine != self.machine {
+            notes.push(Note::MachineChanged { before: self.machine, after: machine });
         }
-        warnings
+        notes
     }
 }
 
+fn is_busy(others: Percent) -> bool {
+    others.get() >= MAX_OTHERS_SHARE
+}
+
 /// Watches for [`WATCH_TIME`] how much of the processors other processes use.
+fn watch_others() -> Percent {
+    let before = HostCounters::read();
+    thread::sleep(WATCH_TIME);
+    before.compute_disturbance_until(&HostCounters::read()).others_share
+}
+
+/// Checks how much of the processors other processes use.
 ///
 /// The load average is shown but not checked: it still includes the build that has just ended.
 fn check_load() -> HostFinding {
-    let before = HostCounters::read();
-    thread::sleep(WATCH_TIME);
-    let others = before.compute_disturbance_until(&HostCounters::read()).others_share;
+    let others = watch_others();
     let Some(average) = read_trimmed("/proc/loadavg") else {
         return HostFinding::new_unknown("load", "the system does not tell");
     };
     let average = average.split(' ').next().unwrap_or_default();
     HostFinding::from_check(
         "load",
-        others < MAX_OTHERS_SHARE,
-        format!("others use {:.0} % of the processors, load average {average}", others * 100.0),
+        !is_busy(others),
+        format!(
+            "others use {:.0} % of the processors, load average {average}",
+            others.get() * 100.0
+        ),
         "end what else runs on this machine, or measure on one that is alone",
     )
 }
 
 fn check_steal() -> HostFinding {
     let share =
-        HostCounters::default().compute_disturbance_until(&HostCounters::read()).stolen_share;
+        HostCounters::default().compute_disturbance_until(&HostCounters::read()).stolen_share.get();
     if read_trimmed("/proc/stat").is_none() {
         return HostFinding::new_unknown("steal time", "the system does not tell");
     }

@@ -1,6 +1,5 @@
 //! Reads from the system what the machine is.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -9,6 +8,7 @@ use std::thread;
 use sha2::{Digest as _, Sha256};
 
 use super::Host;
+use crate::note::MachineName;
 
 /// Facts about the machine that the caller must supply: a process cannot find them out by itself,
 /// or should not read them without its caller's knowledge.
@@ -66,13 +66,12 @@ impl Host {
     }
 }
 
-/// Returns the first eight bytes of the SHA-256 hash of the parts, in hexadecimal.
+/// Number of bytes of a fingerprint.
+const FINGERPRINT_BYTES: usize = 8;
+
+/// Returns the first [`FINGERPRINT_BYTES`] bytes of the SHA-256 hash of the parts, in hexadecimal.
 fn compute_fingerprint(parts: &[&str]) -> String {
-    let hash = Sha256::digest(parts.join("\n"));
-    hash.iter().take(8).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&Sha256::digest(parts.join("\n"))[..FINGERPRINT_BYTES])
 }
 
 /// Returns a kernel release without the distribution's own suffix: `6.8.0` for `6.8.0-1021-azure`.
@@ -157,9 +156,9 @@ pub(crate) fn detect_rustc(folder: &Path) -> Option<String> {
     Some(version.strip_prefix("rustc ").unwrap_or(&version).to_owned())
 }
 
-/// Returns the processor model and the kernel release. They change if a virtual machine is moved.
-pub(super) fn detect_machine() -> (String, String) {
-    (detect_processor().model, detect_kernel())
+/// Returns the name of the current machine. It changes if a virtual machine is moved.
+pub(super) fn detect_machine() -> MachineName {
+    MachineName { cpu_model: detect_processor().model, kernel: detect_kernel() }
 }
 
 fn detect_kernel() -> String {

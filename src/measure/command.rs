@@ -7,6 +7,7 @@ use std::process::Command;
 use serde::Deserialize;
 
 use super::{CallAmounts, Effort, LaunchJob, MeasureError, Observation, ObservedBenchmarks};
+use crate::note::FailureReason;
 use crate::process::{self, Interrupt, OutputStream, StderrTarget};
 use crate::run::{BenchmarkFailure, BenchmarkId, Samples, Sampling};
 use crate::units::Nanos;
@@ -101,10 +102,10 @@ pub(crate) fn is_sample_output(output: &[u8]) -> bool {
 /// Parses the lines that one launch prints.
 #[derive(Default)]
 struct SampleParser {
-    line_count: usize,
+    line_count: u64,
     seen: HashSet<String>,
     observed: ObservedBenchmarks,
-    first_error: Option<String>,
+    first_invalid: Option<FailureReason>,
 }
 
 impl SampleParser {
@@ -120,9 +121,11 @@ impl SampleParser {
                 true
             }
             Err(error) => {
-                let number = self.line_count;
-                self.first_error
-                    .get_or_insert_with(|| format!("line {number} is not samples: {error}"));
+                let line = self.line_count;
+                self.first_invalid.get_or_insert_with(|| FailureReason::InvalidLine {
+                    line,
+                    cause: error.to_string(),
+                });
                 false
             }
         }
@@ -135,17 +138,18 @@ impl SampleParser {
         let observed = match samples {
             _ if !self.seen.insert(id.clone()) => {
                 self.observed.retain(|(seen, _)| seen.name != id);
-                Err("printed twice in one launch".to_owned())
+                Err(FailureReason::PrintedTwice)
             }
             Ok(samples) => Samples::new(samples)
                 .map(|samples| Observation {
                     sampling,
                     samples,
+                    calls_per_sample: None,
                     amounts: CallAmounts::default(),
                     metrics: BTreeMap::new(),
                 })
-                .ok_or_else(|| "printed without samples".to_owned()),
-            Err(error) => Err(error.to_string()),
+                .ok_or(FailureReason::EmptySamples),
+            Err(error) => Err(FailureReason::InvalidSample { cause: error.to_string() }),
         };
         let to_failure = |reason| BenchmarkFailure { reason, output: String::new() };
         self.observed.push((make_benchmark_id(id), observed.map_err(to_failure)));
@@ -159,13 +163,11 @@ impl SampleParser {
         failure: Option<BenchmarkFailure>,
         output: &str,
     ) -> ObservedBenchmarks {
-        let Self { seen, mut observed, first_error: garbage, .. } = self;
-        let to_failure = |reason: &str| {
-            Some(BenchmarkFailure { reason: reason.to_owned(), output: output.to_owned() })
-        };
+        let Self { seen, mut observed, first_invalid, .. } = self;
+        let reason =
+            first_invalid.or_else(|| seen.is_empty().then_some(FailureReason::NoSamplesPrinted));
         let failure = failure
-            .or_else(|| garbage.and_then(|garbage| to_failure(&garbage)))
-            .or_else(|| seen.is_empty().then(|| to_failure("printed no samples")).flatten());
+            .or_else(|| Some(BenchmarkFailure { reason: reason?, output: output.to_owned() }));
         if let Some(wanted) = requested {
             observed.retain(|(id, _)| wanted.contains(&id.name));
         }
@@ -205,16 +207,13 @@ mod tests {
     }
 
     #[track_caller]
-    fn fails(script: &str, expected: &[(&str, &str)]) {
+    fn fails(script: &str, id: &str, reason: &FailureReason) {
         let observed = launch(script, None);
         let failed: Vec<_> = observed
-            .iter()
-            .filter_map(|(id, observed)| Some((id.name.as_str(), observed.as_ref().err()?)))
+            .into_iter()
+            .filter_map(|(id, observed)| Some((id.name, observed.err()?.reason)))
             .collect();
-        assert_eq!(failed.len(), expected.len(), "{failed:?}");
-        for ((id, failure), (expected, why)) in failed.into_iter().zip(expected) {
-            assert!(id == *expected && failure.reason.contains(why), "{id}: {failure:?}");
-        }
+        assert_eq!(failed, [(id.to_owned(), reason.clone())]);
     }
 
     #[test]
@@ -249,13 +248,22 @@ mod tests {
     #[test]
     fn what_breaks_the_protocol_fails_by_name() {
         let good = r#"{"id": "a", "samples_ns": [1]}"#;
-        fails(&format!("echo '{good}'; echo '{good}'"), &[("a", "twice")]);
-        fails(r#"echo '{"id": "a", "samples_ns": []}'"#, &[("a", "without samples")]);
-        fails(r#"echo '{"id": "a", "samples_ns": [-1]}'"#, &[("a", "`-1` is not")]);
-        fails(&format!("echo '{good}'; echo noise"), &[("command", "line 2 is not samples")]);
-        fails(r#"echo '{"id": "a", "samples_ns": [1], "x": 1}'"#, &[("command", "`x`")]);
-        fails("exit 0", &[("command", "printed no samples")]);
-        fails(&format!("echo '{good}'; exit 3"), &[("command", "ended with status 3")]);
+        let invalid_line =
+            |line, cause: &str| FailureReason::InvalidLine { line, cause: cause.to_owned() };
+        fails(&format!("echo '{good}'; echo '{good}'"), "a", &FailureReason::PrintedTwice);
+        fails(r#"echo '{"id": "a", "samples_ns": []}'"#, "a", &FailureReason::EmptySamples);
+        let cause = "`-1` is not a finite number of nanoseconds, zero or more".to_owned();
+        let invalid_sample = FailureReason::InvalidSample { cause };
+        fails(r#"echo '{"id": "a", "samples_ns": [-1]}'"#, "a", &invalid_sample);
+        let script = format!("echo '{good}'; echo noise");
+        fails(&script, "command", &invalid_line(2, "expected ident at line 1 column 2"));
+        let unknown = "unknown field `x`, expected one of `id`, `samples_ns`, `sampling` at line 1 \
+                       column 34";
+        let script = r#"echo '{"id": "a", "samples_ns": [1], "x": 1}'"#;
+        fails(script, "command", &invalid_line(1, unknown));
+        fails("exit 0", "command", &FailureReason::NoSamplesPrinted);
+        let script = format!("echo '{good}'; exit 3");
+        fails(&script, "command", &FailureReason::Exited { status: 3 });
     }
 
     #[test]

@@ -18,6 +18,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::note::FailureReason;
 use crate::process::{
     self, Interrupt, OutputStream, ProcessEnd, ProcessError, StderrTarget, read_peak_memory,
 };
@@ -124,7 +125,7 @@ fn fail_all(
 }
 
 fn make_unwritten_failure(output: String) -> BenchmarkFailure {
-    BenchmarkFailure { reason: "it wrote no samples".to_owned(), output }
+    BenchmarkFailure { reason: FailureReason::NoSamplesWritten, output }
 }
 
 /// The outcome of one start of a target.

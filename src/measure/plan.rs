@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::note::Note;
 use crate::run::{Benchmark, BenchmarkId};
 
 /// Time in nanoseconds that the calls of one benchmark may take per launch.
@@ -97,8 +98,8 @@ pub(crate) struct LaunchPlan {
     pub(crate) planned: Option<Vec<PlannedBenchmark>>,
     /// The benchmarks that have already failed; each appears once.
     pub(crate) failed: Vec<Benchmark>,
-    /// Notes for the user: which benches were left out, and why.
-    pub(crate) notes: Vec<String>,
+    /// Notes on bench targets that were left out.
+    pub(crate) notes: Vec<Note>,
 }
 
 impl LaunchPlan {
@@ -336,27 +337,21 @@ mod tests {
 
     #[test]
     fn what_failed_on_a_side_stays_with_it() {
-        let failed = |id: &str| crate::run::Benchmark {
-            id: id.to_owned(),
-            package: None,
-            target: None,
-            sampling: crate::run::Sampling::Call,
-            elements: None,
-            per_call: BTreeMap::new(),
-            launches: Vec::new(),
-            failure: None,
+        let failed = |id: &str| {
+            let id = BenchmarkId { name: id.to_owned(), package: None };
+            Benchmark::new(id, None, crate::run::Sampling::Call)
         };
+        let skipped =
+            |bench: &str| Note::BenchSkipped { bench: bench.to_owned(), package: "p".to_owned() };
         let side = |id: &str, note: &str| LaunchPlan {
             failed: vec![failed(id)],
-            notes: vec!["both".to_owned(), note.to_owned()],
+            notes: vec![skipped("both"), skipped(note)],
             ..plan(&[("a", MeasureMode::Batch)])
         };
         let (mine, theirs) = side("x", "mine").merge_with(side("y", "theirs"));
         assert_eq!((&*mine.failed[0].id, &*theirs.failed[0].id), ("x", "y"));
-        assert_eq!(
-            (mine.notes.join(" "), theirs.notes.join(" ")),
-            ("both mine".into(), "theirs".into())
-        );
+        assert_eq!(mine.notes, [skipped("both"), skipped("mine")]);
+        assert_eq!(theirs.notes, [skipped("theirs")]);
     }
 
     #[test]

@@ -53,16 +53,26 @@ pub(crate) fn survey_workspace(manifest: Option<&Path>) -> Result<WorkspaceSurve
     if let Some(manifest) = manifest {
         command.manifest_path(manifest);
     }
-    let metadata = command.exec().map_err(|error| match error {
-        cargo_metadata::Error::Io(error) => SurveyError::NoCargo(error),
-        cargo_metadata::Error::CargoMetadata { stderr } => {
-            SurveyError::Workspace(stderr.trim().trim_start_matches("error: ").to_owned())
-        }
-        other => SurveyError::Workspace(other.to_string()),
-    })?;
+    let metadata = read_metadata(&command)?;
     let benches = metadata.workspace_packages().into_iter().flat_map(list_benches).collect();
     let Metadata { workspace_root, .. } = metadata;
     Ok(WorkspaceSurvey { root: workspace_root.into_std_path_buf(), benches })
+}
+
+/// Runs `cargo metadata` as `command` describes.
+///
+/// # Errors
+///
+/// Fails if Cargo cannot be started, or if there is no workspace that it accepts.
+pub(super) fn read_metadata(command: &MetadataCommand) -> Result<Metadata, SurveyError> {
+    command.exec().map_err(|error| match error {
+        cargo_metadata::Error::Io(error) => SurveyError::NoCargo(error),
+        cargo_metadata::Error::CargoMetadata { stderr } => {
+            let message = stderr.trim();
+            SurveyError::Workspace(message.strip_prefix("error: ").unwrap_or(message).to_owned())
+        }
+        other => SurveyError::Workspace(other.to_string()),
+    })
 }
 
 fn list_benches(package: &Package) -> impl Iterator<Item = SurveyedBench> {

@@ -13,6 +13,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::selection::{IdPattern, PatternError};
+use crate::text::cut_text;
 use crate::units::Percent;
 
 /// Key of the trailer. Case does not matter.
@@ -21,6 +22,9 @@ const TRAILER_KEY: &str = "perfgate-accept:";
 /// Longest accepted trailer in bytes. A longer trailer is a mistake or an attempt to fill the
 /// report.
 const MAX_TRAILER_BYTES: usize = 2000;
+
+/// Number of characters of such a trailer that the message shows.
+const MAX_SHOWN_CHARS: usize = 41;
 
 /// A waiver as one trailer states it.
 #[derive(Clone, Debug)]
@@ -47,7 +51,7 @@ pub(crate) enum WaiverLimit {
 #[derive(Debug, Error)]
 pub(crate) enum TrailerError {
     /// The trailer is too long to be read.
-    #[error("`{0}…` is longer than {MAX_TRAILER_BYTES} bytes")]
+    #[error("`{0}` is longer than {MAX_TRAILER_BYTES} bytes")]
     TooLong(String),
     /// The trailer gives no reason.
     #[error("`{0}` gives no reason: end it with `because …`")]
@@ -73,7 +77,7 @@ impl AcceptTrailer {
     /// if the pattern cannot be read.
     fn parse(text: &str) -> Result<Self, TrailerError> {
         if text.len() > MAX_TRAILER_BYTES {
-            return Err(TrailerError::TooLong(text.chars().take(40).collect()));
+            return Err(TrailerError::TooLong(cut_text(text, MAX_SHOWN_CHARS)));
         }
         let refuse_reason = || TrailerError::NoReason(text.to_owned());
         let (scope, reason) = text.split_once(" because ").ok_or_else(refuse_reason)?;

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::text::replace_invisible;
+
 /// Bytes kept from the end of a process's output.
 pub(super) const MAX_KEPT_OUTPUT_BYTES: usize = 16 * 1024;
 /// Longest line in bytes; the rest of a longer line is dropped.
@@ -65,7 +67,7 @@ impl<F: FnMut(OutputLine<'_>) -> bool> LineSplitter<F> {
     }
 
     /// Reports the lines that have no newline at their end, and returns the end of the kept output.
-    /// Control characters are replaced so that it is safe to show.
+    /// Invisible characters are replaced so that it is safe to show.
     pub(super) fn into_kept_output(mut self) -> String {
         for stream in [OutputStream::Stdout, OutputStream::Stderr] {
             let rest = std::mem::take(&mut self.unfinished[stream as usize]);
@@ -73,32 +75,6 @@ impl<F: FnMut(OutputLine<'_>) -> bool> LineSplitter<F> {
                 self.end_line(stream, &rest);
             }
         }
-        make_harmless(self.kept.make_contiguous())
-    }
-}
-
-/// Returns `output` as text. Characters that could move the cursor or change the direction of
-/// writing are replaced.
-fn make_harmless(output: &[u8]) -> String {
-    let replace_control = |c: char| match c {
-        '\n' | '\t' => c,
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    String::from_utf8_lossy(output).trim_end().chars().map(replace_control).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_are_made_harmless() {
-        assert_eq!(
-            make_harmless("a\u{1b}[31m\r\tb\u{202e}\n".as_bytes()),
-            "a\u{fffd}[31m\u{fffd}\tb\u{fffd}"
-        );
-        assert_eq!(make_harmless(b"\xff\n"), "\u{fffd}");
+        replace_invisible(String::from_utf8_lossy(self.kept.make_contiguous()).trim_end())
     }
 }

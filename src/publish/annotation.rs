@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::decision::{Change, Judgement, TargetStatus, Verdict};
 use crate::publish::page::{SuiteDecision, is_unwaived_fault, list_judgements};
 use crate::publish::source::{SourceFile, SourceLocation, locate_benchmark};
+use crate::render::notes::{describe_failure, describe_note};
 use crate::units::Ratio;
-use crate::verdict::{Change, Judgement, TargetStatus, Verdict};
 
 /// Number of annotations that GitHub shows per level and step. It drops the others silently.
 const SHOWN_PER_LEVEL: usize = 10;
@@ -144,8 +145,8 @@ fn write_message(suite: &SuiteDecision, judgement: &Judgement, outcome: &str) ->
         let [low, point, high] = [ratio.low, ratio.point, ratio.high].map(format_ratio_change);
         format!(", {point} (between {low} and {high})")
     });
-    let reasons = judgement.failure.iter().map(|failure| &failure.reason).chain(&judgement.reasons);
-    let reasons: Vec<_> = reasons.map(String::as_str).collect();
+    let failure = judgement.failure.iter().map(|failure| describe_failure(&failure.reason));
+    let reasons: Vec<_> = failure.chain(judgement.notes.iter().map(describe_note)).collect();
     let reasons =
         if reasons.is_empty() { String::new() } else { format!("\n{}", reasons.join("\n")) };
     format!("{suite}{} {outcome}{}{reasons}", judgement.to_id(), ratio.unwrap_or_default())

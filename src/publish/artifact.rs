@@ -7,12 +7,14 @@
 
 use std::io::{Cursor, Read as _};
 
+use serde::Serialize;
 use thiserror::Error;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use crate::decision::Decision;
+use crate::note::Note;
 use crate::run::FileError;
-use crate::verdict::Decision;
 
 /// Maximum size of an archive, in bytes.
 pub(crate) const ARCHIVE_LIMIT: usize = 16 << 20;
@@ -21,7 +23,7 @@ pub(crate) const ARCHIVE_LIMIT: usize = 16 << 20;
 pub(crate) const DECISION_LIMIT: usize = 32 << 20;
 /// Maximum number of benchmarks in a decision.
 const MAX_BENCHMARKS: usize = 20_000;
-/// Maximum length of a name, a reason or a warning, in bytes.
+/// Maximum length of a name, a note or a reason, in bytes.
 const LONGEST_TEXT: usize = 16 << 10;
 /// Name of the file in the archive.
 const DECISION_FILE: &str = "decision.json";
@@ -76,18 +78,35 @@ fn check_plausible(decision: &Decision) -> Result<(), &'static str> {
     if decision.benchmarks.len() > MAX_BENCHMARKS {
         return Err("it has more benchmarks than any suite");
     }
+    let is_too_long = |text: &str| text.len() > LONGEST_TEXT;
     let names = decision.benchmarks.iter().flat_map(|judgement| {
         let waiver = judgement.waiver.iter().map(|waiver| &waiver.reason);
-        let targets = judgement.targets.iter().filter_map(|target| target.reason.as_ref());
-        [&judgement.id]
-            .into_iter()
-            .chain(&judgement.package)
-            .chain(&judgement.reasons)
-            .chain(waiver)
-            .chain(targets)
+        [&judgement.id].into_iter().chain(&judgement.package).chain(waiver)
     });
-    if names.chain(&decision.warnings).any(|text| text.len() > LONGEST_TEXT) {
-        return Err("a name or a reason is longer than anybody would read");
+    let conditions = [&decision.baseline.conditions, &decision.candidate.conditions];
+    let conditions = conditions.into_iter().flatten().flat_map(|(name, value)| [name, value]);
+    let is_name_too_long = names.chain(conditions).any(|text| is_too_long(text));
+    if is_name_too_long || list_notes(decision).any(|note| is_too_long(&serialize(note))) {
+        return Err("a name or a note is longer than anybody would read");
+    }
+    let mut failures =
+        decision.benchmarks.iter().filter_map(|judgement| judgement.failure.as_ref());
+    if failures.any(|failure| is_too_long(&serialize(&failure.reason))) {
+        return Err("the reason of a failure is longer than anybody would read");
     }
     Ok(())
+}
+
+/// Returns all notes of `decision`: its own, and those of benchmarks and targets.
+fn list_notes(decision: &Decision) -> impl Iterator<Item = &Note> {
+    let of_benchmarks = decision.benchmarks.iter().flat_map(|judgement| {
+        let of_targets = judgement.targets.iter().filter_map(|target| target.note.as_ref());
+        judgement.notes.iter().chain(of_targets)
+    });
+    decision.notes.iter().chain(of_benchmarks)
+}
+
+/// Returns the JSON of a note or a reason. It is at least as long as all texts in it together.
+fn serialize(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("a value that was read can be written")
 }

@@ -217,8 +217,8 @@ fn is_same_text(first: &str, second: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::Verdict;
     use crate::publish::page::SuiteCounts;
-    use crate::verdict::Verdict;
 
     fn page(wrong: &[&str]) -> PublishPage {
         let verdict = if wrong.is_empty() { Verdict::Pass } else { Verdict::Fail };

@@ -8,22 +8,27 @@ pub(crate) mod issues;
 
 use std::collections::HashMap;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
 
 use client::{ApiClient, block_on};
 pub(crate) use client::{ApiConnection, ApiError};
 
+use crate::decision::Decision;
 use crate::publish::annotation::Annotation;
 use crate::publish::artifact::{self, ArtifactError};
 use crate::publish::comment::{self, CommentPolicy, CommentStep, StickyComment};
 use crate::publish::event::{PullReference, WorkflowEvent};
 use crate::publish::page::PublishPage;
 use crate::publish::request::{self, PublishSettings};
-use crate::verdict::Decision;
 
 /// Number of comments, issues or pull requests that are requested per page.
 const PAGE_SIZE: usize = 100;
+
+/// The bytes that are encoded in a value of a query: all except letters, digits and `-._~`.
+const QUERY_VALUE: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Why the decision in an artifact could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -398,16 +403,10 @@ fn note_refusal(
     }
 }
 
-/// Encodes `text` for a query: all bytes except letters, digits and `-._~` become `%XX`.
+/// Returns `text` as one value of a query, with all bytes percent-encoded that mean something in a
+/// query.
 fn encode_query(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(
-            |byte| {
-                if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-            },
-        )
-        .collect()
+    utf8_percent_encode(text, QUERY_VALUE).to_string()
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::decision::{Change, Decision, Judgement, TargetStatus, Verdict};
 use crate::render::{COMMENT_LIMIT, RenderError, render_markdown};
 use crate::report::{Report, ReportContext};
-use crate::verdict::{Change, Decision, Judgement, TargetStatus, Verdict};
 
 /// Maximum length of a step summary in characters. At two bytes per character, it stays below
 /// GitHub's limit of 1 MiB.
@@ -211,13 +211,13 @@ fn hash_faults<'a>(
     suite: &'a SuiteDecision,
     judgement: &'a Judgement,
 ) -> impl Iterator<Item = String> + 'a {
-    let change = is_unwaived_fault(judgement).then(|| format!("{:?}", judgement.change));
+    let change = is_unwaived_fault(judgement).then(|| judgement.change.name());
     let missed = judgement.targets.iter().filter(|target| target.status == TargetStatus::Missed);
-    let targets = missed.map(|target| format!("{:?}", target.metric));
+    let targets = missed.map(|target| target.metric.name());
     change.into_iter().chain(targets).map(move |fault| {
         let parts =
-            [&suite.name, &judgement.package.clone().unwrap_or_default(), &judgement.id, &fault];
-        let hash = Sha256::digest(parts.map(String::as_str).join("\0"));
-        hash.iter().take(4).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+            [&suite.name, judgement.package.as_deref().unwrap_or_default(), &judgement.id, fault];
+        let hash = Sha256::digest(parts.join("\0"));
+        hex::encode(&hash[..4])
     })
 }

@@ -5,12 +5,13 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::decision::Verdict;
 use crate::publish::annotation::Annotation;
 use crate::publish::comment::{self, CommentPolicy, CommentStep};
 use crate::publish::event::{PullReference, WorkflowEvent};
 use crate::publish::page::PublishPage;
 use crate::publish::summary;
-use crate::verdict::Verdict;
+use crate::text::cut_text;
 
 /// GitHub's limit on the description of a commit status, in characters.
 const DESCRIPTION_LIMIT: usize = 140;
@@ -164,14 +165,6 @@ pub(crate) fn build_dry_run(
     on_commit.chain(comments).chain([summary]).collect()
 }
 
-/// Cuts `text` to `limit` characters; the last one of a cut text is `…`.
-fn cut_text(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
-        return text.to_owned();
-    }
-    text.chars().take(limit - 1).chain(['…']).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,11 +176,5 @@ mod tests {
         }
         assert_eq!("gpu.linux-1".parse::<PublishId>().unwrap().context(), "perfgate/gpu.linux-1");
         assert_eq!("gate".parse::<PublishId>().unwrap().context(), "perfgate");
-    }
-
-    #[test]
-    fn a_long_text_is_cut_and_shows_it() {
-        assert_eq!(cut_text("abcdef", 4), "abc…");
-        assert_eq!(cut_text("äöüß", 4), "äöüß");
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn append_summary(path: &Path, page: &PublishPage) -> io::Result<bool
 ///
 /// Fails if the file cannot be opened or written.
 pub(crate) fn write_outputs(path: &Path, page: &PublishPage) -> io::Result<()> {
-    let verdict = format!("{:?}", page.verdict).to_lowercase();
+    let verdict = page.verdict.name();
     let counts = page.counts.list_named().map(|(name, count)| format!("{name}={count}\n")).concat();
     open_for_append(path)?.write_all(format!("verdict={verdict}\n{counts}").as_bytes())
 }
@@ -46,8 +46,8 @@ fn open_for_append(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::Verdict;
     use crate::publish::page::SuiteCounts;
-    use crate::verdict::Verdict;
 
     fn page(summary: usize) -> PublishPage {
         PublishPage {

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::decision::Change;
 use crate::report::{ReportFigure, ReportRow, ReportSide};
 use crate::units::{Percent, Ratio};
-use crate::verdict::Change;
 
 use super::filters;
 

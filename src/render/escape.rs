@@ -3,11 +3,37 @@
 use std::fmt::{self, Write};
 
 use minijinja::{AutoEscape, Error, Output, State, Value, escape_formatter};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::text::{write_visible, write_visible_char};
 
 pub(super) const TEXT_ESCAPE: &str = "text";
 pub(super) const MARKDOWN_ESCAPE: &str = "markdown";
 pub(super) const CSV_ESCAPE: &str = "csv";
 pub(super) const XML_ESCAPE: &str = "xml";
+
+/// The bytes that are encoded in an address, because an address cannot contain them.
+const ADDRESS: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'!')
+    .add(b'"')
+    .add(b'$')
+    .add(b'\'')
+    .add(b'(')
+    .add(b')')
+    .add(b'*')
+    .add(b';')
+    .add(b'<')
+    .add(b'>')
+    .add(b'@')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Writes a value, escaped for the format of its template. Text that a filter marked as safe is not
 /// escaped.
@@ -33,28 +59,6 @@ pub(super) fn write_escaped(
         None => escape(out, &value.to_string()),
     };
     written.map_err(Error::from)
-}
-
-/// Returns whether a terminal or a browser would interpret the character, hide it, or show
-/// something else for it.
-fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
-}
-
-fn write_visible_char(out: &mut dyn Write, character: char) -> fmt::Result {
-    if is_invisible(character) {
-        write!(out, "{}", character.escape_default())
-    } else {
-        out.write_char(character)
-    }
-}
-
-/// Writes `text` with escape sequences, line ends and bidirectional marks spelled out.
-pub(super) fn write_visible(out: &mut dyn Write, text: &str) -> fmt::Result {
-    text.chars().try_for_each(|character| write_visible_char(out, character))
 }
 
 /// Writes `text` for HTML content and attributes.
@@ -88,31 +92,7 @@ pub(super) fn write_markdown(out: &mut dyn Write, text: &str) -> fmt::Result {
 /// Escapes an address that stands between `<` and `>` in Markdown: bytes that an address cannot
 /// contain are percent-encoded.
 pub(super) fn escape_address(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z'
-            | b'A'..=b'Z'
-            | b'0'..=b'9'
-            | b'/'
-            | b':'
-            | b'.'
-            | b'-'
-            | b'_'
-            | b'~'
-            | b'?'
-            | b'#'
-            | b'='
-            | b'&'
-            | b'%'
-            | b'+'
-            | b',' => out.push(char::from(byte)),
-            _ => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-    }
-    out
+    utf8_percent_encode(text, ADDRESS).to_string()
 }
 
 /// Writes `text` for XML content and attributes.
@@ -143,5 +123,22 @@ fn write_csv(out: &mut dyn Write, text: &str) -> fmt::Result {
         write!(out, "\"{guard}{}\"", text.replace('"', "\"\""))
     } else {
         out.write_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape_address;
+
+    #[test]
+    fn an_address_keeps_its_parts_and_cannot_end_early() {
+        assert_eq!(
+            escape_address("https://a.b/c-d_e~?f=1&g=%20+,#h"),
+            "https://a.b/c-d_e~?f=1&g=%20+,#h"
+        );
+        assert_eq!(
+            escape_address("a<>b \"'`\\(c)[d]{e}|^@!$*;\n\u{7f}ü"),
+            "a%3C%3Eb%20%22%27%60%5C%28c%29%5Bd%5D%7Be%7D%7C%5E%40%21%24%2A%3B%0A%7F%C3%BC"
+        );
     }
 }

@@ -3,6 +3,7 @@
 use minijinja::{AutoEscape, Environment, State, Value};
 
 use super::escape;
+use crate::text::shorten;
 
 /// Maximum length of a name in a line, in characters.
 const NAME_WIDTH: usize = 72;
@@ -190,20 +191,4 @@ fn escape_last_lines(text: &str) -> Value {
         page.push('\n');
     }
     Value::from_safe_string(page)
-}
-
-/// Makes invisible characters visible and cuts `text` in the middle to at most `width` characters.
-///
-/// Both ends stay, because they identify a name.
-pub(super) fn shorten(text: &str, width: usize) -> String {
-    let mut shown = String::new();
-    let _ = escape::write_visible(&mut shown, text);
-    let characters = shown.chars().count();
-    if characters <= width {
-        return shown;
-    }
-    let tail = (width - 1) / 2;
-    let head = width - 1 - tail;
-    let end = shown.chars().skip(characters - tail);
-    shown.chars().take(head).chain(['…']).chain(end).collect()
 }

@@ -3,7 +3,8 @@
 use minijinja::context;
 use serde::Serialize;
 
-use super::{RenderError, escape, filters, render_template};
+use super::{RenderError, render_template};
+use crate::text::shorten;
 
 /// Maximum number of commits in the issue. The comparison on GitHub shows all of them.
 const MAX_SUSPECTS: usize = 20;
@@ -41,8 +42,5 @@ pub(crate) fn render_issue(
 
 /// Returns the title of the issue. It contains no figures, so that it stays the same every night.
 pub(crate) fn render_issue_title(id: &str) -> String {
-    let mut title = String::from("Slower: ");
-    escape::write_visible(&mut title, &filters::shorten(id, TITLE_WIDTH))
-        .expect("a string takes all that is written to it");
-    title
+    format!("Slower: {}", shorten(id, TITLE_WIDTH))
 }

@@ -2,13 +2,13 @@
 //!
 //! A sentence begins in lower case and has no full stop, because it may follow a name or a colon.
 
-use std::fmt::Write as _;
-
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
-use super::filters::format_duration;
-use crate::note::{CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName};
+use super::filters::{format_duration, format_duration_tick};
+use crate::note::{
+    CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName, StoredMachine,
+};
 use crate::units::{Percent, Ratio};
 
 /// Returns the sentence of `note`.
@@ -57,8 +57,8 @@ pub(crate) fn describe_note(note: &Note) -> String {
             };
             format!("bench `{bench}` of `{package}` was left out: {remedy}")
         }
-        Note::FailedInBaseline { benchmark, reason } => {
-            format!("`{benchmark}` failed in the baseline: {}", describe_failure(reason))
+        Note::BenchmarkFailed { benchmark, reason } => {
+            format!("`{benchmark}` failed: {}", describe_failure(reason))
         }
         Note::Baseline { about } => format!("baseline: {}", describe_note(about)),
         Note::Incomplete => "the measurement is incomplete, so it cannot pass".to_owned(),
@@ -74,7 +74,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::NothingStored => "no baseline yet: no ancestor of this commit is stored".to_owned(),
         Note::StoredElsewhere { commit, machines } => format!(
             "no baseline from this machine: {commit} was measured on {}",
-            machines.join(" and on ")
+            machines.iter().map(describe_stored_machine).collect::<Vec<_>>().join(" and on ")
         ),
         Note::StoredRunIgnored { cause } => format!("a stored run was ignored: {cause}"),
         Note::BaselinesNotFetched { cause } => {
@@ -88,6 +88,9 @@ pub(crate) fn describe_note(note: &Note) -> String {
             format!("no baseline: base {commit} cannot be built: {cause}")
         }
         Note::NotConfirmed { cause } => format!("not confirmed in rounds: {cause}"),
+        Note::NotConfirmedWithoutBase { commit, cause } => {
+            format!("not confirmed in rounds: base {commit} cannot be built: {cause}")
+        }
 
         Note::TrailerMatchesNothing { trailer } => {
             format!("`Perfgate-Accept: {trailer}` matches no benchmark of this check")
@@ -180,18 +183,17 @@ pub(crate) fn describe_note(note: &Note) -> String {
             rounds => format!("{rounds} rounds are too few for a test"),
         },
         Note::Undecided { rounds, detectable } => {
-            let mut sentence = String::new();
-            if let Some(rounds) = rounds {
-                write!(sentence, "undecided after {rounds} rounds: ")
-                    .expect("a string takes everything");
+            let rounds = match rounds {
+                None => String::new(),
+                Some(rounds) => format!("undecided after {rounds} rounds: "),
+            };
+            match detectable {
+                Some(detectable) => format!(
+                    "{rounds}a slowdown of {} would have been detected",
+                    format_percent(*detectable, 1)
+                ),
+                None => format!("{rounds}its launches differ too much to detect any slowdown"),
             }
-            write!(
-                sentence,
-                "a slowdown of {} would have been detected",
-                format_percent(*detectable, 1)
-            )
-            .expect("a string takes everything");
-            sentence
         }
         Note::FewStoredRuns { runs, needed, assumed } => {
             let stored = match runs {
@@ -243,7 +245,7 @@ pub(crate) fn describe_failure(reason: &FailureReason) -> String {
         FailureReason::Reported { sentence } => sentence.clone(),
         FailureReason::Panicked => "panicked".to_owned(),
         FailureReason::TimedOut { limit } => {
-            format!("timed out after {}", format_duration(limit.get()))
+            format!("timed out after {}", format_duration_tick(limit.get()))
         }
         FailureReason::Exited { status } => format!("ended with status {status}"),
         FailureReason::Killed { signal } => format!("killed by signal {signal}"),
@@ -287,6 +289,11 @@ fn describe_obstacle(obstacle: &CountObstacle) -> String {
     }
 }
 
+fn describe_stored_machine(machine: &StoredMachine) -> String {
+    let StoredMachine { cpu_model, cores, kernel } = machine;
+    format!("{cpu_model} ({cores} cores, {kernel})")
+}
+
 fn describe_machine(machine: &MachineName) -> String {
     format!("{}, kernel {},", machine.cpu_model, machine.kernel)
 }
@@ -312,14 +319,16 @@ fn format_slowdown(ratio: Ratio) -> String {
 ///
 /// Fails if the value is not a note.
 pub(super) fn describe_note_value(value: Value) -> Result<String, Error> {
-    Ok(describe_note(&Note::deserialize(value)?))
+    let note: Note = Deserialize::deserialize(value)?;
+    Ok(describe_note(&note))
 }
 
 /// Returns the clause of a failure reason that a template holds as a value.
 ///
 /// Fails if the value is not a failure reason.
 pub(super) fn describe_failure_value(value: Value) -> Result<String, Error> {
-    Ok(describe_failure(&FailureReason::deserialize(value)?))
+    let reason: FailureReason = Deserialize::deserialize(value)?;
+    Ok(describe_failure(&reason))
 }
 
 /// Adds a `text` to each note and failure reason of a run or a decision, for people who read the
@@ -363,3 +372,6 @@ fn add_text<T: serde::de::DeserializeOwned>(
         map.insert("text".to_owned(), describe(value).into());
     }
 }
+
+#[cfg(test)]
+mod tests;

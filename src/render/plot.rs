@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 pub(crate) use png::render_png;
 
 use super::{escape, filters};
+use crate::text::shorten;
 
 const WIDTH: f64 = 800.0;
 const LEFT_MARGIN: f64 = 84.0;
@@ -85,7 +86,7 @@ fn open_svg(height: f64, title: &str, subtitle: &str) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
          height=\"{height}\" font-family=\"{FONT}\" font-size=\"12\" fill=\"#1b1f24\">\n<title>"
     );
-    let title = filters::shorten(title, 80);
+    let title = shorten(title, 80);
     push_escaped(&mut out, &title);
     out.push_str("</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
     draw_text(
@@ -250,7 +251,7 @@ fn render_comparison_svg(comparison: &ComparisonPlot) -> String {
     for (number, row) in comparison.rows.iter().enumerate() {
         let y = TOP_MARGIN + ROW_HEIGHT * (number as f64 + 0.5);
         let (name, ratio, (low, high)) = (&row.0, row.1, ends(row));
-        let name = filters::shorten(name, NAME_LENGTH);
+        let name = shorten(name, NAME_LENGTH);
         draw_text(&mut out, (NAME_WIDTH + 12.0, y + 4.0), "text-anchor=\"end\"", &name);
         let colour = match () {
             () if low > 1.0 => "#b42318",

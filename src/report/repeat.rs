@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ReportRow;
-use crate::verdict::{BaselineKind, Decision};
+use crate::decision::{BaselineKind, Decision};
 
 /// Maximum number of benchmark names in the command. Nobody would type a longer one.
 const MAX_NAMES: usize = 5;

@@ -5,13 +5,14 @@ use std::cmp::Ordering;
 use serde::Serialize;
 
 use crate::compare::{Estimate, Histogram, SideFigures};
-use crate::policy::Metric;
-use crate::run::{BenchmarkFailure, Sampling};
-use crate::units::{Nanos, Percent};
-use crate::verdict::{
+use crate::decision::{
     Change, CheckStage, Decision, Judgement, LaunchCounts, RatioInterval, TargetJudgement,
     TargetStatus, Waiver,
 };
+use crate::note::Note;
+use crate::policy::Metric;
+use crate::run::{BenchmarkFailure, Sampling};
+use crate::units::{Nanos, Percent};
 
 /// One benchmark with everything that is shown about it.
 #[derive(Clone, Debug, Serialize)]
@@ -24,6 +25,10 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) told_apart_by: Option<&'a str>,
     /// What the data show.
     pub(crate) change: Change,
+    /// What the row is called.
+    pub(crate) status: RowStatus,
+    /// Whether the change deserves a line: it is neither unchanged nor new, or it has a waiver.
+    pub(crate) is_change_notable: bool,
     /// Whether the benchmark is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
     /// Whether its change is such a reason, and not only a target.
@@ -60,8 +65,36 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) targets: Vec<TargetLine<'a>>,
     /// The waiver that accepts the regression; `None` if there is none.
     pub(crate) waiver: Option<WaiverLine<'a>>,
-    /// Reasons for the change, as sentences.
-    pub(crate) reasons: &'a [String],
+    /// Why the change was found, and what weakens the answer.
+    pub(crate) notes: &'a [Note],
+}
+
+/// What a row is called: its change, unless something about the benchmark is more important.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RowStatus {
+    /// A waiver accepts the change.
+    Accepted,
+    /// The change is harmless, but a target is missed.
+    Missed,
+    /// The change is harmless, but a target is unproven.
+    Unproven,
+    /// Nothing is more important than the change.
+    #[serde(untagged)]
+    Changed(Change),
+}
+
+impl RowStatus {
+    /// Chooses the status of a benchmark. `worst` is the status of its worst target, or `None`
+    /// without targets.
+    fn choose(judgement: &Judgement, worst: Option<TargetStatus>) -> Self {
+        match (&judgement.waiver, worst) {
+            (Some(_), _) => Self::Accepted,
+            (None, Some(TargetStatus::Missed)) if !is_notable(judgement.change) => Self::Missed,
+            (None, Some(TargetStatus::Unproven)) if !is_notable(judgement.change) => Self::Unproven,
+            _ => Self::Changed(judgement.change),
+        }
+    }
 }
 
 /// The figures of one side. There are no percentiles if samples are batches.
@@ -119,8 +152,8 @@ pub(crate) struct TargetLine<'a> {
     pub(crate) status: TargetStatus,
     /// Whether the target is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
-    /// Why the target is unproven, or which figure decided.
-    pub(crate) reason: Option<&'a str>,
+    /// Why the target is unproven; `None` if it is met or missed.
+    pub(crate) note: Option<&'a Note>,
 }
 
 /// An accepted regression: why, and up to which slowdown.
@@ -145,6 +178,8 @@ impl<'a> ReportRow<'a> {
             package: judgement.package.as_deref(),
             told_apart_by: judgement.package.as_deref().filter(|_| is_ambiguous),
             change: judgement.change,
+            status: RowStatus::choose(judgement, targets.first().map(|target| target.status)),
+            is_change_notable: is_notable(judgement.change) || judgement.waiver.is_some(),
             is_reason: is_change_reason || targets.iter().any(|target| target.is_reason),
             is_change_reason,
             ratio: judgement.ratio,
@@ -166,16 +201,15 @@ impl<'a> ReportRow<'a> {
             failure: judgement.failure.as_ref(),
             targets,
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
-            reasons: &judgement.reasons,
+            notes: &judgement.notes,
         }
     }
 
     /// Returns whether a reader should look at the benchmark: its change is neither unchanged nor
     /// new, a target is not met, or it has a waiver.
     pub(crate) fn is_notable(&self) -> bool {
-        let quiet = matches!(self.change, Change::Unchanged | Change::New);
         let all_met = self.targets.iter().all(|target| target.status == TargetStatus::Met);
-        !quiet || !all_met || self.waiver.is_some()
+        self.is_change_notable || !all_met
     }
 
     /// Orders rows by importance: reasons for the verdict first, then by change and target, then
@@ -194,6 +228,11 @@ impl<'a> ReportRow<'a> {
         let slowdown = |row: &Self| row.ratio.map(|ratio| ratio.point);
         rank(self).cmp(&rank(other)).then_with(|| slowdown(other).cmp(&slowdown(self)))
     }
+}
+
+/// Returns whether a reader should look at a benchmark with this change.
+fn is_notable(change: Change) -> bool {
+    !matches!(change, Change::Unchanged | Change::New)
 }
 
 /// Returns the change that is as severe as a target's status.
@@ -239,9 +278,9 @@ impl From<Estimate> for ReportFigure {
 
 impl<'a> TargetLine<'a> {
     fn new(target: &'a TargetJudgement, decision: &Decision) -> Self {
-        let TargetJudgement { metric, limit, low, point, high, status, ref reason } = *target;
+        let TargetJudgement { metric, limit, low, point, high, status, ref note } = *target;
         let is_reason = decision.rests_on(target.verdict_reason());
-        Self { metric, limit, low, point, high, status, is_reason, reason: reason.as_deref() }
+        Self { metric, limit, low, point, high, status, is_reason, note: note.as_ref() }
     }
 }
 

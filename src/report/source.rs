@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use crate::decision::{BaselineKind, CheckStage, Decision, ScreenOutcome};
 use crate::host::Host;
 use crate::run::MeasuredCommit;
-use crate::verdict::{BaselineKind, CheckStage, Decision, ScreenOutcome};
 
 /// The data that the candidate was compared with.
 #[derive(Clone, Debug, Serialize)]

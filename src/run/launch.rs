@@ -22,6 +22,9 @@ pub(crate) struct Launch {
     pub(crate) order: Option<u32>,
     /// The samples, or a digest of them.
     pub(crate) data: LaunchData,
+    /// Number of calls whose mean time a sample is; `None` if it is not known or a sample is one
+    /// call.
+    pub(crate) calls_per_sample: Option<CallsPerSample>,
     /// Further figures of the whole process, not negative, by name with unit: `peak_rss_bytes`.
     pub(crate) metrics: BTreeMap<String, f64>,
 }
@@ -33,6 +36,66 @@ pub(crate) enum LaunchData {
     Samples(Samples),
     /// A summary of the samples.
     Digest(Digest),
+}
+
+/// Numbers of calls whose mean times are the samples of a launch. Each is finite and above zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum CallsPerSample {
+    /// Every sample has this number of calls.
+    Same(f64),
+    /// Number of calls of each sample, in the order of the samples.
+    Each(Vec<f64>),
+}
+
+impl CallsPerSample {
+    /// Returns the shortest form of `counts`, which has one number of calls per sample. Returns
+    /// `None` if `counts` is empty or a number is not finite and above zero.
+    pub(crate) fn new(counts: Vec<f64>) -> Option<Self> {
+        if !counts.iter().copied().all(is_call_count) {
+            return None;
+        }
+        let first = *counts.first()?;
+        #[expect(clippy::float_cmp, reason = "counts are compared as they were written")]
+        let are_same = counts.iter().all(|count| *count == first);
+        Some(if are_same { Self::Same(first) } else { Self::Each(counts) })
+    }
+
+    /// Returns the part that a digest can keep: the number of calls if it is the same for every
+    /// sample, and otherwise `None`.
+    pub(crate) fn keep_same(&self) -> Option<Self> {
+        matches!(self, Self::Same(_)).then(|| self.clone())
+    }
+}
+
+/// Checks the `calls` of a launch in a file and returns them in their shortest form. Fails if a
+/// number is not finite and above zero, or if there is not one number per sample.
+fn check_calls(
+    calls: CallsPerSample,
+    round: u32,
+    data: &LaunchData,
+) -> Result<CallsPerSample, String> {
+    let invalid = || format!("launch {round} has a number of calls that is not above zero");
+    match (calls, data) {
+        (CallsPerSample::Same(count), _) if is_call_count(count) => Ok(CallsPerSample::Same(count)),
+        (CallsPerSample::Same(_), _) => Err(invalid()),
+        (CallsPerSample::Each(counts), LaunchData::Digest(_)) => {
+            Err(format!("launch {round} has {} numbers of calls and no samples", counts.len()))
+        }
+        (CallsPerSample::Each(counts), LaunchData::Samples(samples)) => {
+            if counts.len() != samples.len() {
+                let (calls, samples) = (counts.len(), samples.len());
+                return Err(format!(
+                    "launch {round} has {calls} numbers of calls and {samples} samples"
+                ));
+            }
+            CallsPerSample::new(counts).ok_or_else(invalid)
+        }
+    }
+}
+
+fn is_call_count(count: f64) -> bool {
+    count.is_finite() && count > 0.0
 }
 
 /// All samples of a launch in the order in which they were taken; at least one.
@@ -118,6 +181,8 @@ struct LaunchFile {
     samples: Option<Vec<Nanos>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calls_per_sample: Option<CallsPerSample>,
     #[serde(
         default,
         deserialize_with = "deserialize_or_default",
@@ -130,7 +195,7 @@ impl TryFrom<LaunchFile> for Launch {
     type Error = String;
 
     fn try_from(file: LaunchFile) -> Result<Self, String> {
-        let LaunchFile { round, session, order, samples, digest, metrics } = file;
+        let LaunchFile { round, session, order, samples, digest, calls_per_sample, metrics } = file;
         let data = match (samples, digest) {
             (Some(samples), None) => {
                 let samples = Samples::new(samples);
@@ -147,17 +212,19 @@ impl TryFrom<LaunchFile> for Launch {
             }
             (None, None) => return Err(format!("launch {round} has neither samples nor a digest")),
         };
-        Ok(Self { round, session, order, data, metrics })
+        let calls_per_sample =
+            calls_per_sample.map(|calls| check_calls(calls, round, &data)).transpose()?;
+        Ok(Self { round, session, order, data, calls_per_sample, metrics })
     }
 }
 
 impl From<Launch> for LaunchFile {
     fn from(launch: Launch) -> Self {
-        let Launch { round, session, order, data, metrics } = launch;
+        let Launch { round, session, order, data, calls_per_sample, metrics } = launch;
         let (samples, digest) = match data {
             LaunchData::Samples(samples) => (Some(samples.into()), None),
             LaunchData::Digest(digest) => (None, Some(digest)),
         };
-        Self { round, session, order, samples, digest, metrics }
+        Self { round, session, order, samples, digest, calls_per_sample, metrics }
     }
 }

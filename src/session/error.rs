@@ -5,15 +5,17 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
+use crate::decision::Verdict;
 use crate::git::GitError;
 use crate::store::StoreError;
-use crate::verdict::Verdict;
 
-/// Exit status of a command. The README lists the same table.
+/// Exit status of a command. The README lists the same table. A verdict has the status that its
+/// decision file names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum ExitStatus {
     /// The command did its work; for `check`, the gate passed.
-    Pass = 0,
+    Pass = Verdict::Pass.exit_status(),
     /// perfgate itself failed.
     PerfgateFailed = 1,
     /// The usage, the configuration or an input file is wrong.
@@ -21,9 +23,9 @@ pub(crate) enum ExitStatus {
     /// A requested capability is not available.
     Unavailable = 3,
     /// The gate failed.
-    Fail = 10,
+    Fail = Verdict::Fail.exit_status(),
     /// The gate is inconclusive.
-    Inconclusive = 11,
+    Inconclusive = Verdict::Inconclusive.exit_status(),
 }
 
 impl From<ExitStatus> for ExitCode {

@@ -72,7 +72,7 @@ pub(crate) fn measure_criterion(
     measure_into(run, &subject, benchmarks, &settings.effort, interrupt)
 }
 
-/// Measures `subject` and returns `run` with the benchmarks and the warnings of the measurement.
+/// Measures `subject` and returns `run` with the benchmarks and the notes of the measurement.
 ///
 /// # Errors
 ///
@@ -92,9 +92,9 @@ pub(crate) fn measure_into(
         .map_err(explain_measure_error)?;
     output.finish();
     run.complete = measured.is_complete();
-    let Measurement { benchmarks, warnings, settings, .. } = measured;
+    let Measurement { benchmarks, notes, settings, .. } = measured;
     run.benchmarks = benchmarks;
-    run.warnings = warnings;
+    run.notes = notes;
     run.settings.command = Some(format_command_line());
     run.settings.take_runtime(settings);
     Ok(run)

@@ -21,6 +21,7 @@ use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{CargoWorkspace, find_same_targets};
 use crate::measure::{Effort, LaunchPlan, MeasureError, MeasureSubject};
 use crate::process::{Interrupt, StderrTarget, run_process};
+use crate::render::notes::describe_failure;
 use crate::run::{MeasuredCommit, SampleSource};
 use crate::selection::Selection;
 
@@ -44,7 +45,7 @@ pub(crate) struct Pair {
 pub(crate) enum PairAttempt {
     /// Both sides are built.
     Ready(Box<Pair>),
-    /// The base cannot be built; the text has the reason.
+    /// The base cannot be built, because of this error.
     NoBase(String),
 }
 
@@ -110,8 +111,7 @@ impl Pair {
             Ok(baseline) => baseline,
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => {
-                let why = format!("base {} cannot be built ({error:#})", base.short_id());
-                return Ok(PairAttempt::NoBase(why));
+                return Ok(PairAttempt::NoBase(format!("{error:#}")));
             }
         };
         let clean = head.as_ref().filter(|head| !head.dirty);
@@ -233,7 +233,8 @@ impl PairBuilder<'_> {
         })
         .with_context(|| format!("failed to run `{command}`"))?;
         let Some(failure) = outcome.to_failure(no_limit) else { return Ok(()) };
-        let message = format!("`{command}` in `{}`: {}", folder.display(), failure.reason);
+        let message =
+            format!("`{command}` in `{}`: {}", folder.display(), describe_failure(&failure.reason));
         Err(CommandError::new_usage(message)
             .with_help("see measure.prepare in perfgate.toml")
             .into())

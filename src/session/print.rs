@@ -6,10 +6,11 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anyhow::{Context as _, Result};
 
 use crate::cli::DecisionFormat;
+use crate::decision::Decision;
+use crate::render::notes::describe_failure;
 use crate::render::{self, COMMENT_LIMIT, Colour, escape_for_terminal};
 use crate::report::{Report, ReportContext};
 use crate::run::Benchmark;
-use crate::verdict::Decision;
 
 /// Number of last lines of a failed benchmark's output that are shown.
 const LAST_LINES: usize = 5;
@@ -74,7 +75,7 @@ pub(crate) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchm
         print_note(&format!(
             "failed: {}: {}",
             escape_for_terminal(&benchmark.id),
-            escape_for_terminal(&failure.reason)
+            escape_for_terminal(&describe_failure(&failure.reason))
         ));
         let lines: Vec<&str> = failure.output.lines().collect();
         for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {

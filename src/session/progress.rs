@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::measure::MeasureProgress;
+use crate::render::notes::describe_note;
 use crate::rounds;
 
 /// Progress on standard error: a bar on a terminal, one line per stage elsewhere.
@@ -45,7 +46,7 @@ impl ProgressOutput {
                     self.print_line(&format!("launch {} of {}", launch + 1, self.launches.0));
                 }
             }
-            MeasureProgress::Repeated(why) => self.print_line(why),
+            MeasureProgress::Repeated(note) => self.print_line(&describe_note(note)),
         }
     }
 
@@ -58,7 +59,7 @@ impl ProgressOutput {
             rounds::RoundsProgress::Round { round, undecided } => {
                 self.print_line(&format!("round {round}: {undecided} undecided"));
             }
-            rounds::RoundsProgress::Repeated(why) => self.print_line(why),
+            rounds::RoundsProgress::Repeated(note) => self.print_line(&describe_note(note)),
         }
     }
 

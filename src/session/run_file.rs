@@ -20,6 +20,7 @@ pub(crate) fn read_run(path: &Path) -> Result<Run> {
             FileError::Io(_) => {
                 command_error.with_help("`perfgate measure --output FILE` writes one")
             }
+            FileError::NewerSchema { .. } => command_error.with_help("install a newer perfgate"),
             FileError::Json(_) | FileError::Schema { .. } | FileError::Invalid(_) => command_error
                 .with_help("measure it again, or see schemas/run.schema.json for its shape"),
         }

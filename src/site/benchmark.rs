@@ -11,6 +11,7 @@ use super::standing::{
 };
 use super::track::{BenchmarkTrack, TrackChange};
 use super::{SiteInput, SuspectCommit};
+use crate::note::FailureReason;
 use crate::run::Sampling;
 
 /// Maximum number of nights in the table; the data file has all of them.
@@ -110,7 +111,7 @@ struct NightRow<'a> {
     launches: u32,
     samples: u64,
     figures: [Option<NightFigure>; 4],
-    failure: Option<&'a str>,
+    failure: Option<&'a FailureReason>,
 }
 
 /// Builds the page of `track`.
@@ -251,7 +252,7 @@ fn build_night_rows<'a>(
             launches: cell.launches,
             samples: cell.samples,
             figures: cell.figures,
-            failure: cell.failure.as_deref(),
+            failure: cell.failure.as_ref(),
         })
     };
     nights.filter_map(row).take(NIGHTS_IN_TABLE).collect()

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::standing::BenchmarkStanding;
 use super::track::BenchmarkTrack;
-use super::{SiteInput, benchmark, export, overview, run, slug};
+use super::{SiteInput, benchmark, export, overview, run};
 use crate::files;
 use crate::render::site::{self as layout, PageLayout};
 
@@ -105,7 +105,7 @@ fn hash_common_inputs(material: &SiteInput<'_>) -> String {
         hash.update([0]);
     }
     hash.update(material.repository.as_deref().unwrap_or_default());
-    slug::encode_hex(&hash.finalize()[..6])
+    hex::encode(&hash.finalize()[..6])
 }
 
 /// Returns the inputs of a run's page as one word. A run's id stands for its content.

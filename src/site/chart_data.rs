@@ -24,7 +24,7 @@ pub(super) struct ChartData<'a> {
     run: String,
     launches: String,
     samples: String,
-    warnings: String,
+    notes: String,
     metrics: Vec<MetricColumn>,
     hosts: Vec<String>,
     levels: Vec<LevelSpan>,
@@ -96,7 +96,7 @@ pub(super) fn build_chart_data<'a>(
         run: slot_nights().map(|n| pad_digits(&n.id)).collect(),
         launches: encode::encode_differences(cells().map(|cell| Some(i64::from(cell.launches)))),
         samples: encode::encode_differences(cells().map(|cell| i64::try_from(cell.samples).ok())),
-        warnings: encode::encode_column(slot_nights().map(|n| to_i64(n.warnings.len()))),
+        notes: encode::encode_column(slot_nights().map(|n| to_i64(n.notes.len()))),
         metrics: (0..SHOWN_METRICS.len())
             .map(|metric| encode_metric(track, &slots, metric))
             .collect(),

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::slug;
 use crate::compare::{Estimate, HistogramAxis};
 use crate::host::Host;
+use crate::note::{FailureReason, Note};
 use crate::policy::Metric;
 use crate::run::{Benchmark, BenchmarkId, MeasuredCommit, Run, Sampling};
 use crate::units::Confidence;
@@ -27,8 +27,8 @@ pub(crate) struct Night {
     pub(crate) host: Host,
     /// Whether the run was measured to its end.
     pub(crate) complete: bool,
-    /// Warnings about the measurement.
-    pub(crate) warnings: Vec<String>,
+    /// Problems and surprises during the measurement.
+    pub(crate) notes: Vec<Note>,
     /// The command that repeats the measurement; `None` if unknown.
     pub(crate) command: Option<String>,
     /// The benchmarks of the run.
@@ -52,7 +52,7 @@ pub(crate) struct NightCell {
     /// if nothing was measured.
     pub(crate) figures: [Option<NightFigure>; 4],
     /// Why the benchmark could not be measured; `None` if it was.
-    pub(crate) failure: Option<String>,
+    pub(crate) failure: Option<FailureReason>,
 }
 
 /// A duration in nanoseconds with its interval over launches, to seven digits.
@@ -131,12 +131,12 @@ impl Night {
             hash.update([0]);
         }
         Some(Self {
-            id: slug::encode_hex(&hash.finalize()[..6]),
+            id: hex::encode(&hash.finalize()[..6]),
             created,
             commit: run.commit.clone(),
             host: run.host.clone(),
             complete: run.complete,
-            warnings: run.warnings.clone(),
+            notes: run.notes.clone(),
             command: run.settings.command.clone(),
             cells: run
                 .benchmarks

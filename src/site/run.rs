@@ -7,6 +7,7 @@ use super::overview::{NightName, format_date};
 use super::slug;
 use super::{LevelShift, Night, SiteInput};
 use crate::host::Host;
+use crate::note::{FailureReason, Note};
 use crate::run::Sampling;
 
 /// The page of one run, as its template reads it.
@@ -22,7 +23,7 @@ pub(super) struct RunPage<'a> {
     host: &'a Host,
     complete: bool,
     command: Option<&'a str>,
-    warnings: &'a [String],
+    notes: &'a [Note],
     before: Option<NightName>,
     after: Option<NightName>,
     compared_with: Option<NightName>,
@@ -40,7 +41,7 @@ struct RunRow<'a> {
     samples: u64,
     figures: [Option<NightFigure>; 4],
     change: Option<LevelShift>,
-    failure: Option<&'a str>,
+    failure: Option<&'a FailureReason>,
 }
 
 /// Returns the nights that a run's page depends on: the one before, the one after, and the last one
@@ -70,7 +71,7 @@ pub(super) fn build_run_page<'a>(material: &'a SiteInput<'_>, place: usize) -> R
         host: &night.host,
         complete: night.complete,
         command: night.command.as_deref(),
-        warnings: &night.warnings,
+        notes: &night.notes,
         before: before.map(night_name),
         after: after.map(night_name),
         compared_with: same_host.map(night_name),
@@ -93,6 +94,6 @@ fn build_run_row<'a>(cell: &'a NightCell, earlier: &[NightCell]) -> RunRow<'a> {
         samples: cell.samples,
         figures: cell.figures,
         change,
-        failure: cell.failure.as_deref(),
+        failure: cell.failure.as_ref(),
     }
 }

@@ -1,21 +1,11 @@
 //! File names for benchmarks: readable, unique, and safe for any benchmark name.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 use crate::run::BenchmarkId;
 
 /// Maximum number of characters of a benchmark's id in its file name.
 const READABLE_LENGTH: usize = 60;
-
-/// Returns `bytes` as hexadecimal digits in lower case.
-pub(super) fn encode_hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
 
 /// Returns the file name of a benchmark without extension. It has only letters, digits and dashes;
 /// the last eight characters are a hash of package and id.
@@ -37,7 +27,7 @@ pub(super) fn build_slug(benchmark: &BenchmarkId) -> String {
     hash.update(&benchmark.name);
     let name = name.trim_end_matches('-');
     let dash = if name.is_empty() { "" } else { "-" };
-    format!("{name}{dash}{}", encode_hex(&hash.finalize()[..4]))
+    format!("{name}{dash}{}", hex::encode(&hash.finalize()[..4]))
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use super::track::{BenchmarkTrack, HostTrack, LEVEL_WINDOW};
 use super::{Night, Release, SiteInput};
-use crate::stats::summary::{Moments, compute_median_in_place};
+use crate::stats::summary::{Moments, compute_median_in_place, compute_robust_deviation};
 use crate::stats::test::t;
+use crate::units::Confidence;
 
 /// Minimum number of runs on one host before any conclusion is drawn.
 pub(super) const MIN_TREND_RUNS: usize = 5;
@@ -18,10 +19,6 @@ const BASELINE_WINDOW: usize = 20;
 /// counts as slower.
 const WATCH_DEVIATIONS: f64 = 3.0;
 
-/// Standard deviation of a normal distribution divided by its median absolute deviation.
-const NORMAL_PER_MAD: f64 = 1.482_602_218_505_602;
-
-const CONFIDENCE: f64 = 0.95;
 const WEEK: i64 = 7;
 const MONTH: i64 = 30;
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -232,16 +229,12 @@ fn shares_suite(night: &Night, track: &BenchmarkTrack<'_>) -> bool {
 /// it is empty.
 fn compute_level(lns: &[f64]) -> Option<TrendLevel> {
     let summary = Moments::from_values(lns).ok()?;
-    let margin = (lns.len() > 1).then(|| {
-        let degrees = (lns.len() - 1) as f64;
-        crate::stats::distribution::t::t_upper_quantile(0.5 * (1.0 - CONFIDENCE), degrees)
-            * summary.standard_error()
-    });
-    let interval_end = |sign: f64| margin.map(|margin| (summary.mean() + sign * margin).exp());
+    let tail = 0.5 * (1.0 - Confidence::DEFAULT.get());
+    let (low, high) = t::compute_mean_interval(&summary, tail).unzip();
     Some(TrendLevel {
         point: summary.mean().exp(),
-        low: interval_end(-1.0),
-        high: interval_end(1.0),
+        low: low.map(f64::exp),
+        high: high.map(f64::exp),
         runs: lns.len(),
     })
 }
@@ -252,8 +245,9 @@ fn compute_shift(old: &[f64], new: &[f64]) -> Option<LevelShift> {
     let (old, new) = (Moments::from_values(old).ok()?, Moments::from_values(new).ok()?);
     let ratio = old.difference_to(&new).exp();
     let interval = (old.count() > 1 && new.count() > 1).then(|| {
-        let (low, high) =
-            t::compute_welch_test_from_moments(&old, &new).ok()?.confidence_interval(CONFIDENCE);
+        let (low, high) = t::compute_welch_test_from_moments(&old, &new)
+            .ok()?
+            .confidence_interval(Confidence::DEFAULT.get());
         Some((low.exp(), high.exp()))
     });
     Some(LevelShift { ratio, interval: interval.flatten() })
@@ -318,7 +312,7 @@ fn watch_last_nights(host: &HostTrack, threshold: f64) -> WatchState {
     let mut window = host.lns[start..end].to_vec();
     let Some(median) = compute_median_in_place(&mut window) else { return WatchState::Quiet };
     let mut distances: Vec<f64> = window.iter().map(|ln| (ln - median).abs()).collect();
-    let spread = NORMAL_PER_MAD * compute_median_in_place(&mut distances).unwrap_or(0.0);
+    let spread = compute_robust_deviation(&mut distances).unwrap_or(0.0);
     let limit = threshold.ln().max(WATCH_DEVIATIONS * spread);
     let [before, last] = [host.lns[end] - median, host.lns[end + 1] - median];
     match (before > limit, last > limit) {

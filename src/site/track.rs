@@ -6,9 +6,7 @@ use super::night::{Night, NightCell, NightFigure};
 use super::slug;
 use crate::run::{BenchmarkId, Sampling};
 use crate::stats::change_points::{self, MIN_SHIFT};
-
-/// Confidence of the interval of a change's ratio.
-const CONFIDENCE: f64 = 0.95;
+use crate::units::Confidence;
 
 /// Maximum number of runs that the level at one night is computed from.
 pub(super) const LEVEL_WINDOW: usize = 7;
@@ -123,7 +121,8 @@ impl HostTrack {
         // `find_change_points` refuses only medians that are not positive and finite, and these
         // are.
         let found =
-            change_points::find_change_points(&medians, MIN_SHIFT, CONFIDENCE).unwrap_or_default();
+            change_points::find_change_points(&medians, MIN_SHIFT, Confidence::DEFAULT.get())
+                .unwrap_or_default();
         let ratios: Vec<f64> = found.iter().map(|point| point.ratio).collect();
         self.changes = found
             .iter()

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Night;
 use super::night::{NightCell, NightFigure};
 use crate::host::Host;
+use crate::note::{FailureReason, Note};
 use crate::run::{MeasuredCommit, Sampling};
 
 /// Name of the file within the site.
@@ -49,7 +50,8 @@ struct TrendFileLine {
     commit: Option<MeasuredCommit>,
     host: Host,
     complete: bool,
-    warnings: Vec<String>,
+    #[serde(alias = "warnings")]
+    notes: Vec<Note>,
     command: Option<String>,
     cells: Vec<TrendFileCell>,
 }
@@ -66,12 +68,12 @@ struct TrendFileCell(
     u32,
     u64,
     [Option<TrendFileFigure>; 4],
-    Option<String>,
+    Option<FailureReason>,
 );
 
 impl TrendFileLine {
     fn from_night(stored: &str, night: &Night) -> Self {
-        let Night { id, created, commit, host, complete, warnings, command, cells } = night.clone();
+        let Night { id, created, commit, host, complete, notes, command, cells } = night.clone();
         let figures = |cell: &NightCell| cell.figures.map(|f| f.map(|f| (f.point, f.low, f.high)));
         let cell = |cell: NightCell| {
             let figures = figures(&cell);
@@ -80,11 +82,11 @@ impl TrendFileLine {
         };
         let cells = cells.into_iter().map(cell).collect();
         let stored = stored.to_owned();
-        Self { stored, id, created, commit, host, complete, warnings, command, cells }
+        Self { stored, id, created, commit, host, complete, notes, command, cells }
     }
 
     fn into_night(self) -> (String, Night) {
-        let Self { stored, id, created, commit, host, complete, warnings, command, cells } = self;
+        let Self { stored, id, created, commit, host, complete, notes, command, cells } = self;
         let cell = |cell: TrendFileCell| {
             let TrendFileCell(id, package, sampling, launches, samples, figures, failure) = cell;
             let figures =
@@ -92,7 +94,7 @@ impl TrendFileLine {
             NightCell { id, package, sampling, launches, samples, figures, failure }
         };
         let cells = cells.into_iter().map(cell).collect();
-        (stored, Night { id, created, commit, host, complete, warnings, command, cells })
+        (stored, Night { id, created, commit, host, complete, notes, command, cells })
     }
 }
 

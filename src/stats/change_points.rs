@@ -35,9 +35,6 @@ const NOISE_LAGS: [usize; 3] = [1, 2, 3];
 /// are equal.
 const MIN_NOISE: f64 = 1e-9;
 
-/// Standard deviation of a normal distribution ÷ its median absolute deviation.
-const NORMAL_PER_MAD: f64 = 1.482_602_218_505_602;
-
 /// A shift of the level of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ChangePoint {
@@ -112,8 +109,8 @@ pub(crate) fn find_change_points(
 fn winsorize(series: &[f64]) -> Vec<f64> {
     let medians = compute_rolling_median(series);
     let mut distances: Vec<f64> = series.iter().zip(&medians).map(|(x, m)| (x - m).abs()).collect();
-    let mad = summary::compute_median_in_place(&mut distances).unwrap_or(0.0);
-    let reach = (OUTLIER_DEVIATIONS * NORMAL_PER_MAD * mad).max(MIN_NOISE);
+    let deviation = summary::compute_robust_deviation(&mut distances).unwrap_or(0.0);
+    let reach = (OUTLIER_DEVIATIONS * deviation).max(MIN_NOISE);
     series.iter().zip(&medians).map(|(x, m)| x.clamp(m - reach, m + reach)).collect()
 }
 

@@ -131,6 +131,17 @@ pub(crate) fn compute_median_in_place(values: &mut [f64]) -> Option<f64> {
     Some(0.5 * lower + 0.5 * upper)
 }
 
+/// Standard deviation of a normal distribution ÷ its median absolute deviation.
+const NORMAL_PER_MAD: f64 = 1.482_602_218_505_602;
+
+/// Returns the standard deviation of normal values whose absolute `distances` from their median
+/// these are. Outliers hardly move it (Hampel 1974).
+///
+/// The distances are reordered. Returns `None` if there are none.
+pub(crate) fn compute_robust_deviation(distances: &mut [f64]) -> Option<f64> {
+    compute_median_in_place(distances).map(|median| NORMAL_PER_MAD * median)
+}
+
 /// Returns Pearson's correlation of two sides with the same number of values.
 ///
 /// Returns `None` for fewer than two values, for sides of unequal length, or if a side does not

@@ -145,8 +145,7 @@ fn to_file_word(fingerprint: &str) -> String {
 
 /// Returns the first 12 hexadecimal digits of the SHA-256 of `bytes`.
 pub(super) fn compute_short_hash(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).take(ID_DIGITS / 2).collect()
+    hex::encode(&Sha256::digest(bytes)[..ID_DIGITS / 2])
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::decision::{Change, Decision, TargetStatus};
 use crate::host::Host;
+use crate::note::Note;
 use crate::policy::{Config, Policy};
 use crate::run::{Benchmark, Launch, LaunchData, MeasuredCommit, Run, SampleSource, Sampling};
 use crate::selection::Selection;
-use crate::verdict::{
-    BaselineEvidence, Change, Decision, Evidence, RoundsEvidence, TargetStatus, decide,
-};
+use crate::units::Nanos;
+use crate::verdict::{BaselineEvidence, Evidence, RoundsEvidence, decide};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Effort, RngAlgorithm, TestRng, TestRunner};
 
@@ -41,6 +42,7 @@ fn benchmark(index: usize, side: &Side) -> Benchmark {
         session: Some("s".to_owned()),
         order: None,
         data: observed(samples),
+        calls_per_sample: None,
         metrics: BTreeMap::new(),
     };
     Benchmark {
@@ -50,6 +52,7 @@ fn benchmark(index: usize, side: &Side) -> Benchmark {
         sampling: Sampling::Call,
         elements: None,
         per_call: BTreeMap::new(),
+        conditions: BTreeMap::new(),
         launches: (0..).zip(side).map(launch).collect(),
         failure: None,
     }
@@ -129,29 +132,30 @@ fn a_target_is_unproven_where_one_launch_alone_misses_it() {
         let candidate = run(&[side.clone()]);
         let evidence = Evidence::from_sides(&candidate, BaselineEvidence::None);
         let target = decide(&evidence, &policy).benchmarks.remove(0).targets.remove(0);
-        (target.status, target.reason)
+        (target.status, target.note)
     };
     assert_eq!(target(&side), (TargetStatus::Met, None));
     side[7] = launch(1.02e6, 60);
-    let reason = "launch 7 alone misses it: launches differ".to_owned();
-    assert_eq!(target(&side), (TargetStatus::Unproven, Some(reason)));
+    let note = Note::SlowLaunch { launch: 7 };
+    assert_eq!(target(&side), (TargetStatus::Unproven, Some(note)));
 }
 
 #[test]
 fn short_launches_that_decide_nothing_are_told_to_be_longer() {
     // A command determines its own number of calls, because perfgate passes no flag to it.
-    for (source, remedy) in [
-        (SampleSource::Command, "about 20000 calls a launch may decide more"),
-        (SampleSource::Criterion, "about 20000 calls a launch (`--calls`) may decide more"),
-    ] {
+    for (source, has_calls_flag) in
+        [(SampleSource::Command, false), (SampleSource::Criterion, true)]
+    {
         let short = restless(source, 20, 1e4);
         assert_eq!(changes(&short), [Change::Inconclusive]);
-        assert!(short.warnings[0].contains(remedy), "{:?}", short.warnings);
+        let limit = Nanos::new(1e8).unwrap();
+        let note = Note::ShortLaunches { benchmarks: 1, limit, calls: 2e4, has_calls_flag };
+        assert_eq!(short.notes, [note]);
     }
     for other in
         [restless(SampleSource::Command, 20, 1e7), restless(SampleSource::Command, 10, 1e4)]
     {
-        assert_eq!((changes(&other)[0], other.warnings), (Change::Inconclusive, vec![]));
+        assert_eq!((changes(&other)[0], other.notes), (Change::Inconclusive, vec![]));
     }
 }
 
@@ -166,7 +170,7 @@ fn changes(decision: &Decision) -> Vec<Change> {
 }
 
 fn points(decision: &Decision) -> Vec<f64> {
-    let point = |one: &crate::verdict::Judgement| one.ratio.expect("a ratio").point.get();
+    let point = |one: &crate::decision::Judgement| one.ratio.expect("a ratio").point.get();
     decision.benchmarks.iter().map(point).collect()
 }
 

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::decision::Decision;
 use crate::render::{self, COMMENT_LIMIT, Colour};
 use crate::report::{Report, ReportContext};
-use crate::verdict::Decision;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_json::{Value, json};
 

@@ -2,6 +2,7 @@
 
 use super::repositories::{Bed, benchmark};
 use crate::git::CommitId;
+use crate::note::FailureReason;
 use crate::rounds::MeasuredRounds;
 use crate::run::BenchmarkFailure;
 
@@ -13,7 +14,7 @@ fn what_failed_on_the_base_alone_is_said_too() {
         run.benchmarks = ["both", "base", "none"].map(|id| benchmark(id, &[1.0])).to_vec();
         for one in run.benchmarks.iter_mut().filter(|one| failing.contains(&one.id.as_str())) {
             one.failure =
-                Some(BenchmarkFailure { reason: "panicked".to_owned(), output: String::new() });
+                Some(BenchmarkFailure { reason: FailureReason::Panicked, output: String::new() });
         }
         run
     };

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::decision::Decision;
+use crate::render::{render_json, render_run_json};
 use crate::run::Run;
-use crate::verdict::Decision;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
@@ -40,26 +41,62 @@ fn holds(schema: &Validator, document: &Value, what: &Path) {
 
 #[test]
 fn every_run_that_is_read_and_written_holds_to_the_schema() {
-    let schema = schema("run");
+    let (old, current) = (schema("run-1"), schema("run"));
+    let mut counts = (0, 0);
     for (path, json) in fixtures("runs") {
-        holds(&schema, &serde_json::from_slice(&json).unwrap(), &path);
-        let written = serde_json::to_value(Run::from_json(&json).unwrap()).unwrap();
-        holds(&schema, &written, &path);
-        let again = Run::from_json(written.to_string().as_bytes()).unwrap();
-        assert_eq!(again, Run::from_json(&json).unwrap(), "{}", path.display());
+        let document: Value = serde_json::from_slice(&json).unwrap();
+        if document["schema"] == "perfgate.run/1" {
+            counts.0 += 1;
+            holds(&old, &document, &path);
+        } else {
+            counts.1 += 1;
+            holds(&current, &document, &path);
+        }
+        let run = Run::from_json(&json).unwrap();
+        let plain = serde_json::to_string(&run).unwrap();
+        for written in [plain, render_run_json(&run).unwrap()] {
+            holds(&current, &serde_json::from_str(&written).unwrap(), &path);
+            assert_eq!(Run::from_json(written.as_bytes()).unwrap(), run, "{}", path.display());
+        }
     }
+    assert!(counts.0 > 0 && counts.1 > 0, "both schemas have fixtures: {counts:?}");
+}
+
+#[test]
+fn a_run_for_people_differs_from_a_stored_one_by_its_texts_only() {
+    let run = Run::from_json(&fs::read(root().join("fixtures/runs/noted.json")).unwrap()).unwrap();
+    let mut shown: Value = serde_json::from_str(&render_run_json(&run).unwrap()).unwrap();
+    let remove_text = |object: &mut Value| {
+        let text = object.as_object_mut().unwrap().remove("text");
+        assert!(text.is_some_and(|text| text.is_string()), "{object} has no text");
+    };
+    let notes = shown["notes"].as_array_mut().unwrap();
+    assert!(notes.len() >= 3);
+    notes.iter_mut().for_each(remove_text);
+    let reasons = shown["benchmarks"].as_array_mut().unwrap().iter_mut();
+    reasons.filter_map(|benchmark| benchmark.pointer_mut("/failure/reason")).for_each(remove_text);
+    // The order of the fields is the same, too.
+    assert_eq!(shown.to_string(), serde_json::to_string(&run).unwrap());
 }
 
 #[test]
 fn every_decision_that_is_read_and_written_holds_to_the_schema() {
-    let schema = schema("decision");
+    let [old, new] = ["decision-1", "decision"].map(schema);
+    let mut schemas = Vec::new();
     for (path, json) in fixtures("decisions") {
-        holds(&schema, &serde_json::from_slice(&json).unwrap(), &path);
-        let written = serde_json::to_value(Decision::from_json(&json).unwrap()).unwrap();
-        holds(&schema, &written, &path);
-        let again = Decision::from_json(written.to_string().as_bytes()).unwrap();
-        assert_eq!(again, Decision::from_json(&json).unwrap(), "{}", path.display());
+        let document: Value = serde_json::from_slice(&json).unwrap();
+        let is_old = document["schema"] == "perfgate.decision/1";
+        schemas.push(is_old);
+        holds(if is_old { &old } else { &new }, &document, &path);
+        let decision = Decision::from_json(&json).unwrap();
+        let shown = render_json(&decision).unwrap();
+        for written in [serde_json::to_string(&decision).unwrap(), shown] {
+            holds(&new, &serde_json::from_str(&written).unwrap(), &path);
+            let again = Decision::from_json(written.as_bytes()).unwrap();
+            assert_eq!(again, decision, "{}", path.display());
+        }
     }
+    assert!(schemas.contains(&true) && schemas.contains(&false), "a schema has no fixture");
 }
 
 /// Sets the value at `pointer`. The last part of the pointer is created if it does not exist.
@@ -85,7 +122,11 @@ fn what_the_schema_of_runs_refuses_the_reader_refuses() {
     let digest = json!({"count": 1, "mean": 1, "sd": 0, "min": 1, "p50": 1, "p90": 1, "p95": 1, "p99": 1, "max": 1});
     let cases = [
         ("/extra", json!(1)),
-        ("/schema", json!("perfgate.run/2")),
+        ("/schema", json!("perfgate.run/3")),
+        ("/notes", json!([1])),
+        ("/notes", json!([{"text": "a note without its kind"}])),
+        ("/notes", json!([{"note": "dirty-tree", "text": 1}])),
+        ("/conditions", json!({"threads": 1})),
         ("/source", json!("guess")),
         ("/created", json!(7)),
         ("/host/cores", json!(-1)),
@@ -99,8 +140,13 @@ fn what_the_schema_of_runs_refuses_the_reader_refuses() {
         ("/benchmarks/0/sampling", json!("some")),
         ("/benchmarks/0/elements", json!(-1)),
         ("/benchmarks/0/per_call", json!({"tokens": -1})),
+        ("/benchmarks/0/conditions", json!(["cpu"])),
         ("/benchmarks/0/launches", json!([])),
         ("/benchmarks/0/launches", json!(null)),
+        ("/benchmarks/0/launches/0/calls_per_sample", json!(0)),
+        ("/benchmarks/0/launches/0/calls_per_sample", json!([])),
+        ("/benchmarks/0/launches/0/calls_per_sample", json!([1, -1])),
+        ("/benchmarks/0/launches/0/calls_per_sample", json!("many")),
         ("/benchmarks/0/launches/0", json!({"round": 0})),
         ("/benchmarks/0/launches/0/extra", json!(1)),
         ("/benchmarks/0/launches/0/round", json!(1.5)),
@@ -116,9 +162,12 @@ fn what_the_schema_of_runs_refuses_the_reader_refuses() {
         ),
         ("/benchmarks/0/launches/0/metrics", json!({"peak_rss_bytes": -1})),
         ("/benchmarks/0/failure", json!({"output": "no reason"})),
+        ("/benchmarks/0/failure", json!({"reason": {"text": "a reason without its kind"}})),
+        ("/benchmarks/0/failure", json!({"reason": {"reason": "panicked", "text": 1}})),
     ];
     let schema = schema("run");
-    let good = fixture("runs/quiet.json");
+    let old = Run::from_json(&fs::read(root().join("fixtures/runs/quiet.json")).unwrap()).unwrap();
+    let good = serde_json::to_value(&old).unwrap();
     let set = cases
         .into_iter()
         .map(|(at, value)| (format!("{at}: {value}"), with(good.clone(), at, value)));
@@ -146,7 +195,7 @@ fn what_the_schema_of_runs_refuses_the_reader_refuses() {
 fn what_the_schema_of_decisions_refuses_the_reader_refuses() {
     let cases = [
         ("/extra", json!(1)),
-        ("/schema", json!("perfgate.decision/2")),
+        ("/schema", json!("perfgate.decision/3")),
         ("/verdict", json!("maybe")),
         ("/exit_status", json!(0)),
         ("/exit_status", json!(7)),
@@ -154,7 +203,10 @@ fn what_the_schema_of_decisions_refuses_the_reader_refuses() {
         ("/baseline/stages", json!(["thought about"])),
         ("/candidate/extra", json!(1)),
         ("/candidate/host", json!(null)),
-        ("/warnings", json!([1])),
+        ("/notes", json!([1])),
+        ("/notes", json!([{"text": "no kind"}])),
+        ("/notes", json!([{"note": 1}])),
+        ("/baseline/conditions", json!({"provider": 1})),
         ("/benchmarks/0/id", json!("")),
         ("/benchmarks/0/extra", json!(1)),
         ("/benchmarks/0/change", json!("worse")),
@@ -180,7 +232,8 @@ fn what_the_schema_of_decisions_refuses_the_reader_refuses() {
         ("/benchmarks/0/failure", json!({"reason": null})),
     ];
     let schema = schema("decision");
-    let good = fixture("decisions/fail.json");
+    let old = fixture("decisions/fail.json").to_string();
+    let good = serde_json::to_value(Decision::from_json(old.as_bytes()).unwrap()).unwrap();
     let set = cases
         .into_iter()
         .map(|(at, value)| (format!("{at}: {value}"), with(good.clone(), at, value)));

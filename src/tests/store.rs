@@ -4,6 +4,7 @@
 use std::fs;
 
 use crate::git::{CommitId, FollowedParents};
+use crate::note::Note;
 use crate::run::{LaunchData, Run};
 use crate::store::{BaselineLookup, BaselineMatch, RunKind, Store, StoreError, UnfitRun};
 
@@ -198,8 +199,8 @@ fn broken_records_are_passed_over_and_named() {
         ];
         let lookup = look(&bed, &store, &two, &Bed::run(&two, &at(9), 1.0));
         for path in &planted {
-            let says = |warning: &String| warning.contains(path.as_str());
-            assert!(lookup.warnings.iter().any(says), "{path}: {:?}", lookup.warnings);
+            let names_path = |note: &Note| matches!(note, Note::StoredRunIgnored { cause } if cause.contains(path.as_str()));
+            assert!(lookup.notes.iter().any(names_path), "{path}: {:?}", lookup.notes);
         }
         assert_eq!(found(lookup), (one.clone(), vec![at(1)]));
     }
@@ -214,7 +215,7 @@ fn a_record_that_is_too_long_is_not_even_loaded() {
         store.save(&Bed::run(&commit, &at(1), 1.0)).unwrap();
         plant(&bed, url, &commit, '2', &" ".repeat((50 << 20) + 1));
         let lookup = look(&bed, &store, &commit, &Bed::run(&commit, &at(9), 1.0));
-        assert_eq!(lookup.warnings.len(), 1, "{:?}", lookup.warnings);
+        assert_eq!(lookup.notes.len(), 1, "{:?}", lookup.notes);
         assert_eq!(found(lookup).1, [at(1)]);
     }
 }

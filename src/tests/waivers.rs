@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::decision::{Change, Decision, Verdict};
 use crate::git::CommitId;
+use crate::note::Note;
 use crate::policy::trailer::parse_trailers;
 use crate::policy::{Config, Policy};
 use crate::selection::Selection;
-use crate::verdict::{
-    BaselineEvidence, Change, Decision, Evidence, TrailerEvidence, Verdict, decide,
-};
+use crate::verdict::{BaselineEvidence, Evidence, TrailerEvidence, decide};
 
 use super::repositories::run_of;
 
@@ -41,7 +41,7 @@ fn a_regression_within_the_limit_passes_and_says_why() {
     assert_eq!(decision.benchmarks[0].change, Change::Regressed);
     let waiver = decision.benchmarks[0].waiver.as_ref().unwrap();
     assert_eq!((waiver.reason.as_str(), waiver.limit.unwrap().get()), ("it is exact now", 0.12));
-    assert!(decision.warnings.is_empty(), "{:?}", decision.warnings);
+    assert!(decision.notes.is_empty(), "{:?}", decision.notes);
 }
 
 #[test]
@@ -49,7 +49,9 @@ fn a_regression_that_is_certainly_beyond_the_limit_fails_and_is_told() {
     let decision = decided(ACCEPT, &[("suite/a", 100.0)], &[("suite/a", 114.0)]);
     assert_eq!(decision.verdict, Verdict::Fail);
     assert_eq!(decision.benchmarks[0].waiver, None);
-    assert_eq!(decision.warnings, ["`Perfgate-Accept: suite/* +12 %` is exceeded by `suite/a`"]);
+    let trailer = "suite/* +12 %".to_owned();
+    let benchmark = "suite/a".to_owned();
+    assert_eq!(decision.notes, [Note::TrailerExceeded { trailer, benchmark, more: 0 }]);
 }
 
 #[test]
@@ -78,7 +80,7 @@ fn of_several_trailers_the_lowest_sufficient_limit_counts() {
                    Perfgate-Accept: suite/a +5% because c";
     let decision = decided(message, &[("suite/a", 100.0)], &[("suite/a", 110.0)]);
     assert_eq!(decision.benchmarks[0].waiver.as_ref().unwrap().reason, "b");
-    assert!(decision.warnings.is_empty(), "{:?}", decision.warnings);
+    assert!(decision.notes.is_empty(), "{:?}", decision.notes);
 }
 
 #[test]
@@ -90,20 +92,16 @@ fn a_benchmark_that_is_gone_on_purpose_is_accepted_and_no_slowdown_is() {
     assert_eq!(decided(ACCEPT, &both, &[("suite/b", 100.0)]).verdict, Verdict::Fail);
     let decision = decided(gone, &both, &[("suite/a", 110.0), ("suite/b", 100.0)]);
     assert_eq!(decision.verdict, Verdict::Fail);
-    assert_eq!(
-        decision.warnings,
-        ["`Perfgate-Accept: suite/a missing` covers no benchmark that is missing"]
-    );
+    let trailer = "suite/a missing".to_owned();
+    assert_eq!(decision.notes, [Note::TrailerWithoutMissing { trailer }]);
 }
 
 #[test]
 fn a_trailer_that_matches_nothing_is_a_warning() {
     let message = "Perfgate-Accept: siute/* +12% because x";
     let decision = decided(message, &[("suite/a", 100.0)], &[("suite/a", 100.0)]);
-    assert_eq!(
-        decision.warnings,
-        ["`Perfgate-Accept: siute/* +12 %` covers no benchmark of this check"]
-    );
+    let trailer = "siute/* +12 %".to_owned();
+    assert_eq!(decision.notes, [Note::TrailerMatchesNothing { trailer }]);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Judging two series of launches: improved, unchanged, regressed or inconclusive.
 
-use super::Change;
 use super::look_plan::{PASS_ERROR, compute_benchmark_alpha};
 use super::test_form::choose_test_form;
 use crate::compare::BenchmarkComparison;
+use crate::decision::Change;
+use crate::note::Note;
 use crate::policy::BenchmarkRules;
 use crate::stats::power;
 use crate::stats::random_effects::{BaselineLevel, MIN_BASELINE_RUNS};
 use crate::stats::test::t::{self, TTest, TestForm};
+use crate::units::Percent;
 
 /// The answer for one benchmark, with the test that gave it.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,15 +25,15 @@ pub(super) struct ChangeFinding {
     pub(super) minimum_detectable: Option<f64>,
     /// Number of rounds that the answer is based on. `None` if it was not found in rounds.
     pub(super) rounds: Option<usize>,
-    /// Sentences that explain the answer or name what weakens it.
-    pub(super) reasons: Vec<String>,
+    /// Notes that explain the answer or name what weakens it.
+    pub(super) notes: Vec<Note>,
 }
 
 impl ChangeFinding {
     /// Builds a finding without a test.
-    pub(super) fn without_test(change: Change, reason: Option<String>) -> Self {
-        let reasons = reason.into_iter().collect();
-        Self { change, test: None, p_value: None, minimum_detectable: None, rounds: None, reasons }
+    pub(super) fn without_test(change: Change, note: Option<Note>) -> Self {
+        let notes = note.into_iter().collect();
+        Self { change, test: None, p_value: None, minimum_detectable: None, rounds: None, notes }
     }
 }
 
@@ -92,9 +94,7 @@ pub(super) fn judge_two_runs(
     let errors = ErrorRates { alpha: compute_benchmark_alpha(compared), pass: PASS_ERROR };
     match test {
         Ok(test) => judge_one_look(test, errors, rules),
-        Err(_) => {
-            ChangeFinding::without_test(Change::Inconclusive, Some(describe_too_few_launches()))
-        }
+        Err(_) => ChangeFinding::without_test(Change::Inconclusive, Some(Note::TooFewLaunches)),
     }
 }
 
@@ -119,23 +119,15 @@ pub(super) fn judge_against_stored(
         BaselineLevel::with_known_deviation(&runs, ASSUMED_RUN_DEVIATION)
     };
     let Ok(test) = level.and_then(|level| level.compare(candidate)) else {
-        return ChangeFinding::without_test(
-            Change::Inconclusive,
-            Some(describe_too_few_launches()),
-        );
+        return ChangeFinding::without_test(Change::Inconclusive, Some(Note::TooFewLaunches));
     };
     let mut finding = judge_one_look(test, errors, rules);
     if runs.len() < MIN_BASELINE_RUNS {
-        finding.reasons.push(format!(
-            "only {} stored on this machine: runs are assumed to differ by {:.0} % (standard \
-             deviation) until there are {MIN_BASELINE_RUNS}",
-            if runs.len() == 1 {
-                "one run is".to_owned()
-            } else {
-                format!("{} runs are", runs.len())
-            },
-            ASSUMED_RUN_DEVIATION * 100.0,
-        ));
+        finding.notes.push(Note::FewStoredRuns {
+            runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
+            needed: u32::try_from(MIN_BASELINE_RUNS).unwrap_or(u32::MAX),
+            assumed: Percent::new(ASSUMED_RUN_DEVIATION).expect("2 % is a share"),
+        });
     }
     finding
 }
@@ -144,20 +136,25 @@ pub(super) fn judge_against_stored(
 fn judge_one_look(test: TTest, errors: ErrorRates, rules: &BenchmarkRules) -> ChangeFinding {
     let change = classify(&test, errors, rules);
     let detectable = compute_detectable_slowdown(&test, errors, rules);
-    let mut reasons = Vec::new();
-    if change == Change::Inconclusive {
-        reasons.push(format!("a slowdown of {:.1} % would have been seen", detectable * 100.0));
-    }
+    let notes = match change {
+        Change::Inconclusive => vec![note_undecided(None, detectable)],
+        _ => Vec::new(),
+    };
     ChangeFinding {
         change,
         test: Some(test),
         p_value: Some(test.p_two_sided(0.0)),
         minimum_detectable: Some(detectable),
         rounds: None,
-        reasons,
+        notes,
     }
 }
 
-fn describe_too_few_launches() -> String {
-    "fewer than two launches on a side: nothing tells how much launches differ".to_owned()
+/// Returns the note that the data do not decide. `detectable` is a share, and may be too large to
+/// be one.
+pub(super) fn note_undecided(rounds: Option<usize>, detectable: f64) -> Note {
+    Note::Undecided {
+        rounds: rounds.map(|rounds| u32::try_from(rounds).unwrap_or(u32::MAX)),
+        detectable: Percent::new(detectable).ok(),
+    }
 }

@@ -8,21 +8,18 @@ use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, RoundSeries};
 use super::screen::summarize_screen;
 use super::target::SortedCalls;
-use super::{
-    BaselineKind, BaselineSource, CandidateSource, Change, CheckStage, DECISION_SCHEMA, Decision,
-    Judgement, LaunchCounts, RatioInterval, TargetJudgement, TargetStatus, Verdict,
-};
 use super::{counts, release, short_launches, waivers};
 use crate::compare::{BenchmarkComparison, HistogramAxis, compare_benchmarks};
+use crate::decision::{
+    BaselineKind, BaselineSource, CandidateSource, Change, CheckStage, Decision, Judgement,
+    LaunchCounts, RatioInterval, TargetJudgement, TargetStatus, Verdict,
+};
+use crate::note::Note;
 use crate::policy::{BenchmarkRules, Policy};
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::stats::{multiplicity, summary};
 use crate::units::{Nanos, Ratio};
-
-/// Reason why a benchmark that was not launched is unchanged.
-pub(super) const SAME_PROGRAM: &str =
-    "both commits build the same program, byte for byte: there is nothing to measure";
 
 /// Judges `evidence` by `policy`.
 ///
@@ -30,7 +27,7 @@ pub(super) const SAME_PROGRAM: &str =
 /// neither is *new*. Benchmarks that the policy does not select are left out of both sides.
 pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     // Plan: judge each benchmark, compute the q-values from the p-values, apply the
-    // waivers, collect the warnings, and derive the verdict. The waivers come before the verdict
+    // waivers, collect the notes, and derive the verdict. The waivers come before the verdict
     // because an accepted regression does not fail it. Counts do not change it.
     let mut judgements = judge_all(evidence, policy);
     let p_values: Vec<f64> = judgements.iter().filter_map(|judgement| judgement.p_value).collect();
@@ -40,24 +37,18 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     }
     waivers::apply_trailers(&mut judgements, &evidence.trailers.accepted);
     counts::apply_counts(&mut judgements, evidence.counts);
-    let warnings = collect_warnings(evidence, &judgements, policy);
+    let notes = collect_notes(evidence, &judgements, policy);
     let verdict = decide_verdict(evidence, &judgements, policy);
-    Decision {
-        schema: DECISION_SCHEMA.to_owned(),
-        verdict,
-        exit_status: verdict.exit_status(),
-        baseline: BaselineSource {
-            screen: summarize_screen(evidence, &judgements),
-            ..describe_baseline(evidence)
-        },
-        candidate: CandidateSource {
-            commit: evidence.candidate.commit.clone(),
-            host: evidence.candidate.host.clone(),
-        },
-        benchmarks: judgements,
-        fail_on: policy.fail_on().to_vec(),
-        warnings,
-    }
+    let baseline = BaselineSource {
+        screen: summarize_screen(evidence, &judgements),
+        ..describe_baseline(evidence)
+    };
+    let candidate = CandidateSource {
+        commit: evidence.candidate.commit.clone(),
+        host: evidence.candidate.host.clone(),
+        conditions: evidence.candidate.conditions.clone(),
+    };
+    Decision::new(verdict, baseline, candidate, judgements, policy.fail_on().to_vec(), notes)
 }
 
 /// Judges every selected benchmark: by its rounds, by its identical program, or by the baseline.
@@ -73,11 +64,9 @@ pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgeme
             let (finding, stage) = match confirmed.get(&comparison.id) {
                 Some(finding) => (finding.clone(), Some(CheckStage::Confirmed)),
                 None if evidence.has_same_program(&comparison.id) => {
-                    let reason = Some(SAME_PROGRAM.to_owned());
-                    (
-                        ChangeFinding::without_test(Change::Unchanged, reason),
-                        Some(CheckStage::Confirmed),
-                    )
+                    let note = Some(Note::SameProgram);
+                    let finding = ChangeFinding::without_test(Change::Unchanged, note);
+                    (finding, Some(CheckStage::Confirmed))
                 }
                 None => {
                     judge_without_rounds(evidence, comparison, &stored_levels, compared, &rules)
@@ -204,7 +193,7 @@ fn judge_without_rounds(
         _ if evidence.is_across_machines() => {
             let mut finding = change::judge_two_runs(comparison, compared, rules);
             finding.change = Change::Inconclusive;
-            finding.reasons = vec!["measured on another machine: not comparable".to_owned()];
+            finding.notes = vec![Note::OtherMachine];
             (finding, None)
         }
         BaselineEvidence::File(_) => (change::judge_two_runs(comparison, compared, rules), None),
@@ -221,13 +210,13 @@ fn judge_without_rounds(
                 change::judge_against_stored(stored, &candidate_levels, errors, rules);
             let is_change = matches!(finding.change, Change::Regressed | Change::Improved);
             let doubt = if evidence.is_same_commit() {
-                Some("the stored runs are of the same commit: the machine changed")
+                Some(Note::SameCommit)
             } else {
-                is_screen.then_some("it looks changed by stored runs, and no rounds confirmed it")
+                is_screen.then_some(Note::OnlyScreened)
             };
             if let Some(doubt) = doubt.filter(|_| is_change) {
                 finding.change = Change::Inconclusive;
-                finding.reasons = vec![doubt.to_owned()];
+                finding.notes = vec![doubt];
             }
             (finding, Some(CheckStage::Screened))
         }
@@ -264,23 +253,20 @@ impl BenchmarkComparison<'_> {
 /// differently on the two sides. Returns `None` if it needs a test.
 fn judge_untestable(comparison: &BenchmarkComparison<'_>) -> Option<ChangeFinding> {
     let Some(candidate) = comparison.candidate else {
-        let reason = "in the baseline, not in the candidate: deleted, renamed or not built";
-        return Some(ChangeFinding::without_test(Change::Missing, Some(reason.to_owned())));
+        let note = Some(Note::NotInCandidate);
+        return Some(ChangeFinding::without_test(Change::Missing, note));
     };
-    if let Some(failure) = &candidate.failure {
-        return Some(ChangeFinding::without_test(Change::Failed, Some(failure.reason.clone())));
+    if candidate.failure.is_some() {
+        return Some(ChangeFinding::without_test(Change::Failed, None));
     }
     let Some(baseline) = comparison.baseline else {
         return Some(ChangeFinding::without_test(Change::New, None));
     };
     if baseline.failure.is_some() || baseline.launches.is_empty() {
-        let reason = "it could not be measured in the baseline";
-        return Some(ChangeFinding::without_test(Change::New, Some(reason.to_owned())));
+        return Some(ChangeFinding::without_test(Change::New, Some(Note::FailedBefore)));
     }
-    (baseline.sampling != candidate.sampling).then(|| {
-        let reason = "single calls on one side, batches on the other: not comparable";
-        ChangeFinding::without_test(Change::Inconclusive, Some(reason.to_owned()))
-    })
+    (baseline.sampling != candidate.sampling)
+        .then(|| ChangeFinding::without_test(Change::Inconclusive, Some(Note::SamplingDiffers)))
 }
 
 /// Combines the finding of a benchmark with the figures of both sides and its targets.
@@ -337,7 +323,7 @@ fn build_judgement(
         instructions: None,
         targets: judge_targets(comparison, rules),
         waiver: None,
-        reasons: finding.reasons,
+        notes: finding.notes,
     }
 }
 
@@ -369,8 +355,8 @@ fn judge_targets(
 /// Returns an unproven target of a benchmark that could not be measured.
 fn build_unmeasured_target(metric: crate::policy::Metric, limit: Nanos) -> TargetJudgement {
     let status = TargetStatus::Unproven;
-    let reason = Some("it could not be measured".to_owned());
-    TargetJudgement { metric, limit, low: None, point: None, high: None, status, reason }
+    let note = Some(Note::NotMeasured);
+    TargetJudgement { metric, limit, low: None, point: None, high: None, status, note }
 }
 
 /// Returns the worst verdict of all reasons that the policy fails on. An incomplete or empty
@@ -409,44 +395,45 @@ fn describe_baseline(evidence: &Evidence<'_>) -> BaselineSource {
         kind: if confirmed_stage.is_some() { BaselineKind::Rounds } else { kind },
         commit: run.and_then(|run| run.commit.clone()),
         host: run.map(|run| run.host.clone()),
+        conditions: run.map(|run| run.conditions.clone()).unwrap_or_default(),
         runs,
         stages: screened_stage.into_iter().chain(confirmed_stage).collect(),
         screen: None,
     }
 }
 
-/// Collects everything that weakens the answer as a whole; each sentence appears once.
-fn collect_warnings(
-    evidence: &Evidence<'_>,
-    judgements: &[Judgement],
-    policy: &Policy,
-) -> Vec<String> {
+/// Collects everything that weakens the answer as a whole; each note appears once.
+fn collect_notes(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Vec<Note> {
     // Order: the candidate, the base in the rounds, waivers, advice, counts, how the evidence was
     // gathered, the last release, and commit messages.
-    let mut warnings = evidence.candidate.warnings.clone();
+    let mut notes = evidence.candidate.notes.clone();
     if !evidence.candidate.complete {
-        warnings.push("the measurement is incomplete, so it cannot pass".to_owned());
+        notes.push(Note::Incomplete);
     }
     if evidence.candidate.commit.as_ref().is_some_and(|commit| commit.dirty) {
-        warnings.push("the working tree had uncommitted changes".to_owned());
+        notes.push(Note::DirtyTree);
     }
     if let Some(rounds) = evidence.rounds {
-        warnings
-            .extend(rounds.baseline.warnings.iter().map(|warning| format!("baseline: {warning}")));
+        let about_baseline = rounds.baseline.notes.iter().cloned();
+        notes.extend(about_baseline.map(|note| Note::Baseline { about: Box::new(note) }));
     }
     let accepted = &evidence.trailers.accepted;
     let has_baseline = evidence.has_baseline();
-    warnings.extend(waivers::list_ineffective_trailers(judgements, accepted, has_baseline));
-    warnings.extend(short_launches::suggest_longer_launches(judgements, evidence.candidate.source));
-    warnings.extend(counts::explain_missing_counts(evidence.counts));
-    warnings.extend_from_slice(evidence.notes);
-    // The rounds repeat warnings of the candidate's first run, for example about skipped benches.
+    notes.extend(waivers::list_ineffective_trailers(judgements, accepted, has_baseline));
+    notes.extend(short_launches::suggest_longer_launches(judgements, evidence.candidate.source));
+    notes.extend(counts::explain_missing_counts(evidence.counts));
+    notes.extend_from_slice(evidence.notes);
+    // The rounds repeat notes of the candidate's first run, for example about skipped benches.
     if let Some(rounds) = evidence.rounds {
-        warnings.extend_from_slice(&rounds.candidate.warnings);
+        notes.extend_from_slice(&rounds.candidate.notes);
     }
-    warnings.extend(release::describe_creep(evidence, judgements, policy));
-    warnings.extend(waivers::explain_unread_trailers(judgements, evidence.trailers));
-    let mut seen = HashSet::new();
-    warnings.retain(|warning| seen.insert(warning.clone()));
-    warnings
+    notes.extend(release::list_creep(evidence, judgements, policy));
+    notes.extend(waivers::list_unread_trailers(judgements, evidence.trailers));
+    let mut once: Vec<Note> = Vec::with_capacity(notes.len());
+    for note in notes {
+        if !once.contains(&note) {
+            once.push(note);
+        }
+    }
+    once
 }

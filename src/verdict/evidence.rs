@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{InstructionCounts, NoiseHistory};
+use super::NoiseHistory;
+use crate::decision::InstructionCounts;
+use crate::note::{CountObstacle, Note};
 use crate::policy::trailer::AcceptTrailer;
 use crate::run::{BenchmarkId, Run};
 
@@ -25,8 +27,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) trailers: &'a TrailerEvidence,
     /// Stored runs of the last release. `None` if they are not compared with.
     pub(crate) last_release: Option<&'a ReleaseEvidence>,
-    /// What went wrong while the evidence was gathered, as sentences.
-    pub(crate) notes: &'a [String],
+    /// What went wrong while the evidence was gathered.
+    pub(crate) notes: &'a [Note],
     /// The noise of each benchmark on this machine, from calibration. Benchmarks without
     /// calibration have no entry.
     pub(crate) noise: &'a BTreeMap<BenchmarkId, NoiseHistory>,
@@ -71,7 +73,7 @@ pub(crate) enum CountEvidence {
     /// Nothing was counted because commands were measured, not Criterion benches.
     NotCriterion,
     /// The counts of both sides by benchmark, or why a benchmark could not be counted.
-    Counted(BTreeMap<BenchmarkId, Result<InstructionCounts, String>>),
+    Counted(BTreeMap<BenchmarkId, Result<InstructionCounts, CountObstacle>>),
 }
 
 /// What the trailers of the judged commits' messages accept.
@@ -79,8 +81,8 @@ pub(crate) enum CountEvidence {
 pub(crate) struct TrailerEvidence {
     /// The waivers that could be parsed.
     pub(crate) accepted: Vec<AcceptTrailer>,
-    /// Sentences about trailers and messages that could not be read.
-    pub(crate) notes: Vec<String>,
+    /// What could not be read: trailers, or the messages.
+    pub(crate) notes: Vec<Note>,
     /// Whether all commit messages between base and head could be read.
     pub(crate) is_complete: bool,
 }

@@ -3,11 +3,14 @@
 //! The looks are replayed from the launches. The same launches therefore always give the same
 //! answer, no matter when or how often it is computed.
 
-use super::Change;
-use super::change::{ChangeFinding, ErrorRates, classify, compute_detectable_slowdown};
+use super::change::{
+    ChangeFinding, ErrorRates, classify, compute_detectable_slowdown, note_undecided,
+};
 use super::look_plan::{self, MIN_HISTORY_ROUNDS, MIN_ROUNDS};
 use super::test_form::{MIN_CORRELATION_ROUNDS, choose_test_form};
 use crate::compare::PartnerMedians;
+use crate::decision::Change;
+use crate::note::Note;
 use crate::policy::BenchmarkRules;
 use crate::stats::shrinkage::{self, VariancePrior};
 use crate::stats::spending::{self, ErrorShare, LookPlan};
@@ -218,7 +221,7 @@ fn look_at_suite(
                     &due.series.rules,
                 )),
                 rounds: Some(rounds),
-                reasons: Vec::new(),
+                notes: Vec::new(),
             });
         }
     }
@@ -326,8 +329,9 @@ fn conclude_series(
     let rounds = series.round_count();
     let form = progress.last_form.unwrap_or_else(|| series.choose_form(rounds, None));
     let Some(test) = series.run_test(rounds, form) else {
-        let reason = format!("{rounds} rounds are too few to tell anything");
-        return ChangeFinding::without_test(Change::Inconclusive, Some(reason));
+        let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+        let note = Note::TooFewRounds { rounds };
+        return ChangeFinding::without_test(Change::Inconclusive, Some(note));
     };
     // The slowdown that is shown refers to the whole error rates, as if these rounds were the only
     // look.
@@ -343,9 +347,6 @@ fn conclude_series(
         p_value: Some(p_value),
         minimum_detectable: Some(detectable),
         rounds: Some(rounds),
-        reasons: vec![format!(
-            "undecided after {rounds} rounds: a slowdown of {:.1} % would have been seen",
-            detectable * 100.0
-        )],
+        notes: vec![note_undecided(Some(rounds), detectable)],
     }
 }

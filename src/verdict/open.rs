@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::evidence::RoundsEvidence;
-use super::{Change, Decision, Judgement, NoiseHistory, find_next_look};
+use super::{NoiseHistory, find_next_look};
+use crate::decision::{Change, Decision, Judgement};
 use crate::run::{BenchmarkId, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 

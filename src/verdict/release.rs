@@ -3,24 +3,25 @@
 
 use super::decide::judge_all;
 use super::evidence::{BaselineEvidence, Evidence};
-use super::{Change, Judgement, RatioInterval};
+use crate::decision::{Change, Judgement, RatioInterval};
+use crate::note::Note;
 use crate::policy::Policy;
 
 /// Maximum number of benchmarks that are named, the slowest first.
 const MAX_NAMED: usize = 5;
 
-/// Describes the benchmarks that became slower since the last release and that `judgements` do not
-/// report as regressed.
+/// Returns a note for each benchmark that became slower since the last release and that `judgements`
+/// do not report as regressed.
 ///
-/// They are based on stored runs and are not confirmed, so they do not change the verdict. Returns
+/// The notes are based on stored runs and are not confirmed, so they do not change the verdict. Returns
 /// none without stored runs of a release.
-pub(super) fn describe_creep(
+pub(super) fn list_creep(
     evidence: &Evidence<'_>,
     judgements: &[Judgement],
     policy: &Policy,
-) -> Vec<String> {
+) -> Vec<Note> {
     // Plan: judge the candidate against the release, leave out what is known to be slower, and
-    // describe the rest, the slowest first.
+    // note the rest, the slowest first.
     let Some(release) = evidence.last_release else { return Vec::new() };
     let stored = BaselineEvidence::Stored(&release.runs);
     let sides = Evidence::from_sides(evidence.candidate, stored);
@@ -35,18 +36,15 @@ pub(super) fn describe_creep(
         .filter_map(|judgement| Some((judgement, judgement.ratio?)))
         .collect();
     slower.sort_by(|a, b| b.1.point.get().total_cmp(&a.1.point.get()));
-    let to_percent = |ratio: crate::units::Ratio| (ratio.get() - 1.0) * 100.0;
-    let tag = &release.tag;
-    let named = slower.iter().take(MAX_NAMED).map(|(judgement, ratio)| {
-        format!(
-            "`{}` is slower than {tag} by {:.1} % [{:.1} %, {:.1} %], by stored runs and not confirmed",
-            judgement.id,
-            to_percent(ratio.point),
-            to_percent(ratio.low),
-            to_percent(ratio.high),
-        )
+    let named = slower.iter().take(MAX_NAMED).map(|(judgement, ratio)| Note::SlowerThanRelease {
+        benchmark: judgement.id.clone(),
+        release: release.tag.clone(),
+        low: ratio.low,
+        point: ratio.point,
+        high: ratio.high,
     });
-    let more = slower.len().saturating_sub(MAX_NAMED);
-    let rest = (more > 0).then(|| format!("{more} more benchmarks are slower than {tag}"));
+    let more = u32::try_from(slower.len().saturating_sub(MAX_NAMED)).unwrap_or(u32::MAX);
+    let rest = (more > 0)
+        .then(|| Note::MoreSlowerThanRelease { count: more, release: release.tag.clone() });
     named.chain(rest).collect()
 }

@@ -1,28 +1,11 @@
 //! Summary of a screen: how many benchmarks it settled, and how many launches that saved.
 
-use serde::{Deserialize, Serialize};
-
 use super::evidence::{BaselineEvidence, Evidence};
-use super::{Change, CheckStage, Judgement, find_next_look};
+use super::find_next_look;
+use crate::decision::{Change, CheckStage, Judgement, ScreenOutcome};
 use crate::run::{Benchmark, Digest, Launch, Sampling};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::units::Nanos;
-
-/// How many benchmarks a screen settled, and what that saved. The savings are a lower limit,
-/// because rounds end at their first look only at best.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ScreenOutcome {
-    /// Number of benchmarks that the screen judged.
-    pub(crate) judged: u32,
-    /// Number of benchmarks that needed no rounds after the screen.
-    pub(crate) settled: u32,
-    /// Number of launches, of both sides, that the settled benchmarks would have taken until their
-    /// first look.
-    pub(crate) launches_saved: u32,
-    /// Time of the calls in these launches. Batches are not counted.
-    pub(crate) calls_saved: Nanos,
-}
 
 /// Summarizes the screen in `evidence`. Returns `None` without a screen, or if it has fewer than
 /// `MIN_BASELINE_RUNS` stored runs.

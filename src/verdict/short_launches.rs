@@ -1,8 +1,11 @@
 //! Advice for benchmarks that all rounds left undecided: longer launches, if the launches were
 //! short.
 
-use super::{Change, CheckStage, Judgement, looks};
+use super::looks;
+use crate::decision::{Change, CheckStage, Judgement};
+use crate::note::Note;
 use crate::run::{SampleSource, Sampling};
+use crate::units::Nanos;
 
 /// Length of a short launch: nanoseconds of calls. A shorter launch covers one moment of the
 /// machine, so launches of the same program differ. METHODOLOGY, "Whole checks on a real machine",
@@ -12,27 +15,22 @@ const SHORT_LAUNCH_NANOS: f64 = 1e8;
 /// Advised length of a launch, in nanoseconds of calls.
 const LONG_LAUNCH_NANOS: f64 = 2.5e8;
 
-/// Returns one sentence about all benchmarks that longer launches may decide, or `None` if there
+/// Returns one note about all benchmarks that longer launches may decide, or `None` if there
 /// are none.
 pub(super) fn suggest_longer_launches(
     judgements: &[Judgement],
     source: SampleSource,
-) -> Option<String> {
+) -> Option<Note> {
     let mut calls: Vec<f64> = judgements.iter().filter_map(suggest_calls).collect();
     calls.sort_unstable_by(f64::total_cmp);
     let median_calls = *calls.get(calls.len() / 2)?;
-    let stayed = match calls.len() {
-        1 => "1 benchmark stayed".to_owned(),
-        count => format!("{count} benchmarks stayed"),
-    };
-    // A command chooses its number of calls itself, so the flag does not apply to it.
-    let flag = if source == SampleSource::Criterion { " (`--calls`)" } else { "" };
-    Some(format!(
-        "{stayed} undecided in launches of less than {} ms, which see only a moment of the machine: \
-         about {} calls a launch{flag} may decide more",
-        SHORT_LAUNCH_NANOS / 1e6,
-        round_to_one_digit(median_calls)
-    ))
+    Some(Note::ShortLaunches {
+        benchmarks: u32::try_from(calls.len()).unwrap_or(u32::MAX),
+        limit: Nanos::new(SHORT_LAUNCH_NANOS).expect("a tenth of a second is a duration"),
+        calls: round_to_one_digit(median_calls),
+        // A command chooses its number of calls itself, so the flag does not apply to it.
+        has_calls_flag: source == SampleSource::Criterion,
+    })
 }
 
 /// Returns the number of calls that a longer launch would have. Returns `None` unless the benchmark

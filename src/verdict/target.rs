@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::{TargetJudgement, TargetStatus};
+use crate::decision::{TargetJudgement, TargetStatus};
+use crate::note::Note;
 use crate::policy::Metric;
 use crate::run::{Benchmark, Digest, LaunchData, Sampling};
-use crate::stats::distribution::t::t_upper_quantile;
 use crate::stats::summary::Moments;
+use crate::stats::test::t::compute_mean_interval;
 use crate::stats::{order_statistics, quantile};
 use crate::units::Nanos;
 
@@ -54,38 +55,34 @@ impl<'a> SortedCalls<'a> {
         let bounds = bound_typical_launch(&logarithms);
         let (low, high) = bounds.unzip();
         let point = Moments::from_values(&logarithms).ok().map(|lns| lns.mean().exp());
-        let (status, reason) = match bounds {
+        let (status, note) = match bounds {
             Some((_, high)) if high <= limit.get() => (TargetStatus::Met, None),
             Some((low, _)) if low > limit.get() => (TargetStatus::Missed, None),
-            Some(_) => (TargetStatus::Unproven, Some("more launches would decide".to_owned())),
-            None => (TargetStatus::Unproven, Some("a mean needs two launches".to_owned())),
+            Some(_) => (TargetStatus::Unproven, Some(Note::MoreLaunchesDecide)),
+            None => (TargetStatus::Unproven, Some(Note::MeanNeedsTwoLaunches)),
         };
-        build_target(Metric::Mean, limit, [low, point, high], status, reason)
+        build_target(Metric::Mean, limit, [low, point, high], status, note)
     }
 
     /// Judges a percentile, or reports why the samples do not allow a judgement.
     fn judge_quantile(&self, metric: Metric, q: f64, limit: Nanos) -> TargetJudgement {
-        let build_unproven = |reason: String| {
-            build_target(metric, limit, [None; 3], TargetStatus::Unproven, Some(reason))
-        };
+        let build_unproven =
+            |note| build_target(metric, limit, [None; 3], TargetStatus::Unproven, Some(note));
+        let name = || metric.name().to_owned();
         if self.benchmark.sampling == Sampling::Batch {
-            let name = metric.name();
-            return build_unproven(format!(
-                "measured in batches, so it has no {name} of single calls"
-            ));
+            return build_unproven(Note::BatchesHaveNoPercentile { metric: name() });
         }
         let count = self.pooled.len();
         if self.launches.len() < self.benchmark.launches.len() || count == 0 {
-            return build_unproven(
-                "only digests are stored, and they bound no percentile".to_owned(),
-            );
+            return build_unproven(Note::OnlyDigests);
         }
         let least_count = order_statistics::find_min_sample_count(q, TARGET_CONFIDENCE);
         if count < least_count {
-            return build_unproven(format!(
-                "{count} calls: {} needs at least {least_count}",
-                metric.name()
-            ));
+            return build_unproven(Note::TooFewCalls {
+                metric: name(),
+                calls: count as u64,
+                needed: least_count as u64,
+            });
         }
         self.judge_by_bounds(metric, q, limit)
     }
@@ -106,16 +103,16 @@ impl<'a> SortedCalls<'a> {
                 .map(|pooled| launch_bounds.map_or(pooled, |(low, _)| low.min(pooled)));
         let point = Some(interpolate_quantile(&self.pooled, q));
         let slow_launch = self.find_slow_launch(q, limit);
-        let (status, reason) = match (low, high, slow_launch) {
+        let (status, note) = match (low, high, slow_launch) {
             (Some(low), _, _) if low > limit.get() => (TargetStatus::Missed, None),
             (_, Some(high), None) if high <= limit.get() => (TargetStatus::Met, None),
             (_, Some(high), Some(launch)) if high <= limit.get() => {
-                let reason = format!("launch {launch} alone misses it: launches differ");
-                (TargetStatus::Unproven, Some(reason))
+                let launch = u32::try_from(launch).unwrap_or(u32::MAX);
+                (TargetStatus::Unproven, Some(Note::SlowLaunch { launch }))
             }
-            _ => (TargetStatus::Unproven, Some(self.describe_calls_to_decide(q, limit))),
+            _ => (TargetStatus::Unproven, Some(self.find_calls_to_decide(q, limit))),
         };
-        build_target(metric, limit, [low, point, high], status, reason)
+        build_target(metric, limit, [low, point, high], status, note)
     }
 
     /// Returns the launch with the highest lower bound above the limit, or `None` if no launch has
@@ -138,16 +135,16 @@ impl<'a> SortedCalls<'a> {
         above.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(launch, _)| launch)
     }
 
-    /// Describes which further measurement would decide the target.
-    fn describe_calls_to_decide(&self, q: f64, limit: Nanos) -> String {
+    /// Returns the note which further measurement would decide the target.
+    fn find_calls_to_decide(&self, q: f64, limit: Nanos) -> Note {
         let above = self.pooled.iter().filter(|call| **call > limit.get()).count();
         let count = self.pooled.len();
         match order_statistics::find_sample_count_to_decide(q, above, count, TARGET_CONFIDENCE) {
             Some(needed) if needed > count => {
-                format!("about {} more calls would decide", needed - count)
+                Note::MoreCallsDecide { calls: (needed - count) as u64 }
             }
-            Some(_) => "its launches differ: more launches would decide".to_owned(),
-            None => "too close to the limit to be decided by more calls".to_owned(),
+            Some(_) => Note::LaunchesDiffer,
+            None => Note::TooCloseToLimit,
         }
     }
 
@@ -160,11 +157,9 @@ impl<'a> SortedCalls<'a> {
 /// Returns one-sided lower and upper bounds, in nanoseconds, on a figure of a typical launch, from
 /// its logarithm in each launch. Returns `None` for fewer than two launches.
 fn bound_typical_launch(logarithms: &[f64]) -> Option<(f64, f64)> {
-    let level_summary =
-        Moments::from_values(logarithms).ok().filter(|summary| summary.count() > 1)?;
-    let t = t_upper_quantile(1.0 - TARGET_CONFIDENCE, level_summary.count() as f64 - 1.0);
-    let margin = t * level_summary.standard_error();
-    Some(((level_summary.mean() - margin).exp(), (level_summary.mean() + margin).exp()))
+    let level_summary = Moments::from_values(logarithms).ok()?;
+    let (low, high) = compute_mean_interval(&level_summary, 1.0 - TARGET_CONFIDENCE)?;
+    Some((low.exp(), high.exp()))
 }
 
 /// Returns the interpolated quantile of `sorted`, which must not be empty.
@@ -182,10 +177,10 @@ fn build_target(
     limit: Nanos,
     [low, point, high]: [Option<f64>; 3],
     status: TargetStatus,
-    reason: Option<String>,
+    note: Option<Note>,
 ) -> TargetJudgement {
     let [low, point, high] = [low, point, high].map(|bound| bound.map(to_nanos));
-    TargetJudgement { metric, limit, low, point, high, status, reason }
+    TargetJudgement { metric, limit, low, point, high, status, note }
 }
 
 fn to_nanos(ns: f64) -> Nanos {

@@ -1,7 +1,8 @@
 //! Applies the waivers of commit messages: a regression up to a limit, or a missing benchmark.
 
 use super::evidence::TrailerEvidence;
-use super::{Change, Judgement, Waiver};
+use crate::decision::{Change, Judgement, Waiver};
+use crate::note::Note;
 use crate::policy::trailer::{AcceptTrailer as Trailer, WaiverLimit};
 use crate::units::{Percent, Ratio};
 
@@ -20,7 +21,7 @@ pub(super) fn apply_trailers(judgements: &mut [Judgement], trailers: &[Trailer])
     }
 }
 
-/// Returns one sentence per trailer that does not do what its author intended.
+/// Returns one note per trailer that does not do what its author intended.
 ///
 /// Without a baseline no benchmark can be missing, so trailers about missing benchmarks are not
 /// reported.
@@ -28,28 +29,29 @@ pub(super) fn list_ineffective_trailers(
     judgements: &[Judgement],
     trailers: &[Trailer],
     has_baseline: bool,
-) -> Vec<String> {
+) -> Vec<Note> {
     trailers
         .iter()
-        .filter_map(|trailer| describe_ineffective_trailer(judgements, trailer, has_baseline))
+        .filter_map(|trailer| find_trailer_problem(judgements, trailer, has_baseline))
         .collect()
 }
 
-fn describe_ineffective_trailer(
+/// Returns why `trailer` does not do what its author intended, or `None` if it does.
+fn find_trailer_problem(
     judgements: &[Judgement],
     trailer: &Trailer,
     has_baseline: bool,
-) -> Option<String> {
+) -> Option<Note> {
     let covered: Vec<_> =
         judgements.iter().filter(|judgement| trailer.covers(&judgement.id)).collect();
     let is_missing = |judgement: &&Judgement| judgement.change == Change::Missing;
     match trailer.limit {
         WaiverLimit::Missing if !has_baseline => None,
         _ if covered.is_empty() => {
-            Some(format!("`Perfgate-Accept: {trailer}` covers no benchmark of this check"))
+            Some(Note::TrailerMatchesNothing { trailer: trailer.to_string() })
         }
         WaiverLimit::Missing if !covered.iter().any(is_missing) => {
-            Some(format!("`Perfgate-Accept: {trailer}` covers no benchmark that is missing"))
+            Some(Note::TrailerWithoutMissing { trailer: trailer.to_string() })
         }
         WaiverLimit::Missing => None,
         WaiverLimit::UpTo(limit) => {
@@ -60,32 +62,28 @@ fn describe_ineffective_trailer(
                 .filter(|judgement| judgement.waiver.is_none())
                 .collect();
             let first = exceeding.first()?;
-            let more = match exceeding.len() - 1 {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            Some(format!("`Perfgate-Accept: {trailer}` is exceeded by `{}`{more}", first.id))
+            Some(Note::TrailerExceeded {
+                trailer: trailer.to_string(),
+                benchmark: first.id.clone(),
+                more: u32::try_from(exceeding.len() - 1).unwrap_or(u32::MAX),
+            })
         }
     }
 }
 
-/// Returns the sentences about trailers that could not be read.
+/// Returns the notes about trailers that could not be read.
 ///
 /// Unread messages count only if a waiver in them could have helped: if a benchmark is regressed or
 /// missing and has no waiver.
-pub(super) fn explain_unread_trailers(
+pub(super) fn list_unread_trailers(
     judgements: &[Judgement],
     trailers: &TrailerEvidence,
-) -> Vec<String> {
+) -> Vec<Note> {
     let is_open = judgements.iter().any(|judgement| {
         matches!(judgement.change, Change::Regressed | Change::Missing)
             && judgement.waiver.is_none()
     });
-    let unread = (is_open && !trailers.is_complete).then(|| {
-        "only some of the commit messages could be read, so a `Perfgate-Accept` in the others does \
-         not count: check out with `fetch-depth: 0`"
-            .to_owned()
-    });
+    let unread = (is_open && !trailers.is_complete).then_some(Note::MessagesIncomplete);
     trailers.notes.iter().cloned().chain(unread).collect()
 }
 

@@ -44,7 +44,7 @@
   const runs = words(data.run);
   const launches = sums(data.launches);
   const samples = sums(data.samples);
-  const warnings = column(data.warnings);
+  const notes = column(data.notes);
   const metrics = data.metrics.map((metric) => {
     const ln = sums(metric.point);
     const down = column(metric.low);
@@ -283,7 +283,7 @@
       if (change.slot === slot) parts.push(`change point ${percent(change.ratio)} (${percent(change.low)} to ${percent(change.high)})`);
     }
     for (const [name, at] of data.releases) if (at === slot) parts.push(`first run of ${name}`);
-    if (warnings[slot]) parts.push(`${warnings[slot]} warnings`);
+    if (notes[slot]) parts.push(`${notes[slot]} warnings`);
     if (missing.has(slot)) parts.push(`${missing.get(slot)} nights missing after it`);
     reading.replaceChildren(head, ...items, element("div", "more", parts.join(" · ")));
   }

@@ -90,7 +90,7 @@ fn a_merge_checked_out_alone_finds_the_baseline_and_the_waiver_behind_it() {
     assert_eq!(decision["baseline"]["commit"]["id"], shared.recorded.as_str());
     assert_eq!(decision["benchmarks"][0]["change"], "regressed");
     assert_eq!(decision["benchmarks"][0]["waiver"]["reason"], "it is exact now");
-    assert_eq!(decision["warnings"], serde_json::json!([]));
+    assert_eq!(decision["notes"], serde_json::json!([]));
     assert_eq!(git_in(&checkout, &["rev-list", "--count", "HEAD"]).trim(), "1");
     let (again, _) = shared.check(&checkout, Some(TOKEN), &[]);
     assert_eq!(again.stdout, output.stdout, "and again, with everything there");
@@ -104,9 +104,9 @@ fn baselines_that_cannot_be_fetched_are_a_warning_and_no_failure_unless_required
         let (output, decision) = shared.check(&checkout, token, &[]);
         assert_eq!(output.status.code(), Some(0), "{decision:#}");
         assert_eq!(decision["benchmarks"][0]["change"], "new");
-        let warnings = decision["warnings"].to_string();
-        assert!(warnings.contains("the baselines could not be fetched"), "{warnings}");
-        assert!(warnings.contains("no baseline yet"), "{warnings}");
+        let notes = decision["notes"].to_string();
+        assert!(notes.contains("baselines-not-fetched"), "{notes}");
+        assert!(notes.contains("nothing-stored"), "{notes}");
         let (output, _) = shared.check(&checkout, token, &["--require-baseline"]);
         assert_eq!(output.status.code(), Some(11));
     }
@@ -121,8 +121,8 @@ fn history_that_cannot_be_fetched_is_a_warning() {
     assert!(output.output().unwrap().status.success());
     let (output, decision) = shared.check(&checkout, None, &[]);
     assert_eq!(output.status.code(), Some(0), "{decision:#}");
-    let warnings = decision["warnings"].to_string();
-    assert!(warnings.contains("the history behind this shallow clone"), "{warnings}");
+    let notes = decision["notes"].to_string();
+    assert!(notes.contains("history-not-fetched"), "{notes}");
 }
 
 #[test]
@@ -150,6 +150,6 @@ fn a_repository_without_a_remote_is_not_told_about_one() {
     let mut check = perfgate_in(&bed.path("work"));
     let output = check.args(["check", "--out", "../out", "--run"]).arg(&file).output().unwrap();
     let text = text_of(&output);
-    assert!(output.status.success() && text.contains("no baseline yet"), "{text}");
+    assert!(output.status.success() && text.contains("nothing-stored"), "{text}");
     assert!(!text.contains("fetch"), "{text}");
 }

@@ -14,7 +14,7 @@ pub(crate) struct Run {
     source: SampleSource,
     pub(crate) complete: bool,
     #[serde(default)]
-    pub(crate) warnings: Vec<String>,
+    pub(crate) notes: Vec<Note>,
     #[serde(default)]
     pub(crate) settings: Settings,
     pub(crate) commit: Option<MeasuredCommit>,
@@ -25,11 +25,11 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(created: String, source: SampleSource, host: Host) -> Self {
         Self {
-            schema: "perfgate.run/1".to_owned(),
+            schema: "perfgate.run/2".to_owned(),
             created,
             source,
             complete: true,
-            warnings: Vec::new(),
+            notes: Vec::new(),
             settings: Settings::default(),
             commit: None,
             host,
@@ -92,6 +92,8 @@ pub(crate) struct Benchmark {
     #[serde(default)]
     pub(crate) per_call: BTreeMap<String, f64>,
     #[serde(default)]
+    pub(crate) conditions: BTreeMap<String, String>,
+    #[serde(default)]
     pub(crate) launches: Vec<Launch>,
     pub(crate) failure: Option<BenchmarkFailure>,
 }
@@ -110,6 +112,7 @@ pub(crate) struct Launch {
     pub(crate) order: Option<u32>,
     #[serde(flatten)]
     pub(crate) data: LaunchData,
+    pub(crate) calls_per_sample: Option<serde_json::Value>,
     #[serde(default)]
     pub(crate) metrics: BTreeMap<String, f64>,
 }
@@ -156,9 +159,23 @@ impl Nanos {
     }
 }
 
+/// A note in a file for people. Its other fields are not read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Note {
+    pub(crate) note: String,
+    pub(crate) text: String,
+}
+
+/// A failure reason in a file for people. Its other fields are not read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FailureReason {
+    pub(crate) reason: String,
+    pub(crate) text: String,
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct BenchmarkFailure {
-    pub(crate) reason: String,
+    pub(crate) reason: FailureReason,
     #[serde(default)]
     pub(crate) output: String,
 }

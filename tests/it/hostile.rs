@@ -162,20 +162,31 @@ fn what_is_no_decision_is_refused() {
         change(&mut whole);
         archive(&[("decision.json", whole.to_string().as_bytes())])
     };
-    let cases: [(Vec<u8>, &str); 8] = [
+    let cases: [(Vec<u8>, &str); 9] = [
         (
             with(&|whole| whole["schema"] = json!("perfgate.decision/99")),
             "schema `perfgate.decision/99`",
         ),
         (with(&|whole| whole["benchmarks"][0]["html"] = json!("<b>")), "unknown field `html`"),
-        (with(&|whole| whole["exit_status"] = json!(0)), "exit status 0 where 10 belongs"),
+        (
+            with(&|whole| whole["exit_status"] = json!(0)),
+            "the exit status is 0, but the verdict has 10",
+        ),
         (with(&|whole| whole["benchmarks"][0]["id"] = json!("")), "its id is empty"),
         (
             with(&|whole| whole["benchmarks"][1]["id"] = whole["benchmarks"][0]["id"].clone()),
-            "stands there twice",
+            "appears twice",
         ),
         (
             with(&|whole| whole["warnings"] = json!(["x".repeat(20_000)])),
+            "longer than anybody would read",
+        ),
+        (
+            with(&|whole| {
+                let note =
+                    json!({"note": "bench-skipped", "bench": "b", "package": "x".repeat(20_000)});
+                whole["benchmarks"][0]["reasons"] = json!([{"note": "baseline", "about": note}]);
+            }),
             "longer than anybody would read",
         ),
         (archive(&[("decision.json", b"[")]), "is not a decision"),

@@ -88,7 +88,7 @@ fn outcome(run: &Run) -> Vec<(&str, Vec<usize>, Option<&str>)> {
         .benchmarks
         .iter()
         .map(|benchmark| {
-            let failure = benchmark.failure.as_ref().map(|failure| failure.reason.as_str());
+            let failure = benchmark.failure.as_ref().map(|failure| failure.reason.text.as_str());
             (benchmark.id.as_str(), samples(benchmark), failure)
         })
         .collect();
@@ -126,11 +126,17 @@ fn a_foreign_workspace_is_measured_without_configuration() {
     }
     assert_eq!(benchmarks[&("alpha", "group/fold/40000")].elements, Some(40_000.0));
     assert_eq!(benchmarks[&("alpha", "group/batched")].per_call["bytes"], 1024.0);
+    let calls_of = |id| &benchmarks[&("alpha", id)].launches[0].calls_per_sample;
+    let many = calls_of("own settings/many calls a sample").as_ref().unwrap();
+    assert_eq!(many.as_array().map_or(12, Vec::len), 12, "{many}");
+    assert_eq!(calls_of("sum/one"), &None);
     let notes = ["bench `plain` of `alpha` was skipped", "bench `gated` of `alpha` was left out"];
     for note in notes {
-        assert!(run.warnings.iter().any(|warning| warning.starts_with(note)), "{:?}", run.warnings);
+        assert!(run.notes.iter().any(|one| one.text.starts_with(note)), "{:?}", run.notes);
     }
-    assert!(run.warnings.iter().any(|warning| warning.contains("--features extra")));
+    assert!(run.notes.iter().any(|one| one.text.contains("--features extra")));
+    let kinds: Vec<_> = run.notes.iter().map(|one| one.note.as_str()).collect();
+    assert!(kinds.contains(&"bench-skipped") && kinds.contains(&"bench-left-out"), "{kinds:?}");
     assert!(output.stdout.is_empty());
 }
 
@@ -193,7 +199,7 @@ fn garbage_and_hostile_names_do_no_harm() {
         ("../../../../out", vec![15, 15], None),
         (long.as_str(), vec![15, 15], None),
         ("../| <script>alert(1)</script>\nline two", vec![15, 15], None),
-        ("garbage/broken", vec![], Some("what Criterion wrote cannot be used")),
+        ("garbage/broken", vec![], Some("Criterion's results cannot be used")),
         ("garbage/no time", vec![], Some("it wrote no samples")),
         ("garbage/prints", vec![15, 15], None),
     ];
@@ -211,7 +217,7 @@ fn garbage_and_hostile_names_do_no_harm() {
 fn an_id_that_two_benches_have_is_not_merged() {
     let (run, _) = measure(&["--package", "nasty", "--bench", "twins/**"]);
     let expected = [
-        ("twins/both", vec![], Some("the benches `twins_one` and `twins_two` have this id")),
+        ("twins/both", vec![], Some("the benches `twins_one` and `twins_two` have the same id")),
         ("twins/one", vec![15, 15], None),
         ("twins/two", vec![15, 15], None),
     ];

@@ -69,11 +69,13 @@ pub(crate) fn benchmark(id: &str, samples: &[f64]) -> Benchmark {
         sampling: Sampling::Call,
         elements: None,
         per_call: std::collections::BTreeMap::new(),
+        conditions: std::collections::BTreeMap::new(),
         launches: vec![Launch {
             round: 0,
             session: None,
             order: None,
             data: observed(samples),
+            calls_per_sample: None,
             metrics: std::collections::BTreeMap::new(),
         }],
         failure: None,

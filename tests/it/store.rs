@@ -119,7 +119,7 @@ fn the_commands_save_list_show_and_prune() {
     assert_eq!(rows[1]["id"], id);
     let json = says(&work, &["baseline", "show", id, "--format", "json"], 0, &[]);
     let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(rows[0]["run"]["schema"], "perfgate.run/1");
+    assert_eq!(rows[0]["run"]["schema"], "perfgate.run/2");
     says(
         &work,
         &["baseline", "prune", "--keep", "1", "--dry-run"],

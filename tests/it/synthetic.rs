@@ -98,6 +98,7 @@ fn launch(round: u32, level: f64, rng: &mut Pcg64) -> Launch {
         session: None,
         order: None,
         data: LaunchData::Digest(digest),
+        calls_per_sample: None,
         metrics: std::collections::BTreeMap::new(),
     }
 }
@@ -137,6 +138,7 @@ impl History {
                     sampling: Sampling::Call,
                     elements: None,
                     per_call: std::collections::BTreeMap::new(),
+                    conditions: std::collections::BTreeMap::new(),
                     launches: (0..self.launches).map(|round| launch(round, level, rng)).collect(),
                     failure: None::<BenchmarkFailure>,
                 }

@@ -90,7 +90,7 @@ fn an_accepted_regression_is_gone_with_the_next_baseline() {
     let file = story.run(&next, 110.0);
     let (output, decision) = story.check(&file);
     assert_eq!(output.status.code(), Some(0), "{decision:#}");
-    assert_eq!(decision["warnings"], serde_json::json!([]), "the old trailer is not told again");
+    assert_eq!(decision["notes"], serde_json::json!([]), "the old trailer is not told again");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_trailer_that_cannot_be_read_is_a_warning_and_accepts_nothing() {
     let file = story.run(&head, 110.0);
     let (output, decision) = story.check(&file);
     assert_eq!(output.status.code(), Some(10));
-    let warning = decision["warnings"][0].as_str().unwrap();
+    let warning = decision["notes"][0]["text"].as_str().unwrap();
     assert!(
         warning.contains("`suite/a +12%` gives no reason: end it with `because …`"),
         "{warning}"
@@ -115,9 +115,9 @@ fn a_thousand_trailers_are_not_a_thousand_lines() {
     let head = story.bed.commit(&format!("many\n\n{}", trailers.join("\n")));
     let file = story.run(&head, 100.0);
     let (_, decision) = story.check(&file);
-    let warnings = decision["warnings"].as_array().unwrap();
-    assert_eq!(warnings.len(), 101);
-    assert!(warnings.iter().any(|one| one.as_str().unwrap().starts_with("900 more")));
+    let notes = decision["notes"].as_array().unwrap();
+    assert_eq!(notes.len(), 101);
+    assert!(notes.iter().any(|one| one["note"] == "trailers-not-read" && one["count"] == 900));
 }
 
 /// Creates `main` with its baseline, and the merge of a pull request of two commits, like GitHub.

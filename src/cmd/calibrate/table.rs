@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::calibrate::{BenchmarkNoise, Calibration};
+use crate::calibrate::{BenchmarkNoise, Calibration, LISTED_ROUNDS};
 use crate::render::escape_for_terminal;
 
 /// Returns two tables: the noise of each benchmark, and the slowdowns that rounds can detect.
@@ -15,7 +15,7 @@ pub(super) fn format_tables(calibration: &Calibration) -> String {
         "noise of single launches, from {rounds} rounds of the same code\n{}\n\
          slowdown beyond the tolerated one that is found with 80 % power, and the advised launches × calls\n{}",
         align_table(&NOISE_COLUMNS, noise_rows),
-        align_table(&DETECTABLE_COLUMNS, detectable_rows),
+        align_table(&list_detectable_columns(), detectable_rows),
     )
 }
 
@@ -51,11 +51,17 @@ fn format_noise_row(benchmark: &BenchmarkNoise) -> Vec<String> {
     ]
 }
 
-/// Headers of the table of detectable slowdowns.
-const DETECTABLE_COLUMNS: [&str; 8] =
-    ["benchmark", "3 rounds", "5", "7", "10", "14", "20", "launches × calls"];
-/// Numbers of rounds for which [`DETECTABLE_COLUMNS`] has a column.
-const LISTED_ROUNDS: [usize; 6] = [3, 5, 7, 10, 14, 20];
+/// Returns the headers of the table of detectable slowdowns. The first number has the unit.
+fn list_detectable_columns() -> Vec<String> {
+    let unit = |place: usize| if place == 0 { " rounds" } else { "" };
+    let rounds = LISTED_ROUNDS.iter().enumerate();
+    let rounds = rounds.map(|(place, rounds)| format!("{rounds}{}", unit(place)));
+    ["benchmark".to_owned()]
+        .into_iter()
+        .chain(rounds)
+        .chain(["launches × calls".to_owned()])
+        .collect()
+}
 
 fn format_detectable_row(benchmark: &BenchmarkNoise) -> Vec<String> {
     let format_at = |rounds: usize| {
@@ -86,8 +92,8 @@ fn format_name(benchmark: &BenchmarkNoise) -> String {
 }
 
 /// Aligns the first column to the left and the others to the right.
-fn align_table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let header: Vec<String> = header.iter().map(|&word| word.to_owned()).collect();
+fn align_table(header: &[impl ToString], rows: Vec<Vec<String>>) -> String {
+    let header: Vec<String> = header.iter().map(ToString::to_string).collect();
     let rows: Vec<Vec<String>> = [header].into_iter().chain(rows).collect();
     let measure_width = |cell: &String| cell.width();
     let widths: Vec<usize> = (0..rows[0].len())

@@ -4,123 +4,161 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::shared;
-use crate::cli::RemoteArgs;
-use crate::git::CommitId;
+use super::inputs::{BaselineChoice, CheckInputs};
+use super::remote;
+use crate::git::{CommitId, Repository};
 use crate::host::Host;
+use crate::note::{Note, StoredMachine};
 use crate::run::Run;
-use crate::session::project::Project;
+use crate::session::pair::{Pair, PairAttempt};
 use crate::session::{CommandError, read_run};
-use crate::store::{BaselineMatch, RunKind, Store, StoredBaseline};
-use crate::verdict;
+use crate::store::{BaselineMatch, Store, StoredBaseline};
+use crate::verdict::BaselineEvidence;
 
-/// The kind of baseline that the command line asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum BaselineChoice {
-    /// Stored runs screen, and rounds confirm.
-    Auto,
-    /// Stored runs alone.
-    Stored,
-    /// No baseline.
-    None,
-    /// A run file.
-    File(std::path::PathBuf),
-    /// A branch, tag or commit.
-    Revision(String),
-    /// The command of the baseline and the command of the candidate.
-    Commands(String, String),
+/// What the candidate is compared with, which may be nothing.
+#[derive(Default)]
+pub(super) struct ComparedWith {
+    /// The baseline that exists already.
+    baseline: FoundBaseline,
+    /// The two sides that the command line names, both built; `None` if it names none, or if the
+    /// base cannot be built.
+    pub(super) pair: Option<Box<Pair>>,
+    /// The commit of the baseline, if it is known. Stored runs may be of another machine.
+    pub(super) commit: Option<CommitId>,
+    /// What went wrong while the baseline was looked for.
+    pub(super) notes: Vec<Note>,
 }
 
-impl BaselineChoice {
-    /// Parses the value of `--baseline`: a keyword, else an existing file, else a revision.
-    pub(super) fn parse(text: &str) -> Self {
-        match text {
-            "auto" => Self::Auto,
-            "stored" => Self::Stored,
-            "none" => Self::None,
-            path if Path::new(path).is_file() => Self::File(path.into()),
-            revision => Self::Revision(revision.to_owned()),
+/// A baseline that exists before a check measures anything.
+#[derive(Debug, Default)]
+enum FoundBaseline {
+    /// No baseline.
+    #[default]
+    Nothing,
+    /// The run of a run file.
+    File(Run),
+    /// Stored runs on the candidate's machine, which decide alone. Empty if the stored runs are of
+    /// other machines.
+    Stored(Vec<Run>),
+    /// Stored runs on the candidate's machine, of which rounds confirm what they do not pass. Empty
+    /// if the stored runs are of other machines.
+    Screen(Vec<Run>),
+}
+
+/// Finds the baseline that `--baseline` asks for, or builds the two sides that the command line
+/// names. An absent baseline is a note, not an error.
+///
+/// Fails if a run file, the store or the repository cannot be read, if a named commit is not known,
+/// or if the head cannot be built.
+pub(super) fn find(check: &CheckInputs<'_>) -> Result<ComparedWith> {
+    match &check.choice {
+        BaselineChoice::None => Ok(ComparedWith::default()),
+        BaselineChoice::File(path) => ComparedWith::read_file(path),
+        BaselineChoice::Commands(baseline, candidate) => {
+            let pair = Box::new(Pair::from_commands(baseline, candidate));
+            Ok(ComparedWith { pair: Some(pair), ..ComparedWith::default() })
+        }
+        BaselineChoice::Auto | BaselineChoice::Stored => {
+            match check.session.store.open_if_present()? {
+                Some(store) => ComparedWith::find_stored(check, store),
+                None => Ok(ComparedWith::without_store()),
+            }
+        }
+        BaselineChoice::Revision(revision) => {
+            let (repository, commit) = check.session.project.resolve_commit(revision)?;
+            if check.session.given_run.is_none() {
+                return ComparedWith::from_revision(check, repository, commit);
+            }
+            match check.session.store.open_if_present()? {
+                Some(store) => ComparedWith::find_stored_at(check, store, revision, &commit),
+                None => Ok(ComparedWith::without_store()),
+            }
         }
     }
 }
 
-/// The baseline that was found, which may be empty.
-#[derive(Debug, Default)]
-pub(super) struct ComparedWith {
-    /// The run of a run file, if one was given.
-    file: Option<Run>,
-    /// Stored runs of one commit on the candidate's machine.
-    stored: Vec<Run>,
-    /// The nearest stored commit, measured on this machine or another; `None` if none is stored.
-    pub(super) commit: Option<CommitId>,
-    /// Notes on the baseline, for the warnings of the decision.
-    pub(super) notes: Vec<String>,
-}
-
 impl ComparedWith {
     /// Returns an empty baseline with a note that says why.
-    pub(super) fn with_note(note: &str) -> Self {
-        Self { notes: vec![note.to_owned()], ..Self::default() }
+    fn with_note(note: Note) -> Self {
+        Self { notes: vec![note], ..Self::default() }
+    }
+
+    /// Returns an empty baseline for a project without a store.
+    fn without_store() -> Self {
+        Self::with_note(Note::NoRepository)
     }
 
     /// Reads the baseline from a run file.
     ///
     /// Fails if the file cannot be read.
-    pub(super) fn read_file(path: &Path) -> Result<Self> {
-        Ok(Self { file: Some(read_run(path)?), ..Self::default() })
+    fn read_file(path: &Path) -> Result<Self> {
+        let run = read_run(path)?;
+        let commit = run.commit.as_ref().and_then(|commit| CommitId::parse(&commit.id));
+        Ok(Self { baseline: FoundBaseline::File(run), commit, ..Self::default() })
+    }
+
+    /// Builds `base` and the checked-out head. A base that cannot be built is a note.
+    ///
+    /// Fails if the base cannot be fetched or the head cannot be built.
+    fn from_revision(
+        check: &CheckInputs<'_>,
+        repository: &Repository,
+        base: CommitId,
+    ) -> Result<Self> {
+        let found = match build_pair(check, repository, &base)? {
+            PairAttempt::Ready(pair) => Self { pair: Some(pair), ..Self::default() },
+            PairAttempt::NoBase(cause) => {
+                let commit = base.short_id().to_owned();
+                Self::with_note(Note::BaseNotBuilt { commit, cause })
+            }
+        };
+        Ok(Self { commit: Some(base), ..found })
     }
 
     /// Finds the stored runs of the nearest measured ancestor of the candidate, on its machine.
     ///
     /// Fetches the store's branch and the history that a shallow clone lacks, if needed. Fails if
     /// the store cannot be read.
-    pub(super) fn find_stored(
-        store: &Store,
-        remote: &RemoteArgs,
-        project: &Project,
-        candidate: &Run,
-    ) -> Result<Self> {
+    fn find_stored(check: &CheckInputs<'_>, store: &Store) -> Result<Self> {
         // Plan: identify the candidate's commit, fetch what is missing, then look up the ancestry.
-        let Some((repository, commit)) = project.repository.as_ref().zip(candidate.commit.as_ref())
-        else {
-            return Ok(Self::with_note(
-                "no baseline: what was measured is no commit of this repository",
-            ));
+        let repository = check.session.project.repository.as_ref();
+        let Some((repository, commit)) = repository.zip(check.head.as_ref()) else {
+            return Ok(Self::with_note(Note::CandidateNotCommitted));
         };
         let Some(commit) = CommitId::parse(&commit.id) else {
-            return Ok(Self::with_note(&format!("no baseline: `{}` is no commit id", commit.id)));
+            return Ok(Self::with_note(Note::InvalidCommit { commit: commit.id.clone() }));
         };
-        let mut notes: Vec<String> = shared::fetch_branch(store, remote).into_iter().collect();
+        let mut notes: Vec<Note> =
+            remote::fetch_branch(store, &check.args.remote).into_iter().collect();
         let has_runs = !store.list().map_err(CommandError::from)?.is_empty();
-        let ancestry = shared::find_ancestry(repository, &commit, has_runs, &mut notes);
-        let lookup = store
-            .find_baseline(ancestry, RunKind::from_run(candidate))
-            .map_err(CommandError::from)?;
-        notes.extend(lookup.warnings);
-        Ok(Self::from_found(lookup.found, notes))
+        let ancestry = remote::find_ancestry(repository, &commit, has_runs, &mut notes);
+        let lookup =
+            store.find_baseline(ancestry, check.session.run_kind()).map_err(CommandError::from)?;
+        notes.extend(lookup.notes);
+        Ok(Self::from_found(check, lookup.found, notes))
     }
 
     /// Finds the stored runs of exactly this commit.
     ///
     /// Fails if the store cannot be read or has no run of the commit.
-    pub(super) fn find_stored_at(
+    fn find_stored_at(
+        check: &CheckInputs<'_>,
         store: &Store,
         revision: &str,
         commit: &CommitId,
-        candidate: &Run,
     ) -> Result<Self> {
         let lookup = store
-            .find_baseline([commit.clone()], RunKind::from_run(candidate))
+            .find_baseline([commit.clone()], check.session.run_kind())
             .map_err(CommandError::from)?;
         if matches!(lookup.found, BaselineMatch::Nothing) {
             let message = format!("no run of `{revision}` ({}) is stored", commit.short_id());
             let help = "`perfgate baseline list` shows what is; without --run it is measured";
             return Err(CommandError::new_usage(message).with_help(help).into());
         }
-        Ok(Self::from_found(lookup.found, lookup.warnings))
+        Ok(Self::from_found(check, lookup.found, lookup.notes))
     }
 
-    fn from_found(found: BaselineMatch, mut notes: Vec<String>) -> Self {
+    fn from_found(check: &CheckInputs<'_>, found: BaselineMatch, mut notes: Vec<Note>) -> Self {
         let mut nearest = None;
         let stored = match found {
             BaselineMatch::Baseline(StoredBaseline { commit, runs }) => {
@@ -128,50 +166,55 @@ impl ComparedWith {
                 runs
             }
             BaselineMatch::OtherHost { commit, hosts } => {
-                notes.push(format!(
-                    "no baseline of this machine: {} was measured on {}",
-                    commit.short_id(),
-                    hosts.iter().map(describe_machine).collect::<Vec<_>>().join(" and on ")
-                ));
+                notes.push(Note::StoredElsewhere {
+                    commit: commit.short_id().to_owned(),
+                    machines: hosts.into_iter().map(to_stored_machine).collect(),
+                });
                 nearest = Some(commit);
                 Vec::new()
             }
             BaselineMatch::Nothing => {
-                let note = "no baseline yet: no ancestor of this commit is stored";
-                notes.push(note.to_owned());
+                notes.push(Note::NothingStored);
                 Vec::new()
             }
         };
-        Self { stored, notes, commit: nearest, file: None }
+        // Stored runs are only a screen if rounds can confirm what they do not pass.
+        let is_screen = check.choice == BaselineChoice::Auto && check.session.given_run.is_none();
+        let baseline =
+            if is_screen { FoundBaseline::Screen(stored) } else { FoundBaseline::Stored(stored) };
+        Self { baseline, pair: None, commit: nearest, notes }
     }
 
-    /// Returns the commit of the baseline, if it is known.
-    pub(super) fn base_commit(&self) -> Option<CommitId> {
-        let file_commit = self.file.as_ref().and_then(|run| run.commit.as_ref());
-        self.commit.clone().or_else(|| CommitId::parse(&file_commit?.id))
+    /// Returns whether the baseline is only a screen, which rounds confirm.
+    pub(super) fn is_screen(&self) -> bool {
+        matches!(self.baseline, FoundBaseline::Screen(_))
     }
 
-    /// Returns the baseline as evidence that can decide alone.
-    pub(super) fn as_baseline(&self) -> verdict::BaselineEvidence<'_> {
-        match &self.file {
-            Some(run) => verdict::BaselineEvidence::File(run),
-            None if self.stored.is_empty() => verdict::BaselineEvidence::None,
-            None => verdict::BaselineEvidence::Stored(&self.stored),
+    /// Returns the baseline as evidence. A pair is no baseline until it is measured.
+    pub(super) fn as_evidence(&self) -> BaselineEvidence<'_> {
+        match &self.baseline {
+            FoundBaseline::File(run) => BaselineEvidence::File(run),
+            FoundBaseline::Stored(runs) if !runs.is_empty() => BaselineEvidence::Stored(runs),
+            FoundBaseline::Screen(runs) if !runs.is_empty() => BaselineEvidence::Screen(runs),
+            FoundBaseline::Nothing | FoundBaseline::Stored(_) | FoundBaseline::Screen(_) => {
+                BaselineEvidence::None
+            }
         }
     }
 }
 
-impl ComparedWith {
-    /// Returns the stored runs as a screen, which cannot fail a benchmark alone.
-    pub(super) fn as_screen(&self) -> verdict::BaselineEvidence<'_> {
-        if self.stored.is_empty() {
-            verdict::BaselineEvidence::None
-        } else {
-            verdict::BaselineEvidence::Screen(&self.stored)
-        }
-    }
+/// Builds the benches of `base` and of the checked-out head.
+///
+/// Fails if `base` cannot be fetched or the head cannot be built.
+pub(super) fn build_pair(
+    check: &CheckInputs<'_>,
+    repository: &Repository,
+    base: &CommitId,
+) -> Result<PairAttempt> {
+    remote::fetch_commit(repository, base).map_err(CommandError::from)?;
+    Pair::build_from_commits(&check.session.pair_builder(repository), base)
 }
 
-fn describe_machine(host: &Host) -> String {
-    format!("{} ({} cores, {})", host.cpu_model, host.cores, host.kernel)
+fn to_stored_machine(host: Host) -> StoredMachine {
+    StoredMachine { cpu_model: host.cpu_model, cores: host.cores, kernel: host.kernel }
 }

@@ -4,104 +4,204 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 
-use super::{CheckSession, shared};
-use crate::git::{CommitId, Repository};
+use super::compared_with::{ComparedWith, build_pair};
+use super::inputs::CheckInputs;
+use super::outputs;
+use crate::decision::Decision;
 use crate::measure::LaunchPlan;
+use crate::note::Note;
 use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
-use crate::run::{BenchmarkId, MeasuredCommit};
-use crate::session::CommandError;
+use crate::run::{BenchmarkId, MeasuredCommit, Run};
 use crate::session::measurement::{explain_measure_error, name_rounds_session};
 use crate::session::pair::{Pair, PairAttempt};
+use crate::session::print;
 use crate::session::progress::ProgressOutput;
 use crate::session::settings::resolve_budget;
-use crate::verdict::{Decision, RoundsEvidence, find_undecided};
+use crate::verdict::{
+    BaselineEvidence, Evidence, RoundsEvidence, decide, find_unconfirmed, find_undecided,
+};
 
 /// Returns the decision at a look, from the launches so far. It shows which benchmarks are
 /// undecided.
-pub(super) type LookDecider<'a> = dyn FnMut(RoundsEvidence<'_>) -> Decision + 'a;
+type LookDecider<'a> = dyn FnMut(RoundsEvidence<'_>) -> Decision + 'a;
 
-impl CheckSession<'_> {
-    /// Builds the benches of `base` and of the checked-out head.
-    ///
-    /// Fails if `base` cannot be fetched or the head cannot be built.
-    pub(super) fn build_pair(
-        &self,
-        repository: &Repository,
-        base: &CommitId,
-    ) -> Result<PairAttempt> {
-        shared::fetch_commit(repository, base).map_err(CommandError::from)?;
-        Pair::build_from_commits(&self.pair_builder(repository), base)
+/// The launches that a check judges.
+pub(super) enum CheckLaunches {
+    /// A run of the candidate alone.
+    Candidate {
+        /// The run.
+        run: Run,
+        /// The rounds of what stored runs did not pass; `None` without any.
+        confirmed: Option<PairRounds>,
+    },
+    /// The rounds of the two sides that the command line names.
+    Rounds(PairRounds),
+}
+
+/// Two sides and their rounds.
+pub(super) struct PairRounds {
+    /// The two sides, which can be launched again.
+    pub(super) pair: Box<Pair>,
+    /// Their launches.
+    pub(super) measured: MeasuredRounds,
+}
+
+impl CheckLaunches {
+    /// Returns the run that is judged, and saved if this is asked for.
+    pub(super) fn candidate(&self) -> &Run {
+        match self {
+            Self::Candidate { run, .. } => run,
+            Self::Rounds(rounds) => &rounds.measured.candidate,
+        }
     }
 
-    /// Measures in rounds until `decide` leaves no benchmark undecided.
-    ///
-    /// Measures only the `wanted` benchmarks, or all if `wanted` is `None`. Fails if a pilot launch
-    /// or the measurement fails.
-    pub(super) fn measure_rounds(
-        &self,
-        pair: &Pair,
-        wanted: Option<&HashSet<BenchmarkId>>,
-        decide: &mut LookDecider<'_>,
-    ) -> Result<MeasuredRounds> {
-        // Steps: plan the launches, drop benchmarks that are not wanted or are the same program on
-        // both sides, then measure rounds and decide at each look.
-        let effort = &self.effort.effort;
-        let mut stages = ProgressOutput::new();
-        let mut plans = pair.plan(&self.policy.selection, effort, &self.interrupt, &mut stages)?;
-        if let Some(wanted) = wanted {
-            plans = plans.map(|plan| plan.restrict_to(wanted));
+    /// Returns the rounds, if there were any.
+    pub(super) fn rounds(&self) -> Option<&PairRounds> {
+        match self {
+            Self::Candidate { confirmed, .. } => confirmed.as_ref(),
+            Self::Rounds(rounds) => Some(rounds),
         }
-        let same = self.find_same_programs(pair, &plans[1]);
-        if !same.is_empty() {
-            stages.print_line(&format!(
-                "{} benchmarks are the same program on both sides",
-                same.len()
-            ));
-            let exclude_same = |plan: &LaunchPlan| plan.exclude(&same);
-            plans = plans.each_ref().map(exclude_same);
-        }
-        let create_run = |commit: &Option<MeasuredCommit>| {
-            let mut run = self.create_run(pair.source);
-            run.commit.clone_from(commit);
-            run
-        };
-        let [baseline, candidate] = pair.commits.each_ref().map(create_run);
-        let [baseline_plan, candidate_plan] = plans;
-        let sides = RoundsPlan {
-            baseline: &pair.baseline,
-            candidate: &pair.candidate,
-            baseline_plan,
-            candidate_plan,
-            same_program: same,
-            effort,
-            seed: self.effort.order_seed(),
-            session: name_rounds_session(&candidate),
-            budget: resolve_budget(self.args.budget, &self.config.measure),
-        };
-        let mut look = |rounds: RoundsEvidence<'_>| {
-            let decision = decide(rounds);
-            find_undecided(&decision, rounds, &self.noise, effort.launches)
-        };
-        let mut progress = |progress| stages.show_round(&progress);
-        let interrupt = &self.interrupt;
-        measure_rounds(&sides, baseline, candidate, interrupt, &mut look, &mut progress)
-            .map_err(explain_measure_error)
     }
+}
 
-    /// Returns the planned benchmarks whose program is the same on both sides, which need no
-    /// launches.
-    ///
-    /// Leaves out benchmarks with a target, because a target needs launches. Returns none if the
-    /// run is to be saved as a baseline, because every benchmark is then measured.
-    fn find_same_programs(&self, pair: &Pair, plan: &LaunchPlan) -> Vec<BenchmarkId> {
-        if self.args.save_baseline {
-            return Vec::new();
-        }
-        let planned = plan.planned.iter().flatten().filter(|planned| {
-            let target = planned.id.package.clone().zip(planned.target.clone());
-            target.is_some_and(|target| pair.same_targets.contains(&target))
-                && self.policy.resolve_rules(&planned.id.name, None).targets.is_empty()
-        });
-        planned.map(|planned| planned.id.clone()).collect()
+/// Measures all benchmarks of `pair` in rounds, and writes the candidate's run at once.
+///
+/// Fails if a pilot launch or the measurement fails, or if the run cannot be written.
+pub(super) fn measure_pair(check: &CheckInputs<'_>, pair: Box<Pair>) -> Result<PairRounds> {
+    let mut look = |rounds: RoundsEvidence<'_>| {
+        let evidence = Evidence {
+            rounds: Some(rounds),
+            noise: &check.noise,
+            ..Evidence::from_sides(rounds.candidate, BaselineEvidence::None)
+        };
+        decide(&evidence, &check.session.policy)
+    };
+    let measured = measure_benchmarks(check, &pair, None, &mut look)?;
+    outputs::write_run(&check.args.out, &measured.candidate)?;
+    Ok(PairRounds { pair, measured })
+}
+
+/// Measures in rounds the benchmarks that a screen of stored runs does not pass.
+///
+/// Returns `None` if the baseline is not a screen, if the screen passes all, or if the candidate is
+/// of the same commit. Also returns `None`, and adds a note to `compared_with`, if the base cannot
+/// be built.
+pub(super) fn rounds_if_needed(
+    check: &CheckInputs<'_>,
+    candidate: &Run,
+    compared_with: &mut ComparedWith,
+) -> Result<Option<PairRounds>> {
+    let session = &check.session;
+    let base = compared_with.commit.clone().filter(|_| compared_with.is_screen());
+    let Some((repository, base)) = session.project.repository.as_ref().zip(base) else {
+        return Ok(None);
+    };
+    let is_same = check.head.as_ref().is_some_and(|head| head.id == base.as_str() && !head.dirty);
+    if is_same {
+        return Ok(None);
     }
+    let sides = Evidence {
+        noise: &check.noise,
+        ..Evidence::from_sides(candidate, compared_with.as_evidence())
+    };
+    let screen = decide(&sides, &session.policy);
+    let wanted = find_unconfirmed(&screen);
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    print::print_note(&format!(
+        "confirming {} of {} benchmarks in rounds against {}",
+        wanted.len(),
+        screen.benchmarks.len(),
+        base.short_id()
+    ));
+    let note = match build_pair(check, repository, &base) {
+        Ok(PairAttempt::Ready(pair)) => {
+            let mut look = |rounds: RoundsEvidence<'_>| {
+                decide(&Evidence { rounds: Some(rounds), ..sides }, &session.policy)
+            };
+            let measured = measure_benchmarks(check, &pair, Some(&wanted), &mut look)?;
+            return Ok(Some(PairRounds { pair, measured }));
+        }
+        Ok(PairAttempt::NoBase(cause)) => {
+            Note::NotConfirmedWithoutBase { commit: base.short_id().to_owned(), cause }
+        }
+        Err(error) if !session.interrupt.is_raised() => {
+            Note::NotConfirmed { cause: format!("{error:#}") }
+        }
+        Err(error) => return Err(error),
+    };
+    compared_with.notes.push(note);
+    Ok(None)
+}
+
+/// Measures in rounds until `decide_look` leaves no benchmark undecided.
+///
+/// Measures only the `wanted` benchmarks, or all if `wanted` is `None`. Fails if a pilot launch or
+/// the measurement fails.
+fn measure_benchmarks(
+    check: &CheckInputs<'_>,
+    pair: &Pair,
+    wanted: Option<&HashSet<BenchmarkId>>,
+    decide_look: &mut LookDecider<'_>,
+) -> Result<MeasuredRounds> {
+    let session = &check.session;
+    // Steps: plan the launches, drop benchmarks that are not wanted or are the same program on
+    // both sides, then measure rounds and decide at each look.
+    let effort = &session.effort.effort;
+    let mut stages = ProgressOutput::new();
+    let mut plans =
+        pair.plan(&session.policy.selection, effort, &session.interrupt, &mut stages)?;
+    if let Some(wanted) = wanted {
+        plans = plans.map(|plan| plan.restrict_to(wanted));
+    }
+    let same = find_same_programs(check, pair, &plans[1]);
+    if !same.is_empty() {
+        stages.print_line(&format!("{} benchmarks are the same program on both sides", same.len()));
+        let exclude_same = |plan: &LaunchPlan| plan.exclude(&same);
+        plans = plans.each_ref().map(exclude_same);
+    }
+    let create_run = |commit: &Option<MeasuredCommit>| {
+        let mut run = session.create_run(pair.source);
+        run.commit.clone_from(commit);
+        run
+    };
+    let [baseline, candidate] = pair.commits.each_ref().map(create_run);
+    let [baseline_plan, candidate_plan] = plans;
+    let sides = RoundsPlan {
+        baseline: &pair.baseline,
+        candidate: &pair.candidate,
+        baseline_plan,
+        candidate_plan,
+        same_program: same,
+        effort,
+        seed: session.effort.order_seed(),
+        session: name_rounds_session(&candidate),
+        budget: resolve_budget(check.args.budget, &session.config.measure),
+    };
+    let mut look = |rounds: RoundsEvidence<'_>| {
+        let decision = decide_look(rounds);
+        find_undecided(&decision, rounds, &check.noise, effort.launches)
+    };
+    let mut progress = |progress| stages.show_round(&progress);
+    let interrupt = &session.interrupt;
+    measure_rounds(&sides, baseline, candidate, interrupt, &mut look, &mut progress)
+        .map_err(explain_measure_error)
+}
+
+/// Returns the planned benchmarks whose program is the same on both sides, which need no
+/// launches.
+///
+/// Leaves out benchmarks with a target, because a target needs launches. Returns none if the
+/// run is to be saved as a baseline, because every benchmark is then measured.
+fn find_same_programs(check: &CheckInputs<'_>, pair: &Pair, plan: &LaunchPlan) -> Vec<BenchmarkId> {
+    if check.args.save_baseline {
+        return Vec::new();
+    }
+    let planned = plan.planned.iter().flatten().filter(|planned| {
+        let target = planned.id.package.clone().zip(planned.target.clone());
+        target.is_some_and(|target| pair.same_targets.contains(&target))
+            && check.session.policy.resolve_rules(&planned.id.name, None).targets.is_empty()
+    });
+    planned.map(|planned| planned.id.clone()).collect()
 }

@@ -4,28 +4,28 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::CheckSession;
+use super::inputs::CheckInputs;
 use crate::cli::DecisionFormat;
+use crate::decision::{Decision, Verdict};
 use crate::files;
-use crate::render::Colour;
+use crate::render::{Colour, render_run_json};
 use crate::report::ReportContext;
 use crate::run::Run;
 use crate::session::{CommandError, print};
 use crate::store::{Store, StoreError};
-use crate::verdict::{Decision, Verdict};
 
 /// Writes the run to `run.json` in `folder`. A check calls this as soon as the run exists, because
 /// later steps may fail.
 ///
 /// Fails if the file cannot be written.
 pub(super) fn write_run(folder: &Path, run: &Run) -> Result<()> {
-    write_output(folder, "run.json", &serde_json::to_string(run)?)
+    write_output(folder, "run.json", &render_run_json(run)?)
 }
 
 /// Writes and prints the decision, and saves the candidate as a baseline if this is asked for.
 ///
 /// Fails if an output cannot be written or the store fails.
-pub(super) fn write(check: &CheckSession<'_>, candidate: &Run, decision: &Decision) -> Result<()> {
+pub(super) fn write(check: &CheckInputs<'_>, candidate: &Run, decision: &Decision) -> Result<()> {
     write_decision(&check.args.out, decision)?;
     print::print_decision(decision, check.args.format)?;
     if check.args.save_baseline {

@@ -9,12 +9,10 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::TrendFormat;
+use crate::render::escape_for_terminal;
 use crate::session::{CommandError, print};
 use crate::stats::change_points::{self, MIN_SHIFT};
 use crate::units::{Confidence, Percent};
-
-/// Default confidence of the intervals.
-const DEFAULT_CONFIDENCE: f64 = 0.95;
 
 /// One line of the input.
 #[derive(Deserialize)]
@@ -55,7 +53,7 @@ pub(super) fn print_change_points(
     format: TrendFormat,
 ) -> Result<()> {
     let least_shift = least_shift.map_or(MIN_SHIFT, Percent::get);
-    let confidence = confidence.map_or(DEFAULT_CONFIDENCE, Confidence::get);
+    let confidence = confidence.unwrap_or(Confidence::DEFAULT).get();
     let mut all_changes = Vec::new();
     for (number, line) in read_series(file)?.lines().enumerate() {
         if line.trim().is_empty() {
@@ -99,7 +97,10 @@ fn find_series_changes(
     let series: InputSeries = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let is_invalid = |value: &&f64| !(value.is_finite() && **value > 0.0);
     if let Some(value) = series.values.iter().find(is_invalid) {
-        return Err(format!("`{value}` in `{}` is not above zero", series.id.escape_debug()));
+        return Err(format!(
+            "`{value}` in `{}` is not above zero",
+            escape_for_terminal(&series.id)
+        ));
     }
     let points = change_points::find_change_points(&series.values, least_shift, confidence)
         .map_err(|error| error.to_string())?;
@@ -116,7 +117,7 @@ fn find_series_changes(
 fn format_changes(all_changes: &[SeriesChanges]) -> String {
     let mut text = String::new();
     for series in all_changes {
-        let id = series.id.escape_debug();
+        let id = escape_for_terminal(&series.id);
         if series.change_points.is_empty() {
             let _ = writeln!(text, "{id}: no change");
         }

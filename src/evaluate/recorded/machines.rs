@@ -6,12 +6,13 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
 use super::{RecordingError, RecordingTable, ReplayPlan, parse_logarithm};
+use crate::decision::Change;
 use crate::evaluate::judge;
 use crate::evaluate::tally::{AnswerTally, BenchmarkAnswer, RateCell};
 use crate::policy::Policy;
 use crate::run::{Run, Sampling};
 use crate::stats::test::t;
-use crate::verdict::{BaselineEvidence, Change};
+use crate::verdict::BaselineEvidence;
 
 /// Header line of a file with values of machines.
 pub(crate) const MACHINES_HEAD: &str = "VM_id,t_min,value";

@@ -9,11 +9,12 @@ use rand_pcg::Pcg64;
 use super::ReplayPlan;
 use crate::calibrate;
 use crate::compare::PartnerMedians;
+use crate::decision::Change;
 use crate::evaluate::judge::{self, NoiseHistories};
 use crate::evaluate::tally::{AnswerTally, RateCell};
 use crate::policy::Policy;
 use crate::run::{Benchmark, BenchmarkId, Digest, Launch, Run};
-use crate::verdict::{BaselineEvidence, Change};
+use crate::verdict::BaselineEvidence;
 
 /// Number of rounds at the last look.
 const LAST_LOOK_ROUNDS: usize = 20;

@@ -13,6 +13,8 @@ use cargo_metadata::{
 use thiserror::Error;
 
 use super::environment::{BenchEnvironment, read_environment};
+use crate::measure::survey::{self, SurveyError};
+use crate::note::Note;
 use crate::process::{self, Interrupt, ProcessError, StderrTarget};
 
 /// A sentence of Criterion's help text. Every executable that reads Criterion's flags contains it.
@@ -46,6 +48,15 @@ pub(crate) enum BuildError {
         /// Name of the bench target.
         target: String,
     },
+}
+
+impl From<SurveyError> for BuildError {
+    fn from(error: SurveyError) -> Self {
+        match error {
+            SurveyError::NoCargo(error) => Self::NoCargo(error),
+            SurveyError::Workspace(message) => Self::Workspace(message),
+        }
+    }
 }
 
 /// Which workspace is built, how and where.
@@ -83,8 +94,8 @@ pub(crate) struct BenchTarget {
 pub(crate) struct BuiltBenches {
     /// Bench targets that can be launched, sorted by package and name.
     pub(crate) targets: Vec<BenchTarget>,
-    /// Sentences that name the bench targets that were left out, and why.
-    pub(crate) notes: Vec<String>,
+    /// Notes on the bench targets that were left out.
+    pub(crate) notes: Vec<Note>,
     /// Programs and libraries of the workspace that a bench might start or load, sorted.
     pub(crate) companions: Vec<PathBuf>,
     /// Folders whose paths the executables may contain: the source folder and the target folder.
@@ -119,7 +130,7 @@ pub(crate) fn build_benches(
     let declared = workspace.list_benches(&metadata)?;
     if declared.values().all(|bench| bench.is_enabled == Some(false)) {
         return Ok(BuiltBenches {
-            notes: describe_left_out(declared.into_values()),
+            notes: list_left_out(declared.into_values()),
             ..BuiltBenches::default()
         });
     }
@@ -178,9 +189,7 @@ fn collect_targets(
         };
         let executable = executable.into_std_path_buf();
         if !contains_bytes(&fs::read(&executable)?, CRITERION_HELP) {
-            built.notes.push(format!(
-                "bench `{name}` of `{package}` was skipped: it does not read Criterion's flags"
-            ));
+            built.notes.push(Note::BenchSkipped { bench: name, package });
             continue;
         }
         let Ok(environment) = read_environment(records, &executable) else {
@@ -191,21 +200,17 @@ fn collect_targets(
     built
         .targets
         .sort_by(|left, right| (&left.package, &left.name).cmp(&(&right.package, &right.name)));
-    built.notes.extend(describe_left_out(declared.into_values()));
+    built.notes.extend(list_left_out(declared.into_values()));
     Ok(built)
 }
 
-fn describe_left_out(declared: impl Iterator<Item = DeclaredBench>) -> Vec<String> {
-    let describe_bench = |bench: DeclaredBench| {
-        let DeclaredBench { package, name, required_features, .. } = bench;
-        let remedy = if required_features.is_empty() {
-            "Cargo does not build it by default".to_owned()
-        } else {
-            format!("it needs `--features {}`", required_features.join(","))
-        };
-        format!("bench `{name}` of `{package}` was left out: {remedy}")
+fn list_left_out(declared: impl Iterator<Item = DeclaredBench>) -> Vec<Note> {
+    let to_note = |bench: DeclaredBench| Note::BenchLeftOut {
+        bench: bench.name,
+        package: bench.package,
+        features: bench.required_features,
     };
-    declared.map(describe_bench).collect()
+    declared.map(to_note).collect()
 }
 
 fn convert_cargo_error(error: ProcessError) -> crate::measure::MeasureError {
@@ -244,14 +249,7 @@ impl CargoWorkspace {
         }
         command.current_dir(self.working_folder());
         command.features(CargoOpt::SomeFeatures(self.features.clone()));
-        command.exec().map_err(|error| match error {
-            cargo_metadata::Error::Io(error) => BuildError::NoCargo(error),
-            cargo_metadata::Error::CargoMetadata { stderr } => {
-                let stderr = stderr.trim();
-                BuildError::Workspace(stderr.strip_prefix("error: ").unwrap_or(stderr).to_owned())
-            }
-            error => BuildError::Workspace(error.to_string()),
-        })
+        Ok(survey::read_metadata(&command)?)
     }
 
     fn working_folder(&self) -> &Path {

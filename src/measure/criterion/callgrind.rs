@@ -11,6 +11,7 @@ use std::process::Command;
 
 use super::{BenchTarget, BuiltBenches, build_exact_filter};
 use crate::measure::Effort;
+use crate::note::CountObstacle;
 use crate::process::{self, Interrupt, ProcessError, StderrTarget};
 use crate::run::BenchmarkId;
 
@@ -26,7 +27,7 @@ const MIN_INSTRUCTIONS: f64 = 500_000.0;
 const MIN_CALLS_SHARE: f64 = 0.01;
 
 /// Counts the instructions of one call of the benchmark `id` of `target`, including the work of
-/// the benchmark between two calls. The inner `Err` is the reason why they cannot be counted.
+/// the benchmark between two calls. The inner `Err` is the obstacle if they cannot be counted.
 ///
 /// # Errors
 ///
@@ -37,43 +38,43 @@ pub(crate) fn count_instructions(
     id: &BenchmarkId,
     effort: &Effort,
     interrupt: &Interrupt,
-) -> Result<Result<f64, String>, ProcessError> {
+) -> Result<Result<f64, CountObstacle>, ProcessError> {
     // Count two starts with different numbers of samples, and divide the difference by the number
     // of additional calls.
     let is_target =
         |bench: &&BenchTarget| bench.name == target && Some(&bench.package) == id.package.as_ref();
     let Some(target) = built.targets.iter().find(is_target) else {
-        return Ok(Err("its bench is not there".to_owned()));
+        return Ok(Err(CountObstacle::UnknownTarget));
     };
     let mut counted = [0.0; 2];
     for (count, samples) in counted.iter_mut().zip(SAMPLE_COUNTS) {
         match target.count_with_samples(&id.name, samples, effort, interrupt)? {
             Ok(instructions) => *count = instructions,
-            Err(reason) => return Ok(Err(reason)),
+            Err(obstacle) => return Ok(Err(obstacle)),
         }
     }
     let calls = f64::from(SAMPLE_COUNTS[1] - SAMPLE_COUNTS[0]);
     let difference = counted[1] - counted[0];
     if difference < MIN_CALLS_SHARE * counted[1] {
-        return Ok(Err("what it does before its first call outweighs its calls".to_owned()));
+        return Ok(Err(CountObstacle::SetupOutweighsCalls));
     }
     let per_call = difference / calls;
     if per_call < MIN_INSTRUCTIONS {
-        return Ok(Err("its calls are too short to be told from Criterion's own work".to_owned()));
+        return Ok(Err(CountObstacle::CallsTooShort));
     }
     Ok(Ok(per_call))
 }
 
 impl BenchTarget {
     /// Counts all instructions of one start that takes `samples` samples. The inner `Err` is the
-    /// reason why they cannot be counted.
+    /// obstacle if they cannot be counted.
     fn count_with_samples(
         &self,
         id: &str,
         samples: u32,
         effort: &Effort,
         interrupt: &Interrupt,
-    ) -> Result<Result<f64, String>, ProcessError> {
+    ) -> Result<Result<f64, CountObstacle>, ProcessError> {
         let folder = interrupt.create_temporary_folder()?;
         let (home, out) = (folder.path().join("criterion"), folder.path().join("counts"));
         fs::create_dir_all(&home)?;
@@ -90,7 +91,7 @@ impl BenchTarget {
         let ended =
             process::run_process(&mut command, stderr, effort.timeout, interrupt, |_| true)?;
         if let Some(failure) = ended.to_failure(effort.timeout) {
-            return Ok(Err(format!("callgrind: {}", failure.reason)));
+            return Ok(Err(CountObstacle::ProcessFailed { reason: failure.reason }));
         }
         let written = super::read_results(folder.path())?;
         let is_single = written.iter().any(|written| {
@@ -101,10 +102,10 @@ impl BenchTarget {
             written.id == id && written.observed.as_ref().is_ok_and(is_call)
         });
         if !is_single {
-            return Ok(Err("it takes more than one call a sample".to_owned()));
+            return Ok(Err(CountObstacle::SeveralCallsPerSample));
         }
         let counts = fs::read_to_string(&out)?;
-        Ok(parse_instruction_total(&counts).ok_or_else(|| "callgrind wrote no total".to_owned()))
+        Ok(parse_instruction_total(&counts).ok_or(CountObstacle::NoTotal))
     }
 }
 

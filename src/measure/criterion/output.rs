@@ -1,17 +1,20 @@
 //! Reads the files that Criterion 0.5 to 0.8 writes and the lines that it prints.
 
-use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Deserialize;
+use thiserror::Error;
 
 use crate::measure::{CallAmounts, Observation};
-use crate::run::{BenchmarkFailure, RunSettings, Samples, Sampling};
-use crate::units::Nanos;
+use crate::note::FailureReason;
+use crate::run::{BenchmarkFailure, CallsPerSample, RunSettings, Samples, Sampling};
+use crate::units::{Nanos, UnitError};
 
+/// Name of the file with the samples of a benchmark.
+const SAMPLE_FILE: &str = "sample.json";
 /// Length in bytes after which Criterion cuts a title.
 const MAX_TITLE_BYTES: usize = 100;
 /// Folder levels that are searched. Criterion nests its results at most by group, function and
@@ -57,6 +60,41 @@ impl ThroughputFile {
             }
         }
     }
+}
+
+/// Why the files of a benchmark cannot be used.
+#[derive(Debug, Error)]
+enum ResultError {
+    /// A file cannot be read.
+    #[error("{file}: {error}")]
+    Io {
+        /// Name of the file.
+        file: String,
+        /// Why it cannot be read.
+        error: io::Error,
+    },
+    /// A file is not JSON or has other fields than expected.
+    #[error("{file}: {error}")]
+    Json {
+        /// Name of the file.
+        file: String,
+        /// Why it cannot be parsed.
+        error: serde_json::Error,
+    },
+    /// The file of the samples has no samples, or other numbers of times and of calls.
+    #[error("{times} times of {samples} samples")]
+    Contradiction {
+        /// Number of times.
+        times: usize,
+        /// Number of samples whose calls are counted.
+        samples: usize,
+    },
+    /// A time divided by a number of calls is not a duration.
+    #[error(transparent)]
+    Sample(#[from] UnitError),
+    /// A number of calls is not above zero.
+    #[error("a number of calls is not above zero")]
+    Calls,
 }
 
 /// The files that one benchmark left in Criterion's folder.
@@ -110,47 +148,60 @@ fn collect_folders(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io:
 
 fn read_benchmark(folder: &Path) -> Option<WrittenResult> {
     let benchmark = fs::read(folder.join("benchmark.json")).ok()?;
-    let sample = fs::read(folder.join("sample.json"));
-    parse_written_result(&benchmark, sample.as_deref())
+    parse_written_result(&benchmark, fs::read(folder.join(SAMPLE_FILE)))
 }
 
 /// Parses the `benchmark.json` and the `sample.json` of one result. Returns `None` if not even the
 /// benchmark's name can be read. Callers count a benchmark that began and has no result as failed.
 pub(crate) fn parse_written_result(
     benchmark: &[u8],
-    sample: Result<&[u8], &io::Error>,
+    sample: io::Result<Vec<u8>>,
 ) -> Option<WrittenResult> {
     let file: BenchmarkFile = serde_json::from_slice(benchmark).ok()?;
-    let in_sample_file = |error: &dyn Display| format!("sample.json: {error}");
-    let observed = sample.map_err(|error| in_sample_file(error)).and_then(|sample| {
-        let sample: SampleFile =
-            serde_json::from_slice(sample).map_err(|error| in_sample_file(&error))?;
-        let (sampling, samples) = sample.to_samples()?;
+    let observed = parse_sample(sample).and_then(|sample| {
         let amounts = file.throughput.as_ref().map(ThroughputFile::to_amounts).unwrap_or_default();
-        Ok(Observation { sampling, samples, amounts, metrics: [].into() })
+        Ok(Observation { amounts, ..sample.into_observation()? })
     });
-    let observed = observed.map_err(|reason| BenchmarkFailure {
-        reason: format!("what Criterion wrote cannot be used: {reason}"),
+    let observed = observed.map_err(|error| BenchmarkFailure {
+        reason: FailureReason::InvalidResult { cause: error.to_string() },
         output: String::new(),
     });
     Some(WrittenResult { id: file.full_id, observed })
 }
 
+fn parse_sample(json: io::Result<Vec<u8>>) -> Result<SampleFile, ResultError> {
+    let file = || SAMPLE_FILE.to_owned();
+    let json = json.map_err(|error| ResultError::Io { file: file(), error })?;
+    serde_json::from_slice(&json).map_err(|error| ResultError::Json { file: file(), error })
+}
+
 impl SampleFile {
-    /// Divides the time of each sample by its number of calls. Fails if the file contradicts
-    /// itself.
-    fn to_samples(&self) -> Result<(Sampling, Samples), String> {
-        let describe_contradiction =
-            || format!("{} times of {} samples", self.times.len(), self.iters.len());
+    /// Divides the time of each sample by its number of calls. Returns an observation without
+    /// amounts and metrics. Fails if the file contradicts itself.
+    fn into_observation(self) -> Result<Observation, ResultError> {
+        let contradiction =
+            ResultError::Contradiction { times: self.times.len(), samples: self.iters.len() };
         if self.iters.len() != self.times.len() {
-            return Err(describe_contradiction());
+            return Err(contradiction);
         }
         let is_single_call = self.iters.iter().all(|iters| (iters - 1.0).abs() < f64::EPSILON);
         let samples =
             self.times.iter().zip(&self.iters).map(|(time, iters)| Nanos::new(time / iters));
-        let samples = samples.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-        let samples = Samples::new(samples).ok_or_else(describe_contradiction)?;
-        Ok((if is_single_call { Sampling::Call } else { Sampling::Batch }, samples))
+        let samples = samples.collect::<Result<_, _>>()?;
+        let samples = Samples::new(samples).ok_or(contradiction)?;
+        let (sampling, calls_per_sample) = if is_single_call {
+            (Sampling::Call, None)
+        } else {
+            let calls = CallsPerSample::new(self.iters).ok_or(ResultError::Calls)?;
+            (Sampling::Batch, Some(calls))
+        };
+        Ok(Observation {
+            sampling,
+            samples,
+            calls_per_sample,
+            amounts: CallAmounts::default(),
+            metrics: [].into(),
+        })
     }
 }
 
@@ -359,7 +410,9 @@ mod tests {
     #[track_caller]
     fn refuses(sample: &str, why: &str) {
         let read = serde_json::from_str(sample).map_err(|error| error.to_string());
-        let error = read.and_then(|sample: SampleFile| sample.to_samples()).unwrap_err();
+        let observe =
+            |sample: SampleFile| sample.into_observation().map_err(|error| error.to_string());
+        let error = read.and_then(observe).unwrap_err();
         assert!(error.contains(why), "{error}");
     }
 
@@ -370,6 +423,7 @@ mod tests {
         refuses(r#"{"iters": [1.0], "times": [null]}"#, "null");
         refuses(r#"{"iters": [0.0], "times": [1.0]}"#, "inf");
         refuses(r#"{"iters": [1.0], "times": [-4.0]}"#, "-4");
+        refuses(r#"{"iters": [-2.0], "times": [-4.0]}"#, "not above zero");
     }
 
     #[test]
@@ -377,12 +431,17 @@ mod tests {
         let sample = |iters: &str| {
             let file =
                 format!(r#"{{"sampling_mode": "Flat", "iters": {iters}, "times": [6.0, 8.0]}}"#);
-            serde_json::from_str::<SampleFile>(&file).unwrap().to_samples().unwrap()
+            let seen =
+                serde_json::from_str::<SampleFile>(&file).unwrap().into_observation().unwrap();
+            (seen.sampling, seen.samples, seen.calls_per_sample)
         };
         let taken =
             |ns: [f64; 2]| Samples::new(ns.map(|ns| Nanos::new(ns).unwrap()).to_vec()).unwrap();
-        assert_eq!(sample("[1.0, 1.0]"), (Sampling::Call, taken([6.0, 8.0])));
-        assert_eq!(sample("[2.0, 4.0]"), (Sampling::Batch, taken([3.0, 2.0])));
+        assert_eq!(sample("[1.0, 1.0]"), (Sampling::Call, taken([6.0, 8.0]), None));
+        let calls = Some(CallsPerSample::Each(vec![2.0, 4.0]));
+        assert_eq!(sample("[2.0, 4.0]"), (Sampling::Batch, taken([3.0, 2.0]), calls));
+        let calls = Some(CallsPerSample::Same(2.0));
+        assert_eq!(sample("[2.0, 2.0]"), (Sampling::Batch, taken([3.0, 4.0]), calls));
     }
 
     #[test]

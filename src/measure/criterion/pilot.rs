@@ -11,6 +11,7 @@ use crate::measure::plan::{
     LaunchPlan, MAX_FILTER_BYTES, MIN_LAUNCH_CALLS, MeasureMode, PlannedBenchmark,
 };
 use crate::measure::{Effort, MeasureError, MeasureProgress, Observation};
+use crate::note::{FailureReason, Note};
 use crate::process::{Interrupt, ProcessError};
 use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Sampling};
 use crate::selection::Selection;
@@ -43,7 +44,7 @@ pub(crate) fn run_pilot(
 /// distinguished, so none of them is measured.
 fn build_plan(
     found: Vec<(&BenchTarget, String, Result<MeasureMode, BenchmarkFailure>)>,
-    notes: Vec<String>,
+    notes: Vec<Note>,
 ) -> LaunchPlan {
     let mut owners: BTreeMap<BenchmarkId, Vec<&str>> = BTreeMap::new();
     for (target, id, _) in &found {
@@ -58,10 +59,12 @@ fn build_plan(
             [] => continue,
             [_] => mode,
             [first, others @ ..] if others.iter().all(|name| name == first) => {
-                Err(make_failure(format!("bench `{first}` has this id {} times", others.len() + 1)))
+                let count = others.len() as u64 + 1;
+                Err(make_failure(FailureReason::RepeatedId { bench: (*first).to_owned(), count }))
             }
             names => {
-                Err(make_failure(format!("the benches `{}` have this id", names.join("` and `"))))
+                let benches = names.iter().map(|&name| name.to_owned()).collect();
+                Err(make_failure(FailureReason::SharedId { benches }))
             }
         };
         match mode {
@@ -74,7 +77,7 @@ fn build_plan(
     LaunchPlan { planned: Some(planned), failed, notes }
 }
 
-fn make_failure(reason: String) -> BenchmarkFailure {
+fn make_failure(reason: FailureReason) -> BenchmarkFailure {
     BenchmarkFailure { reason, output: String::new() }
 }
 
@@ -84,14 +87,8 @@ fn make_failed_benchmark(
     failure: BenchmarkFailure,
 ) -> Benchmark {
     Benchmark {
-        id: id.name,
-        package: id.package,
-        target: Some(target.name.clone()),
-        sampling: Sampling::Call,
-        elements: None,
-        per_call: BTreeMap::new(),
-        launches: Vec::new(),
         failure: Some(failure),
+        ..Benchmark::new(id, Some(target.name.clone()), Sampling::Call)
     }
 }
 
@@ -241,9 +238,7 @@ impl TargetStart {
         pending
             .into_iter()
             .filter(|titles| !self.has_written_any(titles) && !titles.iter().any(has_begun))
-            .map(|titles| {
-                (pick_name(titles), Err(make_failure("it was listed and did not run".to_owned())))
-            })
+            .map(|titles| (pick_name(titles), Err(make_failure(FailureReason::ListedNotRun))))
             .collect()
     }
 

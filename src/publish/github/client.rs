@@ -11,12 +11,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::text::shorten;
+
 /// Longest total wait for GitHub in one client, in seconds.
 const PATIENCE_SECONDS: u64 = 90;
 /// Number of attempts per request.
 const MAX_ATTEMPTS: u32 = 4;
 /// Longest answer that is read, in bytes; downloads have a limit of their own.
 const ANSWER_LIMIT: usize = 16 << 20;
+/// Longest message from an answer that is not JSON, in characters.
+const MAX_MESSAGE_CHARS: usize = 200;
 /// Number of writes that are sent without a pause.
 ///
 /// GitHub asks for one second between writes, but accepts the few writes that every run makes.
@@ -354,11 +358,10 @@ fn build_api_error(request: String, status: u16, message: String, limits: &RateL
 
 /// Returns GitHub's `message` and the messages of its `errors`.
 ///
-/// If the answer is not JSON, returns its first 200 characters without control characters.
+/// If the answer is not JSON, returns it in one line of at most [`MAX_MESSAGE_CHARS`] characters.
 fn extract_message(bytes: &[u8]) -> String {
     let Ok(answer) = serde_json::from_slice::<Value>(bytes) else {
-        let text = String::from_utf8_lossy(bytes);
-        return text.chars().filter(|character| !character.is_control()).take(200).collect();
+        return shorten(&String::from_utf8_lossy(bytes), MAX_MESSAGE_CHARS);
     };
     let details = answer["errors"]
         .as_array()

@@ -192,6 +192,18 @@ pub(crate) fn compute_one_sample_test(differences: &[f64]) -> Result<TTest, Stat
     })
 }
 
+/// Returns the two-sided interval of the mean of normal values (Student 1908), which leaves out
+/// `tail` on each side.
+///
+/// On logarithms, `exp` of its ends is the interval of the geometric mean. Returns `None` for fewer
+/// than two values.
+pub(crate) fn compute_mean_interval(values: &Moments, tail: f64) -> Option<(f64, f64)> {
+    (values.count() > 1).then(|| {
+        let margin = t_upper_quantile(tail, values.count() as f64 - 1.0) * values.standard_error();
+        (values.mean() - margin, values.mean() + margin)
+    })
+}
+
 /// Which launches of the two sides a test compares with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TestForm {

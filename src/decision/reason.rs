@@ -21,7 +21,7 @@ impl Judgement {
     }
 
     /// Yields the reasons that the change and the targets give against a pass.
-    pub(super) fn verdict_reasons(&self) -> impl Iterator<Item = VerdictReason> {
+    pub(crate) fn verdict_reasons(&self) -> impl Iterator<Item = VerdictReason> {
         self.change_reason()
             .into_iter()
             .chain(self.targets.iter().filter_map(TargetJudgement::verdict_reason))

@@ -6,18 +6,19 @@
 
 use crate::cli::RemoteArgs;
 use crate::git::{CommitId, FollowedParents, GitError, GitToken, Remote, Repository};
+use crate::note::Note;
 use crate::store::{Store, StoreError};
 
 /// Name of the remote that the code comes from.
 const ORIGIN: &str = "origin";
 
 /// Maximum number of commits behind a shallow clone that are searched for a stored one.
-const FARTHEST: usize = 1000;
+const MAX_FETCHED_COMMITS: usize = 1000;
 
 /// Fetches the branch of a git store if this clone lacks it.
 ///
 /// Returns a note that says why if the fetch failed.
-pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs) -> Option<String> {
+pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs) -> Option<Note> {
     let store = store.as_git().ok()?;
     let fetch_if_missing = || -> Result<(), StoreError> {
         if store.has_branch()? {
@@ -32,7 +33,7 @@ pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs) -> Option<String> {
         store.fetch(&remote)
     };
     let error = fetch_if_missing().err()?;
-    Some(format!("the baselines could not be fetched: {}", describe_store_error(&error)))
+    Some(Note::BaselinesNotFetched { cause: describe_store_error(&error) })
 }
 
 /// Returns `head` and its ancestors.
@@ -43,22 +44,18 @@ pub(super) fn find_ancestry<'a>(
     repository: &'a Repository,
     head: &CommitId,
     wanted: bool,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
 ) -> Box<dyn Iterator<Item = CommitId> + 'a> {
     let walk_local = || Box::new(repository.walk_ancestry(head, FollowedParents::All));
     if !wanted || !repository.is_shallow() {
         return walk_local();
     }
     let fetched = open_origin(repository)
-        .and_then(|origin| origin.fetch_ancestry(head, FollowedParents::All, FARTHEST));
+        .and_then(|origin| origin.fetch_ancestry(head, FollowedParents::All, MAX_FETCHED_COMMITS));
     match fetched {
         Ok(commits) => Box::new(commits.into_iter()),
         Err(error) => {
-            notes.push(format!(
-                "the history behind this shallow clone could not be fetched, so baselines of \
-                 earlier commits are not found: {}",
-                describe_store_error(&error.into())
-            ));
+            notes.push(Note::HistoryNotFetched { cause: describe_store_error(&error.into()) });
             walk_local()
         }
     }

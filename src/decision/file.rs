@@ -1,25 +1,56 @@
-//! Checks of a decision file beyond the types of its fields.
+//! Reading a decision file: older schemas, and checks beyond the types of the fields.
 
 use std::collections::HashSet;
 
-use super::{Decision, Judgement};
+use super::{DECISION_SCHEMA, Decision, Judgement};
+use crate::note::Note;
+use crate::run::{FileError, check_schema};
+
+/// The schemas that this version reads, oldest first.
+const READABLE_DECISIONS: [&str; 2] = ["perfgate.decision/1", DECISION_SCHEMA];
+
+/// The sentence by which a file of schema 1 marks a benchmark whose sides are the same program.
+const SAME_PROGRAM_SENTENCE: &str =
+    "both commits build the same program, byte for byte: there is nothing to measure";
 
 impl Decision {
+    /// Reads a decision from JSON. A decision of an older schema becomes one of the current schema.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `json` is not a decision of a known schema, or if it contradicts itself.
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
+        check_schema(json, &READABLE_DECISIONS)?;
+        let mut decision: Self = serde_json::from_slice(json)?;
+        DECISION_SCHEMA.clone_into(&mut decision.schema);
+        let recorded = Note::Recorded { sentence: SAME_PROGRAM_SENTENCE.to_owned() };
+        for note in decision.benchmarks.iter_mut().flat_map(|judgement| &mut judgement.notes) {
+            if *note == recorded {
+                *note = Note::SameProgram;
+            }
+        }
+        decision.validate().map_err(FileError::Invalid)?;
+        Ok(decision)
+    }
+
     /// Refuses a decision that contradicts itself, because a decision file may come from a
     /// stranger.
     ///
     /// Fails if the exit status does not belong to the verdict, if a benchmark appears twice, or if
     /// the values of a benchmark are impossible. The error is a sentence that names the problem.
-    pub(super) fn validate(&self) -> Result<(), String> {
+    fn validate(&self) -> Result<(), String> {
         if self.exit_status != self.verdict.exit_status() {
             let expected = self.verdict.exit_status();
-            return Err(format!("exit status {} where {expected} belongs", self.exit_status));
+            return Err(format!(
+                "the exit status is {}, but the verdict has {expected}",
+                self.exit_status
+            ));
         }
         let mut seen = HashSet::with_capacity(self.benchmarks.len());
         for (place, judgement) in self.benchmarks.iter().enumerate() {
             judgement.validate().map_err(|why| format!("benchmark {place}: {why}"))?;
             if !seen.insert((&judgement.package, &judgement.id)) {
-                return Err(format!("benchmark {place} stands there twice"));
+                return Err(format!("benchmark {place} appears twice"));
             }
         }
         Ok(())
@@ -51,7 +82,9 @@ impl Judgement {
         let mut histograms = sides.filter_map(|summary| summary.histogram.as_ref());
         if histograms.any(|histogram| histogram.counts.is_empty() || histogram.low > histogram.high)
         {
-            return Err("a histogram has no bins, or its ends change places".to_owned());
+            return Err(
+                "a histogram has no bins, or its lower end is above its upper end".to_owned()
+            );
         }
         Ok(())
     }

@@ -1,0 +1,404 @@
+//! The decision of a check as a file: verdict, changes of benchmarks, targets, and notes on what
+//! weakens them.
+//!
+//! This module knows what a decision can hold and checks what it reads, because a decision file may
+//! come from a stranger. It does not know how a decision is made, or by whom.
+
+mod file;
+mod reason;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::compare::SideFigures;
+use crate::host::Host;
+use crate::note::Note;
+use crate::policy::{FailOn, Metric};
+use crate::run::{BenchmarkFailure, BenchmarkId, MeasuredCommit, Sampling, deserialize_or_default};
+use crate::units::{Confidence, Nanos, Percent, Ratio};
+
+/// The schema of the decision files that this version writes.
+pub(crate) const DECISION_SCHEMA: &str = "perfgate.decision/2";
+
+/// The outcome of the gate: the worst verdict of all reasons. Ordered from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verdict {
+    /// No reason in `fail_on` applies.
+    Pass,
+    /// The data do not answer something that the policy requires to be known.
+    Inconclusive,
+    /// Something is worse than the policy tolerates.
+    Fail,
+}
+
+impl Verdict {
+    /// Returns the name that files and outputs use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Inconclusive => "inconclusive",
+            Self::Fail => "fail",
+        }
+    }
+
+    /// Returns the exit status of `check`.
+    pub(crate) const fn exit_status(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Fail => 10,
+            Self::Inconclusive => 11,
+        }
+    }
+}
+
+/// What the data say about one benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Change {
+    /// Slower than tolerated.
+    Regressed,
+    /// In the baseline, but not in the candidate.
+    Missing,
+    /// The candidate could not be measured.
+    Failed,
+    /// The data do not show whether it changed.
+    Inconclusive,
+    /// Faster by more than the threshold.
+    Improved,
+    /// Not in the baseline, or without measurements in it.
+    New,
+    /// No slowdown of the size that must be found.
+    Unchanged,
+}
+
+impl Change {
+    /// Returns the name that files and outputs use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Regressed => "regressed",
+            Self::Missing => "missing",
+            Self::Failed => "failed",
+            Self::Inconclusive => "inconclusive",
+            Self::Improved => "improved",
+            Self::New => "new",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// What the data say about one target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TargetStatus {
+    /// The lower bound is above the limit.
+    Missed,
+    /// The data do not show whether the limit is met.
+    Unproven,
+    /// The upper bound is at or below the limit.
+    Met,
+}
+
+/// Verdict, changes, targets and reasons of one check, as they are stored in a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Decision {
+    schema: String,
+    /// Outcome of the gate.
+    pub(crate) verdict: Verdict,
+    /// Exit status of `check`.
+    pub(crate) exit_status: u8,
+    /// Origin of the baseline.
+    pub(crate) baseline: BaselineSource,
+    /// Origin of the candidate.
+    pub(crate) candidate: CandidateSource,
+    /// Judgements, one per benchmark.
+    pub(crate) benchmarks: Vec<Judgement>,
+    /// Reasons that keep the check from passing. All reasons if the file does not name them.
+    #[serde(default = "default_fail_on")]
+    pub(crate) fail_on: Vec<FailOn>,
+    /// Circumstances that weaken the answer as a whole.
+    #[serde(default, alias = "warnings", deserialize_with = "deserialize_or_default")]
+    pub(crate) notes: Vec<Note>,
+}
+
+fn default_fail_on() -> Vec<FailOn> {
+    FailOn::ALL.to_vec()
+}
+
+/// Origin of the baseline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BaselineSource {
+    /// How the baseline was obtained.
+    pub(crate) kind: BaselineKind,
+    /// Commit of the baseline. `None` if it is not known or if there is no baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<MeasuredCommit>,
+    /// Machine of the baseline. `None` if there is no baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<Host>,
+    /// Conditions of the baseline's measurement, by name. Empty if none were recorded.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) conditions: BTreeMap<String, String>,
+    /// Number of stored runs that the answer is based on. `None` if no stored runs were used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) runs: Option<u32>,
+    /// Stages that the check went through, in order.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) stages: Vec<CheckStage>,
+    /// What the screen settled. `None` without a screen, or if it had too few stored runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) screen: Option<ScreenOutcome>,
+}
+
+/// How a baseline was obtained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BaselineKind {
+    /// Runs of earlier commits, from the store.
+    Stored,
+    /// Measured in rounds, next to the candidate.
+    #[serde(rename = "interleaved")]
+    Rounds,
+    /// A run file.
+    File,
+    /// No baseline.
+    None,
+}
+
+/// Stage of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CheckStage {
+    /// Judged against stored runs.
+    Screened,
+    /// Judged in rounds against the base commit.
+    Confirmed,
+}
+
+/// How many benchmarks a screen settled, and what that saved. The savings are a lower limit,
+/// because rounds end at their first look only at best.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScreenOutcome {
+    /// Number of benchmarks that the screen judged.
+    pub(crate) judged: u32,
+    /// Number of benchmarks that needed no rounds after the screen.
+    pub(crate) settled: u32,
+    /// Number of launches, of both sides, that the settled benchmarks would have taken until their
+    /// first look.
+    pub(crate) launches_saved: u32,
+    /// Time of the calls in these launches. Batches are not counted.
+    pub(crate) calls_saved: Nanos,
+}
+
+/// Origin of the candidate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CandidateSource {
+    /// Commit of the candidate. `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<MeasuredCommit>,
+    /// Machine of the candidate.
+    pub(crate) host: Host,
+    /// Conditions of the candidate's measurement, by name. Empty if none were recorded.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) conditions: BTreeMap<String, String>,
+}
+
+/// The judgement of one benchmark, with its evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Judgement {
+    /// Name of the benchmark: `group/function/parameter`.
+    pub(crate) id: String,
+    /// Cargo package of the benchmark. `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) package: Option<String>,
+    /// Cargo bench target of the benchmark. `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
+    /// What the data say.
+    pub(crate) change: Change,
+    /// Candidate ÷ baseline, with the plain two-sided interval. `None` without a test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ratio: Option<RatioInterval>,
+    /// Two-sided p-value, corrected for looking several times. `None` without a test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) p_value: Option<f64>,
+    /// False discovery rate at which this benchmark counts as changed (Benjamini–Hochberg). `None`
+    /// without a p-value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) q_value: Option<f64>,
+    /// Launches per side that the answer is based on.
+    pub(crate) launches: LaunchCounts,
+    /// Slowdown found with 80 % power at the noise of this measurement, as a share. `None` without
+    /// a test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) minimum_detectable: Option<f64>,
+    /// Change that unchanged code shows on this machine, as a share, from calibration. `None`
+    /// without calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) noise_floor: Option<f64>,
+    /// Slowdown up to which a change was tolerated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) threshold: Option<Percent>,
+    /// Slowdown that had to be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) detect: Option<Percent>,
+    /// Meaning of one sample. `None` if the benchmark was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sampling: Option<Sampling>,
+    /// Stage that gave the answer. `None` if no stage judged the benchmark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stage: Option<CheckStage>,
+    /// Amounts handled by one call, by unit: `elements`, `bytes`, `tokens`.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) per_call: BTreeMap<String, f64>,
+    /// Figures of the baseline. `None` without launches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) baseline: Option<SideFigures>,
+    /// Figures of the candidate. `None` without launches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) candidate: Option<SideFigures>,
+    /// Why the candidate could not be measured. `None` if it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failure: Option<BenchmarkFailure>,
+    /// Instructions of one call. `None` if they were not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) instructions: Option<InstructionCounts>,
+    /// Judgements of its targets.
+    #[serde(default, deserialize_with = "deserialize_or_default")]
+    pub(crate) targets: Vec<TargetJudgement>,
+    /// The waiver that accepts the change. `None` if it is not accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waiver: Option<Waiver>,
+    /// Why this change was found, and what weakens the answer.
+    #[serde(default, alias = "reasons", deserialize_with = "deserialize_or_default")]
+    pub(crate) notes: Vec<Note>,
+}
+
+/// A ratio of candidate to baseline with its confidence interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RatioInterval {
+    /// Lower end of the interval.
+    pub(crate) low: Ratio,
+    /// Best estimate.
+    pub(crate) point: Ratio,
+    /// Upper end of the interval.
+    pub(crate) high: Ratio,
+    /// Share of such intervals that contain the true ratio.
+    pub(crate) confidence: Confidence,
+}
+
+/// Numbers of launches per side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LaunchCounts {
+    /// Launches of the baseline.
+    pub(crate) baseline: u32,
+    /// Launches of the candidate.
+    pub(crate) candidate: u32,
+}
+
+/// Instructions of one call on both sides, as callgrind counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InstructionCounts {
+    /// Instructions of the baseline.
+    pub(crate) baseline: f64,
+    /// Instructions of the candidate.
+    pub(crate) candidate: f64,
+}
+
+/// An absolute limit and what the data say about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetJudgement {
+    /// Limited figure.
+    pub(crate) metric: Metric,
+    /// Largest time of a call that meets the target.
+    pub(crate) limit: Nanos,
+    /// One-sided lower bound. `None` if the data do not bound the figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) low: Option<Nanos>,
+    /// Best estimate. `None` if the data do not give one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) point: Option<Nanos>,
+    /// One-sided upper bound. `None` if the data do not bound the figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) high: Option<Nanos>,
+    /// What the data say.
+    pub(crate) status: TargetStatus,
+    /// Why the target is unproven. `None` if it is met or missed.
+    #[serde(default, alias = "reason", skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<Note>,
+}
+
+/// A waiver: the acceptance of a regression or of a missing benchmark.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Waiver {
+    /// Why it was accepted, as the trailer states it.
+    pub(crate) reason: String,
+    /// Largest accepted slowdown. `None` for a benchmark that is gone on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<Percent>,
+}
+
+impl Judgement {
+    /// Returns whether both sides have the same program, so that there was nothing to measure.
+    pub(crate) fn is_same_program(&self) -> bool {
+        self.change == Change::Unchanged
+            && self.ratio.is_none()
+            && self.notes.contains(&Note::SameProgram)
+    }
+
+    /// Returns the id of the benchmark.
+    pub(crate) fn to_id(&self) -> BenchmarkId {
+        BenchmarkId { name: self.id.clone(), package: self.package.clone() }
+    }
+}
+
+impl Decision {
+    /// Builds a decision in the schema that this version writes. The exit status follows from the
+    /// verdict.
+    pub(crate) fn new(
+        verdict: Verdict,
+        baseline: BaselineSource,
+        candidate: CandidateSource,
+        benchmarks: Vec<Judgement>,
+        fail_on: Vec<FailOn>,
+        notes: Vec<Note>,
+    ) -> Self {
+        Self {
+            schema: DECISION_SCHEMA.to_owned(),
+            verdict,
+            exit_status: verdict.exit_status(),
+            baseline,
+            candidate,
+            benchmarks,
+            fail_on,
+            notes,
+        }
+    }
+}

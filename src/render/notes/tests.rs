@@ -1,0 +1,220 @@
+use std::fmt::Write as _;
+
+use super::*;
+use crate::units::Nanos;
+
+/// Builds a list with one example of each variant of `$kind`. It does not compile if a variant is
+/// missing.
+macro_rules! list_examples {
+    ($kind:ident: $($variant:ident { $($fields:tt)* })*) => {{
+        let _: fn(&$kind) = |example| match example {
+            $($kind::$variant { .. } => {})*
+        };
+        vec![$($kind::$variant { $($fields)* }),*]
+    }};
+}
+
+fn percent(share: f64) -> Percent {
+    Percent::new(share).unwrap()
+}
+
+fn ratio(ratio: f64) -> Ratio {
+    Ratio::new(ratio).unwrap()
+}
+
+fn nanos(ns: f64) -> Nanos {
+    Nanos::new(ns).unwrap()
+}
+
+fn list_disturbances() -> Vec<Disturbance> {
+    list_examples! { Disturbance:
+        StolenTime { share: percent(0.062) }
+        Throttled { times: 3 }
+    }
+}
+
+fn list_failures() -> Vec<FailureReason> {
+    list_examples! { FailureReason:
+        Reported { sentence: "outputs differ".to_owned() }
+        Panicked {}
+        TimedOut { limit: nanos(60e9) }
+        Exited { status: 3 }
+        Killed { signal: 9 }
+        EndedUnknown {}
+        ListedNotRun {}
+        NoSamplesWritten {}
+        NoSamplesPrinted {}
+        EmptySamples {}
+        PrintedTwice {}
+        InvalidSample { cause: "`-1` is not a finite number of nanoseconds, zero or more".to_owned() }
+        InvalidLine { line: 2, cause: "expected value at line 1 column 1".to_owned() }
+        InvalidResult { cause: "sample.json: expected value at line 1 column 48".to_owned() }
+        RepeatedId { bench: "suite".to_owned(), count: 2 }
+        SharedId { benches: vec!["one".to_owned(), "two".to_owned()] }
+    }
+}
+
+fn list_obstacles() -> Vec<CountObstacle> {
+    list_examples! { CountObstacle:
+        UnknownTarget {}
+        SetupOutweighsCalls {}
+        CallsTooShort {}
+        SeveralCallsPerSample {}
+        ProcessFailed { reason: FailureReason::Killed { signal: 11 } }
+        NoTotal {}
+    }
+}
+
+fn list_notes() -> Vec<Note> {
+    let text = |text: &str| text.to_owned();
+    let machine =
+        |cpu_model: &str| MachineName { cpu_model: text(cpu_model), kernel: text("6.1.0") };
+    let stored = |cpu_model: &str, cores| StoredMachine {
+        cpu_model: text(cpu_model),
+        cores,
+        kernel: text("6.1.0"),
+    };
+    let stolen = Disturbance::StolenTime { share: percent(0.062) };
+    let settings = RuntimeName { threads: Some(1), provider: Some(text("cpu")) };
+    let first = RuntimeName { threads: Some(4), provider: None };
+    let mut notes = list_examples! { Note:
+        Recorded { sentence: text("the load average was 3.1 on 2 cores") }
+        BusyBefore { others: percent(0.4) }
+        BusyDuring { others: percent(0.4) }
+        Disturbed { disturbance: stolen }
+        LaunchRepeated { launch: 2, job: text("suite (demo)"), disturbance: stolen }
+        RoundRepeated { round: 2, job: text("suite (demo)"), disturbance: stolen }
+        MachineChanged { before: machine("Xeon"), after: machine("EPYC") }
+        SettingsDiffer { target: Some(text("suite")), settings, first }
+        BenchSkipped { bench: text("plain"), package: text("demo") }
+        BenchLeftOut { bench: text("gated"), package: text("demo"), features: vec![text("extra")] }
+        BenchmarkFailed { benchmark: text("encode/8"), reason: FailureReason::Panicked }
+        Baseline { about: Box::new(Note::BusyDuring { others: percent(0.4) }) }
+        Incomplete {}
+        DirtyTree {}
+        NoRepository {}
+        CandidateNotCommitted {}
+        InvalidCommit { commit: text("main") }
+        NothingStored {}
+        StoredElsewhere {
+            commit: text("3f2a91c"),
+            machines: vec![stored("Xeon", 2), stored("EPYC", 4)],
+        }
+        StoredRunIgnored { cause: text("failed to read stored run `runs/3f/…`: it is cut short") }
+        BaselinesNotFetched { cause: text("no such remote") }
+        HistoryNotFetched { cause: text("no such remote") }
+        BaseNotBuilt { commit: text("3f2a91c"), cause: text("failed to build the benches") }
+        NotConfirmed { cause: text("failed to build head (3f2a91c)") }
+        NotConfirmedWithoutBase { commit: text("3f2a91c"), cause: text("failed to build the benches") }
+        TrailerMatchesNothing { trailer: text("encode/* +5 %") }
+        TrailerWithoutMissing { trailer: text("encode/* missing") }
+        TrailerExceeded { trailer: text("encode/* +5 %"), benchmark: text("encode/8"), more: 2 }
+        TrailersNotRead { count: 900 }
+        TrailerInvalid { cause: text("`encode/*` gives no reason: end it with `because …`") }
+        MessagesNotRead { cause: text("no such commit") }
+        MessagesIncomplete {}
+        ShortLaunches { benchmarks: 2, limit: nanos(50e6), calls: 5000.0, has_calls_flag: true }
+        SlowerThanRelease {
+            benchmark: text("encode/8"),
+            release: text("v1.2.0"),
+            low: ratio(1.031),
+            point: ratio(1.052),
+            high: ratio(1.073),
+        }
+        MoreSlowerThanRelease { count: 2, release: text("v1.2.0") }
+        CountsWithoutRounds {}
+        CountsNeedCriterion {}
+        InstructionsCounted { baseline: 10e6, candidate: 11e6 }
+        InstructionsNotCounted { obstacle: CountObstacle::CallsTooShort }
+        SameProgram {}
+        OtherMachine {}
+        SameCommit {}
+        OnlyScreened {}
+        NotInCandidate {}
+        FailedBefore {}
+        SamplingDiffers {}
+        TooFewLaunches {}
+        TooFewRounds { rounds: 2 }
+        Undecided { rounds: Some(14), detectable: Some(percent(0.042)) }
+        FewStoredRuns { runs: 2, needed: 5, assumed: percent(0.05) }
+        MoreLaunchesDecide {}
+        MoreCallsDecide { calls: 400 }
+        LaunchesDiffer {}
+        SlowLaunch { launch: 2 }
+        TooCloseToLimit {}
+        MeanNeedsTwoLaunches {}
+        BatchesHaveNoPercentile { metric: text("p95") }
+        OnlyDigests {}
+        TooFewCalls { metric: text("p99"), calls: 200, needed: 459 }
+        NotMeasured {}
+    };
+    notes.extend([
+        Note::SettingsDiffer {
+            target: None,
+            settings: RuntimeName { threads: None, provider: Some(text("cuda")) },
+            first: RuntimeName { threads: Some(2), provider: Some(text("cpu")) },
+        },
+        Note::BenchLeftOut { bench: text("old"), package: text("demo"), features: Vec::new() },
+        Note::TrailerExceeded {
+            trailer: text("encode/* +5 %"),
+            benchmark: text("encode/8"),
+            more: 0,
+        },
+        Note::ShortLaunches {
+            benchmarks: 1,
+            limit: nanos(50e6),
+            calls: 5000.0,
+            has_calls_flag: false,
+        },
+        Note::MoreSlowerThanRelease { count: 1, release: text("v1.2.0") },
+        Note::TooFewRounds { rounds: 1 },
+        Note::Undecided { rounds: None, detectable: Some(percent(0.042)) },
+        Note::Undecided { rounds: Some(14), detectable: None },
+        Note::Undecided { rounds: None, detectable: None },
+        Note::FewStoredRuns { runs: 1, needed: 5, assumed: percent(0.05) },
+    ]);
+    notes
+}
+
+#[test]
+fn every_sentence_can_be_read_aloud() {
+    let mut table = String::new();
+    let mut write_line = |kind: &str, sentence: String| {
+        assert!(!sentence.is_empty() && !sentence.ends_with('.'), "{sentence}");
+        writeln!(table, "{kind:11}  {sentence}").unwrap();
+    };
+    for note in list_notes() {
+        write_line("note", describe_note(&note));
+    }
+    for disturbance in list_disturbances() {
+        write_line("disturbance", describe_disturbance(disturbance));
+    }
+    write_line("disturbance", describe_disturbance(Disturbance::Throttled { times: 1 }));
+    for reason in list_failures() {
+        write_line("failure", describe_failure(&reason));
+    }
+    for obstacle in list_obstacles() {
+        write_line("obstacle", describe_obstacle(&obstacle));
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn every_note_and_reason_is_read_back_without_its_text() {
+    for note in list_notes() {
+        let mut json = serde_json::to_value(&note).unwrap();
+        add_note_text(&mut json);
+        assert_eq!(json["text"], describe_note(&note));
+        assert_eq!(serde_json::from_value::<Note>(json).unwrap(), note);
+        assert_eq!(
+            describe_note_value(Value::from_serialize(&note)).unwrap(),
+            describe_note(&note)
+        );
+    }
+    for reason in list_failures() {
+        let json = serde_json::to_value(&reason).unwrap();
+        assert_eq!(serde_json::from_value::<FailureReason>(json).unwrap(), reason);
+        let described = describe_failure_value(Value::from_serialize(&reason)).unwrap();
+        assert_eq!(described, describe_failure(&reason));
+    }
+}

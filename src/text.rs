@@ -1,0 +1,99 @@
+//! Untrusted text: characters that would deceive a reader, and cutting to a length.
+//!
+//! The rules of one output format, such as HTML or Markdown, are not here but in `render`. Hex,
+//! base64 and percent-encoding are those of the crates of these names.
+
+use std::fmt::{self, Write};
+
+/// Returns whether a terminal or a browser would interpret the character, hide it, or show
+/// something else for it.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Writes a character, spelled out if a terminal or a browser would interpret or hide it.
+///
+/// # Errors
+///
+/// Fails if `out` does.
+pub(crate) fn write_visible_char(out: &mut dyn Write, character: char) -> fmt::Result {
+    if is_invisible(character) {
+        write!(out, "{}", character.escape_default())
+    } else {
+        out.write_char(character)
+    }
+}
+
+/// Writes `text` with escape sequences, line ends and bidirectional marks spelled out.
+///
+/// # Errors
+///
+/// Fails if `out` does.
+pub(crate) fn write_visible(out: &mut dyn Write, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|character| write_visible_char(out, character))
+}
+
+/// Returns `text` with escape sequences, line ends and bidirectional marks spelled out, cut in the
+/// middle to at most `width` characters.
+///
+/// Both ends stay, because they identify a name.
+pub(crate) fn shorten(text: &str, width: usize) -> String {
+    let mut shown = String::new();
+    write_visible(&mut shown, text).expect("a string takes everything");
+    let characters = shown.chars().count();
+    if characters <= width {
+        return shown;
+    }
+    let tail = (width - 1) / 2;
+    let head = width - 1 - tail;
+    let end = shown.chars().skip(characters - tail);
+    shown.chars().take(head).chain(['…']).chain(end).collect()
+}
+
+/// Cuts `text` at its end to `limit` characters; the last one of a cut text is `…`.
+pub(crate) fn cut_text(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    text.chars().take(limit - 1).chain(['…']).collect()
+}
+
+/// Returns text of several lines in which each character that a terminal or a browser would
+/// interpret or hide is replaced by `U+FFFD`. Line feeds and tabs stay.
+pub(crate) fn replace_invisible(text: &str) -> String {
+    let replace = |character: char| match character {
+        '\n' | '\t' => character,
+        _ if is_invisible(character) => char::REPLACEMENT_CHARACTER,
+        _ => character,
+    };
+    text.chars().map(replace).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_and_shows_it() {
+        assert_eq!(cut_text("abcdef", 4), "abc…");
+        assert_eq!(cut_text("äöüß", 4), "äöüß");
+    }
+
+    #[test]
+    fn a_long_name_keeps_both_ends_and_a_hostile_one_is_spelled_out() {
+        assert_eq!(shorten("abcdefgh", 5), "ab…gh");
+        assert_eq!(shorten("äöüß", 4), "äöüß");
+        assert_eq!(shorten("a\u{202e}b\n", 40), "a\\u{202e}b\\n");
+    }
+
+    #[test]
+    fn hidden_characters_of_an_output_are_replaced_and_its_lines_stay() {
+        assert_eq!(
+            replace_invisible("a\u{1b}[31m\r\tb\u{202e}\nc"),
+            "a\u{fffd}[31m\u{fffd}\tb\u{fffd}\nc"
+        );
+    }
+}
