@@ -35,7 +35,7 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
     };
     let trailers = waivers::read_trailers(&check, compared_with.commit.as_ref());
     let last_release =
-        last_release::find_last_release(&check, launches.candidate(), &compared_with)?;
+        last_release::find_release_evidence(&check, launches.candidate(), &compared_with)?;
     let evidence = Evidence {
         rounds: launches.rounds().map(|rounds| rounds.measured.as_evidence()),
         trailers: &trailers,
