@@ -32,10 +32,10 @@ pub(super) enum CheckLaunches {
         /// The run.
         run: Box<Run>,
         /// The rounds of what stored runs did not pass; `None` without any.
-        confirmed: Option<Box<PairRounds>>,
+        confirmed: Option<PairRounds>,
     },
     /// The rounds of the two sides that the command line names.
-    Rounds(Box<PairRounds>),
+    Rounds(PairRounds),
 }
 
 /// Two sides and their rounds.
@@ -58,7 +58,7 @@ impl CheckLaunches {
     /// Returns the rounds, if there were any.
     pub(super) fn rounds(&self) -> Option<&PairRounds> {
         match self {
-            Self::Candidate { confirmed, .. } => confirmed.as_deref(),
+            Self::Candidate { confirmed, .. } => confirmed.as_ref(),
             Self::Rounds(rounds) => Some(rounds),
         }
     }
