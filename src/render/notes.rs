@@ -12,7 +12,7 @@ use crate::note::{
 use crate::units::{Percent, Ratio};
 
 /// Returns the sentence of `note`.
-#[expect(clippy::too_many_lines, reason = "one sentence per kind of note, to be read in a row")]
+#[expect(clippy::too_many_lines, reason = "one table of all sentences, in the order of the notes")]
 pub(crate) fn describe_note(note: &Note) -> String {
     match note {
         Note::Recorded { sentence } => sentence.clone(),
@@ -284,7 +284,7 @@ fn describe_obstacle(obstacle: &CountObstacle) -> String {
         }
         CountObstacle::SeveralCallsPerSample => "a sample is more than one call".to_owned(),
         CountObstacle::ProcessFailed { reason } => {
-            format!("under callgrind, the process {}", describe_failure(reason))
+            format!("the process failed under callgrind: {}", describe_failure(reason))
         }
         CountObstacle::NoTotal => "callgrind wrote no total".to_owned(),
     }
@@ -296,7 +296,7 @@ fn describe_stored_machine(machine: &StoredMachine) -> String {
 }
 
 fn describe_machine(machine: &MachineName) -> String {
-    format!("{}, kernel {},", machine.cpu_model, machine.kernel)
+    format!("{} with kernel {}", machine.cpu_model, machine.kernel)
 }
 
 fn describe_runtime(runtime: &RuntimeName) -> String {

@@ -32,10 +32,10 @@ pub(super) enum CheckLaunches {
         /// The run.
         run: Box<Run>,
         /// The rounds of what stored runs did not pass; `None` without any.
-        confirmed: Option<Box<PairRounds>>,
+        confirmed: Option<PairRounds>,
     },
     /// The rounds of the two sides that the command line names.
-    Rounds(Box<PairRounds>),
+    Rounds(PairRounds),
 }
 
 /// Two sides and their rounds.
@@ -43,7 +43,7 @@ pub(super) struct PairRounds {
     /// The two sides, which can be launched again.
     pub(super) pair: Box<Pair>,
     /// Their launches.
-    pub(super) measured: MeasuredRounds,
+    pub(super) measured: Box<MeasuredRounds>,
 }
 
 impl CheckLaunches {
@@ -58,7 +58,7 @@ impl CheckLaunches {
     /// Returns the rounds, if there were any.
     pub(super) fn rounds(&self) -> Option<&PairRounds> {
         match self {
-            Self::Candidate { confirmed, .. } => confirmed.as_deref(),
+            Self::Candidate { confirmed, .. } => confirmed.as_ref(),
             Self::Rounds(rounds) => Some(rounds),
         }
     }
@@ -78,7 +78,7 @@ pub(super) fn measure_pair(check: &CheckInputs<'_>, pair: Box<Pair>) -> Result<P
     };
     let measured = measure_benchmarks(check, &pair, None, &mut look)?;
     outputs::write_run(&check.args.out, &measured.candidate)?;
-    Ok(PairRounds { pair, measured })
+    Ok(PairRounds { pair, measured: Box::new(measured) })
 }
 
 /// Measures in rounds the benchmarks that a screen of stored runs does not pass.
@@ -121,7 +121,7 @@ pub(super) fn rounds_if_needed(
                 decide(&Evidence { rounds: Some(rounds), ..sides }, &session.policy)
             };
             let measured = measure_benchmarks(check, &pair, Some(&wanted), &mut look)?;
-            return Ok(Some(PairRounds { pair, measured }));
+            return Ok(Some(PairRounds { pair, measured: Box::new(measured) }));
         }
         Ok(PairAttempt::NoBase(cause)) => {
             Note::NotConfirmedWithoutBase { commit: base.short_id().to_owned(), cause }
