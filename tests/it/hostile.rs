@@ -165,7 +165,7 @@ fn what_is_no_decision_is_refused() {
     let cases: [(Vec<u8>, &str); 9] = [
         (
             with(&|whole| whole["schema"] = json!("perfgate.decision/99")),
-            "a newer perfgate wrote it",
+            "`perfgate.decision/99` is of a newer perfgate",
         ),
         (with(&|whole| whole["benchmarks"][0]["html"] = json!("<b>")), "unknown field `html`"),
         (
