@@ -9,8 +9,8 @@ mod evaluate;
 mod guard;
 mod init;
 mod measure;
-mod publish;
 mod report;
+mod publish;
 mod trend;
 
 use anyhow::Result;

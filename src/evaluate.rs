@@ -4,13 +4,13 @@
 //! Nothing here decides anything. Scenarios and recordings become runs, the runs go through
 //! [`verdict::decide`](crate::verdict::decide), and the answers are counted.
 
+mod scenario;
+mod tally;
 mod judge;
 mod peers;
 mod recorded;
-mod scenario;
 mod simulate;
 pub(crate) mod table;
-mod tally;
 
 pub(crate) use recorded::{
     ExpectedChange, LabelledCounts, MACHINES_HEAD, RecordingError, RecordingTable, ReplayPlan,

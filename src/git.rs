@@ -16,11 +16,11 @@ use crate::run::MeasuredCommit;
 
 mod branch;
 mod command;
-mod history;
 mod commit_info;
 mod remote;
-mod file_times;
+mod history;
 mod worktree;
+mod file_times;
 
 pub(crate) use branch::{Branch, BranchFile};
 pub(crate) use history::CommitMessages;

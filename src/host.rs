@@ -3,8 +3,8 @@
 
 mod counters;
 mod finding;
-mod fitness;
 mod probe;
+mod fitness;
 
 use serde::{Deserialize, Serialize};
 

@@ -35,6 +35,8 @@ mod init;
 mod cli;
 mod session;
 mod cmd;
+#[cfg(feature = "internals")]
+pub mod internals;
 
 #[cfg(test)]
 mod tests;
@@ -45,7 +47,7 @@ use clap::Parser as _;
 
 /// Runs the `perfgate` command with the arguments of the process, and returns its exit code.
 ///
-/// The commands and the file formats are the interface of perfgate. This crate has no other
+/// The commands and the file formats are the interface of perfgate. This crate has no other stable
 /// interface.
 pub fn main() -> ExitCode {
     let result = cmd::dispatch(cli::Cli::parse());

@@ -19,8 +19,8 @@ use crate::host::{HostCounters, HostWatch};
 use crate::note::{Disturbance, Note, RuntimeName};
 use crate::process::{Interrupt, ProcessError};
 use crate::run::{
-    self, Benchmark, BenchmarkFailure, BenchmarkId, CallsPerSample, Launch, RunSettings, Samples,
-    Sampling,
+    self, Benchmark, BenchmarkFailure, BenchmarkId, CallsPerSample, Launch, Run, RunSettings,
+    Samples, Sampling,
 };
 use crate::selection::Selection;
 
@@ -204,33 +204,60 @@ pub(crate) struct LaunchPosition {
     pub(crate) order: Option<u32>,
 }
 
-/// The launches of one side, collected while it is measured.
-#[derive(Clone, Debug, Default)]
+/// The launches of one side, collected in a run while it is measured.
+#[derive(Debug)]
 pub(crate) struct Measurement {
-    /// The benchmarks, each once, in the order in which they were first seen.
-    pub(crate) benchmarks: Vec<Benchmark>,
-    /// Problems and surprises during the measurement.
-    pub(crate) notes: Vec<Note>,
+    /// The run so far. Its benchmarks are in the order in which they were first seen.
+    run: Run,
     /// Threads and provider that the first reporting process reported; `None` if none did.
-    pub(crate) settings: Option<RunSettings>,
+    settings: Option<RunSettings>,
+    /// Positions of the benchmarks in the run.
     indices: HashMap<BenchmarkId, usize>,
 }
 
 impl Measurement {
-    /// Creates a measurement with the failed benchmarks and the notes of `plan`.
-    pub(crate) fn new(plan: LaunchPlan) -> Self {
+    /// Begins the measurement of `run`, which describes what is measured and has no benchmarks. It
+    /// gets the failed benchmarks and the notes of `plan`.
+    pub(crate) fn new(mut run: Run, plan: LaunchPlan) -> Self {
         let indices = plan.failed.iter().map(Benchmark::to_id).zip(0..).collect();
-        Self { benchmarks: plan.failed, notes: plan.notes, settings: None, indices }
+        run.benchmarks = plan.failed;
+        run.notes.extend(plan.notes);
+        Self { run, settings: None, indices }
     }
 
-    /// True if no benchmark failed. A measurement without benchmarks is complete, too.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.benchmarks.iter().all(|benchmark| benchmark.failure.is_none())
+    /// Returns the run so far, with all launches that were added.
+    pub(crate) fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Adds notes about the measurement.
+    pub(crate) fn add_notes(&mut self, notes: impl IntoIterator<Item = Note>) {
+        self.run.notes.extend(notes);
+    }
+
+    /// Removes and returns the failed benchmarks that `is_unwanted` selects by their id.
+    pub(crate) fn take_failed(
+        &mut self,
+        is_unwanted: impl Fn(&BenchmarkId) -> bool,
+    ) -> Vec<Benchmark> {
+        let is_taken =
+            |benchmark: &Benchmark| benchmark.failure.is_some() && is_unwanted(&benchmark.to_id());
+        let (taken, kept) = self.run.benchmarks.drain(..).partition(is_taken);
+        self.run.benchmarks = kept;
+        self.indices = self.run.benchmarks.iter().map(Benchmark::to_id).zip(0..).collect();
+        taken
+    }
+
+    /// Ends the measurement. The run is complete if no benchmark failed; a run without benchmarks
+    /// is complete, too.
+    pub(crate) fn finish(mut self) -> Run {
+        self.run.complete = self.run.benchmarks.iter().all(|benchmark| benchmark.failure.is_none());
+        self.run
     }
 
     /// True if the benchmark `id` failed.
     pub(crate) fn has_failed(&self, id: &BenchmarkId) -> bool {
-        self.indices.get(id).is_some_and(|at| self.benchmarks[*at].failure.is_some())
+        self.indices.get(id).is_some_and(|at| self.run.benchmarks[*at].failure.is_some())
     }
 
     /// Adds the result of one process start of `target`, which is `None` for a command.
@@ -257,25 +284,28 @@ impl Measurement {
     /// Adds a note if `settings` differ from those of the first process: a run has one number of
     /// threads and one provider.
     fn check_settings_agree(&mut self, settings: &RunSettings, target: Option<&str>) {
-        let first = self.settings.get_or_insert_with(|| settings.clone());
+        let first = self.settings.get_or_insert_with(|| {
+            self.run.settings.copy_runtime(settings);
+            settings.clone()
+        });
         if first != settings {
             let note = Note::SettingsDiffer {
                 target: target.map(str::to_owned),
                 settings: to_runtime_name(settings),
                 first: to_runtime_name(first),
             };
-            if !self.notes.contains(&note) {
-                self.notes.push(note);
+            if !self.run.notes.contains(&note) {
+                self.run.notes.push(note);
             }
         }
     }
 
     fn find_or_add_benchmark(&mut self, id: BenchmarkId, target: Option<&str>) -> &mut Benchmark {
         let at = *self.indices.entry(id.clone()).or_insert_with(|| {
-            self.benchmarks.push(Benchmark::new(id, target.map(str::to_owned), Sampling::Call));
-            self.benchmarks.len() - 1
+            self.run.benchmarks.push(Benchmark::new(id, target.map(str::to_owned), Sampling::Call));
+            self.run.benchmarks.len() - 1
         });
-        &mut self.benchmarks[at]
+        &mut self.run.benchmarks[at]
     }
 }
 
@@ -305,25 +335,26 @@ impl Benchmark {
     }
 }
 
-/// Measures one subject: plans its launches, then starts every job once per launch, as often as
+/// Measures one subject and returns `run` with its benchmarks: plans its launches, then starts every job once per launch, as often as
 /// `effort` requests.
 ///
 /// # Errors
 ///
 /// Fails if a process cannot be started, its results cannot be read, or perfgate was asked to end.
 pub(crate) fn measure_subject(
+    run: Run,
     subject: &MeasureSubject,
     selection: &Selection,
     effort: &Effort,
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(MeasureProgress),
-) -> Result<Measurement, MeasureError> {
+) -> Result<Run, MeasureError> {
     // Watch the host and plan. In each launch, start every remaining job; repeat a disturbed start
     // once. Benchmarks that have failed are not started again.
     let watch = HostWatch::begin();
     let mut plan = subject.plan_launches(selection, effort, interrupt, progress)?;
     let planned = plan.planned.take();
-    let mut measured = Measurement::new(plan);
+    let mut measured = Measurement::new(run, plan);
     let mut remaining = LaunchPlan { planned, ..LaunchPlan::default() };
     progress(MeasureProgress::Planned {
         benchmarks: remaining.planned.as_ref().map(Vec::len),
@@ -337,7 +368,7 @@ pub(crate) fn measure_subject(
             if let Some(disturbance) = launched.disturbance {
                 let repeated = Note::LaunchRepeated { launch: round, job: job.name(), disturbance };
                 progress(MeasureProgress::Repeated(repeated.clone()));
-                measured.notes.push(repeated);
+                measured.add_notes([repeated]);
                 launched = subject.launch_job(&job, effort, interrupt)?;
             }
             launched.benchmarks.retain(|(id, _)| selection.selects(&id.name));
@@ -353,6 +384,6 @@ pub(crate) fn measure_subject(
             None => {}
         }
     }
-    measured.notes.extend(watch.end());
-    Ok(measured)
+    measured.add_notes(watch.end());
+    Ok(measured.finish())
 }

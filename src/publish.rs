@@ -4,15 +4,15 @@
 //! This is the last step of the flow. The content comes from decisions. The destination comes from
 //! the event, never from a file that a pull request could have written.
 
-pub(crate) mod annotation;
 #[cfg(feature = "github")]
 pub(crate) mod artifact;
-pub(crate) mod comment;
 pub(crate) mod event;
-#[cfg(feature = "github")]
-pub(crate) mod github;
 pub(crate) mod issues;
 pub(crate) mod page;
-pub(crate) mod request;
+pub(crate) mod comment;
 pub(crate) mod source;
+pub(crate) mod annotation;
 pub(crate) mod summary;
+pub(crate) mod request;
+#[cfg(feature = "github")]
+pub(crate) mod github;

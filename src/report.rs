@@ -11,8 +11,8 @@ use crate::decision::{BaselineKind, Change, Decision, Judgement, TargetStatus, V
 use crate::note::Note;
 use crate::units::Percent;
 
-mod repeat;
 mod row;
+mod repeat;
 mod source;
 
 pub(crate) use row::{ReportFigure, ReportRow, ReportSide};

@@ -121,18 +121,12 @@ pub(crate) fn measure_rounds(
     let mut random = Pcg64::seed_from_u64(rounds_plan.seed);
     let mut remaining =
         LaunchPlan { planned: rounds_plan.candidate_plan.planned.clone(), ..LaunchPlan::default() };
-    let mut measured = (
-        Measurement::new(rounds_plan.baseline_plan.clone()),
-        Measurement::new(rounds_plan.candidate_plan.clone()),
-    );
-    let same_program = rounds_plan.same_program.clone();
-    let mut rounds = MeasuredRounds {
-        baseline,
-        candidate,
-        entered_count: 0,
-        same_program,
-        is_budget_spent: false,
+    let mut measured = RoundsMeasurement {
+        baseline: Measurement::new(baseline, rounds_plan.baseline_plan.clone()),
+        candidate: Measurement::new(candidate, rounds_plan.candidate_plan.clone()),
     };
+    let mut entered_count = 0;
+    let mut is_budget_spent = false;
     for round in 0.. {
         let undecided = remaining.planned.as_ref().map_or(0, Vec::len);
         progress(RoundsProgress::Round { round: round + 1, undecided });
@@ -143,21 +137,28 @@ pub(crate) fn measure_rounds(
             measure_job(rounds_plan, &job, is_swapped, &place, interrupt, &mut measured, progress)?;
         }
         if round == 0 {
-            rounds.entered_count = find_common_ids(&measured).len();
+            entered_count = measured.find_common_ids().len();
         }
-        let undecided = rounds.lend_launches(&mut measured, |rounds| look(rounds.as_evidence()));
+        let undecided = look(RoundsEvidence {
+            baseline: measured.baseline.run(),
+            candidate: measured.candidate.run(),
+            entered_count,
+            same_program: &rounds_plan.same_program,
+            has_ended: false,
+        });
         if undecided.is_empty() {
             break;
         }
         if rounds_plan.budget.is_some_and(|budget| started.elapsed() >= budget) {
-            rounds.is_budget_spent = true;
+            is_budget_spent = true;
             break;
         }
         remaining = remaining.restrict_to(&undecided);
     }
-    measured.1.notes.extend(watch.end());
-    rounds.take_measured(measured);
-    Ok(rounds)
+    measured.candidate.add_notes(watch.end());
+    let (baseline, candidate) = measured.finish();
+    let same_program = rounds_plan.same_program.clone();
+    Ok(MeasuredRounds { baseline, candidate, entered_count, same_program, is_budget_spent })
 }
 
 /// Launches one job of one round on both sides, and repeats both launches if either was disturbed.
@@ -167,7 +168,7 @@ fn measure_job(
     is_swapped: bool,
     place: &LaunchPosition,
     interrupt: &Interrupt,
-    measured: &mut (Measurement, Measurement),
+    measured: &mut RoundsMeasurement,
     progress: &mut dyn FnMut(RoundsProgress),
 ) -> Result<(), MeasureError> {
     // A benchmark that has already failed on a side is not launched there again. Disturbed launches
@@ -177,8 +178,8 @@ fn measure_job(
         None => Ok(LaunchResult::default()),
     };
     let left = (
-        job.exclude_failed(|id| measured.0.has_failed(id)),
-        job.exclude_failed(|id| measured.1.has_failed(id)),
+        job.exclude_failed(|id| measured.baseline.has_failed(id)),
+        job.exclude_failed(|id| measured.candidate.has_failed(id)),
     );
     let launch_both = || -> Result<(LaunchResult, LaunchResult), MeasureError> {
         if is_swapped {
@@ -192,64 +193,47 @@ fn measure_job(
     if let Some(disturbance) = launched.0.disturbance.or(launched.1.disturbance) {
         let note = Note::RoundRepeated { round: place.round, job: job.name(), disturbance };
         progress(RoundsProgress::Repeated(note.clone()));
-        measured.1.notes.push(note);
+        measured.candidate.add_notes([note]);
         launched = launch_both()?;
     }
     let place_at = |order| LaunchPosition { order: Some(order), ..place.clone() };
-    measured.0.add_launch(launched.0, job.target.as_deref(), &place_at(u32::from(is_swapped)));
-    measured.1.add_launch(launched.1, job.target.as_deref(), &place_at(u32::from(!is_swapped)));
+    let target = job.target.as_deref();
+    measured.baseline.add_launch(launched.0, target, &place_at(u32::from(is_swapped)));
+    measured.candidate.add_launch(launched.1, target, &place_at(u32::from(!is_swapped)));
     Ok(())
 }
 
-/// Returns the benchmarks that both sides have measured without failure.
-fn find_common_ids(measured: &(Measurement, Measurement)) -> HashSet<BenchmarkId> {
-    let collect_ids = |side: &Measurement| -> HashSet<BenchmarkId> {
-        let successful = side.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
-        successful.map(Benchmark::to_id).collect()
-    };
-    collect_ids(&measured.0).intersection(&collect_ids(&measured.1)).cloned().collect()
+/// Both sides while they are measured.
+struct RoundsMeasurement {
+    baseline: Measurement,
+    candidate: Measurement,
 }
 
-impl MeasuredRounds {
-    /// Lends the launches to `look` as two runs, without copying them.
-    fn lend_launches<T>(
-        &mut self,
-        measured: &mut (Measurement, Measurement),
-        look: impl FnOnce(&Self) -> T,
-    ) -> T {
-        std::mem::swap(&mut self.baseline.benchmarks, &mut measured.0.benchmarks);
-        std::mem::swap(&mut self.candidate.benchmarks, &mut measured.1.benchmarks);
-        let answer = look(self);
-        std::mem::swap(&mut self.baseline.benchmarks, &mut measured.0.benchmarks);
-        std::mem::swap(&mut self.candidate.benchmarks, &mut measured.1.benchmarks);
-        answer
+impl RoundsMeasurement {
+    /// Returns the benchmarks that both sides have measured without failure.
+    fn find_common_ids(&self) -> HashSet<BenchmarkId> {
+        let collect_ids = |side: &Measurement| -> HashSet<BenchmarkId> {
+            let benchmarks = side.run().benchmarks.iter();
+            let successful = benchmarks.filter(|benchmark| benchmark.failure.is_none());
+            successful.map(Benchmark::to_id).collect()
+        };
+        collect_ids(&self.baseline).intersection(&collect_ids(&self.candidate)).cloned().collect()
     }
 
-    /// Moves the measurements into the runs.
+    /// Ends the measurement and returns the runs of base and candidate.
     ///
     /// A benchmark that failed on the base and is not in the candidate does not count as missing.
     /// It becomes a note instead of a benchmark.
-    fn take_measured(&mut self, measured: (Measurement, Measurement)) {
-        let (mut baseline, candidate) = measured;
+    fn finish(mut self) -> (Run, Run) {
+        let candidate = self.candidate.finish();
         let candidate_ids: HashSet<BenchmarkId> =
             candidate.benchmarks.iter().map(Benchmark::to_id).collect();
-        baseline.benchmarks.retain(|benchmark| match &benchmark.failure {
-            Some(failure) if !candidate_ids.contains(&benchmark.to_id()) => {
-                baseline.notes.push(Note::BenchmarkFailed {
-                    benchmark: benchmark.id.clone(),
-                    reason: failure.reason.clone(),
-                });
-                false
-            }
-            _ => true,
+        let unshared = self.baseline.take_failed(|id| !candidate_ids.contains(id));
+        let notes = unshared.into_iter().filter_map(|benchmark| {
+            let reason = benchmark.failure?.reason;
+            Some(Note::BenchmarkFailed { benchmark: benchmark.id, reason })
         });
-        self.baseline.complete = baseline.is_complete();
-        self.candidate.complete = candidate.is_complete();
-        self.baseline.settings.take_runtime(baseline.settings);
-        self.candidate.settings.take_runtime(candidate.settings);
-        self.baseline.notes.extend(baseline.notes);
-        self.candidate.notes.extend(candidate.notes);
-        self.baseline.benchmarks = baseline.benchmarks;
-        self.candidate.benchmarks = candidate.benchmarks;
+        self.baseline.add_notes(notes);
+        (self.baseline.finish(), candidate)
     }
 }

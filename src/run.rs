@@ -104,13 +104,10 @@ pub(crate) struct RunSettings {
 }
 
 impl RunSettings {
-    /// Sets threads and provider to those that the measured processes reported. Changes nothing if
-    /// `reported` is `None`.
-    pub(crate) fn take_runtime(&mut self, reported: Option<Self>) {
-        if let Some(Self { threads, provider, .. }) = reported {
-            self.threads = threads;
-            self.provider = provider;
-        }
+    /// Sets threads and provider to those that a measured process reported.
+    pub(crate) fn copy_runtime(&mut self, reported: &Self) {
+        self.threads = reported.threads;
+        self.provider.clone_from(&reported.provider);
     }
 }
 

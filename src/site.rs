@@ -6,22 +6,22 @@
 //! [`standing::BenchmarkStanding`] is what the pages report about it, and [`build`] writes the
 //! files that changed. `render` decides how a page looks.
 
-mod benchmark;
-mod build;
-mod chart_data;
 mod encode;
-mod export;
-mod trend_file;
 mod slug;
 mod night;
-mod overview;
+mod trend_file;
+mod track;
+mod export;
 #[cfg(feature = "parquet")]
 mod parquet;
+pub(crate) mod standing;
+mod chart_data;
+mod overview;
+mod benchmark;
 mod plot;
 mod run;
-pub(crate) mod standing;
+mod build;
 mod status;
-mod track;
 
 use jiff::Timestamp;
 

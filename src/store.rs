@@ -12,10 +12,10 @@ use crate::host::Host;
 use crate::note::Note;
 use crate::run::{CallsPerSample, FileError, Launch, LaunchData, Run, SampleSource};
 
-mod dir;
 mod error;
-mod git;
 mod key;
+mod dir;
+mod git;
 
 pub(crate) use dir::DirStore;
 pub(crate) use error::{StoreError, UnfitRun};

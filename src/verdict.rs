@@ -6,16 +6,16 @@
 pub(crate) mod look_plan;
 pub(crate) mod test_form;
 mod change;
-mod counts;
-mod decide;
-mod evidence;
 mod looks;
+mod evidence;
+mod counts;
 mod open;
 mod release;
 mod screen;
 mod short_launches;
 mod target;
 mod waivers;
+mod decide;
 
 pub(crate) use decide::decide;
 pub(crate) use evidence::{

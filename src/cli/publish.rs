@@ -19,7 +19,7 @@ Examples:
 
 Reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_API_URL,
 GITHUB_TOKEN, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT. The exit status is that of publishing, not the
-verdict: 0 also when the token may not write, which a notice says.")]
+verdict: 0 also when the token may not write, which a notice reports.")]
 pub(crate) struct PublishArgs {
     /// Decision files to publish together; NAME= labels each of several
     #[arg(value_name = "[NAME=]DECISION", required_unless_present_any = ["artifact", "issues"])]

@@ -54,8 +54,8 @@ pub(super) fn run_calibrate(args: &CalibrateArgs) -> Result<ExitStatus> {
             estimate_launch_cost(&rounds, id, &session.effort.effort)
         });
     if calibration.benchmarks.is_empty() {
-        let help = "see above for what failed; launches that all take the same time tell nothing";
-        return Err(CommandError::new_failure("nothing was learnt: no benchmark varied")
+        let help = "see above for what failed; launches that all take the same time show no noise";
+        return Err(CommandError::new_failure("no noise was found: no benchmark varied")
             .with_help(help)
             .into());
     }

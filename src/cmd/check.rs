@@ -25,17 +25,17 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
     let check = CheckInputs::open(args)?;
     counts::require_valgrind(args)?;
     let mut compared_with = compared_with::find(&check)?;
-    let launches = match compared_with.pair.take() {
+    let launches = if let Some(pair) = compared_with.pair.take() {
         // Both sides are launched in rounds only, so there is no run of the candidate before them.
-        Some(pair) => CheckLaunches::Rounds(confirm::measure_pair(&check, pair)?),
-        None => {
-            let run = candidate::measure_or_read(&check)?;
-            let confirmed = confirm::rounds_if_needed(&check, &run, &mut compared_with)?;
-            CheckLaunches::Candidate { run, confirmed }
-        }
+        CheckLaunches::Rounds(confirm::measure_pair(&check, pair)?)
+    } else {
+        let run = Box::new(candidate::measure_or_read(&check)?);
+        let confirmed = confirm::rounds_if_needed(&check, &run, &mut compared_with)?;
+        CheckLaunches::Candidate { run, confirmed }
     };
     let trailers = waivers::read_trailers(&check, compared_with.commit.as_ref());
-    let last_release = last_release::find(&check, launches.candidate(), &compared_with)?;
+    let last_release =
+        last_release::find_release_evidence(&check, launches.candidate(), &compared_with)?;
     let evidence = Evidence {
         rounds: launches.rounds().map(|rounds| rounds.measured.as_evidence()),
         trailers: &trailers,

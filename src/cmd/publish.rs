@@ -1,8 +1,8 @@
 //! `perfgate publish`: turns decisions and a workflow event into everything that GitHub shows.
 
 mod environment;
-mod issues;
 mod sources;
+mod issues;
 
 use std::path::Path;
 

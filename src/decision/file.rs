@@ -89,3 +89,39 @@ impl Judgement {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a decision of this schema on one benchmark, which has this field.
+    fn decision_json(schema: &str, field: &str) -> String {
+        format!(
+            r#"{{"schema": "perfgate.decision/{schema}", "verdict": "pass", "exit_status": 0,
+                "baseline": {{"kind": "interleaved"}},
+                "candidate": {{"host": {{"fingerprint": "f", "cpu_model": "c", "cores": 1,
+                    "memory_bytes": 0, "os": "o", "kernel": "k"}}}},
+                "benchmarks": [{{"id": "a", "change": "unchanged",
+                    "launches": {{"baseline": 0, "candidate": 0}}, {field}}}]}}"#
+        )
+    }
+
+    #[test]
+    fn a_decision_of_schema_1_becomes_one_of_schema_2() {
+        let reasons = format!(r#""reasons": ["{SAME_PROGRAM_SENTENCE}", "words"]"#);
+        let decision = Decision::from_json(decision_json("1", &reasons).as_bytes()).unwrap();
+        assert!(decision.benchmarks[0].is_same_program());
+        let recorded = Note::Recorded { sentence: "words".to_owned() };
+        assert_eq!(decision.benchmarks[0].notes, [Note::SameProgram, recorded]);
+        let written = serde_json::to_string(&decision).unwrap();
+        assert!(written.starts_with(r#"{"schema":"perfgate.decision/2""#), "{written}");
+        assert_eq!(Decision::from_json(written.as_bytes()).unwrap(), decision);
+    }
+
+    #[test]
+    fn a_decision_of_a_newer_perfgate_is_refused_in_one_line() {
+        let error = Decision::from_json(decision_json("3", r#""new": 1"#).as_bytes()).unwrap_err();
+        assert!(matches!(error, FileError::NewerSchema { .. }), "{error}");
+        assert_eq!(error.to_string().lines().count(), 1);
+    }
+}

@@ -53,9 +53,9 @@ impl PeerRule {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ratio => "ratio above 1.1",
-            Self::Welch => "Welch p < .05 on samples",
+            Self::Welch => "Welch p < 0.05 on samples",
             Self::Criterion => "Criterion's rule",
-            Self::MannWhitney => "Mann–Whitney p < .05, 10 + 10 launches in turn",
+            Self::MannWhitney => "Mann–Whitney p < 0.05, 10 + 10 launches in rounds",
         }
     }
 

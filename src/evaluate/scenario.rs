@@ -91,7 +91,7 @@ const QUIET: Scenario = Scenario {
 /// Scenario with every common kind of noise.
 const MIXED: Scenario = Scenario {
     name: "mixed",
-    about: "machine 5 %, launch 1.5 %, AR(1) .6 with 1.5 %, heavy tails, 3 % of samples late",
+    about: "machine 5 %, launch 1.5 %, AR(1) 0.6 with 1.5 %, heavy tails, 3 % of samples late",
     machine: 0.05,
     launch: 0.015,
     phi: 0.6,
@@ -107,9 +107,9 @@ const MIXED: Scenario = Scenario {
 pub(crate) const SCENARIOS: [Scenario; 21] = [
     MIXED,
     Scenario { name: "iid", about: "independent samples with 2 %", ..QUIET },
-    build_autoregressive("ar-0.5", "AR(1) .5 with 2 % through all launches", 0.5),
-    build_autoregressive("ar-0.7", "AR(1) .7 with 2 % through all launches", 0.7),
-    build_autoregressive("ar-0.9", "AR(1) .9 with 2 % through all launches", 0.9),
+    build_autoregressive("ar-0.5", "AR(1) 0.5 with 2 % through all launches", 0.5),
+    build_autoregressive("ar-0.7", "AR(1) 0.7 with 2 % through all launches", 0.7),
+    build_autoregressive("ar-0.9", "AR(1) 0.9 with 2 % through all launches", 0.9),
     Scenario {
         name: "slow-environment",
         about: "mixed, but the environment changes from launch to launch only",
@@ -153,7 +153,7 @@ pub(crate) const SCENARIOS: [Scenario; 21] = [
     },
     Scenario {
         name: "drift",
-        about: "mixed, and each launch .3 % slower than the last",
+        about: "mixed, and each launch 0.3 % slower than the last",
         drift: 0.003,
         ..MIXED
     },

@@ -25,7 +25,7 @@ const RATE_HEAD: [&str; 12] = [
     "inconclusive",
     "improved",
     "rounds",
-    "rounds a suite",
+    "rounds per suite",
 ];
 
 const PEER_HEAD: [&str; 5] = ["data", "effect", "rule", "called slower", "suites failing"];

@@ -90,6 +90,15 @@ impl SampleCommand {
     }
 }
 
+/// Returns whether `output` is what a command prints: lines of samples and nothing else.
+#[cfg(feature = "internals")]
+pub(crate) fn is_sample_output(output: &[u8]) -> bool {
+    let mut printed = SampleParser::default();
+    let are_lines = output.split(|byte| *byte == b'\n').all(|line| printed.take_line(line));
+    let observed = printed.into_observed(None, None, "");
+    are_lines && observed.iter().all(|(_, observed)| observed.is_ok())
+}
+
 /// Parses the lines that one launch prints.
 #[derive(Default)]
 struct SampleParser {

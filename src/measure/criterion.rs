@@ -5,10 +5,10 @@
 //! flags. So whether a sample is one call is read from the written files and not assumed from the
 //! flags.
 
-mod build;
-mod callgrind;
 mod environment;
+mod build;
 mod output;
+mod callgrind;
 mod pilot;
 mod same_program;
 
@@ -37,6 +37,8 @@ pub(crate) use self::callgrind::{VALGRIND, count_instructions};
 pub(crate) use self::environment::record_environment;
 pub(crate) use self::pilot::run_pilot;
 pub(crate) use self::same_program::find_same_targets;
+#[cfg(feature = "internals")]
+pub(crate) use self::{callgrind::parse_instruction_total, output::parse_written_result};
 
 /// Samples of a benchmark that is measured in batches. With [`BATCH_SECONDS`] the smallest batch
 /// takes about 80 µs, which is thousands of clock readings, and an interval still has 50 values.

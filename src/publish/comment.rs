@@ -63,7 +63,7 @@ pub(crate) enum CommentPolicy {
 
 /// A word that is not a comment policy.
 #[derive(Debug, Error)]
-#[error("`{0}` is none of auto, always, never")]
+#[error("`{0}` is not one of auto, always, never")]
 pub(crate) struct CommentPolicyError(String);
 
 impl FromStr for CommentPolicy {
@@ -183,9 +183,9 @@ fn write_resolved_body(id: &str, page: &PublishPage, faults: usize) -> String {
     let commit = page.commit.as_deref().and_then(|commit| commit.get(..7));
     let at = commit.map(|commit| format!(" as of {commit}")).unwrap_or_default();
     let resolution = match faults {
-        0 => "nothing is left to say".to_owned(),
-        1 => "mended: what was wrong here is not any more".to_owned(),
-        faults => format!("mended: none of the {faults} things that were wrong here is any more"),
+        0 => "nothing is left to report".to_owned(),
+        1 => "resolved: the problem reported here is fixed".to_owned(),
+        faults => format!("resolved: the {faults} problems reported here are fixed"),
     };
     let text = format!("**perfgate**: {resolution}{at} ({}).", page.counts.describe());
     prepend_state(id, &CommentState::from_page(page, true), &text)
@@ -196,12 +196,12 @@ fn write_folded_body(id: &str, body: &str) -> String {
     let text: Vec<_> = body.lines().skip_while(|line| line.starts_with("<!--")).collect();
     let text = text.join("\n");
     let head = format!("<!-- perfgate:{id}:folded -->");
-    let summary = "<summary>perfgate: an earlier answer; a newer comment stands below</summary>";
+    let summary = "<summary>perfgate: an earlier result; a newer comment is below</summary>";
     let whole = format!("{head}\n<details>{summary}\n\n{text}\n\n</details>\n");
     if whole.chars().count() <= COMMENT_BODY_LIMIT {
         whole
     } else {
-        format!("{head}\n*perfgate: an earlier answer; a newer comment stands below.*\n")
+        format!("{head}\n*perfgate: an earlier result; a newer comment is below.*\n")
     }
 }
 
@@ -289,15 +289,17 @@ mod tests {
     }
 
     #[test]
-    fn a_mending_push_says_so_in_one_line_and_once() {
-        let mended =
+    fn a_push_that_fixes_it_is_reported_in_one_line_and_once() {
+        let resolved =
             plan_comment_steps("it", &[comment(3, &page(&["a"]))], &page(&[]), CommentPolicy::Auto);
-        let [CommentStep::Edit { id: 3, body }] = mended.as_slice() else { panic!("{mended:?}") };
+        let [CommentStep::Edit { id: 3, body }] = resolved.as_slice() else {
+            panic!("{resolved:?}")
+        };
         let text: Vec<_> = body.lines().skip(2).collect();
         assert_eq!(
             text,
             [
-                "**perfgate**: mended: what was wrong here is not any more as of 0123456 (5 unchanged)."
+                "**perfgate**: resolved: the problem reported here is fixed as of 0123456 (5 unchanged)."
             ]
         );
         let later = PublishPage { commit: Some("fedcba9876".to_owned()), ..page(&[]) };
@@ -307,8 +309,8 @@ mod tests {
 
     #[test]
     fn a_regression_that_comes_back_notifies_again() {
-        let mended = StickyComment { id: 3, body: write_resolved_body("it", &page(&[]), 1) };
-        let steps = plan_comment_steps("it", &[mended], &page(&["a"]), CommentPolicy::Auto);
+        let resolved = StickyComment { id: 3, body: write_resolved_body("it", &page(&[]), 1) };
+        let steps = plan_comment_steps("it", &[resolved], &page(&["a"]), CommentPolicy::Auto);
         assert!(matches!(
             steps.as_slice(),
             [CommentStep::Create { .. }, CommentStep::Fold { id: 3, .. }]

@@ -345,7 +345,7 @@ impl Publication<'_> {
         match numbers.as_slice() {
             [number] => return Ok(Some(*number)),
             [] => notices.push(
-                "no comment: no open pull request here stands at the commit that was measured"
+                "no comment: no open pull request of this repository is at the measured commit"
                     .to_owned(),
             ),
             many => notices

@@ -34,7 +34,7 @@ pub(super) fn build_repeat_command(
         }
         _ => {}
     }
-    let packages = named_rows.iter().filter_map(|row| row.told_apart_by);
+    let packages = named_rows.iter().filter_map(|row| row.shown_package);
     for package in packages.filter(|package| is_typable(package)) {
         let _ = write!(command, " --package {}", quote_for_shell(package));
     }

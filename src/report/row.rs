@@ -22,7 +22,7 @@ pub(crate) struct ReportRow<'a> {
     /// Cargo package of the benchmark; `None` if it has none.
     pub(crate) package: Option<&'a str>,
     /// The package, if another benchmark of the report has the same id; `None` otherwise.
-    pub(crate) told_apart_by: Option<&'a str>,
+    pub(crate) shown_package: Option<&'a str>,
     /// What the data show.
     pub(crate) change: Change,
     /// What the row is called.
@@ -176,7 +176,7 @@ impl<'a> ReportRow<'a> {
         Self {
             id: &judgement.id,
             package: judgement.package.as_deref(),
-            told_apart_by: judgement.package.as_deref().filter(|_| is_ambiguous),
+            shown_package: judgement.package.as_deref().filter(|_| is_ambiguous),
             change: judgement.change,
             status: RowStatus::choose(judgement, targets.first().map(|target| target.status)),
             is_change_notable: is_notable(judgement.change) || judgement.waiver.is_some(),

@@ -13,7 +13,7 @@ pub(crate) fn locate_calibration(folder: &Path, fingerprint: &str) -> PathBuf {
 /// Reads the calibration of the machine with this fingerprint.
 ///
 /// Returns `None` twice if the file is absent. If the file cannot be parsed, returns `None` and a
-/// note that says why.
+/// note with the reason.
 pub(crate) fn read_calibration(
     folder: &Path,
     fingerprint: &str,

@@ -14,7 +14,7 @@ use super::settings::EffortSettings;
 use crate::cli::SelectionArgs;
 use crate::host::{self, BuildEnvironment, Host};
 use crate::measure::criterion::{self, BuildError, CargoWorkspace};
-use crate::measure::{self, Effort, MeasureError, MeasureSubject, Measurement};
+use crate::measure::{self, Effort, MeasureError, MeasureSubject};
 use crate::process::Interrupt;
 use crate::run::{Run, RunSettings, SampleSource};
 use crate::selection::Selection;
@@ -85,18 +85,11 @@ pub(crate) fn measure_into(
     interrupt: &Interrupt,
 ) -> Result<Run> {
     let mut output = ProgressOutput::new();
-    let measured =
-        measure::measure_subject(subject, selection, effort, interrupt, &mut |progress| {
-            output.show_measurement(&progress);
-        })
+    run.settings.command = Some(format_command_line());
+    let mut show = |progress| output.show_measurement(&progress);
+    let run = measure::measure_subject(run, subject, selection, effort, interrupt, &mut show)
         .map_err(explain_measure_error)?;
     output.finish();
-    run.complete = measured.is_complete();
-    let Measurement { benchmarks, notes, settings, .. } = measured;
-    run.benchmarks = benchmarks;
-    run.notes = notes;
-    run.settings.command = Some(format_command_line());
-    run.settings.take_runtime(settings);
     Ok(run)
 }
 

@@ -345,7 +345,7 @@ fn find_gaps(track: &BenchmarkTrack<'_>, nights: &[Night], now: Timestamp) -> Ve
 }
 
 /// Returns the nights on which nothing was measured, up to `now`. The usual distance between runs,
-/// at least a day, tells when a run was due.
+/// at least a day, shows when a run was due.
 pub(super) fn find_missing_nights(nights: &[Night], now: Timestamp) -> Vec<NightGap> {
     if nights.len() < MIN_TREND_RUNS {
         return Vec::new();

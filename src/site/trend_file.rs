@@ -118,13 +118,20 @@ impl KnownNights {
         if !is_current {
             return Self::default();
         }
-        let read: Option<HashMap<String, Night>> = lines
-            .map(|line| Some(serde_json::from_str::<TrendFileLine>(line).ok()?.into_night()))
-            .collect();
-        match read {
+        match Self::parse_lines(lines) {
             Some(nights) => Self { nights, text },
             None => Self::default(),
         }
+    }
+
+    /// Parses the lines after the head: the runs, by the name of the stored run. Returns `None` if
+    /// any line cannot be read.
+    pub(crate) fn parse_lines<'a>(
+        lines: impl Iterator<Item = &'a str>,
+    ) -> Option<HashMap<String, Night>> {
+        lines
+            .map(|line| Some(serde_json::from_str::<TrendFileLine>(line).ok()?.into_night()))
+            .collect()
     }
 
     /// Removes and returns the run stored under this name, or `None` if no earlier build has seen

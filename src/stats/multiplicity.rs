@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn adjusted_p_values_are_those_of_their_definitions() {
-        // By hand, as p.adjust(c(.01, .04, .03, .005, .5), method = "BH" | "holm") of R
+        // By hand, as p.adjust(c(0.01, 0.04, 0.03, 0.005, 0.5), method = "BH" | "holm") of R
         let p = [0.01, 0.04, 0.03, 0.005, 0.5];
         close(&adjust_benjamini_hochberg(&p), &[0.025, 0.05, 0.05, 0.025, 0.5]);
         close(&adjust_holm(&p), &[0.04, 0.09, 0.09, 0.025, 0.5]);

@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_large_sample_is_bounded_by_the_binomial_quantiles() {
-        // Python: exp(lgamma …) summed over k, as qbinom(c(.025, .975), 1e6, .99): 989805 and
+        // Python: exp(lgamma …) summed over k, as qbinom(c(0.025, 0.975), 1e6, 0.99): 989805 and
         // 990195. An upper order is one above.
         assert_eq!(find_lower_order(0.99, 1_000_000, 0.025), Some(989_805));
         assert_eq!(find_upper_order(0.99, 1_000_000, 0.025), Some(990_196));

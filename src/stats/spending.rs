@@ -1,6 +1,6 @@
 //! Sequential looks at the data that do not raise the error rates.
 //!
-//! A plan says when to look and what share of the errors each look may spend. It is fixed before the
+//! A plan states when to look and what share of the errors each look may spend. It is fixed before the
 //! first round.
 
 /// Share of the total error that a look spends; each field is between 0 and 1.

@@ -42,7 +42,7 @@ impl RunKey {
     }
 
     /// Parses a path within a store. Returns `None` if the file is not a stored run.
-    pub(super) fn parse(path: &str) -> Option<Self> {
+    pub(crate) fn parse(path: &str) -> Option<Self> {
         let parts: Vec<&str> = path.split('/').collect();
         let [RUNS_FOLDER, prefix, commit, name] = parts[..] else { return None };
         let commit = CommitId::parse(commit).filter(|id| id.as_str().starts_with(prefix))?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::decision::{Change, Decision, TargetStatus};
 use crate::host::Host;
@@ -341,63 +340,6 @@ fn one_function_decides_and_everybody_calls_it() {
     for caller in ["cmd/compare.rs", "evaluate/judge.rs"] {
         assert!(callers.iter().any(|file| file == caller), "{caller} is not among {callers:?}");
     }
-}
-
-/// Run it with `cargo test --release --lib cost_of -- --ignored --nocapture`. It makes no assertion
-/// about times.
-#[test]
-#[ignore = "prints times, asserts nothing about them"]
-fn cost_of_a_decision_on_fifty_benchmarks_after_ten_rounds() {
-    let limited = Config::from_toml("[[target]]\nbench = \"suite/*\"\np95 = \"1ms\"").unwrap();
-    for (config, what) in [(Config::default(), "without targets"), (limited, "with a p95 target")] {
-        let policy = Policy::new(&config, &BTreeMap::new(), Selection::default()).unwrap();
-        let (mut after_a_round, mut read_from_files) = (Vec::new(), Vec::new());
-        for _ in 0..50 {
-            let mut sides = [rounds_of_fifty(0.0, 9), rounds_of_fifty(0.02, 9)];
-            timed_decision(&sides, &policy);
-            for (side, more) in sides.iter_mut().zip([0.0, 0.02].map(|by| rounds_of_fifty(by, 10)))
-            {
-                for (benchmark, more) in side.benchmarks.iter_mut().zip(more.benchmarks) {
-                    benchmark.launches.extend(more.launches.into_iter().skip(9));
-                }
-            }
-            after_a_round.push(timed_decision(&sides, &policy));
-            let sides = [rounds_of_fifty(0.0, 10), rounds_of_fifty(0.02, 10)];
-            read_from_files.push(timed_decision(&sides, &policy));
-        }
-        for times in [&mut after_a_round, &mut read_from_files] {
-            times.sort();
-        }
-        let [round, files] = [after_a_round, read_from_files].map(|times| times[times.len() / 2]);
-        println!("{what}: {round:?} after the tenth round, {files:?} when all is read from files");
-    }
-}
-
-/// Returns a run of 50 benchmarks with 200 calls per launch, all slower by the share `by`.
-fn rounds_of_fifty(by: f64, rounds: usize) -> Run {
-    let sample = |launch: usize, call: usize| {
-        let noise = ((launch * 7919 + call * 104_729) % 1000) as f64 / 1e5;
-        1e6 * (1.0 + by + noise)
-    };
-    let launch = |launch| (0..200).map(|call| sample(launch, call)).collect();
-    run(&vec![(0..rounds).map(launch).collect(); 50])
-}
-
-fn timed_decision([baseline, candidate]: &[Run; 2], policy: &Policy) -> Duration {
-    let rounds = RoundsEvidence {
-        baseline,
-        candidate,
-        entered_count: 50,
-        same_program: &[],
-        has_ended: false,
-    };
-    let evidence = Evidence {
-        rounds: Some(rounds),
-        ..Evidence::from_sides(candidate, BaselineEvidence::None)
-    };
-    let began = Instant::now();
-    assert_eq!(decide(&evidence, policy).benchmarks.len(), 50);
-    began.elapsed()
 }
 
 #[test]

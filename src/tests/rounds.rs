@@ -19,13 +19,13 @@ fn what_failed_on_the_base_alone_is_said_too() {
         run
     };
     let (baseline, candidate) = (side(&["both", "base"]), side(&["both"]));
-    let in_turn = MeasuredRounds {
+    let measured = MeasuredRounds {
         baseline,
         candidate,
         entered_count: 1,
         same_program: vec![],
         is_budget_spent: false,
     };
-    let failed: Vec<&str> = in_turn.list_failed().iter().map(|one| one.id.as_str()).collect();
+    let failed: Vec<&str> = measured.list_failed().iter().map(|one| one.id.as_str()).collect();
     assert_eq!(failed, ["both", "base"]);
 }

@@ -14,7 +14,10 @@
 mod action;
 mod checkout;
 mod command;
+mod errors;
 mod formats;
+#[cfg(all(feature = "internals", feature = "github"))]
+mod fuzz;
 mod git_server;
 #[cfg(feature = "github")]
 mod github;
@@ -36,8 +39,10 @@ mod publish_troubles;
 mod report;
 mod repositories;
 mod rounds;
+mod source;
 mod store;
 mod store_shared;
 mod synthetic;
 mod trend;
 mod waivers;
+mod words;

@@ -284,7 +284,7 @@ fn what_failed_is_said_with_the_end_of_what_it_wrote() {
     let (status, said) = said(&["calibrate", "--rounds", "3", "--command", "echo nonsense"]);
     assert_eq!(status, Some(1));
     assert!(said.contains("failed: command: line 1 does not contain samples"), "{said}");
-    assert!(said.contains("nothing was learnt"), "{said}");
+    assert!(said.contains("no noise was found"), "{said}");
 }
 
 /// Returns the code block under a heading of `docs/command-source.md`.

@@ -1,23 +1,10 @@
 //! The names of the crate, read from the source.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use syn::{Item, Visibility};
 
-/// The source files of the crate without its tests.
-fn find_sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let is_tests = path.file_stem().is_some_and(|stem| stem == "tests");
-        if path.is_dir() && !is_tests {
-            find_sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !is_tests {
-            found.push(path);
-        }
-    }
-}
+use crate::source::SourceTree;
 
 /// The names of `items` that other modules can use, without methods, fields and variants: these are
 /// read together with the type that they belong to.
@@ -31,11 +18,6 @@ fn collect_names(items: &[Item], place: &str, names: &mut BTreeMap<String, Vec<S
             Item::Struct(item) => (&item.vis, &item.ident),
             Item::Trait(item) => (&item.vis, &item.ident),
             Item::Type(item) => (&item.vis, &item.ident),
-            Item::Mod(item) => {
-                let inside = item.content.as_ref().map_or(&[][..], |(_, inside)| inside);
-                collect_names(inside, place, names);
-                continue;
-            }
             _ => continue,
         };
         if !matches!(visibility, Visibility::Inherited) {
@@ -46,14 +28,9 @@ fn collect_names(items: &[Item], place: &str, names: &mut BTreeMap<String, Vec<S
 
 #[test]
 fn a_name_has_one_meaning() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut sources = Vec::new();
-    find_sources(&root, &mut sources);
     let mut names = BTreeMap::new();
-    for path in &sources {
-        let file = syn::parse_file(&fs::read_to_string(path).unwrap()).unwrap();
-        let place = path.strip_prefix(&root).unwrap().display().to_string();
-        collect_names(&file.items, &place, &mut names);
+    for module in &SourceTree::read().modules {
+        collect_names(&module.items, &module.file, &mut names);
     }
     assert!(names.len() > 500, "only {} names were found", names.len());
     names.retain(|_, places| {

@@ -107,7 +107,7 @@ fn a_new_regression_notifies_and_a_mending_push_edits() {
     let text: Vec<_> = comments[1].1.lines().skip(2).collect();
     assert_eq!(text.len(), 1, "{text:?}");
     assert!(
-        text[0].starts_with("**perfgate**: mended") && text[0].contains("as of ec26c3e"),
+        text[0].starts_with("**perfgate**: resolved") && text[0].contains("as of ec26c3e"),
         "{text:?}"
     );
 }

@@ -36,7 +36,7 @@ enum FoundBaseline {
     #[default]
     Nothing,
     /// The run of a run file.
-    File(Run),
+    File(Box<Run>),
     /// Stored runs on the candidate's machine, which decide alone. Empty if the stored runs are of
     /// other machines.
     Stored(Vec<Run>),
@@ -94,7 +94,7 @@ impl ComparedWith {
     fn read_file(path: &Path) -> Result<Self> {
         let run = read_run(path)?;
         let commit = run.commit.as_ref().and_then(|commit| CommitId::parse(&commit.id));
-        Ok(Self { baseline: FoundBaseline::File(run), commit, ..Self::default() })
+        Ok(Self { baseline: FoundBaseline::File(Box::new(run)), commit, ..Self::default() })
     }
 
     /// Builds `base` and the checked-out head. A base that cannot be built is a note.

@@ -30,7 +30,7 @@ pub(super) enum CheckLaunches {
     /// A run of the candidate alone.
     Candidate {
         /// The run.
-        run: Run,
+        run: Box<Run>,
         /// The rounds of what stored runs did not pass; `None` without any.
         confirmed: Option<PairRounds>,
     },
@@ -43,7 +43,7 @@ pub(super) struct PairRounds {
     /// The two sides, which can be launched again.
     pub(super) pair: Box<Pair>,
     /// Their launches.
-    pub(super) measured: MeasuredRounds,
+    pub(super) measured: Box<MeasuredRounds>,
 }
 
 impl CheckLaunches {
@@ -78,7 +78,7 @@ pub(super) fn measure_pair(check: &CheckInputs<'_>, pair: Box<Pair>) -> Result<P
     };
     let measured = measure_benchmarks(check, &pair, None, &mut look)?;
     outputs::write_run(&check.args.out, &measured.candidate)?;
-    Ok(PairRounds { pair, measured })
+    Ok(PairRounds { pair, measured: Box::new(measured) })
 }
 
 /// Measures in rounds the benchmarks that a screen of stored runs does not pass.
@@ -121,7 +121,7 @@ pub(super) fn rounds_if_needed(
                 decide(&Evidence { rounds: Some(rounds), ..sides }, &session.policy)
             };
             let measured = measure_benchmarks(check, &pair, Some(&wanted), &mut look)?;
-            return Ok(Some(PairRounds { pair, measured }));
+            return Ok(Some(PairRounds { pair, measured: Box::new(measured) }));
         }
         Ok(PairAttempt::NoBase(cause)) => {
             Note::NotConfirmedWithoutBase { commit: base.short_id().to_owned(), cause }

@@ -15,7 +15,7 @@ use crate::verdict::ReleaseEvidence;
 ///
 /// Returns `None` if stored runs are not the baseline, if no run of the release is stored, or if
 /// the release is the baseline already. Fails if the repository or the store cannot be read.
-pub(super) fn find(
+pub(super) fn find_release_evidence(
     check: &CheckInputs<'_>,
     candidate: &Run,
     compared_with: &ComparedWith,

@@ -23,7 +23,7 @@ const MAX_COMMITS: usize = 50_000;
 pub(super) struct TrendHistory {
     /// Paths in the store, one per night and in the same order.
     stored_paths: Vec<String>,
-    /// The records that an earlier build kept; `None` if they must be written anew.
+    /// The records that an earlier build kept; `None` if they must be written again.
     earlier_records: Option<String>,
     /// Indices in `nights` of the runs that the earlier build had not read.
     new_indices: Vec<usize>,

@@ -41,7 +41,7 @@ impl MachineComparison {
             Self::SameMachine => "files, 5 v the next 5 of the same machine",
             Self::OtherMachine => "files, 5 v 5 of another machine",
             Self::Undetected => "the same, if fingerprints agreed",
-            Self::Welch => "the same, plain Welch p < .05",
+            Self::Welch => "the same, plain Welch p < 0.05",
         }
     }
 }

@@ -28,7 +28,7 @@ const SUITE_SIZE: usize = 50;
 /// Launches per side of the small and the large comparison with one look.
 const ONE_LOOK_LAUNCHES: [usize; 2] = [5, 12];
 
-/// Number of earlier days from which a history is learnt, with twelve rounds per day.
+/// Number of earlier days from which a history is learned, with twelve rounds per day.
 const HISTORY_DAYS: usize = 2;
 
 /// Number of stored runs with which a new day is compared.

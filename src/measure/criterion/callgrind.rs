@@ -105,24 +105,25 @@ impl BenchTarget {
             return Ok(Err(CountObstacle::SeveralCallsPerSample));
         }
         let counts = fs::read_to_string(&out)?;
-        Ok(parse_total(&counts).ok_or(CountObstacle::NoTotal))
+        Ok(parse_instruction_total(&counts).ok_or(CountObstacle::NoTotal))
     }
 }
 
-/// Returns the total number of instructions in a file that callgrind wrote.
-fn parse_total(counts: &str) -> Option<f64> {
+/// Returns the total number of instructions in a file that callgrind wrote. Returns `None` if the
+/// file has no total.
+pub(crate) fn parse_instruction_total(counts: &str) -> Option<f64> {
     counts.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse_total;
+    use super::parse_instruction_total;
 
     #[test]
     fn the_total_is_read_from_what_callgrind_writes() {
         // valgrind 3.19 --tool=callgrind true, its first and last lines
         let counts = "# callgrind format\nversion: 1\nevents: Ir\nsummary: 1843517\n\nfn=(1)\n0 3\n\ntotals: 1843517\n";
-        assert_eq!(parse_total(counts), Some(1_843_517.0));
-        assert_eq!(parse_total("version: 1\n"), None);
+        assert_eq!(parse_instruction_total(counts), Some(1_843_517.0));
+        assert_eq!(parse_instruction_total("version: 1\n"), None);
     }
 }

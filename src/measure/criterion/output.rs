@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::measure::{CallAmounts, Observation};
@@ -14,6 +13,8 @@ use crate::note::FailureReason;
 use crate::run::{BenchmarkFailure, CallsPerSample, RunSettings, Samples, Sampling};
 use crate::units::{Nanos, UnitError};
 
+/// Name of the file with the samples of a benchmark.
+const SAMPLE_FILE: &str = "sample.json";
 /// Length in bytes after which Criterion cuts a title.
 const MAX_TITLE_BYTES: usize = 100;
 /// Folder levels that are searched. Criterion nests its results at most by group, function and
@@ -97,11 +98,11 @@ enum ResultError {
 }
 
 /// The files that one benchmark left in Criterion's folder.
-pub(super) struct WrittenResult {
+pub(crate) struct WrittenResult {
     /// Full benchmark id.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// The observation, or why the files cannot be used.
-    pub(super) observed: Result<Observation, BenchmarkFailure>,
+    pub(crate) observed: Result<Observation, BenchmarkFailure>,
 }
 
 /// Reads all results anywhere below `folder`: an id that contains `..` moves its results to an
@@ -121,7 +122,8 @@ pub(super) fn read_results(folder: &Path) -> io::Result<Vec<WrittenResult>> {
 /// Reads the threads and the provider that a bench wrote into `settings.json` next to Criterion's
 /// results. Returns `None` if the file cannot be read; most benches write none.
 pub(super) fn read_bench_settings(home: &Path) -> Option<RunSettings> {
-    let settings: RunSettings = read_json(&home.join("settings.json")).ok()?;
+    let settings: RunSettings =
+        serde_json::from_slice(&fs::read(home.join("settings.json")).ok()?).ok()?;
     Some(RunSettings {
         threads: settings.threads,
         provider: settings.provider,
@@ -144,11 +146,19 @@ fn collect_folders(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io:
     Ok(())
 }
 
-/// Reads one result. Returns `None` if not even the benchmark's name can be read. Callers count a
-/// benchmark that began and has no result as failed.
 fn read_benchmark(folder: &Path) -> Option<WrittenResult> {
-    let file: BenchmarkFile = read_json(&folder.join("benchmark.json")).ok()?;
-    let observed = read_json(&folder.join("sample.json")).and_then(|sample: SampleFile| {
+    let benchmark = fs::read(folder.join("benchmark.json")).ok()?;
+    parse_written_result(&benchmark, fs::read(folder.join(SAMPLE_FILE)))
+}
+
+/// Parses the `benchmark.json` and the `sample.json` of one result. Returns `None` if not even the
+/// benchmark's name can be read. Callers count a benchmark that began and has no result as failed.
+pub(crate) fn parse_written_result(
+    benchmark: &[u8],
+    sample: io::Result<Vec<u8>>,
+) -> Option<WrittenResult> {
+    let file: BenchmarkFile = serde_json::from_slice(benchmark).ok()?;
+    let observed = parse_sample(sample).and_then(|sample| {
         let amounts = file.throughput.as_ref().map(ThroughputFile::to_amounts).unwrap_or_default();
         Ok(Observation { amounts, ..sample.into_observation()? })
     });
@@ -159,10 +169,10 @@ fn read_benchmark(folder: &Path) -> Option<WrittenResult> {
     Some(WrittenResult { id: file.full_id, observed })
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ResultError> {
-    let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let bytes = fs::read(path).map_err(|error| ResultError::Io { file: name(), error })?;
-    serde_json::from_slice(&bytes).map_err(|error| ResultError::Json { file: name(), error })
+fn parse_sample(json: io::Result<Vec<u8>>) -> Result<SampleFile, ResultError> {
+    let file = || SAMPLE_FILE.to_owned();
+    let json = json.map_err(|error| ResultError::Io { file: file(), error })?;
+    serde_json::from_slice(&json).map_err(|error| ResultError::Json { file: file(), error })
 }
 
 impl SampleFile {
