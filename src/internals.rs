@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::calibrate::Calibration;
 use crate::compare;
+use crate::decision::Decision;
 use crate::measure::command::is_sample_output;
 use crate::measure::criterion::{parse_instruction_total, parse_written_result};
 use crate::policy::trailer::parse_trailers;
@@ -24,7 +25,7 @@ use crate::report::{Report, ReportContext};
 use crate::run::{FileError, Run};
 use crate::site::{self, KnownNights, Night, SiteInput};
 use crate::store::RunKey;
-use crate::verdict::{self, BaselineEvidence, Decision, Evidence, RoundsEvidence};
+use crate::verdict::{self, BaselineEvidence, Evidence, RoundsEvidence};
 
 /// A function that returns whether a parser accepts some bytes.
 pub type ParserProbe = fn(&[u8]) -> bool;
