@@ -165,7 +165,7 @@ fn what_is_no_decision_is_refused() {
     let cases: [(Vec<u8>, &str); 9] = [
         (
             with(&|whole| whole["schema"] = json!("perfgate.decision/99")),
-            "schema `perfgate.decision/99`",
+            "its schema is `perfgate.decision/99`",
         ),
         (with(&|whole| whole["benchmarks"][0]["html"] = json!("<b>")), "unknown field `html`"),
         (

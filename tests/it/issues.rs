@@ -48,7 +48,7 @@ fn a_slowdown_opens_one_issue_that_is_edited_and_then_closed_when_the_level_is_b
     assert_eq!(text(&issue["title"]), format!("Slower: {ID}"));
     assert_eq!(issue["labels"], json!([{ "name": "perfgate" }]));
     let body = text(&issue["body"]);
-    assert!(body.contains("is **+9.8 %** against the level before 2026-02-10"), "{body}");
+    assert!(body.contains("is **+9.8 %** compared with its level before 2026-02-10"), "{body}");
     assert!(
         body.contains("<https://octo.example.org/demo/bench/tokenization-encode-batch-0-"),
         "{body}"

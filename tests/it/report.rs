@@ -37,11 +37,11 @@ fn what_is_no_decision_is_refused_in_one_line_with_a_remedy() {
         ("", "EOF"),
         (&good[..good.len() / 2], "EOF"),
         (deep.as_str(), "at line 1 column 11"),
-        ("{\"schema\": \"perfgate.decision/9\"}", "`perfgate.decision/9` is not known"),
+        ("{\"schema\": \"perfgate.decision/9\"}", "its schema is `perfgate.decision/9`"),
         (&good.replacen("\"verdict\"", "\"extra\": 1, \"verdict\"", 1), "unknown field `extra`"),
         (
             &good.replacen("\"exit_status\": 10", "\"exit_status\": 0", 1),
-            "exit status 0 where 10 belongs",
+            "the exit status is 0, but the verdict has 10",
         ),
     ] {
         fs::write(&file, content).unwrap();
