@@ -5,7 +5,7 @@ mod error;
 pub(crate) mod print;
 pub(crate) mod progress;
 pub(crate) mod project;
-mod run_file;
+mod input_files;
 mod signals;
 mod store;
 pub(crate) mod settings;
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 pub(crate) use self::error::{CommandError, ExitStatus, explain_error};
-pub(crate) use self::run_file::read_run;
+pub(crate) use self::input_files::{read_decision_file, read_run};
 pub(crate) use self::signals::watch_signals;
 pub(crate) use self::store::SessionStore;
 

@@ -14,7 +14,7 @@ use crate::publish::event::WorkflowEvent;
 use crate::publish::page::{PublishPage, SuiteDecision};
 use crate::publish::request::{self, PublishId, PublishSettings};
 use crate::publish::summary;
-use crate::session::{CommandError, ExitStatus, print};
+use crate::session::{CommandError, ExitStatus, print, read_decision_file};
 use environment::WorkflowEnvironment;
 
 /// Publishes the decisions. The exit status reports whether publishing succeeded, not the verdict.
@@ -110,7 +110,7 @@ fn read_suites(decisions: &[String]) -> Result<Vec<SuiteDecision>> {
             if has_several || !name.is_empty() {
                 check_name(&name)?;
             }
-            Ok(SuiteDecision { name, decision: super::report::read_decision_file(path)? })
+            Ok(SuiteDecision { name, decision: read_decision_file(path)? })
         })
         .collect()
 }
