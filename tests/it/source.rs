@@ -50,7 +50,7 @@ impl SourceTree {
         let source = find("lib.rs").expect("a crate has a root");
         add_module(&[], "lib.rs", parse_items(&source), find, &mut modules);
         let mut tree = Self { imports: Vec::new(), modules };
-        tree.imports = tree.modules.iter().map(|module| imports_of(module)).collect();
+        tree.imports = tree.modules.iter().map(imports_of).collect();
         tree
     }
 
