@@ -68,7 +68,7 @@ pub(crate) enum GitError {
     #[error("git repository `{}` belongs to another user", .0.display())]
     OtherOwner(PathBuf),
     /// No commit has this name.
-    #[error("`{0}` names no commit of this repository")]
+    #[error("`{0}` is not a commit of this repository")]
     UnknownRevision(String),
     /// The text is not a valid branch name.
     #[error("`{0}` cannot be the name of a branch")]

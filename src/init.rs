@@ -56,7 +56,7 @@ pub(crate) fn describe_benches(survey: &WorkspaceSurvey) -> Vec<String> {
         some => format!("benches    {}", list_names(some)),
     }];
     if !others.is_empty() {
-        remarks.push(format!("left out   {}: without Criterion they cannot be measured; `perfgate measure command` takes any program", list_names(&others)));
+        remarks.push(format!("left out   {}: they do not use Criterion and cannot be measured; `perfgate measure command` takes any program", list_names(&others)));
     }
     remarks.extend(criterion.iter().filter(|bench| !bench.required_features.is_empty()).map(|bench| {
         let features = bench.required_features.join(",");

@@ -184,7 +184,7 @@ impl Store {
         if is_for_commit(key.commit()) && key.is_of_kind(RunKind::from_run(&run)) {
             Ok(run)
         } else {
-            let other = "it is of another commit, host or source than its name says".to_owned();
+            let other = "its commit, host or source differs from its name".to_owned();
             Err(to_broken(FileError::Invalid(other)))
         }
     }

@@ -68,7 +68,7 @@ pub(super) fn run_calibrate(args: &CalibrateArgs) -> Result<ExitStatus> {
     files::write_atomically(&path, &serde_json::to_vec_pretty(&calibration)?)
         .with_context(|| format!("failed to write `{}`", path.display()))?;
     print::print_answer(&tables)?;
-    print::print_note(&format!("kept in {}; later checks on this machine use it", path.display()));
+    print::print_note(&format!("saved to {}; later checks on this machine use it", path.display()));
     Ok(ExitStatus::Pass)
 }
 
@@ -104,7 +104,7 @@ fn build_same_code(command: Option<&str>, session: &Session) -> Result<SameCode>
     let commit = head.and_then(|head| CommitId::parse(&head.id));
     let Some((repository, commit)) = session.project.repository.as_ref().zip(commit) else {
         print::print_note(
-            "this is no commit as it stands: built once, so that layout is not measured",
+            "the working tree is not a commit, so it is built only once, and the effect of code layout is not measured",
         );
         let workspace = to_workspace(&session.selection);
         return Ok(SameCode::OneBuild(build_subject(&workspace, &session.interrupt)?));

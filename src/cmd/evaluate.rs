@@ -105,7 +105,7 @@ fn select_scenarios(args: &EvaluateArgs) -> Result<Vec<Scenario>> {
         Scenario::from_name(name).ok_or_else(|| {
             let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
             let error = CommandError::new_usage(format!("there is no scenario `{name}`"));
-            error.with_help(format!("known are {}", names.join(", "))).into()
+            error.with_help(format!("known: {}", names.join(", "))).into()
         })
     };
     args.scenario.iter().map(find_scenario).collect()
@@ -132,7 +132,9 @@ fn replay_recordings(
             let error =
                 CommandError::new_usage(format!("run `{}` has too few launches", path.display()));
             return Err(error
-                .with_help("ten or more a benchmark; eighty give it a history too")
+                .with_help(
+                    "measure at least ten launches per benchmark; eighty also give it a history",
+                )
                 .into());
         }
         results.cells.extend(cells);
@@ -150,7 +152,7 @@ fn replay_recording(path: &Path, replay: &ReplayPlan<'_>) -> Result<Vec<RateCell
             let error =
                 CommandError::new_usage(format!("`{}` begins with `{other}`", path.display()));
             return Err(error
-                .with_help(format!("known are {SERIES_HEAD} and {MACHINES_HEAD}"))
+                .with_help(format!("known: {SERIES_HEAD} and {MACHINES_HEAD}"))
                 .into());
         }
     };

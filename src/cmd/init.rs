@@ -55,10 +55,10 @@ fn refuse_existing(files: &[NewFile], repository: &Path) -> Result<()> {
     let names: Vec<_> =
         existing.iter().map(|file| format!("`{}`", format_path(&file.path, repository))).collect();
     let message = format!(
-        "{} there already, nothing was written",
+        "{} there already; nothing was written",
         names.join(", ") + if names.len() == 1 { " is" } else { " are" }
     );
-    Err(CommandError::new_usage(message).with_help("--force replaces what is there").into())
+    Err(CommandError::new_usage(message).with_help("--force replaces existing files").into())
 }
 
 fn describe_next_steps(place: &InitRepository, is_repository: bool) -> String {
@@ -67,7 +67,7 @@ fn describe_next_steps(place: &InitRepository, is_repository: bool) -> String {
     let commit_step = if is_repository {
         "commit these files"
     } else {
-        "this is no git repository yet: `git init`, then commit these files"
+        "this is not a git repository yet: `git init`, then commit these files"
     };
     format!(
         "\nnext       1. `perfgate check` here shows what the gate will say (nothing to compare with yet)\n           \

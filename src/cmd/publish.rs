@@ -193,7 +193,7 @@ mod online {
         notices.map_err(|error| match error {
             IssueUpdateError::Status(error) => CommandError::new_usage(error).into(),
             IssueUpdateError::Api(error) => {
-                anyhow::Error::new(error).context("failed to bring the issues up to date")
+                anyhow::Error::new(error).context("failed to update the issues")
             }
         })
     }
@@ -259,7 +259,7 @@ mod online {
 
     fn explain_missing_client() -> anyhow::Error {
         CommandError::new_unavailable("this perfgate was built without its GitHub client")
-            .with_help("build it with `--features github`, or look at --dry-run")
+            .with_help("build it with `--features github`, or use --dry-run")
             .into()
     }
 }

@@ -159,7 +159,7 @@ pub(crate) const SCENARIOS: [Scenario; 21] = [
     },
     Scenario {
         name: "antipodal",
-        about: "mixed without AR(1); partners correlate by −.3",
+        about: "mixed without AR(1); partners correlate by −0.3",
         environment: 0.0,
         launch: 0.02,
         partner_correlation: -0.3,
@@ -167,19 +167,19 @@ pub(crate) const SCENARIOS: [Scenario; 21] = [
     },
     Scenario {
         name: "batch",
-        about: "mixed, one value a launch",
+        about: "mixed, one value per launch",
         sampling: Sampling::Batch,
         ..MIXED
     },
     Scenario {
         name: "budget-4",
-        about: "mixed, the time is up after 4 rounds",
+        about: "mixed, the time limit ends it after 4 rounds",
         budget: Some(4),
         ..MIXED
     },
     Scenario {
         name: "budget-12",
-        about: "mixed, the time is up after 12 rounds",
+        about: "mixed, the time limit ends it after 12 rounds",
         budget: Some(12),
         ..MIXED
     },

@@ -127,7 +127,7 @@ impl Remote<'_> {
 const REFUSALS: [(&[&str], &str); 5] = [
     (
         &["hook declined", "pre-receive hook"],
-        "a hook of the server declines; let it accept this branch, or keep baselines in another repository: --data-repository REPOSITORY",
+        "a hook of the server rejected the push; allow this branch there, or keep baselines in another repository: --data-repository REPOSITORY",
     ),
     (
         &["protected branch", "GH006", "GH013", "rule violations", "prohibited by ruleset"],

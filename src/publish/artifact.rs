@@ -76,7 +76,7 @@ pub(crate) fn read_decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
 
 fn check_plausible(decision: &Decision) -> Result<(), &'static str> {
     if decision.benchmarks.len() > MAX_BENCHMARKS {
-        return Err("it has more benchmarks than any suite");
+        return Err("it has too many benchmarks");
     }
     let is_too_long = |text: &str| text.len() > LONGEST_TEXT;
     let names = decision.benchmarks.iter().flat_map(|judgement| {
@@ -87,12 +87,12 @@ fn check_plausible(decision: &Decision) -> Result<(), &'static str> {
     let conditions = conditions.into_iter().flatten().flat_map(|(name, value)| [name, value]);
     let is_name_too_long = names.chain(conditions).any(|text| is_too_long(text));
     if is_name_too_long || list_notes(decision).any(|note| is_too_long(&serialize(note))) {
-        return Err("a name or a note is longer than anybody would read");
+        return Err("a name or a note is too long");
     }
     let mut failures =
         decision.benchmarks.iter().filter_map(|judgement| judgement.failure.as_ref());
     if failures.any(|failure| is_too_long(&serialize(&failure.reason))) {
-        return Err("the reason of a failure is longer than anybody would read");
+        return Err("the reason of a failure is too long");
     }
     Ok(())
 }

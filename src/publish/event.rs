@@ -21,10 +21,10 @@ pub(crate) struct EventEnvironment {
 #[derive(Debug, Error)]
 pub(crate) enum EventError {
     /// The payload is not JSON or does not have GitHub's structure.
-    #[error("the event is not one of GitHub's: {0}")]
+    #[error("this is not a GitHub event: {0}")]
     Json(#[from] serde_json::Error),
     /// A required part of the event is missing or malformed.
-    #[error("the event names no {0}")]
+    #[error("the event has no {0}")]
     Missing(&'static str),
     /// The payload and the environment name different repositories.
     #[error("the event is about `{event}`, the workflow runs in `{workflow}`")]

@@ -348,8 +348,10 @@ impl Publication<'_> {
                 "no comment: no open pull request of this repository is at the measured commit"
                     .to_owned(),
             ),
-            many => notices
-                .push(format!("no comment: {} pull requests ask for the same branch", many.len())),
+            many => notices.push(format!(
+                "no comment: {} open pull requests have the same head branch",
+                many.len()
+            )),
         }
         Ok(None)
     }

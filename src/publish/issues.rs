@@ -27,7 +27,7 @@ const SAME_SLOWDOWN_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 #[derive(Debug, Error)]
 pub(crate) enum IssuePlanError {
     /// The page is not an address that `trend status` writes.
-    #[error("the page `{0}` is not one of a benchmark")]
+    #[error("`{0}` is not the page of a benchmark")]
     Page(String),
     /// The text is not a time.
     #[error("`{0}` is not a time")]

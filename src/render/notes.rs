@@ -296,7 +296,7 @@ fn describe_stored_machine(machine: &StoredMachine) -> String {
 }
 
 fn describe_machine(machine: &MachineName) -> String {
-    format!("{} with kernel {}", machine.cpu_model, machine.kernel)
+    format!("{} (kernel {})", machine.cpu_model, machine.kernel)
 }
 
 fn describe_runtime(runtime: &RuntimeName) -> String {

@@ -23,7 +23,9 @@ pub(crate) enum FileError {
         newest: &'static str,
     },
     /// The file has a schema with a higher number than this version knows.
-    #[error("schema `{found}` is of a newer perfgate: this version reads up to `{newest}`")]
+    #[error(
+        "schema `{found}` was written by a newer perfgate; this version reads up to `{newest}`"
+    )]
     NewerSchema {
         /// Schema that the file names.
         found: String,
@@ -95,7 +97,7 @@ mod tests {
         assert!(check("perfgate.run/1").is_ok() && check("perfgate.run/2").is_ok());
         assert_eq!(
             check("perfgate.run/3").unwrap_err().to_string(),
-            "schema `perfgate.run/3` is of a newer perfgate: this version reads up to \
+            "schema `perfgate.run/3` was written by a newer perfgate; this version reads up to \
              `perfgate.run/2`"
         );
         for other in ["perfgate.run/0", "perfgate.run", "perfgate.run/x", "perfgate.store/9"] {

@@ -49,7 +49,7 @@ pub(crate) fn read_decision_file(path: &Path) -> Result<Decision> {
             }
             FileError::NewerSchema { .. } => command_error.with_help("install a newer perfgate"),
             FileError::Json(_) | FileError::Schema { .. } | FileError::Invalid(_) => command_error
-                .with_help("write it again by `perfgate check`, or see schemas/decision.schema.json"),
+                .with_help("write it again with `perfgate check`, or see schemas/decision.schema.json"),
         }
         .into()
     })

@@ -115,8 +115,8 @@ impl Pair {
             }
         };
         let clean = head.as_ref().filter(|head| !head.dirty);
-        let clean =
-            clean.map(|head| CommitId::parse(&head.id).context("the head has a strange id"));
+        let clean = clean
+            .map(|head| CommitId::parse(&head.id).context("the commit id of the head is invalid"));
         let clean = clean.transpose()?;
         let candidate = if let Some(id) = &clean {
             folder.seed_build("head", "base")?;

@@ -46,7 +46,9 @@ impl Project {
     /// Fails if there is no repository or no such revision.
     pub(crate) fn resolve_commit(&self, revision: &str) -> Result<(&Repository, CommitId)> {
         let Some(repository) = &self.repository else {
-            let message = format!("`{revision}` is neither a file nor, outside of git, a revision");
+            let message = format!(
+                "`{revision}` is not a file, and there is no git repository to look it up in"
+            );
             return Err(CommandError::new_usage(message)
                 .with_help("name a run file, or `none`")
                 .into());

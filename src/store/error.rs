@@ -35,7 +35,7 @@ pub(crate) enum StoreError {
     #[error("the run cannot be a baseline: {0}")]
     Unfit(UnfitRun),
     /// No stored run has this name.
-    #[error("no stored run is called `{0}`")]
+    #[error("no stored run is named `{0}`")]
     Missing(String),
     /// Several stored runs or commits have this name.
     #[error("`{name}` could be any of {}", quote_ids(candidates))]
@@ -82,7 +82,7 @@ pub(crate) enum UnfitRun {
     #[error("the working tree had changes that are not in its commit")]
     Dirty,
     /// The run does not name the measured commit.
-    #[error("it names no commit")]
+    #[error("it does not name a commit")]
     NoCommit,
     /// The run ended early, or benchmarks failed.
     #[error("it is incomplete")]
@@ -91,7 +91,7 @@ pub(crate) enum UnfitRun {
     #[error("nothing was measured")]
     Empty,
     /// The time of the run cannot be parsed.
-    #[error("its `created` is no time like `2026-11-22T00:00:00Z`")]
+    #[error("its `created` is not a time like `2026-11-22T00:00:00Z`")]
     InvalidTime,
     /// The record is too large for the repository.
     #[error("it is longer than {} MiB without its samples", MAX_RECORD_BYTES >> 20)]
@@ -104,11 +104,11 @@ impl StoreError {
         let help = match self {
             Self::InvalidUrl(_) => "write git:BRANCH or dir:PATH",
             Self::NoRepository { .. } => "use a store in a folder: --store dir:PATH",
-            Self::NotAStore { .. } => "name a branch of its own for it: --store git:perfgate-data",
+            Self::NotAStore { .. } => "use a separate branch: --store git:perfgate-data",
             Self::Unfit(UnfitRun::Dirty) => "commit or stash the changes and measure again",
             Self::Unfit(UnfitRun::NoCommit) => "measure inside a git repository",
             Self::Unfit(UnfitRun::Incomplete | UnfitRun::Empty) => {
-                "measure again; the messages of the first time say what failed"
+                "measure again; the output of the first attempt shows what failed"
             }
             Self::Unfit(UnfitRun::TooLong) => "measure fewer benchmarks at once, with --bench",
             Self::Missing(_) => {

@@ -121,7 +121,9 @@ fn no_parser_panics_on_changed_input() {
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
         let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
         let inputs = (select(seeds), edits()).prop_map(|(mut bytes, edits)| {
-            edits.iter().for_each(|edit| edit.apply(&mut bytes));
+            for edit in edits {
+                edit.apply(&mut bytes);
+            }
             bytes
         });
         let found = TestRunner::new_with_rng(config, rng).run(&inputs, |bytes| {

@@ -165,7 +165,7 @@ fn what_is_no_decision_is_refused() {
     let cases: [(Vec<u8>, &str); 9] = [
         (
             with(&|whole| whole["schema"] = json!("perfgate.decision/99")),
-            "`perfgate.decision/99` is of a newer perfgate",
+            "schema `perfgate.decision/99` was written by a newer perfgate",
         ),
         (with(&|whole| whole["benchmarks"][0]["html"] = json!("<b>")), "unknown field `html`"),
         (
@@ -179,7 +179,7 @@ fn what_is_no_decision_is_refused() {
         ),
         (
             with(&|whole| whole["warnings"] = json!(["x".repeat(20_000)])),
-            "longer than anybody would read",
+            "a name or a note is too long",
         ),
         (
             with(&|whole| {
@@ -187,7 +187,7 @@ fn what_is_no_decision_is_refused() {
                     json!({"note": "bench-skipped", "bench": "b", "package": "x".repeat(20_000)});
                 whole["benchmarks"][0]["reasons"] = json!([{"note": "baseline", "about": note}]);
             }),
-            "longer than anybody would read",
+            "a name or a note is too long",
         ),
         (archive(&[("decision.json", b"[")]), "is not a decision"),
         (b"PK not a zip".to_vec(), "not a readable archive"),

@@ -89,7 +89,7 @@ fn a_bench_without_criterion_is_named() {
     let output = init(folder.path(), &[]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(
-        said.contains("nothing to measure") && said.contains("`tokens`: without Criterion"),
+        said.contains("nothing to measure") && said.contains("`tokens`: they do not use Criterion"),
         "{said}"
     );
 }

@@ -167,7 +167,7 @@ fn a_token_that_may_not_write_issues_is_said_once() {
     let said = settled(&github, &slower());
     assert_eq!(said.matches("issues: write").count(), 1, "{said}");
     let said = settled(&GitHub::new().without_labels(), &slower());
-    assert!(said.contains("could not be given the label"), "{said}");
+    assert!(said.contains("could not be labelled"), "{said}");
 }
 
 #[test]

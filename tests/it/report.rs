@@ -37,7 +37,10 @@ fn what_is_no_decision_is_refused_in_one_line_with_a_remedy() {
         ("", "EOF"),
         (&good[..good.len() / 2], "EOF"),
         (deep.as_str(), "at line 1 column 11"),
-        ("{\"schema\": \"perfgate.decision/9\"}", "`perfgate.decision/9` is of a newer perfgate"),
+        (
+            "{\"schema\": \"perfgate.decision/9\"}",
+            "schema `perfgate.decision/9` was written by a newer perfgate",
+        ),
         (&good.replacen("\"verdict\"", "\"extra\": 1, \"verdict\"", 1), "unknown field `extra`"),
         (
             &good.replacen("\"exit_status\": 10", "\"exit_status\": 0", 1),

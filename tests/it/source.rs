@@ -48,9 +48,9 @@ impl SourceTree {
     pub(crate) fn parse(find: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut modules = Vec::new();
         let source = find("lib.rs").expect("a crate has a root");
-        add_module(Vec::new(), "lib.rs", parse_items(&source), find, &mut modules);
+        add_module(&[], "lib.rs", parse_items(&source), find, &mut modules);
         let mut tree = Self { imports: Vec::new(), modules };
-        tree.imports = tree.modules.iter().map(|module| tree.imports_of(module)).collect();
+        tree.imports = tree.modules.iter().map(imports_of).collect();
         tree
     }
 
@@ -70,11 +70,11 @@ impl SourceTree {
             // A path in code that begins with an imported name continues the import.
             let path = match self.imports[place].get(&path[0]) {
                 Some(import) => [import, &path[1..]].concat(),
-                None => self.resolve(module, &path)?,
+                None => resolve_path(module, &path)?,
             };
             Some(Mention { path, is_macro: false })
         });
-        let uses = collector.uses.iter().filter_map(|path| self.resolve(module, path));
+        let uses = collector.uses.iter().filter_map(|path| resolve_path(module, path));
         let uses = uses.map(|path| Mention { path, is_macro: false });
         let macros =
             collector.macros.into_iter().map(|name| Mention { path: vec![name], is_macro: true });
@@ -122,41 +122,41 @@ impl SourceTree {
         let module = self.modules.iter().find(|module| module.path == path);
         module.map_or(&[], |module| &module.children)
     }
+}
 
-    /// The names that `use` brings into `module`, with what they stand for.
-    fn imports_of(&self, module: &SourceModule) -> BTreeMap<String, Vec<String>> {
-        let mut collector = PathCollector::default();
-        for item in &module.items {
-            collector.visit_item(item);
-        }
-        let mut imports = BTreeMap::new();
-        for (name, path) in collector.names {
-            if let Some(path) = self.resolve(module, &path) {
-                imports.insert(name, path);
-            }
-        }
-        imports
+/// The names that `use` brings into `module`, with what they stand for.
+fn imports_of(module: &SourceModule) -> BTreeMap<String, Vec<String>> {
+    let mut collector = PathCollector::default();
+    for item in &module.items {
+        collector.visit_item(item);
     }
-
-    /// `path` as written in `module`, in full; `None` if it is a local name.
-    fn resolve(&self, module: &SourceModule, path: &[String]) -> Option<Vec<String>> {
-        let root = || std::iter::once("crate".to_owned());
-        let here = root().chain(module.path.iter().cloned());
-        match path[0].as_str() {
-            "crate" => Some(path.to_vec()),
-            "self" => Some(here.chain(path[1..].iter().cloned()).collect()),
-            "super" => {
-                let up = path.iter().take_while(|part| *part == "super").count();
-                let above = module.path[..module.path.len().checked_sub(up)?].iter().cloned();
-                Some(root().chain(above).chain(path[up..].iter().cloned()).collect())
-            }
-            first if module.children.iter().any(|child| child == first) => {
-                Some(here.chain(path.iter().cloned()).collect())
-            }
-            // A type, a variant or a generic parameter, not a crate.
-            first if first.starts_with(char::is_uppercase) => None,
-            _ => Some(path.to_vec()),
+    let mut imports = BTreeMap::new();
+    for (name, path) in collector.names {
+        if let Some(path) = resolve_path(module, &path) {
+            imports.insert(name, path);
         }
+    }
+    imports
+}
+
+/// `path` as written in `module`, in full; `None` if it is a local name.
+fn resolve_path(module: &SourceModule, path: &[String]) -> Option<Vec<String>> {
+    let root = || std::iter::once("crate".to_owned());
+    let here = root().chain(module.path.iter().cloned());
+    match path[0].as_str() {
+        "crate" => Some(path.to_vec()),
+        "self" => Some(here.chain(path[1..].iter().cloned()).collect()),
+        "super" => {
+            let up = path.iter().take_while(|part| *part == "super").count();
+            let above = module.path[..module.path.len().checked_sub(up)?].iter().cloned();
+            Some(root().chain(above).chain(path[up..].iter().cloned()).collect())
+        }
+        first if module.children.iter().any(|child| child == first) => {
+            Some(here.chain(path.iter().cloned()).collect())
+        }
+        // A type, a variant or a generic parameter, not a crate.
+        first if first.starts_with(char::is_uppercase) => None,
+        _ => Some(path.to_vec()),
     }
 }
 
@@ -165,7 +165,7 @@ fn parse_items(source: &str) -> Vec<Item> {
 }
 
 fn add_module(
-    path: Vec<String>,
+    path: &[String],
     file: &str,
     items: Vec<Item>,
     find: &dyn Fn(&str) -> Option<String>,
@@ -177,7 +177,7 @@ fn add_module(
         .partition(|item| matches!(item, Item::Mod(_)));
     let place = modules.len();
     modules.push(SourceModule {
-        path: path.clone(),
+        path: path.to_vec(),
         file: file.to_owned(),
         items,
         children: Vec::new(),
@@ -185,14 +185,14 @@ fn add_module(
     for item in inner {
         let Item::Mod(item) = item else { unreachable!("only modules are in this part") };
         let name = item.ident.to_string();
-        let path = [&path[..], std::slice::from_ref(&name)].concat();
+        let path = [path, std::slice::from_ref(&name)].concat();
         modules[place].children.push(name);
         if let Some((_, items)) = item.content {
-            add_module(path, file, items, find, modules);
+            add_module(&path, file, items, find, modules);
         } else {
             let file = format!("{}.rs", path.join("/"));
             let source = find(&file).unwrap_or_else(|| panic!("there is no `{file}`"));
-            add_module(path, &file, parse_items(&source), find, modules);
+            add_module(&path, &file, parse_items(&source), find, modules);
         }
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn print_change_points(
         }
         let found = find_series_changes(line, least_shift, confidence).map_err(|why| {
             CommandError::new_usage(format!("line {} of `{}`: {why}", number + 1, file.display()))
-                .with_help(r#"write one series a line: {"id": "name", "values": [1.5, 1.6]}"#)
+                .with_help(r#"write one series per line: {"id": "name", "values": [1.5, 1.6]}"#)
         })?;
         all_changes.push(found);
     }

@@ -38,8 +38,8 @@ impl MachineComparison {
 
     fn name(self) -> &'static str {
         match self {
-            Self::SameMachine => "files, 5 v the next 5 of the same machine",
-            Self::OtherMachine => "files, 5 v 5 of another machine",
+            Self::SameMachine => "files, 5 vs the next 5 of the same machine",
+            Self::OtherMachine => "files, 5 vs 5 of another machine",
             Self::Undetected => "the same, if fingerprints agreed",
             Self::Welch => "the same, plain Welch p < 0.05",
         }

@@ -72,8 +72,8 @@ impl SeriesComparison {
         match self {
             Self::Rounds => "in rounds, without history".to_owned(),
             Self::RoundsWithHistory => format!("in rounds, history of {HISTORY_DAYS} earlier days"),
-            Self::OneLook(launches) => format!("files, {launches} v {launches}"),
-            Self::Stored => format!("{STORED_RUNS} stored days v a new day"),
+            Self::OneLook(launches) => format!("files, {launches} vs {launches}"),
+            Self::Stored => format!("{STORED_RUNS} stored days vs a new day"),
             Self::Screen => format!("{STORED_RUNS} stored days as a screen"),
         }
     }

@@ -99,7 +99,7 @@ pub(crate) enum ApiError {
         message: String,
     },
     /// The answer is too long or does not have GitHub's format.
-    #[error("{request}: the answer is not GitHub's: {message}")]
+    #[error("{request}: unexpected answer: {message}")]
     Answer {
         /// Method and path.
         request: String,
@@ -107,7 +107,7 @@ pub(crate) enum ApiError {
         message: String,
     },
     /// No request could be sent.
-    #[error("`{api_url}` cannot be asked: {message}")]
+    #[error("failed to reach `{api_url}`: {message}")]
     Unusable {
         /// Address of the API.
         api_url: String,

@@ -57,7 +57,7 @@ pub(crate) fn update_issues(
         let own_issues = tracker.own_issues().await?;
         let IssuePlan { steps, left_out } = issues::plan_issues(status, &own_issues, site)?;
         if left_out > 0 {
-            notices.push(format!("{left_out} slowdowns have no issue yet: {} are opened at once, the others another night", issues::MAX_ISSUES_AT_ONCE));
+            notices.push(format!("{left_out} slowdowns have no issue yet: at most {} are opened per run, the others by later runs", issues::MAX_ISSUES_AT_ONCE));
         }
         let before = own_issues.iter().map(|issue| issue.number).max().unwrap_or(0);
         for step in steps {
@@ -90,7 +90,7 @@ impl IssueTracker<'_> {
                 let body = json!({ "title": title, "body": body, "labels": [ISSUE_LABEL] });
                 if !self.open_issue(&marker, before, &body).await? {
                     let warning = format!(
-                        "an issue could not be given the label `{ISSUE_LABEL}` and will not be found again"
+                        "an issue could not be labelled `{ISSUE_LABEL}`, so perfgate will not find it again"
                     );
                     if !notices.contains(&warning) {
                         notices.push(warning);
