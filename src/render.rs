@@ -15,6 +15,7 @@ use crate::report::{Report, ReportRow};
 use crate::text::write_visible;
 
 mod escape;
+mod numbers;
 mod markdown;
 pub(crate) mod notes;
 mod filters;

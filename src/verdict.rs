@@ -10,10 +10,11 @@ mod looks;
 mod evidence;
 mod counts;
 mod open;
-mod release;
 mod screen;
 mod short_launches;
 mod target;
+mod judge;
+mod release;
 mod waivers;
 mod decide;
 

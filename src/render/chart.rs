@@ -9,7 +9,7 @@ use crate::decision::Change;
 use crate::report::{ReportFigure, ReportRow, ReportSide};
 use crate::units::{Percent, Ratio};
 
-use super::filters;
+use super::numbers;
 
 /// Maximum number of benchmarks with a named line each; more are drawn without names.
 const MAX_NAMED: usize = 60;
@@ -65,7 +65,7 @@ impl ChartAxis {
         let shown = values.take_while(|value| *value <= self.high);
         drop_crowded_ticks(shown.map(|value| AxisTick {
             at: self.locate(value),
-            label: filters::format_duration_tick(value),
+            label: numbers::format_duration_tick(value),
         }))
     }
 
@@ -79,7 +79,7 @@ impl ChartAxis {
         let inside = ratios.filter(|ratio| (self.low..=self.high).contains(ratio));
         drop_crowded_ticks(inside.map(|ratio| AxisTick {
             at: self.locate(ratio),
-            label: filters::format_slowdown_tick(ratio),
+            label: numbers::format_slowdown_tick(ratio),
         }))
     }
 }
@@ -349,7 +349,7 @@ fn draw_side(
             label: format!(
                 "launch {}: median {}",
                 launch + 1,
-                filters::format_duration(median.get())
+                numbers::format_duration(median.get())
             ),
         });
     let marks = list_percentiles(side).into_iter().map(|(name, figure)| FigureMark {

@@ -1,16 +1,18 @@
-//! Template filters that format typed values: durations, shares, ratios, counts, names.
+//! Template filters: numbers, notes, names and free text, each escaped for its format.
 
 use minijinja::{AutoEscape, Environment, State, Value};
 
-use super::escape;
+use super::numbers::{
+    format_amount, format_count, format_duration, format_p_value, format_signed_percent,
+    format_significant, fraction,
+};
+use super::{escape, notes};
 use crate::text::shorten;
 
 /// Maximum length of a name in a line, in characters.
 const NAME_WIDTH: usize = 72;
 /// Maximum length of free text, in characters.
 const PROSE_WIDTH: usize = 400;
-/// Smallest p-value that is shown as a number; a smaller one is shown as `< 0.0001`.
-const MIN_P: f64 = 0.0001;
 
 pub(super) fn register_filters(environment: &mut Environment<'static>) {
     environment.add_filter("duration", format_duration);
@@ -41,8 +43,8 @@ pub(super) fn register_filters(environment: &mut Environment<'static>) {
     environment.add_filter("label", |state: &State<'_, '_>, text: &str| {
         escape_prose(state, text, NAME_WIDTH)
     });
-    environment.add_filter("note", super::notes::describe_note_value);
-    environment.add_filter("failure", super::notes::describe_failure_value);
+    environment.add_filter("note", notes::describe_note_value);
+    environment.add_filter("failure", notes::describe_failure_value);
     environment.add_filter("prose", |state: &State<'_, '_>, text: &str| {
         escape_prose(state, text, PROSE_WIDTH)
     });
@@ -59,107 +61,6 @@ fn choose_ansi_code(style: &str) -> &'static str {
         "yellow" => "\u{1b}[1;33m",
         _ => "\u{1b}[0m",
     }
-}
-
-/// Formats nanoseconds with three significant digits and the largest unit that fits.
-pub(super) fn format_duration(ns: f64) -> String {
-    const UNITS: [(f64, &str); 4] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
-    // A value that would round up to four digits is shown in the next unit.
-    const ROUNDS_UP: f64 = 0.9995;
-    let is_reached = |(scale, _): &&(f64, &str)| ns >= scale * ROUNDS_UP;
-    let (scale, unit) = UNITS.iter().find(is_reached).unwrap_or(&UNITS[3]);
-    format!("{} {unit}", format_significant(ns / scale, 3))
-}
-
-/// Formats nanoseconds for an axis: like [`format_duration`], without trailing zeros.
-pub(super) fn format_duration_tick(ns: f64) -> String {
-    let text = format_duration(ns);
-    let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
-    let is_fraction = number.contains('.') && !number.contains('e');
-    let number =
-        if is_fraction { number.trim_end_matches('0').trim_end_matches('.') } else { number };
-    format!("{number} {unit}")
-}
-
-/// Formats `value` with the given number of significant `digits`.
-///
-/// Numbers below 1e-4 or from 1e6 on are in scientific notation.
-fn format_significant(value: f64, digits: u8) -> String {
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    let written = format!("{value:.*e}", usize::from(digits) - 1);
-    let exponent = written.split('e').nth(1).and_then(|exponent| exponent.parse().ok());
-    match exponent.unwrap_or(0i32) {
-        exponent @ -4..=5 => {
-            let decimals = (i32::from(digits) - 1 - exponent).max(0);
-            format!("{value:.*}", usize::try_from(decimals).unwrap_or(0))
-        }
-        _ => written,
-    }
-}
-
-/// Formats a share in percent: `5 %`, `3.1 %`, `0.04 %`.
-pub(super) fn fraction(share: f64) -> String {
-    let percent = share * 100.0;
-    let text = if (0.95..1e6).contains(&percent) {
-        format!("{percent:.1}")
-    } else {
-        format_significant(percent, if percent < 1.0 { 1 } else { 3 })
-    };
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
-}
-
-/// Formats a difference in percent with its sign: `+18.4 %`, `−2.2 %`.
-pub(super) fn format_signed_percent(fraction: f64) -> String {
-    let percent = fraction * 100.0;
-    let size = percent.abs();
-    let digits = if size < 1e5 { format!("{size:.1}") } else { format_significant(size, 3) };
-    let sign = match (digits.as_str(), percent < 0.0) {
-        ("0.0", _) => "±",
-        (_, true) => "−",
-        (_, false) => "+",
-    };
-    format!("{sign}{digits} %")
-}
-
-/// Formats a ratio for an axis as a signed percentage, without a trailing `.0`.
-pub(super) fn format_slowdown_tick(ratio: f64) -> String {
-    if (ratio - 1.0).abs() < 1e-9 {
-        "0".to_owned()
-    } else {
-        format_signed_percent(ratio - 1.0).replace(".0 ", " ")
-    }
-}
-
-/// Formats a p-value with its relation sign. It is never shown as zero, because a p-value is an
-/// upper bound on a probability.
-fn format_p_value(p: f64) -> String {
-    if p < MIN_P {
-        return format!("< {MIN_P}");
-    }
-    format!("= {}", format_significant(p, 2))
-}
-
-/// Formats a number with commas between the thousands.
-fn format_count(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Formats a large amount with an SI prefix: `1.20 M`.
-fn format_amount(number: f64) -> String {
-    const PREFIXES: [(f64, &str); 4] = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
-    let is_reached = |(scale, _): &&(f64, &str)| number >= *scale;
-    let (scale, prefix) = PREFIXES.iter().find(is_reached).unwrap_or(&(1.0, ""));
-    format!("{}{prefix}", format_significant(number / scale, 3))
 }
 
 /// Shortens text that is shown outside of `<code>`, and escapes it for Markdown.

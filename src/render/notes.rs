@@ -5,7 +5,7 @@
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
-use super::filters::{format_duration, format_duration_tick};
+use super::numbers::{format_duration, format_duration_tick};
 use crate::note::{
     CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName, StoredMachine,
 };

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 #[cfg(feature = "png")]
 pub(crate) use png::render_png;
 
-use super::{escape, filters};
+use super::{escape, numbers};
 use crate::text::shorten;
 
 const WIDTH: f64 = 800.0;
@@ -169,7 +169,7 @@ fn render_trend_svg(course: &TrendPlot) -> String {
             &mut out,
             (LEFT_MARGIN - 8.0, y + 4.0),
             "text-anchor=\"end\"",
-            &filters::format_duration(value),
+            &numbers::format_duration(value),
         );
     }
     let foot = TREND_HEIGHT - BOTTOM_MARGIN + 20.0;
@@ -185,7 +185,7 @@ fn render_trend_svg(course: &TrendPlot) -> String {
             &mut out,
             (x + 4.0, TOP_MARGIN + 12.0),
             &fill,
-            &filters::format_signed_percent(ratio - 1.0),
+            &numbers::format_signed_percent(ratio - 1.0),
         );
     }
     for (number, line) in course.lines.iter().enumerate() {
@@ -245,7 +245,7 @@ fn render_comparison_svg(comparison: &ComparisonPlot) -> String {
         let at = scale_x(1.0 + share);
         let style = if share.abs() < 1e-12 { "stroke=\"#59636e\"" } else { "stroke=\"#dfe3e8\"" };
         draw_rule(&mut out, (at, TOP_MARGIN), (at, height - BOTTOM_MARGIN), style);
-        let words = filters::format_signed_percent(share);
+        let words = numbers::format_signed_percent(share);
         draw_text(&mut out, (at, height - BOTTOM_MARGIN + 18.0), "text-anchor=\"middle\"", &words);
     }
     for (number, row) in comparison.rows.iter().enumerate() {
@@ -273,7 +273,7 @@ fn render_comparison_svg(comparison: &ComparisonPlot) -> String {
             &mut out,
             (WIDTH - 20.0, y + 4.0),
             "text-anchor=\"end\"",
-            &filters::format_signed_percent(ratio - 1.0),
+            &numbers::format_signed_percent(ratio - 1.0),
         );
     }
     out + "</svg>\n"

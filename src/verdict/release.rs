@@ -1,8 +1,8 @@
 //! Comparison with the last release, because slow creep passes every comparison with the commit
 //! before.
 
-use super::decide::judge_all;
 use super::evidence::{BaselineEvidence, Evidence};
+use super::judge::judge_all;
 use crate::decision::{Change, Judgement, RatioInterval};
 use crate::note::Note;
 use crate::policy::Policy;

@@ -7,15 +7,13 @@ use std::fs;
 use crate::source::{Mention, SourceModule, SourceTree};
 
 /// Imports against the order inside a folder: the module, what it imports, and why.
-const EXCEPTIONS: [(&str, &str, &str); 4] = [
+const EXCEPTIONS: [(&str, &str, &str); 2] = [
     ("git/command.rs", "crate::git::GitToken", "the token of a remote goes to the command"),
     (
         "measure/plan.rs",
         "crate::measure::command::make_whole_command_id",
         "a plan leaves out what failed as a whole",
     ),
-    ("render/notes.rs", "crate::render::filters::format_duration", "notes show durations"),
-    ("verdict/release.rs", "crate::verdict::decide::judge_all", "creep is judged like a change"),
 ];
 
 /// Modules that read no clock, no environment and no global random source.
