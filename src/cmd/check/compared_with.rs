@@ -115,7 +115,7 @@ impl ComparedWith {
         Ok(Self { commit: Some(base), ..found })
     }
 
-    /// Finds the stored runs of the nearest measured ancestor of the candidate, on its machine.
+    /// Finds the stored runs of the nearest measured ancestors of the candidate, on its machine.
     ///
     /// Fetches the store's branch and the history that a shallow clone lacks, if needed. Fails if
     /// the store cannot be read.
