@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_that_show_no_noise_are_no_history() {
+    fn rounds_that_show_no_noise_are_not_a_history() {
         assert_eq!(estimate_noise(&partners(&[0.1; 20], &[0.1; 20])), None);
         assert_eq!(estimate_noise(&partners(&[0.1], &[0.2])), None);
         assert_eq!(estimate_noise(&partners(&[0.1, 0.2], &[0.2])), None);

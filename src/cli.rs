@@ -53,7 +53,7 @@ pub(crate) enum CliCommand {
     Calibrate(CalibrateArgs),
     /// Report what disturbs measurements on this machine, with remedies
     Doctor(DoctorArgs),
-    /// Print a decision as text, Markdown, HTML, JSON, CSV or `JUnit`
+    /// Print a decision as text, Markdown, HTML, JSON, CSV or JUnit
     Report(ReportArgs),
     /// Print how often the decision is wrong, on simulated and recorded data
     Evaluate(EvaluateArgs),
@@ -429,8 +429,8 @@ Examples:
   perfgate evaluate --aa run.json                            your own launches of unchanged code
   perfgate evaluate --labelled main.json slow.json --expect regressed
 
-Without --scenario, --data, --aa and --labelled every scenario is simulated. Every answer is given by
-the code that decides in `perfgate check`. Rates are shown with 95 % intervals (Clopper-Pearson).")]
+Without --scenario, --data, --aa and --labelled every scenario is simulated. The code that decides
+in `perfgate check` gives every answer. Rates are shown with 95 % intervals (Clopper-Pearson).")]
 pub(crate) struct EvaluateArgs {
     /// Simulate only this scenario; may be repeated
     #[arg(long, value_name = "NAME")]

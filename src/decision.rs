@@ -186,8 +186,8 @@ pub(crate) enum CheckStage {
     Confirmed,
 }
 
-/// How many benchmarks a screen settled, and what that saved. The savings are a lower limit,
-/// because rounds end at their first look only at best.
+/// How many benchmarks a screen settled, and what that saved. The savings are a lower limit:
+/// they assume that the rounds would have ended at their first look.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScreenOutcome {

@@ -91,7 +91,7 @@ pub(crate) enum GitError {
         message: String,
     },
     /// The server refuses, and a retry would not help.
-    #[error("`{remote}` refuses: {message}")]
+    #[error("`{remote}` refused: {message}")]
     Refused {
         /// Name or address of the remote, without credentials.
         remote: String,
@@ -101,7 +101,7 @@ pub(crate) enum GitError {
         help: &'static str,
     },
     /// A file of perfgate inside the repository cannot be read or written.
-    #[error("failed to use `{}`", .0.display())]
+    #[error("failed to access `{}`", .0.display())]
     Io(PathBuf, #[source] io::Error),
     /// An error from libgit2.
     #[error("{}", .0.message())]

@@ -386,7 +386,7 @@ pub(crate) enum CountObstacle {
     UnknownTarget,
     /// Set-up before the first call takes most of the instructions.
     SetupOutweighsCalls,
-    /// Calls are too short to be told from Criterion's own work.
+    /// Calls are too short to be told apart from Criterion's own work.
     CallsTooShort,
     /// A sample is more than one call.
     SeveralCallsPerSample,

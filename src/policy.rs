@@ -41,6 +41,9 @@ pub(crate) enum PolicyError {
     /// A glob pattern is not valid.
     #[error(transparent)]
     Pattern(#[from] PatternError),
+    /// A `[[target]]` limits nothing.
+    #[error("`[[target]]` for `{0}` sets no limit")]
+    TargetWithoutLimit(String),
     /// `detect` does not exceed `threshold`.
     #[error("detect ({}) must exceed threshold ({}){at}", show_percent(*.detect), show_percent(*.threshold))]
     DetectTooLow {
@@ -56,8 +59,8 @@ pub(crate) enum PolicyError {
     PercentileOfBatches(String),
     /// An unknown word in `fail-on`.
     #[error(
-        "`{0}` is no reason to fail: known are regressed, target-missed, missing, failed, \
-         target-unproven, inconclusive"
+        "`{0}` is not a reason to fail: use regressed, target-missed, missing, failed, \
+         target-unproven or inconclusive"
     )]
     FailOn(String),
 }
@@ -193,7 +196,8 @@ pub(crate) struct BenchmarkRules {
 impl Policy {
     /// Builds the policy of a configuration. `flags` are targets for every benchmark.
     ///
-    /// Fails if a pattern is not valid, or if `detect` does not exceed `threshold` somewhere.
+    /// Fails if a pattern is not valid, if a `[[target]]` sets no limit, or if `detect` does not
+    /// exceed `threshold` somewhere.
     pub(crate) fn new(
         config: &Config,
         flags: &BTreeMap<Metric, Nanos>,
@@ -217,10 +221,11 @@ impl Policy {
             targets.push(TargetRule { pattern: IdPattern::new("**")?, limits: flags.clone() });
         }
         for target in &config.target {
-            targets.push(TargetRule {
-                pattern: IdPattern::new(&target.bench)?,
-                limits: target.limits(),
-            });
+            let limits = target.limits();
+            if limits.is_empty() {
+                return Err(PolicyError::TargetWithoutLimit(target.bench.clone()));
+            }
+            targets.push(TargetRule { pattern: IdPattern::new(&target.bench)?, limits });
         }
         let fail_on = gate.fail_on.clone().unwrap_or_else(|| {
             vec![FailOn::Regressed, FailOn::TargetMissed, FailOn::Missing, FailOn::Failed]
@@ -374,6 +379,11 @@ mod tests {
         refuses("[gate]\nthreshold = \"1\"", "is not a share");
         refuses("[gate]\nfail-on = [\"regresed\"]", "unknown variant");
         refuses("[[bench]]\nmatch = \"a[\"", "Pattern");
+    }
+
+    #[test]
+    fn a_target_without_a_limit_is_refused() {
+        refuses("[[target]]\nbench = \"a\"", "TargetWithoutLimit(\"a\")");
     }
 
     #[test]

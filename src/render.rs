@@ -1,4 +1,4 @@
-//! Renders a report as text, Markdown, HTML, CSV or `JUnit`, and a decision as JSON.
+//! Renders a report as text, Markdown, HTML, CSV or JUnit, and a decision as JSON.
 //!
 //! The templates in `templates/` hold the layout, and filters format the typed values. Every value
 //! is escaped for its format unless a filter marks it as safe. This module decides nothing.

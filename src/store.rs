@@ -71,7 +71,7 @@ pub(crate) enum BaselineMatch {
 /// Stored runs to compare a candidate with.
 #[derive(Debug)]
 pub(crate) struct StoredBaseline {
-    /// The nearest ancestor with a run on this host, with which the candidate is compared.
+    /// The nearest ancestor with a run on this host, which reports name.
     pub(crate) commit: CommitId,
     /// Up to [`MAX_BASELINE_RUNS`] runs of ancestors, nearest first; never empty.
     pub(crate) runs: Vec<Run>,

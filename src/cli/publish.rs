@@ -19,7 +19,7 @@ Examples:
 
 Reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_API_URL,
 GITHUB_TOKEN, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT. The exit status is that of publishing, not the
-verdict: 0 also when the token may not write, which a notice reports.")]
+verdict. It is also 0 if the token may not write; a notice then says so.")]
 pub(crate) struct PublishArgs {
     /// Decision files to publish together; NAME= labels each of several
     #[arg(value_name = "[NAME=]DECISION", required_unless_present_any = ["artifact", "issues"])]
@@ -42,7 +42,7 @@ pub(crate) struct PublishArgs {
     /// Create a check run as well; GitHub lists it under an arbitrary workflow of the commit
     #[arg(long)]
     pub(crate) check_run: bool,
-    /// The event's payload [default: the file `GITHUB_EVENT_PATH` names]
+    /// The event's payload [default: the file named by `GITHUB_EVENT_PATH`]
     #[arg(long, value_name = "FILE")]
     pub(crate) event: Option<PathBuf>,
     /// Send nothing; print the requests of a first publication, one JSON document per line

@@ -10,6 +10,7 @@ use crate::cli::{BaselineAction, BaselineArgs, RemoteArgs, StoreArgs, StoreForma
 use crate::git::GitToken;
 use crate::render::escape_for_terminal;
 use crate::run::Run;
+use crate::session::print::format_plural;
 use crate::session::{CommandError, ExitStatus, read_run};
 use crate::store::{DEFAULT_STORE_URL, GitStore, PruneSummary, RunKey, Store, StoreError};
 
@@ -123,7 +124,7 @@ fn list_runs(store: &Store, format: StoreFormat) -> Result<()> {
         StoreFormat::Text if keys.is_empty() => {
             writeln!(
                 out,
-                "nothing is stored yet: perfgate check --save-baseline records a run that passes"
+                "nothing is stored yet: `perfgate check --save-baseline` records a run that passes"
             )?;
         }
         StoreFormat::Text => {
@@ -210,10 +211,10 @@ fn print_run(key: &RunKey, run: &Run) -> Result<()> {
     let host = &run.host;
     writeln!(
         out,
-        "host {}: {}, {} cores, {}, kernel {}",
+        "host {}: {}, {}, {}, kernel {}",
         escape_for_terminal(&host.fingerprint),
         escape_for_terminal(&host.cpu_model),
-        host.cores,
+        format_plural(host.cores as usize, "core"),
         escape_for_terminal(&host.os),
         escape_for_terminal(&host.kernel),
     )?;
@@ -263,12 +264,4 @@ fn print_json(rows: &impl Serialize) -> Result<()> {
     serde_json::to_writer_pretty(&mut out, rows)?;
     writeln!(out)?;
     Ok(())
-}
-
-fn format_plural(number: usize, noun: &str) -> String {
-    match (number, noun) {
-        (1, _) => format!("1 {noun}"),
-        (_, "launch") => format!("{number} launches"),
-        _ => format!("{number} {noun}s"),
-    }
 }

@@ -55,7 +55,10 @@ pub(super) fn run_calibrate(args: &CalibrateArgs) -> Result<ExitStatus> {
         });
     if calibration.benchmarks.is_empty() {
         let help = "see above for what failed; launches that all take the same time show no noise";
-        return Err(CommandError::new_failure("no noise was found: no benchmark varied")
+        let has_measured =
+            rounds.candidate.benchmarks.iter().any(|benchmark| benchmark.failure.is_none());
+        let why = if has_measured { "no benchmark varied" } else { "nothing was measured" };
+        return Err(CommandError::new_failure(format!("no noise was found: {why}"))
             .with_help(help)
             .into());
     }

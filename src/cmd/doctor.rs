@@ -13,6 +13,7 @@ use crate::host::{
     Host, HostFinding, HostFitness, RequiredTool, check_host_fitness, detect_program_version,
 };
 use crate::render::{FindingWords, describe_finding};
+use crate::session::print::format_plural;
 use crate::session::settings::read_config;
 use crate::session::{ExitStatus, measurement};
 use crate::store::{DEFAULT_STORE_URL, Store};
@@ -79,8 +80,8 @@ fn check_tool(tool: RequiredTool) -> HostFinding {
 /// Returns the report as text: the host, then each finding with its remedy.
 fn format_report(report: &DoctorReport) -> String {
     let Host { fingerprint, cpu_model, cores, os, kernel, .. } = &report.host;
-    let mut lines =
-        vec![format!("{fingerprint}  {cpu_model}, {cores} cores, {os}, kernel {kernel}")];
+    let cores = format_plural(*cores as usize, "core");
+    let mut lines = vec![format!("{fingerprint}  {cpu_model}, {cores}, {os}, kernel {kernel}")];
     let width = report.findings.iter().map(|finding| finding.condition.len()).max().unwrap_or(0);
     for FindingWords { condition, fitness, found, remedy } in &report.findings {
         let mark = match fitness {

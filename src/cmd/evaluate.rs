@@ -105,7 +105,7 @@ fn select_scenarios(args: &EvaluateArgs) -> Result<Vec<Scenario>> {
         Scenario::from_name(name).ok_or_else(|| {
             let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
             let error = CommandError::new_usage(format!("there is no scenario `{name}`"));
-            error.with_help(format!("known: {}", names.join(", "))).into()
+            error.with_help(format!("the scenarios are {}", names.join(", "))).into()
         })
     };
     args.scenario.iter().map(find_scenario).collect()
@@ -149,10 +149,12 @@ fn replay_recording(path: &Path, replay: &ReplayPlan<'_>) -> Result<Vec<RateCell
         SERIES_HEAD => evaluate_series(&table, replay),
         MACHINES_HEAD => evaluate_machines(&table, replay),
         other => {
-            let error =
-                CommandError::new_usage(format!("`{}` begins with `{other}`", path.display()));
+            let error = CommandError::new_usage(format!(
+                "`{}` is not a recording: it begins with `{other}`",
+                path.display()
+            ));
             return Err(error
-                .with_help(format!("known: {SERIES_HEAD} and {MACHINES_HEAD}"))
+                .with_help(format!("begin it with {SERIES_HEAD} or {MACHINES_HEAD}"))
                 .into());
         }
     };

@@ -55,8 +55,8 @@ fn refuse_existing(files: &[NewFile], repository: &Path) -> Result<()> {
     let names: Vec<_> =
         existing.iter().map(|file| format!("`{}`", format_path(&file.path, repository))).collect();
     let message = format!(
-        "{} there already; nothing was written",
-        names.join(", ") + if names.len() == 1 { " is" } else { " are" }
+        "{} already; nothing was written",
+        names.join(", ") + if names.len() == 1 { " exists" } else { " exist" }
     );
     Err(CommandError::new_usage(message).with_help("--force replaces existing files").into())
 }
@@ -81,8 +81,9 @@ fn explain_survey_error(error: SurveyError) -> anyhow::Error {
     match error {
         SurveyError::NoCargo(_) => CommandError::new_unavailable(error)
             .with_help("install Rust: init looks at the workspace through Cargo"),
-        SurveyError::Workspace(_) => CommandError::new_usage(error)
-            .with_help("run it in a Cargo workspace, or name one: --manifest-path PATH/Cargo.toml"),
+        SurveyError::Workspace(_) => CommandError::new_usage(error).with_help(
+            "run it in a Cargo workspace, or name one with --manifest-path PATH/Cargo.toml",
+        ),
     }
     .into()
 }

@@ -35,8 +35,8 @@ pub(super) fn run_measure(args: MeasureArgs) -> Result<ExitStatus> {
         .with_context(|| format!("failed to write `{}`", output.display()))?;
     print::print_failures(&run.benchmarks);
     ProgressOutput::new().print_line(&format!(
-        "{} benchmarks in {}",
-        run.benchmarks.len(),
+        "{} in {}",
+        print::format_plural(run.benchmarks.len(), "benchmark"),
         output.display()
     ));
     Ok(ExitStatus::Pass)

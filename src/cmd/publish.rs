@@ -148,10 +148,10 @@ mod online {
     ) -> Result<Vec<SuiteDecision>> {
         let run_id = event.artifact_run.ok_or_else(|| {
             CommandError::new_usage(format!(
-                "--artifact needs a workflow_run event, this is `{}`",
+                "--artifact needs a workflow_run event, but this is `{}`",
                 event.name
             ))
-            .with_help("name the decision's file instead")
+            .with_help("name the decision file instead")
         })?;
         let connection = create_connection(environment)?;
         artifacts.iter().try_for_each(|name| check_name(name))?;
@@ -213,8 +213,14 @@ mod online {
     /// input.
     fn explain_fetch_error(error: github::FetchError) -> anyhow::Error {
         match error {
-            github::FetchError::Api(error) => anyhow::Error::new(error).context("failed to fetch the artifact"),
-            error => CommandError::new_usage(error).with_help("publish reads `decision.json`, as `perfgate check` wrote it, at the artifact's root").into(),
+            github::FetchError::Api(error) => {
+                anyhow::Error::new(error).context("failed to fetch the artifact")
+            }
+            error => CommandError::new_usage(error)
+                .with_help(
+                    "the artifact must have the `decision.json` of `perfgate check` at its root",
+                )
+                .into(),
         }
     }
 }

@@ -45,9 +45,10 @@ fn build_pages(args: &HistoryArgs, out: &Path) -> Result<()> {
     let site::SiteCounts { files, written, removed } = written;
     let removed = if removed > 0 { format!(", {removed} removed") } else { String::new() };
     print::print_answer(&format!(
-        "{} with {} runs: {files} files, {written} written{removed}\n",
+        "{} with {}: {}, {written} written{removed}\n",
         out.join("index.html").display(),
-        history.run_count(),
+        print::format_plural(history.run_count(), "run"),
+        print::format_plural(files, "file"),
     ))
 }
 

@@ -42,7 +42,7 @@ impl Decision {
         if self.exit_status != self.verdict.exit_status() {
             let expected = self.verdict.exit_status();
             return Err(format!(
-                "the exit status is {}, but the verdict has {expected}",
+                "the exit status is {}, but that of the verdict is {expected}",
                 self.exit_status
             ));
         }

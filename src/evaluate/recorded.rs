@@ -55,7 +55,7 @@ pub(crate) enum RecordingError {
         why: String,
     },
     /// The file holds too little data.
-    #[error("`{path}` holds too little: {why}")]
+    #[error("`{path}` has too little data: {why}")]
     TooLittle {
         /// Path of the file.
         path: PathBuf,

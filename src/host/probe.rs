@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_clock_rate_of_a_moment_is_no_part_of_the_processor() {
+    fn the_current_clock_rate_is_not_part_of_the_processor() {
         let cpuinfo = |mhz: &str| {
             format!(
                 "processor\t: 0\nmodel\t\t: 106\nmodel name\t: Xeon\ncpu MHz\t\t: {mhz}\nflags\t\t: fpu avx\n\n\

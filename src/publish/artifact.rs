@@ -1,5 +1,5 @@
 //! Reads the decision from the artifact of a pull request's run. The author of the pull request may
-//! have written the artifact, so that it is not trusted.
+//! have written the artifact, so it is not trusted.
 //!
 //! The archive is opened in memory, and only its `decision.json` is read. No file is unpacked, so
 //! that no path in the archive has an effect. The content becomes text of a report; the event
@@ -35,7 +35,7 @@ pub(crate) enum ArtifactError {
     #[error("the artifact is not a readable archive: {0}")]
     Archive(#[from] ZipError),
     /// The archive does not contain `decision.json` at its root.
-    #[error("the artifact holds no `decision.json` at its root")]
+    #[error("the artifact has no `decision.json` at its root")]
     Missing,
     /// The file is longer than [`DECISION_LIMIT`].
     #[error("`decision.json` in the artifact is longer than {DECISION_LIMIT} bytes")]

@@ -27,7 +27,7 @@ pub(crate) enum EventError {
     #[error("the event has no {0}")]
     Missing(&'static str),
     /// The payload and the environment name different repositories.
-    #[error("the event is about `{event}`, the workflow runs in `{workflow}`")]
+    #[error("the event is about `{event}`, but the workflow runs in `{workflow}`")]
     OtherRepository {
         /// Repository in the payload.
         event: String,

@@ -114,7 +114,7 @@ fn describe_stored_runs(own: usize, others: &[(String, usize)]) -> String {
 fn suggest_remedy(finding: &HostFinding) -> &'static str {
     match finding {
         HostFinding::Unreported(SilentCondition::Load) | HostFinding::Load { .. } => {
-            "end what else runs on this machine, or measure on one that is alone"
+            "end other programs on this machine, or measure on an idle one"
         }
         HostFinding::Unreported(SilentCondition::StolenTime) | HostFinding::StolenTime { .. } => {
             "use a machine with processors of its own"
@@ -142,8 +142,8 @@ fn suggest_remedy(finding: &HostFinding) -> &'static str {
         }
         HostFinding::RepositoryUnreadable { .. } => "make the repository readable for this user",
         HostFinding::StoredRuns { .. } => {
-            "baselines of other machines only start rounds: save some here with check \
-             --save-baseline"
+            "baselines of other machines only start rounds: save some here with `perfgate check \
+             --save-baseline`"
         }
         HostFinding::StoreUnreadable { .. } => {
             "see `git history` above, or name a store with --store"
@@ -189,7 +189,7 @@ mod tests {
             line(&load(0.09)),
             "load: other processes use 9 % of the processors, load average 0.52; nothing to do"
         );
-        assert!(line(&load(0.1)).ends_with("measure on one that is alone"));
+        assert!(line(&load(0.1)).ends_with("measure on an idle one"));
         let quota = HostFinding::Unreported(SilentCondition::Quota);
         assert_eq!(line(&quota), "processor quota: the system does not report it; nothing to do");
         let runs = |own, others: &[(&str, usize)]| HostFinding::StoredRuns {

@@ -18,18 +18,22 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::Recorded { sentence } => sentence.clone(),
 
         Note::BusyBefore { others } => format!(
-            "before measuring, other processes used {} of the processors",
+            "before the measurement, other processes used {} of the processors",
             format_percent(*others, 0)
         ),
         Note::BusyDuring { others } => format!(
-            "while measuring, other processes used {} of the processors",
+            "during the measurement, other processes used {} of the processors",
             format_percent(*others, 0)
         ),
         Note::Disturbed { disturbance } => {
-            format!("while measuring, {}", describe_disturbance(*disturbance))
+            format!("during the measurement, {}", describe_disturbance(*disturbance))
         }
         Note::LaunchRepeated { launch, job, disturbance } => {
-            format!("launch {launch} of {job} was repeated: {}", describe_disturbance(*disturbance))
+            format!(
+                "launch {} of {job} was repeated: {}",
+                u64::from(*launch) + 1,
+                describe_disturbance(*disturbance)
+            )
         }
         Note::RoundRepeated { round, job, disturbance } => format!(
             "round {} of {job} was repeated: {}",
@@ -37,12 +41,12 @@ pub(crate) fn describe_note(note: &Note) -> String {
             describe_disturbance(*disturbance)
         ),
         Note::MachineChanged { before, after } => format!(
-            "while measuring, the machine changed from {} to {}",
+            "during the measurement, the machine changed from {} to {}",
             describe_machine(before),
             describe_machine(after)
         ),
         Note::SettingsDiffer { target, settings, first } => format!(
-            "{} ran with {}, but the first process with {}",
+            "{} ran with {}, but the first process ran with {}",
             target.as_deref().unwrap_or("the command"),
             describe_runtime(settings),
             describe_runtime(first)
@@ -62,7 +66,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
             format!("`{benchmark}` failed: {}", describe_failure(reason))
         }
         Note::Baseline { about } => format!("baseline: {}", describe_note(about)),
-        Note::Incomplete => "the measurement is incomplete, so it cannot pass".to_owned(),
+        Note::Incomplete => "the measurement is incomplete, so the check cannot pass".to_owned(),
         Note::DirtyTree => "the working tree had uncommitted changes".to_owned(),
 
         Note::NoRepository => {
@@ -72,7 +76,9 @@ pub(crate) fn describe_note(note: &Note) -> String {
             "no baseline: the candidate is not a commit of this repository".to_owned()
         }
         Note::InvalidCommit { commit } => format!("no baseline: `{commit}` is not a commit id"),
-        Note::NothingStored => "no baseline yet: no ancestor of this commit is stored".to_owned(),
+        Note::NothingStored => {
+            "no baseline yet: no ancestor of this commit has a stored run".to_owned()
+        }
         Note::StoredElsewhere { commit, machines } => format!(
             "no baseline from this machine: {commit} was measured on {}",
             machines.iter().map(describe_stored_machine).collect::<Vec<_>>().join(" and on ")
@@ -106,15 +112,16 @@ pub(crate) fn describe_note(note: &Note) -> String {
             };
             format!("`Perfgate-Accept: {trailer}` is exceeded by `{benchmark}`{others}")
         }
-        Note::TrailersNotRead { count } => {
-            format!("{count} more `Perfgate-Accept` trailers were not read")
-        }
+        Note::TrailersNotRead { count } => match count {
+            1 => "1 more `Perfgate-Accept` trailer was not read".to_owned(),
+            count => format!("{count} more `Perfgate-Accept` trailers were not read"),
+        },
         Note::TrailerInvalid { cause } => {
-            format!("a `Perfgate-Accept` trailer does not count: {cause}")
+            format!("a `Perfgate-Accept` trailer was ignored: {cause}")
         }
         Note::MessagesNotRead { cause } => format!("commit messages could not be read: {cause}"),
         Note::MessagesIncomplete => "only some of the commit messages could be read, so a \
-                                     `Perfgate-Accept` in the others does not count: check out \
+                                     `Perfgate-Accept` in the others has no effect: check out \
                                      with `fetch-depth: 0`"
             .to_owned(),
 
@@ -148,8 +155,8 @@ pub(crate) fn describe_note(note: &Note) -> String {
             "`--counts` counts Criterion benches only, not commands".to_owned()
         }
         Note::InstructionsCounted { baseline, candidate } => format!(
-            "a call takes {:.3} million instructions, in the baseline {:.3} million ({:+.1} %): a \
-             second opinion from callgrind, which does not change the verdict",
+            "a call takes {:.3} million instructions, against {:.3} million in the baseline \
+             ({:+.1} %): a second opinion from callgrind, which does not change the verdict",
             candidate / 1e6,
             baseline / 1e6,
             (candidate / baseline - 1.0) * 100.0
@@ -166,7 +173,8 @@ pub(crate) fn describe_note(note: &Note) -> String {
             "the baseline was measured on another machine, so it is not comparable".to_owned()
         }
         Note::SameCommit => {
-            "the stored runs are of the same commit, so the machine has changed".to_owned()
+            "the stored runs are of the same commit, so only the machine can have changed"
+                .to_owned()
         }
         Note::OnlyScreened => "stored runs suggest a change, but no rounds confirmed it".to_owned(),
         Note::NotInCandidate => {
@@ -190,7 +198,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
             };
             match detectable {
                 Some(detectable) => format!(
-                    "{rounds}a slowdown of {} would have been detected",
+                    "{rounds}the smallest detectable slowdown is {}",
                     format_percent(*detectable, 1)
                 ),
                 None => format!("{rounds}its launches differ too much to detect any slowdown"),
@@ -202,7 +210,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
                 runs => format!("only {runs} runs are"),
             };
             format!(
-                "{stored} stored on this machine: until there are {needed}, runs are assumed to \
+                "{stored} stored for this machine: until there are {needed}, runs are assumed to \
                  differ by {} (standard deviation)",
                 format_percent(*assumed, 0)
             )
@@ -212,18 +220,20 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::MoreCallsDecide { calls } => format!("about {calls} more calls would decide"),
         Note::LaunchesDiffer => "its launches differ: more launches would decide".to_owned(),
         Note::SlowLaunch { launch } => {
-            format!("launch {launch} alone misses it: launches differ")
+            format!("launch {} alone misses it: launches differ", u64::from(*launch) + 1)
         }
         Note::TooCloseToLimit => "too close to the limit for more calls to decide".to_owned(),
-        Note::MeanNeedsTwoLaunches => "a mean needs two launches".to_owned(),
+        Note::MeanNeedsTwoLaunches => "a bound on the mean needs at least two launches".to_owned(),
         Note::BatchesHaveNoPercentile { metric } => {
             format!("measured in batches, so there is no {metric} of single calls")
         }
-        Note::OnlyDigests => {
-            "only digests are stored, and they do not bound a percentile".to_owned()
-        }
+        Note::OnlyDigests => "only digests are stored, which cannot bound a percentile".to_owned(),
         Note::TooFewCalls { metric, calls, needed } => {
-            format!("{calls} calls are too few: {metric} needs at least {needed}")
+            let calls = match calls {
+                1 => "1 call is".to_owned(),
+                calls => format!("{calls} calls are"),
+            };
+            format!("{calls} too few: {metric} needs at least {needed}")
         }
         Note::NotMeasured => "it could not be measured".to_owned(),
     }
@@ -248,14 +258,14 @@ pub(crate) fn describe_failure(reason: &FailureReason) -> String {
         FailureReason::TimedOut { limit } => {
             format!("timed out after {}", format_duration_tick(limit.get()))
         }
-        FailureReason::Exited { status } => format!("ended with status {status}"),
+        FailureReason::Exited { status } => format!("exited with status {status}"),
         FailureReason::Killed { signal } => format!("killed by signal {signal}"),
         FailureReason::EndedUnknown => "ended in an unknown way".to_owned(),
-        FailureReason::ListedNotRun => "it was listed but not run".to_owned(),
-        FailureReason::NoSamplesWritten => "it wrote no samples".to_owned(),
+        FailureReason::ListedNotRun => "listed but not run".to_owned(),
+        FailureReason::NoSamplesWritten => "wrote no samples".to_owned(),
         FailureReason::NoSamplesPrinted => "printed no samples".to_owned(),
-        FailureReason::EmptySamples => "printed without samples".to_owned(),
-        FailureReason::PrintedTwice => "printed twice in one launch".to_owned(),
+        FailureReason::EmptySamples => "was printed without samples".to_owned(),
+        FailureReason::PrintedTwice => "was printed twice in one launch".to_owned(),
         FailureReason::InvalidSample { cause } => format!("printed an invalid time: {cause}"),
         FailureReason::InvalidLine { line, cause } => {
             format!("line {line} does not contain samples: {cause}")
@@ -267,7 +277,7 @@ pub(crate) fn describe_failure(reason: &FailureReason) -> String {
             format!("bench `{bench}` has {count} benchmarks with this id")
         }
         FailureReason::SharedId { benches } => {
-            format!("the benches `{}` have the same id", benches.join("` and `"))
+            format!("benches `{}` have a benchmark with this id", benches.join("` and `"))
         }
     }
 }
@@ -280,9 +290,9 @@ fn describe_obstacle(obstacle: &CountObstacle) -> String {
             "set-up before the first call outweighs the calls".to_owned()
         }
         CountObstacle::CallsTooShort => {
-            "its calls are too short to be told from Criterion's own work".to_owned()
+            "its calls are too short to be told apart from Criterion's own work".to_owned()
         }
-        CountObstacle::SeveralCallsPerSample => "a sample is more than one call".to_owned(),
+        CountObstacle::SeveralCallsPerSample => "each sample has more than one call".to_owned(),
         CountObstacle::ProcessFailed { reason } => {
             format!("the process failed under callgrind: {}", describe_failure(reason))
         }
@@ -292,7 +302,8 @@ fn describe_obstacle(obstacle: &CountObstacle) -> String {
 
 fn describe_stored_machine(machine: &StoredMachine) -> String {
     let StoredMachine { cpu_model, cores, kernel } = machine;
-    format!("{cpu_model} ({cores} cores, {kernel})")
+    let unit = if *cores == 1 { "core" } else { "cores" };
+    format!("{cpu_model} ({cores} {unit}, {kernel})")
 }
 
 fn describe_machine(machine: &MachineName) -> String {

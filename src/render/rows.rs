@@ -13,7 +13,7 @@ pub(crate) fn render_csv(report: &Report<'_>) -> Result<String, RenderError> {
     render_rows("report.csv.j2", report)
 }
 
-/// Returns the report as `JUnit` XML: one test case per benchmark.
+/// Returns the report as JUnit XML: one test case per benchmark.
 ///
 /// Fails if the template and its values do not fit.
 pub(crate) fn render_junit(report: &Report<'_>) -> Result<String, RenderError> {

@@ -44,7 +44,7 @@ fn align_columns(text: &str) -> String {
         let rows: Vec<Vec<&str>> = block.iter().map(|line| line.split('\t').collect()).collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let measure_column = |column: usize| {
-            // The last cell of a row has no column to its right, so that its width does not count.
+            // The last cell of a row has no column to its right, so its width does not matter.
             let cells = rows.iter().filter(|row| row.len() > column + 1);
             cells.map(|row| measure_width(row[column])).max().unwrap_or(0)
         };

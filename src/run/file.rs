@@ -3,6 +3,7 @@
 use std::io;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
 use thiserror::Error;
 
 /// Why a run or a decision cannot be read.
@@ -12,10 +13,10 @@ pub(crate) enum FileError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The file is not JSON, is cut short, or has other fields than expected.
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
+    #[error("{}", explain_json_error(.0))]
+    Json(serde_json::Error),
     /// The file has a schema that this version does not know.
-    #[error("schema `{found}` is not known to this version, which reads `{newest}`")]
+    #[error("its schema is `{found}`; this version reads up to `{newest}`")]
     Schema {
         /// Schema that the file names.
         found: String,
@@ -36,6 +37,21 @@ pub(crate) enum FileError {
     /// twice.
     #[error("{0}")]
     Invalid(String),
+}
+
+impl From<serde_json::Error> for FileError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
+}
+
+/// Returns the error, after what it means for the file if that is not obvious.
+fn explain_json_error(error: &serde_json::Error) -> String {
+    match error.classify() {
+        Category::Eof => format!("it is empty or cut short: {error}"),
+        Category::Syntax => format!("it is not JSON: {error}"),
+        Category::Data | Category::Io => error.to_string(),
+    }
 }
 
 /// Reads an optional field for which `null` means the same as absence: the default value.
@@ -59,6 +75,7 @@ where
 /// which is in ascending order and not empty.
 pub(crate) fn check_schema(json: &[u8], known: &'static [&'static str]) -> Result<(), FileError> {
     #[derive(Deserialize)]
+    #[serde(expecting = "an object with a `schema`")]
     struct SchemaField {
         schema: String,
     }
@@ -87,6 +104,19 @@ fn is_newer_schema(found: &str, newest: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_cut_short_or_not_json_is_called_that() {
+        let refusal = |json: &str| check_schema(json.as_bytes(), &["a/1"]).unwrap_err().to_string();
+        assert!(refusal("").starts_with("it is empty or cut short: EOF"));
+        assert!(refusal("{\"schema\": \"a/").starts_with("it is empty or cut short: EOF"));
+        assert!(refusal("words").starts_with("it is not JSON: "));
+        assert!(refusal("1").contains("expected an object with a `schema`"));
+        assert_eq!(
+            refusal("{\"schema\": \"b/1\"}"),
+            "its schema is `b/1`; this version reads up to `a/1`"
+        );
+    }
 
     #[test]
     fn a_newer_file_names_what_this_version_reads() {

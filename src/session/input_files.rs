@@ -23,6 +23,9 @@ pub(crate) fn read_run(path: &Path) -> Result<Run> {
                 command_error.with_help("`perfgate measure --output FILE` writes one")
             }
             FileError::NewerSchema { .. } => command_error.with_help("install a newer perfgate"),
+            FileError::Schema { found, .. } if found.starts_with("perfgate.decision/") => {
+                command_error.with_help("this is a decision: `perfgate report FILE` shows it")
+            }
             FileError::Json(_) | FileError::Schema { .. } | FileError::Invalid(_) => command_error
                 .with_help("measure it again, or see schemas/run.schema.json for its shape"),
         }

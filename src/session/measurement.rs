@@ -138,7 +138,9 @@ pub(crate) fn explain_measure_error(error: MeasureError) -> anyhow::Error {
             .with_help("install Rust from https://rustup.rs")
             .into(),
         BuildError::Workspace(_) => CommandError::new_usage(build_error)
-            .with_help("run it in a Cargo workspace, or name one with --manifest-path")
+            .with_help(
+                "run it in a Cargo workspace, or name one with --manifest-path PATH/Cargo.toml",
+            )
             .into(),
         BuildError::NoPackage { .. } => CommandError::new_usage(build_error).into(),
         BuildError::NotRecorded { .. } => anyhow::Error::from(error)

@@ -89,3 +89,12 @@ pub(crate) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchm
 pub(crate) fn print_note(message: &str) {
     eprintln!("{message}");
 }
+
+/// Returns the number with its noun, in the singular for 1 and else in the plural.
+pub(crate) fn format_plural(number: usize, noun: &str) -> String {
+    match (number, noun) {
+        (1, _) => format!("1 {noun}"),
+        (_, "launch" | "process") => format!("{number} {noun}es"),
+        _ => format!("{number} {noun}s"),
+    }
+}

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::measure::MeasureProgress;
 use crate::render::notes::describe_note;
 use crate::rounds;
+use crate::session::print::format_plural;
 
 /// Progress on standard error: a bar on a terminal, one line per stage elsewhere.
 pub(crate) struct ProgressOutput {
@@ -28,11 +29,13 @@ impl ProgressOutput {
             MeasureProgress::Pilot(target) => self.print_line(&format!("pilot launch of {target}")),
             MeasureProgress::Planned { benchmarks, starts, launches } => {
                 let subject = match benchmarks {
-                    Some(benchmarks) => format!("{benchmarks} benchmarks"),
+                    Some(benchmarks) => format_plural(*benchmarks, "benchmark"),
                     None => "the command".to_owned(),
                 };
                 self.print_line(&format!(
-                    "measuring {subject}: {launches} launches of {starts} processes"
+                    "measuring {subject}: {} of {}",
+                    format_plural(*launches as usize, "launch"),
+                    format_plural(*starts, "process")
                 ));
                 self.start_bar(u64::from(*launches) * *starts as u64);
                 self.launches = (*launches, None);

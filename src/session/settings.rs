@@ -57,6 +57,10 @@ impl GateSettings {
     }
 }
 
+/// Remedy for a pattern that is not valid.
+const PATTERN_HELP: &str =
+    "`*` matches within one part of an id, `**` across parts, and `[ab]` one of the characters";
+
 /// How much a command measures, and in which order.
 pub(crate) struct EffortSettings {
     /// How much each launch measures.
@@ -108,7 +112,8 @@ pub(crate) fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
         }
         Err(error) => {
             let message = format!("failed to read configuration `{}`: {error}", path.display());
-            return Err(CommandError::new_usage(message).into());
+            let help = "name a file, or leave out --config: `perfgate init` writes perfgate.toml";
+            return Err(CommandError::new_usage(message).with_help(help).into());
         }
     };
     Config::from_toml(&text)
@@ -140,7 +145,8 @@ fn resolve_policy(mut config: Config, args: &GateArgs, bench: &[String]) -> Resu
 ///
 /// Fails if a pattern is not valid.
 pub(crate) fn parse_selection(bench: &[String]) -> Result<Selection> {
-    Selection::new(bench).map_err(|error| CommandError::new_usage(error).into())
+    Selection::new(bench)
+        .map_err(|error| CommandError::new_usage(error).with_help(PATTERN_HELP).into())
 }
 
 /// Returns the target limits of the flags, per metric.
@@ -164,6 +170,10 @@ pub(crate) fn explain_policy_error(error: &PolicyError) -> anyhow::Error {
         ),
         PolicyError::Toml { nearest: Some(nearest), .. } => {
             command_error.with_help(format!("did you mean `{nearest}`?"))
+        }
+        PolicyError::Pattern(_) => command_error.with_help(PATTERN_HELP),
+        PolicyError::TargetWithoutLimit(_) => {
+            command_error.with_help("set mean, p50, p90, p95 or p99, like `p95 = \"10ms\"`")
         }
         PolicyError::DetectTooLow { .. } => {
             command_error.with_help("raise --detect or lower --threshold, here or in perfgate.toml")

@@ -12,7 +12,7 @@ use crate::store::{DEFAULT_STORE_URL, Store, StoreError};
 pub(crate) struct SessionStore {
     /// Address that the command line or the configuration names; `None` for the default store.
     url: Option<String>,
-    /// Folder at which relative paths start, and in whose repository a git store is.
+    /// Folder that relative paths start from. A git store is in its repository.
     folder: PathBuf,
     opened: OnceCell<Store>,
 }

@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn single_outliers_are_no_change() {
+    fn single_outliers_are_not_a_change() {
         let mut values: Vec<f64> = (0..40).map(|i| 100.0 + f64::from(i % 3)).collect();
         values[7] = 300.0;
         values[23] = 20.0;
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn two_values_on_a_new_level_are_no_change_yet_and_three_are() {
+    fn two_values_on_a_new_level_are_not_a_change_yet_and_three_are() {
         let mut values: Vec<f64> = (0..40).map(|i| 100.0 + 0.5 * f64::from(i % 3)).collect();
         values[38..].iter_mut().for_each(|value| *value *= 1.1);
         assert!(places(&values).is_empty());
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_duration_is_refused_and_too_little_is_no_change() {
+    fn what_cannot_be_a_duration_is_refused_and_too_little_is_not_a_change() {
         assert!(find_change_points(&[1.0, 0.0, 1.0], MIN_SHIFT, 0.95).is_err());
         assert!(find_change_points(&[1.0, f64::NAN], MIN_SHIFT, 0.95).is_err());
         assert!(places(&[1.0, 1.0, 5.0, 5.0, 5.0]).is_empty() && places(&[]).is_empty());

@@ -1,6 +1,6 @@
 //! Adjusts several p-values for multiplicity; results keep the order of the input.
 
-/// Returns, for each hypothesis, the false discovery rate at which it would just be rejected
+/// Returns, for each hypothesis, the lowest false discovery rate at which it would be rejected
 /// (Benjamini & Hochberg 1995).
 ///
 /// Assumes p-values in `[0, 1]` that are independent or positively dependent. Returns an empty list
@@ -9,8 +9,8 @@ pub(crate) fn adjust_benjamini_hochberg(p_values: &[f64]) -> Vec<f64> {
     adjust_step_up(p_values)
 }
 
-/// Returns, for each hypothesis, the probability of any false rejection at which it would just be
-/// rejected (Holm 1979).
+/// Returns, for each hypothesis, the lowest family-wise error rate at which it would be rejected
+/// (Holm 1979).
 pub(crate) fn adjust_holm(p_values: &[f64]) -> Vec<f64> {
     let count = p_values.len();
     let mut adjusted = vec![0.0; count];

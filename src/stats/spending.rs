@@ -24,7 +24,7 @@ pub(crate) struct PlannedLook {
 /// Planned looks and the share of the error rates that each spends.
 ///
 /// This is α spending (`Lan & DeMets` 1983). Bonferroni's inequality is applied between looks, so
-/// that no assumption on their dependence is needed.
+/// that no assumption about their dependence is needed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LookPlan {
     min_rounds: usize,

@@ -134,8 +134,8 @@ pub(crate) fn compute_median_in_place(values: &mut [f64]) -> Option<f64> {
 /// Standard deviation of a normal distribution ÷ its median absolute deviation.
 const NORMAL_PER_MAD: f64 = 1.482_602_218_505_602;
 
-/// Returns the standard deviation of normal values whose absolute `distances` from their median
-/// these are. Outliers hardly move it (Hampel 1974).
+/// Estimates the standard deviation of normal values from their absolute `distances` from the
+/// median. Outliers hardly move it (Hampel 1974).
 ///
 /// The distances are reordered. Returns `None` if there are none.
 pub(crate) fn compute_robust_deviation(distances: &mut [f64]) -> Option<f64> {

@@ -16,7 +16,7 @@ pub(crate) enum StoreError {
     #[error("`{0}` is not a store")]
     InvalidUrl(String),
     /// A git store was named outside of any repository.
-    #[error("`{}` is in no git repository, where the store `{url}` would be", folder.display())]
+    #[error("the store `{url}` needs a git repository, and `{}` is not in one", folder.display())]
     NoRepository {
         /// Address of the store.
         url: String,
@@ -68,7 +68,7 @@ pub(crate) enum StoreError {
     #[error("a store in a folder has no remote")]
     NoRemote,
     /// A file of a store in a folder cannot be read or written.
-    #[error("failed to use `{}`", .0.display())]
+    #[error("failed to access `{}`", .0.display())]
     Io(PathBuf, #[source] io::Error),
     /// An error from git.
     #[error(transparent)]
@@ -103,7 +103,9 @@ impl StoreError {
     pub(crate) fn help(&self) -> Option<String> {
         let help = match self {
             Self::InvalidUrl(_) => "write git:BRANCH or dir:PATH",
-            Self::NoRepository { .. } => "use a store in a folder: --store dir:PATH",
+            Self::NoRepository { .. } => {
+                "run it in a git repository, or keep the store in a folder: --store dir:PATH"
+            }
             Self::NotAStore { .. } => "use a separate branch: --store git:perfgate-data",
             Self::Unfit(UnfitRun::Dirty) => "commit or stash the changes and measure again",
             Self::Unfit(UnfitRun::NoCommit) => "measure inside a git repository",
@@ -112,7 +114,7 @@ impl StoreError {
             }
             Self::Unfit(UnfitRun::TooLong) => "measure fewer benchmarks at once, with --bench",
             Self::Missing(_) => {
-                "perfgate baseline list shows what is stored; --fetch brings what the remote has"
+                "`perfgate baseline list` shows what is stored; --fetch gets what the remote has"
             }
             Self::Ambiguous { .. } => "write more digits",
             Self::Contended { lock: Some(lock), .. } => {

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_no_runs() {
+    fn other_files_are_not_runs() {
         let commit = "ab".repeat(20);
         for path in [
             "runs/ab/../../etc/passwd".to_owned(),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_that_is_no_file_name_is_replaced() {
+    fn a_fingerprint_that_is_not_a_file_name_is_replaced() {
         assert_eq!(to_file_word("0f1e"), "0f1e");
         for hostile in ["../../x", "", "a-b", "a/b", "é"] {
             assert!(is_file_word(&to_file_word(hostile)), "{hostile}");

@@ -142,7 +142,7 @@ impl Score {
 }
 
 /// Formats a share in percent with its Clopper-Pearson interval. Repeated draws in the same series
-/// are not additional evidence, so that the interval is that of a single draw.
+/// are not additional evidence, so the interval is that of a single draw.
 fn share(part: usize, whole: usize, digits: usize) -> String {
     if whole == 0 {
         return "–".to_owned();

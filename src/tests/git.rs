@@ -90,7 +90,7 @@ fn branches_tags_and_short_ids_resolve_and_other_words_do_not() {
     assert_eq!(repository.resolve_revision(&first.as_str()[..8]).unwrap(), first);
     let error = repository.resolve_revision("nowhere").unwrap_err();
     assert!(matches!(&error, GitError::UnknownRevision(_)) && error.help().is_some());
-    assert!(repository.resolve_revision("HEAD:code.txt").is_err(), "a file is no commit");
+    assert!(repository.resolve_revision("HEAD:code.txt").is_err(), "a file is not a commit");
 }
 
 #[test]

@@ -206,7 +206,7 @@ fn degenerate(input: &Value, expected: &Value) -> Check<()> {
                 (Moments::from_values(&a).map_err(text)?, Moments::from_values(&b).map_err(text)?);
             for (key, value) in expected.as_object().expect("expected values") {
                 // If neither side varies, t and its degrees of freedom have no meaning. p and the
-                // policy still have.
+                // policy still do.
                 if !key.starts_with('_') && !["policy", "t", "df"].contains(&key.as_str()) {
                     let key = if key == "p" { "p_two_sided" } else { key };
                     compare(&welch_key(&sides.0, &sides.1, key)?, value, 1e-10)?;

@@ -49,8 +49,8 @@ snapshots! {
     text_says_the_verdict_first: "txt", |report, _decision| render::render_text(&report, Colour::Off);
     markdown_says_the_verdict_first: "md", |report, _decision| render::render_markdown(&report, COMMENT_LIMIT);
     html_says_the_verdict_first: "html", |report, _decision| render::render_html(&report);
-    csv_has_a_row_a_benchmark: "csv", |report, _decision| render::render_csv(&report);
-    junit_has_a_case_a_benchmark: "xml", |report, _decision| render::render_junit(&report);
+    csv_has_a_row_per_benchmark: "csv", |report, _decision| render::render_csv(&report);
+    junit_has_a_case_per_benchmark: "xml", |report, _decision| render::render_junit(&report);
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn a_branch_with_code_on_it_is_not_written_to() {
 }
 
 #[test]
-fn addresses_that_are_no_store_are_refused() {
+fn addresses_that_are_not_a_store_are_refused() {
     let bed = Bed::new();
     for url in ["", "perfgate-data", "s3:bucket", "dir:", "git:", "git:a..b"] {
         let refused = Store::open(url, &bed.path("work"));

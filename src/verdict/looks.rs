@@ -149,7 +149,8 @@ struct LookProgress {
     last_look: usize,
     /// Form of the test at the last look. `None` before the first.
     last_form: Option<TestForm>,
-    /// Two-sided p-value of each look, with the share of the errors that the look spent.
+    /// The smaller one-sided p-value of each look, with the share of the errors that the look
+    /// spent.
     p_values: Vec<(f64, ErrorShare)>,
 }
 

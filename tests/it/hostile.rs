@@ -149,14 +149,14 @@ fn a_path_in_the_archive_leads_nowhere() {
     ];
     let files: Vec<_> = names.iter().map(|name| (*name, b"x".as_slice())).collect();
     let github = github(archive(&files));
-    refused(&github, "holds no `decision.json`");
+    refused(&github, "has no `decision.json`");
     assert!(!std::path::Path::new("/tmp/perfgate-escaped").exists());
     let left: Vec<_> = std::fs::read_dir(github.file("")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
-fn what_is_no_decision_is_refused() {
+fn what_is_not_a_decision_is_refused() {
     let with = |change: &dyn Fn(&mut Value)| {
         let mut whole: Value = serde_json::from_slice(&json_of("fail")).unwrap();
         change(&mut whole);
@@ -170,7 +170,7 @@ fn what_is_no_decision_is_refused() {
         (with(&|whole| whole["benchmarks"][0]["html"] = json!("<b>")), "unknown field `html`"),
         (
             with(&|whole| whole["exit_status"] = json!(0)),
-            "the exit status is 0, but the verdict has 10",
+            "the exit status is 0, but that of the verdict is 10",
         ),
         (with(&|whole| whole["benchmarks"][0]["id"] = json!("")), "its id is empty"),
         (

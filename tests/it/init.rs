@@ -73,10 +73,7 @@ fn nothing_is_overwritten_without_force() {
     let output = init(folder.path(), &[]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        said.contains("`perfgate.toml` is there already") && said.contains("--force"),
-        "{said}"
-    );
+    assert!(said.contains("`perfgate.toml` exists already") && said.contains("--force"), "{said}");
     assert_eq!(fs::read_to_string(folder.path().join("perfgate.toml")).unwrap(), "mine");
     assert!(!folder.path().join(".github").exists(), "half of the files were written");
     assert!(init(folder.path(), &["--force"]).status.success());

@@ -75,7 +75,7 @@ fn nothing_worth_a_word_is_a_status_only() {
 }
 
 #[test]
-fn an_inconclusive_verdict_is_no_success() {
+fn an_inconclusive_verdict_is_not_a_success() {
     let github = github();
     published(&github, "inconclusive");
     assert_eq!(github.statuses()[0]["state"], "error");

@@ -28,7 +28,7 @@ fn refused(file: &Path, why: &str) {
 }
 
 #[test]
-fn what_is_no_decision_is_refused_in_one_line_with_a_remedy() {
+fn what_is_not_a_decision_is_refused_in_one_line_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("decision.json");
     let good = fs::read_to_string(fixtures().join("decisions/fail.json")).unwrap();
@@ -44,7 +44,7 @@ fn what_is_no_decision_is_refused_in_one_line_with_a_remedy() {
         (&good.replacen("\"verdict\"", "\"extra\": 1, \"verdict\"", 1), "unknown field `extra`"),
         (
             &good.replacen("\"exit_status\": 10", "\"exit_status\": 0", 1),
-            "the exit status is 0, but the verdict has 10",
+            "the exit status is 0, but that of the verdict is 10",
         ),
     ] {
         fs::write(&file, content).unwrap();

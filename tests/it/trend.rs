@@ -166,7 +166,7 @@ fn status_has_the_open_slowdown_and_nothing_after_it_recovered() {
 }
 
 #[test]
-fn another_machine_is_no_change() {
+fn another_machine_is_not_a_change() {
     let site = Site::of(&History { other_host_from: Some(30), ..History::default() });
     site.build();
     let text = visible(&site.page("bench/tokenization"));

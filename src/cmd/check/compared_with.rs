@@ -115,7 +115,7 @@ impl ComparedWith {
         Ok(Self { commit: Some(base), ..found })
     }
 
-    /// Finds the stored runs of the nearest measured ancestor of the candidate, on its machine.
+    /// Finds the stored runs of the nearest measured ancestors of the candidate, on its machine.
     ///
     /// Fetches the store's branch and the history that a shallow clone lacks, if needed. Fails if
     /// the store cannot be read.
@@ -152,7 +152,7 @@ impl ComparedWith {
             .map_err(CommandError::from)?;
         if matches!(lookup.found, BaselineMatch::Nothing) {
             let message = format!("no run of `{revision}` ({}) is stored", commit.short_id());
-            let help = "`perfgate baseline list` shows what is; without --run it is measured";
+            let help = "`perfgate baseline list` shows what is stored; without --run, perfgate measures it";
             return Err(CommandError::new_usage(message).with_help(help).into());
         }
         Ok(Self::from_found(check, lookup.found, lookup.notes))
@@ -190,7 +190,7 @@ impl ComparedWith {
         matches!(self.baseline, FoundBaseline::Screen(_))
     }
 
-    /// Returns the baseline as evidence. A pair is no baseline until it is measured.
+    /// Returns the baseline as evidence. A pair is not a baseline until it is measured.
     pub(super) fn as_evidence(&self) -> BaselineEvidence<'_> {
         match &self.baseline {
             FoundBaseline::File(run) => BaselineEvidence::File(run),

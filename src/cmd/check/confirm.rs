@@ -157,7 +157,10 @@ fn measure_benchmarks(
     }
     let same = find_same_programs(check, pair, &plans[1]);
     if !same.is_empty() {
-        stages.print_line(&format!("{} benchmarks are the same program on both sides", same.len()));
+        stages.print_line(&format!(
+            "same program on both sides, not measured: {}",
+            print::format_plural(same.len(), "benchmark")
+        ));
         let exclude_same = |plan: &LaunchPlan| plan.exclude(&same);
         plans = plans.each_ref().map(exclude_same);
     }

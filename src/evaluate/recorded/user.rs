@@ -47,7 +47,7 @@ pub(crate) struct LabelledCounts {
 /// Returns the rates on launches of one code.
 ///
 /// Launches that follow each other in time become partners. Which of them is the candidate is
-/// random, and slowdowns are put in by multiplication.
+/// random, and slowdowns are multiplied in.
 ///
 /// Each deal is a stretch of consecutive rounds with a random start. If there are enough rounds,
 /// the first ones are the history and the deals come from the rest. Returns an empty list if no

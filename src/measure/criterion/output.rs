@@ -82,7 +82,7 @@ enum ResultError {
         error: serde_json::Error,
     },
     /// The file of the samples has no samples, or other numbers of times and of calls.
-    #[error("{times} times of {samples} samples")]
+    #[error("{times} times for {samples} samples")]
     Contradiction {
         /// Number of times.
         times: usize,

@@ -99,7 +99,7 @@ pub(crate) enum ApiError {
         message: String,
     },
     /// The answer is too long or does not have GitHub's format.
-    #[error("{request}: unexpected answer: {message}")]
+    #[error("{request}: unexpected response: {message}")]
     Answer {
         /// Method and path.
         request: String,

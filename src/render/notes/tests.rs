@@ -172,6 +172,8 @@ fn list_notes() -> Vec<Note> {
         Note::Undecided { rounds: Some(14), detectable: None },
         Note::Undecided { rounds: None, detectable: None },
         Note::FewStoredRuns { runs: 1, needed: 5, assumed: percent(0.05) },
+        Note::TrailersNotRead { count: 1 },
+        Note::TooFewCalls { metric: text("p99"), calls: 1, needed: 459 },
     ]);
     notes
 }

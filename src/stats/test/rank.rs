@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_everywhere_are_no_evidence() {
+    fn equal_values_everywhere_are_not_evidence() {
         let test = MannWhitney::compute(&[2.0, 2.0], &[2.0, 2.0]).expect("two sides");
         assert!((test.p_asymptotic_two_sided(0.0) - 1.0).abs() < 1e-15);
     }

@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_or_nonsense_is_no_test() {
+    fn too_little_or_nonsense_is_not_a_test() {
         assert_eq!(
             compute_welch_test(&[1.0], &[1.0, 2.0]),
             Err(StatsError::TooFew { needed: 2, got: 1 })
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn one_value_against_many_is_no_test_and_two_are_one() {
+    fn one_value_against_many_is_not_a_test_and_two_are() {
         let many: Vec<f64> = (0..100_000).map(|i| f64::from(i % 17)).collect();
         assert!(compute_welch_test(&[8.0], &many).is_err());
         let TTest { degrees_of_freedom, .. } =
