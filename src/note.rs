@@ -39,7 +39,7 @@ pub(crate) enum Note {
     },
     /// A launch was disturbed and therefore measured again.
     LaunchRepeated {
-        /// Number of the launch, from 0.
+        /// Number of the launch, from 0. Its text counts from 1.
         launch: u32,
         /// Bench target or command that was launched.
         job: String,
@@ -48,7 +48,7 @@ pub(crate) enum Note {
     },
     /// A round was disturbed and therefore measured again.
     RoundRepeated {
-        /// Number of the round, from 0.
+        /// Number of the round, from 0. Its text counts from 1.
         round: u32,
         /// Bench target or command that was launched.
         job: String,
@@ -301,7 +301,7 @@ pub(crate) enum Note {
     LaunchesDiffer,
     /// One launch alone misses the target.
     SlowLaunch {
-        /// Number of the launch, from 0.
+        /// Number of the launch, from 0. Its text counts from 1.
         launch: u32,
     },
     /// The figure is too close to the limit to be decided.

@@ -5,7 +5,7 @@
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
-use super::filters::{format_duration, format_duration_tick};
+use super::filters::format_duration_tick;
 use crate::note::{
     CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName, StoredMachine,
 };
@@ -29,13 +29,13 @@ pub(crate) fn describe_note(note: &Note) -> String {
             format!("while measuring, {}", describe_disturbance(*disturbance))
         }
         Note::LaunchRepeated { launch, job, disturbance } => {
+            let launch = count_from_one(*launch);
             format!("launch {launch} of {job} was repeated: {}", describe_disturbance(*disturbance))
         }
-        Note::RoundRepeated { round, job, disturbance } => format!(
-            "round {} of {job} was repeated: {}",
-            u64::from(*round) + 1,
-            describe_disturbance(*disturbance)
-        ),
+        Note::RoundRepeated { round, job, disturbance } => {
+            let round = count_from_one(*round);
+            format!("round {round} of {job} was repeated: {}", describe_disturbance(*disturbance))
+        }
         Note::MachineChanged { before, after } => format!(
             "while measuring, the machine changed from {} to {}",
             describe_machine(before),
@@ -127,7 +127,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
             format!(
                 "{stayed} undecided with launches shorter than {}, which see only a moment of the \
                  machine: about {calls} calls per launch{flag} may decide more",
-                format_duration(limit.get())
+                format_duration_tick(limit.get())
             )
         }
         Note::SlowerThanRelease { benchmark, release, low, point, high } => format!(
@@ -212,7 +212,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::MoreCallsDecide { calls } => format!("about {calls} more calls would decide"),
         Note::LaunchesDiffer => "its launches differ: more launches would decide".to_owned(),
         Note::SlowLaunch { launch } => {
-            format!("launch {launch} alone misses it: launches differ")
+            format!("launch {} alone misses it: launches differ", count_from_one(*launch))
         }
         Note::TooCloseToLimit => "too close to the limit for more calls to decide".to_owned(),
         Note::MeanNeedsTwoLaunches => "a mean needs two launches".to_owned(),
@@ -227,6 +227,11 @@ pub(crate) fn describe_note(note: &Note) -> String {
         }
         Note::NotMeasured => "it could not be measured".to_owned(),
     }
+}
+
+/// Returns the number of a launch or a round as people count: from 1. Files count from 0.
+fn count_from_one(number: u32) -> u64 {
+    u64::from(number) + 1
 }
 
 /// Returns the clause that names `disturbance`.
