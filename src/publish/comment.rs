@@ -187,7 +187,7 @@ fn write_resolved_body(id: &str, page: &PublishPage, faults: usize) -> String {
         1 => "resolved: the problem reported here is fixed".to_owned(),
         faults => format!("resolved: the {faults} problems reported here are fixed"),
     };
-    let text = format!("**perfgate**: {resolution}{at} ({}).", page.counts.describe());
+    let text = format!("**perfgate**: {resolution}{at} ({}).", page.describe_counts());
     prepend_state(id, &CommentState::from_page(page, true), &text)
 }
 
@@ -218,13 +218,18 @@ fn is_same_text(first: &str, second: &str) -> bool {
 mod tests {
     use super::*;
     use crate::decision::Verdict;
-    use crate::publish::page::SuiteCounts;
+    use crate::report::{ChangeCounts, TargetCounts};
 
     fn page(wrong: &[&str]) -> PublishPage {
         let verdict = if wrong.is_empty() { Verdict::Pass } else { Verdict::Fail };
         PublishPage {
             verdict,
-            counts: SuiteCounts { regressed: wrong.len(), unchanged: 5, ..SuiteCounts::default() },
+            counts: ChangeCounts {
+                regressed: wrong.len(),
+                unchanged: 5,
+                ..ChangeCounts::default()
+            },
+            targets: TargetCounts::default(),
             faults: wrong.iter().map(|&fault| fault.to_owned()).collect(),
             commit: Some("0123456789abcdef".to_owned()),
             comment: format!("wrong: {wrong:?}"),
