@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use crate::decision::{Change, Decision, Judgement, TargetStatus, Verdict};
-use crate::render::{COMMENT_LIMIT, RenderError, render_markdown};
+use crate::render::{COMMENT_LIMIT, RenderError, render_markdown_body};
 use crate::report::{ChangeCounts, Report, ReportContext, TargetCounts};
 
 /// Maximum length of a step summary in characters. At two bytes per character, it stays below
@@ -126,15 +126,13 @@ fn render_suites(
     let reports: Result<Vec<_>, RenderError> = suites
         .iter()
         .map(|suite| {
-            let report = render_markdown(&Report::new(&suite.decision, &context), each)?;
-            // The first line is the marker of a comment with this report alone.
-            let report = report.split_once('\n').map_or("", |(_, report)| report).trim();
+            let report = render_markdown_body(&Report::new(&suite.decision, &context), each)?;
             let heading = if suite.name.is_empty() {
                 String::new()
             } else {
                 format!("## {}\n\n", suite.name)
             };
-            Ok(format!("{heading}{report}\n"))
+            Ok(format!("{heading}{}\n", report.trim()))
         })
         .collect();
     Ok(reports?.join("\n"))
