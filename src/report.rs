@@ -45,6 +45,8 @@ pub(crate) struct Report<'a> {
     pub(crate) headline: Vec<HeadlineReason>,
     /// Number of benchmarks that are a reason for a verdict other than pass.
     pub(crate) reasons: usize,
+    /// Number of benchmarks that were measured and are a reason for a verdict other than pass.
+    pub(crate) failures: usize,
     /// Numbers of benchmarks by change.
     pub(crate) counts: ChangeCounts,
     /// Numbers of targets by status.
@@ -87,6 +89,9 @@ pub(crate) struct HeadlineReason {
     pub(crate) kind: HeadlineReasonKind,
     /// Number of benchmarks or targets that it applies to.
     pub(crate) count: usize,
+    /// The slowdown that is excluded for all of them; `None` if it differs or is unknown, and for
+    /// every other kind than unchanged.
+    pub(crate) detect: Option<Percent>,
 }
 
 /// Kinds of reasons for a verdict.
@@ -147,15 +152,20 @@ impl<'a> Report<'a> {
         notable.sort_by(ReportRow::compare_severity);
         let counts = ChangeCounts::from_judgements(&decision.benchmarks);
         let targets = TargetCounts::from_judgements(&decision.benchmarks);
+        let unchanged = group_unchanged(decision);
         Self {
             id: context.id.clone().unwrap_or_else(|| "report".to_owned()),
             verdict: decision.verdict,
             exit_status: decision.exit_status,
-            headline: build_headline(decision, &counts, &targets),
+            headline: build_headline(decision, &counts, &targets, &unchanged),
             reasons: notable.iter().filter(|row| row.is_reason).count(),
+            failures: notable
+                .iter()
+                .filter(|row| row.is_reason && row.change != Change::Failed)
+                .count(),
             counts,
             targets,
-            unchanged: group_unchanged(decision),
+            unchanged,
             same: decision
                 .benchmarks
                 .iter()
@@ -197,6 +207,7 @@ fn build_headline(
     decision: &Decision,
     counts: &ChangeCounts,
     targets: &TargetCounts,
+    unchanged: &[UnchangedGroup],
 ) -> Vec<HeadlineReason> {
     let measured = counts.total - counts.missing - counts.failed;
     let bad = [
@@ -223,8 +234,17 @@ fn build_headline(
         Verdict::Inconclusive => [nothing, unsure].concat(),
         Verdict::Pass => [&nothing[1..], &good, &bad, &unsure].concat(),
     };
+    let detect = match unchanged {
+        [group] => group.detect,
+        _ => None,
+    };
     let present = reasons.into_iter().filter(|(_, count)| *count > 0);
-    present.map(|(kind, count)| HeadlineReason { kind, count }).collect()
+    let add_detect = |(kind, count)| HeadlineReason {
+        kind,
+        count,
+        detect: detect.filter(|_| kind == HeadlineReasonKind::Unchanged),
+    };
+    present.map(add_detect).collect()
 }
 
 /// Groups the unchanged benchmarks by their excluded slowdown, in ascending order.
