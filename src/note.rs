@@ -4,12 +4,16 @@
 //! is an object whose `note` names the kind. It has a `text` for people, which is ignored when the
 //! file is read. Files of schema 1 have a sentence instead, which becomes [`Note::Recorded`].
 
-use std::fmt;
-
-use serde::de::{self, IntoDeserializer as _, MapAccess, Visitor};
+use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::units::{Nanos, Percent, Ratio};
+
+mod recorded;
+mod failure;
+
+pub(crate) use failure::FailureReason;
+use recorded::{RecordedValue, RecordedVisitor};
 
 /// Why an answer is what it is, or weaker than it looks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +43,7 @@ pub(crate) enum Note {
     },
     /// A launch was disturbed and therefore measured again.
     LaunchRepeated {
-        /// Number of the launch, from 0.
+        /// Number of the launch, from 0. Its text counts from 1.
         launch: u32,
         /// Bench target or command that was launched.
         job: String,
@@ -48,7 +52,7 @@ pub(crate) enum Note {
     },
     /// A round was disturbed and therefore measured again.
     RoundRepeated {
-        /// Number of the round, from 0.
+        /// Number of the round, from 0. Its text counts from 1.
         round: u32,
         /// Bench target or command that was launched.
         job: String,
@@ -301,7 +305,7 @@ pub(crate) enum Note {
     LaunchesDiffer,
     /// One launch alone misses the target.
     SlowLaunch {
-        /// Number of the launch, from 0.
+        /// Number of the launch, from 0. Its text counts from 1.
         launch: u32,
     },
     /// The figure is too close to the limit to be decided.
@@ -399,143 +403,17 @@ pub(crate) enum CountObstacle {
     NoTotal,
 }
 
-/// Why a benchmark could not be measured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reason", rename_all = "kebab-case", deny_unknown_fields, remote = "Self")]
-pub(crate) enum FailureReason {
-    /// The reason in a file of schema 1, or as the harness reported it.
-    Reported {
-        /// The reason as it was reported.
-        sentence: String,
-    },
-    /// The process panicked.
-    Panicked,
-    /// The process exceeded its time limit.
-    TimedOut {
-        /// Time limit.
-        limit: Nanos,
-    },
-    /// The process ended with an exit status other than 0.
-    Exited {
-        /// Exit status.
-        status: i32,
-    },
-    /// A signal ended the process.
-    Killed {
-        /// Number of the signal.
-        signal: i32,
-    },
-    /// The system does not tell how the process ended.
-    EndedUnknown,
-    /// The bench lists the benchmark and did not run it.
-    ListedNotRun,
-    /// The process wrote no samples for the benchmark.
-    NoSamplesWritten,
-    /// The command printed no samples at all.
-    NoSamplesPrinted,
-    /// The command printed the benchmark without samples.
-    EmptySamples,
-    /// The command printed the benchmark twice in one launch.
-    PrintedTwice,
-    /// The command printed a time that is not a duration.
-    InvalidSample {
-        /// The error.
-        cause: String,
-    },
-    /// The command printed a line that does not follow the protocol.
-    InvalidLine {
-        /// Number of the line, from 1.
-        line: u64,
-        /// The error.
-        cause: String,
-    },
-    /// Criterion's files cannot be read or contradict themselves.
-    InvalidResult {
-        /// The error.
-        cause: String,
-    },
-    /// One bench target has several benchmarks with this id.
-    RepeatedId {
-        /// Name of the bench target.
-        bench: String,
-        /// Number of benchmarks with the id.
-        count: u64,
-    },
-    /// Several bench targets have a benchmark with this id.
-    SharedId {
-        /// Names of the bench targets.
-        benches: Vec<String>,
-    },
-}
-
-/// The value of a note or a reason in a file: a plain sentence in schema 1, else a tagged object.
-enum Recorded<T> {
-    Sentence(String),
-    Value(T),
-}
-
-/// Reads a value that is a sentence or an object. The object may have a `text`, which is dropped.
-struct RecordedVisitor<T>(fn(serde_json::Value) -> Result<T, serde_json::Error>);
-
-impl<'de, T: Serialize> Visitor<'de> for RecordedVisitor<T> {
-    type Value = Recorded<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or a sentence")
-    }
-
-    fn visit_str<E: de::Error>(self, sentence: &str) -> Result<Self::Value, E> {
-        Ok(Recorded::Sentence(sentence.to_owned()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-        let mut map = serde_json::Map::new();
-        while let Some((key, value)) = access.next_entry::<String, serde_json::Value>()? {
-            if key == "text" && value.is_string() {
-                continue;
-            }
-            if map.insert(key.clone(), value).is_some() {
-                return Err(de::Error::custom(format!("duplicate field `{key}`")));
-            }
-        }
-        let fields: Vec<String> = map.keys().cloned().collect();
-        let value = (self.0)(serde_json::Value::Object(map)).map_err(de::Error::custom)?;
-        // Serde ignores unknown fields of a variant without fields, so they are searched here.
-        let known = serde_json::to_value(&value).map_err(de::Error::custom)?;
-        match fields.iter().find(|field| known.get(field).is_none()) {
-            Some(field) => Err(de::Error::custom(format!("unknown field `{field}`"))),
-            None => Ok(Recorded::Value(value)),
-        }
-    }
-}
-
 impl<'de> Deserialize<'de> for Note {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let visitor = RecordedVisitor(|value| Self::deserialize(value.into_deserializer()));
         Ok(match deserializer.deserialize_any(visitor)? {
-            Recorded::Sentence(sentence) => Self::Recorded { sentence },
-            Recorded::Value(note) => note,
+            RecordedValue::Sentence(sentence) => Self::Recorded { sentence },
+            RecordedValue::Value(note) => note,
         })
     }
 }
 
 impl Serialize for Note {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for FailureReason {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let visitor = RecordedVisitor(|value| Self::deserialize(value.into_deserializer()));
-        Ok(match deserializer.deserialize_any(visitor)? {
-            Recorded::Sentence(sentence) => Self::Reported { sentence },
-            Recorded::Value(reason) => reason,
-        })
-    }
-}
-
-impl Serialize for FailureReason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Self::serialize(self, serializer)
     }

@@ -31,9 +31,11 @@ mod text;
 
 pub(crate) use findings::{FindingWords, describe_finding};
 pub(crate) use html::render_html;
-pub(crate) use markdown::{COMMENT_LIMIT, render_markdown};
+pub(crate) use markdown::{
+    COMMENT_LIMIT, format_comment_marker, render_markdown, render_markdown_body,
+};
 pub(crate) use rows::{render_csv, render_junit};
-pub(crate) use run_json::render_run_json;
+pub(crate) use run_json::{RunDocument, render_run_json};
 pub(crate) use text::{Colour, render_text};
 
 /// All templates by file name. The extension before `.j2` selects how values are escaped.

@@ -7,14 +7,16 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::decision::{BaselineKind, Change, Decision, Judgement, TargetStatus, Verdict};
+use crate::decision::{BaselineKind, Change, Decision, Judgement, Verdict};
 use crate::note::Note;
 use crate::units::Percent;
 
+mod counts;
 mod row;
 mod repeat;
 mod source;
 
+pub(crate) use counts::{ChangeCounts, TargetCounts};
 pub(crate) use row::{ReportFigure, ReportRow, ReportSide};
 pub(crate) use source::{BaselineLine, CommitLine, HostLine};
 
@@ -43,6 +45,8 @@ pub(crate) struct Report<'a> {
     pub(crate) headline: Vec<HeadlineReason>,
     /// Number of benchmarks that are a reason for a verdict other than pass.
     pub(crate) reasons: usize,
+    /// Number of benchmarks that were measured and are a reason for a verdict other than pass.
+    pub(crate) failures: usize,
     /// Numbers of benchmarks by change.
     pub(crate) counts: ChangeCounts,
     /// Numbers of targets by status.
@@ -85,6 +89,9 @@ pub(crate) struct HeadlineReason {
     pub(crate) kind: HeadlineReasonKind,
     /// Number of benchmarks or targets that it applies to.
     pub(crate) count: usize,
+    /// The slowdown that is excluded for all of them; `None` if it differs or is unknown, and for
+    /// every other kind than unchanged.
+    pub(crate) detect: Option<Percent>,
 }
 
 /// Kinds of reasons for a verdict.
@@ -115,42 +122,6 @@ pub(crate) enum HeadlineReasonKind {
     Unchanged,
 }
 
-/// Numbers of benchmarks by change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct ChangeCounts {
-    /// All benchmarks.
-    pub(crate) total: usize,
-    /// Benchmarks that regressed without a waiver.
-    pub(crate) regressed: usize,
-    /// Benchmarks that are missing without a waiver.
-    pub(crate) missing: usize,
-    /// Benchmarks that could not be measured.
-    pub(crate) failed: usize,
-    /// Benchmarks whose change is inconclusive.
-    pub(crate) inconclusive: usize,
-    /// Benchmarks that improved.
-    pub(crate) improved: usize,
-    /// Benchmarks that regressed or are missing, with a waiver.
-    pub(crate) accepted: usize,
-    /// Benchmarks without a baseline.
-    pub(crate) new: usize,
-    /// Benchmarks without a slowdown of a size that matters.
-    pub(crate) unchanged: usize,
-}
-
-/// Numbers of targets by status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct TargetCounts {
-    /// All targets.
-    pub(crate) total: usize,
-    /// Targets that are met.
-    pub(crate) met: usize,
-    /// Targets that are missed.
-    pub(crate) missed: usize,
-    /// Targets that are unproven.
-    pub(crate) unproven: usize,
-}
-
 /// Unchanged benchmarks for which the same slowdown is excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct UnchangedGroup {
@@ -179,17 +150,22 @@ impl<'a> Report<'a> {
         });
         let (mut notable, folded): (Vec<_>, Vec<_>) = rows.partition(ReportRow::is_notable);
         notable.sort_by(ReportRow::compare_severity);
-        let counts = ChangeCounts::from_decision(decision);
-        let targets = TargetCounts::from_decision(decision);
+        let counts = ChangeCounts::from_judgements(&decision.benchmarks);
+        let targets = TargetCounts::from_judgements(&decision.benchmarks);
+        let unchanged = group_unchanged(decision);
         Self {
             id: context.id.clone().unwrap_or_else(|| "report".to_owned()),
             verdict: decision.verdict,
             exit_status: decision.exit_status,
-            headline: build_headline(decision, &counts, &targets),
+            headline: build_headline(decision, &counts, &targets, &unchanged),
             reasons: notable.iter().filter(|row| row.is_reason).count(),
+            failures: notable
+                .iter()
+                .filter(|row| row.is_reason && row.change != Change::Failed)
+                .count(),
             counts,
             targets,
-            unchanged: group_unchanged(decision),
+            unchanged,
             same: decision
                 .benchmarks
                 .iter()
@@ -225,46 +201,13 @@ fn find_ambiguous_ids(decision: &Decision) -> HashMap<&str, usize> {
     seen
 }
 
-impl ChangeCounts {
-    fn from_decision(decision: &Decision) -> Self {
-        let mut counts = Self { total: decision.benchmarks.len(), ..Self::default() };
-        for judgement in &decision.benchmarks {
-            *match (judgement.change, &judgement.waiver) {
-                (Change::Regressed | Change::Missing, Some(_)) => &mut counts.accepted,
-                (Change::Regressed, None) => &mut counts.regressed,
-                (Change::Missing, None) => &mut counts.missing,
-                (Change::Failed, _) => &mut counts.failed,
-                (Change::Inconclusive, _) => &mut counts.inconclusive,
-                (Change::Improved, _) => &mut counts.improved,
-                (Change::New, _) => &mut counts.new,
-                (Change::Unchanged, _) => &mut counts.unchanged,
-            } += 1;
-        }
-        counts
-    }
-}
-
-impl TargetCounts {
-    fn from_decision(decision: &Decision) -> Self {
-        let mut counts = Self::default();
-        for target in decision.benchmarks.iter().flat_map(|judgement| &judgement.targets) {
-            counts.total += 1;
-            *match target.status {
-                TargetStatus::Met => &mut counts.met,
-                TargetStatus::Missed => &mut counts.missed,
-                TargetStatus::Unproven => &mut counts.unproven,
-            } += 1;
-        }
-        counts
-    }
-}
-
 /// Returns the reasons that explain the verdict and apply to at least one benchmark or target. A
 /// fail lists only what fails; a pass also lists what the gate ignored.
 fn build_headline(
     decision: &Decision,
     counts: &ChangeCounts,
     targets: &TargetCounts,
+    unchanged: &[UnchangedGroup],
 ) -> Vec<HeadlineReason> {
     let measured = counts.total - counts.missing - counts.failed;
     let bad = [
@@ -291,8 +234,17 @@ fn build_headline(
         Verdict::Inconclusive => [nothing, unsure].concat(),
         Verdict::Pass => [&nothing[1..], &good, &bad, &unsure].concat(),
     };
+    let detect = match unchanged {
+        [group] => group.detect,
+        _ => None,
+    };
     let present = reasons.into_iter().filter(|(_, count)| *count > 0);
-    present.map(|(kind, count)| HeadlineReason { kind, count }).collect()
+    let add_detect = |(kind, count)| HeadlineReason {
+        kind,
+        count,
+        detect: detect.filter(|_| kind == HeadlineReasonKind::Unchanged),
+    };
+    present.map(add_detect).collect()
 }
 
 /// Groups the unchanged benchmarks by their excluded slowdown, in ascending order.

@@ -29,7 +29,7 @@ def write_run(path, benchmarks, launches, samples, seed):
         }
         for number in range(benchmarks)
     ]
-    run = {"schema": "perfgate.run/1", "created": "2026-11-22T00:00:00Z", "source": "command", "host": HOST, "benchmarks": made}
+    run = {"schema": "perfgate.run/2", "created": "2026-11-22T00:00:00Z", "source": "command", "host": HOST, "benchmarks": made}
     path.write_text(json.dumps(run))
     return path.stat().st_size
 

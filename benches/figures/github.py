@@ -103,7 +103,7 @@ def make_run(commit, number, draw):
     host = {"fingerprint": "f", "cpu_model": "c", "cores": 1, "memory_bytes": 1, "os": "o", "kernel": "k"}
     created = f"2026-11-22T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}Z"
     commit = {"id": commit, "dirty": False}
-    return {"schema": "perfgate.run/1", "created": created, "source": "criterion", "host": host, "commit": commit,
+    return {"schema": "perfgate.run/2", "created": created, "source": "criterion", "host": host, "commit": commit,
             "benchmarks": benchmarks}
 
 
@@ -158,7 +158,7 @@ def time_check(program, folder, address, variables):
             words = [program, "check", "--run", folder / "candidate.json", "--baseline", "stored", "--format", "json"]
             taken, decision = time_command(words, clone, variables, (0, 10, 11))
             decision = json.loads(decision)
-            assert decision["baseline"]["runs"] == 20, decision["warnings"]
+            assert decision["baseline"]["runs"] == 20, decision["notes"]
             best = min(best, taken)
         kind = "depth-1" if options else "full"
         print(f"check in a {kind} clone: {RUNS:,} runs of {BENCHMARKS} benchmarks fetched, 20 of them compared with: {best:.2f} s")

@@ -49,7 +49,7 @@ impl Shape {
         let benchmarks: Vec<_> = (0..self.benchmarks).map(&mut write_benchmark).collect();
         let created = format!("2026-{:02}-{:02}T02:00:00Z", 1 + night / DAYS, 1 + night % DAYS);
         let run = json!({
-            "schema": "perfgate.run/1",
+            "schema": "perfgate.run/2",
             "created": created,
             "source": "criterion",
             "complete": true,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::{BaselineAction, BaselineArgs, RemoteArgs, StoreArgs, StoreFormat, StoreReadArgs};
 use crate::git::GitToken;
-use crate::render::escape_for_terminal;
+use crate::render::{RunDocument, escape_for_terminal};
 use crate::run::Run;
 use crate::session::print::format_plural;
 use crate::session::{CommandError, ExitStatus, read_run};
@@ -96,8 +96,8 @@ struct StoredRunRow<'a> {
     source: &'a str,
     fingerprint: &'a str,
     path: String,
-    /// The whole run; `None` in a list.
-    run: Option<Run>,
+    /// The whole run, with texts for people; `None` in a list.
+    run: Option<RunDocument<'a>>,
 }
 
 impl<'a> StoredRunRow<'a> {
@@ -161,11 +161,14 @@ fn show_runs(name: &str, store: &Store, format: StoreFormat) -> Result<()> {
     let keys = find_stored_runs(name, store)?;
     match format {
         StoreFormat::Json => {
-            let loaded = keys.iter().map(|key| {
-                let run = Some(store.load(key).map_err(CommandError::from)?);
+            let runs: Result<Vec<_>> =
+                keys.iter().map(|key| Ok(store.load(key).map_err(CommandError::from)?)).collect();
+            let runs = runs?;
+            let rows = keys.iter().zip(&runs).map(|(key, run)| {
+                let run = Some(RunDocument::new(run)?);
                 Ok(StoredRunRow { run, ..StoredRunRow::from_key(key) })
             });
-            print_json(&loaded.collect::<Result<Vec<_>>>()?)
+            print_json(&rows.collect::<Result<Vec<_>>>()?)
         }
         StoreFormat::Text => {
             for key in &keys {

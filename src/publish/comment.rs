@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::publish::page::PublishPage;
+use crate::render::format_comment_marker;
 
 /// GitHub's limit on the body of a comment, in characters.
 pub(crate) const COMMENT_BODY_LIMIT: usize = 65_536;
@@ -116,15 +117,10 @@ impl CommentState {
     }
 }
 
-/// Returns the marker: the first line of the comment with this id.
-pub(crate) fn format_marker(id: &str) -> String {
-    format!("<!-- perfgate:{id} -->")
-}
-
 /// Returns whether `body` is a comment with this id that has not been folded.
 #[cfg(any(feature = "github", test))]
 pub(crate) fn is_own_comment(body: &str, id: &str) -> bool {
-    body.lines().next().is_some_and(|line| line.trim_end() == format_marker(id))
+    body.lines().next().is_some_and(|line| line.trim_end() == format_comment_marker(id))
 }
 
 /// Returns the Markdown of the comment for `page`, with marker and state.
@@ -175,7 +171,7 @@ pub(crate) fn plan_comment_steps(
 
 fn prepend_state(id: &str, state: &CommentState, text: &str) -> String {
     let state = serde_json::to_string(state).expect("strings and truth values are always JSON");
-    format!("{}\n<!-- perfgate-state {state} -->\n{}\n", format_marker(id), text.trim())
+    format!("{}\n<!-- perfgate-state {state} -->\n{}\n", format_comment_marker(id), text.trim())
 }
 
 /// Returns the one line that replaces a comment whose reasons no longer exist.
@@ -187,7 +183,7 @@ fn write_resolved_body(id: &str, page: &PublishPage, faults: usize) -> String {
         1 => "resolved: the problem reported here is fixed".to_owned(),
         faults => format!("resolved: the {faults} problems reported here are fixed"),
     };
-    let text = format!("**perfgate**: {resolution}{at} ({}).", page.counts.describe());
+    let text = format!("**perfgate**: {resolution}{at} ({}).", page.describe_counts());
     prepend_state(id, &CommentState::from_page(page, true), &text)
 }
 
@@ -218,13 +214,18 @@ fn is_same_text(first: &str, second: &str) -> bool {
 mod tests {
     use super::*;
     use crate::decision::Verdict;
-    use crate::publish::page::SuiteCounts;
+    use crate::report::{ChangeCounts, TargetCounts};
 
     fn page(wrong: &[&str]) -> PublishPage {
         let verdict = if wrong.is_empty() { Verdict::Pass } else { Verdict::Fail };
         PublishPage {
             verdict,
-            counts: SuiteCounts { regressed: wrong.len(), unchanged: 5, ..SuiteCounts::default() },
+            counts: ChangeCounts {
+                regressed: wrong.len(),
+                unchanged: 5,
+                ..ChangeCounts::default()
+            },
+            targets: TargetCounts::default(),
             faults: wrong.iter().map(|&fault| fault.to_owned()).collect(),
             commit: Some("0123456789abcdef".to_owned()),
             comment: format!("wrong: {wrong:?}"),
@@ -326,7 +327,8 @@ mod tests {
 
     #[test]
     fn a_folded_comment_stays_within_the_limit() {
-        let long = format!("{}\n{}", format_marker("it"), "x".repeat(COMMENT_BODY_LIMIT - 30));
+        let long =
+            format!("{}\n{}", format_comment_marker("it"), "x".repeat(COMMENT_BODY_LIMIT - 30));
         assert!(write_folded_body("it", &long).chars().count() < COMMENT_BODY_LIMIT);
     }
 

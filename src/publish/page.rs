@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use crate::decision::{Change, Decision, Judgement, TargetStatus, Verdict};
-use crate::render::{COMMENT_LIMIT, RenderError, render_markdown};
-use crate::report::{Report, ReportContext};
+use crate::render::{COMMENT_LIMIT, RenderError, render_markdown_body};
+use crate::report::{ChangeCounts, Report, ReportContext, TargetCounts};
 
 /// Maximum length of a step summary in characters. At two bytes per character, it stays below
 /// GitHub's limit of 1 MiB.
@@ -24,40 +24,15 @@ pub(crate) struct SuiteDecision {
     pub(crate) decision: Decision,
 }
 
-/// Number of benchmarks and targets per outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SuiteCounts {
-    /// Benchmarks that are slower than tolerated, without a waiver.
-    pub(crate) regressed: usize,
-    /// Benchmarks that are slower or missing, with a waiver.
-    pub(crate) waived: usize,
-    /// Benchmarks that are only in the baseline, without a waiver.
-    pub(crate) missing: usize,
-    /// Benchmarks that could not be measured.
-    pub(crate) failed: usize,
-    /// Benchmarks that the data do not decide.
-    pub(crate) inconclusive: usize,
-    /// Benchmarks that are faster.
-    pub(crate) improved: usize,
-    /// Benchmarks that are only in the candidate.
-    pub(crate) new: usize,
-    /// Benchmarks without a slowdown.
-    pub(crate) unchanged: usize,
-    /// Targets that are met.
-    pub(crate) targets_met: usize,
-    /// Targets that are missed.
-    pub(crate) targets_missed: usize,
-    /// Targets that the data do not decide.
-    pub(crate) targets_unproven: usize,
-}
-
 /// Everything that `publish` reports, independent of what GitHub already has.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishPage {
     /// Worst verdict of all suites; inconclusive if there is no suite.
     pub(crate) verdict: Verdict,
-    /// Counts over all suites.
-    pub(crate) counts: SuiteCounts,
+    /// Numbers of benchmarks of all suites by change.
+    pub(crate) counts: ChangeCounts,
+    /// Numbers of targets of all suites by status.
+    pub(crate) targets: TargetCounts,
     /// Short hashes of everything that is wrong. A later push compares them to find what is new.
     pub(crate) faults: BTreeSet<String>,
     /// Id of the commit that was judged; `None` if it is not known.
@@ -66,69 +41,6 @@ pub(crate) struct PublishPage {
     pub(crate) comment: String,
     /// Markdown of the step summary.
     pub(crate) summary: String,
-}
-
-impl SuiteCounts {
-    /// Counts the benchmarks and targets of all `suites`.
-    pub(crate) fn from_suites(suites: &[SuiteDecision]) -> Self {
-        let mut counts = Self::default();
-        for judgement in list_judgements(suites).map(|(_, judgement)| judgement) {
-            *counts.select_counter(judgement) += 1;
-            for target in &judgement.targets {
-                *match target.status {
-                    TargetStatus::Met => &mut counts.targets_met,
-                    TargetStatus::Missed => &mut counts.targets_missed,
-                    TargetStatus::Unproven => &mut counts.targets_unproven,
-                } += 1;
-            }
-        }
-        counts
-    }
-
-    fn select_counter(&mut self, judgement: &Judgement) -> &mut usize {
-        match judgement.change {
-            Change::Regressed | Change::Missing if judgement.waiver.is_some() => &mut self.waived,
-            Change::Regressed => &mut self.regressed,
-            Change::Missing => &mut self.missing,
-            Change::Failed => &mut self.failed,
-            Change::Inconclusive => &mut self.inconclusive,
-            Change::Improved => &mut self.improved,
-            Change::New => &mut self.new,
-            Change::Unchanged => &mut self.unchanged,
-        }
-    }
-
-    /// Returns each count with its name, the most important first.
-    pub(crate) fn list_named(&self) -> [(&'static str, usize); 11] {
-        [
-            ("regressed", self.regressed),
-            ("missing", self.missing),
-            ("failed", self.failed),
-            ("targets-missed", self.targets_missed),
-            ("targets-unproven", self.targets_unproven),
-            ("inconclusive", self.inconclusive),
-            ("waived", self.waived),
-            ("improved", self.improved),
-            ("new", self.new),
-            ("unchanged", self.unchanged),
-            ("targets-met", self.targets_met),
-        ]
-    }
-
-    /// Returns the counts above zero in words.
-    pub(crate) fn describe(&self) -> String {
-        let words: Vec<_> = self
-            .list_named()
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| match name.strip_prefix("targets-") {
-                Some(status) if *count == 1 => format!("1 target {status}"),
-                Some(status) => format!("{count} targets {status}"),
-                None => format!("{count} {name}"),
-            })
-            .collect();
-        if words.is_empty() { "nothing was measured".to_owned() } else { words.join(", ") }
-    }
 }
 
 impl PublishPage {
@@ -144,7 +56,12 @@ impl PublishPage {
         let verdicts = suites.iter().map(|suite| suite.decision.verdict);
         Ok(Self {
             verdict: verdicts.max().unwrap_or(Verdict::Inconclusive),
-            counts: SuiteCounts::from_suites(suites),
+            counts: ChangeCounts::from_judgements(
+                list_judgements(suites).map(|(_, judged)| judged),
+            ),
+            targets: TargetCounts::from_judgements(
+                list_judgements(suites).map(|(_, judged)| judged),
+            ),
             faults: list_judgements(suites)
                 .flat_map(|(suite, judgement)| hash_faults(suite, judgement))
                 .collect(),
@@ -159,8 +76,41 @@ impl PublishPage {
     pub(crate) fn deserves_comment(&self) -> bool {
         self.verdict != Verdict::Pass
             || !self.faults.is_empty()
-            || self.counts.waived > 0
+            || self.counts.accepted > 0
             || self.counts.improved > 0
+    }
+
+    /// Returns each count with the name of its step output, the most important first.
+    pub(crate) fn list_named_counts(&self) -> [(&'static str, usize); 11] {
+        let (counts, targets) = (&self.counts, &self.targets);
+        [
+            ("regressed", counts.regressed),
+            ("missing", counts.missing),
+            ("failed", counts.failed),
+            ("targets-missed", targets.missed),
+            ("targets-unproven", targets.unproven),
+            ("inconclusive", counts.inconclusive),
+            ("waived", counts.accepted),
+            ("improved", counts.improved),
+            ("new", counts.new),
+            ("unchanged", counts.unchanged),
+            ("targets-met", targets.met),
+        ]
+    }
+
+    /// Returns the counts above zero in words.
+    pub(crate) fn describe_counts(&self) -> String {
+        let words: Vec<_> = self
+            .list_named_counts()
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| match name.strip_prefix("targets-") {
+                Some(status) if *count == 1 => format!("1 target {status}"),
+                Some(status) => format!("{count} targets {status}"),
+                None => format!("{count} {name}"),
+            })
+            .collect();
+        if words.is_empty() { "nothing was measured".to_owned() } else { words.join(", ") }
     }
 }
 
@@ -176,15 +126,13 @@ fn render_suites(
     let reports: Result<Vec<_>, RenderError> = suites
         .iter()
         .map(|suite| {
-            let report = render_markdown(&Report::new(&suite.decision, &context), each)?;
-            // The first line is the marker of a comment with this report alone.
-            let report = report.split_once('\n').map_or("", |(_, report)| report).trim();
+            let report = render_markdown_body(&Report::new(&suite.decision, &context), each)?;
             let heading = if suite.name.is_empty() {
                 String::new()
             } else {
                 format!("## {}\n\n", suite.name)
             };
-            Ok(format!("{heading}{report}\n"))
+            Ok(format!("{heading}{}\n", report.trim()))
         })
         .collect();
     Ok(reports?.join("\n"))

@@ -77,8 +77,8 @@ pub(crate) fn build_commit_status(page: &PublishPage, settings: &PublishSettings
         Verdict::Inconclusive => "error",
     };
     let words = match page.verdict {
-        Verdict::Inconclusive => format!("inconclusive: {}", page.counts.describe()),
-        _ => page.counts.describe(),
+        Verdict::Inconclusive => format!("inconclusive: {}", page.describe_counts()),
+        _ => page.describe_counts(),
     };
     let mut body = json!({
         "state": state,
@@ -109,7 +109,7 @@ pub(crate) fn build_check_run(
     let placed: Vec<_> = annotations.iter().filter_map(Annotation::to_check_run).collect();
     let build_output = |annotations: &[Value]| {
         json!({
-            "title": page.counts.describe(),
+            "title": page.describe_counts(),
             "summary": cut_text(&page.comment, CHECK_SUMMARY_LIMIT),
             "annotations": annotations,
         })

@@ -35,7 +35,7 @@ pub(crate) fn append_summary(path: &Path, page: &PublishPage) -> io::Result<bool
 /// Fails if the file cannot be opened or written.
 pub(crate) fn write_outputs(path: &Path, page: &PublishPage) -> io::Result<()> {
     let verdict = page.verdict.name();
-    let counts = page.counts.list_named().map(|(name, count)| format!("{name}={count}\n")).concat();
+    let counts = page.list_named_counts().map(|(name, count)| format!("{name}={count}\n")).concat();
     open_for_append(path)?.write_all(format!("verdict={verdict}\n{counts}").as_bytes())
 }
 
@@ -47,12 +47,13 @@ fn open_for_append(path: &Path) -> io::Result<File> {
 mod tests {
     use super::*;
     use crate::decision::Verdict;
-    use crate::publish::page::SuiteCounts;
+    use crate::report::{ChangeCounts, TargetCounts};
 
     fn page(summary: usize) -> PublishPage {
         PublishPage {
             verdict: Verdict::Inconclusive,
-            counts: SuiteCounts::default(),
+            counts: ChangeCounts::default(),
+            targets: TargetCounts::default(),
             faults: std::collections::BTreeSet::new(),
             commit: None,
             comment: "comment".to_owned(),

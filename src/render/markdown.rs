@@ -15,9 +15,27 @@ const MAX_SENTENCES: usize = 3;
 /// Lower bound on the length of a row in characters. It limits how many rows are tried.
 const SHORTEST_ROW: usize = 60;
 
-/// Returns the report as Markdown of at most `limit` characters, unless the part without tables is
-/// longer. Fails if the template and its values do not fit.
+/// Returns the report as Markdown that begins with its marker, as [`render_markdown_body`] does.
+///
+/// # Errors
+///
+/// Fails if the template and its values do not fit.
 pub(crate) fn render_markdown(report: &Report<'_>, limit: usize) -> Result<String, RenderError> {
+    let marker = format_comment_marker(&report.id) + "\n";
+    let body = render_markdown_body(report, limit.saturating_sub(marker.chars().count()))?;
+    Ok(marker + &body)
+}
+
+/// Returns the report as Markdown of at most `limit` characters, unless the part without tables is
+/// longer. There is no marker.
+///
+/// # Errors
+///
+/// Fails if the template and its values do not fit.
+pub(crate) fn render_markdown_body(
+    report: &Report<'_>,
+    limit: usize,
+) -> Result<String, RenderError> {
     let total = report.notable.len() + report.folded.len();
     // Try all rows first. If they do not fit, search by bisection: `fits` rows fit, and `too_many`
     // rows do not.
@@ -49,7 +67,6 @@ fn render_with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderEr
         "comment.md.j2",
         context! {
             report => serialize_report(report),
-            marker => sanitize_marker_id(&report.id),
             reasons => serialize_rows(&select_first_reasons(report)),
             more_reasons => report.reasons.saturating_sub(MAX_SENTENCES),
             more_accepted => report.counts.accepted.saturating_sub(waived_rows.len()),
@@ -77,9 +94,11 @@ fn select_first_waived<'a>(report: &Report<'a>) -> Vec<ReportRow<'a>> {
     first.take(MAX_SENTENCES).cloned().collect()
 }
 
-/// Returns the id for the marker, cut to 100 characters and without characters that could end the
-/// HTML comment. `publish` finds its own comment by the marker.
-fn sanitize_marker_id(id: &str) -> String {
+/// Returns the marker: the first line of a comment, by which `publish` finds its own comment.
+///
+/// `id` is cut to 100 characters. Characters that could end the HTML comment become hyphens.
+pub(crate) fn format_comment_marker(id: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/');
-    id.chars().take(100).map(|c| if is_plain(c) { c } else { '-' }).collect()
+    let id: String = id.chars().take(100).map(|c| if is_plain(c) { c } else { '-' }).collect();
+    format!("<!-- perfgate:{id} -->")
 }

@@ -5,7 +5,7 @@
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
-use super::numbers::{format_duration, format_duration_tick};
+use super::numbers::format_duration_tick;
 use crate::note::{
     CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName, StoredMachine,
 };
@@ -29,17 +29,13 @@ pub(crate) fn describe_note(note: &Note) -> String {
             format!("during the measurement, {}", describe_disturbance(*disturbance))
         }
         Note::LaunchRepeated { launch, job, disturbance } => {
-            format!(
-                "launch {} of {job} was repeated: {}",
-                u64::from(*launch) + 1,
-                describe_disturbance(*disturbance)
-            )
+            let launch = count_from_one(*launch);
+            format!("launch {launch} of {job} was repeated: {}", describe_disturbance(*disturbance))
         }
-        Note::RoundRepeated { round, job, disturbance } => format!(
-            "round {} of {job} was repeated: {}",
-            u64::from(*round) + 1,
-            describe_disturbance(*disturbance)
-        ),
+        Note::RoundRepeated { round, job, disturbance } => {
+            let round = count_from_one(*round);
+            format!("round {round} of {job} was repeated: {}", describe_disturbance(*disturbance))
+        }
         Note::MachineChanged { before, after } => format!(
             "during the measurement, the machine changed from {} to {}",
             describe_machine(before),
@@ -134,7 +130,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
             format!(
                 "{stayed} undecided with launches shorter than {}, which see only a moment of the \
                  machine: about {calls} calls per launch{flag} may decide more",
-                format_duration(limit.get())
+                format_duration_tick(limit.get())
             )
         }
         Note::SlowerThanRelease { benchmark, release, low, point, high } => format!(
@@ -220,7 +216,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::MoreCallsDecide { calls } => format!("about {calls} more calls would decide"),
         Note::LaunchesDiffer => "its launches differ: more launches would decide".to_owned(),
         Note::SlowLaunch { launch } => {
-            format!("launch {} alone misses it: launches differ", u64::from(*launch) + 1)
+            format!("launch {} alone misses it: launches differ", count_from_one(*launch))
         }
         Note::TooCloseToLimit => "too close to the limit for more calls to decide".to_owned(),
         Note::MeanNeedsTwoLaunches => "a bound on the mean needs at least two launches".to_owned(),
@@ -237,6 +233,11 @@ pub(crate) fn describe_note(note: &Note) -> String {
         }
         Note::NotMeasured => "it could not be measured".to_owned(),
     }
+}
+
+/// Returns the number of a launch or a round as people count: from 1. Files count from 0.
+fn count_from_one(number: u32) -> u64 {
+    u64::from(number) + 1
 }
 
 /// Returns the clause that names `disturbance`.

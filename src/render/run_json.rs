@@ -12,19 +12,30 @@ use crate::run::{Benchmark, Run};
 ///
 /// Fails if the run cannot be serialized.
 pub(crate) fn render_run_json(run: &Run) -> Result<String, serde_json::Error> {
-    // Only the part without samples becomes a tree of values, to which texts can be added. The
-    // launches are most of a run, and are written from the run itself.
-    let mut shell = serde_json::to_value(run.copy_without_launches())?;
-    add_texts(&mut shell);
-    Ok(serde_json::to_string(&RunDocument { shell: &shell, run })? + "\n")
+    Ok(serde_json::to_string(&RunDocument::new(run)?)? + "\n")
 }
 
-/// A run with texts, in the order of its fields.
-struct RunDocument<'a> {
+/// A run that is serialized for people: its notes and failure reasons have a `text`.
+pub(crate) struct RunDocument<'a> {
     /// The run with texts and without launches.
-    shell: &'a serde_json::Value,
+    shell: serde_json::Value,
     /// The run, which has the launches.
     run: &'a Run,
+}
+
+impl<'a> RunDocument<'a> {
+    /// Adds the texts to `run`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the run cannot be serialized.
+    pub(crate) fn new(run: &'a Run) -> Result<Self, serde_json::Error> {
+        // Only the part without samples becomes a tree of values, to which texts can be added. The
+        // launches are most of a run, and are written from the run itself.
+        let mut shell = serde_json::to_value(run.copy_without_launches())?;
+        add_texts(&mut shell);
+        Ok(Self { shell, run })
+    }
 }
 
 /// The benchmarks of a [`RunDocument`].
@@ -36,7 +47,7 @@ struct BenchmarkDocument<'a>(&'a serde_json::Value, &'a Benchmark);
 impl Serialize for RunDocument<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let benchmarks = |shell| BenchmarkDocuments(shell, &self.run.benchmarks);
-        serialize_with_replaced(serializer, self.shell, "benchmarks", benchmarks)
+        serialize_with_replaced(serializer, &self.shell, "benchmarks", benchmarks)
     }
 }
 

@@ -27,6 +27,12 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) change: Change,
     /// What the row is called.
     pub(crate) status: RowStatus,
+    /// What a sentence about the change claims.
+    pub(crate) claim: RowClaim,
+    /// What the claim is based on.
+    pub(crate) evidence: RowEvidence,
+    /// Why the answer is not certain; `None` unless the change is inconclusive.
+    pub(crate) doubt: Option<RowDoubt<'a>>,
     /// Whether the change deserves a line: it is neither unchanged nor new, or it has a waiver.
     pub(crate) is_change_notable: bool,
     /// Whether the benchmark is a reason for a verdict other than pass.
@@ -97,6 +103,78 @@ impl RowStatus {
     }
 }
 
+/// What a sentence about a change claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RowClaim {
+    /// The benchmark is missing from the candidate.
+    Missing,
+    /// The benchmark could not be measured.
+    Failed,
+    /// The candidate is slower by the ratio of the row.
+    Slower,
+    /// The candidate is faster by the ratio of the row.
+    Faster,
+    /// The change without a size.
+    Unsized,
+}
+
+impl RowClaim {
+    fn from_judgement(judgement: &Judgement) -> Self {
+        match (judgement.change, judgement.ratio) {
+            (Change::Missing, _) => Self::Missing,
+            (Change::Failed, _) => Self::Failed,
+            (Change::Regressed, Some(_)) => Self::Slower,
+            (Change::Improved, Some(_)) => Self::Faster,
+            _ => Self::Unsized,
+        }
+    }
+}
+
+/// What a claim about a change is based on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RowEvidence {
+    /// The baseline has the benchmark and the candidate does not.
+    NotInCandidate,
+    /// The failure of the row.
+    Failure,
+    /// The ratio of the row.
+    Comparison,
+    /// There is no failure and no ratio.
+    Nothing,
+}
+
+impl RowEvidence {
+    fn from_judgement(judgement: &Judgement) -> Self {
+        match judgement {
+            Judgement { change: Change::Missing, .. } => Self::NotInCandidate,
+            Judgement { failure: Some(_), .. } => Self::Failure,
+            Judgement { ratio: Some(_), .. } => Self::Comparison,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Why an answer is not certain.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct RowDoubt<'a> {
+    /// The notes about the benchmark.
+    pub(crate) notes: &'a [Note],
+    /// The slowdown that would have been detected, as a share; `None` if there are notes, which
+    /// explain more, or if it is unknown.
+    pub(crate) detectable: Option<f64>,
+}
+
+impl<'a> RowDoubt<'a> {
+    /// Returns `None` unless the change is inconclusive.
+    fn from_judgement(judgement: &'a Judgement) -> Option<Self> {
+        let notes = judgement.notes.as_slice();
+        let detectable = judgement.minimum_detectable.filter(|_| notes.is_empty());
+        (judgement.change == Change::Inconclusive).then_some(Self { notes, detectable })
+    }
+}
+
 /// The figures of one side. There are no percentiles if samples are batches.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ReportSide<'a> {
@@ -150,6 +228,8 @@ pub(crate) struct TargetLine<'a> {
     pub(crate) high: Option<Nanos>,
     /// Met, missed or unproven.
     pub(crate) status: TargetStatus,
+    /// Whether the target deserves a line: it is missed or unproven.
+    pub(crate) is_notable: bool,
     /// Whether the target is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
     /// Why the target is unproven; `None` if it is met or missed.
@@ -179,6 +259,9 @@ impl<'a> ReportRow<'a> {
             shown_package: judgement.package.as_deref().filter(|_| is_ambiguous),
             change: judgement.change,
             status: RowStatus::choose(judgement, targets.first().map(|target| target.status)),
+            claim: RowClaim::from_judgement(judgement),
+            evidence: RowEvidence::from_judgement(judgement),
+            doubt: RowDoubt::from_judgement(judgement),
             is_change_notable: is_notable(judgement.change) || judgement.waiver.is_some(),
             is_reason: is_change_reason || targets.iter().any(|target| target.is_reason),
             is_change_reason,
@@ -208,8 +291,7 @@ impl<'a> ReportRow<'a> {
     /// Returns whether a reader should look at the benchmark: its change is neither unchanged nor
     /// new, a target is not met, or it has a waiver.
     pub(crate) fn is_notable(&self) -> bool {
-        let all_met = self.targets.iter().all(|target| target.status == TargetStatus::Met);
-        self.is_change_notable || !all_met
+        self.is_change_notable || self.targets.iter().any(|target| target.is_notable)
     }
 
     /// Orders rows by importance: reasons for the verdict first, then by change and target, then
@@ -279,8 +361,17 @@ impl From<Estimate> for ReportFigure {
 impl<'a> TargetLine<'a> {
     fn new(target: &'a TargetJudgement, decision: &Decision) -> Self {
         let TargetJudgement { metric, limit, low, point, high, status, ref note } = *target;
-        let is_reason = decision.rests_on(target.verdict_reason());
-        Self { metric, limit, low, point, high, status, is_reason, note: note.as_ref() }
+        Self {
+            metric,
+            limit,
+            low,
+            point,
+            high,
+            status,
+            is_notable: status != TargetStatus::Met,
+            is_reason: decision.rests_on(target.verdict_reason()),
+            note: note.as_ref(),
+        }
     }
 }
 

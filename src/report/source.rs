@@ -15,14 +15,16 @@ pub(crate) struct BaselineLine<'a> {
     pub(crate) commit: Option<CommitLine<'a>>,
     /// Number of stored runs in the baseline; `None` if it has none.
     pub(crate) runs: Option<u32>,
-    /// Whether any answer came from rounds, in which both sides are measured alternately.
+    /// Whether rounds confirmed what this baseline suggested. Never true for a baseline that was
+    /// itself measured in rounds.
     pub(crate) is_confirmed: bool,
     /// What stored runs decided without rounds.
     pub(crate) screen: Option<ScreenOutcome>,
     /// Machine of the baseline; `None` if it is the candidate's or unknown.
     pub(crate) other_host: Option<HostLine<'a>>,
-    /// Launches of the candidate in the benchmark that has the most.
-    pub(crate) launches: u32,
+    /// Launches of the candidate in the benchmark that has the most; `None` without a baseline or
+    /// launches.
+    pub(crate) launches: Option<u32>,
 }
 
 /// A commit in one line.
@@ -68,10 +70,13 @@ impl<'a> BaselineLine<'a> {
             kind: baseline.kind,
             commit: baseline.commit.as_ref().map(CommitLine::new),
             runs: baseline.runs,
-            is_confirmed: baseline.stages.contains(&CheckStage::Confirmed),
+            is_confirmed: baseline.kind != BaselineKind::Rounds
+                && baseline.stages.contains(&CheckStage::Confirmed),
             screen: baseline.screen,
             other_host: other_host.map(HostLine::new),
-            launches: launches.max().unwrap_or(0),
+            launches: launches
+                .max()
+                .filter(|launches| baseline.kind != BaselineKind::None && *launches > 0),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::command::{perfgate_in, text_of};
-use crate::formats::CommitId;
+use crate::formats::{CommitId, Note};
 use crate::repositories::{Bed, git_in};
 
 fn at(second: u32) -> String {
@@ -101,7 +101,9 @@ fn the_commands_save_list_show_and_prune() {
     let commit = bed.commit("measured");
     let work = bed.path("work");
     says(&work, &["baseline", "list"], 0, &["nothing is stored yet"]);
-    run_file(&bed, &commit, 1);
+    let mut run = Bed::run(&commit, &at(1), 1.0);
+    run.notes.push(Note { note: "dirty-tree".to_owned(), text: "not stored".to_owned() });
+    fs::write(bed.path("run.json"), serde_json::to_vec(&run).unwrap()).unwrap();
     let saved = says(&work, &["baseline", "save", "../run.json"], 0, &["saved", commit.short()]);
     let id = saved.split_whitespace().nth(1).unwrap();
     run_file(&bed, &commit, 2);
@@ -120,6 +122,8 @@ fn the_commands_save_list_show_and_prune() {
     let json = says(&work, &["baseline", "show", id, "--format", "json"], 0, &[]);
     let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(rows[0]["run"]["schema"], "perfgate.run/2");
+    assert_eq!(rows[0]["run"]["benchmarks"][0]["launches"][0]["samples"][0], 1.0);
+    assert_eq!(rows[0]["run"]["notes"][0]["text"], "the working tree had uncommitted changes");
     says(
         &work,
         &["baseline", "prune", "--keep", "1", "--dry-run"],
