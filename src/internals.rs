@@ -2,7 +2,8 @@
 //! promises that they stay as they are.
 //!
 //! Each function of [`PARSERS`] gives bytes to one parser of input that strangers can write. The
-//! other functions are the steps whose cost `benches/` measures. No step has logic here.
+//! other functions are the steps whose cost `benches/` measures, and what `examples/` print tables of.
+//! No step has logic here.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +25,8 @@ use crate::render::{self, COMMENT_LIMIT};
 use crate::report::{Report, ReportContext};
 use crate::run::{FileError, Run};
 use crate::site::{self, KnownNights, Night, SiteInput};
+use crate::stats::change_points::{MIN_SHIFT, find_change_points};
+use crate::stats::proportion::compute_clopper_pearson;
 use crate::store::RunKey;
 use crate::verdict::{self, BaselineEvidence, Evidence, RoundsEvidence};
 
@@ -228,4 +231,19 @@ pub fn build_trend_pages(runs: &[ParsedRun], folder: &Path) -> usize {
     let tracks = site::build_tracks(&material.nights);
     let written = site::build_site(&material, &tracks, folder).expect("the folder is writable");
     written.written
+}
+
+/// Shifts of a level below this share are not reported by default.
+pub const LEAST_SHIFT: f64 = MIN_SHIFT;
+
+/// Returns where the level of `values` shifts by at least the share `least`, as positions of the
+/// first value after each shift. Returns `None` if a value is not positive and finite.
+pub fn locate_change_points(values: &[f64], least: f64, confidence: f64) -> Option<Vec<usize>> {
+    let found = find_change_points(values, least, confidence).ok()?;
+    Some(found.iter().map(|point| point.index).collect())
+}
+
+/// Returns the Clopper-Pearson interval of the share `part` of `whole`.
+pub fn compute_binomial_interval(part: u64, whole: u64, confidence: f64) -> (f64, f64) {
+    compute_clopper_pearson(part, whole, confidence)
 }

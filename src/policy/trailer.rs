@@ -208,7 +208,9 @@ mod tests {
             let found = parse_trailers(&format!("Perfgate-Accept: {bad}"));
             assert!(matches!(found.as_slice(), [Err(_)]), "{bad}: {found:?}");
         }
-        assert!(parse_trailers("it says Perfgate-Accept: a +1% because x\nPerfgate: a").is_empty());
+        assert!(
+            parse_trailers("it mentions Perfgate-Accept: a +1% because x\nPerfgate: a").is_empty()
+        );
     }
 
     #[test]

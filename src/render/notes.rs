@@ -283,7 +283,7 @@ pub(crate) fn describe_failure(reason: &FailureReason) -> String {
     }
 }
 
-/// Returns the clause that says why instructions could not be counted.
+/// Returns the clause for why instructions could not be counted.
 fn describe_obstacle(obstacle: &CountObstacle) -> String {
     match obstacle {
         CountObstacle::UnknownTarget => "its bench target is not known".to_owned(),

@@ -17,6 +17,10 @@ use crate::stats::{
 };
 use serde_json::{Value, json};
 
+mod input;
+
+use input::{nist_series, number, percent, quote_numbers, values, whole, with_moments};
+
 /// Kinds and keys of the reference values that perfgate does not compute, because no decision uses
 /// them. The file keeps them as the oracle for a later implementation.
 const NOT_IMPLEMENTED: [(&str, &str); 20] = [
@@ -66,30 +70,6 @@ fn every_reference_value_is_reproduced() {
     ));
     assert_eq!(cases.len(), 111, "`{path}` is not whole");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
-/// Returns the JSON with every number as a string, for `str::parse`, which is exact.
-///
-/// `serde_json` may be wrong in the last digit. In the cases at an offset of 1e9, that is noise of
-/// 1e-7.
-fn quote_numbers(json: &str) -> String {
-    let (mut quoted, mut in_string, mut in_number, mut is_escaped) =
-        (String::new(), false, false, false);
-    for c in json.chars() {
-        let is_digit = !in_string
-            && matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E')
-            && (in_number || c == '-' || c.is_ascii_digit());
-        if is_digit != in_number {
-            quoted.push('"');
-        }
-        in_number = is_digit;
-        if c == '"' && !is_escaped {
-            in_string = !in_string;
-        }
-        is_escaped = c == '\\' && !is_escaped;
-        quoted.push(c);
-    }
-    quoted
 }
 
 #[expect(clippy::print_stderr, reason = "the count of cases is what a reader wants to see")]
@@ -308,15 +288,6 @@ fn test_key(test: &TTest, key: &str) -> Check<Value> {
     })
 }
 
-/// Returns `count` values with this mean and this standard deviation, half of them below the mean
-/// and half above.
-fn with_moments(count: usize, mean: f64, sd: f64) -> Vec<f64> {
-    let n = count as f64;
-    let distance = if count.is_multiple_of(2) { sd * ((n - 1.0) / n).sqrt() } else { sd };
-    let pairs = (0..count / 2).flat_map(|_| [mean - distance, mean + distance]);
-    pairs.chain((count % 2 == 1).then_some(mean)).collect()
-}
-
 fn t_quantile(input: &Value, key: &str) -> Check<Value> {
     let df = number(&input["df"]);
     match key {
@@ -334,22 +305,6 @@ fn nist(input: &Value, key: &str) -> Check<Value> {
         "lag1_autocorr" => Ok(json!(summary::compute_autocorrelation(&series, 1))),
         _ => unknown(),
     }
-}
-
-/// Returns the series of a NIST case: a list, or a first value and a pattern whose key contains the
-/// number of repetitions.
-fn nist_series(input: &Value) -> Check<Vec<f64>> {
-    if input["x"].is_array() {
-        return Ok(values(&input["x"]));
-    }
-    let mut series = vec![number(&input["first"])];
-    for (key, pattern) in input.as_object().expect("an object") {
-        if let Some(times) = key.strip_prefix("then_repeat_") {
-            let times = times.parse().map_err(text)?;
-            series.extend(values(pattern).repeat(times));
-        }
-    }
-    if series.len() > 1 { Ok(series) } else { unknown() }
 }
 
 fn tost(input: &Value, key: &str) -> Check<Value> {
@@ -492,54 +447,4 @@ fn text(error: impl std::fmt::Display) -> String {
 
 fn pair((low, high): (f64, f64)) -> Value {
     json!([low, high])
-}
-
-/// Returns the number between `prefix` and `suffix` of a key as a fraction: 0.999 for `ci99.9`,
-/// 0.05 for `q05`.
-fn percent(key: &str, prefix: &str, suffix: &str) -> Option<f64> {
-    let digits = key.strip_prefix(prefix)?.strip_suffix(suffix)?;
-    digits.parse::<f64>().ok().map(|percent| percent / 100.0)
-}
-
-fn number(value: &Value) -> f64 {
-    match value {
-        Value::String(digits) => digits.parse().expect("digits, nan or inf"),
-        _ => value.as_f64().expect("a number"),
-    }
-}
-
-fn whole(value: &Value) -> usize {
-    value.as_str().expect("a quoted number").parse().expect("a count")
-}
-
-/// Returns a list of numbers, or the samples that the described generator produces.
-fn values(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(list) => list.iter().map(number).collect(),
-        _ => irwin_hall(value),
-    }
-}
-
-/// Returns samples of the reference file's generator: sums of twelve uniform draws of splitmix64.
-fn irwin_hall(description: &Value) -> Vec<f64> {
-    assert_eq!(description["dist"], "irwin_hall", "an unknown generator");
-    let mut state = whole(&description["seed"]) as u64;
-    let mut uniform = || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        (z >> 11) as f64 * 2_f64.powi(-53)
-    };
-    let (loc, sd) = (number(&description["loc"]), number(&description["sd"]));
-    (0..whole(&description["n"]))
-        .map(|_| {
-            let mut sum = 0.0;
-            for _ in 0..12 {
-                sum += uniform();
-            }
-            loc + sd * (sum - 6.0)
-        })
-        .collect()
 }

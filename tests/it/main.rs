@@ -42,6 +42,7 @@ mod rounds;
 mod source;
 mod store;
 mod store_shared;
+mod stored_history;
 mod synthetic;
 mod trend;
 mod waivers;

@@ -122,7 +122,7 @@ fn the_commands_save_list_show_and_prune() {
     let json = says(&work, &["baseline", "show", id, "--format", "json"], 0, &[]);
     let rows: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(rows[0]["run"]["schema"], "perfgate.run/2");
-    assert_eq!(rows[0]["run"]["benchmarks"][0]["launches"][0]["samples"][0], 1.0);
+    assert_eq!(rows[0]["run"]["benchmarks"][0]["launches"][0]["round"], 0);
     assert_eq!(rows[0]["run"]["notes"][0]["text"], "the working tree had uncommitted changes");
     says(
         &work,

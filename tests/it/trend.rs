@@ -11,28 +11,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::formats::Run;
+use crate::stored_history::{encode_hex, write_history};
 use crate::synthetic::{History, commit_id};
-
-/// Writes the runs of a history to `folder` in the layout of a store.
-fn store(history: &History, folder: &Path) {
-    history.runs().iter().for_each(|run| keep(run, folder));
-}
-
-fn keep(run: &Run, folder: &Path) {
-    let record = serde_json::to_vec(run).unwrap();
-    let id = &hex(&Sha256::digest(&record))[..12];
-    let created = run.created.replace(['-', ':'], "");
-    let commit = &run.commit.as_ref().unwrap().id;
-    let folder = folder.join("runs").join(&commit[..2]).join(commit);
-    fs::create_dir_all(&folder).unwrap();
-    let name = format!("{}-criterion-{created}-{id}.json", run.host.fingerprint);
-    fs::write(folder.join(name), record).unwrap();
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
-}
 
 struct Site {
     folder: tempfile::TempDir,
@@ -41,7 +21,7 @@ struct Site {
 impl Site {
     fn of(history: &History) -> Self {
         let site = Self { folder: tempfile::tempdir().unwrap() };
-        store(history, &site.store());
+        write_history(history, &site.store());
         site
     }
 
@@ -181,7 +161,7 @@ fn an_additional_night_gives_the_pages_of_a_fresh_build_and_touches_few() {
     let after = History { nights: 41, ..History::default() };
     let grown = Site::of(&before);
     grown.build();
-    store(&after, &grown.store());
+    write_history(&after, &grown.store());
     let said = grown.build();
     // The overview, the pages and data of three benchmarks, and the pages of the new run and of the
     // run before it.
@@ -337,47 +317,7 @@ fn vendored_files_are_what_their_checksums_say() {
         for line in sums.lines() {
             let (sum, name) = line.split_once("  ").unwrap();
             let bytes = fs::read(folder.join(name)).unwrap();
-            assert_eq!(hex(&Sha256::digest(bytes)), sum, "{name}");
+            assert_eq!(encode_hex(&Sha256::digest(bytes)), sum, "{name}");
         }
     }
-}
-
-/// Writes a history to the folder `TREND_STORE`, for figures and for the browser:
-///
-/// ```sh
-/// TREND_STORE=DIR TREND_NIGHTS=2000 TREND_BENCHMARKS=50 \
-///     cargo test --test it -- --ignored writes_a_history
-/// ```
-///
-/// `TREND_COMMITS` is the path of a file with the commits of the nights. `TREND_BEGIN` is the time
-/// of the first night in seconds since 1970.
-#[test]
-#[ignore = "writes where it is told to"]
-fn writes_a_history() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<usize>().unwrap());
-    let nights = number("TREND_NIGHTS").unwrap_or(120);
-    let mut history = History {
-        nights,
-        benchmarks: number("TREND_BENCHMARKS").unwrap_or(12),
-        step: Some((nights * 2 / 3, 1.12)),
-        missing: vec![nights / 4, nights / 4 + 1],
-        other_host_from: Some(nights / 5),
-        ..History::default()
-    };
-    if let Some(begin) = number("TREND_BEGIN") {
-        history.begin = i64::try_from(begin).unwrap();
-    }
-    if let Some(file) = std::env::var_os("TREND_COMMITS") {
-        let commits = fs::read_to_string(file).unwrap();
-        history.commits = commits.lines().map(str::to_owned).collect();
-    }
-    if std::env::var_os("TREND_HOSTILE").is_some() {
-        history.names = vec![
-            "<script>alert(1)</script>".to_owned(),
-            "\"><img src=x onerror=alert(1)>".to_owned(),
-            "</script><script>alert(2)</script>".to_owned(),
-        ];
-    }
-    let folder = std::env::var_os("TREND_STORE").expect("TREND_STORE names a folder");
-    store(&history, Path::new(&folder));
 }

@@ -78,7 +78,7 @@ pub(super) fn find(check: &CheckInputs<'_>) -> Result<ComparedWith> {
 }
 
 impl ComparedWith {
-    /// Returns an empty baseline with a note that says why.
+    /// Returns an empty baseline with a note that gives the reason.
     fn with_note(note: Note) -> Self {
         Self { notes: vec![note], ..Self::default() }
     }

@@ -60,7 +60,7 @@ fn write_output(folder: &Path, name: &str, content: &str) -> Result<()> {
 
 /// Saves the run as a baseline if it passed.
 ///
-/// Returns a message that names the saved baseline, or says why there is none. Fails if the store
+/// Returns a message that names the saved baseline, or why there is none. Fails if the store
 /// fails.
 fn save_baseline(store: Option<&Store>, run: &Run, decision: &Decision) -> Result<String> {
     let Some(store) = store else {

@@ -17,7 +17,7 @@ const MAX_FETCHED_COMMITS: usize = 1000;
 
 /// Fetches the branch of a git store if this clone lacks it.
 ///
-/// Returns a note that says why if the fetch failed.
+/// Returns a note with the reason if the fetch failed.
 pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs) -> Option<Note> {
     let store = store.as_git().ok()?;
     let fetch_if_missing = || -> Result<(), StoreError> {

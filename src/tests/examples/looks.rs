@@ -1,0 +1,81 @@
+//! Looks at rounds.
+
+#[test]
+fn plan() {
+    use crate::verdict::look_plan::{OUT_OF_REACH_PLAN, WITHIN_REACH_PLAN, choose_look_plan};
+    assert_eq!(choose_look_plan(0.04, 0.007), WITHIN_REACH_PLAN);
+    assert_eq!(choose_look_plan(0.02, 0.007), OUT_OF_REACH_PLAN);
+}
+
+#[test]
+fn plan_next_look() {
+    use crate::verdict::look_plan::{WITHIN_REACH_PLAN, WITHOUT_HISTORY_PLAN};
+    assert_eq!(WITHIN_REACH_PLAN.find_next_look(0), Some(3));
+    assert_eq!(WITHOUT_HISTORY_PLAN.find_next_look(5), Some(7));
+    assert_eq!(WITHIN_REACH_PLAN.find_next_look(20), None);
+}
+
+#[test]
+fn plan_spend() {
+    use crate::verdict::look_plan::WITHOUT_HISTORY_PLAN;
+    let share = WITHOUT_HISTORY_PLAN.spend(5, 6).expect("a new round");
+    assert!((share.alpha - 0.04375).abs() < 1e-12 && (share.pass_error - 0.05).abs() < 1e-12);
+    assert_eq!(WITHOUT_HISTORY_PLAN.spend(0, 2), None);
+}
+
+#[test]
+fn benchmark_alpha() {
+    use crate::verdict::look_plan::compute_benchmark_alpha;
+    assert_eq!(compute_benchmark_alpha(50), 0.0008);
+    assert_eq!(compute_benchmark_alpha(5), 0.005);
+}
+
+#[test]
+fn form() {
+    use crate::stats::test::t::TestForm;
+    use crate::verdict::test_form::choose_test_form;
+    assert_eq!(choose_test_form(10, None, None), TestForm::Welch);
+    assert_eq!(choose_test_form(20, None, None), TestForm::Paired);
+    assert_eq!(choose_test_form(3, Some(-0.3), None), TestForm::Paired);
+    assert_eq!(choose_test_form(20, Some(0.1), Some(0.1)), TestForm::Welch);
+    assert_eq!(choose_test_form(20, Some(0.1), Some(-0.3)), TestForm::Paired);
+    assert_eq!(choose_test_form(9, None, Some(0.5)), TestForm::Welch);
+    assert_eq!(choose_test_form(10, None, Some(0.5)), TestForm::Paired);
+}
+
+#[test]
+fn partner_correlation() {
+    use crate::verdict::test_form::compute_partner_correlation;
+    let rising: Vec<f64> = (0..15).map(f64::from).collect();
+    assert!(compute_partner_correlation(&rising, &rising).is_some_and(|r| (r - 1.0).abs() < 1e-12));
+    assert_eq!(compute_partner_correlation(&rising[1..], &rising[1..]), None);
+}
+
+#[test]
+fn correlation() {
+    use crate::stats::summary::compute_correlation;
+    assert!(
+        compute_correlation(&[1.0, 2.0, 3.0], &[6.0, 4.0, 2.0])
+            .is_some_and(|r| (r + 1.0).abs() < 1e-12)
+    );
+    assert_eq!(compute_correlation(&[1.0, 2.0], &[1.0, 1.0]), None);
+}
+
+#[test]
+fn test() -> Result<(), crate::stats::StatsError> {
+    use crate::stats::test::t::{TestForm, compute_t_test};
+    let (baseline, candidate) = ([1.0, 2.0, 3.0], [1.1, 2.1, 3.1]);
+    assert_eq!(compute_t_test(TestForm::Welch, &baseline, &candidate)?.degrees_of_freedom, 4.0);
+    assert_eq!(compute_t_test(TestForm::Paired, &baseline, &candidate)?.degrees_of_freedom, 2.0);
+    Ok(())
+}
+
+#[test]
+fn p_over_looks() {
+    use crate::stats::spending::{ErrorShare, combine_look_p_values};
+    let looks = [
+        (0.01, ErrorShare { alpha: 0.1, pass_error: 0.1 }),
+        (0.0003, ErrorShare { alpha: 0.3, pass_error: 0.3 }),
+    ];
+    assert!((combine_look_p_values(looks) - 0.002).abs() < 1e-15);
+}
