@@ -131,8 +131,9 @@ fn measure_same_code(
     let [baseline_plan, candidate_plan] = match same_code {
         SameCode::Pair(pair) => pair.plan(selection, effort, interrupt, &mut output)?,
         SameCode::OneBuild(subject) => {
-            let mut show = |progress| output.show_measurement(&progress);
-            let plan = subject.plan_launches(selection, effort, interrupt, &mut show);
+            let plan = subject.plan_launches(selection, effort, interrupt, &mut |progress| {
+                output.show_measurement(&progress);
+            });
             let plan = plan.map_err(explain_measure_error)?;
             [plan.clone(), plan]
         }

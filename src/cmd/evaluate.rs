@@ -101,14 +101,14 @@ fn select_scenarios(args: &EvaluateArgs) -> Result<Vec<Scenario>> {
     if args.scenario.is_empty() {
         return Ok(if asks_for_records { Vec::new() } else { SCENARIOS.to_vec() });
     }
-    let find_scenario = |name: &String| {
+    let selected = args.scenario.iter().map(|name| {
         Scenario::from_name(name).ok_or_else(|| {
             let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
             let error = CommandError::new_usage(format!("there is no scenario `{name}`"));
             error.with_help(format!("known: {}", names.join(", "))).into()
         })
-    };
-    args.scenario.iter().map(find_scenario).collect()
+    });
+    selected.collect()
 }
 
 /// Replays the recordings of `--data` and the run of `--aa`.

@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::command::GitCommand;
-use super::{CommitId, GitError, Repository};
+use super::{CommitId, GitError, Repository, resolve_path};
 
 /// A detached checkout of a commit, removed when dropped.
 ///
@@ -111,10 +111,9 @@ impl Worktree {
     fn belongs_to_repository(&self) -> bool {
         let Ok(link) = fs::read_to_string(self.path.join(".git")) else { return false };
         let Some(target) = link.strip_prefix("gitdir: ") else { return false };
-        let canonicalize = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let target = Path::new(target.trim());
-        let records = target.parent().map(canonicalize);
-        records.is_some_and(|records| records == canonicalize(&self.repository).join("worktrees"))
+        let records = target.parent().map(resolve_path);
+        records.is_some_and(|records| records == resolve_path(&self.repository).join("worktrees"))
     }
 }
 

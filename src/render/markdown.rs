@@ -80,6 +80,10 @@ fn select_first_waived<'a>(report: &Report<'a>) -> Vec<ReportRow<'a>> {
 /// Returns the id for the marker, cut to 100 characters and without characters that could end the
 /// HTML comment. `publish` finds its own comment by the marker.
 fn sanitize_marker_id(id: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/');
-    id.chars().take(100).map(|c| if is_plain(c) { c } else { '-' }).collect()
+    let characters = id.chars().take(100).map(|c| match c {
+        '.' | '_' | '/' => c,
+        _ if c.is_ascii_alphanumeric() => c,
+        _ => '-',
+    });
+    characters.collect()
 }

@@ -107,7 +107,7 @@ pub(super) fn build_overview<'a>(
         BenchmarkState::Faster,
         BenchmarkState::Steady,
     ];
-    let count_in_state = |state| rows.iter().filter(|row| row.state == state).count();
+    let counts = states.map(|state| (state, rows.iter().filter(|row| row.state == state).count()));
     let gaps = standing::find_missing_nights(nights, material.now);
     let since_last = gaps.iter().filter(|gap| gap.after + 1 == nights.len());
     let hosts: std::collections::HashSet<_> =
@@ -122,7 +122,7 @@ pub(super) fn build_overview<'a>(
         missing: gaps.iter().map(|gap| gap.nights).sum(),
         missing_since_last: since_last.map(|gap| gap.nights).sum(),
         release: material.releases.last().map(|release| release.name.as_str()),
-        counts: states.into_iter().map(|state| (state, count_in_state(state))).collect(),
+        counts: counts.into(),
         rows,
         nights: nights.iter().rev().take(LATEST).map(NightName::from_night).collect(),
     }

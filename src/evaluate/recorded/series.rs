@@ -251,13 +251,12 @@ fn learn_history(days: &[RecordedDay], benches: &[String], random: &mut Pcg64) -
 
 /// Draws a run of [`RUN_LAUNCHES`] launches per benchmark from a day.
 fn draw_run(day: &RecordedDay, benches: &[String], effect: f64, random: &mut Pcg64) -> Run {
-    let draw_benchmark = |bench: &String| {
+    let drawn = benches.iter().filter_map(|bench| {
         let launches = day.get(bench)?;
-        let mut draw = || launches[random.random_range(0..launches.len())];
-        let drawn_levels: Vec<f64> = (0..RUN_LAUNCHES).map(|_| draw()).collect();
-        Some(build_dealt_benchmark(bench, &drawn_levels, effect))
-    };
-    judge::build_run("one machine", benches.iter().filter_map(draw_benchmark).collect())
+        let levels = (0..RUN_LAUNCHES).map(|_| launches[random.random_range(0..launches.len())]);
+        Some(build_dealt_benchmark(bench, &levels.collect::<Vec<f64>>(), effect))
+    });
+    judge::build_run("one machine", drawn.collect())
 }
 
 fn build_dealt_benchmark(id: &str, launches: &[f64], effect: f64) -> Benchmark {
