@@ -7,7 +7,7 @@
 use crate::cli::RemoteArgs;
 use crate::git::{CommitId, FollowedParents, GitError, GitToken, Remote, Repository};
 use crate::note::Note;
-use crate::store::{Store, StoreError};
+use crate::store::{GitStore, Store, StoreError};
 
 /// Name of the remote that the code comes from.
 const ORIGIN: &str = "origin";

@@ -24,6 +24,13 @@ pub(crate) struct PairFolder {
     lock: Option<File>,
 }
 
+/// Creates `folder` and its lock file. Returns the folder's absolute path and the open file.
+fn create_lock(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let build_root = folder.join("build");
+    fs::create_dir_all(&build_root)?;
+    Ok((folder.canonicalize()?, File::create(build_root.join("lock"))?))
+}
+
 impl PairFolder {
     /// Creates `folder` and tries to lock its fixed paths.
     ///
