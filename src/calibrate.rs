@@ -189,6 +189,8 @@ impl BenchmarkNoise {
         entered: usize,
         pace: LaunchCost,
     ) -> Option<Self> {
+        // The noise comes from the partners of each round. Drift, modes and parts of the variance
+        // come from all launches in the order of time.
         let noise = estimate_noise(&comparison.match_partners())?;
         let (baseline, candidate) = (comparison.baseline?, comparison.candidate?);
         let series = launches::collect_in_time_order(baseline, candidate);

@@ -124,6 +124,8 @@ fn measure_same_code(
     same_code: &SameCode,
     round_count: usize,
 ) -> Result<MeasuredRounds> {
+    // Plan the launches of both sides, describe the rounds, and measure until no benchmark needs
+    // another round. One build is its own partner: it is both sides.
     let (selection, effort) = (&session.policy.selection, &session.effort.effort);
     let interrupt = &session.interrupt;
     let run = session.create_run(same_code.source());

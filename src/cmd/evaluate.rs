@@ -120,6 +120,7 @@ fn replay_recordings(
     policies: &[(String, Policy)],
     results: &mut EvaluationResults,
 ) -> Result<()> {
+    // The cells of the recordings come before those of the run, in the order of the command line.
     let replay = ReplayPlan { deals: args.suites, seed: args.seed, effects, policies };
     for path in &args.data {
         let bar = start_evaluation_bar(&path.display().to_string(), 1);
@@ -182,6 +183,7 @@ fn print_results(results: &EvaluationResults, format: TableFormat) -> Result<()>
         TableFormat::Text => table::TableLayout::Text,
         TableFormat::Markdown => table::TableLayout::Markdown,
     };
+    // Tables without rows are left out.
     let mut tables = Vec::new();
     if !results.cells.is_empty() {
         tables.push(table::format_rate_cells(&results.cells, layout));

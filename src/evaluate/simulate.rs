@@ -65,6 +65,7 @@ pub(crate) fn simulate_scenario(
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
+    // A suite is seeded by its number, so the result does not depend on the thread that makes it.
     let counts = thread::scope(|scope| {
         let workers: Vec<_> = (0..plan.threads.max(1)).map(|_| scope.spawn(count_suites)).collect();
         let counts =

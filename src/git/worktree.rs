@@ -78,11 +78,13 @@ impl Repository {
             let Some(mut lock) = is_ours.then(|| File::open(&record).ok()).flatten() else {
                 continue;
             };
+            // A process holds the lock of its record as long as it lives.
             match lock.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => continue,
                 Err(TryLockError::Error(error)) => return Err(GitError::Io(record, error)),
             }
+            // Dropping the worktree removes it together with its record.
             let mut path = String::new();
             if lock.read_to_string(&mut path).is_ok() {
                 let path = PathBuf::from(path);

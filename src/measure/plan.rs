@@ -84,9 +84,9 @@ impl LaunchJob {
             return (!has_failed(&super::command::make_whole_command_id())).then(|| self.clone());
         };
         let package = &self.package;
-        let ids = ids
-            .iter()
-            .filter(|id| !has_failed(&BenchmarkId { name: (*id).clone(), package: package.clone() }));
+        let ids = ids.iter().filter(|id| {
+            !has_failed(&BenchmarkId { name: (*id).clone(), package: package.clone() })
+        });
         let ids: Vec<String> = ids.cloned().collect();
         (!ids.is_empty()).then(|| Self { ids: Some(ids), ..self.clone() })
     }

@@ -305,6 +305,7 @@ fn fit_duration_axis(
     sides: &[(&'static str, &ReportSide<'_>)],
 ) -> Option<ChartAxis> {
     const NEAR: f64 = 1.5;
+    // Cover both sides first, then reach out to the targets that are near, with a small margin.
     let histograms = sides.iter().filter_map(|(_, side)| side.histogram);
     histograms.clone().next()?;
     let figures: Vec<_> = sides
@@ -346,6 +347,7 @@ fn draw_side(
     name: &'static str,
     side: &ReportSide<'_>,
 ) -> SideDrawing {
+    // Positions are percentages of the width, so that a chart fits any page.
     let medians = side.histogram.map(|histogram| histogram.launch_medians.as_slice());
     let launches =
         medians.unwrap_or_default().iter().enumerate().map(|(launch, median)| LaunchMark {

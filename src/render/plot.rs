@@ -161,6 +161,7 @@ impl PlotAxes {
 fn render_trend_svg(course: &TrendPlot) -> String {
     let mut out = open_svg(TREND_HEIGHT, &course.title, &course.subtitle);
     let Some(axes) = PlotAxes::fit(course) else { return out + "</svg>\n" };
+    // The grid, with a label for each line.
     for value in choose_ticks(axes.low, axes.high) {
         let y = axes.scale_y(value);
         draw_rule(&mut out, (LEFT_MARGIN, y), (WIDTH - RIGHT_MARGIN, y), "stroke=\"#dfe3e8\"");
@@ -171,9 +172,12 @@ fn render_trend_svg(course: &TrendPlot) -> String {
             &filters::format_duration(value),
         );
     }
+    // The first and the last day.
     let foot = TREND_HEIGHT - BOTTOM_MARGIN + 20.0;
     draw_text(&mut out, (LEFT_MARGIN, foot), "", &course.days.0);
     draw_text(&mut out, (WIDTH - RIGHT_MARGIN, foot), "text-anchor=\"end\"", &course.days.1);
+    // A change lies between two nights, so its line is half a step before the first night of the
+    // new level.
     for (place, ratio) in &course.changes {
         let x = axes.scale_x(*place as f64 - 0.5);
         let colour = if *ratio > 1.0 { "#b42318" } else { "#146c2e" };
@@ -187,6 +191,7 @@ fn render_trend_svg(course: &TrendPlot) -> String {
             &filters::format_signed_percent(ratio - 1.0),
         );
     }
+    // The lines of the metrics, and the legend below them.
     for (number, line) in course.lines.iter().enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
         draw_line(&mut out, &axes, line, colour);

@@ -151,6 +151,8 @@ fn judge_rounds(
     comparisons: &[BenchmarkComparison<'_>],
 ) -> HashMap<BenchmarkId, ChangeFinding> {
     let Some(rounds) = evidence.rounds else { return HashMap::new() };
+    // Collect the partners of every benchmark in the rounds, and judge them as one suite, because
+    // they share information about the noise.
     let measured: HashSet<BenchmarkId> =
         rounds.candidate.benchmarks.iter().map(Benchmark::to_id).collect();
     let in_rounds: Vec<&BenchmarkComparison<'_>> = comparisons

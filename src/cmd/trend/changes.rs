@@ -52,6 +52,7 @@ pub(super) fn print_change_points(
     confidence: Option<Confidence>,
     format: TrendFormat,
 ) -> Result<()> {
+    // Read one series per line, and stop at the first line that is not one.
     let least_shift = least_shift.map_or(MIN_SHIFT, Percent::get);
     let confidence = confidence.unwrap_or(Confidence::DEFAULT).get();
     let mut all_changes = Vec::new();

@@ -154,6 +154,8 @@ fn replay_day(
     policy: &Policy,
     random: &mut Pcg64,
 ) -> Option<Vec<BenchmarkAnswer>> {
+    // Draw the benchmarks of the suite first, then deal their launches of the day to the two sides
+    // in the way that the comparison needs. History and stored runs come from the days before.
     let (today, earlier) = days.split_last()?;
     let benches = draw_suite(today, random);
     match comparison {

@@ -58,6 +58,7 @@ pub(crate) fn evaluate_unchanged_launches(run: &Run, replay: &ReplayPlan<'_>) ->
     if recordings.is_empty() {
         return Vec::new();
     }
+    // Learn the history first; without it there are only cells without history.
     let noise: NoiseHistories =
         recordings.iter().filter_map(LaunchRecording::learn_history).collect();
     let empty = NoiseHistories::new();

@@ -181,6 +181,7 @@ fn collect_targets(
     executables: Vec<BuiltExecutable>,
     records: &Path,
 ) -> Result<BuiltBenches, crate::measure::MeasureError> {
+    // What is left in `declared` at the end has no executable.
     let mut built = BuiltBenches::default();
     for (id, name, executable) in executables {
         let Some(DeclaredBench { package, .. }) = declared.remove(&(id, name.clone())) else {
@@ -305,6 +306,8 @@ impl CargoWorkspace {
     fn build_bench_command(&self, declared: &[&DeclaredBench]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(self.working_folder());
+        // In this format, Cargo's messages are JSON, and the compiler's errors still reach the
+        // user.
         cargo.args(["bench", "--no-fail-fast", "--message-format=json-render-diagnostics"]);
         if let Some(manifest) = &self.manifest {
             cargo.arg("--manifest-path").arg(manifest);

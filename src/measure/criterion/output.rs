@@ -182,6 +182,8 @@ impl SampleFile {
         if self.iters.len() != self.times.len() {
             return Err(contradiction);
         }
+        // If every sample is one call, the samples are times of calls; otherwise they are means of
+        // batches.
         let is_single_call = self.iters.iter().all(|iters| (iters - 1.0).abs() < f64::EPSILON);
         let samples =
             self.times.iter().zip(&self.iters).map(|(time, iters)| Nanos::new(time / iters));
