@@ -50,16 +50,10 @@ fn format_noise_row(benchmark: &BenchmarkNoise) -> Vec<String> {
 
 /// Returns the headers of the table of detectable slowdowns. The first number has the unit.
 fn list_detectable_columns() -> Vec<String> {
-    let rounds = LISTED_ROUNDS.iter().enumerate();
-    let rounds =
-        rounds.map(
-            |(place, rounds)| {
-                if place == 0 { format!("{rounds} rounds") } else { rounds.to_string() }
-            },
-        );
-    ["benchmark".to_owned()]
+    // Only the first number names its unit, because the columns are narrow.
+    ["benchmark".to_owned(), format!("{} rounds", LISTED_ROUNDS[0])]
         .into_iter()
-        .chain(rounds)
+        .chain(LISTED_ROUNDS[1..].iter().map(ToString::to_string))
         .chain(["launches × calls".to_owned()])
         .collect()
 }

@@ -194,7 +194,7 @@ fn find_repository_url(
 }
 
 /// Returns the web address of the repository whose GitHub workflow runs perfgate. Returns `None`
-/// outside a workflow.
+/// outside a workflow, or if the server has no `https` address.
 fn find_workflow_repository_url() -> Option<String> {
     let server = env::var("GITHUB_SERVER_URL").ok()?;
     let name = env::var("GITHUB_REPOSITORY").ok()?;
