@@ -135,7 +135,7 @@ impl ScenarioTallies {
         scenario: &Scenario,
         plan: &SimulationPlan<'_>,
     ) -> (Vec<RateCell>, Vec<PeerCell>) {
-        // The tallies have no names of their own. Their order says which cell each one is.
+        // The tallies have no names of their own. Their order determines the cell of each.
         let mut decided = self.decision_tallies.into_iter();
         let mut peers = self.peer_tallies.into_iter();
         let (mut cells, mut peer_cells) = (Vec::new(), Vec::new());
