@@ -107,9 +107,9 @@ pub(crate) fn estimate_noise(partners: &PartnerMedians) -> Option<NoiseHistory> 
     }
     let differences: Vec<f64> = baseline.iter().zip(candidate).map(|(a, b)| b - a).collect();
     let difference_variance = Moments::from_values(&differences).ok()?.variance();
-    let compute_variance =
-        |side: &[f64]| Moments::from_values(side).ok().map(|side| side.variance());
-    let launch_variance = 0.5 * (compute_variance(baseline)? + compute_variance(candidate)?);
+    let launch_variance = 0.5
+        * (Moments::from_values(baseline).ok()?.variance()
+            + Moments::from_values(candidate).ok()?.variance());
     // Half of the differences of a normal distribution with mean zero exceed this many standard
     // deviations in absolute value.
     let median_of_normal = normal::normal_upper_quantile(0.25);
@@ -189,6 +189,8 @@ impl BenchmarkNoise {
         entered: usize,
         pace: LaunchCost,
     ) -> Option<Self> {
+        // The noise comes from the partners of each round. Drift, modes and parts of the variance
+        // come from all launches in the order of time.
         let noise = estimate_noise(&comparison.match_partners())?;
         let (baseline, candidate) = (comparison.baseline?, comparison.candidate?);
         let series = launches::collect_in_time_order(baseline, candidate);
@@ -232,13 +234,11 @@ impl BenchmarkNoise {
 /// Returns the detectable slowdown after each listed number of rounds, in a suite of `entered`
 /// benchmarks. Numbers of rounds without a result are left out.
 fn list_detectable_slowdowns(noise: &NoiseHistory, entered: usize) -> Vec<DetectableSlowdown> {
-    let build_entry = |rounds| {
-        Some(DetectableSlowdown {
-            rounds,
-            slowdown: compute_slowdown_after(rounds, noise, entered)?,
-        })
-    };
-    LISTED_ROUNDS.into_iter().filter_map(build_entry).collect()
+    let entries = LISTED_ROUNDS.into_iter().filter_map(|rounds| {
+        let slowdown = compute_slowdown_after(rounds, noise, entered)?;
+        Some(DetectableSlowdown { rounds, slowdown })
+    });
+    entries.collect()
 }
 
 /// Returns the slowdown, as a share, that a single look after `rounds` rounds finds with 80 %

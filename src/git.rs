@@ -155,7 +155,7 @@ impl Repository {
             Ok(inner) => Ok(Some(Self { inner })),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) if error.code() == ErrorCode::Owner => {
-                let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+                let absolute = resolve_path(path);
                 let root = absolute.ancestors().find(|folder| folder.join(".git").exists());
                 Err(GitError::OtherOwner(root.unwrap_or(&absolute).to_owned()))
             }
@@ -201,8 +201,7 @@ impl Repository {
         // only if it lies inside the workspace, or in an untracked folder that contains the
         // workspace.
         let Some(root) = self.inner.workdir() else { return Ok(false) };
-        let canonicalize = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let inside = canonicalize(workspace).strip_prefix(canonicalize(root)).map(Path::to_owned);
+        let inside = resolve_path(workspace).strip_prefix(resolve_path(root)).map(Path::to_owned);
         let inside = inside.unwrap_or_default();
         let status = command::GitCommand::new(root).run(&[
             "--no-optional-locks",
@@ -211,11 +210,11 @@ impl Repository {
             "-z",
             "--untracked-files=normal",
         ])?;
-        let is_change = |entry: &str| match entry.strip_prefix("?? ").map(Path::new) {
+        let mut entries = status.split('\0').filter(|entry| !entry.is_empty());
+        Ok(entries.any(|entry| match entry.strip_prefix("?? ").map(Path::new) {
             Some(untracked) => untracked.starts_with(&inside) || inside.starts_with(untracked),
             None => true,
-        };
-        Ok(status.split('\0').filter(|entry| !entry.is_empty()).any(is_change))
+        }))
     }
 
     /// Returns the id of the commit that a branch, a tag or an id (full or abbreviated) names. A
@@ -226,8 +225,10 @@ impl Repository {
         let spellings = [revision.to_owned(), format!("origin/{revision}")];
         let object = spellings.iter().find_map(|name| self.inner.revparse_single(name).ok());
         let commit = object.and_then(|object| object.peel_to_commit().ok());
-        let unknown_revision = || GitError::UnknownRevision(revision.to_owned());
-        Ok(commit.ok_or_else(unknown_revision)?.id().into())
+        match commit {
+            Some(commit) => Ok(commit.id().into()),
+            None => Err(GitError::UnknownRevision(revision.to_owned())),
+        }
     }
 
     /// Returns the commit in the form that a run records. `branch` is `None` and `dirty` is false,
@@ -331,6 +332,11 @@ impl Iterator for Ancestry<'_> {
         }
         Some(id.into())
     }
+}
+
+/// Returns `path` without symbolic links, or unchanged if it cannot be resolved.
+fn resolve_path(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn parse_parents(commit: &git2::Commit<'_>) -> Vec<Oid> {

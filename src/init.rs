@@ -36,14 +36,16 @@ pub(crate) struct NewFile {
 /// the repository.
 pub(crate) fn generate_files(survey: &WorkspaceSurvey, place: &InitRepository) -> Vec<NewFile> {
     let workflows = place.root.join(".github").join("workflows");
-    let new_file = |path: PathBuf, content: String| NewFile { path, content };
     vec![
-        new_file(survey.root.join("perfgate.toml"), fill_config(survey)),
-        new_file(workflows.join("perfgate.yml"), fill_workflow(GATE_TEMPLATE, survey, place)),
-        new_file(
-            workflows.join("perfgate-publish.yml"),
-            fill_workflow(PUBLISH_TEMPLATE, survey, place),
-        ),
+        NewFile { path: survey.root.join("perfgate.toml"), content: fill_config(survey) },
+        NewFile {
+            path: workflows.join("perfgate.yml"),
+            content: fill_workflow(GATE_TEMPLATE, survey, place),
+        },
+        NewFile {
+            path: workflows.join("perfgate-publish.yml"),
+            content: fill_workflow(PUBLISH_TEMPLATE, survey, place),
+        },
     ]
 }
 
@@ -95,9 +97,9 @@ fn fill_workflow(template: &str, survey: &WorkspaceSurvey, place: &InitRepositor
 
 /// Returns `text` as a YAML scalar. Quoted scalars are JSON strings, which YAML includes.
 fn quote_yaml(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
     let starts_plain = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
-    if starts_plain && text.bytes().all(is_plain) {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+    if starts_plain && is_plain {
         text.to_owned()
     } else {
         serde_json::Value::from(text).to_string()

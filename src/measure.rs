@@ -240,9 +240,10 @@ impl Measurement {
         &mut self,
         is_unwanted: impl Fn(&BenchmarkId) -> bool,
     ) -> Vec<Benchmark> {
-        let is_taken =
-            |benchmark: &Benchmark| benchmark.failure.is_some() && is_unwanted(&benchmark.to_id());
-        let (taken, kept) = self.run.benchmarks.drain(..).partition(is_taken);
+        let (taken, kept) =
+            self.run.benchmarks.drain(..).partition(|benchmark| {
+                benchmark.failure.is_some() && is_unwanted(&benchmark.to_id())
+            });
         self.run.benchmarks = kept;
         self.indices = self.run.benchmarks.iter().map(Benchmark::to_id).zip(0..).collect();
         taken

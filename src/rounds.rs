@@ -173,34 +173,52 @@ fn measure_job(
 ) -> Result<(), MeasureError> {
     // A benchmark that has already failed on a side is not launched there again. Disturbed launches
     // are repeated once, and the second result counts whatever happens.
-    let launch = |subject: &MeasureSubject, left: &Option<LaunchJob>| match left {
-        Some(job) => subject.launch_job(job, rounds_plan.effort, interrupt),
-        None => Ok(LaunchResult::default()),
-    };
-    let left = (
+    let left = [
         job.exclude_failed(|id| measured.baseline.has_failed(id)),
         job.exclude_failed(|id| measured.candidate.has_failed(id)),
-    );
-    let launch_both = || -> Result<(LaunchResult, LaunchResult), MeasureError> {
-        if is_swapped {
-            let candidate = launch(rounds_plan.candidate, &left.1)?;
-            Ok((launch(rounds_plan.baseline, &left.0)?, candidate))
-        } else {
-            Ok((launch(rounds_plan.baseline, &left.0)?, launch(rounds_plan.candidate, &left.1)?))
-        }
-    };
-    let mut launched = launch_both()?;
+    ];
+    let mut launched = launch_both(rounds_plan, &left, is_swapped, interrupt)?;
     if let Some(disturbance) = launched.0.disturbance.or(launched.1.disturbance) {
         let note = Note::RoundRepeated { round: place.round, job: job.name(), disturbance };
         progress(RoundsProgress::Repeated(note.clone()));
         measured.candidate.add_notes([note]);
-        launched = launch_both()?;
+        launched = launch_both(rounds_plan, &left, is_swapped, interrupt)?;
     }
-    let place_at = |order| LaunchPosition { order: Some(order), ..place.clone() };
+    let [baseline_place, candidate_place] = [is_swapped, !is_swapped]
+        .map(|order| LaunchPosition { order: Some(u32::from(order)), ..place.clone() });
     let target = job.target.as_deref();
-    measured.baseline.add_launch(launched.0, target, &place_at(u32::from(is_swapped)));
-    measured.candidate.add_launch(launched.1, target, &place_at(u32::from(!is_swapped)));
+    measured.baseline.add_launch(launched.0, target, &baseline_place);
+    measured.candidate.add_launch(launched.1, target, &candidate_place);
     Ok(())
+}
+
+/// Launches what is left of a job on each side, baseline and candidate. If `is_swapped`, the
+/// candidate is launched first. A side without a job has an empty result.
+///
+/// Fails if a benchmark process cannot be launched or if the measurement is interrupted.
+fn launch_both(
+    rounds_plan: &RoundsPlan<'_>,
+    left: &[Option<LaunchJob>; 2],
+    is_swapped: bool,
+    interrupt: &Interrupt,
+) -> Result<(LaunchResult, LaunchResult), MeasureError> {
+    let launch = |subject: &MeasureSubject, left: &Option<LaunchJob>| match left {
+        Some(job) => subject.launch_job(job, rounds_plan.effort, interrupt),
+        None => Ok(LaunchResult::default()),
+    };
+    let [baseline, candidate] = left;
+    if is_swapped {
+        let candidate = launch(rounds_plan.candidate, candidate)?;
+        Ok((launch(rounds_plan.baseline, baseline)?, candidate))
+    } else {
+        Ok((launch(rounds_plan.baseline, baseline)?, launch(rounds_plan.candidate, candidate)?))
+    }
+}
+
+/// Returns the benchmarks of `run` that did not fail.
+fn collect_measured_ids(run: &Run) -> HashSet<BenchmarkId> {
+    let successful = run.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
+    successful.map(Benchmark::to_id).collect()
 }
 
 /// Both sides while they are measured.
@@ -212,12 +230,10 @@ struct RoundsMeasurement {
 impl RoundsMeasurement {
     /// Returns the benchmarks that both sides have measured without failure.
     fn find_common_ids(&self) -> HashSet<BenchmarkId> {
-        let collect_ids = |side: &Measurement| -> HashSet<BenchmarkId> {
-            let benchmarks = side.run().benchmarks.iter();
-            let successful = benchmarks.filter(|benchmark| benchmark.failure.is_none());
-            successful.map(Benchmark::to_id).collect()
-        };
-        collect_ids(&self.baseline).intersection(&collect_ids(&self.candidate)).cloned().collect()
+        let baseline_ids = collect_measured_ids(self.baseline.run());
+        let mut common_ids = collect_measured_ids(self.candidate.run());
+        common_ids.retain(|id| baseline_ids.contains(id));
+        common_ids
     }
 
     /// Ends the measurement and returns the runs of base and candidate.

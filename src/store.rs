@@ -178,10 +178,9 @@ impl Store {
         }?;
         let to_broken = |source| StoreError::Broken { path: key.path(), source };
         let run = Run::from_json(&record).map_err(to_broken)?;
-        let is_for_commit = |commit: &CommitId| {
-            run.commit.as_ref().is_some_and(|named| named.id == commit.as_str())
-        };
-        if is_for_commit(key.commit()) && key.is_of_kind(RunKind::from_run(&run)) {
+        let commit = run.commit.as_ref();
+        let is_for_commit = commit.is_some_and(|named| named.id == key.commit().as_str());
+        if is_for_commit && key.is_of_kind(RunKind::from_run(&run)) {
             Ok(run)
         } else {
             let other = "its commit, host or source differs from its name".to_owned();
@@ -353,33 +352,41 @@ fn note_ignored_run(error: &StoreError) -> Note {
 ///
 /// Fails with [`StoreError::Unfit`] if the run cannot be a baseline.
 fn build_record(run: &Run) -> Result<(RunKey, Vec<u8>), StoreError> {
-    let require = |holds: bool, unfit| if holds { Ok(()) } else { Err(StoreError::Unfit(unfit)) };
     let commit = run.commit.as_ref().ok_or(StoreError::Unfit(UnfitRun::NoCommit))?;
-    require(!commit.dirty, UnfitRun::Dirty)?;
-    require(run.complete, UnfitRun::Incomplete)?;
-    require(!run.benchmarks.is_empty(), UnfitRun::Empty)?;
+    require_fit(!commit.dirty, UnfitRun::Dirty)?;
+    require_fit(run.complete, UnfitRun::Incomplete)?;
+    require_fit(!run.benchmarks.is_empty(), UnfitRun::Empty)?;
     let id = CommitId::parse(&commit.id).ok_or(StoreError::Unfit(UnfitRun::NoCommit))?;
     let record = serde_json::to_vec(&strip_samples(run)).expect("a run has a form in JSON");
-    require(record.len() <= MAX_RECORD_BYTES, UnfitRun::TooLong)?;
+    require_fit(record.len() <= MAX_RECORD_BYTES, UnfitRun::TooLong)?;
     let key = RunKey::new(id, run, &record).ok_or(StoreError::Unfit(UnfitRun::InvalidTime))?;
     Ok((key, record))
 }
 
+/// Fails with the reason `unfit` if a condition on a run does not hold.
+fn require_fit(holds: bool, unfit: UnfitRun) -> Result<(), StoreError> {
+    if holds { Ok(()) } else { Err(StoreError::Unfit(unfit)) }
+}
+
 /// Returns a copy of `run` with digests in place of its samples.
 fn strip_samples(run: &Run) -> Run {
-    let digest_launch = |launch: &Launch| Launch {
+    let mut stored = run.copy_without_launches();
+    for (stored, benchmark) in stored.benchmarks.iter_mut().zip(&run.benchmarks) {
+        stored.launches = benchmark.launches.iter().map(digest_launch).collect();
+    }
+    stored
+}
+
+/// Returns a launch with the digest of its samples instead of the samples.
+fn digest_launch(launch: &Launch) -> Launch {
+    Launch {
         round: launch.round,
         session: launch.session.clone(),
         order: launch.order,
         data: LaunchData::Digest(launch.digest()),
         calls_per_sample: launch.calls_per_sample.as_ref().and_then(CallsPerSample::keep_same),
         metrics: launch.metrics.clone(),
-    };
-    let mut stored = run.copy_without_launches();
-    for (stored, benchmark) in stored.benchmarks.iter_mut().zip(&run.benchmarks) {
-        stored.launches = benchmark.launches.iter().map(digest_launch).collect();
     }
-    stored
 }
 
 fn check_unambiguous(name: &str, ids: impl Iterator<Item = String>) -> Result<(), StoreError> {

@@ -64,12 +64,12 @@ pub(crate) fn cut_text(text: &str, limit: usize) -> String {
 /// Returns text of several lines in which each character that a terminal or a browser would
 /// interpret or hide is replaced by `U+FFFD`. Line feeds and tabs stay.
 pub(crate) fn replace_invisible(text: &str) -> String {
-    let replace = |character: char| match character {
+    let characters = text.chars().map(|character| match character {
         '\n' | '\t' => character,
         _ if is_invisible(character) => char::REPLACEMENT_CHARACTER,
         _ => character,
-    };
-    text.chars().map(replace).collect()
+    });
+    characters.collect()
 }
 
 #[cfg(test)]

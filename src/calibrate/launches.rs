@@ -128,19 +128,22 @@ impl LaunchModes {
         sorted.sort_unstable_by(f64::total_cmp);
         let n = sorted.len();
         let least = n.div_ceil(LAUNCHES_PER_RARE_MODE).max(3);
-        let split = |at: usize| {
+        let splits = (least..=n.checked_sub(least)?).filter_map(|at| {
             let (fast, slow) = sorted.split_at(at);
             let (fast, slow) = (Moments::from_values(fast).ok()?, Moments::from_values(slow).ok()?);
-            let sum_squares = |side: &Moments| side.variance() * (side.count() as f64 - 1.0);
             let within = (sum_squares(&fast) + sum_squares(&slow)) / (n as f64 - 2.0);
             Some((fast.difference_to(&slow), within.sqrt(), slow.count()))
-        };
-        let splits = (least..=n.checked_sub(least)?).filter_map(split);
+        });
         let best = splits.min_by(|a, b| a.1.total_cmp(&b.1))?;
         let (distance, deviation, slower) = best;
         (distance >= MIN_MODE_DISTANCE * deviation && distance > 0.0)
             .then(|| Self { slower: slower as f64 / n as f64, slowdown: distance.exp_m1() })
     }
+}
+
+/// Returns the sum of the squared distances of the values from their mean.
+fn sum_squares(side: &Moments) -> f64 {
+    side.variance() * (side.count() as f64 - 1.0)
 }
 
 impl EffortAdvice {
@@ -160,16 +163,13 @@ impl EffortAdvice {
         } else {
             calls.clamp(MIN_ADVISED_CALLS, MAX_ADVISED_CALLS)
         };
-        let is_enough = |rounds: &usize| {
+        let launches = (3..MAX_ADVISED_ROUNDS).find(|rounds| {
             compute_slowdown_after(*rounds, noise, entered)
                 .is_some_and(|slowdown| slowdown <= SLOWDOWN_TO_FIND)
-        };
+        });
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let calls = calls.round() as usize;
-        Self {
-            launches: (3..MAX_ADVISED_ROUNDS).find(is_enough).unwrap_or(MAX_ADVISED_ROUNDS),
-            calls,
-        }
+        Self { launches: launches.unwrap_or(MAX_ADVISED_ROUNDS), calls }
     }
 }
 

@@ -121,6 +121,7 @@ fn list_runs(store: &Store, format: StoreFormat) -> Result<()> {
         StoreFormat::Json => {
             print_json(&keys.iter().map(StoredRunRow::from_key).collect::<Vec<_>>())?;
         }
+        // An empty table would not tell the user how to fill it.
         StoreFormat::Text if keys.is_empty() => {
             writeln!(
                 out,

@@ -127,6 +127,8 @@ fn measure_same_code(
     same_code: &SameCode,
     round_count: usize,
 ) -> Result<MeasuredRounds> {
+    // Plan the launches of both sides, describe the rounds, and measure until no benchmark needs
+    // another round. One build is its own partner: it is both sides.
     let (selection, effort) = (&session.policy.selection, &session.effort.effort);
     let interrupt = &session.interrupt;
     let run = session.create_run(same_code.source());
@@ -134,8 +136,9 @@ fn measure_same_code(
     let [baseline_plan, candidate_plan] = match same_code {
         SameCode::Pair(pair) => pair.plan(selection, effort, interrupt, &mut output)?,
         SameCode::OneBuild(subject) => {
-            let mut show = |progress| output.show_measurement(&progress);
-            let plan = subject.plan_launches(selection, effort, interrupt, &mut show);
+            let plan = subject.plan_launches(selection, effort, interrupt, &mut |progress| {
+                output.show_measurement(&progress);
+            });
             let plan = plan.map_err(explain_measure_error)?;
             [plan.clone(), plan]
         }

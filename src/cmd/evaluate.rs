@@ -101,14 +101,14 @@ fn select_scenarios(args: &EvaluateArgs) -> Result<Vec<Scenario>> {
     if args.scenario.is_empty() {
         return Ok(if asks_for_records { Vec::new() } else { SCENARIOS.to_vec() });
     }
-    let find_scenario = |name: &String| {
+    let selected = args.scenario.iter().map(|name| {
         Scenario::from_name(name).ok_or_else(|| {
             let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
             let error = CommandError::new_usage(format!("there is no scenario `{name}`"));
             error.with_help(format!("the scenarios are {}", names.join(", "))).into()
         })
-    };
-    args.scenario.iter().map(find_scenario).collect()
+    });
+    selected.collect()
 }
 
 /// Replays the recordings of `--data` and the run of `--aa`.
@@ -120,6 +120,7 @@ fn replay_recordings(
     policies: &[(String, Policy)],
     results: &mut EvaluationResults,
 ) -> Result<()> {
+    // The cells of the recordings come before those of the run, in the order of the command line.
     let replay = ReplayPlan { deals: args.suites, seed: args.seed, effects, policies };
     for path in &args.data {
         let bar = start_evaluation_bar(&path.display().to_string(), 1);
@@ -184,6 +185,7 @@ fn print_results(results: &EvaluationResults, format: TableFormat) -> Result<()>
         TableFormat::Text => table::TableLayout::Text,
         TableFormat::Markdown => table::TableLayout::Markdown,
     };
+    // Tables without rows are left out.
     let mut tables = Vec::new();
     if !results.cells.is_empty() {
         tables.push(table::format_rate_cells(&results.cells, layout));

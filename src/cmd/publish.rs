@@ -100,13 +100,9 @@ fn read_suites(decisions: &[String]) -> Result<Vec<SuiteDecision>> {
                 Some((name, path)) => (Some(name.to_owned()), Path::new(path)),
                 None => (None, Path::new(argument)),
             };
-            let find_folder_name = || {
-                path.parent()
-                    .and_then(Path::file_name)
-                    .map(|name| name.to_string_lossy().into_owned())
-            };
-            let name =
-                name.or_else(|| find_folder_name().filter(|_| has_several)).unwrap_or_default();
+            let folder = path.parent().filter(|_| has_several).and_then(Path::file_name);
+            let folder_name = folder.map(|name| name.to_string_lossy().into_owned());
+            let name = name.or(folder_name).unwrap_or_default();
             if has_several || !name.is_empty() {
                 check_name(&name)?;
             }
@@ -157,11 +153,11 @@ mod online {
         artifacts.iter().try_for_each(|name| check_name(name))?;
         let decisions = github::fetch_decisions(&connection, event, run_id, artifacts)
             .map_err(explain_fetch_error)?;
-        let name = |name: &String| if artifacts.len() > 1 { name.clone() } else { String::new() };
-        let suites = artifacts.iter().zip(decisions);
-        Ok(suites
-            .map(|(artifact, decision)| SuiteDecision { name: name(artifact), decision })
-            .collect())
+        let suites = artifacts.iter().zip(decisions).map(|(artifact, decision)| {
+            let name = if artifacts.len() > 1 { artifact.clone() } else { String::new() };
+            SuiteDecision { name, decision }
+        });
+        Ok(suites.collect())
     }
 
     /// Sends the page and its annotations, and returns a notice for everything that GitHub refused.

@@ -71,17 +71,14 @@ fn format_status(status: &[BenchmarkStatus]) -> String {
         let state = format!("{:?}", benchmark.state).to_lowercase();
         let _ = writeln!(text, "{state:13} {}", escape_for_terminal(&benchmark.id));
         for slowdown in &benchmark.open {
-            let format_commit = |id: &Option<String>| {
-                id.as_deref().map_or("unknown", |id| id.get(..7).unwrap_or(id)).to_owned()
-            };
+            let [from, to] = [&slowdown.from, &slowdown.to]
+                .map(|id| id.as_deref().map_or("unknown", |id| id.get(..7).unwrap_or(id)));
             let _ = writeln!(
                 text,
-                "{:13} {:+.1} % since {}, {}..{}",
+                "{:13} {:+.1} % since {}, {from}..{to}",
                 "",
                 (slowdown.ratio - 1.0) * 100.0,
                 slowdown.since.get(..10).unwrap_or(&slowdown.since),
-                format_commit(&slowdown.from),
-                format_commit(&slowdown.to),
             );
         }
     }

@@ -147,13 +147,17 @@ fn estimate_over_launches(digests: &[Digest], tail: f64, figure: fn(&Digest) -> 
     let lns: Vec<f64> = digests.iter().map(|digest| figure(digest).ln()).collect();
     let lns = summary::Moments::from_values(&lns)
         .expect("a benchmark has launches, and logarithms of durations are finite");
-    let exponentiate = |ln: f64| to_nanos(ln.exp().min(f64::MAX));
     let (low, high) = compute_mean_interval(&lns, tail).unzip();
     Estimate {
         low: low.map(exponentiate),
         point: exponentiate(lns.mean()),
         high: high.map(exponentiate),
     }
+}
+
+/// Returns the duration with the natural logarithm `ln`, or the longest one if it would be infinite.
+fn exponentiate(ln: f64) -> Nanos {
+    to_nanos(ln.exp().min(f64::MAX))
 }
 
 fn to_nanos(ns: f64) -> Nanos {

@@ -45,19 +45,16 @@ pub(super) fn build_benchmark(
     session: Option<&str>,
     digests: impl IntoIterator<Item = Digest>,
 ) -> Benchmark {
-    let build_launch = |(round, digest): (u32, Digest)| Launch {
+    let launches = (0..).zip(digests).map(|(round, digest)| Launch {
         round,
         session: session.map(str::to_owned),
         order: None,
         data: LaunchData::Digest(digest),
         calls_per_sample: None,
         metrics: BTreeMap::new(),
-    };
+    });
     let id = BenchmarkId { name: id, package: None };
-    Benchmark {
-        launches: (0..).zip(digests).map(build_launch).collect(),
-        ..Benchmark::new(id, None, sampling)
-    }
+    Benchmark { launches: launches.collect(), ..Benchmark::new(id, None, sampling) }
 }
 
 /// Returns the digest of samples that are given as logarithms.
@@ -117,11 +114,11 @@ pub(super) fn decide_without_rounds(
 }
 
 fn collect_answers(decision: &Decision) -> Vec<BenchmarkAnswer> {
-    let to_answer = |judgement: &crate::decision::Judgement| BenchmarkAnswer {
+    let answers = decision.benchmarks.iter().map(|judgement| BenchmarkAnswer {
         change: judgement.change,
         rounds: judgement.launches.candidate,
-    };
-    decision.benchmarks.iter().map(to_answer).collect()
+    });
+    answers.collect()
 }
 
 fn to_nanos(ns: f64) -> Nanos {

@@ -89,10 +89,10 @@ fn is_slower_by_criterion(baseline: &[f64], candidate: &[f64], seed: u64) -> boo
 
 fn is_slower_by_ranks(baseline: &[f64], candidate: &[f64]) -> bool {
     let most_launches = RANK_TEST_LAUNCHES as usize;
-    let take_first = |side: &[f64]| side[..side.len().min(most_launches)].to_vec();
-    let (baseline, candidate) = (take_first(baseline), take_first(candidate));
+    let baseline = &baseline[..baseline.len().min(most_launches)];
+    let candidate = &candidate[..candidate.len().min(most_launches)];
     let middle = 0.5 * (baseline.len() * candidate.len()) as f64;
-    MannWhitney::compute(&baseline, &candidate).is_some_and(|test| {
+    MannWhitney::compute(baseline, candidate).is_some_and(|test| {
         let p = test.p_exact_two_sided().unwrap_or_else(|| test.p_asymptotic_two_sided(0.5));
         test.u > middle && p < SIGNIFICANCE
     })

@@ -124,11 +124,11 @@ impl RecordingTable {
 /// Splits a line into its fields. A comma between quotes is part of a field.
 fn split_fields(line: &str) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
-    let is_separator = move |c: char| {
+    let fields = line.split(move |c: char| {
         is_quoted ^= c == '"';
         c == ',' && !is_quoted
-    };
-    line.split(is_separator).map(|field| field.trim_matches('"'))
+    });
+    fields.map(|field| field.trim_matches('"'))
 }
 
 fn read_gzip(path: &Path) -> io::Result<String> {

@@ -265,13 +265,13 @@ impl Scenario {
         if self.pace == EnvironmentPace::Launch {
             self.step_environment(environment, random);
         }
-        let mut draw_sample = || {
+        let samples = (0..count).map(|_| {
             if self.pace == EnvironmentPace::Sample {
                 self.step_environment(environment, random);
             }
             shared + self.regime * *environment + self.draw_private_noise(random)
-        };
-        (0..count).map(|_| draw_sample()).collect()
+        });
+        samples.collect()
     }
 
     fn step_environment(&self, environment: &mut f64, random: &mut Pcg64) {

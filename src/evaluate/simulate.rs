@@ -65,6 +65,7 @@ pub(crate) fn simulate_scenario(
             progress(done.fetch_add(1, Ordering::Relaxed) + 1);
         }
     };
+    // A suite is seeded by its number, so the result does not depend on the thread that makes it.
     let counts = thread::scope(|scope| {
         let workers: Vec<_> = (0..plan.threads.max(1)).map(|_| scope.spawn(count_suites)).collect();
         let counts =
@@ -120,11 +121,12 @@ impl ScenarioTallies {
     }
 
     fn merge(mut self, other: Self) -> Self {
-        let merge_all = |into: &mut Vec<AnswerTally>, other: Vec<AnswerTally>| {
-            into.iter_mut().zip(&other).for_each(|(tally, other)| tally.merge(other));
-        };
-        merge_all(&mut self.decision_tallies, other.decision_tallies);
-        merge_all(&mut self.peer_tallies, other.peer_tallies);
+        for (tally, other) in self.decision_tallies.iter_mut().zip(other.decision_tallies) {
+            tally.merge(&other);
+        }
+        for (tally, other) in self.peer_tallies.iter_mut().zip(other.peer_tallies) {
+            tally.merge(&other);
+        }
         self
     }
 
@@ -133,15 +135,15 @@ impl ScenarioTallies {
         scenario: &Scenario,
         plan: &SimulationPlan<'_>,
     ) -> (Vec<RateCell>, Vec<PeerCell>) {
+        // The tallies have no names of their own. Their order determines the cell of each.
         let mut decided = self.decision_tallies.into_iter();
         let mut peers = self.peer_tallies.into_iter();
         let (mut cells, mut peer_cells) = (Vec::new(), Vec::new());
-        let copy_name = || scenario.name.to_owned();
         for effect in plan.effects.iter().copied() {
             for (policy, _) in plan.policies {
                 cells.extend(GIVEN_NAMES.iter().zip(decided.by_ref()).map(|(given, tally)| {
                     RateCell {
-                        data: copy_name(),
+                        data: scenario.name.to_owned(),
                         effect,
                         policy: policy.clone(),
                         given: (*given).to_owned(),
@@ -150,7 +152,8 @@ impl ScenarioTallies {
                 }));
             }
             peer_cells.extend(PeerRule::ALL.iter().zip(peers.by_ref()).map(|(peer, tally)| {
-                PeerCell { data: copy_name(), effect, rule: peer.name().to_owned(), tally }
+                let (data, rule) = (scenario.name.to_owned(), peer.name().to_owned());
+                PeerCell { data, effect, rule, tally }
             }));
         }
         (cells, peer_cells)
@@ -223,18 +226,16 @@ impl SimulatedSuite {
     }
 
     fn collect_peer_answers(&self, peer: PeerRule, effect: f64, seed: u64) -> Vec<BenchmarkAnswer> {
-        let slow_down =
-            |side: &[f64]| side.iter().map(|ns| ns * (1.0 + effect)).collect::<Vec<f64>>();
-        let ask_peer = |(index, data): (usize, &PeerData)| {
+        let answers = self.peers.iter().enumerate().map(|(index, data)| {
             let input = PeerInput {
                 baseline: &data.baseline,
-                candidate: &slow_down(&data.candidate),
+                candidate: &scale_durations(&data.candidate, 1.0 + effect),
                 baseline_launches: &data.baseline_launches,
-                candidate_launches: &slow_down(&data.candidate_launches),
+                candidate_launches: &scale_durations(&data.candidate_launches, 1.0 + effect),
             };
             peer.judge(&input, seed.wrapping_mul(SUITE_SIZE as u64).wrapping_add(index as u64))
-        };
-        self.peers.iter().enumerate().map(ask_peer).collect()
+        });
+        answers.collect()
     }
 }
 
@@ -244,9 +245,6 @@ impl PeerData {
     /// `machine_difference` is how much slower the machine was on which the baseline of the simple
     /// rules was stored, on the log scale.
     fn new(baseline: &[Vec<f64>], candidate: &[Vec<f64>], machine_difference: f64) -> Self {
-        let to_durations = |logarithms: &[f64], shift: f64| {
-            logarithms.iter().map(|ln| (ln + shift).exp()).collect::<Vec<f64>>()
-        };
         Self {
             baseline: to_durations(&baseline[0], machine_difference),
             candidate: to_durations(&candidate[0], 0.0),
@@ -266,6 +264,16 @@ fn build_simulated_benchmark(
     digests: impl IntoIterator<Item = Digest>,
 ) -> Benchmark {
     judge::build_benchmark(id, scenario.sampling, Some("simulated"), digests)
+}
+
+/// Returns `durations` multiplied by `factor`.
+fn scale_durations(durations: &[f64], factor: f64) -> Vec<f64> {
+    durations.iter().map(|ns| ns * factor).collect()
+}
+
+/// Returns the durations in nanoseconds whose logarithms are `logarithms` plus `shift`.
+fn to_durations(logarithms: &[f64], shift: f64) -> Vec<f64> {
+    logarithms.iter().map(|ln| (ln + shift).exp()).collect()
 }
 
 /// Returns the median of each launch, as a logarithm.

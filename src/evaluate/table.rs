@@ -1,7 +1,5 @@
 //! Formats rates as tables.
 
-use std::fmt::Write as _;
-
 use super::tally::{ObservedRate, PeerCell, RateCell};
 
 /// Layout of a table.
@@ -32,7 +30,7 @@ const PEER_HEAD: [&str; 5] = ["data", "effect", "rule", "called slower", "suites
 
 /// Formats the answers of the decision, one row per cell. Rates have 95 % intervals.
 pub(crate) fn format_rate_cells(cells: &[RateCell], layout: TableLayout) -> String {
-    let format_row = |cell: &RateCell| {
+    let rows = cells.iter().map(|cell| {
         let tally = &cell.tally;
         vec![
             cell.data.clone(),
@@ -48,13 +46,13 @@ pub(crate) fn format_rate_cells(cells: &[RateCell], layout: TableLayout) -> Stri
             format!("{:.2}", tally.mean_rounds()),
             format!("{:.1}", tally.mean_suite_rounds()),
         ]
-    };
-    format_table(&RATE_HEAD, &cells.iter().map(format_row).collect::<Vec<_>>(), layout)
+    });
+    format_table(&RATE_HEAD, &rows.collect::<Vec<_>>(), layout)
 }
 
 /// Formats the answers of the simple rules, one row per cell.
 pub(crate) fn format_peer_cells(cells: &[PeerCell], layout: TableLayout) -> String {
-    let format_row = |cell: &PeerCell| {
+    let rows = cells.iter().map(|cell| {
         vec![
             cell.data.clone(),
             format_effect(cell.effect),
@@ -62,8 +60,8 @@ pub(crate) fn format_peer_cells(cells: &[PeerCell], layout: TableLayout) -> Stri
             format_rate(cell.tally.regressed_rate()),
             format_rate(cell.tally.failing_suite_rate()),
         ]
-    };
-    format_table(&PEER_HEAD, &cells.iter().map(format_row).collect::<Vec<_>>(), layout)
+    });
+    format_table(&PEER_HEAD, &rows.collect::<Vec<_>>(), layout)
 }
 
 fn format_effect(effect: f64) -> String {
@@ -75,40 +73,43 @@ fn format_rate(rate: ObservedRate) -> String {
     if rate.of == 0 {
         return "–".to_owned();
     }
-    let format_percent = |share: f64| {
-        let digits = if share > 0.0 && share < 0.01 { 3 } else { 1 };
-        format!("{:.digits$}", share * 100.0)
-    };
-    format!(
-        "{} ({}–{})",
-        format_percent(rate.point()),
-        format_percent(rate.low),
-        format_percent(rate.high)
-    )
+    let (point, low, high) = (rate.point(), rate.low, rate.high);
+    format!("{} ({}–{})", format_share(point), format_share(low), format_share(high))
+}
+
+/// Formats a share in percent, without the sign. Shares below one percent get more digits.
+fn format_share(share: f64) -> String {
+    let digits = if share > 0.0 && share < 0.01 { 3 } else { 1 };
+    format!("{:.digits$}", share * 100.0)
 }
 
 fn format_table(head: &[&str], rows: &[Vec<String>], layout: TableLayout) -> String {
-    let find_width = |column: usize| {
+    let widths = head.iter().enumerate().map(|(column, name)| {
         let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..head.len()).map(find_width).collect();
-    let format_line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        let padded: Vec<String> = padded.collect();
-        match layout {
-            TableLayout::Text => padded.join("  ").trim_end().to_owned(),
-            TableLayout::Markdown => format!("| {} |", padded.join(" | ")),
-        }
-    };
-    let mut table = format_line(&mut head.iter().copied());
+        cells.chain([name.chars().count()]).max().unwrap_or(0)
+    });
+    let widths: Vec<usize> = widths.collect();
+    let mut table = format_line(head.iter().copied(), &widths, layout);
     if layout == TableLayout::Markdown {
         let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-        let _ = write!(table, "\n{}", format_line(&mut rules.iter().map(String::as_str)));
+        table += &format_line(rules.iter().map(String::as_str), &widths, layout);
     }
     for row in rows {
-        let _ = write!(table, "\n{}", format_line(&mut row.iter().map(String::as_str)));
+        table += &format_line(row.iter().map(String::as_str), &widths, layout);
     }
-    table.push('\n');
     table
+}
+
+/// Formats one line of a table, with each cell filled up to the width of its column.
+fn format_line<'a>(
+    cells: impl Iterator<Item = &'a str>,
+    widths: &[usize],
+    layout: TableLayout,
+) -> String {
+    let padded = cells.zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+    let padded: Vec<String> = padded.collect();
+    match layout {
+        TableLayout::Text => format!("{}\n", padded.join("  ").trim_end()),
+        TableLayout::Markdown => format!("| {} |\n", padded.join(" | ")),
+    }
 }

@@ -36,15 +36,16 @@ impl Worktree {
         // changed, no time is restored.
         let is_filter_file =
             |path: &str| path == ".gitattributes" || path.ends_with("/.gitattributes");
-        let last_entry = |path: &String| last_times.0.get(path);
+        let last_times = last_times.0;
         let are_filters_same = now
             .keys()
-            .chain(last_times.0.keys())
+            .chain(last_times.keys())
             .filter(|path| is_filter_file(path))
-            .all(|path| now.get(path) == last_entry(path).map(|(blob, _)| blob));
+            .all(|path| now.get(path) == last_times.get(path).map(|(blob, _)| blob));
         let mut times = FileTimes::default();
         for (path, blob) in now {
-            let previous = last_entry(&path).filter(|(old, _)| are_filters_same && *old == blob);
+            let last_entry = last_times.get(&path);
+            let previous = last_entry.filter(|(old, _)| are_filters_same && *old == blob);
             let time =
                 restore_or_read_time(&self.path().join(&path), previous.map(|(_, time)| *time));
             // A path that is missing or not a regular file is not recorded, so it counts as new the

@@ -159,8 +159,10 @@ const REFUSALS: [(&[&str], &str); 5] = [
 ];
 
 fn find_refusal_help(message: &str) -> Option<&'static str> {
-    let is_in_message = |phrase: &&str| message.contains(*phrase);
-    REFUSALS.iter().find(|(phrases, _)| phrases.iter().any(is_in_message)).map(|(_, help)| *help)
+    let mut refusals = REFUSALS.iter();
+    let found =
+        refusals.find(|(phrases, _)| phrases.iter().any(|phrase| message.contains(*phrase)));
+    found.map(|(_, help)| *help)
 }
 
 /// Returns whether a retry may succeed: another process was faster, a lock is held, or the server

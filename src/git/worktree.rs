@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::command::GitCommand;
-use super::{CommitId, GitError, Repository};
+use super::{CommitId, GitError, Repository, resolve_path};
 
 /// A detached checkout of a commit, removed when dropped.
 ///
@@ -78,11 +78,13 @@ impl Repository {
             let Some(mut lock) = is_ours.then(|| File::open(&record).ok()).flatten() else {
                 continue;
             };
+            // A process holds the lock of its record as long as it lives.
             match lock.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => continue,
                 Err(TryLockError::Error(error)) => return Err(GitError::Io(record, error)),
             }
+            // Dropping the worktree removes it together with its record.
             let mut path = String::new();
             if lock.read_to_string(&mut path).is_ok() {
                 let path = PathBuf::from(path);
@@ -111,10 +113,9 @@ impl Worktree {
     fn belongs_to_repository(&self) -> bool {
         let Ok(link) = fs::read_to_string(self.path.join(".git")) else { return false };
         let Some(target) = link.strip_prefix("gitdir: ") else { return false };
-        let canonicalize = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let target = Path::new(target.trim());
-        let records = target.parent().map(canonicalize);
-        records.is_some_and(|records| records == canonicalize(&self.repository).join("worktrees"))
+        let records = target.parent().map(resolve_path);
+        records.is_some_and(|records| records == resolve_path(&self.repository).join("worktrees"))
     }
 }
 

@@ -44,8 +44,9 @@ impl HostDisturbance {
 impl HostCounters {
     /// Reads the current counters.
     pub(crate) fn read() -> Self {
-        let read_text = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let mut counters = Self::parse(&read_text("/proc/stat"), &read_text("/proc/self/stat"));
+        let [machine, own] = ["/proc/stat", "/proc/self/stat"]
+            .map(|path| fs::read_to_string(path).unwrap_or_default());
+        let mut counters = Self::parse(&machine, &own);
         counters.throttle_count = count_throttling();
         counters
     }
@@ -80,36 +81,33 @@ impl HostCounters {
         let (total, idle) = (count_since(|now| now.total_ticks), count_since(|now| now.idle_ticks));
         let (stolen, own) = (count_since(|now| now.stolen_ticks), count_since(|now| now.own_ticks));
         let busy = total.saturating_sub(idle);
-        let compute_share = |part: u64, whole: u64| {
-            let share =
-                if part < MIN_TICKS || whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-            Percent::new(share).expect("a share of ticks is finite and not negative")
-        };
         HostDisturbance {
-            stolen_share: compute_share(stolen, busy),
-            others_share: compute_share(busy.saturating_sub(own + stolen), total),
+            stolen_share: compute_tick_share(stolen, busy),
+            others_share: compute_tick_share(busy.saturating_sub(own + stolen), total),
             throttle_count: count_since(|now| now.throttle_count),
         }
     }
 }
 
+/// Returns `part` ÷ `whole`. Returns zero if `part` has fewer than [`MIN_TICKS`] ticks.
+fn compute_tick_share(part: u64, whole: u64) -> Percent {
+    let share = if part < MIN_TICKS || whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+    Percent::new(share).expect("a share of ticks is finite and not negative")
+}
+
 /// Returns how often processors were throttled because of heat, plus how often the quota of the
 /// control group throttled it.
 fn count_throttling() -> u64 {
-    let read_number = |path: String| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let thermal = (0..)
-        .map_while(|cpu| {
-            read_number(format!(
-                "/sys/devices/system/cpu/cpu{cpu}/thermal_throttle/core_throttle_count"
-            ))
-        })
-        .sum::<u64>();
+    let thermal = (0..).map_while(|cpu| {
+        let path = format!("/sys/devices/system/cpu/cpu{cpu}/thermal_throttle/core_throttle_count");
+        fs::read_to_string(path).ok()?.trim().parse::<u64>().ok()
+    });
     let quota =
         ["/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat"].iter().find_map(|path| {
             let text = fs::read_to_string(path).ok()?;
             text.lines().find_map(|line| line.strip_prefix("nr_throttled ")?.parse::<u64>().ok())
         });
-    thermal + quota.unwrap_or_default()
+    thermal.sum::<u64>() + quota.unwrap_or_default()
 }
 
 #[cfg(test)]

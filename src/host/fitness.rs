@@ -106,9 +106,8 @@ fn check_governor() -> HostFinding {
 fn check_turbo() -> HostFinding {
     let intel_is_off =
         read_trimmed("/sys/devices/system/cpu/intel_pstate/no_turbo").map(|off| off == "1");
-    let read_boost_is_off =
-        || read_trimmed("/sys/devices/system/cpu/cpufreq/boost").map(|on| on == "0");
-    match intel_is_off.or_else(read_boost_is_off) {
+    let other_is_off = read_trimmed("/sys/devices/system/cpu/cpufreq/boost").map(|on| on == "0");
+    match intel_is_off.or(other_is_off) {
         None => HostFinding::Unreported(SilentCondition::Turbo),
         Some(is_off) => HostFinding::Turbo { is_off },
     }
@@ -116,12 +115,10 @@ fn check_turbo() -> HostFinding {
 
 fn check_quota() -> HostFinding {
     let newer = read_trimmed("/sys/fs/cgroup/cpu.max").as_deref().map(parse_quota);
-    let read_older = || {
-        let quota = read_trimmed("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")?;
-        let period = read_trimmed("/sys/fs/cgroup/cpu/cpu.cfs_period_us")?;
-        Some(parse_quota(&format!("{quota} {period}")))
-    };
-    match newer.or_else(read_older) {
+    let older = read_trimmed("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+        .zip(read_trimmed("/sys/fs/cgroup/cpu/cpu.cfs_period_us"))
+        .map(|(quota, period)| parse_quota(&format!("{quota} {period}")));
+    match newer.or(older) {
         None => HostFinding::Unreported(SilentCondition::Quota),
         Some(processors) => HostFinding::Quota { processors },
     }

@@ -35,6 +35,8 @@ struct Processor {
 impl Host {
     /// Reads the description of the current machine.
     pub(crate) fn detect(environment: &BuildEnvironment) -> Self {
+        // Memory, the rest of the kernel's release and the image version are not part of the
+        // fingerprint: they are for display only.
         let processor = detect_processor();
         let (system, system_name) = detect_system();
         let kernel = detect_kernel();
@@ -91,25 +93,25 @@ fn detect_processor() -> Processor {
 
 fn parse_cpuinfo(text: &str) -> Processor {
     let first = text.split("\n\n").next().unwrap_or_default();
-    let find_field = |name: &str| {
-        let value = |line: &str| {
-            let (key, value) = line.split_once(':')?;
-            (key.trim() == name).then(|| value.trim().to_owned())
-        };
-        first.lines().find_map(value)
-    };
     // ARM kernels report no name, but the numbers of the manufacturer and of the part.
-    let describe_part =
-        || Some(format!("{} {}", find_field("CPU implementer")?, find_field("CPU part")?));
+    let model = find_processor_field(first, "model name").map(str::to_owned).or_else(|| {
+        let implementer = find_processor_field(first, "CPU implementer")?;
+        Some(format!("{implementer} {}", find_processor_field(first, "CPU part")?))
+    });
     let signature = ["cpu family", "model", "stepping", "cache size", "flags", "Features"];
+    let signature = signature.iter().filter_map(|name| find_processor_field(first, name));
     Processor {
-        model: find_field("model name").or_else(describe_part).unwrap_or_default(),
-        signature: signature
-            .iter()
-            .filter_map(|name| find_field(name))
-            .collect::<Vec<_>>()
-            .join(";"),
+        model: model.unwrap_or_default(),
+        signature: signature.collect::<Vec<_>>().join(";"),
     }
+}
+
+/// Returns the value of a field in the part of `/proc/cpuinfo` that describes one processor.
+fn find_processor_field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim())
+    })
 }
 
 fn detect_apple_processor() -> Option<Processor> {
@@ -129,15 +131,17 @@ fn detect_system() -> (String, String) {
 
 /// Parses `/etc/os-release`. Returns id and version for comparison, and the name for display.
 fn parse_os_release(text: &str) -> (String, String) {
-    let find_field = |name: &str| {
-        let value = |line: &str| line.strip_prefix(name)?.strip_prefix('=').map(str::to_owned);
-        text.lines().find_map(value).map(|value| value.trim_matches('"').to_owned())
-    };
-    let id = find_field("ID").unwrap_or_else(|| "linux".to_owned());
-    let compared =
-        format!("{id} {}", find_field("VERSION_ID").unwrap_or_default()).trim_end().to_owned();
-    let shown = find_field("PRETTY_NAME").unwrap_or_else(|| compared.clone());
+    let id = find_release_field(text, "ID").unwrap_or("linux");
+    let version = find_release_field(text, "VERSION_ID").unwrap_or_default();
+    let compared = format!("{id} {version}").trim_end().to_owned();
+    let shown = find_release_field(text, "PRETTY_NAME").unwrap_or(&compared).to_owned();
     (compared, shown)
+}
+
+/// Returns the value of a field of `/etc/os-release`, without its quotes.
+fn find_release_field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+    Some(value.trim_matches('"'))
 }
 
 /// Returns the memory of the machine in bytes, or 0 if the system does not report it.
@@ -146,8 +150,9 @@ fn detect_memory_bytes() -> u64 {
         let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
         line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
     });
-    let read_apple = || run_and_read("sysctl", &["-n", "hw.memsize"])?.parse().ok();
-    linux.or_else(read_apple).unwrap_or_default()
+    linux
+        .or_else(|| run_and_read("sysctl", &["-n", "hw.memsize"])?.parse().ok())
+        .unwrap_or_default()
 }
 
 /// Returns the release of the compiler that Cargo uses in `folder`, or `None` if there is none.

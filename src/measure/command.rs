@@ -151,8 +151,9 @@ impl SampleParser {
                 .ok_or(FailureReason::EmptySamples),
             Err(error) => Err(FailureReason::InvalidSample { cause: error.to_string() }),
         };
-        let to_failure = |reason| BenchmarkFailure { reason, output: String::new() };
-        self.observed.push((make_benchmark_id(id), observed.map_err(to_failure)));
+        let observed =
+            observed.map_err(|reason| BenchmarkFailure { reason, output: String::new() });
+        self.observed.push((make_benchmark_id(id), observed));
     }
 
     /// Returns the printed benchmarks, limited to the `requested` ones. If the command failed, also
@@ -187,8 +188,8 @@ pub(crate) fn quote_words(words: &[String]) -> String {
 }
 
 fn quote_word(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
+    let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c));
+    if is_plain && !word.is_empty() {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))

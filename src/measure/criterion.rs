@@ -66,10 +66,10 @@ pub(super) fn launch_target(
     // Start the remaining benchmarks until none is left. If a start fails, blame the benchmark that
     // ran last and start the others again. If there is no such benchmark, or after too many
     // time-outs, all remaining benchmarks fail.
-    let is_job_target = |target: &&BenchTarget| {
+    let target = built.targets.iter().find(|target| {
         Some(&target.package) == job.package.as_ref() && Some(&target.name) == job.target.as_ref()
-    };
-    let Some(target) = built.targets.iter().find(is_job_target) else {
+    });
+    let Some(target) = target else {
         return Ok(LaunchResult::default());
     };
     let mut remaining: BTreeSet<String> = job.ids.iter().flatten().cloned().collect();
@@ -190,9 +190,9 @@ impl BenchTarget {
         let metrics: BTreeMap<_, _> =
             peak.map(|bytes| ("peak_rss_bytes".to_owned(), bytes)).into_iter().collect();
         let written = read_results(folder.path())?.into_iter().map(|written| {
-            let with_metrics =
-                |observation| Observation { metrics: metrics.clone(), ..observation };
-            (written.id, written.observed.map(with_metrics))
+            let observed = written.observed;
+            let metrics = metrics.clone();
+            (written.id, observed.map(|observation| Observation { metrics, ..observation }))
         });
         Ok(TargetStart {
             results: written.collect(),

@@ -84,9 +84,10 @@ impl LaunchJob {
             return (!has_failed(&super::command::make_whole_command_id())).then(|| self.clone());
         };
         let package = &self.package;
-        let fails =
-            |id: &String| has_failed(&BenchmarkId { name: id.clone(), package: package.clone() });
-        let ids: Vec<String> = ids.iter().filter(|id| !fails(id)).cloned().collect();
+        let ids = ids.iter().filter(|id| {
+            !has_failed(&BenchmarkId { name: (*id).clone(), package: package.clone() })
+        });
+        let ids: Vec<String> = ids.cloned().collect();
         (!ids.is_empty()).then(|| Self { ids: Some(ids), ..self.clone() })
     }
 }
@@ -106,31 +107,25 @@ impl LaunchPlan {
     /// Returns this plan, limited to the `selected` benchmarks.
     #[must_use]
     pub(crate) fn restrict_to(&self, selected: &HashSet<BenchmarkId>) -> Self {
-        let planned = self.planned.as_ref().map_or_else(
-            || {
-                let mut ids: Vec<_> = selected.iter().cloned().collect();
-                ids.sort();
-                let planned = |id| PlannedBenchmark {
-                    id,
-                    target: None,
-                    mode: MeasureMode::Call(MIN_LAUNCH_CALLS),
-                };
-                ids.into_iter().map(planned).collect()
-            },
-            |planned| {
-                planned.iter().filter(|planned| selected.contains(&planned.id)).cloned().collect()
-            },
-        );
+        let planned = if let Some(planned) = &self.planned {
+            planned.iter().filter(|planned| selected.contains(&planned.id)).cloned().collect()
+        } else {
+            let mut ids: Vec<_> = selected.iter().cloned().collect();
+            ids.sort();
+            let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
+            ids.into_iter().map(|id| PlannedBenchmark { id, target: None, mode }).collect()
+        };
         Self { planned: Some(planned), ..self.clone() }
     }
 
     /// Returns this plan without the benchmarks `same`.
     #[must_use]
     pub(crate) fn exclude(&self, same: &[BenchmarkId]) -> Self {
-        let is_kept = |planned: &&PlannedBenchmark| !same.contains(&planned.id);
-        let planned = self.planned.as_ref();
-        let planned = planned.map(|planned| planned.iter().filter(is_kept).cloned().collect());
-        Self { planned, ..self.clone() }
+        let mut kept = self.clone();
+        if let Some(planned) = &mut kept.planned {
+            planned.retain(|planned| !same.contains(&planned.id));
+        }
+        kept
     }
 
     /// Returns the plans of both sides with the same benchmarks, measured in the same way.
@@ -189,9 +184,10 @@ fn list_target_jobs(planned: &[&PlannedBenchmark]) -> Vec<LaunchJob> {
     // not share a start with slower ones, which would lower their number of calls.
     let ceiling = modes.iter().rev().find(|mode| **mode != MeasureMode::Batch).copied();
     for mode in modes {
-        let fits =
-            |last: &MeasureMode| mode == *last || Some(mode) != ceiling && is_near(*last, mode);
-        if !classes.last().is_some_and(fits) {
+        let fits_last = classes
+            .last()
+            .is_some_and(|last| mode == *last || Some(mode) != ceiling && is_near(*last, mode));
+        if !fits_last {
             classes.push(mode);
         }
     }

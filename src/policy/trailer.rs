@@ -79,12 +79,12 @@ impl AcceptTrailer {
         if text.len() > MAX_TRAILER_BYTES {
             return Err(TrailerError::TooLong(cut_text(text, MAX_SHOWN_CHARS)));
         }
-        let refuse_reason = || TrailerError::NoReason(text.to_owned());
-        let (scope, reason) = text.split_once(" because ").ok_or_else(refuse_reason)?;
+        let (scope, reason) =
+            text.split_once(" because ").ok_or_else(|| TrailerError::NoReason(text.to_owned()))?;
         let (pattern, limit) =
             parse_scope(scope.trim()).ok_or_else(|| TrailerError::NoLimit(text.to_owned()))?;
         if reason.trim().is_empty() {
-            return Err(refuse_reason());
+            return Err(TrailerError::NoReason(text.to_owned()));
         }
         Ok(Self {
             matcher: IdPattern::new(pattern)?,

@@ -86,13 +86,12 @@ pub(crate) fn outlive_parent(pipe: impl Read) -> GuardLeftovers {
     for message in BufReader::new(pipe).split(0).map_while(Result::ok) {
         let Some(at) = message.iter().position(|byte| *byte == b' ') else { continue };
         let (kind, value) = (&message[..at], &message[at + 1..]);
-        let path = || PathBuf::from(OsStr::from_bytes(value));
-        let group = || Pid::from_raw(std::str::from_utf8(value).ok()?.parse().ok()?);
+        let path = PathBuf::from(OsStr::from_bytes(value));
         match kind {
-            b"folder" => remains.folders.push(path()),
-            b"repository" => remains.repositories.push(path()),
-            b"began" => groups.extend(group()),
-            b"ended" => groups.retain(|known| Some(*known) != group()),
+            b"folder" => remains.folders.push(path),
+            b"repository" => remains.repositories.push(path),
+            b"began" => groups.extend(parse_group(value)),
+            b"ended" => groups.retain(|known| Some(*known) != parse_group(value)),
             _ => {}
         }
     }
@@ -101,6 +100,11 @@ pub(crate) fn outlive_parent(pipe: impl Read) -> GuardLeftovers {
         let _ = kill_process_group(group, Signal::KILL);
     }
     remains
+}
+
+/// Parses the id of a process group. Returns `None` if `digits` are not an id.
+fn parse_group(digits: &[u8]) -> Option<Pid> {
+    Pid::from_raw(std::str::from_utf8(digits).ok()?.parse().ok()?)
 }
 
 #[cfg(test)]

@@ -305,18 +305,23 @@ fn fit_duration_axis(
     sides: &[(&'static str, &ReportSide<'_>)],
 ) -> Option<ChartAxis> {
     const NEAR: f64 = 1.5;
-    let histograms = || sides.iter().filter_map(|(_, side)| side.histogram);
-    let figures =
-        || sides.iter().flat_map(|(_, side)| list_percentiles(side)).map(|(_, figure)| figure);
-    let lows = histograms()
+    // Cover both sides first, then reach out to the targets that are near, with a small margin.
+    let histograms = sides.iter().filter_map(|(_, side)| side.histogram);
+    histograms.clone().next()?;
+    let figures: Vec<_> = sides
+        .iter()
+        .flat_map(|(_, side)| list_percentiles(side))
+        .map(|(_, figure)| figure)
+        .collect();
+    let lows = histograms
+        .clone()
         .map(|histogram| histogram.low)
-        .chain(figures().filter_map(|figure| figure.low));
-    let highs = histograms()
+        .chain(figures.iter().filter_map(|figure| figure.low));
+    let highs = histograms
         .map(|histogram| histogram.high)
-        .chain(figures().filter_map(|figure| figure.high));
+        .chain(figures.iter().filter_map(|figure| figure.high));
     let low = lows.min()?.get().max(f64::MIN_POSITIVE);
     let high = highs.max()?.get();
-    histograms().next()?;
     let limits = row.targets.iter().map(|target| target.limit.get());
     let near = limits.filter(|limit| *limit > high && *limit < high * NEAR);
     let high = near.fold(high, f64::max) * 1.02;
@@ -342,6 +347,7 @@ fn draw_side(
     name: &'static str,
     side: &ReportSide<'_>,
 ) -> SideDrawing {
+    // Positions are percentages of the width, so that a chart fits any page.
     let medians = side.histogram.map(|histogram| histogram.launch_medians.as_slice());
     let launches =
         medians.unwrap_or_default().iter().enumerate().map(|(launch, median)| LaunchMark {

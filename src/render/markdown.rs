@@ -98,7 +98,11 @@ fn select_first_waived<'a>(report: &Report<'a>) -> Vec<ReportRow<'a>> {
 ///
 /// `id` is cut to 100 characters. Characters that could end the HTML comment become hyphens.
 pub(crate) fn format_comment_marker(id: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '/');
-    let id: String = id.chars().take(100).map(|c| if is_plain(c) { c } else { '-' }).collect();
+    let characters = id.chars().take(100).map(|c| match c {
+        '.' | '_' | '/' => c,
+        _ if c.is_ascii_alphanumeric() => c,
+        _ => '-',
+    });
+    let id: String = characters.collect();
     format!("<!-- perfgate:{id} -->")
 }

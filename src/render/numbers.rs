@@ -8,8 +8,8 @@ pub(super) fn format_duration(ns: f64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
     // A value that would round up to four digits is shown in the next unit.
     const ROUNDS_UP: f64 = 0.9995;
-    let is_reached = |(scale, _): &&(f64, &str)| ns >= scale * ROUNDS_UP;
-    let (scale, unit) = UNITS.iter().find(is_reached).unwrap_or(&UNITS[3]);
+    let reached = UNITS.iter().find(|(scale, _)| ns >= scale * ROUNDS_UP);
+    let (scale, unit) = reached.unwrap_or(&UNITS[3]);
     format!("{} {unit}", format_significant(ns / scale, 3))
 }
 
@@ -99,7 +99,7 @@ pub(super) fn format_count(number: usize) -> String {
 /// Formats a large amount with an SI prefix: `1.20 M`.
 pub(super) fn format_amount(number: f64) -> String {
     const PREFIXES: [(f64, &str); 4] = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
-    let is_reached = |(scale, _): &&(f64, &str)| number >= *scale;
-    let (scale, prefix) = PREFIXES.iter().find(is_reached).unwrap_or(&(1.0, ""));
+    let reached = PREFIXES.iter().find(|(scale, _)| number >= *scale);
+    let (scale, prefix) = reached.unwrap_or(&(1.0, ""));
     format!("{}{prefix}", format_significant(number / scale, 3))
 }

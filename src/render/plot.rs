@@ -125,8 +125,8 @@ fn choose_ticks(low: f64, high: f64) -> Vec<f64> {
     let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
     let step = step.into_iter().find(|step| *step >= rough).unwrap_or(power);
     let first = (low / step).ceil();
-    let place = |number: u8| (first + f64::from(number)) * step;
-    (0..20).map(place).take_while(|value| *value <= high).collect()
+    let ticks = (0..20_u8).map(|number| (first + f64::from(number)) * step);
+    ticks.take_while(|value| *value <= high).collect()
 }
 
 /// Where a place and a value stand on a course.
@@ -138,12 +138,11 @@ struct PlotAxes {
 
 impl PlotAxes {
     fn fit(course: &TrendPlot) -> Option<Self> {
-        let ends =
-            |(_, value, ends): &(usize, f64, Option<(f64, f64)>)| ends.unwrap_or((*value, *value));
-        let points = || course.lines.iter().flat_map(|line| &line.points);
-        let low = points().map(ends).map(|ends| ends.0).reduce(f64::min)?;
-        let high = points().map(ends).map(|ends| ends.1).reduce(f64::max)?;
-        let last = points().map(|point| point.0).max()?;
+        let points: Vec<_> = course.lines.iter().flat_map(|line| &line.points).collect();
+        let ends = points.iter().map(|(_, value, ends)| ends.unwrap_or((*value, *value)));
+        let low = ends.clone().map(|ends| ends.0).reduce(f64::min)?;
+        let high = ends.map(|ends| ends.1).reduce(f64::max)?;
+        let last = points.iter().map(|point| point.0).max()?;
         let margin = (0.08 * (high - low)).max(0.02 * high);
         Some(Self { low: (low - margin).max(0.0), high: high + margin, last })
     }
@@ -162,6 +161,7 @@ impl PlotAxes {
 fn render_trend_svg(course: &TrendPlot) -> String {
     let mut out = open_svg(TREND_HEIGHT, &course.title, &course.subtitle);
     let Some(axes) = PlotAxes::fit(course) else { return out + "</svg>\n" };
+    // The grid, with a label for each line.
     for value in choose_ticks(axes.low, axes.high) {
         let y = axes.scale_y(value);
         draw_rule(&mut out, (LEFT_MARGIN, y), (WIDTH - RIGHT_MARGIN, y), "stroke=\"#dfe3e8\"");
@@ -172,9 +172,12 @@ fn render_trend_svg(course: &TrendPlot) -> String {
             &numbers::format_duration(value),
         );
     }
+    // The first and the last day.
     let foot = TREND_HEIGHT - BOTTOM_MARGIN + 20.0;
     draw_text(&mut out, (LEFT_MARGIN, foot), "", &course.days.0);
     draw_text(&mut out, (WIDTH - RIGHT_MARGIN, foot), "text-anchor=\"end\"", &course.days.1);
+    // A change lies between two nights, so its line is half a step before the first night of the
+    // new level.
     for (place, ratio) in &course.changes {
         let x = axes.scale_x(*place as f64 - 0.5);
         let colour = if *ratio > 1.0 { "#b42318" } else { "#146c2e" };
@@ -188,6 +191,7 @@ fn render_trend_svg(course: &TrendPlot) -> String {
             &numbers::format_signed_percent(ratio - 1.0),
         );
     }
+    // The lines of the metrics, and the legend below them.
     for (number, line) in course.lines.iter().enumerate() {
         let colour = COLOURS[number % COLOURS.len()];
         draw_line(&mut out, &axes, line, colour);
@@ -234,11 +238,12 @@ fn render_comparison_svg(comparison: &ComparisonPlot) -> String {
     let height = TOP_MARGIN + BOTTOM_MARGIN + ROW_HEIGHT * comparison.rows.len() as f64;
     let subtitle = "change of the level with its 95 % interval; to the right is slower";
     let mut out = open_svg(height, &comparison.title, subtitle);
-    let ends =
-        |(_, ratio, ends): &(String, f64, Option<(f64, f64)>)| ends.unwrap_or((*ratio, *ratio));
-    let intervals = comparison.rows.iter().map(ends);
-    let reach =
-        intervals.map(|(low, high)| (low - 1.0).abs().max((high - 1.0).abs())).fold(0.02, f64::max);
+    // The scale reaches equally far to both sides of "no change", far enough for every interval.
+    let intervals = comparison.rows.iter().map(|(_, ratio, ends)| ends.unwrap_or((*ratio, *ratio)));
+    let reach = intervals
+        .clone()
+        .map(|(low, high)| (low - 1.0).abs().max((high - 1.0).abs()))
+        .fold(0.02, f64::max);
     let (start, end) = (NAME_WIDTH + 24.0, WIDTH - 96.0);
     let scale_x = |ratio: f64| start + (end - start) * ((ratio - 1.0) / reach + 1.0) / 2.0;
     for share in choose_ticks(-reach, reach) {
@@ -248,9 +253,11 @@ fn render_comparison_svg(comparison: &ComparisonPlot) -> String {
         let words = numbers::format_signed_percent(share);
         draw_text(&mut out, (at, height - BOTTOM_MARGIN + 18.0), "text-anchor=\"middle\"", &words);
     }
-    for (number, row) in comparison.rows.iter().enumerate() {
+    // One row per benchmark: its name, the interval as a line, the change as a dot and in words.
+    for (number, ((name, ratio, _), (low, high))) in
+        comparison.rows.iter().zip(intervals).enumerate()
+    {
         let y = TOP_MARGIN + ROW_HEIGHT * (number as f64 + 0.5);
-        let (name, ratio, (low, high)) = (&row.0, row.1, ends(row));
         let name = shorten(name, NAME_LENGTH);
         draw_text(&mut out, (NAME_WIDTH + 12.0, y + 4.0), "text-anchor=\"end\"", &name);
         let colour = match () {
@@ -267,7 +274,7 @@ fn render_comparison_svg(comparison: &ComparisonPlot) -> String {
         let _ = writeln!(
             out,
             "<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>",
-            scale_x(ratio)
+            scale_x(*ratio)
         );
         draw_text(
             &mut out,

@@ -46,8 +46,9 @@ struct BenchmarkDocument<'a>(&'a serde_json::Value, &'a Benchmark);
 
 impl Serialize for RunDocument<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let benchmarks = |shell| BenchmarkDocuments(shell, &self.run.benchmarks);
-        serialize_with_replaced(serializer, &self.shell, "benchmarks", benchmarks)
+        serialize_with_replaced(serializer, &self.shell, "benchmarks", |shell| {
+            BenchmarkDocuments(shell, &self.run.benchmarks)
+        })
     }
 }
 

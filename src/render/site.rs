@@ -126,18 +126,21 @@ pub(crate) fn render_page(
 
 /// Returns the content security policy of a page: it loads nothing and runs only these scripts.
 fn build_content_policy(scripts: &[&str], styles: &[&str]) -> String {
-    let list_hashes = |texts: &[&str]| {
-        let hash_text =
-            |text: &&str| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text)));
-        let all: Vec<String> = texts.iter().map(hash_text).collect();
-        if all.is_empty() { "'none'".to_owned() } else { all.join(" ") }
-    };
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; \
          form-action 'none'",
         list_hashes(scripts),
         list_hashes(styles)
     )
+}
+
+/// Returns the hashes of `texts` as sources of a content policy, or `'none'` without texts.
+fn list_hashes(texts: &[&str]) -> String {
+    let hashes = texts
+        .iter()
+        .map(|text| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text))));
+    let hashes: Vec<String> = hashes.collect();
+    if hashes.is_empty() { "'none'".to_owned() } else { hashes.join(" ") }
 }
 
 fn scale_spark_x(place: usize, count: usize) -> f64 {
@@ -163,9 +166,11 @@ fn draw_sparkline(lns: &[f64]) -> String {
 ///
 /// Each mark is halfway between the point at its place and the point before it.
 fn locate_spark_marks(places: Vec<usize>, count: usize) -> Vec<String> {
-    let between =
-        |place: usize| f64::midpoint(scale_spark_x(place, count), scale_spark_x(place - 1, count));
-    places.into_iter().map(|place| format!("{:.1}", between(place))).collect()
+    let marks = places.into_iter().map(|place| {
+        let before = scale_spark_x(place - 1, count);
+        format!("{:.1}", f64::midpoint(scale_spark_x(place, count), before))
+    });
+    marks.collect()
 }
 
 #[cfg(test)]

@@ -43,12 +43,12 @@ fn align_columns(text: &str) -> String {
     for block in lines.chunk_by(|a, b| a.contains('\t') == b.contains('\t')) {
         let rows: Vec<Vec<&str>> = block.iter().map(|line| line.split('\t').collect()).collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let measure_column = |column: usize| {
+        let widths = (0..columns).map(|column| {
             // The last cell of a row has no column to its right, so its width does not matter.
             let cells = rows.iter().filter(|row| row.len() > column + 1);
             cells.map(|row| measure_width(row[column])).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..columns).map(measure_column).collect();
+        });
+        let widths: Vec<usize> = widths.collect();
         for row in rows {
             out.push_str(align_row(&row, &widths).trim_end());
             out.push('\n');

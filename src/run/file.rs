@@ -92,13 +92,15 @@ pub(crate) fn check_schema(json: &[u8], known: &'static [&'static str]) -> Resul
 
 /// True if both schemas are of the same kind of file, and `found` has the higher number.
 fn is_newer_schema(found: &str, newest: &str) -> bool {
-    let split = |schema: &str| -> Option<(String, u32)> {
-        let (kind, number) = schema.split_once('/')?;
-        Some((kind.to_owned(), number.parse().ok()?))
-    };
-    split(found)
-        .zip(split(newest))
+    split_schema(found)
+        .zip(split_schema(newest))
         .is_some_and(|((found_kind, found), (kind, newest))| found_kind == kind && found > newest)
+}
+
+/// Returns the kind and the number of a schema. Returns `None` if `schema` is not `KIND/NUMBER`.
+fn split_schema(schema: &str) -> Option<(&str, u32)> {
+    let (kind, number) = schema.split_once('/')?;
+    Some((kind, number.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -86,8 +86,10 @@ pub(crate) fn measure_into(
 ) -> Result<Run> {
     let mut output = ProgressOutput::new();
     run.settings.command = Some(format_command_line());
-    let mut show = |progress| output.show_measurement(&progress);
-    let run = measure::measure_subject(run, subject, selection, effort, interrupt, &mut show)
+    let run =
+        measure::measure_subject(run, subject, selection, effort, interrupt, &mut |progress| {
+            output.show_measurement(&progress);
+        })
         .map_err(explain_measure_error)?;
     output.finish();
     Ok(run)

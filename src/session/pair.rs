@@ -66,11 +66,11 @@ pub(crate) struct PairBuilder<'a> {
 impl Pair {
     /// Returns a pair of two commands, which need no build.
     pub(crate) fn from_commands(baseline: &str, candidate: &str) -> Self {
-        let make_subject =
-            |text: &str| MeasureSubject::Command(SampleCommand::new(text.to_owned()));
+        let [baseline, candidate] = [baseline, candidate]
+            .map(|text| MeasureSubject::Command(SampleCommand::new(text.to_owned())));
         Self {
-            baseline: make_subject(baseline),
-            candidate: make_subject(candidate),
+            baseline,
+            candidate,
             source: SampleSource::Command,
             commits: [None, None],
             same_targets: Vec::new(),

@@ -45,6 +45,7 @@ impl ProgressOutput {
                     bar.set_message(format!("launch {} of {target}", launch + 1));
                     bar.inc(1);
                 } else if self.launches.1 != Some(*launch) {
+                    // Without a bar, print one line per launch, not one per process.
                     self.launches.1 = Some(*launch);
                     self.print_line(&format!("launch {} of {}", launch + 1, self.launches.0));
                 }

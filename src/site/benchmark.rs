@@ -17,6 +17,9 @@ use crate::run::Sampling;
 /// Maximum number of nights in the table; the data file has all of them.
 const NIGHTS_IN_TABLE: usize = 30;
 
+/// Maximum number of gaps that are listed.
+const MAX_GAPS: usize = 10;
+
 /// Maximum number of commits named for one change; the link shows all of them.
 const MAX_SUSPECTS: usize = 20;
 
@@ -124,15 +127,10 @@ pub(super) fn build_benchmark_page<'a>(
     let lines = targets.iter().filter(|target| target.has_percentile);
     let lines = lines.map(|target| (target.metric, target.limit)).collect();
     let data = build_chart_data(material, track, &standing, lines);
-    let gap = |gap: &NightGap| GapRow {
-        after: format_date(&material.nights[gap.after]),
-        nights: gap.nights,
-        was_run: gap.was_run,
-    };
     let changes = track.hosts.iter().enumerate().flat_map(|(host, host_track)| {
-        let change =
-            move |change| build_change_row(material, change, host, &host_track.fingerprint);
-        host_track.changes.iter().map(change)
+        let fingerprint = &host_track.fingerprint;
+        let changes = host_track.changes.iter();
+        changes.map(move |change| build_change_row(material, change, host, fingerprint))
     });
     let mut changes: Vec<(usize, ChangeRow<'_>)> = changes.collect();
     changes.sort_by_key(|(night, _)| std::cmp::Reverse(*night));
@@ -154,7 +152,7 @@ pub(super) fn build_benchmark_page<'a>(
         level_window: TREND_WINDOWS.0,
         baseline_window: TREND_WINDOWS.1,
         gaps_in_all: standing.gaps.iter().map(|gap| gap.nights).sum(),
-        gaps: standing.gaps.iter().rev().take(10).map(gap).collect(),
+        gaps: build_gap_rows(material, &standing.gaps),
         hosts: build_host_rows(material, track),
         changes: changes.into_iter().map(|(_, row)| row).collect(),
         targets,
@@ -166,11 +164,23 @@ pub(super) fn build_benchmark_page<'a>(
     }
 }
 
+/// Returns the rows of the latest [`MAX_GAPS`] gaps, latest first.
+fn build_gap_rows(material: &SiteInput<'_>, gaps: &[NightGap]) -> Vec<GapRow> {
+    let latest = gaps.iter().rev().take(MAX_GAPS);
+    latest
+        .map(|gap| GapRow {
+            after: format_date(&material.nights[gap.after]),
+            nights: gap.nights,
+            was_run: gap.was_run,
+        })
+        .collect()
+}
+
 fn build_host_rows<'a>(
     material: &'a SiteInput<'_>,
     track: &'a BenchmarkTrack<'_>,
 ) -> Vec<HostRow<'a>> {
-    let row = |host: &'a super::HostTrack| {
+    let rows = track.hosts.iter().filter_map(|host| {
         let latest_host = &material.nights[*host.nights.last()?].host;
         Some(HostRow {
             fingerprint: &host.fingerprint,
@@ -179,8 +189,8 @@ fn build_host_rows<'a>(
             os: &latest_host.os,
             runs: host.nights.len(),
         })
-    };
-    track.hosts.iter().filter_map(row).collect()
+    });
+    rows.collect()
 }
 
 fn build_commit_link(material: &SiteInput<'_>, commit: Option<&str>) -> Option<String> {
@@ -194,16 +204,18 @@ fn build_change_row<'a>(
     host: usize,
     fingerprint: &'a str,
 ) -> (usize, ChangeRow<'a>) {
+    // The change may be due to any commit after the last night of the old level, up to the first
+    // night of the new one.
     let ends = [change.before, change.after].map(|night| material.nights[night].commit_id());
     let [from, to] = ends;
     let range = from.zip(to);
     let all = range.map_or(Vec::new(), |(from, to)| (material.commits_between)(from, to));
     let compare = material.repository.as_deref().zip(range);
     let more_suspects = all.len().saturating_sub(MAX_SUSPECTS);
-    let suspect = |commit: SuspectCommit| {
+    let suspects = all.into_iter().take(MAX_SUSPECTS).map(|commit| {
         let link = build_commit_link(material, Some(&commit.id));
         SuspectRow { commit, link }
-    };
+    });
     let row = ChangeRow {
         ratio: change.ratio,
         low: change.interval.0,
@@ -215,7 +227,7 @@ fn build_change_row<'a>(
         before: NightName::from_night(&material.nights[change.before]),
         after: NightName::from_night(&material.nights[change.after]),
         compare: compare.map(|(address, (from, to))| format!("{address}/compare/{from}...{to}")),
-        suspects: all.into_iter().take(MAX_SUSPECTS).map(suspect).collect(),
+        suspects: suspects.collect(),
         more_suspects,
     };
     (change.after, row)
@@ -224,7 +236,7 @@ fn build_change_row<'a>(
 fn build_target_rows(material: &SiteInput<'_>, track: &BenchmarkTrack<'_>) -> Vec<TargetRow> {
     let latest = track.cells.iter().rev().flatten().find(|cell| cell.median().is_some());
     let rules = material.policy.resolve_rules(&track.id.name, None);
-    let row = |(metric, limit): &(crate::policy::Metric, crate::units::Nanos)| {
+    let rows = rules.targets.iter().map(|(metric, limit)| {
         let place = SHOWN_METRICS.iter().position(|shown| shown == metric);
         let figure = place.and_then(|place| latest?.figures[place]);
         TargetRow {
@@ -233,8 +245,8 @@ fn build_target_rows(material: &SiteInput<'_>, track: &BenchmarkTrack<'_>) -> Ve
             latest: figure.map(|figure| f64::from(figure.point)),
             has_percentile: metric.quantile().is_none() || track.sampling == Sampling::Call,
         }
-    };
-    rules.targets.iter().map(row).collect()
+    });
+    rows.collect()
 }
 
 fn build_night_rows<'a>(
@@ -243,7 +255,7 @@ fn build_night_rows<'a>(
 ) -> Vec<NightRow<'a>> {
     let host_of = number_hosts(track);
     let nights = material.nights.iter().zip(track.cells.iter().copied()).rev();
-    let row = |(night, cell): (&super::Night, Option<&'a super::NightCell>)| {
+    let rows = nights.filter_map(|(night, cell)| {
         let cell = cell?;
         Some(NightRow {
             night: NightName::from_night(night),
@@ -254,6 +266,6 @@ fn build_night_rows<'a>(
             figures: cell.figures,
             failure: cell.failure.as_ref(),
         })
-    };
-    nights.filter_map(row).take(NIGHTS_IN_TABLE).collect()
+    });
+    rows.take(NIGHTS_IN_TABLE).collect()
 }

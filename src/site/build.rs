@@ -121,11 +121,8 @@ fn describe_run_inputs(material: &SiteInput<'_>, place: usize, common: &str) -> 
 impl<'a> SiteFolder<'a> {
     fn open(path: &'a Path) -> Self {
         let index = fs::read_to_string(path.join(INDEX_FILE)).unwrap_or_default();
-        let parse_entry = |line: &str| {
-            let (name, inputs) = line.split_once(' ')?;
-            Some((name.to_owned(), inputs.to_owned()))
-        };
-        let previous = index.lines().filter_map(parse_entry).collect();
+        let entries = index.lines().filter_map(|line| line.split_once(' '));
+        let previous = entries.map(|(name, inputs)| (name.to_owned(), inputs.to_owned())).collect();
         Self { path, before: previous, index: String::new(), counts: SiteCounts::default() }
     }
 

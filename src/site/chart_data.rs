@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::encode;
-use super::night::{NightFigure, SHOWN_METRICS};
+use super::night::{NightCell, NightFigure, SHOWN_METRICS};
 use super::standing::BenchmarkStanding;
 use super::track::{BenchmarkTrack, HostTrack};
 use super::{Night, SiteInput};
@@ -76,42 +76,55 @@ pub(super) fn build_chart_data<'a>(
     // A slot is a night that has a p50; all columns and marks count in slots.
     let slots: Vec<usize> =
         (0..nights.len()).filter(|night| track.find_figure(*night, 0).is_some()).collect();
-    let slot_of = |night: usize| slots.partition_point(|slot| *slot < night);
+    let slot_nights: Vec<&Night> = slots.iter().map(|night| &nights[*night]).collect();
+    let cells: Vec<&NightCell> = slots.iter().filter_map(|night| track.cells[*night]).collect();
     let host_of = number_hosts(track);
-    let to_i64 = |number: usize| i64::try_from(number).ok();
-    let cells = || slots.iter().filter_map(|night| track.cells[*night]);
-    let slot_nights = || slots.iter().map(|night| &nights[*night]);
-    let pad_digits = |text: &str| format!("{text:-<DIGITS$.DIGITS$}");
-    let hosts = || track.hosts.iter().enumerate();
     ChartData {
         step: encode::LN_STEP,
         count: slots.len(),
         minutes: encode::encode_differences(
-            slot_nights().map(|n| Some(n.created.as_second() / 60)),
+            slot_nights.iter().map(|n| Some(n.created.as_second() / 60)),
         ),
-        host: encode::encode_column(
-            slot_nights().map(|n| to_i64(*host_of.get(n.host.fingerprint.as_str())?)),
+        host: encode::encode_column(slot_nights.iter().map(|n| {
+            let number = *host_of.get(n.host.fingerprint.as_str())?;
+            i64::try_from(number).ok()
+        })),
+        commit: slot_nights.iter().map(|n| pad_digits(n.commit_id().unwrap_or_default())).collect(),
+        run: slot_nights.iter().map(|n| pad_digits(&n.id)).collect(),
+        launches: encode::encode_differences(
+            cells.iter().map(|cell| Some(i64::from(cell.launches))),
         ),
-        commit: slot_nights().map(|n| pad_digits(n.commit_id().unwrap_or_default())).collect(),
-        run: slot_nights().map(|n| pad_digits(&n.id)).collect(),
-        launches: encode::encode_differences(cells().map(|cell| Some(i64::from(cell.launches)))),
-        samples: encode::encode_differences(cells().map(|cell| i64::try_from(cell.samples).ok())),
-        notes: encode::encode_column(slot_nights().map(|n| to_i64(n.notes.len()))),
+        samples: encode::encode_differences(
+            cells.iter().map(|cell| i64::try_from(cell.samples).ok()),
+        ),
+        notes: encode::encode_column(slot_nights.iter().map(|n| i64::try_from(n.notes.len()).ok())),
         metrics: (0..SHOWN_METRICS.len())
             .map(|metric| encode_metric(track, &slots, metric))
             .collect(),
         hosts: track.hosts.iter().filter_map(|host| describe_host(host, nights)).collect(),
-        levels: hosts()
-            .flat_map(|(number, host)| build_level_spans(number, host, slot_of))
+        levels: (track.hosts.iter().enumerate())
+            .flat_map(|(number, host)| build_level_spans(number, host, &slots))
             .collect(),
-        changes: hosts()
-            .flat_map(|(number, host)| build_change_marks(number, host, slot_of))
+        changes: (track.hosts.iter().enumerate())
+            .flat_map(|(number, host)| build_change_marks(number, host, &slots))
             .collect(),
         releases: locate_releases(material, &slots),
         breaks: find_breaks(standing, &slots),
         targets,
         repository: material.repository.as_deref(),
     }
+}
+
+/// Returns the slot of `night`, or of the first night after it that has one.
+///
+/// Returns the number of slots if no such night has one.
+fn find_slot(slots: &[usize], night: usize) -> usize {
+    slots.partition_point(|slot| *slot < night)
+}
+
+/// Returns the first [`DIGITS`] digits of an id. A shorter id is filled up with `-`.
+fn pad_digits(id: &str) -> String {
+    format!("{id:-<DIGITS$.DIGITS$}")
 }
 
 /// Returns the number of each host of a track on its page, by fingerprint.
@@ -127,49 +140,47 @@ fn describe_host(host: &HostTrack, nights: &[Night]) -> Option<String> {
     Some(format!("{model}, {cores} core{plural} ({})", host.fingerprint))
 }
 
-fn build_level_spans(
-    number: usize,
-    host: &HostTrack,
-    slot_of: impl Fn(usize) -> usize,
-) -> Vec<LevelSpan> {
+fn build_level_spans(number: usize, host: &HostTrack, slots: &[usize]) -> Vec<LevelSpan> {
     let starts = std::iter::once(0).chain(host.changes.iter().map(|change| change.index));
-    let stretch = |start: usize| {
-        let segment = host.find_segment(start);
-        let lns = &host.lns[segment.clone()];
-        #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough to draw from")]
-        let ns = (lns.iter().sum::<f64>() / lns.len() as f64).exp() as f32;
-        LevelSpan {
-            host: number,
-            from: slot_of(host.nights[segment.start]),
-            to: slot_of(host.nights[segment.end - 1]),
-            ns,
-        }
-    };
-    starts.map(stretch).collect()
+    starts
+        .map(|start| {
+            let segment = host.find_segment(start);
+            let lns = &host.lns[segment.clone()];
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "seven digits are enough to draw from"
+            )]
+            let ns = (lns.iter().sum::<f64>() / lns.len() as f64).exp() as f32;
+            LevelSpan {
+                host: number,
+                from: find_slot(slots, host.nights[segment.start]),
+                to: find_slot(slots, host.nights[segment.end - 1]),
+                ns,
+            }
+        })
+        .collect()
 }
 
-fn build_change_marks(
-    number: usize,
-    host: &HostTrack,
-    slot_of: impl Fn(usize) -> usize,
-) -> Vec<ChangeMark> {
-    let mark = |change: &super::TrackChange| ChangeMark {
-        from: slot_of(change.before),
-        slot: slot_of(change.after),
-        host: number,
-        ratio: change.ratio,
-        low: change.interval.0,
-        high: change.interval.1,
-    };
-    host.changes.iter().map(mark).collect()
+fn build_change_marks(number: usize, host: &HostTrack, slots: &[usize]) -> Vec<ChangeMark> {
+    host.changes
+        .iter()
+        .map(|change| ChangeMark {
+            from: find_slot(slots, change.before),
+            slot: find_slot(slots, change.after),
+            host: number,
+            ratio: change.ratio,
+            low: change.interval.0,
+            high: change.interval.1,
+        })
+        .collect()
 }
 
 fn locate_releases<'a>(material: &'a SiteInput<'_>, slots: &[usize]) -> Vec<(&'a str, usize)> {
-    let place = |release: &'a super::Release| {
-        let slot = slots.partition_point(|slot| *slot < release.night);
-        (slot < slots.len()).then_some((release.name.as_str(), slot))
-    };
-    material.releases.iter().filter_map(place).collect()
+    let places = material
+        .releases
+        .iter()
+        .map(|release| (release.name.as_str(), find_slot(slots, release.night)));
+    places.filter(|(_, slot)| *slot < slots.len()).collect()
 }
 
 /// Returns the slots that a gap follows, each with the number of missing nights.
@@ -188,18 +199,25 @@ fn find_breaks(standing: &BenchmarkStanding, slots: &[usize]) -> Vec<(usize, i64
 }
 
 fn encode_metric(track: &BenchmarkTrack<'_>, slots: &[usize], metric: usize) -> MetricColumn {
-    let figures = || slots.iter().map(|night| track.find_figure(*night, metric));
-    let encode_ln = |value: f32| {
-        encode::round_to_steps(NightFigure { point: value, low: None, high: None }.ln())
-    };
+    let figures: Vec<Option<NightFigure>> =
+        slots.iter().map(|night| track.find_figure(*night, metric)).collect();
     MetricColumn {
         name: SHOWN_METRICS[metric].name(),
-        point: encode::encode_differences(figures().map(|figure| Some(encode_ln(figure?.point)))),
-        low: encode::encode_column(
-            figures().map(|f| Some(encode_ln(f?.point) - encode_ln(f?.low?))),
+        point: encode::encode_differences(
+            figures.iter().map(|figure| Some(round_ln(figure.as_ref()?.point))),
         ),
-        high: encode::encode_column(
-            figures().map(|f| Some(encode_ln(f?.high?) - encode_ln(f?.point))),
-        ),
+        low: encode::encode_column(figures.iter().map(|figure| {
+            let figure = figure.as_ref()?;
+            Some(round_ln(figure.point) - round_ln(figure.low?))
+        })),
+        high: encode::encode_column(figures.iter().map(|figure| {
+            let figure = figure.as_ref()?;
+            Some(round_ln(figure.high?) - round_ln(figure.point))
+        })),
     }
+}
+
+/// Returns the natural logarithm of a duration in nanoseconds, in steps of [`encode::LN_STEP`].
+fn round_ln(ns: f32) -> i64 {
+    encode::round_to_steps(NightFigure { point: ns, low: None, high: None }.ln())
 }

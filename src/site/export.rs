@@ -129,10 +129,12 @@ pub(super) fn export_track_csv(track: &BenchmarkTrack<'_>, nights: &[Night]) -> 
     }
     text.push('\n');
     for (night, cell) in nights.iter().zip(&track.cells) {
+        // A night without the benchmark has no line.
         let Some(cell) = cell else { continue };
         let _ = write!(text, "{},{},", night.created, night.commit_id().unwrap_or_default());
         push_field(&mut text, &night.host.fingerprint);
         let _ = write!(text, ",{},{}", cell.launches, cell.samples);
+        // A missing figure or interval end is an empty field.
         for figure in cell.figures {
             let ends =
                 [figure.map(|f| f.point), figure.and_then(|f| f.low), figure.and_then(|f| f.high)];

@@ -90,6 +90,7 @@ pub(super) fn build_overview<'a>(
     /// Maximum number of runs that the first page links to.
     const LATEST: usize = 14;
     let nights = &material.nights;
+    // One row per benchmark, the worst first.
     let mut rows: Vec<OverviewRow<'_>> = tracks
         .iter()
         .zip(standings)
@@ -98,6 +99,7 @@ pub(super) fn build_overview<'a>(
     rows.sort_by(|a, b| {
         a.state.cmp(&b.state).then(b.severity.total_cmp(&a.severity)).then(a.id.cmp(b.id))
     });
+    // Counts are in this order, and a state without benchmarks has zero.
     let states = [
         BenchmarkState::Slower,
         BenchmarkState::Watch,
@@ -107,7 +109,8 @@ pub(super) fn build_overview<'a>(
         BenchmarkState::Faster,
         BenchmarkState::Steady,
     ];
-    let count_in_state = |state| rows.iter().filter(|row| row.state == state).count();
+    let counts = states.map(|state| (state, rows.iter().filter(|row| row.state == state).count()));
+    // What the store lacks: nights without runs, and those since the last run.
     let gaps = standing::find_missing_nights(nights, material.now);
     let since_last = gaps.iter().filter(|gap| gap.after + 1 == nights.len());
     let hosts: std::collections::HashSet<_> =
@@ -122,7 +125,7 @@ pub(super) fn build_overview<'a>(
         missing: gaps.iter().map(|gap| gap.nights).sum(),
         missing_since_last: since_last.map(|gap| gap.nights).sum(),
         release: material.releases.last().map(|release| release.name.as_str()),
-        counts: states.into_iter().map(|state| (state, count_in_state(state))).collect(),
+        counts: counts.into(),
         rows,
         nights: nights.iter().rev().take(LATEST).map(NightName::from_night).collect(),
     }
@@ -133,6 +136,8 @@ fn build_overview_row<'a>(
     standing: &BenchmarkStanding,
     nights: &[Night],
 ) -> OverviewRow<'a> {
+    // The main host gives the open changes and the small chart. The severity sorts rows of the same
+    // state: it is the largest slowdown of any kind.
     let host = track.main_host();
     let open = host.into_iter().flat_map(|host| &host.changes).filter(|change| change.is_open);
     let commit = |night: usize| nights[night].commit_id().map(str::to_owned);

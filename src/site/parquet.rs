@@ -54,30 +54,48 @@ pub(crate) fn export_parquet<'a>(
 }
 
 fn write_row_group(group: &mut RowGroup<'_>, rows: &[ExportRow<'_>]) -> Result<(), ParquetError> {
-    let text = |text: &str| ByteArray::from(text);
-    let micros = |created: &str| created.parse().map_or(0, Timestamp::as_microsecond);
-    let sampling = |sampling| match sampling {
-        Sampling::Call => "call",
-        Sampling::Batch => "batch",
-    };
-    let whole = |samples: u64| i64::try_from(samples).unwrap_or(i64::MAX);
-    let launches = |launches: u32| i32::try_from(launches).unwrap_or(i32::MAX);
-    write_column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.run))), false)?;
-    write_column::<Int64Type>(group, rows.iter().map(|row| Some(micros(&row.created))), false)?;
-    write_column::<ByteArrayType>(group, rows.iter().map(|row| row.commit.map(text)), true)?;
-    write_column::<ByteArrayType>(group, rows.iter().map(|row| row.branch.map(text)), true)?;
-    write_column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.host))), false)?;
-    write_column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.cpu_model))), false)?;
-    write_column::<ByteArrayType>(group, rows.iter().map(|row| row.package.map(text)), true)?;
-    write_column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.benchmark))), false)?;
-    let words = rows.iter().map(|row| Some(text(sampling(row.sampling))));
-    write_column::<ByteArrayType>(group, words, false)?;
-    write_column::<ByteArrayType>(group, rows.iter().map(|row| Some(text(row.metric))), false)?;
+    // The columns follow in the order of the schema, because the writer takes them one by one.
+    write_texts(group, rows.iter().map(|row| Some(row.run)), false)?;
+    let micros = rows.iter().map(|row| Some(parse_microseconds(&row.created)));
+    write_column::<Int64Type>(group, micros, false)?;
+    write_texts(group, rows.iter().map(|row| row.commit), true)?;
+    write_texts(group, rows.iter().map(|row| row.branch), true)?;
+    write_texts(group, rows.iter().map(|row| Some(row.host)), false)?;
+    write_texts(group, rows.iter().map(|row| Some(row.cpu_model)), false)?;
+    write_texts(group, rows.iter().map(|row| row.package), true)?;
+    write_texts(group, rows.iter().map(|row| Some(row.benchmark)), false)?;
+    write_texts(group, rows.iter().map(|row| Some(name_sampling(row.sampling))), false)?;
+    write_texts(group, rows.iter().map(|row| Some(row.metric)), false)?;
     write_column::<FloatType>(group, rows.iter().map(|row| Some(row.ns)), false)?;
     write_column::<FloatType>(group, rows.iter().map(|row| row.low_ns), true)?;
     write_column::<FloatType>(group, rows.iter().map(|row| row.high_ns), true)?;
-    write_column::<Int32Type>(group, rows.iter().map(|row| Some(launches(row.launches))), false)?;
-    write_column::<Int64Type>(group, rows.iter().map(|row| Some(whole(row.samples))), false)
+    let launches = rows.iter().map(|row| Some(i32::try_from(row.launches).unwrap_or(i32::MAX)));
+    write_column::<Int32Type>(group, launches, false)?;
+    let samples = rows.iter().map(|row| Some(i64::try_from(row.samples).unwrap_or(i64::MAX)));
+    write_column::<Int64Type>(group, samples, false)
+}
+
+/// Returns a time in microseconds since 1970, or 0 if it cannot be parsed.
+fn parse_microseconds(time: &str) -> i64 {
+    time.parse().map_or(0, Timestamp::as_microsecond)
+}
+
+/// Returns the word for what one sample is.
+fn name_sampling(sampling: Sampling) -> &'static str {
+    match sampling {
+        Sampling::Call => "call",
+        Sampling::Batch => "batch",
+    }
+}
+
+/// Writes the next column, which holds text.
+fn write_texts<'a>(
+    group: &mut RowGroup<'_>,
+    values: impl Iterator<Item = Option<&'a str>>,
+    is_optional: bool,
+) -> Result<(), ParquetError> {
+    let values = values.map(|value| value.map(ByteArray::from));
+    write_column::<ByteArrayType>(group, values, is_optional)
 }
 
 /// Writes the next column. For an optional column, definition levels mark which values are present.
@@ -89,8 +107,9 @@ fn write_column<T: DataType>(
     let values: Vec<Option<T::T>> = values.collect();
     let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
     let present: Vec<T::T> = values.into_iter().flatten().collect();
-    let missing = || ParquetError::General("more columns than the schema has".to_owned());
-    let mut writer = group.next_column()?.ok_or_else(missing)?;
+    let mut writer = group
+        .next_column()?
+        .ok_or_else(|| ParquetError::General("more columns than the schema has".to_owned()))?;
     writer.typed::<T>().write_batch(&present, is_optional.then_some(levels.as_slice()), None)?;
     writer.close()
 }

@@ -1,10 +1,10 @@
 //! The content of the charts that users can save as files.
 
 use super::SiteInput;
-use super::night::{NightFigure as Value, SHOWN_METRICS};
+use super::night::SHOWN_METRICS;
 use super::overview::format_date;
 use super::standing::BenchmarkStanding;
-use super::track::BenchmarkTrack;
+use super::track::{BenchmarkTrack, HostTrack};
 use crate::render::plot::{ComparisonPlot, Plot, PlotLine, TrendPlot};
 
 /// Returns one chart per benchmark, and one that compares all benchmarks with the last release, or
@@ -15,11 +15,11 @@ pub(crate) fn build_plots(
     material: &SiteInput<'_>,
     tracks: &[BenchmarkTrack<'_>],
 ) -> Vec<(String, Plot)> {
-    let plot_track = |track: &BenchmarkTrack<'_>| {
+    let trends = tracks.iter().filter_map(|track| {
         let name = format!("performance_over_time-{}", track.slug);
         Some((name, Plot::Trend(plot_trend(material, track)?)))
-    };
-    let mut plots: Vec<(String, Plot)> = tracks.iter().filter_map(plot_track).collect();
+    });
+    let mut plots: Vec<(String, Plot)> = trends.collect();
     if let Some(comparison) = plot_comparison(material, tracks) {
         plots.push(("comparison".to_owned(), Plot::Comparison(comparison)));
     }
@@ -28,15 +28,6 @@ pub(crate) fn build_plots(
 
 fn plot_trend(material: &SiteInput<'_>, track: &BenchmarkTrack<'_>) -> Option<TrendPlot> {
     let host = track.main_host()?;
-    let ends = |figure: &Value| Some((f64::from(figure.low?), f64::from(figure.high?)));
-    let line = |(metric, shown): (usize, &crate::policy::Metric)| {
-        let figure = |(place, night): (usize, &usize)| {
-            let figure = track.find_figure(*night, metric)?;
-            Some((place, f64::from(figure.point), ends(&figure)))
-        };
-        let points: Vec<_> = host.nights.iter().enumerate().filter_map(figure).collect();
-        (!points.is_empty()).then(|| PlotLine { name: shown.name().to_owned(), points })
-    };
     let (first, last) = (*host.nights.first()?, *host.nights.last()?);
     let machine = &material.nights[last].host;
     Some(TrendPlot {
@@ -50,9 +41,26 @@ fn plot_trend(material: &SiteInput<'_>, track: &BenchmarkTrack<'_>) -> Option<Tr
         ),
         days: (format_date(&material.nights[first]), format_date(&material.nights[last])),
         // The mean is close to the median and would hide it.
-        lines: SHOWN_METRICS[..3].iter().enumerate().filter_map(|(m, s)| line((m, s))).collect(),
+        lines: (0..3).filter_map(|metric| plot_line(track, host, metric)).collect(),
         changes: host.changes.iter().map(|change| (change.index, change.ratio)).collect(),
     })
+}
+
+/// Returns the line of one metric, given by its place in [`SHOWN_METRICS`]. Returns `None` if no
+/// night of `host` has a figure for it.
+fn plot_line(track: &BenchmarkTrack<'_>, host: &HostTrack, metric: usize) -> Option<PlotLine> {
+    let points = host.nights.iter().enumerate().filter_map(|(place, night)| {
+        let figure = track.find_figure(*night, metric)?;
+        let ends = figure.low.zip(figure.high);
+        Some((
+            place,
+            f64::from(figure.point),
+            ends.map(|(low, high)| (f64::from(low), f64::from(high))),
+        ))
+    });
+    let points: Vec<_> = points.collect();
+    let name = SHOWN_METRICS[metric].name().to_owned();
+    (!points.is_empty()).then_some(PlotLine { name, points })
 }
 
 fn format_whole_percent(share: f64) -> String {
@@ -66,6 +74,7 @@ fn plot_comparison(
     material: &SiteInput<'_>,
     tracks: &[BenchmarkTrack<'_>],
 ) -> Option<ComparisonPlot> {
+    // Take the first of release, month and week for which any benchmark has a shift.
     let standings: Vec<BenchmarkStanding> =
         tracks.iter().map(|track| BenchmarkStanding::from_track(track, material)).collect();
     let release = material.releases.last().map(|release| format!("since {}", release.name));

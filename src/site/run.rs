@@ -80,8 +80,8 @@ pub(super) fn build_run_page<'a>(material: &'a SiteInput<'_>, place: usize) -> R
 }
 
 fn build_run_row<'a>(cell: &'a NightCell, earlier: &[NightCell]) -> RunRow<'a> {
-    let is_same = |other: &&NightCell| other.id == cell.id && other.package == cell.package;
-    let old = earlier.iter().find(is_same).and_then(NightCell::median);
+    let same = earlier.iter().find(|old| old.id == cell.id && old.package == cell.package);
+    let old = same.and_then(NightCell::median);
     let change = old
         .zip(cell.median())
         .map(|(old, new)| LevelShift { ratio: (new.ln() - old.ln()).exp(), interval: None });

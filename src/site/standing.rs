@@ -217,12 +217,14 @@ fn is_absent(track: &BenchmarkTrack<'_>, host: &HostTrack, nights: &[Night]) -> 
 /// Returns whether a run without the benchmark has other benchmarks of its suite: same package and
 /// same group.
 fn shares_suite(night: &Night, track: &BenchmarkTrack<'_>) -> bool {
-    let group = |id: &str| id.split('/').next().unwrap_or(id).to_owned();
-    let track_group = group(&track.id.name);
-    night
-        .cells
-        .iter()
-        .any(|cell| cell.package == track.id.package && group(&cell.id) == track_group)
+    let group = read_group(&track.id.name);
+    let mut cells = night.cells.iter();
+    cells.any(|cell| cell.package == track.id.package && read_group(&cell.id) == group)
+}
+
+/// Returns the group of a benchmark, the part of its id before the first `/`.
+fn read_group(id: &str) -> &str {
+    id.split('/').next().unwrap_or(id)
 }
 
 /// Returns the level of `lns`, the natural logarithms of medians in nanoseconds. Returns `None` if
@@ -351,25 +353,26 @@ pub(super) fn find_missing_nights(nights: &[Night], now: Timestamp) -> Vec<Night
         return Vec::new();
     }
     let seconds: Vec<i64> = nights.iter().map(|night| night.created.as_second()).collect();
-    let list_distances =
-        |times: &[i64]| -> Vec<i64> { times.windows(2).map(|pair| pair[1] - pair[0]).collect() };
     // Runs of the same night, such as those of several machines, are less than half a day apart.
     // They do not count as a distance between nights.
     let mut usual: Vec<f64> = list_distances(&seconds)
-        .into_iter()
         .filter(|distance| *distance > SECONDS_PER_DAY / 2)
         .map(|distance| distance as f64)
         .collect();
     let usual = compute_median_in_place(&mut usual).unwrap_or(0.0).max(SECONDS_PER_DAY as f64);
     let mut times = seconds;
     times.push(now.as_second());
-    #[expect(clippy::cast_possible_truncation, reason = "a number of nights")]
-    let count_missed = |distance: i64| (distance as f64 / usual).round() as i64 - 1;
-    let to_gap = |(after, distance): (usize, i64)| {
-        let nights = count_missed(distance);
-        (nights > 0).then_some(NightGap { after, nights, was_run: false })
-    };
-    list_distances(&times).into_iter().enumerate().filter_map(to_gap).collect()
+    let gaps = list_distances(&times).enumerate().map(|(after, distance)| {
+        #[expect(clippy::cast_possible_truncation, reason = "a number of nights")]
+        let nights = (distance as f64 / usual).round() as i64 - 1;
+        NightGap { after, nights, was_run: false }
+    });
+    gaps.filter(|gap| gap.nights > 0).collect()
+}
+
+/// Returns the distance of each time from the one before it.
+fn list_distances(times: &[i64]) -> impl Iterator<Item = i64> {
+    times.windows(2).map(|pair| pair[1] - pair[0])
 }
 
 /// Maximum number of runs in a level and in a baseline, for the text on the page.

@@ -56,7 +56,7 @@ pub(crate) fn assess(
     material: &SiteInput<'_>,
     tracks: &[BenchmarkTrack<'_>],
 ) -> Vec<BenchmarkStatus> {
-    let status = |track: &BenchmarkTrack<'_>| {
+    let all = tracks.iter().map(|track| {
         let standing = BenchmarkStanding::from_track(track, material);
         BenchmarkStatus {
             id: track.id.name.clone(),
@@ -67,29 +67,28 @@ pub(crate) fn assess(
             open_ratio: standing.open_ratio,
             open: to_slowdown(track, material),
         }
-    };
-    tracks.iter().map(status).collect()
+    });
+    all.collect()
 }
 
 fn to_slowdown(track: &BenchmarkTrack<'_>, material: &SiteInput<'_>) -> Vec<OpenSlowdown> {
     let Some(host) = track.main_host() else { return Vec::new() };
-    let night = |place: usize| &material.nights[place];
-    let open = |change: &super::TrackChange| {
-        let from = night(change.before).commit_id();
-        let to = night(change.after).commit_id();
+    let open = host.changes.iter().filter(|change| change.is_open).map(|change| {
+        let (before, after) = (&material.nights[change.before], &material.nights[change.after]);
+        let (from, to) = (before.commit_id(), after.commit_id());
         let range = from.zip(to);
         let compare = material.repository.as_deref().zip(range);
         OpenSlowdown {
             ratio: change.ratio,
             interval: change.interval,
             p_value: change.p_value,
-            since: night(change.after).created.to_string(),
+            since: after.created.to_string(),
             from: from.map(str::to_owned),
             to: to.map(str::to_owned),
             suspects: range.map_or(Vec::new(), |(a, b)| (material.commits_between)(a, b)),
             compare: compare.map(|(address, (a, b))| format!("{address}/compare/{a}...{b}")),
             host: host.fingerprint.clone(),
         }
-    };
-    host.changes.iter().filter(|change| change.is_open).map(open).collect()
+    });
+    open.collect()
 }

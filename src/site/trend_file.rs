@@ -71,29 +71,31 @@ struct TrendFileCell(
     Option<FailureReason>,
 );
 
+impl TrendFileCell {
+    fn from_cell(cell: NightCell) -> Self {
+        let NightCell { id, package, sampling, launches, samples, figures, failure } = cell;
+        let figures = figures.map(|f| f.map(|f| (f.point, f.low, f.high)));
+        Self(id, package, sampling, launches, samples, figures, failure)
+    }
+
+    fn into_cell(self) -> NightCell {
+        let Self(id, package, sampling, launches, samples, figures, failure) = self;
+        let figures = figures.map(|f| f.map(|(point, low, high)| NightFigure { point, low, high }));
+        NightCell { id, package, sampling, launches, samples, figures, failure }
+    }
+}
+
 impl TrendFileLine {
     fn from_night(stored: &str, night: &Night) -> Self {
         let Night { id, created, commit, host, complete, notes, command, cells } = night.clone();
-        let figures = |cell: &NightCell| cell.figures.map(|f| f.map(|f| (f.point, f.low, f.high)));
-        let cell = |cell: NightCell| {
-            let figures = figures(&cell);
-            let NightCell { id, package, sampling, launches, samples, failure, .. } = cell;
-            TrendFileCell(id, package, sampling, launches, samples, figures, failure)
-        };
-        let cells = cells.into_iter().map(cell).collect();
+        let cells = cells.into_iter().map(TrendFileCell::from_cell).collect();
         let stored = stored.to_owned();
         Self { stored, id, created, commit, host, complete, notes, command, cells }
     }
 
     fn into_night(self) -> (String, Night) {
         let Self { stored, id, created, commit, host, complete, notes, command, cells } = self;
-        let cell = |cell: TrendFileCell| {
-            let TrendFileCell(id, package, sampling, launches, samples, figures, failure) = cell;
-            let figures =
-                figures.map(|f| f.map(|(point, low, high)| NightFigure { point, low, high }));
-            NightCell { id, package, sampling, launches, samples, figures, failure }
-        };
-        let cells = cells.into_iter().map(cell).collect();
+        let cells = cells.into_iter().map(TrendFileCell::into_cell).collect();
         (stored, Night { id, created, commit, host, complete, notes, command, cells })
     }
 }

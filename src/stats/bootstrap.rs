@@ -36,15 +36,13 @@ pub(crate) fn resample_ratios(
     if baseline.is_empty() || candidate.is_empty() {
         return Vec::new();
     }
+    // In each resample, draw as many values of each side as it has, with replacement.
     let mut random = Pcg64::seed_from_u64(seed);
-    let mut draw = |side: &[f64], into: &mut [f64]| {
-        into.fill_with(|| side[random.random_range(0..side.len())]);
-    };
     let (mut a, mut b) = (baseline.to_vec(), candidate.to_vec());
     let mut ratios: Vec<f64> = (0..resamples)
         .map(|_| {
-            draw(baseline, &mut a);
-            draw(candidate, &mut b);
+            a.fill_with(|| baseline[random.random_range(0..baseline.len())]);
+            b.fill_with(|| candidate[random.random_range(0..candidate.len())]);
             statistic(&mut b) / statistic(&mut a)
         })
         .collect();
@@ -62,17 +60,12 @@ pub(crate) fn compute_pooled_p_value(
     resamples: usize,
     seed: u64,
 ) -> Option<f64> {
-    let t = |a: &[f64], b: &[f64]| {
-        let (a, b) = (Moments::from_values(a).ok()?, Moments::from_values(b).ok()?);
-        let t = a.difference_to(&b) / a.standard_error().hypot(b.standard_error());
-        t.is_finite().then_some(t)
-    };
     if baseline.len() < 2 || candidate.len() < 2 {
         return None;
     }
     // Compare the observed t with that of resamples from the pooled values, in which both sides
     // have the same distribution.
-    let observed = t(baseline, candidate)?;
+    let observed = compute_t(baseline, candidate)?;
     let pooled: Vec<f64> = baseline.iter().chain(candidate).copied().collect();
     let mut random = Pcg64::seed_from_u64(seed);
     let mut drawn = pooled.clone();
@@ -80,11 +73,19 @@ pub(crate) fn compute_pooled_p_value(
     for _ in 0..resamples {
         drawn.fill_with(|| pooled[random.random_range(0..pooled.len())]);
         let (a, b) = drawn.split_at(baseline.len());
-        if let Some(value) = t(a, b) {
+        if let Some(value) = compute_t(a, b) {
             counted += 1;
             below += usize::from(value < observed);
         }
     }
     let tail = below.min(counted - below) as f64;
     (counted > 0).then(|| 2.0 * tail / counted as f64)
+}
+
+/// Returns Welch's t of two sides, or `None` if a side has too few values or if nothing varies.
+fn compute_t(baseline: &[f64], candidate: &[f64]) -> Option<f64> {
+    let a = Moments::from_values(baseline).ok()?;
+    let b = Moments::from_values(candidate).ok()?;
+    let t = a.difference_to(&b) / a.standard_error().hypot(b.standard_error());
+    t.is_finite().then_some(t)
 }

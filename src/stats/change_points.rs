@@ -118,12 +118,12 @@ fn winsorize(series: &[f64]) -> Vec<f64> {
 fn compute_rolling_median(series: &[f64]) -> Vec<f64> {
     let half = MEDIAN_WINDOW / 2;
     let mut scratch = Vec::with_capacity(MEDIAN_WINDOW);
-    let mut compute_median_around = |i: usize| {
+    let medians = (0..series.len()).map(|i| {
         scratch.clear();
         scratch.extend_from_slice(&series[i.saturating_sub(half)..series.len().min(i + half + 1)]);
         summary::compute_median_in_place(&mut scratch).unwrap_or(series[i])
-    };
-    (0..series.len()).map(&mut compute_median_around).collect()
+    });
+    medians.collect()
 }
 
 /// Estimates the standard deviation of one value around its level, from differences. A few shifts
@@ -199,9 +199,9 @@ fn drop_short_ends(series: &[f64], starts: &mut Vec<usize>) {
     let Some(last) = starts.last().copied() else { return };
     let [.., old, new] = summarize_segments(series, starts)[..] else { return };
     let counted = &series[last..series.len() + 1 - MIN_SEGMENT];
-    let compute_distance =
-        |level: &Moments| counted.iter().map(|x| x - level.mean()).sum::<f64>().abs();
-    if compute_distance(&old) < compute_distance(&new) {
+    let [old_distance, new_distance] =
+        [old, new].map(|level| counted.iter().map(|x| x - level.mean()).sum::<f64>().abs());
+    if old_distance < new_distance {
         starts.pop();
     }
 }

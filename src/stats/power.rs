@@ -106,12 +106,12 @@ impl DeviationGrid {
             reason = "positive and small"
         )]
         let steps = ((high - low) / (0.5 * width)).ceil().min(400.0) as u32;
-        let compute_node = |step: u32| {
+        let nodes = (0..=steps).map(|step| {
             let u = low + (high - low) * f64::from(step) / f64::from(steps);
             let weight = (df * (u - 0.5 * ((2.0 * u).exp_m1()))).exp();
             (critical * u.exp(), weight)
-        };
-        let nodes: Vec<(f64, f64)> = (0..=steps).map(compute_node).collect();
+        });
+        let nodes: Vec<(f64, f64)> = nodes.collect();
         let weight_sum = nodes.iter().map(|(_, weight)| weight).sum();
         Self { nodes, weight_sum }
     }
@@ -120,9 +120,10 @@ impl DeviationGrid {
     /// averaged over the nodes.
     fn compute_exceedance(&self, shift: f64) -> f64 {
         // `erfc` gives eleven digits of the normal tail, at a tenth of the cost of sixteen.
-        let compute_tail = |significant: f64| 0.5 * erfc((significant - shift) * FRAC_1_SQRT_2);
-        let sum: f64 = self.nodes.iter().map(|(at, weight)| weight * compute_tail(*at)).sum();
-        sum / self.weight_sum
+        let tails = self.nodes.iter().map(|(significant, weight)| {
+            weight * (0.5 * erfc((significant - shift) * FRAC_1_SQRT_2))
+        });
+        tails.sum::<f64>() / self.weight_sum
     }
 }
 

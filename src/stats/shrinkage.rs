@@ -84,13 +84,13 @@ pub(crate) fn select_usable_priors(
     looks: &[(StandardError, StandardError)],
 ) -> Vec<Option<StandardError>> {
     let widening = if looks.len() < MIN_SUITE_SIZE { 1.0 } else { compute_common_widening(looks) };
-    let keep = |(observed, prior): &(StandardError, StandardError)| {
+    let usable = looks.iter().map(|(observed, prior)| {
         let value = prior.value * widening.sqrt();
         let ratio = (observed.value / value).powi(2);
         let chance = f_upper_tail(ratio, observed.degrees_of_freedom, prior.degrees_of_freedom);
         (chance >= MIN_PRIOR_CHANCE).then_some(StandardError { value, ..*prior })
-    };
-    looks.iter().map(keep).collect()
+    });
+    usable.collect()
 }
 
 /// Returns the factor by which the variances of the whole suite exceed the history, at least 1.

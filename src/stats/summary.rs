@@ -102,15 +102,15 @@ fn round_to_power_of_two(size: f64) -> f64 {
 ///
 /// Fails if a value or the reference is not positive and finite.
 pub(crate) fn compute_log_ratios(values: &[f64], reference: f64) -> Result<Vec<f64>, StatsError> {
-    let is_usable = |x: &f64| x.is_finite() && *x > 0.0;
-    if !is_usable(&reference) || !values.iter().all(is_usable) {
+    let mut all = values.iter().chain([&reference]);
+    if !all.all(|x| x.is_finite() && *x > 0.0) {
         return Err(StatsError::OutOfRange);
     }
-    let compute_log_ratio = |x: &f64| {
+    let log_ratios = values.iter().map(|x| {
         let ratio = x / reference;
         if (0.5..2.0).contains(&ratio) { ((x - reference) / reference).ln_1p() } else { ratio.ln() }
-    };
-    Ok(values.iter().map(compute_log_ratio).collect())
+    });
+    Ok(log_ratios.collect())
 }
 
 /// Returns the median of `values`, which are reordered.
@@ -153,10 +153,10 @@ pub(crate) fn compute_correlation(baseline: &[f64], candidate: &[f64]) -> Option
     let a = Moments::from_values(baseline).ok()?;
     let b = Moments::from_values(candidate).ok()?;
     let n = baseline.len() as f64;
-    let multiply_scores = |(x, y): (&f64, &f64)| {
+    let products = baseline.iter().zip(candidate).map(|(x, y)| {
         (x - a.mean()) / a.standard_deviation() * ((y - b.mean()) / b.standard_deviation())
-    };
-    let r = baseline.iter().zip(candidate).map(multiply_scores).sum::<f64>() / (n - 1.0);
+    });
+    let r = products.sum::<f64>() / (n - 1.0);
     r.is_finite().then_some(r)
 }
 

@@ -78,17 +78,17 @@ fn read_plain_file(path: &Path) -> io::Result<Vec<u8>> {
 /// Returns the names in a folder; empty if it does not exist or is not a folder. Names that are not
 /// UTF-8 are left out.
 fn list_folder_names(folder: &Path) -> Result<Vec<String>, StoreError> {
-    let to_store_error = |error| StoreError::Io(folder.to_owned(), error);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
-        Err(error) => return Err(to_store_error(error)),
+        Err(error) => return Err(StoreError::Io(folder.to_owned(), error)),
     };
     let mut names = Vec::new();
     for entry in entries {
-        if let Ok(name) = entry.map_err(to_store_error)?.file_name().into_string() {
+        let entry = entry.map_err(|error| StoreError::Io(folder.to_owned(), error))?;
+        if let Ok(name) = entry.file_name().into_string() {
             names.push(name);
         }
     }

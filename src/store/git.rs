@@ -345,8 +345,9 @@ impl GitStore {
     }
 
     fn open_reference(&self, name: &str) -> Result<Branch<'_>, GitError> {
-        let invalid = || GitError::InvalidBranchName(self.branch.clone());
-        self.repository.open_reference(name).ok_or_else(invalid)
+        self.repository
+            .open_reference(name)
+            .ok_or_else(|| GitError::InvalidBranchName(self.branch.clone()))
     }
 
     /// Records that `remote` has all runs of `commit`.
@@ -371,8 +372,8 @@ impl GitStore {
 /// Returns the name of the remote, or a hash of its address, for use in a reference name.
 fn format_remote_name(remote: &Remote<'_>) -> String {
     let shown = remote.display_name();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if shown.chars().all(is_plain) { shown } else { compute_short_hash(shown.as_bytes()) }
+    let is_plain = shown.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if is_plain { shown } else { compute_short_hash(shown.as_bytes()) }
 }
 
 /// Pauses with full jitter: each pause is drawn from zero to a limit that doubles.

@@ -130,8 +130,9 @@ fn is_compact_time(text: &str) -> bool {
 
 /// Returns whether `text` is 1 to 64 lower-case letters and digits.
 fn is_file_word(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
+    let mut bytes = text.bytes();
+    (1..=64).contains(&text.len())
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 /// Returns the fingerprint, or its hash if the fingerprint cannot be part of a file name.

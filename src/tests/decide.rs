@@ -334,7 +334,7 @@ fn one_function_decides_and_everybody_calls_it() {
     };
     assert_eq!(naming(&["fn classify("]), ["verdict/change.rs"]);
     // No other module may use the bounds of a change or the α at which they are computed.
-    assert_eq!(outside(naming(&["classify(", ".lower(errors", ".upper(errors"])), [""; 0]);
+    assert_eq!(outside(naming(&["classify(&", ".lower(errors", ".upper(errors"])), [""; 0]);
     assert_eq!(naming(&["pub(crate) fn decide("]), ["verdict/decide.rs"]);
     let callers = outside(naming(&["decide(&evidence", "decide(&Evidence"]));
     for caller in ["cmd/compare.rs", "evaluate/judge.rs"] {

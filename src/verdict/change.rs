@@ -113,6 +113,7 @@ pub(super) fn judge_against_stored(
     rules: &BenchmarkRules,
 ) -> ChangeFinding {
     let runs: Vec<&[f64]> = runs.iter().map(Vec::as_slice).collect();
+    // A few stored runs do not show how much runs differ, so a fixed deviation is assumed for them.
     let level = if runs.len() >= MIN_BASELINE_RUNS {
         BaselineLevel::estimate(&runs)
     } else {

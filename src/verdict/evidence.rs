@@ -126,10 +126,10 @@ impl<'a> Evidence<'a> {
     /// Returns whether there is a baseline. A base without any benchmark does not count as a
     /// baseline.
     pub(super) fn has_baseline(&self) -> bool {
-        let has_base = |rounds: RoundsEvidence<'_>| {
+        let have_base = self.rounds.is_some_and(|rounds| {
             !rounds.baseline.benchmarks.is_empty() || !rounds.same_program.is_empty()
-        };
-        !matches!(self.baseline, BaselineEvidence::None) || self.rounds.is_some_and(has_base)
+        });
+        have_base || !matches!(self.baseline, BaselineEvidence::None)
     }
 
     /// Returns whether the baseline was measured on another machine. Looks at the nearest run only.

@@ -88,13 +88,16 @@ fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkC
 /// Yields each benchmark once, from the nearest stored run that has it. Only runs of the nearest
 /// commit count.
 fn select_nearest(runs: &[Run]) -> impl Iterator<Item = &Benchmark> {
-    let get_commit_id = |run: &Run| run.commit.as_ref().map(|commit| commit.id.clone());
     let nearest_commit = runs.first().and_then(get_commit_id);
     let mut seen = HashSet::new();
     runs.iter()
         .filter(move |run| get_commit_id(run) == nearest_commit)
         .flat_map(|run| &run.benchmarks)
         .filter(move |benchmark| seen.insert(benchmark.to_id()))
+}
+
+fn get_commit_id(run: &Run) -> Option<&str> {
+    run.commit.as_ref().map(|commit| commit.id.as_str())
 }
 
 /// Returns the rules for the benchmark. They depend on its median in the baseline, if there is one.
@@ -116,6 +119,8 @@ fn judge_rounds(
     comparisons: &[BenchmarkComparison<'_>],
 ) -> HashMap<BenchmarkId, ChangeFinding> {
     let Some(rounds) = evidence.rounds else { return HashMap::new() };
+    // Collect the partners of every benchmark in the rounds, and judge them as one suite, because
+    // they share information about the noise.
     let measured: HashSet<BenchmarkId> =
         rounds.candidate.benchmarks.iter().map(Benchmark::to_id).collect();
     let in_rounds: Vec<&BenchmarkComparison<'_>> = comparisons
@@ -210,10 +215,9 @@ fn collect_stored_levels(baseline: BaselineEvidence<'_>) -> HashMap<BenchmarkId,
 impl BenchmarkComparison<'_> {
     /// Returns whether both sides have launches and neither failed.
     fn is_testable(&self) -> bool {
-        let has_launches = |side: Option<&Benchmark>| {
+        [self.baseline, self.candidate].into_iter().all(|side| {
             side.is_some_and(|side| side.failure.is_none() && !side.launches.is_empty())
-        };
-        has_launches(self.baseline) && has_launches(self.candidate)
+        })
     }
 }
 
@@ -249,15 +253,15 @@ fn build_judgement(
     evidence: &Evidence<'_>,
     policy: &Policy,
 ) -> Judgement {
-    let iter_sides = || comparison.baseline.into_iter().chain(comparison.candidate);
-    let axis = HistogramAxis::from_sides(iter_sides());
+    let sides = [comparison.baseline, comparison.candidate];
+    let axis = HistogramAxis::from_sides(sides.into_iter().flatten());
     let summarize = |side: Option<&Benchmark>| side?.compute_figures(axis, policy.confidence);
     let count_launches = |side: Option<&Benchmark>| {
         let measured = side.map_or(0, |side| side.launches.len());
         u32::try_from(finding.rounds.unwrap_or(measured)).unwrap_or(u32::MAX)
     };
     // The candidate, or the baseline if the candidate is missing.
-    let shown_side = iter_sides().last();
+    let shown_side = comparison.candidate.or(comparison.baseline);
     Judgement {
         id: comparison.id.name.clone(),
         package: comparison.id.package.clone(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::evidence::RoundsEvidence;
 use super::{NoiseHistory, find_next_look};
 use crate::decision::{Change, Decision, Judgement};
-use crate::run::{BenchmarkId, Run};
+use crate::run::BenchmarkId;
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 
 /// Returns the benchmarks that rounds must confirm, because a decision on stored runs as a screen
@@ -36,11 +36,11 @@ pub(crate) fn find_undecided(
     noise: &BTreeMap<BenchmarkId, NoiseHistory>,
     launches: u32,
 ) -> HashSet<BenchmarkId> {
-    let count_launches = |run: &Run| -> HashMap<BenchmarkId, usize> {
-        let worked = run.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
-        worked.map(|benchmark| (benchmark.to_id(), benchmark.launches.len())).collect()
-    };
-    let launch_counts = count_launches(rounds.candidate);
+    let benchmarks = rounds.candidate.benchmarks.iter();
+    let launch_counts: HashMap<BenchmarkId, usize> = benchmarks
+        .filter(|benchmark| benchmark.failure.is_none())
+        .map(|benchmark| (benchmark.to_id(), benchmark.launches.len()))
+        .collect();
     let open = decision.benchmarks.iter().filter(|judgement| {
         let id = judgement.to_id();
         launch_counts.get(&id).is_some_and(|&count| match judgement.change {

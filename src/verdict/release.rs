@@ -1,11 +1,14 @@
 //! Comparison with the last release, because slow creep passes every comparison with the commit
 //! before.
 
+use std::collections::HashSet;
+
 use super::evidence::{BaselineEvidence, Evidence};
 use super::judge::judge_all;
 use crate::decision::{Change, Judgement, RatioInterval};
 use crate::note::Note;
 use crate::policy::Policy;
+use crate::run::BenchmarkId;
 
 /// Maximum number of benchmarks that are named, the slowest first.
 const MAX_NAMED: usize = 5;
@@ -26,13 +29,15 @@ pub(super) fn list_creep(
     let stored = BaselineEvidence::Stored(&release.runs);
     let sides = Evidence::from_sides(evidence.candidate, stored);
     let since = judge_all(&Evidence { noise: evidence.noise, ..sides }, policy);
-    let is_known = |judgement: &Judgement| {
-        let known = judgements.iter().find(|known| known.to_id() == judgement.to_id());
-        known.is_some_and(|known| known.change == Change::Regressed)
-    };
+    let known_slower: HashSet<BenchmarkId> = judgements
+        .iter()
+        .filter(|judgement| judgement.change == Change::Regressed)
+        .map(Judgement::to_id)
+        .collect();
     let mut slower: Vec<(&Judgement, RatioInterval)> = since
         .iter()
-        .filter(|judgement| judgement.change == Change::Regressed && !is_known(judgement))
+        .filter(|judgement| judgement.change == Change::Regressed)
+        .filter(|judgement| !known_slower.contains(&judgement.to_id()))
         .filter_map(|judgement| Some((judgement, judgement.ratio?)))
         .collect();
     slower.sort_by(|a, b| b.1.point.get().total_cmp(&a.1.point.get()));

@@ -3,7 +3,7 @@
 use super::evidence::{BaselineEvidence, Evidence};
 use super::find_next_look;
 use crate::decision::{Change, CheckStage, Judgement, ScreenOutcome};
-use crate::run::{Benchmark, Digest, Launch, Sampling};
+use crate::run::{Benchmark, Launch, Sampling};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::units::Nanos;
 
@@ -17,10 +17,11 @@ pub(super) fn summarize_screen(
     if runs.len() < MIN_BASELINE_RUNS {
         return None;
     }
-    let is_confirmed = |judgement: &Judgement| judgement.stage == Some(CheckStage::Confirmed);
-    let is_screened = |judgement: &Judgement| judgement.stage == Some(CheckStage::Screened);
-    let settled =
-        judgements.iter().filter(|one| is_screened(one) && one.change == Change::Unchanged);
+    // The launches that were saved are those up to the first look, on both sides, of each benchmark
+    // that the screen settled.
+    let settled = judgements
+        .iter()
+        .filter(|one| one.stage == Some(CheckStage::Screened) && one.change == Change::Unchanged);
     let (mut count, mut launches, mut nanos) = (0, 0, 0.0);
     for judgement in settled {
         let id = judgement.to_id();
@@ -32,10 +33,12 @@ pub(super) fn summarize_screen(
         nanos +=
             launches_to_first_look as f64 * benchmark.map_or(0.0, compute_call_nanos_per_launch);
     }
-    let judged = judgements.iter().filter(|one| is_confirmed(one) || is_screened(one)).count();
+    let judged = judgements
+        .iter()
+        .filter(|one| matches!(one.stage, Some(CheckStage::Confirmed | CheckStage::Screened)));
     let to_u32 = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Some(ScreenOutcome {
-        judged: to_u32(judged),
+        judged: to_u32(judged.count()),
         settled: count,
         launches_saved: to_u32(launches),
         calls_saved: Nanos::new(nanos).ok()?,
@@ -48,7 +51,7 @@ fn compute_call_nanos_per_launch(benchmark: &Benchmark) -> f64 {
     if benchmark.sampling == Sampling::Batch || benchmark.launches.is_empty() {
         return 0.0;
     }
-    let sum_calls = |digest: Digest| digest.count as f64 * digest.mean.get();
-    let total: f64 = benchmark.launches.iter().map(Launch::digest).map(sum_calls).sum();
+    let digests = benchmark.launches.iter().map(Launch::digest);
+    let total: f64 = digests.map(|digest| digest.count as f64 * digest.mean.get()).sum();
     total / benchmark.launches.len() as f64
 }

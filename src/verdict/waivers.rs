@@ -42,15 +42,16 @@ fn find_trailer_problem(
     trailer: &Trailer,
     has_baseline: bool,
 ) -> Option<Note> {
+    // A trailer has a problem if it matches nothing, accepts a missing benchmark where none is
+    // missing, or names a limit that a benchmark exceeds.
     let covered: Vec<_> =
         judgements.iter().filter(|judgement| trailer.covers(&judgement.id)).collect();
-    let is_missing = |judgement: &&Judgement| judgement.change == Change::Missing;
     match trailer.limit {
         WaiverLimit::Missing if !has_baseline => None,
         _ if covered.is_empty() => {
             Some(Note::TrailerMatchesNothing { trailer: trailer.to_string() })
         }
-        WaiverLimit::Missing if !covered.iter().any(is_missing) => {
+        WaiverLimit::Missing if covered.iter().all(|one| one.change != Change::Missing) => {
             Some(Note::TrailerWithoutMissing { trailer: trailer.to_string() })
         }
         WaiverLimit::Missing => None,

@@ -155,7 +155,7 @@ fn a_run_that_cannot_be_a_baseline_is_refused_with_a_remedy() {
         bed.path("").as_path(),
         &["baseline", "list"],
         2,
-        &["no git repository", "--store dir:PATH"],
+        &["needs a git repository", "--store dir:PATH"],
     );
     says(&work, &["baseline", "list", "--fetch", "--store", "dir:x"], 2, &["no remote"]);
 }

@@ -33,15 +33,12 @@ const NOISE_COLUMNS: [&str; 9] = [
 ];
 
 fn format_noise_row(benchmark: &BenchmarkNoise) -> Vec<String> {
-    let format_deviation = |variance: Option<f64>| {
-        variance.map_or_else(format_missing, |variance| print_percent(variance.sqrt()))
-    };
     vec![
         format_name(benchmark),
         print_percent(benchmark.noise_floor),
         print_percent(benchmark.launch_variance.sqrt()),
-        format_deviation(benchmark.within_variance),
-        format_deviation(benchmark.between_variance),
+        print_deviation(benchmark.within_variance),
+        print_deviation(benchmark.between_variance),
         benchmark.autocorrelation.map_or_else(format_missing, |value| format!("{value:+.2}")),
         format!("{:+.2}", benchmark.correlation),
         format!("{:+.3} %", benchmark.drift * 100.0),
@@ -53,33 +50,32 @@ fn format_noise_row(benchmark: &BenchmarkNoise) -> Vec<String> {
 
 /// Returns the headers of the table of detectable slowdowns. The first number has the unit.
 fn list_detectable_columns() -> Vec<String> {
-    let unit = |place: usize| if place == 0 { " rounds" } else { "" };
-    let rounds = LISTED_ROUNDS.iter().enumerate();
-    let rounds = rounds.map(|(place, rounds)| format!("{rounds}{}", unit(place)));
-    ["benchmark".to_owned()]
+    // Only the first number names its unit, because the columns are narrow.
+    ["benchmark".to_owned(), format!("{} rounds", LISTED_ROUNDS[0])]
         .into_iter()
-        .chain(rounds)
+        .chain(LISTED_ROUNDS[1..].iter().map(ToString::to_string))
         .chain(["launches × calls".to_owned()])
         .collect()
 }
 
 fn format_detectable_row(benchmark: &BenchmarkNoise) -> Vec<String> {
-    let format_at = |rounds: usize| {
+    let slowdowns = LISTED_ROUNDS.map(|rounds| {
         let detectable = benchmark.minimum_detectable.iter().find(|at| at.rounds == rounds);
         detectable.map_or_else(format_missing, |at| print_percent(at.slowdown))
-    };
-    let format_advice =
-        |advice: crate::calibrate::EffortAdvice| format!("{} × {}", advice.launches, advice.calls);
-    let advice = benchmark.advice.map_or_else(format_missing, format_advice);
-    [format_name(benchmark)]
-        .into_iter()
-        .chain(LISTED_ROUNDS.map(format_at))
-        .chain([advice])
-        .collect()
+    });
+    let advice = benchmark
+        .advice
+        .map_or_else(format_missing, |advice| format!("{} × {}", advice.launches, advice.calls));
+    [format_name(benchmark)].into_iter().chain(slowdowns).chain([advice]).collect()
 }
 
 fn format_missing() -> String {
     "–".to_owned()
+}
+
+/// Formats the standard deviation that belongs to `variance` as a share.
+fn print_deviation(variance: Option<f64>) -> String {
+    variance.map_or_else(format_missing, |variance| print_percent(variance.sqrt()))
 }
 
 /// Formats a share, where 1 is 100 %.
@@ -95,18 +91,17 @@ fn format_name(benchmark: &BenchmarkNoise) -> String {
 fn align_table(header: &[impl ToString], rows: Vec<Vec<String>>) -> String {
     let header: Vec<String> = header.iter().map(ToString::to_string).collect();
     let rows: Vec<Vec<String>> = [header].into_iter().chain(rows).collect();
-    let measure_width = |cell: &String| cell.width();
     let widths: Vec<usize> = (0..rows[0].len())
-        .map(|column| rows.iter().map(|row| measure_width(&row[column])).max().unwrap_or(0))
+        .map(|column| rows.iter().map(|row| row[column].width()).max().unwrap_or(0))
         .collect();
-    let format_line = |row: &Vec<String>| {
+    let lines = rows.iter().map(|row| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
             let padding = " ".repeat(width - cell.width());
             if column == 0 { format!("  {cell}{padding}") } else { padding + cell }
         });
         cells.collect::<Vec<_>>().join("  ") + "\n"
-    };
-    rows.iter().map(format_line).collect()
+    });
+    lines.collect()
 }
 
 #[cfg(test)]

@@ -66,6 +66,8 @@ pub(super) fn find(check: &CheckInputs<'_>) -> Result<ComparedWith> {
         }
         BaselineChoice::Revision(revision) => {
             let (repository, commit) = check.session.project.resolve_commit(revision)?;
+            // A candidate that is read from a file cannot be measured in rounds, so it needs a
+            // stored run of the commit.
             if check.session.given_run.is_none() {
                 return ComparedWith::from_revision(check, repository, commit);
             }

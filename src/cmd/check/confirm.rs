@@ -11,7 +11,7 @@ use crate::decision::Decision;
 use crate::measure::LaunchPlan;
 use crate::note::Note;
 use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
-use crate::run::{BenchmarkId, MeasuredCommit, Run};
+use crate::run::{BenchmarkId, Run};
 use crate::session::measurement::{explain_measure_error, name_rounds_session};
 use crate::session::pair::{Pair, PairAttempt};
 use crate::session::print;
@@ -68,15 +68,14 @@ impl CheckLaunches {
 ///
 /// Fails if a pilot launch or the measurement fails, or if the run cannot be written.
 pub(super) fn measure_pair(check: &CheckInputs<'_>, pair: Box<Pair>) -> Result<PairRounds> {
-    let mut look = |rounds: RoundsEvidence<'_>| {
+    let measured = measure_benchmarks(check, &pair, None, &mut |rounds| {
         let evidence = Evidence {
             rounds: Some(rounds),
             noise: &check.noise,
             ..Evidence::from_sides(rounds.candidate, BaselineEvidence::None)
         };
         decide(&evidence, &check.session.policy)
-    };
-    let measured = measure_benchmarks(check, &pair, None, &mut look)?;
+    })?;
     outputs::write_run(&check.args.out, &measured.candidate)?;
     Ok(PairRounds { pair, measured: Box::new(measured) })
 }
@@ -91,6 +90,8 @@ pub(super) fn rounds_if_needed(
     candidate: &Run,
     compared_with: &mut ComparedWith,
 ) -> Result<Option<PairRounds>> {
+    // Plan: make sure that there is a screen and that its commit is not the candidate's own, find
+    // the benchmarks that it does not pass, then build the pair and measure these in rounds.
     let session = &check.session;
     let base = compared_with.commit.clone().filter(|_| compared_with.is_screen());
     let Some((repository, base)) = session.project.repository.as_ref().zip(base) else {
@@ -117,10 +118,9 @@ pub(super) fn rounds_if_needed(
     ));
     let note = match build_pair(check, repository, &base) {
         Ok(PairAttempt::Ready(pair)) => {
-            let mut look = |rounds: RoundsEvidence<'_>| {
+            let measured = measure_benchmarks(check, &pair, Some(&wanted), &mut |rounds| {
                 decide(&Evidence { rounds: Some(rounds), ..sides }, &session.policy)
-            };
-            let measured = measure_benchmarks(check, &pair, Some(&wanted), &mut look)?;
+            })?;
             return Ok(Some(PairRounds { pair, measured: Box::new(measured) }));
         }
         Ok(PairAttempt::NoBase(cause)) => {
@@ -161,15 +161,13 @@ fn measure_benchmarks(
             "same program on both sides, not measured: {}",
             print::format_plural(same.len(), "benchmark")
         ));
-        let exclude_same = |plan: &LaunchPlan| plan.exclude(&same);
-        plans = plans.each_ref().map(exclude_same);
+        plans = plans.map(|plan| plan.exclude(&same));
     }
-    let create_run = |commit: &Option<MeasuredCommit>| {
+    let [baseline, candidate] = pair.commits.each_ref().map(|commit| {
         let mut run = session.create_run(pair.source);
         run.commit.clone_from(commit);
         run
-    };
-    let [baseline, candidate] = pair.commits.each_ref().map(create_run);
+    });
     let [baseline_plan, candidate_plan] = plans;
     let sides = RoundsPlan {
         baseline: &pair.baseline,
@@ -186,10 +184,11 @@ fn measure_benchmarks(
         let decision = decide_look(rounds);
         find_undecided(&decision, rounds, &check.noise, effort.launches)
     };
-    let mut progress = |progress| stages.show_round(&progress);
     let interrupt = &session.interrupt;
-    measure_rounds(&sides, baseline, candidate, interrupt, &mut look, &mut progress)
-        .map_err(explain_measure_error)
+    measure_rounds(&sides, baseline, candidate, interrupt, &mut look, &mut |progress| {
+        stages.show_round(&progress);
+    })
+    .map_err(explain_measure_error)
 }
 
 /// Returns the planned benchmarks whose program is the same on both sides, which need no

@@ -36,6 +36,8 @@ pub(super) fn second_opinion(
     evidence: &Evidence<'_>,
     rounds: Option<&PairRounds>,
 ) -> Result<CountEvidence> {
+    // Only benches of Criterion that were measured in rounds can be counted on both sides. Decide
+    // once without counts to find out which benchmarks need them.
     if !check.args.counts {
         return Ok(CountEvidence::NotWanted);
     }
@@ -47,9 +49,10 @@ pub(super) fn second_opinion(
     };
     let decision = decide(evidence, &check.session.policy);
     let stages = ProgressOutput::new();
-    let is_open = |judgement: &&Judgement| judgement.change == Change::Inconclusive;
+    let mut open = decision.benchmarks;
+    open.retain(|judgement| judgement.change == Change::Inconclusive);
     let mut counts = BTreeMap::new();
-    for judgement in decision.benchmarks.iter().filter(is_open) {
+    for judgement in &open {
         stages.print_line(&format!("counting the instructions of {}", judgement.id));
         let counted = count_both_sides(check, &[baseline, candidate], judgement)?;
         counts.insert(judgement.to_id(), counted);

@@ -20,6 +20,7 @@ pub(super) fn find_release_evidence(
     candidate: &Run,
     compared_with: &ComparedWith,
 ) -> Result<Option<ReleaseEvidence>> {
+    // Find the release in the ancestry of the candidate, then its stored runs.
     let is_asked = matches!(check.choice, BaselineChoice::Auto | BaselineChoice::Stored);
     if !is_asked {
         return Ok(None);

@@ -7,7 +7,7 @@
 use crate::cli::RemoteArgs;
 use crate::git::{CommitId, FollowedParents, GitError, GitToken, Remote, Repository};
 use crate::note::Note;
-use crate::store::{Store, StoreError};
+use crate::store::{GitStore, Store, StoreError};
 
 /// Name of the remote that the code comes from.
 const ORIGIN: &str = "origin";
@@ -20,20 +20,22 @@ const MAX_FETCHED_COMMITS: usize = 1000;
 /// Returns a note with the reason if the fetch failed.
 pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs) -> Option<Note> {
     let store = store.as_git().ok()?;
-    let fetch_if_missing = || -> Result<(), StoreError> {
-        if store.has_branch()? {
-            return Ok(());
-        }
-        let remote =
-            store.repository().open_remote(&args.data_repository, GitToken::from_environment())?;
-        // A local repository that was never pushed has no remote to fetch from.
-        if args.data_repository == ORIGIN && !remote.is_known() {
-            return Ok(());
-        }
-        store.fetch(&remote)
-    };
-    let error = fetch_if_missing().err()?;
+    let error = fetch_if_missing(store, args).err()?;
     Some(Note::BaselinesNotFetched { cause: describe_store_error(&error) })
+}
+
+/// Fetches the data branch, unless the repository has it already. Fails if it cannot be fetched.
+fn fetch_if_missing(store: &GitStore, args: &RemoteArgs) -> Result<(), StoreError> {
+    if store.has_branch()? {
+        return Ok(());
+    }
+    let remote =
+        store.repository().open_remote(&args.data_repository, GitToken::from_environment())?;
+    // A local repository that was never pushed has no remote to fetch from.
+    if args.data_repository == ORIGIN && !remote.is_known() {
+        return Ok(());
+    }
+    store.fetch(&remote)
 }
 
 /// Returns `head` and its ancestors.

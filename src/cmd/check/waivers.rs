@@ -26,6 +26,7 @@ pub(super) fn read_trailers(check: &CheckInputs<'_>, base: Option<&CommitId>) ->
         }
     };
     evidence.is_complete = messages.is_complete;
+    // The messages may come from a stranger, so the number of trailers is limited.
     let trailers: Vec<_> = messages.texts.iter().flat_map(|text| parse_trailers(text)).collect();
     if trailers.len() > MAX_TRAILERS {
         let count = u32::try_from(trailers.len() - MAX_TRAILERS).unwrap_or(u32::MAX);

@@ -35,6 +35,7 @@ impl WorkflowEnvironment {
     ///
     /// Fails if there is no such file or it cannot be read.
     pub(super) fn read(event: Option<&Path>) -> Result<Self> {
+        // The event comes from a file; everything else comes from variables.
         let path = event
             .map(Path::to_owned)
             .or_else(|| read_variable("GITHUB_EVENT_PATH").map(PathBuf::from));

@@ -44,8 +44,10 @@ fn collect_bench_sources(folder: &Path, prefix: &str, depth: usize, found: &mut 
         }
         let is_bench = prefix.split('/').any(|part| part == "benches")
             && Path::new(&name).extension().is_some_and(|extension| extension == "rs");
-        let is_short = || entry.metadata().is_ok_and(|metadata| metadata.len() <= MAX_SOURCE_BYTES);
-        if kind.is_file() && is_bench && is_short() {
+        if !kind.is_file() || !is_bench {
+            continue;
+        }
+        if entry.metadata().is_ok_and(|metadata| metadata.len() <= MAX_SOURCE_BYTES) {
             found.extend(
                 fs::read_to_string(entry.path()).ok().map(|text| SourceFile { path, text }),
             );

@@ -52,6 +52,7 @@ pub(super) fn print_change_points(
     confidence: Option<Confidence>,
     format: TrendFormat,
 ) -> Result<()> {
+    // Read one series per line, and stop at the first line that is not one.
     let least_shift = least_shift.map_or(MIN_SHIFT, Percent::get);
     let confidence = confidence.unwrap_or(Confidence::DEFAULT).get();
     let mut all_changes = Vec::new();
@@ -95,8 +96,8 @@ fn find_series_changes(
     confidence: f64,
 ) -> Result<SeriesChanges, String> {
     let series: InputSeries = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let is_invalid = |value: &&f64| !(value.is_finite() && **value > 0.0);
-    if let Some(value) = series.values.iter().find(is_invalid) {
+    let mut values = series.values.iter();
+    if let Some(value) = values.find(|value| !(value.is_finite() && **value > 0.0)) {
         return Err(format!(
             "`{value}` in `{}` is not above zero",
             escape_for_terminal(&series.id)
@@ -104,13 +105,13 @@ fn find_series_changes(
     }
     let points = change_points::find_change_points(&series.values, least_shift, confidence)
         .map_err(|error| error.to_string())?;
-    let to_point = |point: change_points::ChangePoint| PrintedChangePoint {
+    let change_points = points.into_iter().map(|point| PrintedChangePoint {
         index: point.index,
         ratio: point.ratio,
         interval: point.interval,
         p_value: point.p_value,
-    };
-    Ok(SeriesChanges { id: series.id, change_points: points.into_iter().map(to_point).collect() })
+    });
+    Ok(SeriesChanges { id: series.id, change_points: change_points.collect() })
 }
 
 /// Returns one line per change point, or `no change`.
@@ -122,14 +123,11 @@ fn format_changes(all_changes: &[SeriesChanges]) -> String {
             let _ = writeln!(text, "{id}: no change");
         }
         for point in &series.change_points {
-            let to_percent = |ratio: f64| (ratio - 1.0) * 100.0;
-            let (low, high) = point.interval;
+            let ratios = [point.ratio, point.interval.0, point.interval.1];
+            let [point_percent, low, high] = ratios.map(|ratio| (ratio - 1.0) * 100.0);
             let _ = writeln!(
                 text,
-                "{id}: {:+.1} % [{:+.1}, {:+.1}] from value {} on",
-                to_percent(point.ratio),
-                to_percent(low),
-                to_percent(high),
+                "{id}: {point_percent:+.1} % [{low:+.1}, {high:+.1}] from value {} on",
                 point.index,
             );
         }

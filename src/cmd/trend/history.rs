@@ -109,14 +109,13 @@ impl TrendHistory {
         now: Timestamp,
         work: impl FnOnce(&SiteInput<'_>) -> T,
     ) -> T {
-        let commits_between = |from: &str, to: &str| self.branch.list_commits_between(from, to);
         work(&SiteInput {
             title: self.title.clone(),
             nights: select_benchmarks(&self.nights, &self.policy.selection),
             releases: self.releases.clone(),
             repository: self.repository_url.clone(),
             policy: &self.policy,
-            commits_between: &commits_between,
+            commits_between: &|from, to| self.branch.list_commits_between(from, to),
             now,
         })
     }
@@ -166,11 +165,12 @@ fn load_night(store: &Store, key: &RunKey, policy: &Policy) -> Option<Night> {
 
 /// Returns the title that was given, else the name of the current folder, else `benchmarks`.
 fn choose_title(args: &HistoryArgs) -> String {
-    let folder = || {
-        let folder = env::current_dir().ok()?;
-        Some(folder.file_name()?.to_string_lossy().into_owned())
-    };
-    args.title.clone().or_else(folder).unwrap_or_else(|| "benchmarks".to_owned())
+    if let Some(title) = &args.title {
+        return title.clone();
+    }
+    let folder = env::current_dir().unwrap_or_default();
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| "benchmarks".to_owned())
 }
 
 /// Returns the web address of the repository: from the flag, the GitHub workflow, or the remote.
@@ -190,12 +190,15 @@ fn find_repository_url(
         }
         return Ok(Some(url.to_owned()));
     }
-    let find_github_url = || {
-        let server = env::var("GITHUB_SERVER_URL").ok()?;
-        let name = env::var("GITHUB_REPOSITORY").ok()?;
-        server.starts_with("https://").then(|| format!("{server}/{name}"))
-    };
-    Ok(find_github_url().or_else(|| repository?.find_web_address()))
+    Ok(find_workflow_repository_url().or_else(|| repository?.find_web_address()))
+}
+
+/// Returns the web address of the repository whose GitHub workflow runs perfgate. Returns `None`
+/// outside a workflow, or if the server has no `https` address.
+fn find_workflow_repository_url() -> Option<String> {
+    let server = env::var("GITHUB_SERVER_URL").ok()?;
+    let name = env::var("GITHUB_REPOSITORY").ok()?;
+    server.starts_with("https://").then(|| format!("{server}/{name}"))
 }
 
 impl BranchCommits {
@@ -245,13 +248,13 @@ impl BranchCommits {
     fn find_releases(&self, nights: &[Night]) -> Result<Vec<Release>> {
         let Some(repository) = &self.repository else { return Ok(Vec::new()) };
         let tags = repository.list_releases().map_err(CommandError::from)?;
-        let position_of = |night: &Night| self.find_position(night.commit_id()?);
         let mut releases: Vec<(usize, Release)> = tags
             .into_iter()
             .filter_map(|(commit, name)| {
                 let tag_position = self.find_position(commit.as_str())?;
                 let night = nights.iter().position(|night| {
-                    position_of(night).is_some_and(|position| position <= tag_position)
+                    let position = night.commit_id().and_then(|id| self.find_position(id));
+                    position.is_some_and(|position| position <= tag_position)
                 })?;
                 Some((tag_position, Release { name, night }))
             })
@@ -270,10 +273,10 @@ impl BranchCommits {
             return Vec::new();
         };
         let suspects = self.commits.get(to..from).unwrap_or_default();
-        let to_suspect = |id: &CommitId| SuspectCommit {
+        let suspects = suspects.iter().map(|id| SuspectCommit {
             id: id.as_str().to_owned(),
             subject: repository.read_subject(id),
-        };
-        suspects.iter().map(to_suspect).collect()
+        });
+        suspects.collect()
     }
 }

@@ -103,6 +103,8 @@ fn replay_machines(
     let mut tally = AnswerTally::default();
     let mut random = Pcg64::seed_from_u64(replay.seed);
     for _ in 0..replay.deals {
+        // The baseline is a stretch of one machine. The candidate is the stretch after it on the
+        // same machine, or the stretch at the same place on another one.
         let from = random.random_range(0..machines.len());
         let step = random.random_range(1..machines.len());
         let to = if comparison == MachineComparison::SameMachine {

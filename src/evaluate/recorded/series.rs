@@ -154,6 +154,8 @@ fn replay_day(
     policy: &Policy,
     random: &mut Pcg64,
 ) -> Option<Vec<BenchmarkAnswer>> {
+    // Draw the benchmarks of the suite first, then deal their launches of the day to the two sides
+    // in the way that the comparison needs. History and stored runs come from the days before.
     let (today, earlier) = days.split_last()?;
     let benches = draw_suite(today, random);
     match comparison {
@@ -251,13 +253,12 @@ fn learn_history(days: &[RecordedDay], benches: &[String], random: &mut Pcg64) -
 
 /// Draws a run of [`RUN_LAUNCHES`] launches per benchmark from a day.
 fn draw_run(day: &RecordedDay, benches: &[String], effect: f64, random: &mut Pcg64) -> Run {
-    let draw_benchmark = |bench: &String| {
+    let drawn = benches.iter().filter_map(|bench| {
         let launches = day.get(bench)?;
-        let mut draw = || launches[random.random_range(0..launches.len())];
-        let drawn_levels: Vec<f64> = (0..RUN_LAUNCHES).map(|_| draw()).collect();
-        Some(build_dealt_benchmark(bench, &drawn_levels, effect))
-    };
-    judge::build_run("one machine", benches.iter().filter_map(draw_benchmark).collect())
+        let levels = (0..RUN_LAUNCHES).map(|_| launches[random.random_range(0..launches.len())]);
+        Some(build_dealt_benchmark(bench, &levels.collect::<Vec<f64>>(), effect))
+    });
+    judge::build_run("one machine", drawn.collect())
 }
 
 fn build_dealt_benchmark(id: &str, launches: &[f64], effect: f64) -> Benchmark {

@@ -58,6 +58,7 @@ pub(crate) fn evaluate_unchanged_launches(run: &Run, replay: &ReplayPlan<'_>) ->
     if recordings.is_empty() {
         return Vec::new();
     }
+    // Learn the history first; without it there are only cells without history.
     let noise: NoiseHistories =
         recordings.iter().filter_map(LaunchRecording::learn_history).collect();
     let empty = NoiseHistories::new();
@@ -130,12 +131,11 @@ impl<'a> LaunchRecording<'a> {
     }
 
     fn learn_history(&self) -> Option<(BenchmarkId, crate::verdict::NoiseHistory)> {
-        let ln_median_at = |place: usize| self.launches[place].ln_median();
+        let history = self.launches[..2 * self.history_rounds()].iter();
+        let lns = history.map(Digest::ln_median);
         let partners = PartnerMedians {
-            baseline: (0..self.history_rounds()).map(|round| ln_median_at(2 * round)).collect(),
-            candidate: (0..self.history_rounds())
-                .map(|round| ln_median_at(2 * round + 1))
-                .collect(),
+            baseline: lns.clone().step_by(2).collect(),
+            candidate: lns.skip(1).step_by(2).collect(),
         };
         Some((self.benchmark.to_id(), calibrate::estimate_noise(&partners)?))
     }
@@ -167,7 +167,7 @@ pub(crate) fn evaluate_labelled(
     expected: ExpectedChange,
     policies: &[(String, Policy)],
 ) -> BTreeMap<String, LabelledCounts> {
-    let count_answers = |policy: &Policy| {
+    let counted = policies.iter().map(|(name, policy)| {
         let mut counts = LabelledCounts::default();
         for answer in
             judge::decide_without_rounds(BaselineEvidence::File(baseline), candidate, policy)
@@ -180,7 +180,7 @@ pub(crate) fn evaluate_labelled(
                 _ => counts.inconclusive += 1,
             }
         }
-        counts
-    };
-    policies.iter().map(|(name, policy)| (name.clone(), count_answers(policy))).collect()
+        (name.clone(), counts)
+    });
+    counted.collect()
 }

@@ -166,11 +166,10 @@ pub(crate) fn build_benches(
 fn list_loadable_files(artifact: Artifact) -> impl Iterator<Item = PathBuf> {
     let kinds = [TargetKind::Bin, TargetKind::CDyLib, TargetKind::DyLib];
     let is_loadable = artifact.target.kind.iter().any(|kind| kinds.contains(kind));
-    let is_read_at_run_time = move |file: &PathBuf| {
+    artifact.filenames.into_iter().map(PathBuf::from).filter(move |file| {
         // On some systems debugging symbols are folders.
         is_loadable && file.is_file() && file.extension().is_none_or(|name| name != "rlib")
-    };
-    artifact.filenames.into_iter().map(PathBuf::from).filter(is_read_at_run_time)
+    })
 }
 
 type BuiltExecutable = (PackageId, String, cargo_metadata::camino::Utf8PathBuf);
@@ -182,6 +181,7 @@ fn collect_targets(
     executables: Vec<BuiltExecutable>,
     records: &Path,
 ) -> Result<BuiltBenches, crate::measure::MeasureError> {
+    // What is left in `declared` at the end has no executable.
     let mut built = BuiltBenches::default();
     for (id, name, executable) in executables {
         let Some(DeclaredBench { package, .. }) = declared.remove(&(id, name.clone())) else {
@@ -205,12 +205,12 @@ fn collect_targets(
 }
 
 fn list_left_out(declared: impl Iterator<Item = DeclaredBench>) -> Vec<Note> {
-    let to_note = |bench: DeclaredBench| Note::BenchLeftOut {
+    let notes = declared.map(|bench| Note::BenchLeftOut {
         bench: bench.name,
         package: bench.package,
         features: bench.required_features,
-    };
-    declared.map(to_note).collect()
+    });
+    notes.collect()
 }
 
 fn convert_cargo_error(error: ProcessError) -> crate::measure::MeasureError {
@@ -261,30 +261,35 @@ impl CargoWorkspace {
         &self,
         metadata: &Metadata,
     ) -> Result<BTreeMap<(PackageId, String), DeclaredBench>, BuildError> {
+        // Check that the workspace has every requested package, then collect the bench targets of
+        // the selected packages and find out which of them have all their features.
         let members = metadata.workspace_packages();
-        let is_member = |name: &String| members.iter().any(|member| member.name.as_str() == name);
-        if let Some(package) = self.packages.iter().find(|package| !is_member(package)) {
+        let unknown = self
+            .packages
+            .iter()
+            .find(|package| members.iter().all(|member| member.name.as_str() != package.as_str()));
+        if let Some(package) = unknown {
             let names: Vec<_> = members.iter().map(|member| format!("`{}`", member.name)).collect();
             return Err(BuildError::NoPackage {
                 package: package.clone(),
                 known: names.join(", "),
             });
         }
-        let is_selected = |name: &str| {
-            self.packages.is_empty() || self.packages.iter().any(|known| known == name)
-        };
         let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
         let features: BTreeMap<_, _> = nodes.map(|node| (&node.id, &node.features)).collect();
         let mut declared = BTreeMap::new();
-        for package in members.iter().filter(|package| is_selected(&package.name)) {
-            let is_bench =
-                |target: &&cargo_metadata::Target| target.kind.contains(&TargetKind::Bench);
-            for target in package.targets.iter().filter(is_bench) {
+        for package in members {
+            let name = package.name.as_str();
+            if !self.packages.is_empty() && !self.packages.iter().any(|known| known == name) {
+                continue;
+            }
+            for target in package.targets.iter().filter(|target| target.is_bench()) {
                 let enabled = features.get(&package.id).and_then(|features| {
-                    let is_enabled =
-                        |name: &String| features.iter().any(|feature| feature.as_str() == name);
-                    let are_plain = target.required_features.iter().all(|name| !name.contains('/'));
-                    are_plain.then(|| target.required_features.iter().all(is_enabled))
+                    let mut required = target.required_features.iter();
+                    // A name with a slash is a feature of a dependency.
+                    let are_plain = required.clone().all(|name| !name.contains('/'));
+                    are_plain
+                        .then(|| required.all(|name| features.iter().any(|on| on.as_str() == name)))
                 });
                 let bench = DeclaredBench {
                     package: package.name.to_string(),
@@ -301,6 +306,8 @@ impl CargoWorkspace {
     fn build_bench_command(&self, declared: &[&DeclaredBench]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(self.working_folder());
+        // In this format, Cargo's messages are JSON, and the compiler's errors still reach the
+        // user.
         cargo.args(["bench", "--no-fail-fast", "--message-format=json-render-diagnostics"]);
         if let Some(manifest) = &self.manifest {
             cargo.arg("--manifest-path").arg(manifest);
@@ -331,9 +338,6 @@ impl CargoWorkspace {
 /// bench in every package, and Cargo fails if the features of a named bench are off. If that could
 /// happen, `--benches` requests all targets, and Cargo leaves that bench out.
 fn build_target_flags(declared: &[&DeclaredBench]) -> Vec<String> {
-    let is_off = |name: &str| {
-        declared.iter().any(|bench| bench.name == name && bench.is_enabled != Some(true))
-    };
     let mut named: Vec<&str> = declared
         .iter()
         .filter(|bench| bench.is_enabled != Some(false))
@@ -341,7 +345,8 @@ fn build_target_flags(declared: &[&DeclaredBench]) -> Vec<String> {
         .collect();
     named.sort_unstable();
     named.dedup();
-    if named.iter().any(|name| is_off(name)) {
+    let mut not_certain = declared.iter().filter(|bench| bench.is_enabled != Some(true));
+    if not_certain.any(|bench| named.contains(&bench.name.as_str())) {
         return vec!["--benches".to_owned()];
     }
     named.iter().flat_map(|name| ["--bench".to_owned(), (*name).to_owned()]).collect()

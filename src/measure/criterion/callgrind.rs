@@ -41,9 +41,10 @@ pub(crate) fn count_instructions(
 ) -> Result<Result<f64, CountObstacle>, ProcessError> {
     // Count two starts with different numbers of samples, and divide the difference by the number
     // of additional calls.
-    let is_target =
-        |bench: &&BenchTarget| bench.name == target && Some(&bench.package) == id.package.as_ref();
-    let Some(target) = built.targets.iter().find(is_target) else {
+    let mut targets = built.targets.iter();
+    let Some(target) =
+        targets.find(|bench| bench.name == target && Some(&bench.package) == id.package.as_ref())
+    else {
         return Ok(Err(CountObstacle::UnknownTarget));
     };
     let mut counted = [0.0; 2];
@@ -75,6 +76,8 @@ impl BenchTarget {
         effort: &Effort,
         interrupt: &Interrupt,
     ) -> Result<Result<f64, CountObstacle>, ProcessError> {
+        // Start the bench in Valgrind with the least effort that Criterion allows, check that each
+        // sample was one call, and read the total.
         let folder = interrupt.create_temporary_folder()?;
         let (home, out) = (folder.path().join("criterion"), folder.path().join("counts"));
         fs::create_dir_all(&home)?;
@@ -94,12 +97,12 @@ impl BenchTarget {
             return Ok(Err(CountObstacle::ProcessFailed { reason: failure.reason }));
         }
         let written = super::read_results(folder.path())?;
-        let is_single = written.iter().any(|written| {
-            let is_call = |seen: &super::Observation| {
+        let mut own = written.iter().filter(|written| written.id == id);
+        let is_single = own.any(|written| {
+            written.observed.as_ref().is_ok_and(|seen| {
                 seen.sampling == crate::run::Sampling::Call
                     && seen.samples.len() == samples as usize
-            };
-            written.id == id && written.observed.as_ref().is_ok_and(is_call)
+            })
         });
         if !is_single {
             return Ok(Err(CountObstacle::SeveralCallsPerSample));

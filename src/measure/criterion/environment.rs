@@ -49,8 +49,8 @@ pub(super) fn read_environment(records: &Path, executable: &Path) -> io::Result<
     let variables = parts.filter_map(|variable| {
         // A name is never empty: a leading `=` is part of the name.
         let at = 1 + variable.get(1..)?.iter().position(|byte| *byte == b'=')?;
-        let to_os_string = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
-        Some((to_os_string(&variable[..at]), to_os_string(&variable[at + 1..])))
+        let (name, value) = (&variable[..at], &variable[at + 1..]);
+        Some((OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec())))
     });
     Ok(BenchEnvironment { folder, variables: variables.collect() })
 }

@@ -45,20 +45,14 @@ struct SampleFile {
 impl ThroughputFile {
     /// Returns the declared throughput as amounts per call.
     fn to_amounts(&self) -> CallAmounts {
-        let with_unit = |name: &str, amount| CallAmounts {
-            elements: None,
-            per_call: [(name.to_owned(), amount)].into(),
+        let (elements, per_unit) = match *self {
+            Self::Bits(bits) => (None, Some(("bits", bits))),
+            Self::Bytes(bytes) | Self::BytesDecimal(bytes) => (None, Some(("bytes", bytes))),
+            Self::Elements(elements) => (Some(elements), None),
+            Self::ElementsAndBytes { elements, bytes } => (Some(elements), Some(("bytes", bytes))),
         };
-        match *self {
-            Self::Bits(bits) => with_unit("bits", bits),
-            Self::Bytes(bytes) | Self::BytesDecimal(bytes) => with_unit("bytes", bytes),
-            Self::Elements(elements) => {
-                CallAmounts { elements: Some(elements), ..CallAmounts::default() }
-            }
-            Self::ElementsAndBytes { elements, bytes } => {
-                CallAmounts { elements: Some(elements), ..with_unit("bytes", bytes) }
-            }
-        }
+        let per_call = per_unit.map(|(unit, amount)| (unit.to_owned(), amount));
+        CallAmounts { elements, per_call: per_call.into_iter().collect() }
     }
 }
 
@@ -170,9 +164,13 @@ pub(crate) fn parse_written_result(
 }
 
 fn parse_sample(json: io::Result<Vec<u8>>) -> Result<SampleFile, ResultError> {
-    let file = || SAMPLE_FILE.to_owned();
-    let json = json.map_err(|error| ResultError::Io { file: file(), error })?;
-    serde_json::from_slice(&json).map_err(|error| ResultError::Json { file: file(), error })
+    let file = SAMPLE_FILE.to_owned();
+    match json {
+        Ok(json) => {
+            serde_json::from_slice(&json).map_err(|error| ResultError::Json { file, error })
+        }
+        Err(error) => Err(ResultError::Io { file, error }),
+    }
 }
 
 impl SampleFile {
@@ -184,6 +182,8 @@ impl SampleFile {
         if self.iters.len() != self.times.len() {
             return Err(contradiction);
         }
+        // If every sample is one call, the samples are times of calls; otherwise they are means of
+        // batches.
         let is_single_call = self.iters.iter().all(|iters| (iters - 1.0).abs() < f64::EPSILON);
         let samples =
             self.times.iter().zip(&self.iters).map(|(time, iters)| Nanos::new(time / iters));
@@ -418,7 +418,7 @@ mod tests {
 
     #[test]
     fn samples_that_contradict_themselves_are_refused() {
-        refuses(r#"{"iters": [1.0], "times": []}"#, "0 times of 1 samples");
+        refuses(r#"{"iters": [1.0], "times": []}"#, "0 times for 1 samples");
         refuses(r#"{"iters": [], "times": []}"#, "0 times");
         refuses(r#"{"iters": [1.0], "times": [null]}"#, "null");
         refuses(r#"{"iters": [0.0], "times": [1.0]}"#, "inf");

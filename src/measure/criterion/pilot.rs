@@ -118,8 +118,8 @@ impl BenchTarget {
             let started = self.start_bench(title_filter.as_deref(), mode, effort, interrupt)?;
             // A cut title may also match benchmarks that an earlier start has measured.
             let found_ids: HashSet<String> = found.iter().map(|(id, _)| id.clone()).collect();
-            let is_new = |id: &String| selection.selects(id) && !found_ids.contains(id);
-            found.extend(started.plan_modes(effort.calls).filter(|(id, _)| is_new(id)));
+            let modes = started.plan_modes(effort.calls);
+            found.extend(modes.filter(|(id, _)| selection.selects(id) && !found_ids.contains(id)));
             let Some(failure) = started.to_failure(effort) else {
                 found.extend(started.plan_silent());
                 found.extend(started.fail_unbegun(left.unwrap_or_default()));
@@ -233,11 +233,12 @@ impl TargetStart {
     /// Fails the `pending` benchmarks that neither began nor wrote results: their listed title is
     /// not the title they run under.
     fn fail_unbegun(&self, pending: PendingTitles) -> PilotResults {
-        let has_begun =
-            |title: &String| self.stages.begun.iter().any(|begun| begun.title == *title);
+        let begun: HashSet<&str> =
+            self.stages.begun.iter().map(|begun| begun.title.as_str()).collect();
         pending
             .into_iter()
-            .filter(|titles| !self.has_written_any(titles) && !titles.iter().any(has_begun))
+            .filter(|titles| !self.has_written_any(titles))
+            .filter(|titles| titles.iter().all(|title| !begun.contains(title.as_str())))
             .map(|titles| (pick_name(titles), Err(make_failure(FailureReason::ListedNotRun))))
             .collect()
     }
@@ -246,8 +247,11 @@ impl TargetStart {
     /// Criterion rejects calls that take no measurable time, but batches of them are long enough. A
     /// benchmark whose title was cut fails, because its id is not known.
     fn plan_silent(&self) -> impl Iterator<Item = (String, Result<MeasureMode, BenchmarkFailure>)> {
-        let has_written = |title: &str| self.results.iter().any(|(id, _)| is_title_of(title, id));
-        let silent = self.stages.begun.iter().filter(move |begun| !has_written(&begun.title));
+        let silent = self
+            .stages
+            .begun
+            .iter()
+            .filter(|begun| self.results.iter().all(|(id, _)| !is_title_of(&begun.title, id)));
         silent.map(|begun| {
             let mode = if is_cut_title(&begun.title) {
                 Err(make_unwritten_failure(self.ended.output.clone()))

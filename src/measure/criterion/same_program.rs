@@ -3,7 +3,7 @@
 //! Each side is built in its own folder, and some programs contain the path of that folder. The
 //! paths of both folders have the same length, so such programs are equal in all other bytes.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -42,11 +42,13 @@ pub(crate) fn find_same_targets(
             return Ok(Vec::new());
         }
     }
+    // Compare each target with the one of the same name. A target that only one side has is not the
+    // same program.
     let mut same = Vec::new();
     for target in &candidate.targets {
-        let is_counterpart =
-            |old: &&BenchTarget| old.package == target.package && old.name == target.name;
-        if let Some(counterpart) = baseline.targets.iter().find(is_counterpart)
+        let mut old_targets = baseline.targets.iter();
+        if let Some(counterpart) =
+            old_targets.find(|old| old.package == target.package && old.name == target.name)
             && folders.are_same_targets(counterpart, target)?
         {
             same.push((target.package.clone(), target.name.clone()));
@@ -60,26 +62,25 @@ struct PairedFolders<'a>(Vec<(&'a [u8], &'a [u8])>);
 
 impl<'a> PairedFolders<'a> {
     fn from_pair(baseline: &'a BuiltBenches, candidate: &'a BuiltBenches) -> Self {
-        let to_bytes = |path: &'a Path| path.as_os_str().as_bytes();
-        let pairs = baseline.folders.iter().zip(&candidate.folders);
-        Self(pairs.map(|(one, other)| (to_bytes(one), to_bytes(other))).collect())
+        let pairs = baseline
+            .folders
+            .iter()
+            .zip(&candidate.folders)
+            .map(|(one, other)| (one.as_os_str().as_bytes(), other.as_os_str().as_bytes()));
+        Self(pairs.collect())
     }
 
     fn are_same_targets(&self, one: &BenchTarget, other: &BenchTarget) -> io::Result<bool> {
-        let sort_surroundings = |target: &BenchTarget| {
+        let [mine, theirs] = [one, other].map(|target| {
             let mut variables: Vec<(OsString, OsString)> = target.environment.variables.clone();
             variables.push(("".into(), target.environment.folder.clone().into()));
             variables.sort();
             variables
-        };
-        let (mine, theirs) = (sort_surroundings(one), sort_surroundings(other));
-        let is_same =
-            |one: &OsStr, other: &OsStr| self.are_same_bytes(one.as_bytes(), other.as_bytes());
+        });
         let is_same_environment = mine.len() == theirs.len()
-            && mine
-                .iter()
-                .zip(&theirs)
-                .all(|(one, other)| one.0 == other.0 && is_same(&one.1, &other.1));
+            && mine.iter().zip(&theirs).all(|(one, other)| {
+                one.0 == other.0 && self.are_same_bytes(one.1.as_bytes(), other.1.as_bytes())
+            });
         Ok(is_same_environment && self.are_same_files(&one.executable, &other.executable)?)
     }
 
@@ -109,9 +110,9 @@ impl<'a> PairedFolders<'a> {
         self.0.iter().filter(|(mine, theirs)| mine.len() == theirs.len()).find_map(
             |(mine, theirs)| {
                 let earliest = (here + 1).saturating_sub(mine.len());
-                let begins_at =
-                    |at: &usize| one[*at..].starts_with(mine) && other[*at..].starts_with(theirs);
-                (earliest..=here).find(begins_at).map(|at| at + mine.len())
+                let start = (earliest..=here)
+                    .find(|&at| one[at..].starts_with(mine) && other[at..].starts_with(theirs));
+                start.map(|at| at + mine.len())
             },
         )
     }

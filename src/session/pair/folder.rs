@@ -24,6 +24,13 @@ pub(crate) struct PairFolder {
     lock: Option<File>,
 }
 
+/// Creates `folder` and its lock file. Returns the folder's absolute path and the open file.
+fn create_lock(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let build_root = folder.join("build");
+    fs::create_dir_all(&build_root)?;
+    Ok((folder.canonicalize()?, File::create(build_root.join("lock"))?))
+}
+
 impl PairFolder {
     /// Creates `folder` and tries to lock its fixed paths.
     ///
@@ -31,13 +38,8 @@ impl PairFolder {
     ///
     /// Fails if the folder or the lock file cannot be created.
     pub(crate) fn claim(folder: &Path) -> Result<Self> {
-        let create_lock = || -> io::Result<(PathBuf, File)> {
-            let build_root = folder.join("build");
-            fs::create_dir_all(&build_root)?;
-            Ok((folder.canonicalize()?, File::create(build_root.join("lock"))?))
-        };
-        let (folder, lock) =
-            create_lock().with_context(|| format!("failed to create `{}`", folder.display()))?;
+        let (folder, lock) = create_lock(folder)
+            .with_context(|| format!("failed to create `{}`", folder.display()))?;
         let is_ours = lock.try_lock().is_ok();
         Ok(Self { folder, lock: is_ours.then_some(lock) })
     }

@@ -158,12 +158,14 @@ fn guess_quantile(tail: f64, df: f64) -> f64 {
 /// Returns Hill's expansion of the quantile around the normal quantile, accurate to four digits or
 /// better.
 fn approximate_by_hill(tail: f64, df: f64) -> f64 {
+    // The names and constants are those of Hill's algorithm 396 (Communications of the ACM, 1970).
     let a = 1.0 / (df - 0.5);
     let b = 48.0 / (a * a);
     let mut c = ((20_700.0 * a / b - 98.0) * a - 16.0) * a + 96.36;
     let d = ((94.5 / (b + c) - 3.0) / b + 1.0) * (a * PI / 2.0).sqrt() * df;
     let mut y = ((LN_2 + tail.ln() + d.ln()) * 2.0 / df).exp();
     if y > 0.05 + a {
+        // Near the middle: the expansion around the normal quantile.
         let x = -normal::approximate_normal_upper_quantile(tail);
         y = x * x;
         if df < 5.0 {
@@ -173,6 +175,7 @@ fn approximate_by_hill(tail: f64, df: f64) -> f64 {
         y = (((((0.4 * y + 6.3) * y + 36.0) * y + 94.5) / c - y - 3.0) / b + 1.0) * x;
         y = (a * y * y).exp_m1();
     } else {
+        // In the far tail: the first terms of a series in `y`.
         y = ((1.0 / (((df + 6.0) / (df * y) - 0.089 * d - 0.822) * (df + 2.0) * 3.0)
             + 0.5 / (df + 4.0))
             * y

@@ -108,18 +108,22 @@ pub(crate) fn compute_welch_test_from_moments(
     baseline: &Moments,
     candidate: &Moments,
 ) -> Result<TTest, StatsError> {
-    let compute_error = |side: &Moments| match side.count() {
+    Ok(combine_standard_errors(
+        baseline.difference_to(candidate),
+        compute_standard_error(baseline)?,
+        compute_standard_error(candidate)?,
+    ))
+}
+
+/// Returns the standard error of the mean of one side. Fails if the side has fewer than two values.
+fn compute_standard_error(side: &Moments) -> Result<StandardError, StatsError> {
+    match side.count() {
         got @ ..2 => Err(StatsError::TooFew { needed: 2, got }),
         count => Ok(StandardError {
             value: side.standard_error(),
             degrees_of_freedom: count as f64 - 1.0,
         }),
-    };
-    Ok(combine_standard_errors(
-        baseline.difference_to(candidate),
-        compute_error(baseline)?,
-        compute_error(candidate)?,
-    ))
+    }
 }
 
 /// Returns the test of a `difference` between two sides that have their own standard errors, such
@@ -147,8 +151,7 @@ pub(crate) fn combine_degrees_of_freedom(a: StandardError, b: StandardError) -> 
     if larger == 0.0 {
         return a.degrees_of_freedom + b.degrees_of_freedom;
     }
-    let square_relative = |error: StandardError| (error.value / larger).powi(2);
-    let (va, vb) = (square_relative(a), square_relative(b));
+    let (va, vb) = ((a.value / larger).powi(2), (b.value / larger).powi(2));
     let parts = va * va / a.degrees_of_freedom + vb * vb / b.degrees_of_freedom;
     (va + vb) * (va + vb) / parts
 }
