@@ -57,7 +57,7 @@ def main():
         size = write_run(folder / "a.json", 2500, 10, 100, 1) + write_run(folder / "b.json", 2500, 10, 100, 2)
         write_run(folder / "suites.json", 56, 5, 100, 3)
         seconds, memory = measure_least(["compare", folder / "a.json", folder / "b.json"], 5)
-        print(f"compare, 2,500 benchmarks × 10 × 100 a side: {seconds:.2f} s, {memory / size:.1f} times the input")
+        print(f"compare, 2,500 benchmarks × 10 × 100 per side: {seconds:.2f} s, {memory / size:.1f} times the input")
         check = ["check", "--run", folder / "suites.json", "--baseline", "none", "--out", folder / "out"]
         print(f"check --run, 56 benchmarks × 5 × 100: {measure_least(check, 10)[0] * 1e3:.0f} ms")
         print(f"--version: {measure_least(['--version'], 20)[0] * 1e3:.1f} ms")

@@ -19,7 +19,7 @@ Examples:
 
 Reads GITHUB_EVENT_NAME, GITHUB_EVENT_PATH, GITHUB_REPOSITORY, GITHUB_SHA, GITHUB_API_URL,
 GITHUB_TOKEN, GITHUB_STEP_SUMMARY and GITHUB_OUTPUT. The exit status is that of publishing, not the
-verdict. It is also 0 if the token may not write; a notice then says so.")]
+verdict. It is also 0 if the token may not write; a notice then states this.")]
 pub(crate) struct PublishArgs {
     /// Decision files to publish together; NAME= labels each of several
     #[arg(value_name = "[NAME=]DECISION", required_unless_present_any = ["artifact", "issues"])]
