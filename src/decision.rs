@@ -168,7 +168,7 @@ pub(crate) enum BaselineKind {
     /// Runs of earlier commits, from the store.
     Stored,
     /// Measured in rounds, next to the candidate.
-    #[serde(rename = "interleaved")]
+    #[serde(alias = "interleaved")]
     Rounds,
     /// A run file.
     File,

@@ -98,7 +98,7 @@ mod tests {
     fn decision_json(schema: &str, field: &str) -> String {
         format!(
             r#"{{"schema": "perfgate.decision/{schema}", "verdict": "pass", "exit_status": 0,
-                "baseline": {{"kind": "interleaved"}},
+                "baseline": {{"kind": "rounds"}},
                 "candidate": {{"host": {{"fingerprint": "f", "cpu_model": "c", "cores": 1,
                     "memory_bytes": 0, "os": "o", "kernel": "k"}}}},
                 "benchmarks": [{{"id": "a", "change": "unchanged",
