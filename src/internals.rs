@@ -104,7 +104,7 @@ pub fn accepts_config(bytes: &[u8]) -> bool {
 
 /// Returns whether `bytes` are a commit message with trailers, all of them valid.
 pub fn accepts_trailers(bytes: &[u8]) -> bool {
-    let trailers = parse_trailers(&String::from_utf8_lossy(bytes));
+    let trailers = parse_trailers([&*String::from_utf8_lossy(bytes)]).parsed;
     !trailers.is_empty() && trailers.iter().all(Result::is_ok)
 }
 

@@ -3,33 +3,47 @@
 //! Patterns come from the command line, from `perfgate.toml` and from commit messages. All are read
 //! here, so that a pattern means the same everywhere.
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use thiserror::Error;
+
+use crate::text::cut_text;
+
+/// Longest pattern in bytes. Longer ones are mistakes or attacks, and reading nested braces takes
+/// stack.
+const MAX_PATTERN_BYTES: usize = 2000;
+
+/// Number of characters of a pattern that a message shows.
+const MAX_SHOWN_CHARS: usize = 60;
 
 /// A pattern is not valid.
 #[derive(Debug, Error)]
-#[error("`{pattern}` is not a pattern: {why}")]
+#[error("`{shown}` is not a pattern: {why}")]
 pub(crate) struct PatternError {
-    pattern: String,
-    why: globset::ErrorKind,
+    /// The pattern, cut to a length that a message can show.
+    shown: String,
+    why: String,
 }
 
 /// A glob pattern for the ids of benchmarks.
 #[derive(Clone, Debug)]
-pub(crate) struct IdPattern(GlobMatcher);
+pub(crate) struct IdPattern(GlobSet);
 
 impl IdPattern {
     /// Reads a pattern. `*` matches within one part of an id, `**` matches across parts.
     ///
     /// # Errors
     ///
-    /// Fails if the pattern is not valid.
+    /// Fails if the pattern is not valid, is too long, or is nested too deeply to be compiled.
     pub(crate) fn new(pattern: &str) -> Result<Self, PatternError> {
+        let refuse = |why: String| PatternError { shown: cut_text(pattern, MAX_SHOWN_CHARS), why };
+        if pattern.len() > MAX_PATTERN_BYTES {
+            return Err(refuse(format!("it is longer than {MAX_PATTERN_BYTES} bytes")));
+        }
         let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-        glob.map(|glob| Self(glob.compile_matcher())).map_err(|error| PatternError {
-            pattern: pattern.to_owned(),
-            why: error.kind().clone(),
-        })
+        let glob = glob.map_err(|error| refuse(error.kind().to_string()))?;
+        // A set reports what cannot be compiled; a single matcher would panic.
+        let set = GlobSetBuilder::new().add(glob).build();
+        set.map(Self).map_err(|_| refuse("it is too complex".to_owned()))
     }
 
     /// True if the pattern matches the benchmark `id`.
@@ -99,6 +113,15 @@ mod tests {
         assert_eq!(selected(&["!a/**"], &ids), "a d/b");
         assert_eq!(selected(&["**", "!**/b"], &ids), "a a/b/c");
         assert_eq!(selected(&["d/b", "a"], &ids), "a d/b");
+    }
+
+    #[test]
+    fn braces_nested_260_deep_are_refused_and_do_not_panic() {
+        let nested = format!("{}a{}", "{".repeat(260), "}".repeat(260));
+        let message = IdPattern::new(&nested).unwrap_err().to_string();
+        assert!(message.ends_with("…` is not a pattern: it is too complex"), "{message}");
+        let message = IdPattern::new(&"{".repeat(1_000_000)).unwrap_err().to_string();
+        assert!(message.ends_with("it is longer than 2000 bytes"), "{message}");
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::units::Percent;
 /// Key of the trailer. Case does not matter.
 const TRAILER_KEY: &str = "perfgate-accept:";
 
+/// Maximum number of trailers that are read. A change that needs more should use a pattern.
+const MAX_TRAILERS: usize = 100;
+
 /// Longest accepted trailer in bytes. A longer trailer is a mistake or an attempt to fill the
 /// report.
 const MAX_TRAILER_BYTES: usize = 2000;
@@ -121,28 +124,55 @@ fn parse_scope(scope: &str) -> Option<(&str, WaiverLimit)> {
     is_separate.then(|| (pattern.trim(), waiver_limit))
 }
 
-/// Returns the waivers in a commit message, in order. An invalid trailer gives an error in its
-/// place.
+/// The trailers of some commit messages.
+#[derive(Debug, Default)]
+pub(crate) struct TrailerList {
+    /// The trailers in order. An invalid one gives an error in its place.
+    pub(crate) parsed: Vec<Result<AcceptTrailer, TrailerError>>,
+    /// Number of further trailers, which are not read.
+    pub(crate) unread: usize,
+}
+
+/// Reads the waivers in commit messages, in order, at most [`MAX_TRAILERS`] of them.
 ///
 /// A trailer counts on any line, not only in the last paragraph, because squashing moves it. Lines
-/// that begin with white space continue it.
-pub(crate) fn parse_trailers(message: &str) -> Vec<Result<AcceptTrailer, TrailerError>> {
-    let mut trailers: Vec<String> = Vec::new();
-    let mut is_open = false;
-    for line in message.lines() {
-        let key = line.get(..TRAILER_KEY.len()).filter(|key| key.eq_ignore_ascii_case(TRAILER_KEY));
-        if key.is_some() {
-            trailers.push(line[TRAILER_KEY.len()..].trim().to_owned());
-        } else if let (true, true, Some(open)) =
-            (is_open, line.starts_with([' ', '\t']), trailers.last_mut())
-        {
-            let continued = format!("{open} {}", line.trim());
-            continued.trim().clone_into(open);
-            continue;
+/// that begin with white space continue it. Messages may come from a stranger, so what is kept of
+/// them is limited before anything is parsed.
+pub(crate) fn parse_trailers<'a>(messages: impl IntoIterator<Item = &'a str>) -> TrailerList {
+    let mut texts: Vec<String> = Vec::new();
+    let mut unread = 0;
+    for message in messages {
+        let mut is_open = false;
+        for line in message.lines() {
+            let key =
+                line.get(..TRAILER_KEY.len()).filter(|key| key.eq_ignore_ascii_case(TRAILER_KEY));
+            if key.is_none() && is_open && line.starts_with([' ', '\t']) {
+                continue_trailer(texts.last_mut(), line.trim());
+                continue;
+            }
+            is_open = key.is_some() && texts.len() < MAX_TRAILERS;
+            if is_open {
+                texts.push(String::new());
+                continue_trailer(texts.last_mut(), line[TRAILER_KEY.len()..].trim());
+            } else if key.is_some() {
+                unread += 1;
+            }
         }
-        is_open = key.is_some();
     }
-    trailers.iter().map(|trailer| AcceptTrailer::parse(trailer)).collect()
+    TrailerList { parsed: texts.iter().map(|text| AcceptTrailer::parse(text)).collect(), unread }
+}
+
+/// Appends `more` to a trailer, unless the trailer is already too long to be read.
+fn continue_trailer(trailer: Option<&mut String>, more: &str) {
+    let Some(trailer) = trailer.filter(|trailer| trailer.len() <= MAX_TRAILER_BYTES) else {
+        return;
+    };
+    if !trailer.is_empty() && !more.is_empty() {
+        trailer.push(' ');
+    }
+    // One byte more than the limit is enough to see that it is exceeded.
+    let room = (MAX_TRAILER_BYTES + 1).saturating_sub(trailer.len());
+    trailer.push_str(&more[..more.ceil_char_boundary(room)]);
 }
 
 #[cfg(test)]
@@ -150,7 +180,7 @@ mod tests {
     use super::*;
 
     fn only(message: &str) -> AcceptTrailer {
-        let mut found = parse_trailers(message);
+        let mut found = parse_trailers([message]).parsed;
         assert_eq!(found.len(), 1, "{found:?}");
         found.remove(0).unwrap()
     }
@@ -205,12 +235,11 @@ mod tests {
             "a/[ +1% because x",
             "",
         ] {
-            let found = parse_trailers(&format!("Perfgate-Accept: {bad}"));
+            let found = parse_trailers([format!("Perfgate-Accept: {bad}").as_str()]).parsed;
             assert!(matches!(found.as_slice(), [Err(_)]), "{bad}: {found:?}");
         }
-        assert!(
-            parse_trailers("it mentions Perfgate-Accept: a +1% because x\nPerfgate: a").is_empty()
-        );
+        let mention = "it mentions Perfgate-Accept: a +1% because x\nPerfgate: a";
+        assert!(parse_trailers([mention]).parsed.is_empty());
     }
 
     #[test]
@@ -222,7 +251,26 @@ mod tests {
     #[test]
     fn a_trailer_that_nobody_would_read_accepts_nothing() {
         let long = format!("Perfgate-Accept: a +1% because {}", "x".repeat(MAX_TRAILER_BYTES));
-        assert!(matches!(parse_trailers(&long).as_slice(), [Err(TrailerError::TooLong(_))]));
+        let found = parse_trailers([long.as_str()]).parsed;
+        assert!(matches!(found.as_slice(), [Err(TrailerError::TooLong(_))]), "{found:?}");
+    }
+
+    #[test]
+    fn half_a_million_trailers_are_counted_and_a_hundred_are_kept() {
+        let many = "Perfgate-Accept: a +1% because x\n  and more\n".repeat(500_000);
+        let list = parse_trailers([many.as_str(), "Perfgate-Accept: b +1% because x"]);
+        assert_eq!((list.parsed.len(), list.unread), (MAX_TRAILERS, 499_901));
+        let one = format!("Perfgate-Accept: a +1% because x\n{}", " äöü\n".repeat(500_000));
+        let found = parse_trailers([one.as_str()]).parsed;
+        assert!(matches!(found.as_slice(), [Err(TrailerError::TooLong(_))]));
+    }
+
+    #[test]
+    fn braces_nested_260_deep_in_a_merged_commit_do_not_count_and_do_not_panic() {
+        let nested =
+            format!("Perfgate-Accept: {} +1% because x", "{".repeat(260) + &"}".repeat(260));
+        let found = parse_trailers([nested.as_str()]).parsed;
+        assert!(matches!(found.as_slice(), [Err(TrailerError::Pattern(_))]), "{found:?}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::repositories::run_of;
 
 /// Returns the trailers of a commit with this message.
 fn trailers_of(message: &str) -> TrailerEvidence {
-    let accepted = parse_trailers(message).into_iter().map(Result::unwrap).collect();
+    let accepted = parse_trailers([message]).parsed.into_iter().map(Result::unwrap).collect();
     TrailerEvidence { accepted, notes: Vec::new(), is_complete: true }
 }
 

@@ -6,9 +6,6 @@ use crate::note::Note;
 use crate::policy::trailer::parse_trailers;
 use crate::verdict::TrailerEvidence;
 
-/// Maximum number of trailers that are read. A change that needs more should use a pattern.
-const MAX_TRAILERS: usize = 100;
-
 /// Reads the waivers from the messages of the commits between `base` and the head.
 ///
 /// A trailer counts as long as its commit is in that range; the next baseline ends it. A head that
@@ -26,13 +23,12 @@ pub(super) fn read_trailers(check: &CheckInputs<'_>, base: Option<&CommitId>) ->
         }
     };
     evidence.is_complete = messages.is_complete;
-    // The messages may come from a stranger, so the number of trailers is limited.
-    let trailers: Vec<_> = messages.texts.iter().flat_map(|text| parse_trailers(text)).collect();
-    if trailers.len() > MAX_TRAILERS {
-        let count = u32::try_from(trailers.len() - MAX_TRAILERS).unwrap_or(u32::MAX);
+    let trailers = parse_trailers(messages.texts.iter().map(String::as_str));
+    if trailers.unread > 0 {
+        let count = u32::try_from(trailers.unread).unwrap_or(u32::MAX);
         evidence.notes.push(Note::TrailersNotRead { count });
     }
-    for trailer in trailers.into_iter().take(MAX_TRAILERS) {
+    for trailer in trailers.parsed {
         match trailer {
             Ok(waiver) => evidence.accepted.push(waiver),
             Err(error) => {
