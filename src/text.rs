@@ -3,6 +3,7 @@
 //! The rules of one output format, such as HTML or Markdown, are not here but in `render`. Hex,
 //! base64 and percent-encoding are those of the crates of these names.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 /// Returns whether a terminal or a browser would interpret the character, hide it, or show
@@ -72,9 +73,40 @@ pub(crate) fn replace_invisible(text: &str) -> String {
     characters.collect()
 }
 
+/// Returns lines of a log in which nothing is a workflow command.
+///
+/// GitHub's runner obeys `::command::` at the start of a line, after white space, and `##[command]`
+/// anywhere in it. A backslash breaks both and shows that they were there.
+pub(crate) fn disarm_commands(text: &str) -> Cow<'_, str> {
+    if !text.contains("::") && !text.contains("##[") {
+        return Cow::Borrowed(text);
+    }
+    let mut disarmed = String::with_capacity(text.len() + 1);
+    for line in text.split_inclusive(['\n', '\r']) {
+        let command = line.trim_start();
+        let (indent, command) = line.split_at(line.len() - command.len());
+        disarmed.push_str(indent);
+        if command.starts_with("::") {
+            disarmed.push('\\');
+        }
+        disarmed.push_str(&command.replace("##[", "##\\["));
+    }
+    Cow::Owned(disarmed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_of_a_log_is_a_workflow_command() {
+        assert_eq!(
+            disarm_commands("a\n::set-output name=x::y\r\t ::stop-commands::z\nb::c"),
+            "a\n\\::set-output name=x::y\r\t \\::stop-commands::z\nb::c"
+        );
+        assert_eq!(disarm_commands("x ##[add-mask]y"), "x ##\\[add-mask]y");
+        assert!(matches!(disarm_commands("plain: text"), Cow::Borrowed("plain: text")));
+    }
 
     #[test]
     fn a_long_text_is_cut_and_shows_it() {

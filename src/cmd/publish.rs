@@ -47,9 +47,10 @@ pub(super) fn run_publish(args: &PublishArgs) -> Result<ExitStatus> {
     let remarks = collect_annotations(&suites, &sources::find_bench_sources(&environment, &event));
     if args.dry_run {
         let documents = request::build_dry_run(&event, &page, &settings, &remarks);
-        return print_lines(documents.iter().map(ToString::to_string)).map(|()| ExitStatus::Pass);
+        let lines = documents.iter().map(|document| format!("{document}\n")).collect::<String>();
+        return print::print_json(&lines).map(|()| ExitStatus::Pass);
     }
-    print_lines(format_commands(&remarks))?;
+    print::print_commands(format_commands(&remarks))?;
     let mut notices = write_step_files(&environment, &page)?;
     match &environment.token {
         Some(_) => {
@@ -59,7 +60,7 @@ pub(super) fn run_publish(args: &PublishArgs) -> Result<ExitStatus> {
             notices.push("GITHUB_TOKEN is not set: only the step summary is written".to_owned());
         }
     }
-    print_lines(notices.iter().map(|text| format_notice(text)))?;
+    print::print_commands(notices.iter().map(|text| format_notice(text)))?;
     Ok(ExitStatus::Pass)
 }
 
@@ -80,11 +81,6 @@ fn write_step_files(environment: &WorkflowEnvironment, page: &PublishPage) -> Re
         }
     }
     Ok(notices)
-}
-
-/// Prints each text as one line on standard output.
-fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<()> {
-    print::print_answer(&lines.into_iter().map(|line| line + "\n").collect::<String>())
 }
 
 /// Reads the decisions of the arguments, each `[NAME=]PATH`.

@@ -59,7 +59,7 @@ fn print_status(args: &HistoryArgs, format: TrendFormat) -> Result<()> {
         site::assess(material, &site::build_tracks(&material.nights))
     });
     match format {
-        TrendFormat::Json => print::print_answer(&(serde_json::to_string_pretty(&status)? + "\n")),
+        TrendFormat::Json => print::print_json(&(serde_json::to_string_pretty(&status)? + "\n")),
         TrendFormat::Text => print::print_answer(&format_status(&status)),
     }
 }

@@ -73,20 +73,54 @@ pub(super) fn write_html(out: &mut dyn Write, text: &str) -> fmt::Result {
     })
 }
 
+/// What separates two characters of Markdown text that GitHub would make a link, without a trace in
+/// what a reader sees or copies.
+const LINK_BREAK: &str = "<!-- -->";
+
 /// Writes `text` for Markdown, with all syntax characters as entities.
 ///
-/// An entity cannot begin or end anything in Markdown, in HTML inside Markdown, or in a table.
+/// An entity cannot begin or end anything in Markdown, in HTML inside Markdown, or in a table. But
+/// GitHub looks for links, people and issues in the text that entities stand for, also inside
+/// `<code>`. A comment after each character that can begin one of these separates it from the rest.
 pub(super) fn write_markdown(out: &mut dyn Write, text: &str) -> fmt::Result {
-    text.chars().try_for_each(|character| match character {
-        '&' => out.write_str("&amp;"),
-        '<' => out.write_str("&lt;"),
-        '>' => out.write_str("&gt;"),
-        '|' | '`' | '@' | '#' | '*' | '_' | '[' | ']' | '\\' | '~' | ':' | '!' | '"' | '\''
-        | '$' => {
-            write!(out, "&#{};", u32::from(character))
-        }
-        _ => write_visible_char(out, character),
+    text.char_indices().try_for_each(|(place, character)| {
+        match character {
+            '&' => out.write_str("&amp;"),
+            '<' => out.write_str("&lt;"),
+            '>' => out.write_str("&gt;"),
+            '|' | '`' | '@' | '#' | '*' | '_' | '[' | ']' | '\\' | '~' | ':' | '!' | '"' | '\''
+            | '$' => {
+                write!(out, "&#{};", u32::from(character))
+            }
+            _ => write_visible_char(out, character),
+        }?;
+        let end = place + character.len_utf8();
+        if begins_link(&text[..end], &text[end..]) { out.write_str(LINK_BREAK) } else { Ok(()) }
     })
+}
+
+/// Returns whether GitHub could make a link, a mention or a reference of the end of `before` and
+/// the start of `after`.
+fn begins_link(before: &str, after: &str) -> bool {
+    let ends_with = |word: &str| {
+        let start = before.len().checked_sub(word.len());
+        start
+            .and_then(|start| before.get(start..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
+    match after.chars().next() {
+        None => false,
+        Some('.') => ends_with("www"),
+        Some('/') => ends_with(":") && after.starts_with("//"),
+        Some(next) if next.is_alphanumeric() => {
+            ends_with("@")
+                || ends_with("#")
+                || ends_with("gh-")
+                || ends_with("xmpp:")
+                || ends_with("mailto:")
+        }
+        Some(_) => false,
+    }
 }
 
 /// Escapes an address that stands between `<` and `>` in Markdown: bytes that an address cannot
@@ -128,7 +162,23 @@ fn write_csv(out: &mut dyn Write, text: &str) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use super::escape_address;
+    use super::{escape_address, write_markdown};
+
+    #[test]
+    fn a_name_makes_no_link_and_calls_nobody() {
+        let escape = |text: &str| {
+            let mut out = String::new();
+            write_markdown(&mut out, text).unwrap();
+            out
+        };
+        assert_eq!(escape("www.evil.example"), "www<!-- -->.evil.example");
+        assert_eq!(escape("see WWW.x"), "see WWW<!-- -->.x");
+        assert_eq!(escape("https://x.y"), "https&#58;<!-- -->//x.y");
+        assert_eq!(escape("@dhh a@b.c"), "&#64;<!-- -->dhh a&#64;<!-- -->b.c");
+        assert_eq!(escape("a/b#12 GH-7"), "a/b&#35;<!-- -->12 GH-<!-- -->7");
+        assert_eq!(escape("xmpp:a"), "xmpp&#58;<!-- -->a");
+        assert_eq!(escape("a: b @ c # d ü"), "a&#58; b &#64; c &#35; d ü");
+    }
 
     #[test]
     fn an_address_keeps_its_parts_and_cannot_end_early() {

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::decision::Verdict;
 use crate::git::GitError;
 use crate::store::StoreError;
+use crate::text::write_visible;
 
 /// Exit status of a command. The README lists the same table. A verdict has the status that its
 /// decision file names.
@@ -110,9 +111,17 @@ impl From<GitError> for CommandError {
 pub(crate) fn explain_error(error: &anyhow::Error) -> (String, ExitStatus) {
     let command_error = error.downcast_ref::<CommandError>();
     let help = command_error.and_then(|command_error| command_error.help.as_deref());
-    let help = help.map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+    let help = help.map(|help| format!("\nhelp: {}", write_in_one_line(help))).unwrap_or_default();
     (
-        format!("error: {error:#}{help}"),
+        format!("error: {}{help}", write_in_one_line(&format!("{error:#}"))),
         command_error.map_or(ExitStatus::PerfgateFailed, |command_error| command_error.status),
     )
+}
+
+/// Returns the text with line ends and control characters spelled out. Errors quote files and names
+/// of strangers, which must not look like a line of perfgate's.
+fn write_in_one_line(text: &str) -> String {
+    let mut shown = String::new();
+    write_visible(&mut shown, text).expect("a string takes everything");
+    shown
 }

@@ -11,6 +11,7 @@ use crate::render::notes::describe_failure;
 use crate::render::{self, COMMENT_LIMIT, Colour, escape_for_terminal};
 use crate::report::{Report, ReportContext};
 use crate::run::Benchmark;
+use crate::text::{disarm_commands, replace_invisible};
 
 /// Number of last lines of a failed benchmark's output that are shown.
 const LAST_LINES: usize = 5;
@@ -21,7 +22,8 @@ const LAST_LINES: usize = 5;
 ///
 /// Fails if it cannot be rendered or written.
 pub(crate) fn print_decision(decision: &Decision, format: DecisionFormat) -> Result<()> {
-    print_answer(&render_decision(decision, format, &ReportContext::default(), choose_colour())?)
+    let shown = render_decision(decision, format, &ReportContext::default(), choose_colour())?;
+    if format == DecisionFormat::Json { print_json(&shown) } else { print_answer(&shown) }
 }
 
 /// Renders the decision in this format. Only the text format uses `colour`.
@@ -53,7 +55,8 @@ fn choose_colour() -> Colour {
     if io::stdout().is_terminal() && !is_unwanted && !is_dumb { Colour::On } else { Colour::Off }
 }
 
-/// Writes an answer to standard output.
+/// Writes an answer to standard output. Nothing in it is a workflow command, whatever names are in
+/// it.
 ///
 /// A reader that closes the pipe is not an error.
 ///
@@ -61,6 +64,30 @@ fn choose_colour() -> Colour {
 ///
 /// Fails if the write fails in another way.
 pub(crate) fn print_answer(text: &str) -> Result<()> {
+    write_answer(&disarm_commands(text))
+}
+
+/// Writes JSON to standard output. Nothing in it is a workflow command.
+///
+/// Strings are quoted, so no line begins with one. `##[` can only be inside of a string.
+///
+/// # Errors
+///
+/// Fails as [`print_answer`] does.
+pub(crate) fn print_json(json: &str) -> Result<()> {
+    write_answer(&json.replace("##[", "##\\u005b"))
+}
+
+/// Writes lines to standard output that may be workflow commands of perfgate's own.
+///
+/// # Errors
+///
+/// Fails as [`print_answer`] does.
+pub(crate) fn print_commands(lines: impl IntoIterator<Item = String>) -> Result<()> {
+    write_answer(&lines.into_iter().map(|line| line + "\n").collect::<String>())
+}
+
+fn write_answer(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -84,10 +111,18 @@ pub(crate) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchm
     }
 }
 
-/// Prints a message that is not part of the answer, to standard error.
+/// Prints a message that is not part of the answer, to standard error. All messages pass here.
+///
+/// Names, files and the output of processes may be in it, so a terminal and GitHub's runner find
+/// nothing to obey in it.
 #[expect(clippy::print_stderr, reason = "messages go to standard error")]
 pub(crate) fn print_note(message: &str) {
-    eprintln!("{message}");
+    eprintln!("{}", make_message_safe(message));
+}
+
+/// Returns the message without control characters and without workflow commands. Its lines stay.
+pub(super) fn make_message_safe(message: &str) -> String {
+    disarm_commands(&replace_invisible(message)).into_owned()
 }
 
 /// Returns the number with its noun, in the singular for 1 and else in the plural.

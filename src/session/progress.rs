@@ -1,13 +1,13 @@
 //! Shows the progress of long work on standard error.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::measure::MeasureProgress;
 use crate::render::notes::describe_note;
 use crate::rounds;
-use crate::session::print::format_plural;
+use crate::session::print::{self, format_plural};
 
 /// Progress on standard error: a bar on a terminal, one line per stage elsewhere.
 pub(crate) struct ProgressOutput {
@@ -42,7 +42,8 @@ impl ProgressOutput {
             }
             MeasureProgress::Launch { launch, target } => {
                 if let Some(bar) = &self.bar {
-                    bar.set_message(format!("launch {} of {target}", launch + 1));
+                    let message = format!("launch {} of {target}", launch + 1);
+                    bar.set_message(print::make_message_safe(&message));
                     bar.inc(1);
                 } else if self.launches.1 != Some(*launch) {
                     // Without a bar, print one line per launch, not one per process.
@@ -80,12 +81,11 @@ impl ProgressOutput {
         self.bar = Some(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style)));
     }
 
-    #[expect(clippy::print_stderr, reason = "progress goes to standard error")]
     /// Prints one line, above the bar if there is one.
     pub(crate) fn print_line(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| print::print_note(line)),
+            None => print::print_note(line),
         }
     }
 
@@ -100,7 +100,7 @@ impl ProgressOutput {
 /// Starts the bar of one step of `evaluate` on a terminal. Elsewhere prints one line and returns a hidden bar.
 pub(crate) fn start_evaluation_bar(label: &str, steps: u64) -> ProgressBar {
     if !io::stderr().is_terminal() {
-        let _ = writeln!(io::stderr(), "evaluating {label}");
+        print::print_note(&format!("evaluating {label}"));
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} suites, {eta} left")

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{WorkflowEnvironment, WorkflowEvent, online, print_lines};
+use super::{WorkflowEnvironment, WorkflowEvent, online};
 use crate::publish::annotation::format_notice;
 use crate::publish::issues::{ISSUE_LABEL, IssueStep, plan_issues};
-use crate::session::{CommandError, ExitStatus};
+use crate::session::{CommandError, ExitStatus, print};
 use crate::site::BenchmarkStatus;
 
 /// Updates the issues to match the status in the file at `path`.
@@ -32,13 +32,12 @@ pub(super) fn publish_issues(
             })),
             IssueStep::Edit { .. } | IssueStep::Close { .. } => None,
         };
-        print_lines(
-            plan.steps.into_iter().filter_map(to_post_request).map(|document| document.to_string()),
-        )?;
+        let documents = plan.steps.into_iter().filter_map(to_post_request);
+        print::print_json(&documents.map(|document| format!("{document}\n")).collect::<String>())?;
         return Ok(ExitStatus::Pass);
     }
     let notices = online::send_issues(environment, event, &status, site)?;
-    print_lines(notices.iter().map(|text| format_notice(text)))?;
+    print::print_commands(notices.iter().map(|text| format_notice(text)))?;
     Ok(ExitStatus::Pass)
 }
 

@@ -68,7 +68,7 @@ pub(super) fn print_change_points(
     }
     match format {
         TrendFormat::Json => {
-            print::print_answer(&(serde_json::to_string_pretty(&all_changes)? + "\n"))
+            print::print_json(&(serde_json::to_string_pretty(&all_changes)? + "\n"))
         }
         TrendFormat::Text => print::print_answer(&format_changes(&all_changes)),
     }
