@@ -8,6 +8,7 @@ mod lines;
 mod group;
 pub(crate) mod guard;
 mod interrupt;
+mod secrets;
 
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -22,6 +23,7 @@ use self::group::{GroupLeader, kill_group};
 pub(crate) use self::interrupt::Interrupt;
 use self::lines::LineSplitter;
 pub(crate) use self::lines::{OutputLine, OutputStream};
+pub(crate) use self::secrets::{hide_secrets, list_secret_variables};
 use crate::note::FailureReason;
 use crate::run::BenchmarkFailure;
 use crate::units::Nanos;
@@ -92,6 +94,8 @@ enum ProcessEvent {
 
 /// Runs `command` until it ends, at most for `timeout`, and then kills its whole group.
 ///
+/// The process sees neither tokens nor the files of the workflow.
+///
 /// `on_line` receives every line and returns true if [`ProcessEnd::output`] should keep it.
 ///
 /// # Errors
@@ -112,6 +116,7 @@ pub(crate) fn run_process(
     }
     let leader = GroupLeader::start()?;
     let group = leader.group_id();
+    hide_secrets(command);
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     command.process_group(group.as_raw_nonzero().get());
     match stderr {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{GitError, GitToken};
+use crate::process::hide_secrets;
 
 /// Variables that would point git to another repository than the one it is started in.
 ///
@@ -30,7 +31,10 @@ const REPOSITORY_VARIABLES: [&str; 13] = [
 /// as the second.
 const LOW_SPEED_LIMIT: (&str, &str) = ("1000", "30");
 
-/// The user's git, started in one folder.
+/// Setting that keeps git from running hooks.
+const NO_HOOKS: &str = "core.hooksPath=/dev/null";
+
+/// The user's git, started in one folder, without hooks and without perfgate's tokens.
 pub(super) struct GitCommand<'a> {
     folder: &'a Path,
     config: Vec<(String, String)>,
@@ -86,6 +90,10 @@ impl<'a> GitCommand<'a> {
         for pointer in REPOSITORY_VARIABLES {
             command.env_remove(pointer);
         }
+        hide_secrets(&mut command);
+        // Hooks are code of whoever wrote to the clone, and a checkout for a measurement is not
+        // what they are for.
+        command.args(["-c", NO_HOOKS]);
         // Pass configuration in the environment: other users of the machine can read arguments.
         let existing_count =
             std::env::var("GIT_CONFIG_COUNT").ok().and_then(|count| count.parse().ok());

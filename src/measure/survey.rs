@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
 use thiserror::Error;
 
+use crate::process::list_secret_variables;
+
 /// Packages whose benches count as Criterion benches: they accept the same flags and write the same
 /// files.
 const CRITERION_PACKAGES: [&str; 2] = ["criterion", "codspeed-criterion-compat"];
@@ -65,6 +67,11 @@ pub(crate) fn survey_workspace(manifest: Option<&Path>) -> Result<WorkspaceSurve
 ///
 /// Fails if Cargo cannot be started, or if there is no workspace that it accepts.
 pub(super) fn read_metadata(command: &MetadataCommand) -> Result<Metadata, SurveyError> {
+    // Cargo may start programs that the workspace names, such as a credential provider.
+    let mut command = command.clone();
+    for name in list_secret_variables() {
+        command.env_remove(name);
+    }
     command.exec().map_err(|error| match error {
         cargo_metadata::Error::Io(error) => SurveyError::NoCargo(error),
         cargo_metadata::Error::CargoMetadata { stderr } => {

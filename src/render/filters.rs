@@ -65,8 +65,8 @@ fn choose_ansi_code(style: &str) -> &'static str {
 
 /// Shortens text that is shown outside of `<code>`, and escapes it for Markdown.
 ///
-/// GitHub mentions people and links issues even if `@` and `#` are entities. A word joiner after
-/// them prevents it.
+/// GitHub mentions people and links issues even if `@` and `#` are entities, and issues after
+/// `GH-`. A word joiner after them prevents it.
 fn escape_prose(state: &State<'_, '_>, text: &str, width: usize) -> Value {
     const WORD_JOINER: &str = "&#8288;";
     let shown = shorten(text, width);
@@ -75,7 +75,7 @@ fn escape_prose(state: &State<'_, '_>, text: &str, width: usize) -> Value {
     }
     let mut escaped = String::new();
     let _ = escape::write_markdown(&mut escaped, &shown);
-    for sign in ["&#64;", "&#35;"] {
+    for sign in ["&#64;", "&#35;", "GH-"] {
         escaped = escaped.replace(sign, &format!("{sign}{WORD_JOINER}"));
     }
     Value::from_safe_string(escaped)

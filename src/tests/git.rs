@@ -164,6 +164,23 @@ fn the_last_release_is_the_nearest_one_before() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_hook_of_the_clone_does_not_run_in_a_checkout() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bed = Bed::new();
+    let hook = bed.path("work/.git/hooks/post-checkout");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, format!("#!/bin/sh\ntouch '{}'\n", bed.path("ran").display())).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    bed.git("work", &["checkout", "--quiet", "-b", "other"]);
+    fs::remove_file(bed.path("ran")).unwrap();
+    let worktree =
+        bed.repository("work").add_worktree(&bed.path("worktrees/base"), &bed.head()).unwrap();
+    assert!(worktree.path().join("code.txt").exists());
+    assert!(!bed.path("ran").exists());
+}
+
+#[test]
 fn a_worktree_holds_its_commit_and_is_gone_when_dropped() {
     let bed = Bed::new();
     let base = bed.commit("base");

@@ -160,6 +160,7 @@ fn hostile_names_stay_text_in_markdown() {
     assert_eq!(
         tags,
         [
+            "!-- --",
             "!-- perfgate:suites --",
             "/code",
             "/details",

@@ -38,6 +38,8 @@ fn refused(github: &GitHub, why: &str) {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains(why) && said.contains("help: "), "{said}");
+    assert_commands_are_ours(&said);
+    assert!(output.stdout.is_empty(), "{said}");
     assert_eq!(github.writes(), [""; 0]);
     assert!(github.summary().is_empty());
 }
@@ -46,7 +48,43 @@ fn refused(github: &GitHub, why: &str) {
 fn accepted(github: &GitHub) -> String {
     let output = github.publish("workflow_run_fork", &["--artifact", NAME]);
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    assert_commands_are_ours(&String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_commands_are_ours(&said);
+    said
+}
+
+/// Asserts that GitHub's runner finds no command in the log but annotations with perfgate's title.
+#[track_caller]
+fn assert_commands_are_ours(log: &str) {
+    assert!(!log.contains("##[") && !log.contains('\u{1b}'), "{log}");
+    for line in log.split(['\n', '\r']) {
+        let line = line.trim_start();
+        let is_ours = ["::error ", "::warning ", "::notice "]
+            .iter()
+            .any(|level| line.starts_with(level) && line.contains("title=perfgate"));
+        assert!(!line.starts_with("::") || is_ours, "{log}");
+    }
+}
+
+#[test]
+fn a_field_name_of_a_forged_decision_writes_no_workflow_command() {
+    for name in [
+        "x\n::set-output name=verdict::pass\n::add-mask::PASS",
+        "x\r::stop-commands::z",
+        "x ##[add-mask]y",
+        "\u{1b}]0;title\u{7}",
+    ] {
+        let mut whole: Value = serde_json::from_slice(&json_of("fail")).unwrap();
+        whole[name] = json!(1);
+        refused(
+            &github(archive(&[("decision.json", whole.to_string().as_bytes())])),
+            "unknown field",
+        );
+        let mut whole: Value = serde_json::from_slice(&json_of("fail")).unwrap();
+        whole["benchmarks"][0]["id"] = json!(name);
+        accepted(&github(archive(&[("decision.json", whole.to_string().as_bytes())])));
+    }
 }
 
 #[test]

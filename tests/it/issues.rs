@@ -154,7 +154,8 @@ fn hostile_names_and_messages_do_nothing_in_an_issue() {
         "{body}"
     );
     assert!(!body.contains("<script") && !body.contains('\u{202e}'), "{body}");
-    assert_eq!(body.matches("-->").count(), 2, "{body}");
+    // The two markers, and what breaks an address.
+    assert_eq!(body.replace("<!-- -->", "").matches("-->").count(), 2, "{body}");
     assert!(!text(&issue["title"]).contains(['\n', '\u{202e}']), "{issue}");
     // The issue is found again.
     settled(&github, &status);

@@ -270,6 +270,32 @@ fn a_command_is_measured_without_cargo_or_git() {
 }
 
 #[test]
+fn a_measured_command_sees_no_token_and_no_file_of_the_workflow() {
+    let folder = tempfile::tempdir().unwrap();
+    let hidden = [
+        "GITHUB_TOKEN",
+        "PERFGATE_TOKEN",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "ACTIONS_RUNTIME_TOKEN",
+        "GITHUB_ENV",
+        "GITHUB_PATH",
+        "GITHUB_OUTPUT",
+        "GITHUB_STATE",
+        "GITHUB_STEP_SUMMARY",
+    ];
+    let script = r#"env | grep '=SECRET$' >&2 && exit 3; echo "{\"id\": \"$GITHUB_SHA\", \"samples_ns\": [1]}""#;
+    let mut command = perfgate(folder.path());
+    for name in hidden {
+        command.env(name, "SECRET");
+    }
+    let arguments = ["measure", "command", "--launches", "1", "--", script];
+    let output = command.env("GITHUB_SHA", "kept").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = Run::read(&folder.path().join("run.json")).unwrap();
+    assert_eq!(outcome(&run), [("kept", vec![1], None)]);
+}
+
+#[test]
 fn what_failed_is_said_with_the_end_of_what_it_wrote() {
     let folder = tempfile::tempdir().unwrap();
     let script = r#"echo "{\"id\": \"a\", \"samples_ns\": [$$, 2]}"; echo "no more" >&2; exit 3"#;
