@@ -1,8 +1,44 @@
 //! Writes and copies whole files and folders, so that readers never see a partial file.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
+
+/// Opens a regular file for reading; links are followed.
+///
+/// Names of files may come from strangers. Reading a pipe could wait forever, and a device could
+/// fill the memory.
+///
+/// # Errors
+///
+/// Fails if the file cannot be opened or is not a regular file.
+pub(crate) fn open_plain_file(path: &Path) -> io::Result<File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    File::open(path)
+}
+
+/// Reads a regular file.
+///
+/// # Errors
+///
+/// Fails if [`open_plain_file`] does, or if the file cannot be read.
+pub(crate) fn read_plain_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    open_plain_file(path)?.read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// Reads a regular file that is text.
+///
+/// # Errors
+///
+/// Fails if [`read_plain_file`] does, or if the content is not UTF-8.
+pub(crate) fn read_plain_text(path: &Path) -> io::Result<String> {
+    let text = String::from_utf8(read_plain_file(path)?);
+    text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+}
 
 /// Writes `content` to a temporary file next to `path` and renames it to `path`. Creates the folder
 /// if needed.

@@ -23,6 +23,7 @@ mod worktree;
 mod file_times;
 
 pub(crate) use branch::{Branch, BranchFile};
+pub(crate) use command::hide_user_info;
 pub(crate) use history::CommitMessages;
 pub(crate) use remote::{GitToken, PushOutcome, Remote};
 pub(crate) use worktree::Worktree;

@@ -9,9 +9,9 @@ mod launch;
 mod benchmark;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
 use std::path::Path;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use benchmark::MAX_SHOWN_CHARS;
@@ -20,6 +20,7 @@ pub(crate) use digest::Digest;
 pub(crate) use file::{FileError, check_schema, deserialize_or_default};
 pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
 
+use crate::files;
 use crate::host::Host;
 use crate::note::Note;
 use crate::text::shorten;
@@ -28,6 +29,9 @@ use crate::text::shorten;
 pub(crate) const RUN_SCHEMA: &str = "perfgate.run/2";
 /// Schemas of the run files that this version reads, in ascending order.
 const READABLE_SCHEMAS: [&str; 2] = ["perfgate.run/1", RUN_SCHEMA];
+
+/// Numbers of hexadecimal digits of a commit id: SHA-1 and SHA-256.
+const COMMIT_ID_LENGTHS: [usize; 2] = [40, 64];
 
 /// All launches of one measurement: one commit, one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,7 +130,8 @@ pub(crate) struct ProviderRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MeasuredCommit {
-    /// Full object id.
+    /// Full object id: 40 or 64 hexadecimal digits in lower case.
+    #[serde(deserialize_with = "deserialize_commit_id")]
     pub(crate) id: String,
     /// Branch that was checked out; `None` on a detached head.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,6 +142,19 @@ pub(crate) struct MeasuredCommit {
     /// True if the working tree differed from the commit.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) dirty: bool,
+}
+
+/// Reads a full object id. Reports show it outside of code, where other text could be a link.
+fn deserialize_commit_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    let is_hex = id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if is_hex && COMMIT_ID_LENGTHS.contains(&id.len()) {
+        return Ok(id);
+    }
+    let shown = shorten(&id, MAX_SHOWN_CHARS);
+    Err(D::Error::custom(format!(
+        "`{shown}` is not a full commit id of 40 or 64 hexadecimal digits"
+    )))
 }
 
 fn assume_complete() -> bool {
@@ -203,7 +221,7 @@ impl Run {
     ///
     /// Fails if the file cannot be read, or for the reasons of [`Run::from_json`].
     pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
-        Self::from_json(&fs::read(path)?)
+        Self::from_json(&files::read_plain_file(path)?)
     }
 
     fn check(&self) -> Result<(), FileError> {
@@ -340,6 +358,19 @@ mod tests {
                        "p99": 1, "max": 1}}]}"#;
         refuses(digest, "2 numbers of calls and no samples");
         one_benchmark(&digest.replace("[1, 2]", "7")).unwrap();
+    }
+
+    #[test]
+    fn a_commit_id_that_is_a_link_or_a_mention_is_refused() {
+        let read = |id: &str| {
+            serde_json::from_str::<MeasuredCommit>(&serde_json::json!({ "id": id }).to_string())
+        };
+        for id in ["@dhh", "#123456", "abc1234", "", "www.evil.example", &"F".repeat(40)] {
+            let message = read(id).unwrap_err().to_string();
+            assert!(message.contains("is not a full commit id of 40 or 64"), "{message}");
+        }
+        assert_eq!(read(&"0f".repeat(20)).unwrap().id, "0f".repeat(20));
+        read(&"0f".repeat(32)).unwrap();
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the commands share: the settings, the project, the store, how a pair of builds is made, and
 //! what they print.
 
+mod command_line;
 mod error;
 pub(crate) mod print;
 pub(crate) mod progress;

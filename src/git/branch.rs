@@ -25,10 +25,15 @@ pub(crate) struct Branch<'a> {
 impl Repository {
     /// Returns a handle to the local branch `name`.
     ///
-    /// Fails with [`GitError::InvalidBranchName`] if `name` is not a valid branch name.
+    /// Fails with [`GitError::InvalidBranchName`] if `name` is not a valid branch name. `HEAD` and
+    /// names that begin with `refs/` are no names of branches: `refs/heads/x` would be
+    /// `refs/heads/refs/heads/x`.
     pub(crate) fn open_branch(&self, name: &str) -> Result<Branch<'_>, GitError> {
-        self.open_reference(&format!("refs/heads/{name}"))
-            .ok_or_else(|| GitError::InvalidBranchName(name.to_owned()))
+        let refuse = || GitError::InvalidBranchName(name.to_owned());
+        if name == "HEAD" || name.starts_with("refs/") {
+            return Err(refuse());
+        }
+        self.open_reference(&format!("refs/heads/{name}")).ok_or_else(refuse)
     }
 
     /// Returns a handle to the branch with this full reference name, or `None` if the name is

@@ -136,7 +136,7 @@ impl<'a> GitCommand<'a> {
 
 /// Replaces user names and passwords in addresses: `https://user:secret@host` becomes
 /// `https://***@host`.
-pub(super) fn hide_user_info(message: &str) -> String {
+pub(crate) fn hide_user_info(message: &str) -> String {
     let mut clean = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(place) = rest.find("://") {

@@ -1,9 +1,9 @@
 //! The calibrations of machines, which later commands on the same machine use.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::calibrate::Calibration;
+use crate::files;
 
 /// Returns the path of a machine's calibration, below the folder of the workspace.
 pub(crate) fn locate_calibration(folder: &Path, fingerprint: &str) -> PathBuf {
@@ -23,7 +23,7 @@ pub(crate) fn read_calibration(
         return (None, None);
     }
     let path = locate_calibration(folder, fingerprint);
-    let Ok(json) = fs::read(&path) else { return (None, None) };
+    let Ok(json) = files::read_plain_file(&path) else { return (None, None) };
     match Calibration::from_json(&json) {
         Ok(calibration) => (Some(calibration), None),
         Err(error) => {

@@ -1,12 +1,12 @@
 //! Reads run files and decision files, and explains why one cannot be read.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
 
 use super::error::CommandError;
 use crate::decision::Decision;
+use crate::files;
 use crate::run::{FileError, Run};
 
 /// Reads the run in the file at `path`.
@@ -39,7 +39,7 @@ pub(crate) fn read_run(path: &Path) -> Result<Run> {
 ///
 /// Fails if the file cannot be read or is not a decision.
 pub(crate) fn read_decision_file(path: &Path) -> Result<Decision> {
-    let contents = fs::read(path).map_err(FileError::from);
+    let contents = files::read_plain_file(path).map_err(FileError::from);
     contents.and_then(|json| Decision::from_json(&json)).map_err(|error| {
         let shown_path = path.display();
         let command_error = CommandError::new_usage(format!("failed to read decision `{shown_path}`: {error}"));

@@ -8,6 +8,7 @@ use std::process;
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
+use super::command_line::format_command_line;
 use super::error::CommandError;
 use super::progress::ProgressOutput;
 use super::settings::EffortSettings;
@@ -121,13 +122,6 @@ pub(crate) fn read_surroundings() -> BuildEnvironment {
 /// Detects the host, and the compiler that Cargo uses in `folder`.
 pub(crate) fn detect_host(folder: &Path) -> Host {
     Host::detect(&BuildEnvironment { rustc: host::detect_rustc(folder), ..read_surroundings() })
-}
-
-/// Returns the command line of this process, quoted so that it can be repeated.
-fn format_command_line() -> String {
-    let words: Vec<String> =
-        env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    format!("perfgate {}", measure::command::quote_words(&words))
 }
 
 /// Turns a failed measurement into an error with its exit status and remedy.

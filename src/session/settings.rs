@@ -1,7 +1,6 @@
 //! The settings of a command: the configuration file, overridden by the command line.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use anyhow::{Context as _, Result};
 use super::error::CommandError;
 use super::store::SessionStore;
 use crate::cli::{EffortArgs, GateArgs, StoreArgs};
+use crate::files;
 use crate::measure::Effort;
 use crate::policy::{Config, FailOn, MeasureConfig, Metric, Policy, PolicyError};
 use crate::selection::Selection;
@@ -105,7 +105,7 @@ fn to_duration(nanos: Nanos) -> Duration {
 /// Fails if a named file is missing, or if a file cannot be read or is not valid.
 pub(crate) fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
     let path = args.config.clone().unwrap_or_else(|| folder.join(DEFAULT_CONFIG_FILE));
-    let text = match fs::read_to_string(&path) {
+    let text = match files::read_plain_text(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound && args.config.is_none() => {
             return Ok(Config::default());

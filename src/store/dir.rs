@@ -41,7 +41,7 @@ impl DirStore {
     /// Reads a record. Fails with [`StoreError::Missing`] or [`StoreError::Broken`].
     pub(super) fn read_record(&self, key: &RunKey) -> Result<Vec<u8>, StoreError> {
         let path = self.folder.join(key.path());
-        read_plain_file(&path).map_err(|error| match error.kind() {
+        read_limited(&path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => StoreError::Missing(key.id().to_owned()),
             _ => StoreError::Broken { path: key.path(), source: FileError::Io(error) },
         })
@@ -63,12 +63,12 @@ impl DirStore {
 
 /// Reads a regular file of at most [`MAX_RECORD_BYTES`]. Other kinds of files are refused, because
 /// reading from a pipe could wait forever.
-fn read_plain_file(path: &Path) -> io::Result<Vec<u8>> {
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a plain file"));
     }
     let mut content = Vec::new();
-    fs::File::open(path)?.take(MAX_RECORD_BYTES as u64 + 1).read_to_end(&mut content)?;
+    files::open_plain_file(path)?.take(MAX_RECORD_BYTES as u64 + 1).read_to_end(&mut content)?;
     if content.len() > MAX_RECORD_BYTES {
         return Err(io::Error::other(format!("it is longer than {} MiB", MAX_RECORD_BYTES >> 20)));
     }

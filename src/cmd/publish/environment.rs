@@ -1,10 +1,11 @@
 //! Reads the environment of a workflow, in one place.
 
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use anyhow::Result;
 
+use crate::files;
 use crate::publish::event::{EventEnvironment, WorkflowEvent};
 use crate::session::CommandError;
 
@@ -44,7 +45,7 @@ impl WorkflowEnvironment {
                 "publish runs in a GitHub workflow; elsewhere give it --event FILE and --dry-run",
             )
         })?;
-        let payload = fs::read(&path).map_err(|error| {
+        let payload = files::read_plain_file(&path).map_err(|error| {
             CommandError::new_usage(format!(
                 "failed to read the event `{}`: {error}",
                 path.display()

@@ -1,11 +1,11 @@
 //! `perfgate publish --issues`: keeps one issue per benchmark that got slower.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
 use super::{WorkflowEnvironment, WorkflowEvent, online};
+use crate::files;
 use crate::publish::annotation::format_notice;
 use crate::publish::issues::{ISSUE_LABEL, IssueStep, plan_issues};
 use crate::session::{CommandError, ExitStatus, print};
@@ -43,7 +43,7 @@ pub(super) fn publish_issues(
 
 /// Reads the output of `perfgate trend status --format json`.
 fn read_status(path: &Path) -> Result<Vec<BenchmarkStatus>> {
-    let json = fs::read(path).map_err(|error| {
+    let json = files::read_plain_file(path).map_err(|error| {
         CommandError::new_usage(format!("failed to read the status `{}`: {error}", path.display()))
             .with_help("write it with `perfgate trend status --format json`")
     })?;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::files;
 use crate::measure::{CallAmounts, Observation};
 use crate::note::FailureReason;
 use crate::run::{BenchmarkFailure, CallsPerSample, RunSettings, Samples, Sampling};
@@ -117,7 +118,7 @@ pub(super) fn read_results(folder: &Path) -> io::Result<Vec<WrittenResult>> {
 /// results. Returns `None` if the file cannot be read; most benches write none.
 pub(super) fn read_bench_settings(home: &Path) -> Option<RunSettings> {
     let settings: RunSettings =
-        serde_json::from_slice(&fs::read(home.join("settings.json")).ok()?).ok()?;
+        serde_json::from_slice(&files::read_plain_file(&home.join("settings.json")).ok()?).ok()?;
     Some(RunSettings {
         threads: settings.threads,
         provider: settings.provider,
@@ -141,8 +142,8 @@ fn collect_folders(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io:
 }
 
 fn read_benchmark(folder: &Path) -> Option<WrittenResult> {
-    let benchmark = fs::read(folder.join("benchmark.json")).ok()?;
-    parse_written_result(&benchmark, fs::read(folder.join(SAMPLE_FILE)))
+    let benchmark = files::read_plain_file(&folder.join("benchmark.json")).ok()?;
+    parse_written_result(&benchmark, files::read_plain_file(&folder.join(SAMPLE_FILE)))
 }
 
 /// Parses the `benchmark.json` and the `sample.json` of one result. Returns `None` if not even the

@@ -1,0 +1,105 @@
+//! The command line of this process, as runs record it: it can be repeated, and holds no secret.
+
+use std::env;
+
+use crate::git::hide_user_info;
+use crate::measure;
+
+/// Words in the name of a variable or a flag whose value is a secret.
+const SECRET_WORDS: [&str; 4] = ["TOKEN", "KEY", "SECRET", "PASSWORD"];
+
+/// What is shown in place of a secret.
+const MASK: &str = "***";
+
+/// Returns the command line of this process, quoted so that it can be repeated. Runs are stored on
+/// a branch that everyone may read, so the values of secrets are masked.
+pub(crate) fn format_command_line() -> String {
+    let words: Vec<String> =
+        env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    mask_secrets(&format!("perfgate {}", measure::command::quote_words(&words)))
+}
+
+/// Masks the value after `NAME=`, `--name=` and `--name ` if the name contains one of
+/// [`SECRET_WORDS`], in any case, and passwords in addresses.
+fn mask_secrets(command: &str) -> String {
+    let mut masked = String::with_capacity(command.len());
+    let mut rest = command;
+    while let Some(start) = rest.find(is_name_character) {
+        let (before, named) = rest.split_at(start);
+        masked.push_str(before);
+        let end = named.find(|c| !is_name_character(c)).unwrap_or(named.len());
+        let (name, after) = named.split_at(end);
+        masked.push_str(name);
+        rest = after;
+        let separator = if after.starts_with('=') {
+            "="
+        } else if name.starts_with('-') && after.starts_with([' ', '\t']) {
+            &after[..1]
+        } else {
+            continue;
+        };
+        if is_secret_name(name) {
+            masked.push_str(separator);
+            masked.push_str(MASK);
+            rest = skip_value(&after[separator.len()..]);
+        }
+    }
+    masked.push_str(rest);
+    hide_user_info(&masked)
+}
+
+fn is_name_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Returns what follows the value at the start of `text`. A value in quotes ends with its quote,
+/// another one before white space or a quote.
+fn skip_value(text: &str) -> &str {
+    let quote = text.chars().next().filter(|first| matches!(first, '\'' | '"'));
+    let end = match quote {
+        Some(quote) => text[1..].find(quote).map(|end| end + 2),
+        None => text.find(|c: char| c.is_whitespace() || matches!(c, '\'' | '"')),
+    };
+    &text[end.unwrap_or(text.len())..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_on_the_command_line_is_not_recorded() {
+        for (command, recorded) in [
+            (
+                "perfgate measure command -- 'TOKEN=abc ./bench'",
+                "perfgate measure command -- 'TOKEN=*** ./bench'",
+            ),
+            ("x --api-key abc --n 3", "x --api-key *** --n 3"),
+            ("x --api-key=abc", "x --api-key=***"),
+            ("x OPENAI_API_KEY='a b' y", "x OPENAI_API_KEY=*** y"),
+            ("x DB_PASSWORD=\"a b\" y", "x DB_PASSWORD=*** y"),
+            ("curl https://me:abc@host/path", "curl https://***@host/path"),
+            ("x --client-secret 'a b'", "x --client-secret ***"),
+            ("x --keys-per-second", "x --keys-per-second"),
+        ] {
+            assert_eq!(mask_secrets(command), recorded);
+        }
+    }
+
+    #[test]
+    fn a_command_without_secrets_stays_as_it_was() {
+        for command in [
+            "perfgate check --target-p95 10ms --bench 'tokenization/**'",
+            "./monkey --calls=3",
+            "ü --ü=1",
+            "",
+        ] {
+            assert_eq!(mask_secrets(command), command);
+        }
+    }
+}
