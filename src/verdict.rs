@@ -16,6 +16,7 @@ mod target;
 mod judge;
 mod release;
 mod waivers;
+mod outcome;
 mod decide;
 
 pub(crate) use decide::decide;
