@@ -127,6 +127,13 @@ impl Benchmark {
         BenchmarkId { name: self.id.clone(), package: self.package.clone() }
     }
 
+    /// Returns the amounts that one call handles, by unit. Elements appear under `elements`.
+    pub(crate) fn collect_amounts(&self) -> BTreeMap<String, f64> {
+        let mut amounts = self.per_call.clone();
+        amounts.extend(self.elements.map(|elements| ("elements".to_owned(), elements)));
+        amounts
+    }
+
     /// Returns the digest of each launch, in the order of the file.
     pub(crate) fn digests(&self) -> impl Iterator<Item = Digest> + use<'_> {
         self.launches.iter().map(Launch::digest)

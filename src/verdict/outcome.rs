@@ -91,8 +91,7 @@ fn is_rule_undecided(rule: &PolicyRule<'_>, judgements: &[Judgement]) -> bool {
 /// Returns whether the change of a benchmark, or a target that the rule sets for it, is open.
 /// Returns `None` if the rule asks nothing of it: it was not compared and has no such target.
 fn is_undecided(judgement: &Judgement, rule: &PolicyRule<'_>) -> Option<bool> {
-    let change =
-        judgement.change.is_compared().then_some(judgement.change == Change::Inconclusive);
+    let change = judgement.change.is_compared().then_some(judgement.change == Change::Inconclusive);
     let targets = judgement.targets.iter().filter(|target| rule.metrics.contains(&target.metric));
     let targets = targets.map(|target| target.status == TargetStatus::Unproven);
     change.into_iter().chain(targets).reduce(|one, other| one || other)
