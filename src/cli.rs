@@ -53,7 +53,7 @@ pub(crate) enum CliCommand {
     Calibrate(CalibrateArgs),
     /// Report what disturbs measurements on this machine, with remedies
     Doctor(DoctorArgs),
-    /// Print a decision as text, Markdown, HTML, JSON, CSV or JUnit
+    /// Print a decision, or the figures of a run, as text, Markdown, HTML, JSON, CSV or JUnit
     Report(ReportArgs),
     /// Print how often the decision is wrong, on simulated and recorded data
     Evaluate(EvaluateArgs),
@@ -386,8 +386,8 @@ Examples:
   perfgate report target/perfgate/decision.json
   perfgate report decision.json --format html --output report.html")]
 pub(crate) struct ReportArgs {
-    /// Decision file
-    pub(crate) decision: PathBuf,
+    /// Decision file, or run file
+    pub(crate) file: PathBuf,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: DecisionFormat,

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 pub(crate) use self::error::{CommandError, ExitStatus, explain_error};
-pub(crate) use self::input_files::{read_decision_file, read_run};
+pub(crate) use self::input_files::{ReportInput, read_decision_file, read_report_input, read_run};
 pub(crate) use self::signals::watch_signals;
 pub(crate) use self::store::SessionStore;
 
