@@ -14,7 +14,7 @@ use thiserror::Error;
 
 pub(crate) use config::{Config, MeasureConfig};
 
-use crate::run::{Benchmark, Sampling};
+use crate::run::{Benchmark, LaunchData, Sampling};
 use crate::selection::{IdPattern, PatternError, Selection};
 use crate::units::{Confidence, Nanos, Percent, Quantile};
 
@@ -287,8 +287,9 @@ impl Policy {
 
     /// Refuses percentile targets that no benchmark can prove.
     ///
-    /// Fails if all selected benchmarks that a percentile target matches are measured in batches.
-    /// If only some of them are, the target is *unproven* for those instead.
+    /// Fails if all selected benchmarks that a percentile target matches are measured in batches
+    /// whose numbers of calls are not known. If only some of them are, the target is *unproven* for
+    /// those instead.
     pub(crate) fn check_targets(&self, benchmarks: &[Benchmark]) -> Result<(), PolicyError> {
         for rule in &self.targets {
             let percentile = rule.limits.keys().find(|metric| metric.quantile().is_some());
@@ -302,15 +303,24 @@ impl Policy {
             let Some(first) = limited.peek().map(|benchmark| benchmark.id.clone()) else {
                 continue;
             };
-            if limited.all(|benchmark| benchmark.sampling == Sampling::Batch) {
+            if limited.all(has_unknown_batches) {
                 return Err(PolicyError::PercentileOfBatches(format!(
-                    "`{first}` is measured in batches, so it has no {} of single calls",
+                    "`{first}` is measured in batches of an unknown number of calls, so it has no {} of \
+                     single calls",
                     percentile.name()
                 )));
             }
         }
         Ok(())
     }
+}
+
+/// Returns whether `benchmark` is measured in batches whose numbers of calls are not known.
+fn has_unknown_batches(benchmark: &Benchmark) -> bool {
+    let are_unknown = benchmark.launches.iter().any(|launch| {
+        launch.calls_per_sample.is_none() && matches!(launch.data, LaunchData::Samples(_))
+    });
+    benchmark.sampling == Sampling::Batch && are_unknown
 }
 
 impl Tolerance {

@@ -5,6 +5,7 @@
 
 pub(crate) mod look_plan;
 pub(crate) mod test_form;
+mod clock;
 mod change;
 mod looks;
 mod evidence;
@@ -12,6 +13,7 @@ mod counts;
 mod open;
 mod screen;
 mod short_launches;
+mod batch_target;
 mod target;
 mod judge;
 mod release;

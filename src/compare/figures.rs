@@ -143,7 +143,15 @@ impl Benchmark {
 
 /// Returns the geometric mean over launches, with the interval that leaves out `tail` on each side.
 /// A single launch has no interval.
+///
+/// Zero has no logarithm. If the figure of a launch is zero because its clock is too coarse, the
+/// median of the launches is returned instead, without an interval.
 fn estimate_over_launches(digests: &[Digest], tail: f64, figure: fn(&Digest) -> Nanos) -> Estimate {
+    let mut figures: Vec<Nanos> = digests.iter().map(figure).collect();
+    figures.sort_unstable();
+    if figures.first().is_some_and(|smallest| smallest.get() == 0.0) {
+        return Estimate { low: None, point: figures[(figures.len() - 1) / 2], high: None };
+    }
     let lns: Vec<f64> = digests.iter().map(|digest| figure(digest).ln()).collect();
     let lns = summary::Moments::from_values(&lns)
         .expect("a benchmark has launches, and logarithms of durations are finite");

@@ -5,7 +5,7 @@
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
-use super::numbers::format_duration_tick;
+use super::numbers::{format_count, format_duration_tick};
 use crate::note::{
     CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName, StoredMachine,
 };
@@ -200,6 +200,18 @@ pub(crate) fn describe_note(note: &Note) -> String {
                 None => format!("{rounds}its launches differ too much to detect any slowdown"),
             }
         }
+        Note::ClockTooCoarse { step, median } => format!(
+            "the clock is too coarse: its step is {} of a median of {}",
+            format_duration_tick(step.get()),
+            format_duration_tick(median.get())
+        ),
+        Note::SamplesAlike { value } => format!(
+            "the clock is too coarse: every sample is {}, so its step may be as large",
+            format_duration_tick(value.get())
+        ),
+        Note::SamplesOfZero => {
+            "the clock is too coarse: the median of a launch is zero".to_owned()
+        }
         Note::FewStoredRuns { runs, needed, assumed } => {
             let stored = match runs {
                 1 => "only 1 run is".to_owned(),
@@ -220,6 +232,23 @@ pub(crate) fn describe_note(note: &Note) -> String {
         }
         Note::TooCloseToLimit => "too close to the limit for more calls to decide".to_owned(),
         Note::MeanNeedsTwoLaunches => "a bound on the mean needs at least two launches".to_owned(),
+        Note::NoBatchLonger { batches, longest } => format!(
+            "none of {} batches took longer than {}",
+            format_large_count(*batches),
+            format_duration_tick(longest.get())
+        ),
+        Note::CallsBounded { exceeding, calls } => format!(
+            "at most {} of {} calls can have exceeded the limit",
+            format_large_count(*exceeding),
+            format_large_count(*calls)
+        ),
+        Note::TooFewBatches { metric, batches, needed } => {
+            let batches = match batches {
+                1 => "1 batch is".to_owned(),
+                batches => format!("{batches} batches are"),
+            };
+            format!("{batches} too few: {metric} needs at least {needed}")
+        }
         Note::BatchesHaveNoPercentile { metric } => {
             format!("measured in batches, so there is no {metric} of single calls")
         }
@@ -233,6 +262,11 @@ pub(crate) fn describe_note(note: &Note) -> String {
         }
         Note::NotMeasured => "it could not be measured".to_owned(),
     }
+}
+
+/// Formats a number with commas between the thousands.
+fn format_large_count(number: u64) -> String {
+    format_count(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
 /// Returns the number of a launch or a round as people count: from 1. Files count from 0.
