@@ -203,6 +203,13 @@ pub(crate) enum Note {
     /// Only some of the commit messages could be read.
     MessagesIncomplete,
 
+    // Rules of the policy.
+    /// Nothing is decided about the benchmarks that a rule names.
+    RuleUndecided {
+        /// Pattern of the rule.
+        pattern: String,
+    },
+
     // Advice and second opinions.
     /// Benchmarks stayed undecided in short launches.
     ShortLaunches {

@@ -182,6 +182,16 @@ struct TargetRule {
     limits: BTreeMap<Metric, Nanos>,
 }
 
+/// A rule for the benchmarks that a pattern names: a `[[target]]`, a `[[bench]]`, or the targets of
+/// the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyRule<'a> {
+    /// The pattern.
+    pub(crate) pattern: &'a IdPattern,
+    /// The metrics that the rule limits. Empty if it sets no target.
+    pub(crate) metrics: Vec<Metric>,
+}
+
 /// The part of the policy that applies to one benchmark.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BenchmarkRules {
@@ -283,6 +293,14 @@ impl Policy {
             detect: to_percent(detect.max(tolerated + detect - threshold)),
             targets: targets.into_iter().collect(),
         }
+    }
+
+    /// Yields every rule that names benchmarks by a pattern.
+    pub(crate) fn list_rules(&self) -> impl Iterator<Item = PolicyRule<'_>> {
+        let exceptions = self.exceptions.iter().map(|(pattern, _)| (pattern, Vec::new()));
+        let targets =
+            self.targets.iter().map(|rule| (&rule.pattern, rule.limits.keys().copied().collect()));
+        exceptions.chain(targets).map(|(pattern, metrics)| PolicyRule { pattern, metrics })
     }
 
     /// Refuses percentile targets that no benchmark can prove.

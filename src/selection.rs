@@ -32,6 +32,11 @@ impl IdPattern {
         })
     }
 
+    /// Returns the pattern as the user wrote it.
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.glob().glob()
+    }
+
     /// True if the pattern matches the benchmark `id`.
     pub(crate) fn matches(&self, id: &str) -> bool {
         self.0.is_match(id)

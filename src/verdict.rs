@@ -18,6 +18,7 @@ mod target;
 mod judge;
 mod release;
 mod waivers;
+mod outcome;
 mod decide;
 
 pub(crate) use decide::decide;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{DECISION_SCHEMA, Decision, Judgement};
 use crate::note::Note;
+use crate::policy::FailOn;
 use crate::run::{FileError, check_schema};
 
 /// The schemas that this version reads, oldest first.
@@ -22,6 +23,7 @@ impl Decision {
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
         check_schema(json, &READABLE_DECISIONS)?;
         let mut decision: Self = serde_json::from_slice(json)?;
+        decision.check_exit_status().map_err(FileError::Invalid)?;
         DECISION_SCHEMA.clone_into(&mut decision.schema);
         let recorded = Note::Recorded { sentence: SAME_PROGRAM_SENTENCE.to_owned() };
         for note in decision.benchmarks.iter_mut().flat_map(|judgement| &mut judgement.notes) {
@@ -33,19 +35,27 @@ impl Decision {
         Ok(decision)
     }
 
+    /// Fails if the exit status does not belong to the verdict. The error is a sentence that names
+    /// the problem.
+    ///
+    /// In schema 1, every inconclusive check blocked. Since then it blocks if the policy fails on
+    /// inconclusive benchmarks, and may block for another reason.
+    fn check_exit_status(&self) -> Result<(), String> {
+        let must_block = self.schema != DECISION_SCHEMA || self.fail_on.contains(&FailOn::Inconclusive);
+        let status = self.exit_status;
+        let strict = self.verdict.exit_status(true);
+        if status == strict || (!must_block && status == self.verdict.exit_status(false)) {
+            return Ok(());
+        }
+        Err(format!("the exit status is {status}, but that of the verdict is {strict}"))
+    }
+
     /// Refuses a decision that contradicts itself, because a decision file may come from a
     /// stranger.
     ///
-    /// Fails if the exit status does not belong to the verdict, if a benchmark appears twice, or if
-    /// the values of a benchmark are impossible. The error is a sentence that names the problem.
+    /// Fails if a benchmark appears twice, or if the values of a benchmark are impossible. The error
+    /// is a sentence that names the problem.
     fn validate(&self) -> Result<(), String> {
-        if self.exit_status != self.verdict.exit_status() {
-            let expected = self.verdict.exit_status();
-            return Err(format!(
-                "the exit status is {}, but that of the verdict is {expected}",
-                self.exit_status
-            ));
-        }
         let mut seen = HashSet::with_capacity(self.benchmarks.len());
         for (place, judgement) in self.benchmarks.iter().enumerate() {
             judgement.validate().map_err(|why| format!("benchmark {place}: {why}"))?;

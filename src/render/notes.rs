@@ -121,6 +121,10 @@ pub(crate) fn describe_note(note: &Note) -> String {
                                      with `fetch-depth: 0`"
             .to_owned(),
 
+        Note::RuleUndecided { pattern } => {
+            format!("a rule names `{pattern}`, and every benchmark that it names is undecided")
+        }
+
         Note::ShortLaunches { benchmarks, limit, calls, has_calls_flag } => {
             let stayed = match benchmarks {
                 1 => "1 benchmark stayed".to_owned(),

@@ -113,6 +113,7 @@ fn list_notes() -> Vec<Note> {
         TrailerInvalid { cause: text("`encode/*` gives no reason: end it with `because …`") }
         MessagesNotRead { cause: text("no such commit") }
         MessagesIncomplete {}
+        RuleUndecided { pattern: text("encode/**") }
         ShortLaunches { benchmarks: 2, limit: nanos(50e6), calls: 5000.0, has_calls_flag: true }
         SlowerThanRelease {
             benchmark: text("encode/8"),
