@@ -204,6 +204,22 @@ pub(crate) enum Note {
     MessagesIncomplete,
 
     // Rules of the policy.
+    /// The pattern of a `[[target]]` matches no benchmark, so the target is unproven.
+    TargetMatchesNothing {
+        /// The pattern.
+        pattern: String,
+        /// The id that is most like the pattern. `None` if there is no benchmark.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nearest: Option<String>,
+    },
+    /// The pattern of a `[[bench]]` matches no benchmark.
+    ExceptionMatchesNothing {
+        /// The pattern.
+        pattern: String,
+        /// The id that is most like the pattern. `None` if there is no benchmark.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nearest: Option<String>,
+    },
     /// Nothing is decided about the benchmarks that a rule names.
     RuleUndecided {
         /// Pattern of the rule.

@@ -158,6 +158,8 @@ pub(crate) struct Policy {
     /// Confidence of the intervals shown.
     pub(crate) confidence: Confidence,
     requires_baseline: bool,
+    /// Whether only some packages of the suite are measured.
+    is_partial: bool,
     fail_on: Vec<FailOn>,
     tolerance: Tolerance,
     exceptions: Vec<(IdPattern, Tolerance)>,
@@ -204,7 +206,8 @@ pub(crate) struct BenchmarkRules {
 }
 
 impl Policy {
-    /// Builds the policy of a configuration. `flags` are targets for every benchmark.
+    /// Builds the policy of a configuration. `flags` are targets for every benchmark, which override
+    /// those of the configuration.
     ///
     /// Fails if a pattern is not valid, if a `[[target]]` sets no limit, or if `detect` does not
     /// exceed `threshold` somewhere.
@@ -214,7 +217,7 @@ impl Policy {
         selection: Selection,
     ) -> Result<Self, PolicyError> {
         // Exceptions start from the values of `[gate]`, which start from the defaults. The flags
-        // come first among the targets, so that a matching `[[target]]` overrides them.
+        // come last among the targets, so that they override every `[[target]]`.
         let gate = &config.gate;
         let defaults =
             Tolerance { threshold: DEFAULT_THRESHOLD, detect: DEFAULT_DETECT, min_effect: 0.0 };
@@ -227,15 +230,15 @@ impl Policy {
             exceptions.push((IdPattern::new(&bench.pattern)?, exception));
         }
         let mut targets = Vec::new();
-        if !flags.is_empty() {
-            targets.push(TargetRule { pattern: IdPattern::new("**")?, limits: flags.clone() });
-        }
         for target in &config.target {
             let limits = target.limits();
             if limits.is_empty() {
                 return Err(PolicyError::TargetWithoutLimit(target.bench.clone()));
             }
             targets.push(TargetRule { pattern: IdPattern::new(&target.bench)?, limits });
+        }
+        if !flags.is_empty() {
+            targets.push(TargetRule { pattern: IdPattern::new("**")?, limits: flags.clone() });
         }
         let fail_on = gate.fail_on.clone().unwrap_or_else(|| {
             vec![FailOn::Regressed, FailOn::TargetMissed, FailOn::Missing, FailOn::Failed]
@@ -245,6 +248,7 @@ impl Policy {
             selection,
             confidence,
             requires_baseline: false,
+            is_partial: false,
             fail_on,
             tolerance,
             exceptions,
@@ -258,6 +262,20 @@ impl Policy {
     pub(crate) fn with_required_baseline(mut self, is_required: bool) -> Self {
         self.requires_baseline = is_required;
         self
+    }
+
+    /// Returns the policy with this setting: if `is_partial`, only some packages of the suite are
+    /// measured.
+    #[must_use]
+    pub(crate) fn with_partial_suite(mut self, is_partial: bool) -> Self {
+        self.is_partial = is_partial;
+        self
+    }
+
+    /// Returns whether every benchmark of the suite is judged, so that a rule that matches nothing is
+    /// a mistake.
+    pub(crate) fn covers_suite(&self) -> bool {
+        self.selection.selects_all() && !self.is_partial
     }
 
     /// Returns whether a check without a baseline is inconclusive.

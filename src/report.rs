@@ -153,7 +153,8 @@ impl<'a> Report<'a> {
         let (mut notable, folded): (Vec<_>, Vec<_>) = rows.partition(ReportRow::is_notable);
         notable.sort_by(ReportRow::compare_severity);
         let counts = ChangeCounts::from_judgements(&decision.benchmarks);
-        let targets = TargetCounts::from_judgements(&decision.benchmarks);
+        let targets =
+            TargetCounts::from_judgements(&decision.benchmarks).with_unmatched(&decision.notes);
         let unchanged = group_unchanged(decision);
         Self {
             id: context.id.clone().unwrap_or_else(|| "report".to_owned()),

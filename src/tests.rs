@@ -29,6 +29,7 @@ mod store;
 mod store_shared;
 #[path = "../tests/it/synthetic.rs"]
 mod synthetic;
+mod targets;
 mod waivers;
 
 use crate::git::Repository;

@@ -18,6 +18,7 @@ mod target;
 mod judge;
 mod release;
 mod waivers;
+mod unmatched;
 mod outcome;
 mod decide;
 
@@ -27,3 +28,4 @@ pub(crate) use evidence::{
 };
 pub(crate) use looks::{NoiseHistory, find_next_look};
 pub(crate) use open::{find_unconfirmed, find_undecided};
+pub(crate) use target::count_needed_samples;

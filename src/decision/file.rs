@@ -41,7 +41,8 @@ impl Decision {
     /// In schema 1, every inconclusive check blocked. Since then it blocks if the policy fails on
     /// inconclusive benchmarks, and may block for another reason.
     fn check_exit_status(&self) -> Result<(), String> {
-        let must_block = self.schema != DECISION_SCHEMA || self.fail_on.contains(&FailOn::Inconclusive);
+        let must_block =
+            self.schema != DECISION_SCHEMA || self.fail_on.contains(&FailOn::Inconclusive);
         let status = self.exit_status;
         let strict = self.verdict.exit_status(true);
         if status == strict || (!must_block && status == self.verdict.exit_status(false)) {

@@ -121,6 +121,14 @@ pub(crate) fn describe_note(note: &Note) -> String {
                                      with `fetch-depth: 0`"
             .to_owned(),
 
+        Note::TargetMatchesNothing { pattern, nearest } => format!(
+            "the target of `{pattern}` is unproven, because no benchmark matches{}",
+            describe_nearest(nearest.as_deref())
+        ),
+        Note::ExceptionMatchesNothing { pattern, nearest } => format!(
+            "the `[[bench]]` of `{pattern}` has no effect, because no benchmark matches{}",
+            describe_nearest(nearest.as_deref())
+        ),
         Note::RuleUndecided { pattern } => {
             format!("a rule names `{pattern}`, and every benchmark that it names is undecided")
         }
@@ -213,9 +221,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
             "the clock is too coarse: every sample is {}, so its step may be as large",
             format_duration_tick(value.get())
         ),
-        Note::SamplesOfZero => {
-            "the clock is too coarse: the median of a launch is zero".to_owned()
-        }
+        Note::SamplesOfZero => "the clock is too coarse: the median of a launch is zero".to_owned(),
         Note::FewStoredRuns { runs, needed, assumed } => {
             let stored = match runs {
                 1 => "only 1 run is".to_owned(),
@@ -266,6 +272,11 @@ pub(crate) fn describe_note(note: &Note) -> String {
         }
         Note::NotMeasured => "it could not be measured".to_owned(),
     }
+}
+
+/// Returns the clause that names the id nearest to a pattern; empty without one.
+fn describe_nearest(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |id| format!(": the nearest is `{id}`"))
 }
 
 /// Formats a number with commas between the thousands.

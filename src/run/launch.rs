@@ -204,10 +204,7 @@ impl Launch {
             _ => 1.0,
         };
         let digest = self.digest();
-        ClusterSummary {
-            mean: digest.mean.get(),
-            size: digest.count as f64 * calls_per_sample,
-        }
+        ClusterSummary { mean: digest.mean.get(), size: digest.count as f64 * calls_per_sample }
     }
 }
 

@@ -18,7 +18,7 @@ const MAX_STEP_ERROR: f64 = 0.1;
 /// Least share of the gaps that must be whole numbers of steps.
 const MIN_WHOLE_SHARE: f64 = 0.9;
 /// Remainders of a division below this share of the smaller value are rounding errors.
-const REMAINDER_SHARE: f64 = 1e-6;
+const REMAINDER_SHARE: f64 = 1e-9;
 
 /// Returns the step of the clock that measured the times `sorted`, in their unit, or `None` if they
 /// do not show one.
@@ -129,7 +129,10 @@ mod tests {
         // Apple's processors tick every 125/3 ns, and the times are cut to nanoseconds.
         let times = draw_times(2, 1000, 6000.0, 150.0);
         let tick = 125.0 / 3.0;
-        finds(times.iter().map(|time| ((time / tick).floor() * tick).floor()).collect(), Some(tick));
+        finds(
+            times.iter().map(|time| ((time / tick).floor() * tick).floor()).collect(),
+            Some(tick),
+        );
         // Windows' old timer, printed in milliseconds.
         let times = draw_times(3, 100, 100.0, 20.0);
         finds(times.iter().map(|time| (time / 15.625).floor() * 15.625).collect(), Some(15.625));

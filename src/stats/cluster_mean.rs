@@ -61,7 +61,8 @@ fn estimate_weighted_mean(means: &[f64], weights: &[f64]) -> Result<(f64, f64), 
     // Distances from the first mean keep the digits that sums of large means would lose.
     let reference = *means.first().ok_or(StatsError::TooFew { needed: 1, got: 0 })?;
     let total: f64 = weights.iter().sum();
-    let parts = means.iter().zip(weights).map(|(mean, weight)| (mean - reference) * (weight / total));
+    let parts =
+        means.iter().zip(weights).map(|(mean, weight)| (mean - reference) * (weight / total));
     let offset: f64 = parts.sum();
     let count = means.len() as f64;
     // A residual is the share of one cluster in the error of the mean. Its scale makes the variance

@@ -26,14 +26,15 @@ pub(crate) fn compute_quantile_lower_bound(sorted: &[f64], q: f64, confidence: f
 /// Returns the smallest order statistic that is below the `q`-quantile with probability at most
 /// `tail`, or `None` if there are too few samples.
 pub(crate) fn find_upper_order(q: f64, count: usize, tail: f64) -> Option<usize> {
-    find_first(count, |below| compute_binomial_tails(below, count, q).1 <= tail).map(|below| below + 1)
+    find_first(count, |below| compute_binomial_tails(below, count, q).1 <= tail)
+        .map(|below| below + 1)
 }
 
 /// Returns the largest order statistic that is above the `q`-quantile with probability at most
 /// `tail`, or `None` if there are too few samples.
 pub(crate) fn find_lower_order(q: f64, count: usize, tail: f64) -> Option<usize> {
-    let order =
-        find_first(count, |below| compute_binomial_tails(below, count, q).0 > tail).unwrap_or(count);
+    let order = find_first(count, |below| compute_binomial_tails(below, count, q).0 > tail)
+        .unwrap_or(count);
     (order > 0).then_some(order)
 }
 

@@ -66,10 +66,7 @@ impl ClockResolution {
             Some(Note::SamplesOfZero) => {
                 let rounds = finding.rounds;
                 let note = Some(Note::SamplesOfZero);
-                ChangeFinding {
-                    rounds,
-                    ..ChangeFinding::without_test(Change::Inconclusive, note)
-                }
+                ChangeFinding { rounds, ..ChangeFinding::without_test(Change::Inconclusive, note) }
             }
             // Without a test there is a reason already.
             Some(_) if finding.test.is_none() => finding,

@@ -102,7 +102,10 @@ fn get_commit_id(run: &Run) -> Option<&str> {
 
 /// Returns the rules for the benchmark. They depend on its median in the baseline, if there is one.
 fn find_rules(comparison: &BenchmarkComparison<'_>, policy: &Policy) -> BenchmarkRules {
-    policy.resolve_rules(&comparison.id.name, comparison.baseline.and_then(Benchmark::compute_typical_median))
+    policy.resolve_rules(
+        &comparison.id.name,
+        comparison.baseline.and_then(Benchmark::compute_typical_median),
+    )
 }
 
 /// Returns the finding of the rounds for each testable benchmark in them. Empty without rounds.

@@ -6,7 +6,7 @@ use crate::decision::{Change, CheckOutcome, Judgement, TargetStatus, Verdict};
 use crate::note::Note;
 use crate::policy::{FailOn, Policy, PolicyRule};
 
-/// Derives verdict and blocking from the judgements of all benchmarks.
+/// Derives verdict and blocking from the judgements of all benchmarks and the notes about the check.
 ///
 /// A check fails if a reason of `fail-on` is worse than tolerated. It is inconclusive and blocks if
 /// `fail-on` lists what is not known, or if nothing usable was measured. It is inconclusive
@@ -14,9 +14,13 @@ use crate::policy::{FailOn, Policy, PolicyRule};
 pub(super) fn conclude_check(
     evidence: &Evidence<'_>,
     judgements: &[Judgement],
+    notes: &[Note],
     policy: &Policy,
 ) -> CheckOutcome {
-    let reasons = judgements.iter().flat_map(Judgement::verdict_reasons);
+    let reasons = judgements
+        .iter()
+        .flat_map(Judgement::verdict_reasons)
+        .chain(notes.iter().filter_map(Note::check_reason));
     let worst = reasons
         .filter(|(reason, _)| policy.fail_on().contains(reason))
         .map(|(_, verdict)| verdict)
@@ -91,8 +95,7 @@ fn is_rule_undecided(rule: &PolicyRule<'_>, judgements: &[Judgement]) -> bool {
 /// Returns whether the change of a benchmark, or a target that the rule sets for it, is open.
 /// Returns `None` if the rule asks nothing of it: it was not compared and has no such target.
 fn is_undecided(judgement: &Judgement, rule: &PolicyRule<'_>) -> Option<bool> {
-    let change =
-        judgement.change.is_compared().then_some(judgement.change == Change::Inconclusive);
+    let change = judgement.change.is_compared().then_some(judgement.change == Change::Inconclusive);
     let targets = judgement.targets.iter().filter(|target| rule.metrics.contains(&target.metric));
     let targets = targets.map(|target| target.status == TargetStatus::Unproven);
     change.into_iter().chain(targets).reduce(|one, other| one || other)

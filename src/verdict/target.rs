@@ -7,7 +7,7 @@ use super::batch_target::judge_batch_quantile;
 use super::clock;
 use crate::decision::{TargetJudgement, TargetStatus};
 use crate::note::Note;
-use crate::policy::Metric;
+use crate::policy::{Metric, Policy};
 use crate::run::{Benchmark, Digest, Launch, LaunchData, Sampling};
 use crate::stats::cluster_mean::{ClusterMean, ClusterSummary, estimate_cluster_mean};
 use crate::stats::distribution::t::t_upper_quantile;
@@ -18,6 +18,16 @@ use crate::units::Nanos;
 
 /// One-sided confidence of the bounds on a figure.
 pub(super) const TARGET_CONFIDENCE: f64 = 0.95;
+
+/// Returns the number of samples, calls or batches, without which a target of the benchmark `id`
+/// cannot be proven. Zero without such a target.
+pub(crate) fn count_needed_samples(policy: &Policy, id: &str) -> usize {
+    let targets = policy.resolve_rules(id, None).targets;
+    let quantiles = targets.iter().filter_map(|(metric, _)| metric.quantile());
+    let counts =
+        quantiles.map(|q| order_statistics::find_min_sample_count(q.get(), TARGET_CONFIDENCE));
+    counts.max().unwrap_or(0)
+}
 
 /// The samples of a benchmark, sorted once for all of its targets.
 pub(super) struct SortedCalls<'a> {

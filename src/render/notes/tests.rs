@@ -113,6 +113,8 @@ fn list_notes() -> Vec<Note> {
         TrailerInvalid { cause: text("`encode/*` gives no reason: end it with `because …`") }
         MessagesNotRead { cause: text("no such commit") }
         MessagesIncomplete {}
+        TargetMatchesNothing { pattern: text("encode/l*"), nearest: Some(text("encode/long")) }
+        ExceptionMatchesNothing { pattern: text("decode/**"), nearest: None }
         RuleUndecided { pattern: text("encode/**") }
         ShortLaunches { benchmarks: 2, limit: nanos(50e6), calls: 5000.0, has_calls_flag: true }
         SlowerThanRelease {
