@@ -357,6 +357,9 @@ pub(crate) struct CalibrateArgs {
 /// `perfgate compare`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+The exit status is 0 whatever the verdict. The `exit_status` in the document is that of the gate:
+`perfgate check --run CANDIDATE --baseline BASELINE` exits with it.
+
 Examples:
   perfgate compare main.json candidate.json
   perfgate compare main.json candidate.json --threshold 2% --format markdown")]

@@ -377,7 +377,8 @@ pub(crate) struct TargetJudgement {
     pub(crate) high: Option<Nanos>,
     /// What the data say.
     pub(crate) status: TargetStatus,
-    /// Why the target is unproven. `None` if it is met or missed.
+    /// Why the target is unproven, or what proves it if calls were not timed one by one. `None` if
+    /// single calls decide it.
     #[serde(default, alias = "reason", skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<Note>,
 }

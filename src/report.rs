@@ -82,7 +82,8 @@ pub(crate) struct Report<'a> {
     /// Median over the benchmarks of the change that unchanged code shows: half of them show this
     /// change or a larger one. `None` if no benchmark has a noise floor.
     pub(crate) noise_floor: Option<Percent>,
-    /// The slowdowns that would have been detected; `None` if unknown.
+    /// The slowdowns that would have been detected in the unchanged and the inconclusive
+    /// benchmarks; `None` if unknown.
     pub(crate) detectable: Option<DetectionLimits>,
     /// The command that repeats the check on another machine; `None` if there is no usable one.
     pub(crate) again: Option<String>,
@@ -151,12 +152,13 @@ pub(crate) struct UnchangedGroup {
     pub(crate) detect: Option<Percent>,
 }
 
-/// The slowdowns that are detected with 80 % power at the measured noise.
+/// The slowdowns that are detected with 80 % power at the measured noise, over the benchmarks that
+/// are unchanged or inconclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct DetectionLimits {
-    /// Detected in the better half of the benchmarks.
+    /// Detected in the better half of these benchmarks.
     pub(crate) half: Percent,
-    /// Detected in every benchmark.
+    /// Detected in every one of these benchmarks.
     pub(crate) all: Percent,
 }
 
@@ -185,7 +187,8 @@ impl<'a> Report<'a> {
                 .map(|row| (row.candidate.as_ref(), !row.targets.is_empty())),
         );
         let counts = ChangeCounts::from_judgements(&decision.benchmarks);
-        let targets = TargetCounts::from_judgements(&decision.benchmarks);
+        let targets =
+            TargetCounts::from_judgements(&decision.benchmarks).with_unmatched(&decision.notes);
         let unchanged = group_unchanged(decision);
         Self {
             id: context.id.clone().unwrap_or_else(|| "report".to_owned()),
@@ -317,8 +320,13 @@ fn find_middle(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64>) 
     percents.get(percents.len() / 2).copied()
 }
 
+/// Returns the slowdowns that would have been detected where none was found. A benchmark that
+/// changed was decided while its interval was still wide, so it does not count.
 fn find_detection_limits(decision: &Decision) -> Option<DetectionLimits> {
-    let percents = collect_sorted(decision, |judgement| judgement.minimum_detectable);
+    let percents = collect_sorted(decision, |judgement| {
+        let is_open = matches!(judgement.change, Change::Unchanged | Change::Inconclusive);
+        judgement.minimum_detectable.filter(|_| is_open)
+    });
     let all = *percents.last()?;
     Some(DetectionLimits { half: percents[(percents.len() - 1) / 2], all })
 }

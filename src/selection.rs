@@ -43,6 +43,12 @@ impl IdPattern {
     }
 }
 
+/// Returns the id of `ids` that is most like `pattern`, which matches none of them. Returns `None`
+/// if there is no id.
+pub(crate) fn find_nearest_id<'a>(pattern: &str, ids: &[&'a str]) -> Option<&'a str> {
+    ids.iter().copied().min_by_key(|id| strsim::damerau_levenshtein(pattern, id))
+}
+
 /// Patterns of benchmark ids. Patterns with `!` exclude benchmarks, the others include them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {

@@ -86,6 +86,7 @@ impl Session {
             request.store,
             &request.selection.bench,
         )?;
+        let policy = policy.with_partial_suite(!request.selection.package.is_empty());
         // With a given run no process is started, so a signal may simply end perfgate.
         let interrupt =
             if request.given_run.is_some() { Interrupt::default() } else { watch_signals()? };

@@ -30,6 +30,7 @@ mod store;
 mod store_shared;
 #[path = "../tests/it/synthetic.rs"]
 mod synthetic;
+mod targets;
 mod waivers;
 
 use crate::git::Repository;

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::{
-    Benchmark, CallsPerSample, Digest, Launch, LaunchData, Sampling, deserialize_or_default,
-};
+use crate::run::{Benchmark, Digest, Launch, LaunchData, Sampling, deserialize_or_default};
+use crate::stats::cluster_mean::{ClusterMean, ClusterSummary, estimate_cluster_mean};
 use crate::stats::test::t::compute_mean_interval;
 use crate::stats::{order_statistics, summary};
 use crate::units::{Confidence, Nanos};
@@ -199,72 +198,44 @@ pub(crate) fn compute_throughput(
     rates.filter(|(_, per_second)| per_second.is_finite()).collect()
 }
 
-/// Returns the arithmetic mean of all calls. Its interval comes from the means of the launches, or
-/// of the runs if there are several. A single launch has no interval.
+/// Returns the arithmetic mean of all calls, with the interval that leaves out `tail` on each side.
+/// The interval is over launches, or over runs if there are several. A single launch has none.
 fn estimate_mean(runs: &[&Benchmark], tail: f64) -> Estimate {
-    let groups: Vec<Vec<MeanOfCalls>> = runs
-        .iter()
-        .map(|run| run.launches.iter().map(MeanOfCalls::from_launch).collect())
-        .collect();
-    let pooled = MeanOfCalls::pool(groups.iter().flatten());
-    let means: Vec<f64> = match groups.as_slice() {
-        [launches] => launches.iter().map(|launch| launch.mean).collect(),
-        runs => runs.iter().map(|launches| MeanOfCalls::pool(launches).mean).collect(),
+    let estimate = |clusters: &[ClusterSummary]| {
+        estimate_cluster_mean(clusters, tail)
+            .expect("a benchmark has launches, and means of durations are finite")
     };
-    let spread = summary::Moments::from_values(&means)
-        .expect("a benchmark has launches, and means of durations are finite");
-    // The interval is around the mean of all calls. It differs a little from the mean of the
-    // launches if these have different numbers of calls.
-    let shift = pooled.mean - spread.mean();
-    let bounds = compute_mean_interval(&spread, tail);
-    let (low, high) = bounds.map(|(low, high)| (low + shift, high + shift)).unzip();
+    let summarize = |run: &Benchmark| -> Vec<ClusterSummary> {
+        run.launches.iter().map(Launch::summarize_calls).collect()
+    };
+    let clusters = match runs {
+        [run] => summarize(run),
+        runs => runs
+            .iter()
+            .map(|run| {
+                let launches = summarize(run);
+                let size = launches.iter().map(|launch| launch.size).sum();
+                ClusterSummary { mean: estimate(&launches).mean, size }
+            })
+            .collect(),
+    };
+    let ClusterMean { mean, bounds } = estimate(&clusters);
+    let (low, high) = bounds.unzip();
     let to_bound = |bound: f64| to_nanos(bound.clamp(0.0, f64::MAX));
-    Estimate { low: low.map(to_bound), point: to_bound(pooled.mean), high: high.map(to_bound) }
-}
-
-/// The mean time of a number of calls.
-#[derive(Clone, Copy, Debug)]
-struct MeanOfCalls {
-    /// Number of calls, or of samples if it is not known how many calls they are.
-    calls: f64,
-    /// Their mean in nanoseconds.
-    mean: f64,
-}
-
-impl MeanOfCalls {
-    /// Returns the mean of the calls of a launch. Batches of different sizes weigh by their calls.
-    fn from_launch(launch: &Launch) -> Self {
-        let digest = launch.digest();
-        let by_sample = Self { calls: digest.count as f64, mean: digest.mean.get() };
-        match (&launch.calls_per_sample, &launch.data) {
-            (Some(CallsPerSample::Each(counts)), LaunchData::Samples(samples)) => Self::pool(
-                &samples
-                    .iter()
-                    .zip(counts)
-                    .map(|(sample, calls)| Self { calls: *calls, mean: sample.get() })
-                    .collect::<Vec<_>>(),
-            ),
-            (Some(CallsPerSample::Same(count)), _) => {
-                Self { calls: by_sample.calls * count, ..by_sample }
-            }
-            _ => by_sample,
-        }
-    }
-
-    /// Returns the mean of the calls of all `parts`.
-    fn pool<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
-        let (mut calls, mut mean) = (0.0, 0.0);
-        for part in parts {
-            calls += part.calls;
-            mean += (part.mean - mean) * (part.calls / calls);
-        }
-        Self { calls, mean }
-    }
+    Estimate { low: low.map(to_bound), point: to_bound(mean), high: high.map(to_bound) }
 }
 
 /// Returns the geometric mean of a figure over launches, with the interval that leaves out `tail` on
 /// each side. Several runs count one each. A single launch has no interval.
+///
+/// Zero has no logarithm. If the figure of a launch is zero because its clock is too coarse, the
+/// median of the launches is returned instead, without an interval.
 fn estimate_typical(groups: &[Vec<Digest>], tail: f64, figure: fn(&Digest) -> Nanos) -> Estimate {
+    let mut figures: Vec<Nanos> = groups.iter().flatten().map(figure).collect();
+    figures.sort_unstable();
+    if figures.first().is_some_and(|smallest| smallest.get() == 0.0) {
+        return Estimate { low: None, point: figures[(figures.len() - 1) / 2], high: None };
+    }
     let to_lns = |launches: &[Digest]| -> Vec<f64> {
         launches.iter().map(|digest| figure(digest).ln()).collect()
     };

@@ -64,7 +64,8 @@ impl PublishPage {
             ),
             targets: TargetCounts::from_judgements(
                 list_judgements(suites).map(|(_, judged)| judged),
-            ),
+            )
+            .with_unmatched(suites.iter().flat_map(|suite| &suite.decision.notes)),
             faults: list_judgements(suites)
                 .flat_map(|(suite, judgement)| hash_faults(suite, judgement))
                 .collect(),

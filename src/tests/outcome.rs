@@ -114,6 +114,14 @@ fn a_rule_about_which_nothing_is_decided_makes_a_check_inconclusive() {
 }
 
 #[test]
+fn a_target_that_matches_no_benchmark_makes_a_check_inconclusive() {
+    let target = "[[target]]\nbench = \"other/*\"\np95 = \"10ms\"";
+    assert_eq!(outcome(&compare(9, 0, target)), (Verdict::Inconclusive, 0));
+    let exception = "[[bench]]\nmatch = \"other/*\"\nthreshold = \"2%\"";
+    assert_eq!(outcome(&compare(9, 0, exception)), (Verdict::Pass, 0));
+}
+
+#[test]
 fn without_a_comparison_the_targets_answer() {
     let candidate = run(&[("suite/0", steady(1e6)), ("suite/1", steady(1e6))]);
     let target = "[[target]]\nbench = \"suite/0\"\np95 = \"10ms\"";

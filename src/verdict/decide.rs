@@ -3,7 +3,7 @@
 use super::evidence::{BaselineEvidence, Evidence};
 use super::judge::judge_all;
 use super::screen::summarize_screen;
-use super::{counts, outcome, release, short_launches, waivers};
+use super::{counts, outcome, release, short_launches, unmatched, waivers};
 use crate::decision::{
     BaselineKind, BaselineSource, CandidateSource, CheckStage, Decision, Judgement,
 };
@@ -28,7 +28,7 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     waivers::apply_trailers(&mut judgements, &evidence.trailers.accepted);
     counts::apply_counts(&mut judgements, evidence.counts);
     let notes = collect_notes(evidence, &judgements, policy);
-    let outcome = outcome::conclude_check(evidence, &judgements, policy);
+    let outcome = outcome::conclude_check(evidence, &judgements, &notes, policy);
     let baseline = BaselineSource {
         screen: summarize_screen(evidence, &judgements),
         ..describe_baseline(evidence)
@@ -68,8 +68,8 @@ fn describe_baseline(evidence: &Evidence<'_>) -> BaselineSource {
 
 /// Collects everything that weakens the answer as a whole; each note appears once.
 fn collect_notes(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Vec<Note> {
-    // Order: the candidate, the base in the rounds, waivers, undecided rules, advice, counts, how the evidence was
-    // gathered, the last release, and commit messages.
+    // Order: the candidate, the base in the rounds, waivers, rules, advice, counts, how the evidence
+    // was gathered, the last release, and commit messages.
     let mut notes = evidence.candidate.notes.clone();
     if !evidence.candidate.complete {
         notes.push(Note::Incomplete);
@@ -84,6 +84,7 @@ fn collect_notes(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Pol
     let accepted = &evidence.trailers.accepted;
     let has_baseline = evidence.has_baseline();
     notes.extend(waivers::list_ineffective_trailers(judgements, accepted, has_baseline));
+    notes.extend(unmatched::list_unmatched_rules(judgements, policy));
     notes.extend(outcome::list_undecided_rules(judgements, policy));
     notes.extend(short_launches::suggest_longer_launches(judgements, evidence.candidate.source));
     notes.extend(counts::explain_missing_counts(evidence.counts));

@@ -4,22 +4,23 @@
 use std::collections::{HashMap, HashSet};
 
 use super::change::{self, ChangeFinding, ErrorRates};
+use super::clock::ClockResolution;
 use super::evidence::{BaselineEvidence, Evidence};
 use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, RoundSeries};
-use super::target::SortedCalls;
+use super::target::{SortedCalls, build_unproven_target};
 use super::test_form::choose_test_form;
 use crate::compare::{BenchmarkComparison, HistogramAxis, SideFigures, compare_benchmarks};
 use crate::decision::{
-    Change, CheckStage, Judgement, LaunchCounts, RatioInterval, TargetJudgement, TargetStatus,
+    Change, CheckStage, Judgement, LaunchCounts, RatioInterval, TargetJudgement,
 };
 use crate::note::Note;
-use crate::policy::{BenchmarkRules, Metric, Policy};
+use crate::policy::{BenchmarkRules, Policy};
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::stats::summary;
 use crate::stats::test::t::TestForm;
-use crate::units::{Nanos, Ratio};
+use crate::units::Ratio;
 
 /// Judges every selected benchmark: by its rounds, by its identical program, or by the baseline.
 pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
@@ -107,14 +108,10 @@ fn get_commit_id(run: &Run) -> Option<&str> {
 
 /// Returns the rules for the benchmark. They depend on its median in the baseline, if there is one.
 fn find_rules(comparison: &BenchmarkComparison<'_>, policy: &Policy) -> BenchmarkRules {
-    policy.resolve_rules(&comparison.id.name, comparison.baseline.and_then(compute_typical_median))
-}
-
-/// Returns the median of a typical launch: the geometric mean of the launch medians, in
-/// nanoseconds. Returns `None` without launches.
-fn compute_typical_median(benchmark: &Benchmark) -> Option<Nanos> {
-    let level_summary = summary::Moments::from_values(&benchmark.ln_medians()).ok()?;
-    Nanos::new(level_summary.mean().exp()).ok()
+    policy.resolve_rules(
+        &comparison.id.name,
+        comparison.baseline.and_then(Benchmark::compute_typical_median),
+    )
 }
 
 /// Returns the finding of the rounds for each testable benchmark in them. Empty without rounds.
@@ -134,10 +131,14 @@ fn judge_rounds(
         .collect();
     let suite: Vec<RoundSeries> = in_rounds
         .iter()
-        .map(|comparison| RoundSeries {
-            partners: comparison.match_partners(),
-            noise: evidence.noise.get(&comparison.id).copied(),
-            rules: find_rules(comparison, policy),
+        .map(|comparison| {
+            let rules = find_rules(comparison, policy);
+            RoundSeries {
+                partners: comparison.match_partners(),
+                noise: evidence.noise.get(&comparison.id).copied(),
+                clock: ClockResolution::from_comparison(comparison, &rules),
+                rules,
+            }
         })
         .collect();
     let context = LookContext {
@@ -183,10 +184,11 @@ fn judge_without_rounds(
             };
             let candidate_levels =
                 comparison.candidate.map(Benchmark::ln_medians).unwrap_or_default();
+            let clock = ClockResolution::from_comparison(comparison, rules);
             let stored = stored_sides.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
             let stored: Vec<Vec<f64>> = stored.iter().map(|run| run.ln_medians()).collect();
             let mut finding =
-                change::judge_against_stored(&stored, &candidate_levels, errors, rules);
+                change::judge_against_stored(&stored, &candidate_levels, errors, rules, &clock);
             let is_change = matches!(finding.change, Change::Regressed | Change::Improved);
             let doubt = if evidence.is_same_commit() {
                 Some(Note::SameCommit)
@@ -347,16 +349,9 @@ fn judge_targets(
         return rules
             .targets
             .iter()
-            .map(|(metric, limit)| build_unmeasured_target(*metric, *limit))
+            .map(|(metric, limit)| build_unproven_target(*metric, *limit, Note::NotMeasured))
             .collect();
     }
     let calls = SortedCalls::from_benchmark(candidate);
     rules.targets.iter().map(|(metric, limit)| calls.judge_target(*metric, *limit)).collect()
-}
-
-/// Returns an unproven target of a benchmark that could not be measured.
-fn build_unmeasured_target(metric: Metric, limit: Nanos) -> TargetJudgement {
-    let status = TargetStatus::Unproven;
-    let note = Some(Note::NotMeasured);
-    TargetJudgement { metric, limit, low: None, point: None, high: None, status, note }
 }

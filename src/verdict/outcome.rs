@@ -6,7 +6,7 @@ use crate::decision::{Change, CheckOutcome, Judgement, TargetStatus, Verdict};
 use crate::note::Note;
 use crate::policy::{FailOn, Policy, PolicyRule};
 
-/// Derives verdict and blocking from the judgements of all benchmarks.
+/// Derives verdict and blocking from the judgements of all benchmarks and the notes about the check.
 ///
 /// A check fails if a reason of `fail-on` is worse than tolerated. It is inconclusive and blocks if
 /// `fail-on` lists what is not known, or if nothing usable was measured. It is inconclusive
@@ -14,9 +14,13 @@ use crate::policy::{FailOn, Policy, PolicyRule};
 pub(super) fn conclude_check(
     evidence: &Evidence<'_>,
     judgements: &[Judgement],
+    notes: &[Note],
     policy: &Policy,
 ) -> CheckOutcome {
-    let reasons = judgements.iter().flat_map(Judgement::verdict_reasons);
+    let reasons = judgements
+        .iter()
+        .flat_map(Judgement::verdict_reasons)
+        .chain(notes.iter().filter_map(Note::check_reason));
     let worst = reasons
         .filter(|(reason, _)| policy.fail_on().contains(reason))
         .map(|(_, verdict)| verdict)
@@ -25,7 +29,7 @@ pub(super) fn conclude_check(
     let is_usable = is_measurement_usable(evidence, judgements, policy);
     let (verdict, blocks_undecided) = match worst {
         Verdict::Fail => (Verdict::Fail, true),
-        Verdict::Pass if is_usable && tells_enough(evidence, judgements, policy) => {
+        Verdict::Pass if is_usable && tells_enough(evidence, judgements, notes, policy) => {
             (Verdict::Pass, false)
         }
         Verdict::Pass if is_usable => {
@@ -62,8 +66,13 @@ fn is_measurement_usable(
 }
 
 /// Returns whether the check could tell enough for a pass. Without a comparison, its targets
-/// answer.
-fn tells_enough(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> bool {
+/// answer. A target without a benchmark has no answer.
+fn tells_enough(
+    evidence: &Evidence<'_>,
+    judgements: &[Judgement],
+    notes: &[Note],
+    policy: &Policy,
+) -> bool {
     let compared = judgements.iter().filter(|judgement| judgement.change.is_compared());
     let (mut decided, mut undecided) = (0_usize, 0_usize);
     for judgement in compared {
@@ -78,7 +87,10 @@ fn tells_enough(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Poli
         let is_comparison_wanted = evidence.wants_baseline || evidence.has_baseline();
         !is_comparison_wanted && targets.any(|target| target.status != TargetStatus::Unproven)
     };
-    has_answer && !policy.list_rules().any(|rule| is_rule_undecided(&rule, judgements))
+    let is_unmatched = notes.iter().any(|note| note.check_reason().is_some());
+    has_answer
+        && !is_unmatched
+        && !policy.list_rules().any(|rule| is_rule_undecided(&rule, judgements))
 }
 
 /// Returns whether the rule names benchmarks and none of them is decided.
