@@ -14,9 +14,9 @@ use crate::units::Percent;
 mod counts;
 mod doubt;
 mod row;
+mod source;
 mod figures;
 mod repeat;
-mod source;
 
 pub(crate) use counts::{ChangeCounts, TargetCounts};
 use doubt::DoubtGrouping;
