@@ -411,3 +411,41 @@ fn a_target_without_enough_calls_asks_for_more_rounds() {
     let out_of_reach = "[[target]]\nbench = \"a\"\np99 = \"10ms\"";
     assert!(asks(19, out_of_reach) && !asks(20, out_of_reach), "the rounds end");
 }
+
+/// Counts the answers on 100 pairs of sides whose candidate is slower by `effect`. The true medians
+/// are between 8 and 20 ms, launches differ by 0.5 %, and the clock has steps of `step` ms.
+fn count_rounded_answers(step: f64, effect: f64) -> BTreeMap<Change, u32> {
+    let mut answers = BTreeMap::new();
+    for case in 0..100_u32 {
+        let level = 8.0 + 12.0 * (f64::from(case) * 0.618_033_988_75).fract();
+        let side = |seed: u64, level: f64| -> Vec<Vec<f64>> {
+            let paces = draw_side(seed, 1, 1.0, 1e-9).remove(0);
+            let pace = |launch: usize| 1.0 + (paces[launch] / MILLISECOND - 1.0) * (0.005 / 0.06);
+            let launch =
+                |at: usize| draw_side(seed * 64 + at as u64, 1, level * pace(at), step).remove(0);
+            (0..20).map(launch).collect()
+        };
+        let seed = u64::from(case) * 2 + 1;
+        let [in_rounds, as_file, _] =
+            decide_every_way(&side(seed, level), &side(seed + 1, level * (1.0 + effect)));
+        for decision in [in_rounds, as_file] {
+            *answers.entry(decision.benchmarks[0].change).or_default() += 1;
+        }
+    }
+    answers
+}
+
+#[test]
+fn a_coarse_clock_does_not_raise_the_rate_of_wrong_answers() {
+    // The promise is 0.5 % of tolerated slowdowns called regressed, and 5 % of slowdowns that must be
+    // found called unchanged, so 1 and 10 of 200. Without the floor, steps of 1 ms gave 64 and 86,
+    // steps of 0.2 ms 33 and 44.
+    for step in [1.0, 0.2, 0.04, 0.001] {
+        let tolerated = count_rounded_answers(step, 0.0099);
+        let found = count_rounded_answers(step, 0.0501);
+        println!("{step} {tolerated:?} {found:?}");
+        let regressed = tolerated.get(&Change::Regressed).copied().unwrap_or(0);
+        let passed = found.get(&Change::Unchanged).copied().unwrap_or(0);
+        assert!(regressed <= 1 && passed <= 10, "{step}: {regressed} and {passed}");
+    }
+}
