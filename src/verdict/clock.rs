@@ -12,6 +12,10 @@ use crate::units::Nanos;
 /// Largest step of the clock that allows a conclusion, as a share of the slowdown that must be found.
 const MAX_STEP_SHARE: f64 = 0.5;
 
+/// Largest standard error that a step of the clock causes. A log ratio that is known no better is not
+/// known at all.
+const MAX_ERROR_FLOOR: f64 = 10.0;
+
 /// How well the clock resolves the calls of one benchmark.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ClockResolution {
@@ -42,7 +46,8 @@ impl ClockResolution {
         let Some(step) = find_step(&sides).filter(|_| smallest.is_finite()) else {
             return Self::default();
         };
-        let error_floor = medians.iter().map(|median| 0.5 * step / median).fold(0.0, f64::hypot);
+        let errors = medians.iter().map(|median| 0.5 * step / median);
+        let error_floor = errors.fold(0.0, f64::hypot).min(MAX_ERROR_FLOOR);
         let is_coarse = step > MAX_STEP_SHARE * rules.detect.get() * smallest;
         let doubt = is_coarse.then(|| note_coarse_clock(&sides, step, smallest));
         Self { error_floor, doubt }
@@ -90,7 +95,8 @@ pub(super) fn find_step(sides: &[&Benchmark]) -> Option<f64> {
         .flatten()
         .map(|batch| batch.calls)
         .collect();
-    Some(step / summary::compute_median_in_place(&mut calls).unwrap_or(1.0))
+    let per_call = step / summary::compute_median_in_place(&mut calls).unwrap_or(1.0);
+    per_call.is_finite().then_some(per_call)
 }
 
 /// Returns the times that the clock measured in a launch: of batches if their numbers of calls are

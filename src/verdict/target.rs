@@ -102,10 +102,13 @@ impl<'a> SortedCalls<'a> {
     /// the limit, or `None` if there is none among two or more launches.
     fn find_launch_with_slow_mean(&self, limit: Nanos) -> Option<usize> {
         let is_above = |digest: &Digest| {
+            if digest.count < 2 {
+                return false;
+            }
             let count = digest.count as f64;
             let error = digest.sd.get() / count.sqrt();
             let quantile = t_upper_quantile(1.0 - TARGET_CONFIDENCE, count - 1.0);
-            digest.count > 1 && digest.mean.get() - quantile * error > limit.get()
+            digest.mean.get() - quantile * error > limit.get()
         };
         let digests = self.benchmark.digests().enumerate();
         let slow = digests.filter(|(_, digest)| is_above(digest));
