@@ -13,6 +13,7 @@ mod counts;
 mod open;
 mod screen;
 mod short_launches;
+mod target_bound;
 mod batch_target;
 mod target;
 mod judge;

@@ -43,7 +43,7 @@ pub(crate) fn find_clock_step(sorted: &[f64]) -> Option<f64> {
         [low, high] => Some(compute_common_divisor(*low, *high)),
         more => find_spacing(more),
     }
-    .filter(|step| *step > 0.0)
+    .filter(|step| step.is_finite() && *step > 0.0)
 }
 
 /// Returns the distinct values of `sorted` in ascending order, each with its number of times.

@@ -411,3 +411,65 @@ fn a_target_without_enough_calls_asks_for_more_rounds() {
     let out_of_reach = "[[target]]\nbench = \"a\"\np99 = \"10ms\"";
     assert!(asks(19, out_of_reach) && !asks(20, out_of_reach), "the rounds end");
 }
+
+/// Counts the answers on 100 pairs of sides whose candidate is slower by `effect`. The true medians
+/// are between 8 and 20 ms, launches differ by 0.5 %, and the clock has steps of `step` ms.
+fn count_rounded_answers(step: f64, effect: f64) -> BTreeMap<Change, u32> {
+    let mut answers = BTreeMap::new();
+    for case in 0..100_u32 {
+        let level = 8.0 + 12.0 * (f64::from(case) * 0.618_033_988_75).fract();
+        let side = |seed: u64, level: f64| -> Vec<Vec<f64>> {
+            let paces = draw_side(seed, 1, 1.0, 1e-9).remove(0);
+            let pace = |launch: usize| 1.0 + (paces[launch] / MILLISECOND - 1.0) * (0.005 / 0.06);
+            let launch =
+                |at: usize| draw_side(seed * 64 + at as u64, 1, level * pace(at), step).remove(0);
+            (0..20).map(launch).collect()
+        };
+        let seed = u64::from(case) * 2 + 1;
+        let [in_rounds, as_file, _] =
+            decide_every_way(&side(seed, level), &side(seed + 1, level * (1.0 + effect)));
+        for decision in [in_rounds, as_file] {
+            *answers.entry(decision.benchmarks[0].change).or_default() += 1;
+        }
+    }
+    answers
+}
+
+#[test]
+fn a_coarse_clock_does_not_raise_the_rate_of_wrong_answers() {
+    // The promise is 0.5 % of tolerated slowdowns called regressed, and 5 % of slowdowns that must be
+    // found called unchanged: 1 and 10 of 200. Without the floor, steps of 1 ms gave 20 and 58.
+    for step in [1.0, 0.2, 0.04, 0.001] {
+        let tolerated = count_rounded_answers(step, 0.0099);
+        let found = count_rounded_answers(step, 0.0501);
+        let regressed = tolerated.get(&Change::Regressed).copied().unwrap_or(0);
+        let passed = found.get(&Change::Unchanged).copied().unwrap_or(0);
+        assert!(regressed <= 1 && passed <= 10, "{step}: {regressed} and {passed}");
+    }
+}
+
+#[test]
+fn numbers_at_the_ends_of_the_range_are_judged_without_a_panic() {
+    let ends = [5e-324, 1e-300, 1.0, 1e300, f64::MAX];
+    for (place, value) in ends.into_iter().enumerate() {
+        let other = ends[(place + 2) % ends.len()];
+        let side = vec![vec![value; 60], vec![other; 60], vec![value, other, 0.0]];
+        decide_every_way(&side, &side);
+        for calls in [1e-300, 1.0, 1e300] {
+            for limit in ["mean = \"0ns\"", "p95 = \"0ns\"", "mean = \"1h\"", "p95 = \"1h\""] {
+                judge(benchmark("a", &side), limit);
+                judge(batched(&side, calls), limit);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_percentile_of_batches_is_refused_only_where_their_calls_are_not_known() {
+    let policy = policy("[[target]]\nbench = \"**\"\np95 = \"1ms\"");
+    let known = batched(&vec![vec![2500.0; 50]; 5], 1200.0);
+    let mut unknown = known.clone();
+    unknown.launches[0].calls_per_sample = None;
+    assert!(policy.check_targets(&[known]).is_ok());
+    assert!(policy.check_targets(&[unknown]).is_err());
+}

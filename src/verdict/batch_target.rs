@@ -1,7 +1,7 @@
 //! Judging limits on percentiles of calls that were timed in batches: met or unproven, because a
 //! batch bounds its slow calls from above only.
 
-use super::target::{
+use super::target_bound::{
     TARGET_CONFIDENCE, bound_typical_launch, build_target, build_unproven_target, floor_to_count,
 };
 use crate::decision::{TargetJudgement, TargetStatus};

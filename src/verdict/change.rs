@@ -36,6 +36,28 @@ impl ChangeFinding {
         let notes = note.into_iter().collect();
         Self { change, test: None, p_value: None, minimum_detectable: None, rounds: None, notes }
     }
+
+    /// Returns this finding, or an inconclusive one if the clock allows no conclusion. A ratio of
+    /// samples of zero is left out.
+    #[must_use]
+    pub(super) fn limit_by_clock(self, clock: &ClockResolution) -> Self {
+        let Some(doubt) = clock.doubt() else { return self };
+        let rounds = self.rounds;
+        match doubt {
+            Note::SamplesOfZero => {
+                let note = Some(Note::SamplesOfZero);
+                Self { rounds, ..Self::without_test(Change::Inconclusive, note) }
+            }
+            // Without a test there is a reason already.
+            _ if self.test.is_none() => self,
+            doubt => Self {
+                change: Change::Inconclusive,
+                minimum_detectable: None,
+                notes: vec![doubt.clone()],
+                ..self
+            },
+        }
+    }
 }
 
 /// The error rates of one look.
@@ -150,14 +172,15 @@ fn judge_one_look(
         Change::Inconclusive => vec![note_undecided(None, detectable)],
         _ => Vec::new(),
     };
-    clock.limit(ChangeFinding {
+    let finding = ChangeFinding {
         change,
         test: Some(test),
         p_value: Some(test.p_two_sided(0.0)),
         minimum_detectable: Some(detectable),
         rounds: None,
         notes,
-    })
+    };
+    finding.limit_by_clock(clock)
 }
 
 /// Returns the note that the data do not decide. `detectable` is a share, and may be too large to

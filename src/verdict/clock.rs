@@ -1,8 +1,6 @@
 //! What the samples show about the clock that measured them, and what this means for a comparison.
 
-use super::change::ChangeFinding;
 use crate::compare::BenchmarkComparison;
-use crate::decision::Change;
 use crate::note::Note;
 use crate::policy::BenchmarkRules;
 use crate::run::{Benchmark, Launch, LaunchData, Sampling};
@@ -13,6 +11,10 @@ use crate::units::Nanos;
 
 /// Largest step of the clock that allows a conclusion, as a share of the slowdown that must be found.
 const MAX_STEP_SHARE: f64 = 0.5;
+
+/// Largest standard error that a step of the clock causes. A log ratio that is known no better is not
+/// known at all.
+const MAX_ERROR_FLOOR: f64 = 10.0;
 
 /// How well the clock resolves the calls of one benchmark.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,7 +46,8 @@ impl ClockResolution {
         let Some(step) = find_step(&sides).filter(|_| smallest.is_finite()) else {
             return Self::default();
         };
-        let error_floor = medians.iter().map(|median| 0.5 * step / median).fold(0.0, f64::hypot);
+        let errors = medians.iter().map(|median| 0.5 * step / median);
+        let error_floor = errors.fold(0.0, f64::hypot).min(MAX_ERROR_FLOOR);
         let is_coarse = step > MAX_STEP_SHARE * rules.detect.get() * smallest;
         let doubt = is_coarse.then(|| note_coarse_clock(&sides, step, smallest));
         Self { error_floor, doubt }
@@ -58,25 +61,9 @@ impl ClockResolution {
         TTest { standard_error: test.standard_error.max(self.error_floor), ..test }
     }
 
-    /// Makes `finding` inconclusive if the clock allows no conclusion. A ratio of samples of zero is
-    /// left out.
-    pub(super) fn limit(&self, finding: ChangeFinding) -> ChangeFinding {
-        match &self.doubt {
-            None => finding,
-            Some(Note::SamplesOfZero) => {
-                let rounds = finding.rounds;
-                let note = Some(Note::SamplesOfZero);
-                ChangeFinding { rounds, ..ChangeFinding::without_test(Change::Inconclusive, note) }
-            }
-            // Without a test there is a reason already.
-            Some(_) if finding.test.is_none() => finding,
-            Some(doubt) => ChangeFinding {
-                change: Change::Inconclusive,
-                minimum_detectable: None,
-                notes: vec![doubt.clone()],
-                ..finding
-            },
-        }
+    /// Returns why the clock allows no conclusion, or `None` if it is fine enough.
+    pub(super) fn doubt(&self) -> Option<&Note> {
+        self.doubt.as_ref()
     }
 }
 
@@ -96,7 +83,8 @@ fn note_coarse_clock(sides: &[&Benchmark], step: f64, median: f64) -> Note {
 pub(super) fn find_step(sides: &[&Benchmark]) -> Option<f64> {
     let launches = || sides.iter().flat_map(|side| &side.launches);
     let mut times: Vec<f64> = launches().flat_map(list_clock_times).collect();
-    times.sort_unstable_by(f64::total_cmp);
+    // The stable sort sees that the times of each launch are sorted already, and merges them.
+    times.sort_by(f64::total_cmp);
     let step = find_clock_step(&times)?;
     // The clock measures a batch as a whole, so its step counts once per batch.
     let mut calls: Vec<f64> = sides
@@ -107,7 +95,8 @@ pub(super) fn find_step(sides: &[&Benchmark]) -> Option<f64> {
         .flatten()
         .map(|batch| batch.calls)
         .collect();
-    Some(step / summary::compute_median_in_place(&mut calls).unwrap_or(1.0))
+    let per_call = step / summary::compute_median_in_place(&mut calls).unwrap_or(1.0);
+    per_call.is_finite().then_some(per_call)
 }
 
 /// Returns the times that the clock measured in a launch: of batches if their numbers of calls are
@@ -115,7 +104,7 @@ pub(super) fn find_step(sides: &[&Benchmark]) -> Option<f64> {
 fn list_clock_times(launch: &Launch) -> Vec<f64> {
     match (&launch.data, launch.list_batches()) {
         (_, Some(batches)) => batches.iter().map(|batch| batch.time).collect(),
-        (LaunchData::Samples(samples), None) => samples.iter().map(|sample| sample.get()).collect(),
+        (LaunchData::Samples(samples), None) => samples.sorted_nanos().to_vec(),
         (LaunchData::Digest(digest), None) => vec![digest.min.get(), digest.max.get()],
     }
 }

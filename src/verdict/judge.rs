@@ -8,7 +8,8 @@ use super::clock::ClockResolution;
 use super::evidence::{BaselineEvidence, Evidence};
 use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, RoundSeries};
-use super::target::{SortedCalls, build_unproven_target};
+use super::target::SortedCalls;
+use super::target_bound::build_unproven_target;
 use super::test_form::choose_test_form;
 use crate::compare::{BenchmarkComparison, HistogramAxis, SideFigures, compare_benchmarks};
 use crate::decision::{

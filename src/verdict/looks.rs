@@ -179,7 +179,9 @@ pub(super) fn judge_suite(suite: &[RoundSeries], context: LookContext) -> Vec<Ch
     suite
         .iter()
         .zip(progress)
-        .map(|(series, progress)| series.clock.limit(conclude_series(series, context, progress)))
+        .map(|(series, progress)| {
+            conclude_series(series, context, progress).limit_by_clock(&series.clock)
+        })
         .collect()
 }
 

@@ -5,19 +5,17 @@ use std::collections::HashMap;
 
 use super::batch_target::judge_batch_quantile;
 use super::clock;
+use super::target_bound::{
+    TARGET_CONFIDENCE, bound_typical_launch, build_target, build_unproven_target, to_nanos,
+};
 use crate::decision::{TargetJudgement, TargetStatus};
 use crate::note::Note;
 use crate::policy::{Metric, Policy};
 use crate::run::{Benchmark, Digest, Launch, LaunchData, Sampling};
 use crate::stats::cluster_mean::{ClusterMean, ClusterSummary, estimate_cluster_mean};
 use crate::stats::distribution::t::t_upper_quantile;
-use crate::stats::summary::Moments;
-use crate::stats::test::t::compute_mean_interval;
 use crate::stats::{order_statistics, quantile};
 use crate::units::Nanos;
-
-/// One-sided confidence of the bounds on a figure.
-pub(super) const TARGET_CONFIDENCE: f64 = 0.95;
 
 /// Returns the number of samples, calls or batches, without which a target of the benchmark `id`
 /// cannot be proven. Zero without such a target.
@@ -36,7 +34,8 @@ pub(super) struct SortedCalls<'a> {
     launches: Vec<&'a [f64]>,
     /// Sorted samples of all launches, in nanoseconds.
     pooled: Vec<f64>,
-    /// Step of the clock in nanoseconds per call; zero if the samples show none.
+    /// Step of the clock in nanoseconds per call; zero if the samples show none, or if no sample is
+    /// zero.
     clock_step: f64,
 }
 
@@ -54,7 +53,9 @@ impl<'a> SortedCalls<'a> {
         let mut pooled = launches.concat();
         // The stable sort sees that each launch is sorted already, and merges them.
         pooled.sort_by(f64::total_cmp);
-        let clock_step = clock::find_step(&[benchmark]).unwrap_or(0.0);
+        // Only a sample of zero needs the step.
+        let has_zero = benchmark.digests().any(|digest| digest.min.get() == 0.0);
+        let clock_step = if has_zero { clock::find_step(&[benchmark]).unwrap_or(0.0) } else { 0.0 };
         Self { benchmark, launches, pooled, clock_step }
     }
 
@@ -101,10 +102,13 @@ impl<'a> SortedCalls<'a> {
     /// the limit, or `None` if there is none among two or more launches.
     fn find_launch_with_slow_mean(&self, limit: Nanos) -> Option<usize> {
         let is_above = |digest: &Digest| {
+            if digest.count < 2 {
+                return false;
+            }
             let count = digest.count as f64;
             let error = digest.sd.get() / count.sqrt();
             let quantile = t_upper_quantile(1.0 - TARGET_CONFIDENCE, count - 1.0);
-            digest.count > 1 && digest.mean.get() - quantile * error > limit.get()
+            digest.mean.get() - quantile * error > limit.get()
         };
         let digests = self.benchmark.digests().enumerate();
         let slow = digests.filter(|(_, digest)| is_above(digest));
@@ -209,14 +213,6 @@ impl<'a> SortedCalls<'a> {
     }
 }
 
-/// Returns one-sided lower and upper bounds, in nanoseconds, on a figure of a typical launch, from
-/// its logarithm in each launch. Returns `None` for fewer than two launches.
-pub(super) fn bound_typical_launch(logarithms: &[f64]) -> Option<(f64, f64)> {
-    let level_summary = Moments::from_values(logarithms).ok()?;
-    let (low, high) = compute_mean_interval(&level_summary, 1.0 - TARGET_CONFIDENCE)?;
-    Some((low.exp(), high.exp()))
-}
-
 /// Returns the interpolated quantile of `sorted`, which must not be empty.
 fn interpolate_quantile(sorted: &[f64], q: f64) -> f64 {
     quantile::compute_quantile(sorted, q).expect("a launch has samples")
@@ -225,37 +221,4 @@ fn interpolate_quantile(sorted: &[f64], q: f64) -> f64 {
 /// Returns the note that this launch, counted from 0, alone misses the target.
 fn note_slow_launch(launch: usize) -> Note {
     Note::SlowLaunch { launch: u32::try_from(launch).unwrap_or(u32::MAX) }
-}
-
-/// Returns an unproven target without bounds.
-pub(super) fn build_unproven_target(metric: Metric, limit: Nanos, note: Note) -> TargetJudgement {
-    build_target(metric, limit, [None; 3], TargetStatus::Unproven, Some(note))
-}
-
-/// Returns a target with its lower bound, best estimate and upper bound, in nanoseconds.
-pub(super) fn build_target(
-    metric: Metric,
-    limit: Nanos,
-    [low, point, high]: [Option<f64>; 3],
-    status: TargetStatus,
-    note: Option<Note>,
-) -> TargetJudgement {
-    let [low, point, high] = [low, point, high].map(|bound| bound.map(to_nanos));
-    TargetJudgement { metric, limit, low, point, high, status, note }
-}
-
-fn to_nanos(ns: f64) -> Nanos {
-    Nanos::new(ns.min(f64::MAX)).expect("a bound on durations is a duration")
-}
-
-/// Returns a number of calls as a whole number.
-pub(super) fn floor_to_count(calls: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count, and the cast saturates"
-    )]
-    {
-        calls as u64
-    }
 }
