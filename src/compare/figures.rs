@@ -169,7 +169,8 @@ impl SideFigures {
             let least = order_statistics::find_min_sample_count(q, confidence.get()) as u64;
             (is_call && samples >= least).then(|| estimate(figure))
         };
-        let mean = estimate_mean(&runs, tail);
+        // A mean that cannot be computed is that of a typical launch.
+        let mean = estimate_mean(&runs, tail).unwrap_or_else(|| estimate(|digest| digest.mean));
         Some(Self {
             samples,
             median: estimate(|digest| digest.p50),
@@ -200,29 +201,29 @@ pub(crate) fn compute_throughput(
 
 /// Returns the arithmetic mean of all calls, with the interval that leaves out `tail` on each side.
 /// The interval is over launches, or over runs if there are several. A single launch has none.
-fn estimate_mean(runs: &[&Benchmark], tail: f64) -> Estimate {
-    let estimate = |clusters: &[ClusterSummary]| {
-        estimate_cluster_mean(clusters, tail)
-            .expect("a benchmark has launches, and means of durations are finite")
-    };
+///
+/// Returns `None` if a sum of times is too large for a double.
+fn estimate_mean(runs: &[&Benchmark], tail: f64) -> Option<Estimate> {
     let summarize = |run: &Benchmark| -> Vec<ClusterSummary> {
         run.launches.iter().map(Launch::summarize_calls).collect()
     };
+    let pool = |run: &&Benchmark| {
+        let launches = summarize(run);
+        let size = launches.iter().map(|launch| launch.size).sum();
+        Some(ClusterSummary { mean: estimate_cluster_mean(&launches, tail).ok()?.mean, size })
+    };
     let clusters = match runs {
         [run] => summarize(run),
-        runs => runs
-            .iter()
-            .map(|run| {
-                let launches = summarize(run);
-                let size = launches.iter().map(|launch| launch.size).sum();
-                ClusterSummary { mean: estimate(&launches).mean, size }
-            })
-            .collect(),
+        runs => runs.iter().map(pool).collect::<Option<_>>()?,
     };
-    let ClusterMean { mean, bounds } = estimate(&clusters);
+    let ClusterMean { mean, bounds } = estimate_cluster_mean(&clusters, tail).ok()?;
     let (low, high) = bounds.unzip();
-    let to_bound = |bound: f64| to_nanos(bound.clamp(0.0, f64::MAX));
-    Estimate { low: low.map(to_bound), point: to_bound(mean), high: high.map(to_bound) }
+    let to_bound = |bound: f64| Nanos::new(bound.clamp(0.0, f64::MAX)).ok();
+    Some(Estimate {
+        low: low.and_then(to_bound),
+        point: to_bound(mean)?,
+        high: high.and_then(to_bound),
+    })
 }
 
 /// Returns the geometric mean of a figure over launches, with the interval that leaves out `tail` on
