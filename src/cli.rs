@@ -53,7 +53,7 @@ pub(crate) enum CliCommand {
     Calibrate(CalibrateArgs),
     /// Report what disturbs measurements on this machine, with remedies
     Doctor(DoctorArgs),
-    /// Print a decision as text, Markdown, HTML, JSON, CSV or JUnit
+    /// Print a decision, or the figures of a run, as text, Markdown, HTML, JSON, CSV or JUnit
     Report(ReportArgs),
     /// Print how often the decision is wrong, on simulated and recorded data
     Evaluate(EvaluateArgs),
@@ -357,6 +357,9 @@ pub(crate) struct CalibrateArgs {
 /// `perfgate compare`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
+The exit status is 0 whatever the verdict. The `exit_status` in the document is that of the gate:
+`perfgate check --run CANDIDATE --baseline BASELINE` exits with it.
+
 Examples:
   perfgate compare main.json candidate.json
   perfgate compare main.json candidate.json --threshold 2% --format markdown")]
@@ -386,8 +389,8 @@ Examples:
   perfgate report target/perfgate/decision.json
   perfgate report decision.json --format html --output report.html")]
 pub(crate) struct ReportArgs {
-    /// Decision file
-    pub(crate) decision: PathBuf,
+    /// Decision file, or run file
+    pub(crate) file: PathBuf,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: DecisionFormat,

@@ -4,7 +4,7 @@ mod figures;
 
 use std::collections::{HashMap, HashSet};
 
-pub(crate) use figures::{Estimate, Histogram, HistogramAxis, SideFigures};
+pub(crate) use figures::{Estimate, Histogram, HistogramAxis, SideFigures, compute_throughput};
 
 use crate::run::{Benchmark, BenchmarkId};
 

@@ -21,13 +21,22 @@ use crate::units::{Confidence, Nanos, Percent, Ratio};
 /// The schema of the decision files that this version writes.
 pub(crate) const DECISION_SCHEMA: &str = "perfgate.decision/2";
 
-/// The outcome of the gate: the worst verdict of all reasons. Ordered from best to worst.
+/// Exit status of a check that does not block: it passes, or it is inconclusive and the policy does
+/// not fail on that.
+pub(crate) const PASS_STATUS: u8 = 0;
+/// Exit status of a check that fails.
+pub(crate) const FAIL_STATUS: u8 = 10;
+/// Exit status of a check that is inconclusive and blocks.
+pub(crate) const INCONCLUSIVE_STATUS: u8 = 11;
+
+/// The outcome of the gate: what is known. Whether it blocks is a question of its own, which the
+/// exit status answers. Ordered from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Verdict {
-    /// No reason in `fail_on` applies.
+    /// Nothing is worse than tolerated, and the check could tell.
     Pass,
-    /// The data do not answer something that the policy requires to be known.
+    /// The check could not tell enough.
     Inconclusive,
     /// Something is worse than the policy tolerates.
     Fail,
@@ -43,14 +52,24 @@ impl Verdict {
         }
     }
 
-    /// Returns the exit status of `check`.
-    pub(crate) const fn exit_status(self) -> u8 {
+    /// Returns the exit status of `check`. Only an inconclusive check asks whether it
+    /// `blocks_undecided`.
+    pub(crate) fn exit_status(self, blocks_undecided: bool) -> u8 {
         match self {
-            Self::Pass => 0,
-            Self::Fail => 10,
-            Self::Inconclusive => 11,
+            Self::Fail => FAIL_STATUS,
+            Self::Inconclusive if blocks_undecided => INCONCLUSIVE_STATUS,
+            Self::Pass | Self::Inconclusive => PASS_STATUS,
         }
     }
+}
+
+/// What a check found out, and whether it blocks although that is not enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CheckOutcome {
+    /// What is known.
+    pub(crate) verdict: Verdict,
+    /// Whether an inconclusive check blocks.
+    pub(crate) blocks_undecided: bool,
 }
 
 /// What the data say about one benchmark.
@@ -86,6 +105,14 @@ impl Change {
             Self::Unchanged => "unchanged",
         }
     }
+
+    /// Returns whether both sides were measured, so that the change answers a comparison.
+    pub(crate) fn is_compared(self) -> bool {
+        match self {
+            Self::Regressed | Self::Inconclusive | Self::Improved | Self::Unchanged => true,
+            Self::Missing | Self::Failed | Self::New => false,
+        }
+    }
 }
 
 /// What the data say about one target.
@@ -107,7 +134,8 @@ pub(crate) struct Decision {
     schema: String,
     /// Outcome of the gate.
     pub(crate) verdict: Verdict,
-    /// Exit status of `check`.
+    /// Exit status of `check`. It depends on the verdict and, for an inconclusive check, on whether
+    /// the policy fails on what is not known.
     pub(crate) exit_status: u8,
     /// Origin of the baseline.
     pub(crate) baseline: BaselineSource,
@@ -349,7 +377,8 @@ pub(crate) struct TargetJudgement {
     pub(crate) high: Option<Nanos>,
     /// What the data say.
     pub(crate) status: TargetStatus,
-    /// Why the target is unproven. `None` if it is met or missed.
+    /// Why the target is unproven, or what proves it if calls were not timed one by one. `None` if
+    /// single calls decide it.
     #[serde(default, alias = "reason", skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<Note>,
 }
@@ -380,10 +409,9 @@ impl Judgement {
 }
 
 impl Decision {
-    /// Builds a decision in the schema that this version writes. The exit status follows from the
-    /// verdict.
+    /// Builds a decision in the schema that this version writes.
     pub(crate) fn new(
-        verdict: Verdict,
+        outcome: CheckOutcome,
         baseline: BaselineSource,
         candidate: CandidateSource,
         benchmarks: Vec<Judgement>,
@@ -392,13 +420,18 @@ impl Decision {
     ) -> Self {
         Self {
             schema: DECISION_SCHEMA.to_owned(),
-            verdict,
-            exit_status: verdict.exit_status(),
+            verdict: outcome.verdict,
+            exit_status: outcome.verdict.exit_status(outcome.blocks_undecided),
             baseline,
             candidate,
             benchmarks,
             fail_on,
             notes,
         }
+    }
+
+    /// Returns whether the check blocks: its exit status is not zero.
+    pub(crate) fn is_blocking(&self) -> bool {
+        self.exit_status != PASS_STATUS
     }
 }

@@ -5,13 +5,14 @@
 //! launch.
 
 pub(crate) mod plan;
+pub(crate) mod needs;
 pub(crate) mod survey;
 pub(crate) mod command;
 pub(crate) mod criterion;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -24,6 +25,7 @@ use crate::run::{
 };
 use crate::selection::Selection;
 
+pub(crate) use self::needs::{SampleNeeds, SampleShortage};
 pub(crate) use self::plan::{LaunchJob, LaunchPlan};
 
 /// How much to measure.
@@ -86,6 +88,8 @@ pub(crate) enum MeasureProgress {
         /// Number of launches.
         launches: u32,
     },
+    /// Benchmarks whose targets need more samples than will be measured.
+    ShortOfSamples(Vec<SampleShortage>),
     /// A process starts.
     Launch {
         /// Number of the launch, from 0.
@@ -336,8 +340,8 @@ impl Benchmark {
     }
 }
 
-/// Measures one subject and returns `run` with its benchmarks: plans its launches, then starts every job once per launch, as often as
-/// `effort` requests.
+/// Measures one subject and returns `run` with its benchmarks: plans its launches, then starts every
+/// job once per launch, as often as `effort` requests and targets need.
 ///
 /// # Errors
 ///
@@ -347,22 +351,35 @@ pub(crate) fn measure_subject(
     subject: &MeasureSubject,
     selection: &Selection,
     effort: &Effort,
+    needs: &SampleNeeds<'_>,
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(MeasureProgress),
 ) -> Result<Run, MeasureError> {
     // Watch the host and plan. In each launch, start every remaining job; repeat a disturbed start
-    // once. Benchmarks that have failed are not started again.
+    // once. Benchmarks that have failed are not started again. After the requested launches, only
+    // benchmarks go on whose targets need more samples.
     let watch = HostWatch::begin();
+    let started = Instant::now();
     let mut plan = subject.plan_launches(selection, effort, interrupt, progress)?;
     let planned = plan.planned.take();
     let mut measured = Measurement::new(run, plan);
     let mut remaining = LaunchPlan { planned, ..LaunchPlan::default() };
+    let shortages = remaining.list_shortages(effort, effort.launches, needs);
+    if !shortages.is_empty() {
+        progress(MeasureProgress::ShortOfSamples(shortages));
+    }
+    let launches = remaining.count_launches(effort, needs);
     progress(MeasureProgress::Planned {
         benchmarks: remaining.planned.as_ref().map(Vec::len),
         starts: remaining.list_jobs().len(),
-        launches: effort.launches,
+        launches,
     });
-    for round in 0..effort.launches {
+    for round in 0..launches {
+        if round >= effort.launches
+            && let Some(planned) = &mut remaining.planned
+        {
+            needs.keep_short(planned, measured.run(), started);
+        }
         for job in remaining.list_jobs() {
             progress(MeasureProgress::Launch { launch: round, target: job.name() });
             let mut launched = subject.launch_job(&job, effort, interrupt)?;

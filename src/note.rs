@@ -203,6 +203,29 @@ pub(crate) enum Note {
     /// Only some of the commit messages could be read.
     MessagesIncomplete,
 
+    // Rules of the policy.
+    /// The pattern of a `[[target]]` matches no benchmark, so the target is unproven.
+    TargetMatchesNothing {
+        /// The pattern.
+        pattern: String,
+        /// The id that is most like the pattern. `None` if there is no benchmark.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nearest: Option<String>,
+    },
+    /// The pattern of a `[[bench]]` matches no benchmark.
+    ExceptionMatchesNothing {
+        /// The pattern.
+        pattern: String,
+        /// The id that is most like the pattern. `None` if there is no benchmark.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nearest: Option<String>,
+    },
+    /// Nothing is decided about the benchmarks that a rule names.
+    RuleUndecided {
+        /// Pattern of the rule.
+        pattern: String,
+    },
+
     // Advice and second opinions.
     /// Benchmarks stayed undecided in short launches.
     ShortLaunches {
@@ -283,6 +306,20 @@ pub(crate) enum Note {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detectable: Option<Percent>,
     },
+    /// A step of the clock is too large a part of the median.
+    ClockTooCoarse {
+        /// Step of the clock, per call.
+        step: Nanos,
+        /// Median of the side with the smaller one.
+        median: Nanos,
+    },
+    /// All samples of both sides are the same, so the step of the clock may be as large.
+    SamplesAlike {
+        /// The sample.
+        value: Nanos,
+    },
+    /// The clock is so coarse that the median of a launch is zero.
+    SamplesOfZero,
     /// Too few runs are stored to know how much runs differ.
     FewStoredRuns {
         /// Number of stored runs of this machine.
@@ -312,6 +349,29 @@ pub(crate) enum Note {
     TooCloseToLimit,
     /// A mean cannot be bounded with fewer than two launches.
     MeanNeedsTwoLaunches,
+    /// No batch took longer than the limit, so no call did.
+    NoBatchLonger {
+        /// Number of batches.
+        batches: u64,
+        /// Time of the longest batch.
+        longest: Nanos,
+    },
+    /// The times of batches limit how many calls can have exceeded the limit.
+    CallsBounded {
+        /// Largest number of calls that can have exceeded it.
+        exceeding: u64,
+        /// Number of all calls.
+        calls: u64,
+    },
+    /// There are too few batches to bound a percentile.
+    TooFewBatches {
+        /// Name of the metric.
+        metric: String,
+        /// Number of batches.
+        batches: u64,
+        /// Number of batches that the metric needs.
+        needed: u64,
+    },
     /// Samples are batches, which have no percentile of single calls.
     BatchesHaveNoPercentile {
         /// Name of the metric.

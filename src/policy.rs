@@ -14,7 +14,7 @@ use thiserror::Error;
 
 pub(crate) use config::{Config, MeasureConfig};
 
-use crate::run::{Benchmark, Sampling};
+use crate::run::{Benchmark, LaunchData, Sampling};
 use crate::selection::{IdPattern, PatternError, Selection};
 use crate::units::{Confidence, Nanos, Percent, Quantile};
 
@@ -158,6 +158,8 @@ pub(crate) struct Policy {
     /// Confidence of the intervals shown.
     pub(crate) confidence: Confidence,
     requires_baseline: bool,
+    /// Whether only some packages of the suite are measured.
+    is_partial: bool,
     fail_on: Vec<FailOn>,
     tolerance: Tolerance,
     exceptions: Vec<(IdPattern, Tolerance)>,
@@ -182,6 +184,16 @@ struct TargetRule {
     limits: BTreeMap<Metric, Nanos>,
 }
 
+/// A rule for the benchmarks that a pattern names: a `[[target]]`, a `[[bench]]`, or the targets of
+/// the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyRule<'a> {
+    /// The pattern.
+    pub(crate) pattern: &'a IdPattern,
+    /// The metrics that the rule limits. Empty if it sets no target.
+    pub(crate) metrics: Vec<Metric>,
+}
+
 /// The part of the policy that applies to one benchmark.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BenchmarkRules {
@@ -194,7 +206,8 @@ pub(crate) struct BenchmarkRules {
 }
 
 impl Policy {
-    /// Builds the policy of a configuration. `flags` are targets for every benchmark.
+    /// Builds the policy of a configuration. `flags` are targets for every benchmark, which override
+    /// those of the configuration.
     ///
     /// Fails if a pattern is not valid, if a `[[target]]` sets no limit, or if `detect` does not
     /// exceed `threshold` somewhere.
@@ -204,7 +217,7 @@ impl Policy {
         selection: Selection,
     ) -> Result<Self, PolicyError> {
         // Exceptions start from the values of `[gate]`, which start from the defaults. The flags
-        // come first among the targets, so that a matching `[[target]]` overrides them.
+        // come last among the targets, so that they override every `[[target]]`.
         let gate = &config.gate;
         let defaults =
             Tolerance { threshold: DEFAULT_THRESHOLD, detect: DEFAULT_DETECT, min_effect: 0.0 };
@@ -217,15 +230,15 @@ impl Policy {
             exceptions.push((IdPattern::new(&bench.pattern)?, exception));
         }
         let mut targets = Vec::new();
-        if !flags.is_empty() {
-            targets.push(TargetRule { pattern: IdPattern::new("**")?, limits: flags.clone() });
-        }
         for target in &config.target {
             let limits = target.limits();
             if limits.is_empty() {
                 return Err(PolicyError::TargetWithoutLimit(target.bench.clone()));
             }
             targets.push(TargetRule { pattern: IdPattern::new(&target.bench)?, limits });
+        }
+        if !flags.is_empty() {
+            targets.push(TargetRule { pattern: IdPattern::new("**")?, limits: flags.clone() });
         }
         let fail_on = gate.fail_on.clone().unwrap_or_else(|| {
             vec![FailOn::Regressed, FailOn::TargetMissed, FailOn::Missing, FailOn::Failed]
@@ -235,6 +248,7 @@ impl Policy {
             selection,
             confidence,
             requires_baseline: false,
+            is_partial: false,
             fail_on,
             tolerance,
             exceptions,
@@ -248,6 +262,20 @@ impl Policy {
     pub(crate) fn with_required_baseline(mut self, is_required: bool) -> Self {
         self.requires_baseline = is_required;
         self
+    }
+
+    /// Returns the policy with this setting: if `is_partial`, only some packages of the suite are
+    /// measured.
+    #[must_use]
+    pub(crate) fn with_partial_suite(mut self, is_partial: bool) -> Self {
+        self.is_partial = is_partial;
+        self
+    }
+
+    /// Returns whether every benchmark of the suite is judged, so that a rule that matches nothing is
+    /// a mistake.
+    pub(crate) fn covers_suite(&self) -> bool {
+        self.selection.selects_all() && !self.is_partial
     }
 
     /// Returns whether a check without a baseline is inconclusive.
@@ -285,10 +313,19 @@ impl Policy {
         }
     }
 
+    /// Yields every rule that names benchmarks by a pattern.
+    pub(crate) fn list_rules(&self) -> impl Iterator<Item = PolicyRule<'_>> {
+        let exceptions = self.exceptions.iter().map(|(pattern, _)| (pattern, Vec::new()));
+        let targets =
+            self.targets.iter().map(|rule| (&rule.pattern, rule.limits.keys().copied().collect()));
+        exceptions.chain(targets).map(|(pattern, metrics)| PolicyRule { pattern, metrics })
+    }
+
     /// Refuses percentile targets that no benchmark can prove.
     ///
-    /// Fails if all selected benchmarks that a percentile target matches are measured in batches.
-    /// If only some of them are, the target is *unproven* for those instead.
+    /// Fails if all selected benchmarks that a percentile target matches are measured in batches
+    /// whose numbers of calls are not known. If only some of them are, the target is *unproven* for
+    /// those instead.
     pub(crate) fn check_targets(&self, benchmarks: &[Benchmark]) -> Result<(), PolicyError> {
         for rule in &self.targets {
             let percentile = rule.limits.keys().find(|metric| metric.quantile().is_some());
@@ -302,15 +339,24 @@ impl Policy {
             let Some(first) = limited.peek().map(|benchmark| benchmark.id.clone()) else {
                 continue;
             };
-            if limited.all(|benchmark| benchmark.sampling == Sampling::Batch) {
+            if limited.all(has_unknown_batches) {
                 return Err(PolicyError::PercentileOfBatches(format!(
-                    "`{first}` is measured in batches, so it has no {} of single calls",
+                    "`{first}` is measured in batches of an unknown number of calls, so it has no {} of \
+                     single calls",
                     percentile.name()
                 )));
             }
         }
         Ok(())
     }
+}
+
+/// Returns whether `benchmark` is measured in batches whose numbers of calls are not known.
+fn has_unknown_batches(benchmark: &Benchmark) -> bool {
+    let are_unknown = benchmark.launches.iter().any(|launch| {
+        launch.calls_per_sample.is_none() && matches!(launch.data, LaunchData::Samples(_))
+    });
+    benchmark.sampling == Sampling::Batch && are_unknown
 }
 
 impl Tolerance {

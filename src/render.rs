@@ -28,6 +28,7 @@ mod run_json;
 pub(crate) mod plot;
 pub(crate) mod site;
 mod text;
+mod run_report;
 
 pub(crate) use findings::{FindingWords, describe_finding};
 pub(crate) use html::render_html;
@@ -36,11 +37,21 @@ pub(crate) use markdown::{
 };
 pub(crate) use rows::{render_csv, render_junit};
 pub(crate) use run_json::{RunDocument, render_run_json};
+pub(crate) use run_report::{
+    render_run_csv, render_run_figures, render_run_html, render_run_markdown, render_run_text,
+};
 pub(crate) use text::{Colour, render_text};
 
 /// All templates by file name. The extension before `.j2` selects how values are escaped.
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 15] = [
     ("_words.j2", include_str!("../templates/_words.j2")),
+    ("_figures.txt.j2", include_str!("../templates/_figures.txt.j2")),
+    ("_figures.md.j2", include_str!("../templates/_figures.md.j2")),
+    ("_figures.html.j2", include_str!("../templates/_figures.html.j2")),
+    ("run.txt.j2", include_str!("../templates/run.txt.j2")),
+    ("run.md.j2", include_str!("../templates/run.md.j2")),
+    ("run.html.j2", include_str!("../templates/run.html.j2")),
+    ("run.csv.j2", include_str!("../templates/run.csv.j2")),
     ("report.txt.j2", include_str!("../templates/report.txt.j2")),
     ("comment.md.j2", include_str!("../templates/comment.md.j2")),
     ("_chart.html.j2", include_str!("../templates/_chart.html.j2")),

@@ -3,7 +3,7 @@
 //!
 //! A report is built only from a decision. `render` decides how it looks.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use serde::Serialize;
 
@@ -12,11 +12,17 @@ use crate::note::Note;
 use crate::units::Percent;
 
 mod counts;
+mod doubt;
 mod row;
-mod repeat;
 mod source;
+mod figures;
+mod repeat;
 
 pub(crate) use counts::{ChangeCounts, TargetCounts};
+use doubt::DoubtGrouping;
+pub(crate) use doubt::{DoubtGroup, group_undecided, group_unproven};
+pub(crate) use figures::{FigureColumns, RunReport, compute_run_figures};
+use row::CaseOutcome;
 pub(crate) use row::{ReportFigure, ReportRow, ReportSide};
 pub(crate) use source::{BaselineLine, CommitLine, HostLine};
 
@@ -41,20 +47,30 @@ pub(crate) struct Report<'a> {
     pub(crate) verdict: Verdict,
     /// The exit status of `check`.
     pub(crate) exit_status: u8,
+    /// Whether the check blocks.
+    pub(crate) is_blocking: bool,
     /// Reasons for the verdict, most important first.
     pub(crate) headline: Vec<HeadlineReason>,
-    /// Number of benchmarks that are a reason for a verdict other than pass.
+    /// Number of notable benchmarks that are a reason for a verdict other than pass.
     pub(crate) reasons: usize,
-    /// Number of benchmarks that were measured and are a reason for a verdict other than pass.
+    /// Number of benchmarks that a test reporter shows as failures.
     pub(crate) failures: usize,
+    /// Number of benchmarks that a test reporter shows as skipped.
+    pub(crate) skipped: usize,
     /// Numbers of benchmarks by change.
     pub(crate) counts: ChangeCounts,
     /// Numbers of targets by status.
     pub(crate) targets: TargetCounts,
+    /// The inconclusive benchmarks, grouped by their reason. Empty if each has a line of its own.
+    pub(crate) undecided: Vec<DoubtGroup<'a>>,
+    /// The unproven targets, grouped by their reason. Empty if each has a line of its own.
+    pub(crate) unproven: Vec<DoubtGroup<'a>>,
     /// The unchanged benchmarks, grouped by the slowdown that is excluded for them.
     pub(crate) unchanged: Vec<UnchangedGroup>,
     /// Number of benchmarks that were not measured because both sides have the same program.
     pub(crate) same: usize,
+    /// What the table of figures has.
+    pub(crate) figures: FigureColumns,
     /// Circumstances that weaken the decision.
     pub(crate) notes: &'a [Note],
     /// The data that the candidate was compared with.
@@ -66,7 +82,8 @@ pub(crate) struct Report<'a> {
     /// Median over the benchmarks of the change that unchanged code shows: half of them show this
     /// change or a larger one. `None` if no benchmark has a noise floor.
     pub(crate) noise_floor: Option<Percent>,
-    /// The slowdowns that would have been detected; `None` if unknown.
+    /// The slowdowns that would have been detected in the unchanged and the inconclusive
+    /// benchmarks; `None` if unknown.
     pub(crate) detectable: Option<DetectionLimits>,
     /// The command that repeats the check on another machine; `None` if there is no usable one.
     pub(crate) again: Option<String>,
@@ -77,7 +94,7 @@ pub(crate) struct Report<'a> {
     /// The benchmarks that deserve a line, worst first.
     #[serde(skip)]
     pub(crate) notable: Vec<ReportRow<'a>>,
-    /// All other benchmarks, in the order of the decision.
+    /// All other benchmarks, those of a group of inconclusive ones first.
     #[serde(skip)]
     pub(crate) folded: Vec<ReportRow<'a>>,
 }
@@ -89,6 +106,8 @@ pub(crate) struct HeadlineReason {
     pub(crate) kind: HeadlineReasonKind,
     /// Number of benchmarks or targets that it applies to.
     pub(crate) count: usize,
+    /// Number of benchmarks that were compared; `None` unless this explains the verdict.
+    pub(crate) of: Option<usize>,
     /// The slowdown that is excluded for all of them; `None` if it differs or is unknown, and for
     /// every other kind than unchanged.
     pub(crate) detect: Option<Percent>,
@@ -112,6 +131,8 @@ pub(crate) enum HeadlineReasonKind {
     TargetUnproven,
     /// No benchmark was measured.
     NothingMeasured,
+    /// There is a baseline, and no benchmark is measured on both sides.
+    NothingCompared,
     /// There is no baseline.
     NoBaseline,
     /// Benchmarks improved.
@@ -131,46 +152,64 @@ pub(crate) struct UnchangedGroup {
     pub(crate) detect: Option<Percent>,
 }
 
-/// The slowdowns that are detected with 80 % power at the measured noise.
+/// The slowdowns that are detected with 80 % power at the measured noise, over the benchmarks that
+/// are unchanged or inconclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct DetectionLimits {
-    /// Detected in the better half of the benchmarks.
+    /// Detected in the better half of these benchmarks.
     pub(crate) half: Percent,
-    /// Detected in every benchmark.
+    /// Detected in every one of these benchmarks.
     pub(crate) all: Percent,
 }
 
 impl<'a> Report<'a> {
     /// Builds the report of `decision`.
     pub(crate) fn new(decision: &'a Decision, context: &'a ReportContext) -> Self {
-        let ambiguous = find_ambiguous_ids(decision);
+        let ids = decision.benchmarks.iter().map(|judgement| judgement.id.as_str());
+        let ambiguous = find_ambiguous_ids(ids);
+        let grouping = DoubtGrouping::choose(decision);
         let judgements = decision.benchmarks.iter();
         let rows = judgements.map(|judgement| {
-            ReportRow::new(judgement, decision, ambiguous.contains_key(judgement.id.as_str()))
+            let is_ambiguous = ambiguous.contains(judgement.id.as_str());
+            ReportRow::new(judgement, decision, grouping, is_ambiguous)
         });
-        let (mut notable, folded): (Vec<_>, Vec<_>) = rows.partition(ReportRow::is_notable);
+        let (mut notable, mut folded): (Vec<_>, Vec<_>) = rows.partition(ReportRow::is_notable);
         notable.sort_by(ReportRow::compare_severity);
+        folded.sort_by_key(|row| row.change != Change::Inconclusive);
+        let count_outcomes = |outcomes: &[CaseOutcome]| {
+            let rows = notable.iter().chain(&folded);
+            rows.filter(|row| outcomes.contains(&row.outcome)).count()
+        };
+        let figures = FigureColumns::from_rows(
+            notable
+                .iter()
+                .chain(&folded)
+                .map(|row| (row.candidate.as_ref(), !row.targets.is_empty())),
+        );
         let counts = ChangeCounts::from_judgements(&decision.benchmarks);
-        let targets = TargetCounts::from_judgements(&decision.benchmarks);
+        let targets =
+            TargetCounts::from_judgements(&decision.benchmarks).with_unmatched(&decision.notes);
         let unchanged = group_unchanged(decision);
         Self {
             id: context.id.clone().unwrap_or_else(|| "report".to_owned()),
             verdict: decision.verdict,
             exit_status: decision.exit_status,
+            is_blocking: decision.is_blocking(),
             headline: build_headline(decision, &counts, &targets, &unchanged),
             reasons: notable.iter().filter(|row| row.is_reason).count(),
-            failures: notable
-                .iter()
-                .filter(|row| row.is_reason && row.change != Change::Failed)
-                .count(),
+            failures: count_outcomes(&[CaseOutcome::Failure]),
+            skipped: count_outcomes(&[CaseOutcome::New, CaseOutcome::Undecided]),
             counts,
             targets,
+            undecided: group_undecided(decision),
+            unproven: group_unproven(decision),
             unchanged,
             same: decision
                 .benchmarks
                 .iter()
                 .filter(|judgement| judgement.is_same_program())
                 .count(),
+            figures,
             notes: &decision.notes,
             baseline: BaselineLine::new(decision),
             candidate: decision.candidate.commit.as_ref().map(CommitLine::new),
@@ -191,14 +230,10 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Returns the ids that more than one benchmark has, with their number.
-fn find_ambiguous_ids(decision: &Decision) -> HashMap<&str, usize> {
-    let mut seen = HashMap::with_capacity(decision.benchmarks.len());
-    for judgement in &decision.benchmarks {
-        *seen.entry(judgement.id.as_str()).or_insert(0) += 1;
-    }
-    seen.retain(|_, count| *count > 1);
-    seen
+/// Returns the ids that more than one benchmark has.
+fn find_ambiguous_ids<'a>(ids: impl Iterator<Item = &'a str>) -> HashSet<&'a str> {
+    let mut seen = HashSet::new();
+    ids.filter(|id| !seen.insert(*id)).collect()
 }
 
 /// Returns the reasons that explain the verdict and apply to at least one benchmark or target. A
@@ -220,9 +255,16 @@ fn build_headline(
         (HeadlineReasonKind::Inconclusive, counts.inconclusive),
         (HeadlineReasonKind::TargetUnproven, targets.unproven),
     ];
+    let has_baseline = decision.baseline.kind != BaselineKind::None;
+    let judgements = decision.benchmarks.iter();
+    let compared = judgements.filter(|judgement| judgement.change.is_compared()).count();
     let nothing = [
         (HeadlineReasonKind::NothingMeasured, usize::from(measured == 0)),
-        (HeadlineReasonKind::NoBaseline, usize::from(decision.baseline.kind == BaselineKind::None)),
+        (
+            HeadlineReasonKind::NothingCompared,
+            usize::from(measured > 0 && has_baseline && compared == 0),
+        ),
+        (HeadlineReasonKind::NoBaseline, usize::from(!has_baseline)),
     ];
     let good = [
         (HeadlineReasonKind::Unchanged, counts.unchanged),
@@ -231,7 +273,7 @@ fn build_headline(
     ];
     let reasons = match decision.verdict {
         Verdict::Fail => bad.to_vec(),
-        Verdict::Inconclusive => [nothing, unsure].concat(),
+        Verdict::Inconclusive => [nothing.as_slice(), &unsure, &bad].concat(),
         Verdict::Pass => [&nothing[1..], &good, &bad, &unsure].concat(),
     };
     let detect = match unchanged {
@@ -242,6 +284,8 @@ fn build_headline(
     let add_detect = |(kind, count)| HeadlineReason {
         kind,
         count,
+        of: (kind == HeadlineReasonKind::Inconclusive && decision.verdict == Verdict::Inconclusive)
+            .then_some(compared),
         detect: detect.filter(|_| kind == HeadlineReasonKind::Unchanged),
     };
     present.map(add_detect).collect()
@@ -276,8 +320,13 @@ fn find_middle(decision: &Decision, figure: impl Fn(&Judgement) -> Option<f64>) 
     percents.get(percents.len() / 2).copied()
 }
 
+/// Returns the slowdowns that would have been detected where none was found. A benchmark that
+/// changed was decided while its interval was still wide, so it does not count.
 fn find_detection_limits(decision: &Decision) -> Option<DetectionLimits> {
-    let percents = collect_sorted(decision, |judgement| judgement.minimum_detectable);
+    let percents = collect_sorted(decision, |judgement| {
+        let is_open = matches!(judgement.change, Change::Unchanged | Change::Inconclusive);
+        judgement.minimum_detectable.filter(|_| is_open)
+    });
     let all = *percents.last()?;
     Some(DetectionLimits { half: percents[(percents.len() - 1) / 2], all })
 }

@@ -26,7 +26,10 @@ pub(crate) struct PatternError {
 
 /// A glob pattern for the ids of benchmarks.
 #[derive(Clone, Debug)]
-pub(crate) struct IdPattern(GlobSet);
+pub(crate) struct IdPattern {
+    text: String,
+    matcher: GlobSet,
+}
 
 impl IdPattern {
     /// Reads a pattern. `*` matches within one part of an id, `**` matches across parts.
@@ -43,13 +46,25 @@ impl IdPattern {
         let glob = glob.map_err(|error| refuse(error.kind().to_string()))?;
         // A set reports what cannot be compiled; a single matcher would panic.
         let set = GlobSetBuilder::new().add(glob).build();
-        set.map(Self).map_err(|_| refuse("it is too complex".to_owned()))
+        let matcher = set.map_err(|_| refuse("it is too complex".to_owned()))?;
+        Ok(Self { text: pattern.to_owned(), matcher })
+    }
+
+    /// Returns the pattern as the user wrote it.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// True if the pattern matches the benchmark `id`.
     pub(crate) fn matches(&self, id: &str) -> bool {
-        self.0.is_match(id)
+        self.matcher.is_match(id)
     }
+}
+
+/// Returns the id of `ids` that is most like `pattern`, which matches none of them. Returns `None`
+/// if there is no id.
+pub(crate) fn find_nearest_id<'a>(pattern: &str, ids: &[&'a str]) -> Option<&'a str> {
+    ids.iter().copied().min_by_key(|id| strsim::damerau_levenshtein(pattern, id))
 }
 
 /// Patterns of benchmark ids. Patterns with `!` exclude benchmarks, the others include them.

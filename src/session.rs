@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 pub(crate) use self::error::{CommandError, ExitStatus, explain_error};
-pub(crate) use self::input_files::{read_decision_file, read_run};
+pub(crate) use self::input_files::{ReportInput, read_decision_file, read_report_input, read_run};
 pub(crate) use self::signals::watch_signals;
 pub(crate) use self::store::SessionStore;
 
@@ -87,6 +87,7 @@ impl Session {
             request.store,
             &request.selection.bench,
         )?;
+        let policy = policy.with_partial_suite(!request.selection.package.is_empty());
         // With a given run no process is started, so a signal may simply end perfgate.
         let interrupt =
             if request.given_run.is_some() { Interrupt::default() } else { watch_signals()? };

@@ -18,6 +18,7 @@ mod examples;
 mod git;
 #[path = "../tests/it/git_server.rs"]
 mod git_server;
+mod outcome;
 mod reference;
 mod report;
 #[path = "../tests/it/repositories.rs"]
@@ -29,6 +30,7 @@ mod store;
 mod store_shared;
 #[path = "../tests/it/synthetic.rs"]
 mod synthetic;
+mod targets;
 mod waivers;
 
 use crate::git::Repository;

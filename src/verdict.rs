@@ -5,6 +5,7 @@
 
 pub(crate) mod look_plan;
 pub(crate) mod test_form;
+mod clock;
 mod change;
 mod looks;
 mod evidence;
@@ -12,10 +13,14 @@ mod counts;
 mod open;
 mod screen;
 mod short_launches;
+mod target_bound;
+mod batch_target;
 mod target;
 mod judge;
 mod release;
 mod waivers;
+mod unmatched;
+mod outcome;
 mod decide;
 
 pub(crate) use decide::decide;
@@ -24,3 +29,4 @@ pub(crate) use evidence::{
 };
 pub(crate) use looks::{NoiseHistory, find_next_look};
 pub(crate) use open::{find_unconfirmed, find_undecided};
+pub(crate) use target::count_needed_samples;

@@ -13,12 +13,12 @@ mod counts;
 use anyhow::Result;
 
 use self::confirm::CheckLaunches;
-use self::inputs::CheckInputs;
+use self::inputs::{BaselineChoice, CheckInputs};
 use crate::cli::CheckArgs;
 use crate::session::ExitStatus;
 use crate::verdict::{Evidence, decide};
 
-/// Runs the gate and returns the exit status of the verdict.
+/// Runs the gate and returns the exit status of the decision.
 ///
 /// Fails if the check cannot be made or its output cannot be written. A regression is not an error.
 pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
@@ -41,11 +41,12 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
         trailers: &trailers,
         last_release: last_release.as_ref(),
         notes: &compared_with.notes,
+        wants_baseline: check.choice != BaselineChoice::None,
         noise: &check.noise,
         ..Evidence::from_sides(launches.candidate(), compared_with.as_evidence())
     };
     let counts = counts::second_opinion(&check, &evidence, launches.rounds())?;
     let decision = decide(&Evidence { counts: &counts, ..evidence }, &check.session.policy);
     outputs::write(&check, launches.candidate(), &decision)?;
-    Ok(decision.verdict.into())
+    Ok(ExitStatus::from(&decision))
 }

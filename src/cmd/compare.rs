@@ -10,7 +10,8 @@ use crate::session::settings::{GateSettings, explain_policy_error};
 use crate::session::{CommandError, ExitStatus, SessionStore, print, read_run};
 use crate::verdict::{BaselineEvidence, Evidence, decide};
 
-/// Compares two runs and prints the decision. The exit status is 0, whatever the verdict.
+/// Compares two runs and prints the decision. The exit status is 0, whatever the verdict: the
+/// `exit_status` of the document is that of `check`, which is the gate.
 ///
 /// Fails if the policy or a run cannot be read, or if a target does not fit the candidate's
 /// benchmarks.

@@ -9,8 +9,8 @@ use crate::cli::{CommandArgs, CriterionArgs, EffortArgs, MeasureArgs, MeasureSou
 use crate::files;
 use crate::git::Repository;
 use crate::host::Host;
-use crate::measure::MeasureSubject;
 use crate::measure::command::SampleCommand;
+use crate::measure::{MeasureSubject, SampleNeeds};
 use crate::policy::MeasureConfig;
 use crate::process::Interrupt;
 use crate::render::render_run_json;
@@ -52,6 +52,7 @@ fn measure_criterion_source(args: CriterionArgs, interrupt: &Interrupt) -> Resul
         &benchmarks,
         measurement::detect_host(folder),
         &resolve_effort(&args.effort),
+        &SampleNeeds::NONE,
         interrupt,
     )?;
     run.commit = commit;
@@ -66,7 +67,14 @@ fn measure_command_source(args: CommandArgs, interrupt: &Interrupt) -> Result<(R
     let run = Run::new(Timestamp::now().to_string(), SampleSource::Command, host);
     let subject = MeasureSubject::Command(SampleCommand::from_words(&args.words));
     let effort = resolve_effort(&effort_args).effort;
-    let run = measurement::measure_into(run, &subject, &benchmarks, &effort, interrupt)?;
+    let run = measurement::measure_into(
+        run,
+        &subject,
+        &benchmarks,
+        &effort,
+        &SampleNeeds::NONE,
+        interrupt,
+    )?;
     Ok((run, args.output.output))
 }
 

@@ -1,4 +1,5 @@
-//! `perfgate report`: renders a decision in the format that the reader asks for.
+//! `perfgate report`: renders a decision, or the figures of a run, in the format that the reader
+//! asks for.
 
 use anyhow::{Context as _, Result};
 
@@ -6,25 +7,24 @@ use crate::cli::ReportArgs;
 use crate::files;
 use crate::render::Colour;
 use crate::report::ReportContext;
-use crate::session::{ExitStatus, print, read_decision_file};
+use crate::session::{ExitStatus, ReportInput, print, read_report_input};
 
-/// Shows a decision. The exit status is 0, whatever the verdict.
+/// Shows a decision or a run. The exit status is 0, whatever the verdict.
 ///
-/// Fails if the decision cannot be read or the report cannot be written.
+/// Fails if the file cannot be read, if the format does not fit it, or if the report cannot be
+/// written.
 pub(super) fn run_report(args: &ReportArgs) -> Result<ExitStatus> {
-    let decision = read_decision_file(&args.decision)?;
-    match &args.output {
-        Some(path) => {
-            let content = print::render_decision(
-                &decision,
-                args.format,
-                &ReportContext::default(),
-                Colour::Off,
-            )?;
-            files::write_atomically(path, content.as_bytes())
-                .with_context(|| format!("failed to write `{}`", path.display()))?;
+    let colour = if args.output.is_some() { Colour::Off } else { print::choose_colour() };
+    let content = match read_report_input(&args.file)? {
+        ReportInput::Decision(decision) => {
+            print::render_decision(&decision, args.format, &ReportContext::default(), colour)?
         }
-        None => print::print_decision(&decision, args.format)?,
+        ReportInput::Run(run) => print::render_run(&run, args.format)?,
+    };
+    match &args.output {
+        Some(path) => files::write_atomically(path, content.as_bytes())
+            .with_context(|| format!("failed to write `{}`", path.display()))?,
+        None => print::print_rendered(&content, args.format)?,
     }
     Ok(ExitStatus::Pass)
 }

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use super::{DECISION_SCHEMA, Decision, Judgement};
+use crate::compare::compute_throughput;
 use crate::note::Note;
+use crate::policy::FailOn;
 use crate::run::{FileError, check_schema};
 
 /// The schemas that this version reads, oldest first.
@@ -22,6 +24,10 @@ impl Decision {
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
         check_schema(json, &READABLE_DECISIONS)?;
         let mut decision: Self = serde_json::from_slice(json)?;
+        decision.check_exit_status().map_err(FileError::Invalid)?;
+        if decision.schema != DECISION_SCHEMA {
+            decision.benchmarks.iter_mut().for_each(Judgement::add_throughput);
+        }
         DECISION_SCHEMA.clone_into(&mut decision.schema);
         let recorded = Note::Recorded { sentence: SAME_PROGRAM_SENTENCE.to_owned() };
         for note in decision.benchmarks.iter_mut().flat_map(|judgement| &mut judgement.notes) {
@@ -33,19 +39,28 @@ impl Decision {
         Ok(decision)
     }
 
+    /// Fails if the exit status does not belong to the verdict. The error is a sentence that names
+    /// the problem.
+    ///
+    /// In schema 1, every inconclusive check blocked. Since then it blocks if the policy fails on
+    /// inconclusive benchmarks, and may block for another reason.
+    fn check_exit_status(&self) -> Result<(), String> {
+        let must_block =
+            self.schema != DECISION_SCHEMA || self.fail_on.contains(&FailOn::Inconclusive);
+        let status = self.exit_status;
+        let strict = self.verdict.exit_status(true);
+        if status == strict || (!must_block && status == self.verdict.exit_status(false)) {
+            return Ok(());
+        }
+        Err(format!("the exit status is {status}, but that of the verdict is {strict}"))
+    }
+
     /// Refuses a decision that contradicts itself, because a decision file may come from a
     /// stranger.
     ///
-    /// Fails if the exit status does not belong to the verdict, if a benchmark appears twice, or if
-    /// the values of a benchmark are impossible. The error is a sentence that names the problem.
+    /// Fails if a benchmark appears twice, or if the values of a benchmark are impossible. The error
+    /// is a sentence that names the problem.
     fn validate(&self) -> Result<(), String> {
-        if self.exit_status != self.verdict.exit_status() {
-            let expected = self.verdict.exit_status();
-            return Err(format!(
-                "the exit status is {}, but that of the verdict is {expected}",
-                self.exit_status
-            ));
-        }
         let mut seen = HashSet::with_capacity(self.benchmarks.len());
         for (place, judgement) in self.benchmarks.iter().enumerate() {
             judgement.validate().map_err(|why| format!("benchmark {place}: {why}"))?;
@@ -58,6 +73,13 @@ impl Decision {
 }
 
 impl Judgement {
+    /// Adds the throughput of both sides, which files of schema 1 do not have.
+    fn add_throughput(&mut self) {
+        for side in self.baseline.iter_mut().chain(&mut self.candidate) {
+            side.throughput = compute_throughput(&self.per_call, side.mean.point);
+        }
+    }
+
     /// Fails if a value of the judgement is impossible. The error is a sentence that names the
     /// problem.
     fn validate(&self) -> Result<(), String> {
@@ -79,6 +101,10 @@ impl Judgement {
             return Err("a count of instructions is not above zero".to_owned());
         }
         let sides = self.baseline.iter().chain(&self.candidate);
+        let rates = sides.clone().flat_map(|side| side.throughput.values());
+        if rates.into_iter().any(|rate| *rate < 0.0) {
+            return Err("a throughput is negative".to_owned());
+        }
         let mut histograms = sides.filter_map(|summary| summary.histogram.as_ref());
         if histograms.any(|histogram| histogram.counts.is_empty() || histogram.low > histogram.high)
         {

@@ -1,6 +1,7 @@
 //! Reasons that keep a check from passing.
 
 use super::{Change, Decision, Judgement, TargetJudgement, TargetStatus, Verdict};
+use crate::note::Note;
 use crate::policy::FailOn;
 
 /// A reason, and the verdict that it leads to if the policy fails on it.
@@ -36,6 +37,15 @@ impl TargetJudgement {
             TargetStatus::Unproven => Some((FailOn::TargetUnproven, Verdict::Inconclusive)),
             TargetStatus::Met => None,
         }
+    }
+}
+
+impl Note {
+    /// Returns the reason that a note about the whole check gives against a pass. Returns `None` for
+    /// most notes.
+    pub(crate) fn check_reason(&self) -> Option<VerdictReason> {
+        matches!(self, Self::TargetMatchesNothing { .. })
+            .then_some((FailOn::TargetUnproven, Verdict::Inconclusive))
     }
 }
 

@@ -27,7 +27,7 @@ use crate::run::{BenchmarkFailure, BenchmarkId, RunSettings};
 use self::output::{
     BenchListing, LaunchStages, is_cut_title, is_title_of, read_bench_settings, read_results,
 };
-use super::plan::{MIN_LAUNCH_CALLS, MeasureMode};
+use super::plan::MeasureMode;
 use super::{Effort, LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
 
 pub(crate) use self::build::{
@@ -40,9 +40,6 @@ pub(crate) use self::same_program::find_same_targets;
 #[cfg(feature = "internals")]
 pub(crate) use self::{callgrind::parse_instruction_total, output::parse_written_result};
 
-/// Samples of a benchmark that is measured in batches. With [`BATCH_SECONDS`] the smallest batch
-/// takes about 80 µs, which is thousands of clock readings, and an interval still has 50 values.
-const BATCH_SAMPLES: u32 = 50;
 /// Measurement time in seconds of a benchmark that is measured in batches.
 const BATCH_SECONDS: f64 = 0.1;
 /// Resamples of Criterion's bootstrap. perfgate does not use its result, so the number is small:
@@ -243,12 +240,11 @@ impl BenchTarget {
 }
 
 fn build_flags(mode: MeasureMode, effort: &Effort) -> Vec<String> {
-    let (samples, seconds) = match mode {
-        MeasureMode::Call(calls) => (calls.max(MIN_LAUNCH_CALLS), 1e-6),
-        MeasureMode::Batch => {
-            (BATCH_SAMPLES.min(effort.calls).max(MIN_LAUNCH_CALLS), BATCH_SECONDS)
-        }
+    let seconds = match mode {
+        MeasureMode::Call(_) => 1e-6,
+        MeasureMode::Batch => BATCH_SECONDS,
     };
+    let samples = mode.count_samples(effort.calls);
     let warmup = effort.warmup.as_secs_f64().max(1e-6);
     [
         ("--sample-size", samples.to_string()),

@@ -15,6 +15,9 @@ pub(crate) const MIN_SINGLE_CALL_NANOS: f64 = 5e3;
 /// Benchmarks share a process start if their numbers of calls differ by less than this factor.
 /// All of them then make the smallest of these numbers.
 const MAX_CALLS_RATIO: u32 = 2;
+/// Samples of a benchmark that is measured in batches. In a tenth of a second the smallest batch
+/// takes about 80 µs, which is thousands of clock readings, and an interval still has 50 values.
+const BATCH_SAMPLES: u32 = 50;
 /// Longest filter in bytes that is passed to a bench: systems limit one argument to 128 KiB.
 pub(super) const MAX_FILTER_BYTES: usize = 100_000;
 
@@ -40,6 +43,16 @@ impl MeasureMode {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         let fitting = (MAX_LAUNCH_NANOS / pace.max(call)) as u32;
         Self::Call(fitting.min(calls).max(MIN_LAUNCH_CALLS))
+    }
+
+    /// Returns the number of samples per launch and benchmark, at least [`MIN_LAUNCH_CALLS`].
+    /// `calls` is the largest number of calls per launch; batches are limited by it as well.
+    pub(super) fn count_samples(self, calls: u32) -> usize {
+        let samples = match self {
+            Self::Call(calls) => calls,
+            Self::Batch => BATCH_SAMPLES.min(calls),
+        };
+        samples.max(MIN_LAUNCH_CALLS) as usize
     }
 }
 

@@ -3,13 +3,19 @@
 use serde_json::{Value, json};
 
 use crate::decision::{Change, Judgement, TargetStatus, Verdict};
-use crate::publish::page::{SuiteDecision, is_unwaived_fault, list_judgements};
+use crate::publish::page::{SuiteDecision, is_unwaived_fault};
 use crate::publish::source::{SourceFile, SourceLocation, locate_benchmark};
 use crate::render::notes::{describe_failure, describe_note};
+use crate::report::{DoubtGroup, group_undecided, group_unproven};
 use crate::units::Ratio;
 
 /// Number of annotations that GitHub shows per level and step. It drops the others silently.
 const SHOWN_PER_LEVEL: usize = 10;
+
+/// Outcome of a benchmark that the data do not decide.
+const INCONCLUSIVE: &str = "inconclusive";
+/// Outcome of a benchmark with a target that the data do not decide.
+const TARGET_UNPROVEN: &str = "target unproven";
 
 /// Severity of an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,20 +75,66 @@ pub(crate) fn collect_annotations(
     suites: &[SuiteDecision],
     sources: &[SourceFile],
 ) -> Vec<Annotation> {
-    let mut found: Vec<_> = list_judgements(suites)
-        .filter_map(|(suite, judgement)| {
-            let is_failing = suite.decision.verdict == Verdict::Fail;
-            let (level, outcome) = classify_judgement(judgement, is_failing)?;
-            Some(Annotation {
-                level,
-                title: format!("perfgate: {outcome}"),
-                message: write_message(suite, judgement, outcome),
-                location: locate_benchmark(&judgement.id, sources),
-            })
-        })
-        .collect();
+    let mut found: Vec<_> =
+        suites.iter().flat_map(|suite| annotate_suite(suite, sources)).collect();
     found.sort_by_key(|annotation| annotation.level == AnnotationLevel::Warning);
     found
+}
+
+/// Returns the annotations for one suite. Many undecided benchmarks, and many unproven targets, get
+/// one for each reason.
+fn annotate_suite(suite: &SuiteDecision, sources: &[SourceFile]) -> Vec<Annotation> {
+    let is_failing = suite.decision.verdict == Verdict::Fail;
+    let (undecided, unproven) = (group_undecided(&suite.decision), group_unproven(&suite.decision));
+    let is_grouped = |outcome: &str| match outcome {
+        INCONCLUSIVE => !undecided.is_empty(),
+        TARGET_UNPROVEN => !unproven.is_empty(),
+        _ => false,
+    };
+    let single = suite.decision.benchmarks.iter().filter_map(|judgement| {
+        let (level, outcome) = classify_judgement(judgement, is_failing)?;
+        (!is_grouped(outcome)).then(|| Annotation {
+            level,
+            title: format!("perfgate: {outcome}"),
+            message: write_message(suite, judgement, outcome),
+            location: locate_benchmark(&judgement.id, sources),
+        })
+    });
+    let changes = undecided
+        .iter()
+        .map(|group| annotate_group(suite, group, INCONCLUSIVE, "benchmarks inconclusive"));
+    let targets = unproven
+        .iter()
+        .map(|group| annotate_group(suite, group, TARGET_UNPROVEN, "targets unproven"));
+    single.chain(changes).chain(targets).collect()
+}
+
+/// Returns the annotation for a group of undecided benchmarks or unproven targets. `counted` follows
+/// their number.
+fn annotate_group(
+    suite: &SuiteDecision,
+    group: &DoubtGroup<'_>,
+    outcome: &str,
+    counted: &str,
+) -> Annotation {
+    let more = if group.has_more { ", …" } else { "" };
+    let reason = group.note.map(|note| format!("\n{}", describe_note(note))).unwrap_or_default();
+    Annotation {
+        level: AnnotationLevel::Warning,
+        title: format!("perfgate: {outcome}"),
+        message: format!(
+            "{}{} {counted}: {}{more}{reason}",
+            prefix_suite(suite),
+            group.count,
+            group.examples.join(", ")
+        ),
+        location: None,
+    }
+}
+
+/// Returns the beginning of a message that names the suite. Empty if there is only one suite.
+fn prefix_suite(suite: &SuiteDecision) -> String {
+    if suite.name.is_empty() { String::new() } else { format!("{}: ", suite.name) }
 }
 
 /// Returns the workflow commands for `annotations`.
@@ -132,15 +184,15 @@ fn classify_judgement(
         Change::Missing if is_unwaived_fault(judgement) => Some((level, "missing")),
         Change::Failed => Some((level, "failed")),
         _ if missed => Some((level, "target missed")),
-        Change::Inconclusive => Some((AnnotationLevel::Warning, "inconclusive")),
-        _ if unproven => Some((AnnotationLevel::Warning, "target unproven")),
+        Change::Inconclusive => Some((AnnotationLevel::Warning, INCONCLUSIVE)),
+        _ if unproven => Some((AnnotationLevel::Warning, TARGET_UNPROVEN)),
         _ => None,
     }
 }
 
 fn write_message(suite: &SuiteDecision, judgement: &Judgement, outcome: &str) -> String {
-    let suite = if suite.name.is_empty() { String::new() } else { format!("{}: ", suite.name) };
-    let ratio = judgement.ratio.filter(|_| matches!(outcome, "regressed" | "inconclusive"));
+    let suite = prefix_suite(suite);
+    let ratio = judgement.ratio.filter(|_| matches!(outcome, "regressed" | INCONCLUSIVE));
     let ratio = ratio.map(|ratio| {
         let [low, point, high] = [ratio.low, ratio.point, ratio.high].map(format_ratio_change);
         format!(", {point} (between {low} and {high})")

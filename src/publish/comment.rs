@@ -220,6 +220,7 @@ mod tests {
         let verdict = if wrong.is_empty() { Verdict::Pass } else { Verdict::Fail };
         PublishPage {
             verdict,
+            is_blocking: verdict == Verdict::Fail,
             counts: ChangeCounts {
                 regressed: wrong.len(),
                 unchanged: 5,

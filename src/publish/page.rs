@@ -29,6 +29,8 @@ pub(crate) struct SuiteDecision {
 pub(crate) struct PublishPage {
     /// Worst verdict of all suites; inconclusive if there is no suite.
     pub(crate) verdict: Verdict,
+    /// Whether a suite blocks: the exit status of its check is not zero.
+    pub(crate) is_blocking: bool,
     /// Numbers of benchmarks of all suites by change.
     pub(crate) counts: ChangeCounts,
     /// Numbers of targets of all suites by status.
@@ -56,12 +58,14 @@ impl PublishPage {
         let verdicts = suites.iter().map(|suite| suite.decision.verdict);
         Ok(Self {
             verdict: verdicts.max().unwrap_or(Verdict::Inconclusive),
+            is_blocking: suites.iter().any(|suite| suite.decision.is_blocking()),
             counts: ChangeCounts::from_judgements(
                 list_judgements(suites).map(|(_, judged)| judged),
             ),
             targets: TargetCounts::from_judgements(
                 list_judgements(suites).map(|(_, judged)| judged),
-            ),
+            )
+            .with_unmatched(suites.iter().flat_map(|suite| &suite.decision.notes)),
             faults: list_judgements(suites)
                 .flat_map(|(suite, judgement)| hash_faults(suite, judgement))
                 .collect(),

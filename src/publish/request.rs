@@ -70,25 +70,32 @@ pub(crate) struct PublishSettings {
 }
 
 /// Returns the body of `POST /repos/…/statuses/{sha}`.
+///
+/// A status cannot be neutral. A check that is inconclusive and does not block is a success whose
+/// description begins with *inconclusive*.
 pub(crate) fn build_commit_status(page: &PublishPage, settings: &PublishSettings) -> Value {
     let state = match page.verdict {
-        Verdict::Pass => "success",
         Verdict::Fail => "failure",
-        Verdict::Inconclusive => "error",
-    };
-    let words = match page.verdict {
-        Verdict::Inconclusive => format!("inconclusive: {}", page.describe_counts()),
-        _ => page.describe_counts(),
+        Verdict::Inconclusive if page.is_blocking => "error",
+        Verdict::Pass | Verdict::Inconclusive => "success",
     };
     let mut body = json!({
         "state": state,
         "context": settings.id.context(),
-        "description": cut_text(&words, DESCRIPTION_LIMIT),
+        "description": cut_text(&describe_outcome(page), DESCRIPTION_LIMIT),
     });
     if let Some(url) = &settings.run_url {
         body["target_url"] = json!(url);
     }
     body
+}
+
+/// Returns the counts in words. The word *inconclusive* comes first if that is the verdict.
+fn describe_outcome(page: &PublishPage) -> String {
+    match page.verdict {
+        Verdict::Inconclusive => format!("inconclusive: {}", page.describe_counts()),
+        Verdict::Pass | Verdict::Fail => page.describe_counts(),
+    }
 }
 
 /// Returns the body of `POST /repos/…/check-runs`, and the bodies of the `PATCH` requests after it.
@@ -103,13 +110,14 @@ pub(crate) fn build_check_run(
 ) -> (Value, Vec<Value>) {
     let conclusion = match page.verdict {
         Verdict::Pass => "success",
-        Verdict::Fail => "failure",
-        Verdict::Inconclusive => "neutral",
+        // GitHub lets a neutral check run merge, so a check that blocks is not neutral.
+        Verdict::Inconclusive if !page.is_blocking => "neutral",
+        Verdict::Fail | Verdict::Inconclusive => "failure",
     };
     let placed: Vec<_> = annotations.iter().filter_map(Annotation::to_check_run).collect();
     let build_output = |annotations: &[Value]| {
         json!({
-            "title": page.describe_counts(),
+            "title": describe_outcome(page),
             "summary": cut_text(&page.comment, CHECK_SUMMARY_LIMIT),
             "annotations": annotations,
         })

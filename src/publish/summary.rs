@@ -52,6 +52,7 @@ mod tests {
     fn page(summary: usize) -> PublishPage {
         PublishPage {
             verdict: Verdict::Inconclusive,
+            is_blocking: true,
             counts: ChangeCounts::default(),
             targets: TargetCounts::default(),
             faults: std::collections::BTreeSet::new(),

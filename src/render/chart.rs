@@ -274,6 +274,25 @@ struct TargetMark {
     metric: crate::policy::Metric,
     limit: crate::units::Nanos,
     is_beyond: bool,
+    /// Which end of the label is at the limit, so that the label stays inside the chart.
+    side: LabelSide,
+}
+
+/// The end of a label that is at its mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum LabelSide {
+    /// The label begins at its mark.
+    Start,
+    /// The label ends at its mark.
+    End,
+}
+
+impl LabelSide {
+    /// Returns the side with more room for a mark at `at` percent of the width.
+    fn choose(at: f64) -> Self {
+        if at > 50.0 { Self::End } else { Self::Start }
+    }
 }
 
 /// Returns the chart of one benchmark, or `None` if neither side has a histogram with samples.
@@ -285,6 +304,7 @@ pub(super) fn draw_distribution(row: &ReportRow<'_>) -> Option<DistributionChart
     let tallest = sides.iter().filter_map(|(_, side)| find_tallest_bin(side)).reduce(f64::max)?;
     let limits = row.targets.iter().map(|target| TargetMark {
         at: axis.locate(target.limit.get()),
+        side: LabelSide::choose(axis.locate(target.limit.get())),
         metric: target.metric,
         limit: target.limit,
         is_beyond: !(axis.low..=axis.high).contains(&target.limit.get()),

@@ -30,6 +30,7 @@ pub(super) fn register_filters(environment: &mut Environment<'static>) {
         Value::from_safe_string(choose_ansi_code(style).to_owned())
     });
     environment.add_filter("share", fraction);
+    environment.add_filter("signed_share", format_signed_percent);
     environment.add_filter("slowdown", |ratio: f64| format_signed_percent(ratio - 1.0));
     environment.add_filter("size_of_slowdown", |ratio: f64| fraction((ratio - 1.0).abs()));
     environment.add_filter("ratio", |ratio: f64| format_significant(ratio, 4));
@@ -58,7 +59,7 @@ fn choose_ansi_code(style: &str) -> &'static str {
     match style {
         "red" => "\u{1b}[1;31m",
         "green" => "\u{1b}[1;32m",
-        "yellow" => "\u{1b}[1;33m",
+        "grey" => "\u{1b}[1;90m",
         _ => "\u{1b}[0m",
     }
 }

@@ -13,8 +13,10 @@ use crate::report::{Report, ReportRow};
 const MAX_CHARTS: usize = 300;
 /// Maximum number of rows in the tables; with more, the page is too large for browsers.
 const MAX_ROWS: usize = 5_000;
+/// Maximum number of rows in a table of figures that is not folded away.
+const MAX_OPEN_FIGURES: usize = 30;
 /// The style sheet of the page.
-const STYLE: &str = include_str!("../../templates/report.css");
+pub(super) const STYLE: &str = include_str!("../../templates/report.css");
 
 /// Returns the report as one HTML page. Fails if the template and its values do not fit.
 pub(crate) fn render_html(report: &Report<'_>) -> Result<String, RenderError> {
@@ -31,6 +33,8 @@ pub(crate) fn render_html(report: &Report<'_>) -> Result<String, RenderError> {
             plot => chart::draw_ratio_plot(report.rows()),
             notable => row_values(notable, chart_count),
             folded => row_values(folded, MAX_CHARTS - chart_count),
+            figures_open => report.figures.row_count <= MAX_OPEN_FIGURES,
+            figures_rows => list_measured(notable.iter().chain(folded)),
             left_out => total - notable.len() - folded.len(),
             uncharted => total.saturating_sub(MAX_CHARTS),
         },
@@ -41,12 +45,18 @@ pub(crate) fn render_html(report: &Report<'_>) -> Result<String, RenderError> {
 fn row_values(rows: &[ReportRow<'_>], charts: usize) -> Value {
     let drawn = rows.iter().enumerate().map(|(place, row)| {
         let distribution = if place < charts { chart::draw_distribution(row) } else { None };
-        context! { row, distribution, is_charted => place < charts }
+        let is_open = row.is_reason && row.is_notable();
+        context! { row, distribution, is_open, is_charted => place < charts }
     });
     drawn.collect()
 }
 
+/// Returns the rows that have figures, as values for the template.
+fn list_measured<'a>(rows: impl Iterator<Item = &'a ReportRow<'a>>) -> Value {
+    rows.filter(|row| row.candidate.is_some()).map(Value::from_serialize).collect()
+}
+
 /// Returns the base64 SHA-256 hash by which the content security policy allows the style.
-fn hash_style() -> String {
+pub(super) fn hash_style() -> String {
     BASE64_STANDARD.encode(Sha256::digest(STYLE.as_bytes()))
 }

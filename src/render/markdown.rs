@@ -3,15 +3,18 @@
 
 use std::collections::HashSet;
 
-use minijinja::context;
+use minijinja::{Value, context};
 
 use super::{RenderError, render_template, serialize_report, serialize_rows};
+use crate::decision::BaselineKind;
 use crate::report::{Report, ReportRow};
 
 /// Maximum length of a comment in characters. GitHub refuses more than 65,536.
 pub(crate) const COMMENT_LIMIT: usize = 60_000;
 /// Maximum number of reasons with a sentence of their own; the same for waivers.
 const MAX_SENTENCES: usize = 3;
+/// Maximum number of rows in a table of figures that is not folded away.
+const MAX_OPEN_FIGURES: usize = 12;
 /// Lower bound on the length of a row in characters. It limits how many rows are tried.
 const SHORTEST_ROW: usize = 60;
 
@@ -36,32 +39,69 @@ pub(crate) fn render_markdown_body(
     report: &Report<'_>,
     limit: usize,
 ) -> Result<String, RenderError> {
-    let total = report.notable.len() + report.folded.len();
-    // Try all rows first. If they do not fit, search by bisection: `fits` rows fit, and `too_many`
-    // rows do not.
-    let (mut fits, mut too_many) = (0, total.min(limit / SHORTEST_ROW) + 1);
-    let mut page = render_with_rows(report, too_many - 1)?;
-    if page.chars().count() <= limit {
+    // The table of changes comes first. The table of figures gets the room that it leaves.
+    let rows = count_changes(report);
+    let (shown, page) =
+        fit_rows(rows, limit, |shown| render_with_rows(report, RowCounts { shown, figures: 0 }))?;
+    let measured = report.rows().filter(|row| row.candidate.is_some()).count();
+    if shown < rows || measured == 0 {
         return Ok(page);
     }
-    too_many -= 1;
-    page = render_with_rows(report, 0)?;
+    let (figures, with_figures) = fit_rows(measured, limit, |figures| {
+        render_with_rows(report, RowCounts { shown, figures })
+    })?;
+    Ok(if figures == 0 { page } else { with_figures })
+}
+
+/// Numbers of rows that a page has.
+#[derive(Clone, Copy, Debug)]
+struct RowCounts {
+    /// Rows in the tables of changes.
+    shown: usize,
+    /// Rows in the table of figures.
+    figures: usize,
+}
+
+/// Returns the number of rows that the tables of changes can have. Without a baseline, the folded
+/// rows are all new, so that a table of their changes would be empty.
+fn count_changes(report: &Report<'_>) -> usize {
+    let is_compared = report.baseline.kind != BaselineKind::None;
+    report.notable.len() + if is_compared { report.folded.len() } else { 0 }
+}
+
+/// Finds the largest number of rows, up to `total`, with which the page fits, and renders it. The
+/// page without rows is returned even if it is longer than `limit`.
+fn fit_rows(
+    total: usize,
+    limit: usize,
+    render: impl Fn(usize) -> Result<String, RenderError>,
+) -> Result<(usize, String), RenderError> {
+    // Try all rows first. If they do not fit, search by bisection: `fits` rows fit, and `too_many`
+    // rows do not.
+    let most = total.min(limit / SHORTEST_ROW);
+    let page = render(most)?;
+    if page.chars().count() <= limit {
+        return Ok((most, page));
+    }
+    let (mut fits, mut too_many) = (0, most);
+    let mut page = render(0)?;
     while too_many - fits > 1 {
         let tried = fits + (too_many - fits) / 2;
-        let candidate = render_with_rows(report, tried)?;
+        let candidate = render(tried)?;
         if candidate.chars().count() <= limit {
             (fits, page) = (tried, candidate);
         } else {
             too_many = tried;
         }
     }
-    Ok(page)
+    Ok((fits, page))
 }
 
-/// Renders the report with the first `rows` rows of its tables, the worst first.
-fn render_with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderError> {
-    let notable = &report.notable[..report.notable.len().min(rows)];
-    let folded = &report.folded[..report.folded.len().min(rows - notable.len())];
+/// Renders the report with the first rows of its tables, the worst first.
+fn render_with_rows(report: &Report<'_>, counts: RowCounts) -> Result<String, RenderError> {
+    let notable = &report.notable[..report.notable.len().min(counts.shown)];
+    let folded = &report.folded[..report.folded.len().min(counts.shown - notable.len())];
+    let measured = report.rows().filter(|row| row.candidate.is_some());
     let waived_rows = select_first_waived(report);
     render_template(
         "comment.md.j2",
@@ -73,7 +113,9 @@ fn render_with_rows(report: &Report<'_>, rows: usize) -> Result<String, RenderEr
             accepted => serialize_rows(&waived_rows),
             notable => serialize_rows(notable),
             folded => serialize_rows(folded),
-            left_out => report.notable.len() + report.folded.len() - notable.len() - folded.len(),
+            figures_rows => measured.take(counts.figures).map(Value::from_serialize).collect::<Value>(),
+            figures_open => counts.figures <= MAX_OPEN_FIGURES,
+            left_out => count_changes(report) - notable.len() - folded.len(),
         },
     )
 }

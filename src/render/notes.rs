@@ -5,7 +5,7 @@
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
-use super::numbers::format_duration_tick;
+use super::numbers::{format_count, format_duration_tick};
 use crate::note::{
     CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName, StoredMachine,
 };
@@ -121,6 +121,18 @@ pub(crate) fn describe_note(note: &Note) -> String {
                                      with `fetch-depth: 0`"
             .to_owned(),
 
+        Note::TargetMatchesNothing { pattern, nearest } => format!(
+            "the target of `{pattern}` is unproven, because no benchmark matches{}",
+            describe_nearest(nearest.as_deref())
+        ),
+        Note::ExceptionMatchesNothing { pattern, nearest } => format!(
+            "the `[[bench]]` of `{pattern}` has no effect, because no benchmark matches{}",
+            describe_nearest(nearest.as_deref())
+        ),
+        Note::RuleUndecided { pattern } => {
+            format!("a rule names `{pattern}`, and every benchmark that it names is undecided")
+        }
+
         Note::ShortLaunches { benchmarks, limit, calls, has_calls_flag } => {
             let stayed = match benchmarks {
                 1 => "1 benchmark stayed".to_owned(),
@@ -200,6 +212,16 @@ pub(crate) fn describe_note(note: &Note) -> String {
                 None => format!("{rounds}its launches differ too much to detect any slowdown"),
             }
         }
+        Note::ClockTooCoarse { step, median } => format!(
+            "the clock is too coarse: its step is {} of a median of {}",
+            format_duration_tick(step.get()),
+            format_duration_tick(median.get())
+        ),
+        Note::SamplesAlike { value } => format!(
+            "the clock is too coarse: every sample is {}, so its step may be as large",
+            format_duration_tick(value.get())
+        ),
+        Note::SamplesOfZero => "the clock is too coarse: the median of a launch is zero".to_owned(),
         Note::FewStoredRuns { runs, needed, assumed } => {
             let stored = match runs {
                 1 => "only 1 run is".to_owned(),
@@ -220,6 +242,23 @@ pub(crate) fn describe_note(note: &Note) -> String {
         }
         Note::TooCloseToLimit => "too close to the limit for more calls to decide".to_owned(),
         Note::MeanNeedsTwoLaunches => "a bound on the mean needs at least two launches".to_owned(),
+        Note::NoBatchLonger { batches, longest } => format!(
+            "none of {} batches took longer than {}",
+            format_large_count(*batches),
+            format_duration_tick(longest.get())
+        ),
+        Note::CallsBounded { exceeding, calls } => format!(
+            "at most {} of {} calls can have exceeded the limit",
+            format_large_count(*exceeding),
+            format_large_count(*calls)
+        ),
+        Note::TooFewBatches { metric, batches, needed } => {
+            let batches = match batches {
+                1 => "1 batch is".to_owned(),
+                batches => format!("{batches} batches are"),
+            };
+            format!("{batches} too few: {metric} needs at least {needed}")
+        }
         Note::BatchesHaveNoPercentile { metric } => {
             format!("measured in batches, so there is no {metric} of single calls")
         }
@@ -233,6 +272,16 @@ pub(crate) fn describe_note(note: &Note) -> String {
         }
         Note::NotMeasured => "it could not be measured".to_owned(),
     }
+}
+
+/// Returns the clause that names the id nearest to a pattern; empty without one.
+fn describe_nearest(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |id| format!(": the nearest is `{id}`"))
+}
+
+/// Formats a number with commas between the thousands.
+fn format_large_count(number: u64) -> String {
+    format_count(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
 /// Returns the number of a launch or a round as people count: from 1. Files count from 0.

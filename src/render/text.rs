@@ -1,6 +1,6 @@
 //! The report for terminals: aligned columns, colour only if requested.
 
-use minijinja::context;
+use minijinja::{Value, context};
 use unicode_width::UnicodeWidthStr;
 
 use super::{RenderError, render_template, serialize_report, serialize_rows};
@@ -23,12 +23,16 @@ pub(crate) enum Colour {
 /// Returns the report for a terminal. Fails if the template and its values do not fit.
 pub(crate) fn render_text(report: &Report<'_>, colour: Colour) -> Result<String, RenderError> {
     let shown = &report.notable[..report.notable.len().min(MAX_ROWS)];
+    let measured: Vec<_> = report.rows().filter(|row| row.candidate.is_some()).collect();
+    let figures = measured.iter().take(MAX_ROWS).map(Value::from_serialize);
     let text = render_template(
         "report.txt.j2",
         context! {
             report => serialize_report(report),
             notable => serialize_rows(shown),
             left_out => report.notable.len() - shown.len(),
+            figures_rows => figures.collect::<Value>(),
+            figures_left_out => measured.len().saturating_sub(MAX_ROWS),
             colour => colour == Colour::On,
         },
     )?;
@@ -37,7 +41,7 @@ pub(crate) fn render_text(report: &Report<'_>, colour: Colour) -> Result<String,
 
 /// Aligns the columns of tab-separated lines. Each block of adjacent lines with tabs is aligned
 /// separately.
-fn align_columns(text: &str) -> String {
+pub(super) fn align_columns(text: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     let lines: Vec<&str> = text.lines().collect();
     for block in lines.chunk_by(|a, b| a.contains('\t') == b.contains('\t')) {

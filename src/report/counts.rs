@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::decision::{Change, Judgement, TargetStatus};
+use crate::note::Note;
 
 /// Numbers of benchmarks by change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -74,5 +75,14 @@ impl TargetCounts {
             } += 1;
         }
         counts
+    }
+
+    /// Returns these counts with the targets that match no benchmark, according to `notes`. They are
+    /// unproven.
+    #[must_use]
+    pub(crate) fn with_unmatched<'a>(self, notes: impl IntoIterator<Item = &'a Note>) -> Self {
+        let is_unmatched = |note: &&Note| matches!(note, Note::TargetMatchesNothing { .. });
+        let unmatched = notes.into_iter().filter(is_unmatched).count();
+        Self { total: self.total + unmatched, unproven: self.unproven + unmatched, ..self }
     }
 }

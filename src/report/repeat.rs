@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ReportRow;
-use crate::decision::{BaselineKind, Decision};
+use crate::decision::{BaselineKind, Change, Decision, Judgement};
 
 /// Maximum number of benchmark names in the command. Nobody would type a longer one.
 const MAX_NAMES: usize = 5;
@@ -23,7 +23,8 @@ pub(super) fn build_repeat_command(
     let named_rows = if reasons.is_empty() { notable.iter().collect() } else { reasons };
     let mut command = "perfgate check".to_owned();
     match named_rows.len() {
-        0 => return None,
+        // Groups of undecided benchmarks are too large to name.
+        0 if !decision.benchmarks.iter().any(is_undecided) => return None,
         1..=MAX_NAMES => {
             if !named_rows.iter().all(|row| is_typable(row.id)) {
                 return None;
@@ -41,11 +42,16 @@ pub(super) fn build_repeat_command(
     Some(command + " --baseline " + baseline)
 }
 
+fn is_undecided(judgement: &Judgement) -> bool {
+    judgement.change == Change::Inconclusive
+}
+
 fn choose_baseline(decision: &Decision) -> Option<&str> {
     match (decision.baseline.kind, &decision.baseline.commit) {
         (BaselineKind::None, _) => Some("none"),
+        // The path of a run file is not recorded, and its commit would be measured in rounds.
+        (BaselineKind::File, _) | (_, None) => None,
         (_, Some(commit)) => is_object_id(&commit.id).then_some(commit.id.as_str()).map(shorten_id),
-        (_, None) => None,
     }
 }
 

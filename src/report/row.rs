@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
+use super::doubt::DoubtGrouping;
 use crate::compare::{Estimate, Histogram, SideFigures};
 use crate::decision::{
     Change, CheckStage, Decision, Judgement, LaunchCounts, RatioInterval, TargetJudgement,
@@ -27,13 +28,16 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) change: Change,
     /// What the row is called.
     pub(crate) status: RowStatus,
+    /// What a test reporter shows.
+    pub(crate) outcome: CaseOutcome,
     /// What a sentence about the change claims.
     pub(crate) claim: RowClaim,
     /// What the claim is based on.
     pub(crate) evidence: RowEvidence,
     /// Why the answer is not certain; `None` unless the change is inconclusive.
     pub(crate) doubt: Option<RowDoubt<'a>>,
-    /// Whether the change deserves a line: it is neither unchanged nor new, or it has a waiver.
+    /// Whether the change deserves a line: it is neither unchanged, nor new, nor one of a group of
+    /// inconclusive ones, or it has a waiver.
     pub(crate) is_change_notable: bool,
     /// Whether the benchmark is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
@@ -63,8 +67,6 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) baseline: Option<ReportSide<'a>>,
     /// Figures of the candidate; `None` if it was not measured.
     pub(crate) candidate: Option<ReportSide<'a>>,
-    /// Amounts that the candidate processes per second; empty if the amount per call is unknown.
-    pub(crate) throughput: Vec<Throughput<'a>>,
     /// Why the benchmark could not be measured; `None` if it was.
     pub(crate) failure: Option<&'a BenchmarkFailure>,
     /// Targets of the benchmark, worst first.
@@ -99,6 +101,36 @@ impl RowStatus {
             (None, Some(TargetStatus::Missed)) if !is_notable(judgement.change) => Self::Missed,
             (None, Some(TargetStatus::Unproven)) if !is_notable(judgement.change) => Self::Unproven,
             _ => Self::Changed(judgement.change),
+        }
+    }
+}
+
+/// What a test reporter shows of a benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CaseOutcome {
+    /// The benchmark could not be measured.
+    Error,
+    /// The benchmark is a reason for a verdict other than pass.
+    Failure,
+    /// There was nothing to compare with.
+    New,
+    /// The data do not decide.
+    Undecided,
+    /// Nothing is wrong.
+    Passed,
+}
+
+impl CaseOutcome {
+    fn choose(change: Change, is_reason: bool) -> Self {
+        match change {
+            Change::Failed => Self::Error,
+            _ if is_reason => Self::Failure,
+            Change::New => Self::New,
+            Change::Inconclusive => Self::Undecided,
+            Change::Regressed | Change::Missing | Change::Improved | Change::Unchanged => {
+                Self::Passed
+            }
         }
     }
 }
@@ -182,12 +214,22 @@ pub(crate) struct ReportSide<'a> {
     pub(crate) samples: u64,
     /// Median of a typical launch.
     pub(crate) median: ReportFigure,
-    /// Mean of a typical launch.
+    /// Mean of all calls.
     pub(crate) mean: ReportFigure,
+    /// 90th percentile of single calls; `None` if samples are batches.
+    pub(crate) p90: Option<ReportFigure>,
     /// 95th percentile of single calls; `None` if samples are batches.
     pub(crate) p95: Option<ReportFigure>,
     /// 99th percentile of single calls; `None` if samples are batches.
     pub(crate) p99: Option<ReportFigure>,
+    /// Shortest call; `None` if samples are batches.
+    pub(crate) min: Option<Nanos>,
+    /// Longest call; `None` if samples are batches.
+    pub(crate) max: Option<Nanos>,
+    /// Whether samples are batches of calls, so that the median is one of batches.
+    pub(crate) is_batch: bool,
+    /// Amounts processed per second; empty if the amount per call is unknown.
+    pub(crate) throughput: Vec<Throughput<'a>>,
     /// Distribution of the samples.
     #[serde(skip)]
     pub(crate) histogram: Option<&'a Histogram>,
@@ -204,7 +246,7 @@ pub(crate) struct ReportFigure {
     pub(crate) high: Option<Nanos>,
 }
 
-/// An amount that the candidate processes per second.
+/// An amount that is processed per second.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Throughput<'a> {
     /// Unit of the amount: `elements`, `bytes`, `tokens`.
@@ -228,10 +270,13 @@ pub(crate) struct TargetLine<'a> {
     pub(crate) high: Option<Nanos>,
     /// Met, missed or unproven.
     pub(crate) status: TargetStatus,
-    /// Whether the target deserves a line: it is missed or unproven.
+    /// Whether the target deserves a line: it is missed, or unproven and not one of a group.
     pub(crate) is_notable: bool,
     /// Whether the target is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
+    /// How far the metric is below the limit, as a share of the limit; negative above it. `None`
+    /// without an estimate.
+    pub(crate) margin: Option<f64>,
     /// Why the target is unproven; `None` if it is met or missed.
     pub(crate) note: Option<&'a Note>,
 }
@@ -247,23 +292,35 @@ pub(crate) struct WaiverLine<'a> {
 
 impl<'a> ReportRow<'a> {
     /// Builds the row of `judgement`. `is_ambiguous` means that another benchmark has the same id.
-    pub(super) fn new(judgement: &'a Judgement, decision: &Decision, is_ambiguous: bool) -> Self {
+    pub(super) fn new(
+        judgement: &'a Judgement,
+        decision: &Decision,
+        grouping: DoubtGrouping,
+        is_ambiguous: bool,
+    ) -> Self {
         let is_batch = judgement.sampling == Some(Sampling::Batch);
+        let targets = judgement.targets.iter();
         let mut targets: Vec<_> =
-            judgement.targets.iter().map(|target| TargetLine::new(target, decision)).collect();
+            targets.map(|target| TargetLine::new(target, decision, grouping)).collect();
         targets.sort_by_key(|target| (target.status, target.metric));
         let is_change_reason = decision.rests_on(judgement.change_reason());
+        let is_grouped = grouping.groups_changes && judgement.change == Change::Inconclusive;
+        let is_change_notable =
+            (is_notable(judgement.change) && !is_grouped) || judgement.waiver.is_some();
+        let status = RowStatus::choose(judgement, targets.first().map(|target| target.status));
+        let is_reason = is_change_reason || targets.iter().any(|target| target.is_reason);
         Self {
             id: &judgement.id,
             package: judgement.package.as_deref(),
             shown_package: judgement.package.as_deref().filter(|_| is_ambiguous),
             change: judgement.change,
-            status: RowStatus::choose(judgement, targets.first().map(|target| target.status)),
+            status,
+            outcome: CaseOutcome::choose(judgement.change, is_reason),
             claim: RowClaim::from_judgement(judgement),
             evidence: RowEvidence::from_judgement(judgement),
             doubt: RowDoubt::from_judgement(judgement),
-            is_change_notable: is_notable(judgement.change) || judgement.waiver.is_some(),
-            is_reason: is_change_reason || targets.iter().any(|target| target.is_reason),
+            is_change_notable,
+            is_reason,
             is_change_reason,
             ratio: judgement.ratio,
             p_value: judgement.p_value,
@@ -280,7 +337,6 @@ impl<'a> ReportRow<'a> {
                 .candidate
                 .as_ref()
                 .map(|summary| ReportSide::new(summary, is_batch)),
-            throughput: compute_throughput(judgement),
             failure: judgement.failure.as_ref(),
             targets,
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
@@ -288,8 +344,7 @@ impl<'a> ReportRow<'a> {
         }
     }
 
-    /// Returns whether a reader should look at the benchmark: its change is neither unchanged nor
-    /// new, a target is not met, or it has a waiver.
+    /// Returns whether a reader should look at the benchmark: its change or a target deserves a line.
     pub(crate) fn is_notable(&self) -> bool {
         self.is_change_notable || self.targets.iter().any(|target| target.is_notable)
     }
@@ -326,27 +381,25 @@ fn map_to_change(status: TargetStatus) -> Change {
     }
 }
 
-/// Returns the amounts per second, computed from the amounts per call and the candidate's median.
-fn compute_throughput(judgement: &Judgement) -> Vec<Throughput<'_>> {
-    const NANOS_PER_SECOND: f64 = 1e9;
-    let median = judgement.candidate.as_ref().map(|summary| summary.median.point.get());
-    let Some(median) = median.filter(|median| *median > 0.0) else {
-        return Vec::new();
-    };
-    let amounts = judgement.per_call.iter();
-    let rates = amounts.map(|(unit, amount)| (unit, amount / median * NANOS_PER_SECOND));
-    let finite = rates.filter(|(_, per_second)| per_second.is_finite());
-    finite.map(|(unit, per_second)| Throughput { unit, per_second }).collect()
-}
-
 impl<'a> ReportSide<'a> {
-    fn new(summary: &'a SideFigures, batch: bool) -> Self {
+    /// Builds the figures of one side. `is_batch` means that its samples are batches of calls.
+    pub(super) fn new(summary: &'a SideFigures, is_batch: bool) -> Self {
+        let of_calls =
+            |figure: Option<Estimate>| figure.filter(|_| !is_batch).map(ReportFigure::from);
+        let throughput = summary.throughput.iter();
         Self {
             samples: summary.samples,
             median: summary.median.into(),
             mean: summary.mean.into(),
-            p95: summary.p95.filter(|_| !batch).map(ReportFigure::from),
-            p99: summary.p99.filter(|_| !batch).map(ReportFigure::from),
+            p90: of_calls(summary.p90),
+            p95: of_calls(summary.p95),
+            p99: of_calls(summary.p99),
+            min: summary.min.filter(|_| !is_batch),
+            max: summary.max.filter(|_| !is_batch),
+            is_batch,
+            throughput: throughput
+                .map(|(unit, per_second)| Throughput { unit, per_second: *per_second })
+                .collect(),
             histogram: summary.histogram.as_ref(),
         }
     }
@@ -359,8 +412,10 @@ impl From<Estimate> for ReportFigure {
 }
 
 impl<'a> TargetLine<'a> {
-    fn new(target: &'a TargetJudgement, decision: &Decision) -> Self {
+    fn new(target: &'a TargetJudgement, decision: &Decision, grouping: DoubtGrouping) -> Self {
         let TargetJudgement { metric, limit, low, point, high, status, ref note } = *target;
+        let is_grouped = grouping.groups_targets && status == TargetStatus::Unproven;
+        let margin = point.map(|point| 1.0 - point.get() / limit.get());
         Self {
             metric,
             limit,
@@ -368,8 +423,9 @@ impl<'a> TargetLine<'a> {
             point,
             high,
             status,
-            is_notable: status != TargetStatus::Met,
+            is_notable: status != TargetStatus::Met && !is_grouped,
             is_reason: decision.rests_on(target.verdict_reason()),
+            margin: margin.filter(|margin| margin.is_finite()),
             note: note.as_ref(),
         }
     }

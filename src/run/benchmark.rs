@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, Launch, deserialize_or_default};
 use crate::note::FailureReason;
+use crate::stats::summary::Moments;
 use crate::text::shorten;
+use crate::units::Nanos;
 
 /// Longest name of a benchmark in a message, in characters.
 pub(super) const MAX_SHOWN_CHARS: usize = 80;
@@ -127,6 +129,13 @@ impl Benchmark {
         BenchmarkId { name: self.id.clone(), package: self.package.clone() }
     }
 
+    /// Returns the amounts that one call handles, by unit. Elements appear under `elements`.
+    pub(crate) fn collect_amounts(&self) -> BTreeMap<String, f64> {
+        let mut amounts = self.per_call.clone();
+        amounts.extend(self.elements.map(|elements| ("elements".to_owned(), elements)));
+        amounts
+    }
+
     /// Returns the digest of each launch, in the order of the file.
     pub(crate) fn digests(&self) -> impl Iterator<Item = Digest> + use<'_> {
         self.launches.iter().map(Launch::digest)
@@ -136,6 +145,16 @@ impl Benchmark {
     /// of the file.
     pub(crate) fn ln_medians(&self) -> Vec<f64> {
         self.digests().map(|digest| digest.ln_median()).collect()
+    }
+
+    /// Returns the median of a typical launch: the geometric mean of the launch medians. Returns
+    /// `None` without launches, or if the median of a launch is zero because its clock is too coarse.
+    pub(crate) fn compute_typical_median(&self) -> Option<Nanos> {
+        if self.digests().any(|digest| digest.p50.get() == 0.0) {
+            return None;
+        }
+        let level_summary = Moments::from_values(&self.ln_medians()).ok()?;
+        Nanos::new(level_summary.mean().exp()).ok()
     }
 
     /// Checks what the types of the fields do not. The error is a sentence that names the problem.

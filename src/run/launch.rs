@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, deserialize_or_default};
+use crate::stats::batch_bound::BatchTotal;
+use crate::stats::cluster_mean::ClusterSummary;
 use crate::units::Nanos;
 
 /// One start of the benchmark process.
@@ -166,6 +168,43 @@ impl Launch {
             LaunchData::Samples(samples) => samples.digest(),
             LaunchData::Digest(digest) => *digest,
         }
+    }
+
+    /// Returns each sample as a batch, with its number of calls and their time in nanoseconds.
+    /// Returns `None` if only a digest is stored or the numbers of calls are not known.
+    pub(crate) fn list_batches(&self) -> Option<Vec<BatchTotal>> {
+        let LaunchData::Samples(samples) = &self.data else { return None };
+        let build = |(sample, calls): (&Nanos, f64)| BatchTotal {
+            calls,
+            // A product that is too large for a double is longer than any limit.
+            time: (sample.get() * calls).min(f64::MAX),
+        };
+        Some(match self.calls_per_sample.as_ref()? {
+            CallsPerSample::Same(calls) => {
+                samples.iter().map(|sample| build((sample, *calls))).collect()
+            }
+            CallsPerSample::Each(counts) => {
+                samples.iter().zip(counts.iter().copied()).map(build).collect()
+            }
+        })
+    }
+
+    /// Returns the arithmetic mean of its calls in nanoseconds, and their number. A sample counts as
+    /// one call if its number of calls is not known.
+    pub(crate) fn summarize_calls(&self) -> ClusterSummary {
+        if let (Some(CallsPerSample::Each(_)), Some(batches)) =
+            (&self.calls_per_sample, self.list_batches())
+        {
+            let size: f64 = batches.iter().map(|batch| batch.calls).sum();
+            let mean = batches.iter().map(|batch| batch.time / size).sum();
+            return ClusterSummary { mean, size };
+        }
+        let calls_per_sample = match self.calls_per_sample {
+            Some(CallsPerSample::Same(calls)) => calls,
+            _ => 1.0,
+        };
+        let digest = self.digest();
+        ClusterSummary { mean: digest.mean.get(), size: digest.count as f64 * calls_per_sample }
     }
 }
 

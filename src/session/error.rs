@@ -5,18 +5,18 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
-use crate::decision::Verdict;
+use crate::decision::{Decision, FAIL_STATUS, INCONCLUSIVE_STATUS, PASS_STATUS, Verdict};
 use crate::git::GitError;
 use crate::store::StoreError;
 use crate::text::write_visible;
 
-/// Exit status of a command. The README lists the same table. A verdict has the status that its
-/// decision file names.
+/// Exit status of a command. The README lists the same table. A check has the status that its decision
+/// file names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum ExitStatus {
-    /// The command did its work; for `check`, the gate passed.
-    Pass = Verdict::Pass.exit_status(),
+    /// The command did its work; for `check`, the gate does not block.
+    Pass = PASS_STATUS,
     /// perfgate itself failed.
     PerfgateFailed = 1,
     /// The usage, the configuration or an input file is wrong.
@@ -24,9 +24,9 @@ pub(crate) enum ExitStatus {
     /// A requested capability is not available.
     Unavailable = 3,
     /// The gate failed.
-    Fail = Verdict::Fail.exit_status(),
-    /// The gate is inconclusive.
-    Inconclusive = Verdict::Inconclusive.exit_status(),
+    Fail = FAIL_STATUS,
+    /// The gate is inconclusive and blocks.
+    Inconclusive = INCONCLUSIVE_STATUS,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -35,12 +35,12 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-impl From<Verdict> for ExitStatus {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Pass => Self::Pass,
-            Verdict::Inconclusive => Self::Inconclusive,
+impl From<&Decision> for ExitStatus {
+    fn from(decision: &Decision) -> Self {
+        match decision.verdict {
             Verdict::Fail => Self::Fail,
+            Verdict::Inconclusive if decision.is_blocking() => Self::Inconclusive,
+            Verdict::Pass | Verdict::Inconclusive => Self::Pass,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::settings::EffortSettings;
 use crate::cli::SelectionArgs;
 use crate::host::{self, BuildEnvironment, Host};
 use crate::measure::criterion::{self, BuildError, CargoWorkspace};
-use crate::measure::{self, Effort, MeasureError, MeasureSubject};
+use crate::measure::{self, Effort, MeasureError, MeasureSubject, SampleNeeds};
 use crate::process::Interrupt;
 use crate::run::{Run, RunSettings, SampleSource};
 use crate::selection::Selection;
@@ -56,7 +56,8 @@ pub(crate) fn name_rounds_session(run: &Run) -> String {
 
 /// Builds and measures the Criterion benches of a workspace on `host`.
 ///
-/// `benchmarks` are those that the patterns of `selection` select.
+/// `benchmarks` are those that the patterns of `selection` select. Launches are added for the
+/// targets in `needs`.
 ///
 /// # Errors
 ///
@@ -66,11 +67,12 @@ pub(crate) fn measure_criterion(
     benchmarks: &Selection,
     host: Host,
     settings: &EffortSettings,
+    needs: &SampleNeeds<'_>,
     interrupt: &Interrupt,
 ) -> Result<Run> {
     let subject = build_subject(&to_workspace(selection), interrupt)?;
     let run = create_empty_run(SampleSource::Criterion, host, settings);
-    measure_into(run, &subject, benchmarks, &settings.effort, interrupt)
+    measure_into(run, &subject, benchmarks, &settings.effort, needs, interrupt)
 }
 
 /// Measures `subject` and returns `run` with the benchmarks and the notes of the measurement.
@@ -83,13 +85,14 @@ pub(crate) fn measure_into(
     subject: &MeasureSubject,
     selection: &Selection,
     effort: &Effort,
+    needs: &SampleNeeds<'_>,
     interrupt: &Interrupt,
 ) -> Result<Run> {
     let mut output = ProgressOutput::new();
     run.settings.command = Some(format_command_line());
     let run =
-        measure::measure_subject(run, subject, selection, effort, interrupt, &mut |progress| {
-            output.show_measurement(&progress);
+        measure::measure_subject(run, subject, selection, effort, needs, interrupt, &mut |step| {
+            output.show_measurement(&step);
         })
         .map_err(explain_measure_error)?;
     output.finish();

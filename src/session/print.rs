@@ -5,12 +5,13 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::{Context as _, Result};
 
+use super::CommandError;
 use crate::cli::DecisionFormat;
 use crate::decision::Decision;
 use crate::render::notes::describe_failure;
 use crate::render::{self, COMMENT_LIMIT, Colour, escape_for_terminal};
-use crate::report::{Report, ReportContext};
-use crate::run::Benchmark;
+use crate::report::{Report, ReportContext, RunReport, compute_run_figures};
+use crate::run::{Benchmark, Run};
 use crate::text::{disarm_commands, replace_invisible};
 
 /// Number of last lines of a failed benchmark's output that are shown.
@@ -23,7 +24,16 @@ const LAST_LINES: usize = 5;
 /// Fails if it cannot be rendered or written.
 pub(crate) fn print_decision(decision: &Decision, format: DecisionFormat) -> Result<()> {
     let shown = render_decision(decision, format, &ReportContext::default(), choose_colour())?;
-    if format == DecisionFormat::Json { print_json(&shown) } else { print_answer(&shown) }
+    print_rendered(&shown, format)
+}
+
+/// Writes a rendered document of this format to standard output.
+///
+/// # Errors
+///
+/// Fails as [`print_answer`] does.
+pub(crate) fn print_rendered(document: &str, format: DecisionFormat) -> Result<()> {
+    if format == DecisionFormat::Json { print_json(document) } else { print_answer(document) }
 }
 
 /// Renders the decision in this format. Only the text format uses `colour`.
@@ -48,8 +58,30 @@ pub(crate) fn render_decision(
     })
 }
 
+/// Renders the figures of a run in this format.
+///
+/// # Errors
+///
+/// Fails if a template or the JSON fails, or if the format judges benchmarks, as JUnit does.
+pub(crate) fn render_run(run: &Run, format: DecisionFormat) -> Result<String> {
+    let figures = compute_run_figures(run);
+    let report = RunReport::new(run, &figures);
+    Ok(match format {
+        DecisionFormat::Text => render::render_run_text(&report)?,
+        DecisionFormat::Markdown => render::render_run_markdown(&report)?,
+        DecisionFormat::Html => render::render_run_html(&report)?,
+        DecisionFormat::Json => render::render_run_figures(&report)?,
+        DecisionFormat::Csv => render::render_run_csv(&report)?,
+        DecisionFormat::Junit => {
+            return Err(CommandError::new_usage("a run has no results for a test reporter")
+                .with_help("`perfgate check --run FILE` judges it, and writes decision.json")
+                .into());
+        }
+    })
+}
+
 /// Returns whether standard output is a terminal that accepts colours.
-fn choose_colour() -> Colour {
+pub(crate) fn choose_colour() -> Colour {
     let is_unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
     if io::stdout().is_terminal() && !is_unwanted && !is_dumb { Colour::On } else { Colour::Off }

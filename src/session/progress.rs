@@ -4,7 +4,8 @@ use std::io::{self, IsTerminal as _};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::measure::MeasureProgress;
+use crate::measure::{MeasureProgress, SampleShortage};
+use crate::render::escape_for_terminal;
 use crate::render::notes::describe_note;
 use crate::rounds;
 use crate::session::print::{self, format_plural};
@@ -51,8 +52,29 @@ impl ProgressOutput {
                     self.print_line(&format!("launch {} of {}", launch + 1, self.launches.0));
                 }
             }
+            MeasureProgress::ShortOfSamples(shortages) => {
+                self.show_shortages(shortages);
+                let most = shortages.iter().map(|shortage| shortage.launches).max().unwrap_or(0);
+                self.print_line(&format!("help: `--launches {most}` has enough samples"));
+            }
             MeasureProgress::Repeated(note) => self.print_line(&describe_note(note)),
         }
+    }
+
+    /// Shows which targets will stay unproven because there will be too few samples.
+    pub(crate) fn show_shortages(&mut self, shortages: &[SampleShortage]) {
+        let Some(first) = shortages.first() else { return };
+        let more = match shortages.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and of {} more)", format_plural(more, "benchmark")),
+        };
+        self.print_line(&format!(
+            "a target of `{}` needs {} samples and will have at most {}, so it stays \
+             unproven{more}",
+            escape_for_terminal(&first.id.name),
+            first.needed,
+            first.planned
+        ));
     }
 
     /// Shows the progress of the rounds.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::compare::{Estimate, HistogramAxis};
+use crate::compare::{Estimate, HistogramAxis, SideFigures};
 use crate::host::Host;
 use crate::note::{FailureReason, Note};
 use crate::policy::Metric;
@@ -87,7 +87,11 @@ impl NightFigure {
 
 impl NightCell {
     fn from_benchmark(benchmark: &Benchmark, confidence: Confidence) -> Self {
-        let summary = benchmark.compute_figures(HistogramAxis::from_sides([benchmark]), confidence);
+        let summary = SideFigures::from_runs(
+            &[benchmark],
+            HistogramAxis::from_sides([benchmark]),
+            confidence,
+        );
         let figures = summary.as_ref().map_or([None; 4], |summary| {
             let estimates = [Some(summary.median), summary.p95, summary.p99, Some(summary.mean)];
             estimates.map(|estimate| estimate.map(NightFigure::from_estimate))

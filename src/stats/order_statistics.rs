@@ -26,14 +26,15 @@ pub(crate) fn compute_quantile_lower_bound(sorted: &[f64], q: f64, confidence: f
 /// Returns the smallest order statistic that is below the `q`-quantile with probability at most
 /// `tail`, or `None` if there are too few samples.
 pub(crate) fn find_upper_order(q: f64, count: usize, tail: f64) -> Option<usize> {
-    find_first(count, |below| binomial_tails(below, count, q).1 <= tail).map(|below| below + 1)
+    find_first(count, |below| compute_binomial_tails(below, count, q).1 <= tail)
+        .map(|below| below + 1)
 }
 
 /// Returns the largest order statistic that is above the `q`-quantile with probability at most
 /// `tail`, or `None` if there are too few samples.
 pub(crate) fn find_lower_order(q: f64, count: usize, tail: f64) -> Option<usize> {
-    let order =
-        find_first(count, |below| binomial_tails(below, count, q).0 > tail).unwrap_or(count);
+    let order = find_first(count, |below| compute_binomial_tails(below, count, q).0 > tail)
+        .unwrap_or(count);
     (order > 0).then_some(order)
 }
 
@@ -94,7 +95,7 @@ fn is_decided(q: f64, above: usize, count: usize, confidence: f64) -> bool {
 
 /// Returns `(P(X ≤ below), P(X > below))` for a binomial `X` of `count` trials with probability
 /// `q`.
-fn binomial_tails(below: usize, count: usize, q: f64) -> (f64, f64) {
+pub(crate) fn compute_binomial_tails(below: usize, count: usize, q: f64) -> (f64, f64) {
     if below >= count {
         return (1.0, 0.0);
     }

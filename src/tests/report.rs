@@ -174,8 +174,10 @@ fn hostile_names_stay_text_in_markdown() {
         ]
     );
     assert_eq!(seen.links, [context.methodology.unwrap()]);
-    assert_eq!((seen.rows, seen.headings), (decision.benchmarks.len(), 1));
-    assert_eq!(seen.columns, BTreeSet::from([7]));
+    // A table of changes, and one of the figures of those that were measured.
+    let measured = decision.benchmarks.iter().filter(|judged| judged.candidate.is_some()).count();
+    assert_eq!((seen.rows, seen.headings), (decision.benchmarks.len() + measured, 1));
+    assert_eq!(seen.columns, BTreeSet::from([7, 10]));
     assert!(!markdown.contains('@') && !markdown.contains(" #1"), "somebody would be called");
 }
 
@@ -313,4 +315,49 @@ fn complaints(browser: &str, folder: &Path, page: &Path) -> Vec<String> {
     let log = String::from_utf8_lossy(&output.stderr);
     let bad = log.lines().filter(|line| line.contains("CONSOLE") || line.contains("violat"));
     bad.map(str::to_owned).collect()
+}
+
+#[test]
+fn many_undecided_benchmarks_are_grouped_by_their_reason() {
+    let (decision, context) = (decision("undecided.json"), ReportContext::default());
+    let report = Report::new(&decision, &context);
+    let text = render::render_text(&report, Colour::Off).unwrap();
+    let count = |text: &str, part: &str| text.matches(part).count();
+    assert_eq!(count(&text, "  inconclusive   "), 2, "{text}");
+    assert_eq!(count(&text, "  unproven       "), 2, "{text}");
+    assert!(text.contains("INCONCLUSIVE   24 of 27 benchmarks inconclusive"), "{text}");
+    assert!(text.contains("does not block"), "{text}");
+    let markdown = render::render_markdown(&report, COMMENT_LIMIT).unwrap();
+    assert_eq!(count(&markdown, "\n- **"), 4, "{markdown}");
+    let html = render::render_html(&report).unwrap();
+    assert_eq!(count(&html, "<details class=\"benchmark inconclusive\" open"), 0);
+    assert_eq!(count(&html, "reason\" open"), 0);
+    let junit = render::render_junit(&report).unwrap();
+    assert_eq!((count(&junit, "<failure"), count(&junit, "<skipped")), (0, 24));
+}
+
+#[test]
+fn a_run_file_as_baseline_gives_no_command_that_measures_its_commit() {
+    let file = fs::read(fixtures().join("decisions/fail.json")).unwrap();
+    let mut json: Value = serde_json::from_slice(&file).unwrap();
+    let repeat = |json: &Value| {
+        let decision = Decision::from_json(json.to_string().as_bytes()).unwrap();
+        Report::new(&decision, &ReportContext::default()).again
+    };
+    assert!(repeat(&json).is_some());
+    json["baseline"]["kind"] = json!("file");
+    assert_eq!(repeat(&json), None);
+}
+
+#[test]
+fn the_label_of_a_target_stays_inside_the_chart() {
+    let mut decision = decision("pass.json");
+    for (limit, side) in [(1.0, "start"), (1e12, "end")] {
+        for target in decision.benchmarks.iter_mut().flat_map(|judged| &mut judged.targets) {
+            target.limit = crate::units::Nanos::new(limit).unwrap();
+        }
+        let context = ReportContext::default();
+        let html = render::render_html(&Report::new(&decision, &context)).unwrap();
+        assert!(html.contains(&format!("<text class=\"limit {side}\"")), "{limit}");
+    }
 }

@@ -223,6 +223,8 @@ fn what_the_schema_of_decisions_refuses_the_reader_refuses() {
         ("/benchmarks/0/per_call", json!({"tokens": -1})),
         ("/benchmarks/0/candidate/median", json!(null)),
         ("/benchmarks/0/candidate/median/point", json!(-1)),
+        ("/benchmarks/0/candidate/min", json!(-1)),
+        ("/benchmarks/0/candidate/throughput", json!({"tokens": -1})),
         ("/benchmarks/0/candidate/histogram/counts", json!([])),
         ("/benchmarks/0/candidate/histogram/counts/0", json!(0.5)),
         ("/benchmarks/0/targets", json!([{"metric": "p42", "limit": 1, "status": "met"}])),
@@ -256,6 +258,36 @@ fn what_the_schema_of_decisions_refuses_the_reader_refuses() {
         let read = Decision::from_json(document.to_string().as_bytes());
         assert!(read.is_err(), "the reader takes {what}");
     }
+}
+
+#[test]
+fn schema_and_reader_agree_on_what_an_exit_status_may_be() {
+    let good = fixture("decisions/latencies.json");
+    let new = schema("decision");
+    let cases = [
+        ("pass", 0, json!(["regressed"]), true),
+        ("pass", 11, json!(["regressed"]), false),
+        ("fail", 10, json!(["regressed"]), true),
+        ("fail", 0, json!(["regressed"]), false),
+        ("inconclusive", 0, json!(["regressed"]), true),
+        ("inconclusive", 11, json!(["regressed"]), true),
+        ("inconclusive", 0, json!(["inconclusive"]), false),
+        ("inconclusive", 11, json!(["inconclusive"]), true),
+        ("inconclusive", 10, json!(["regressed"]), false),
+    ];
+    for (verdict, status, fail_on, is_valid) in cases {
+        let document = with(good.clone(), "/verdict", json!(verdict));
+        let document = with(document, "/exit_status", json!(status));
+        let document = with(document, "/fail_on", fail_on);
+        assert_eq!(new.is_valid(&document), is_valid, "the schema: {verdict} {status}");
+        let read = Decision::from_json(document.to_string().as_bytes());
+        assert_eq!(read.is_ok(), is_valid, "the reader: {verdict} {status}");
+    }
+    // In schema 1, every inconclusive check blocked.
+    let old = with(fixture("decisions/inconclusive.json"), "/exit_status", json!(0));
+    let old = with(old, "/fail_on", json!(["regressed"]));
+    assert!(!schema("decision-1").is_valid(&old));
+    assert!(Decision::from_json(old.to_string().as_bytes()).is_err());
 }
 
 #[test]

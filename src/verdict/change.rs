@@ -1,5 +1,6 @@
 //! Judging two series of launches: improved, unchanged, regressed or inconclusive.
 
+use super::clock::ClockResolution;
 use super::look_plan::{PASS_ERROR, compute_benchmark_alpha};
 use super::test_form::choose_test_form;
 use crate::compare::BenchmarkComparison;
@@ -34,6 +35,28 @@ impl ChangeFinding {
     pub(super) fn without_test(change: Change, note: Option<Note>) -> Self {
         let notes = note.into_iter().collect();
         Self { change, test: None, p_value: None, minimum_detectable: None, rounds: None, notes }
+    }
+
+    /// Returns this finding, or an inconclusive one if the clock allows no conclusion. A ratio of
+    /// samples of zero is left out.
+    #[must_use]
+    pub(super) fn limit_by_clock(self, clock: &ClockResolution) -> Self {
+        let Some(doubt) = clock.doubt() else { return self };
+        let rounds = self.rounds;
+        match doubt {
+            Note::SamplesOfZero => {
+                let note = Some(Note::SamplesOfZero);
+                Self { rounds, ..Self::without_test(Change::Inconclusive, note) }
+            }
+            // Without a test there is a reason already.
+            _ if self.test.is_none() => self,
+            doubt => Self {
+                change: Change::Inconclusive,
+                minimum_detectable: None,
+                notes: vec![doubt.clone()],
+                ..self
+            },
+        }
     }
 }
 
@@ -92,8 +115,9 @@ pub(super) fn judge_two_runs(
         TestForm::Welch => t::compute_welch_test(&baseline.ln_medians(), &candidate.ln_medians()),
     };
     let errors = ErrorRates { alpha: compute_benchmark_alpha(compared), pass: PASS_ERROR };
+    let clock = ClockResolution::from_comparison(comparison, rules);
     match test {
-        Ok(test) => judge_one_look(test, errors, rules),
+        Ok(test) => judge_one_look(test, errors, rules, &clock),
         Err(_) => ChangeFinding::without_test(Change::Inconclusive, Some(Note::TooFewLaunches)),
     }
 }
@@ -105,12 +129,13 @@ const ASSUMED_RUN_DEVIATION: f64 = 0.02;
 /// Judges a candidate against the levels of stored runs of the same machine, newest first.
 ///
 /// `runs` holds the log medians of the launches of each stored run, `candidate` those of the
-/// candidate.
+/// candidate. `clock` limits what they can show.
 pub(super) fn judge_against_stored(
     runs: &[Vec<f64>],
     candidate: &[f64],
     errors: ErrorRates,
     rules: &BenchmarkRules,
+    clock: &ClockResolution,
 ) -> ChangeFinding {
     let runs: Vec<&[f64]> = runs.iter().map(Vec::as_slice).collect();
     // A few stored runs do not show how much runs differ, so a fixed deviation is assumed for them.
@@ -122,7 +147,7 @@ pub(super) fn judge_against_stored(
     let Ok(test) = level.and_then(|level| level.compare(candidate)) else {
         return ChangeFinding::without_test(Change::Inconclusive, Some(Note::TooFewLaunches));
     };
-    let mut finding = judge_one_look(test, errors, rules);
+    let mut finding = judge_one_look(test, errors, rules, clock);
     if runs.len() < MIN_BASELINE_RUNS {
         finding.notes.push(Note::FewStoredRuns {
             runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
@@ -134,21 +159,28 @@ pub(super) fn judge_against_stored(
 }
 
 /// Builds the finding of a test that is the only look.
-fn judge_one_look(test: TTest, errors: ErrorRates, rules: &BenchmarkRules) -> ChangeFinding {
+fn judge_one_look(
+    test: TTest,
+    errors: ErrorRates,
+    rules: &BenchmarkRules,
+    clock: &ClockResolution,
+) -> ChangeFinding {
+    let test = clock.widen(test);
     let change = classify(&test, errors, rules);
     let detectable = compute_detectable_slowdown(&test, errors, rules);
     let notes = match change {
         Change::Inconclusive => vec![note_undecided(None, detectable)],
         _ => Vec::new(),
     };
-    ChangeFinding {
+    let finding = ChangeFinding {
         change,
         test: Some(test),
         p_value: Some(test.p_two_sided(0.0)),
         minimum_detectable: Some(detectable),
         rounds: None,
         notes,
-    }
+    };
+    finding.limit_by_clock(clock)
 }
 
 /// Returns the note that the data do not decide. `detectable` is a share, and may be too large to

@@ -3,9 +3,9 @@
 use super::evidence::{BaselineEvidence, Evidence};
 use super::judge::judge_all;
 use super::screen::summarize_screen;
-use super::{counts, release, short_launches, waivers};
+use super::{counts, outcome, release, short_launches, unmatched, waivers};
 use crate::decision::{
-    BaselineKind, BaselineSource, CandidateSource, CheckStage, Decision, Judgement, Verdict,
+    BaselineKind, BaselineSource, CandidateSource, CheckStage, Decision, Judgement,
 };
 use crate::note::Note;
 use crate::policy::Policy;
@@ -28,7 +28,7 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     waivers::apply_trailers(&mut judgements, &evidence.trailers.accepted);
     counts::apply_counts(&mut judgements, evidence.counts);
     let notes = collect_notes(evidence, &judgements, policy);
-    let verdict = decide_verdict(evidence, &judgements, policy);
+    let outcome = outcome::conclude_check(evidence, &judgements, &notes, policy);
     let baseline = BaselineSource {
         screen: summarize_screen(evidence, &judgements),
         ..describe_baseline(evidence)
@@ -38,25 +38,7 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
         host: evidence.candidate.host.clone(),
         conditions: evidence.candidate.conditions.clone(),
     };
-    Decision::new(verdict, baseline, candidate, judgements, policy.fail_on().to_vec(), notes)
-}
-
-/// Returns the worst verdict of all reasons that the policy fails on. An incomplete or empty
-/// measurement never passes.
-fn decide_verdict(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Verdict {
-    let is_measured = judgements.iter().any(|judgement| {
-        judgement.launches.candidate > 0 || evidence.has_same_program(&judgement.to_id())
-    });
-    let is_complete = evidence.candidate.complete
-        && is_measured
-        && (evidence.has_baseline() || !policy.requires_baseline());
-    let reasons = judgements.iter().flat_map(Judgement::verdict_reasons);
-    reasons
-        .filter(|(reason, _)| policy.fail_on().contains(reason))
-        .map(|(_, verdict)| verdict)
-        .chain([if is_complete { Verdict::Pass } else { Verdict::Inconclusive }])
-        .max()
-        .unwrap_or(Verdict::Inconclusive)
+    Decision::new(outcome, baseline, candidate, judgements, policy.fail_on().to_vec(), notes)
 }
 
 /// Describes where the baseline came from. The caller adds the summary of the screen.
@@ -86,8 +68,8 @@ fn describe_baseline(evidence: &Evidence<'_>) -> BaselineSource {
 
 /// Collects everything that weakens the answer as a whole; each note appears once.
 fn collect_notes(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Vec<Note> {
-    // Order: the candidate, the base in the rounds, waivers, advice, counts, how the evidence was
-    // gathered, the last release, and commit messages.
+    // Order: the candidate, the base in the rounds, waivers, rules, advice, counts, how the evidence
+    // was gathered, the last release, and commit messages.
     let mut notes = evidence.candidate.notes.clone();
     if !evidence.candidate.complete {
         notes.push(Note::Incomplete);
@@ -102,6 +84,8 @@ fn collect_notes(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Pol
     let accepted = &evidence.trailers.accepted;
     let has_baseline = evidence.has_baseline();
     notes.extend(waivers::list_ineffective_trailers(judgements, accepted, has_baseline));
+    notes.extend(unmatched::list_unmatched_rules(judgements, policy));
+    notes.extend(outcome::list_undecided_rules(judgements, policy));
     notes.extend(short_launches::suggest_longer_launches(judgements, evidence.candidate.source));
     notes.extend(counts::explain_missing_counts(evidence.counts));
     notes.extend_from_slice(evidence.notes);

@@ -27,6 +27,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) trailers: &'a TrailerEvidence,
     /// Stored runs of the last release. `None` if they are not compared with.
     pub(crate) last_release: Option<&'a ReleaseEvidence>,
+    /// Whether the candidate was to be compared with something, which may not exist.
+    pub(crate) wants_baseline: bool,
     /// What went wrong while the evidence was gathered.
     pub(crate) notes: &'a [Note],
     /// The noise of each benchmark on this machine, from calibration. Benchmarks without
@@ -113,6 +115,7 @@ impl<'a> Evidence<'a> {
             counts: &CountEvidence::NotWanted,
             trailers: &NO_TRAILERS,
             last_release: None,
+            wants_baseline: !matches!(baseline, BaselineEvidence::None),
             notes: &[],
             noise: &NO_CALIBRATION,
         }

@@ -1,30 +1,34 @@
 //! Judges each benchmark from the evidence: by its rounds, by its identical program, or by the
 //! baseline.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::change::{self, ChangeFinding, ErrorRates};
+use super::clock::ClockResolution;
 use super::evidence::{BaselineEvidence, Evidence};
 use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, RoundSeries};
 use super::target::SortedCalls;
-use crate::compare::{BenchmarkComparison, HistogramAxis, compare_benchmarks};
+use super::target_bound::build_unproven_target;
+use super::test_form::choose_test_form;
+use crate::compare::{BenchmarkComparison, HistogramAxis, SideFigures, compare_benchmarks};
 use crate::decision::{
-    Change, CheckStage, Judgement, LaunchCounts, RatioInterval, TargetJudgement, TargetStatus,
+    Change, CheckStage, Judgement, LaunchCounts, RatioInterval, TargetJudgement,
 };
 use crate::note::Note;
-use crate::policy::{BenchmarkRules, Metric, Policy};
+use crate::policy::{BenchmarkRules, Policy};
 use crate::run::{Benchmark, BenchmarkId, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::stats::summary;
-use crate::units::{Nanos, Ratio};
+use crate::stats::test::t::TestForm;
+use crate::units::Ratio;
 
 /// Judges every selected benchmark: by its rounds, by its identical program, or by the baseline.
 pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
     let comparisons: Vec<BenchmarkComparison<'_>> = compare_sides(evidence, policy);
     let confirmed = judge_rounds(evidence, policy, &comparisons);
     let compared = comparisons.iter().filter(|comparison| comparison.is_testable()).count();
-    let stored_levels = collect_stored_levels(evidence.baseline);
+    let stored_sides = collect_stored_sides(evidence.baseline);
     comparisons
         .iter()
         .map(|comparison| {
@@ -36,11 +40,14 @@ pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgeme
                     let finding = ChangeFinding::without_test(Change::Unchanged, note);
                     (finding, Some(CheckStage::Confirmed))
                 }
-                None => {
-                    judge_without_rounds(evidence, comparison, &stored_levels, compared, &rules)
-                }
+                None => judge_without_rounds(evidence, comparison, &stored_sides, compared, &rules),
             };
-            build_judgement(comparison, finding, stage, &rules, evidence, policy)
+            // What was judged by stored runs was compared with all of them, not with the nearest.
+            let baseline = match (stage, stored_sides.get(&comparison.id)) {
+                (Some(CheckStage::Screened), Some(runs)) => runs.clone(),
+                _ => comparison.baseline.into_iter().collect(),
+            };
+            build_judgement(comparison, &baseline, finding, stage, &rules, evidence, policy)
         })
         .collect()
 }
@@ -102,14 +109,10 @@ fn get_commit_id(run: &Run) -> Option<&str> {
 
 /// Returns the rules for the benchmark. They depend on its median in the baseline, if there is one.
 fn find_rules(comparison: &BenchmarkComparison<'_>, policy: &Policy) -> BenchmarkRules {
-    policy.resolve_rules(&comparison.id.name, comparison.baseline.and_then(compute_typical_median))
-}
-
-/// Returns the median of a typical launch: the geometric mean of the launch medians, in
-/// nanoseconds. Returns `None` without launches.
-fn compute_typical_median(benchmark: &Benchmark) -> Option<Nanos> {
-    let level_summary = summary::Moments::from_values(&benchmark.ln_medians()).ok()?;
-    Nanos::new(level_summary.mean().exp()).ok()
+    policy.resolve_rules(
+        &comparison.id.name,
+        comparison.baseline.and_then(Benchmark::compute_typical_median),
+    )
 }
 
 /// Returns the finding of the rounds for each testable benchmark in them. Empty without rounds.
@@ -129,10 +132,14 @@ fn judge_rounds(
         .collect();
     let suite: Vec<RoundSeries> = in_rounds
         .iter()
-        .map(|comparison| RoundSeries {
-            partners: comparison.match_partners(),
-            noise: evidence.noise.get(&comparison.id).copied(),
-            rules: find_rules(comparison, policy),
+        .map(|comparison| {
+            let rules = find_rules(comparison, policy);
+            RoundSeries {
+                partners: comparison.match_partners(),
+                noise: evidence.noise.get(&comparison.id).copied(),
+                clock: ClockResolution::from_comparison(comparison, &rules),
+                rules,
+            }
         })
         .collect();
     let context = LookContext {
@@ -151,7 +158,7 @@ fn judge_rounds(
 fn judge_without_rounds(
     evidence: &Evidence<'_>,
     comparison: &BenchmarkComparison<'_>,
-    levels: &HashMap<BenchmarkId, Vec<Vec<f64>>>,
+    stored_sides: &HashMap<BenchmarkId, Vec<&Benchmark>>,
     compared: usize,
     rules: &BenchmarkRules,
 ) -> (ChangeFinding, Option<CheckStage>) {
@@ -178,9 +185,11 @@ fn judge_without_rounds(
             };
             let candidate_levels =
                 comparison.candidate.map(Benchmark::ln_medians).unwrap_or_default();
-            let stored = levels.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
+            let clock = ClockResolution::from_comparison(comparison, rules);
+            let stored = stored_sides.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
+            let stored: Vec<Vec<f64>> = stored.iter().map(|run| run.ln_medians()).collect();
             let mut finding =
-                change::judge_against_stored(stored, &candidate_levels, errors, rules);
+                change::judge_against_stored(&stored, &candidate_levels, errors, rules, &clock);
             let is_change = matches!(finding.change, Change::Regressed | Change::Improved);
             let doubt = if evidence.is_same_commit() {
                 Some(Note::SameCommit)
@@ -196,20 +205,19 @@ fn judge_without_rounds(
     }
 }
 
-/// Returns the launches of every stored run by benchmark, nearest run first, as logarithms of
-/// launch medians. Empty unless the baseline is stored runs.
-fn collect_stored_levels(baseline: BaselineEvidence<'_>) -> HashMap<BenchmarkId, Vec<Vec<f64>>> {
-    let mut levels: HashMap<BenchmarkId, Vec<Vec<f64>>> = HashMap::new();
+/// Returns each benchmark in every stored run that has launches of it, nearest run first. Empty
+/// unless the baseline is stored runs.
+fn collect_stored_sides(baseline: BaselineEvidence<'_>) -> HashMap<BenchmarkId, Vec<&Benchmark>> {
+    let mut sides: HashMap<BenchmarkId, Vec<&Benchmark>> = HashMap::new();
     let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = baseline else {
-        return levels;
+        return sides;
     };
     for benchmark in runs.iter().flat_map(|run| &run.benchmarks) {
-        let launches = benchmark.ln_medians();
-        if !launches.is_empty() {
-            levels.entry(benchmark.to_id()).or_default().push(launches);
+        if !benchmark.launches.is_empty() {
+            sides.entry(benchmark.to_id()).or_default().push(benchmark);
         }
     }
-    levels
+    sides
 }
 
 impl BenchmarkComparison<'_> {
@@ -243,22 +251,34 @@ fn judge_untestable(comparison: &BenchmarkComparison<'_>) -> Option<ChangeFindin
 
 /// Combines the finding of a benchmark with the figures of both sides and its targets.
 ///
-/// `q_value`, `waiver` and `instructions` stay empty. `decide` fills them, because they depend on
-/// more than this benchmark.
+/// `baseline_runs` is the benchmark in the runs that it was compared with. `q_value`, `waiver` and
+/// `instructions` stay empty. `decide` fills them, because they depend on more than this benchmark.
 fn build_judgement(
     comparison: &BenchmarkComparison<'_>,
+    baseline_runs: &[&Benchmark],
     finding: ChangeFinding,
     stage: Option<CheckStage>,
     rules: &BenchmarkRules,
     evidence: &Evidence<'_>,
     policy: &Policy,
 ) -> Judgement {
-    let sides = [comparison.baseline, comparison.candidate];
-    let axis = HistogramAxis::from_sides(sides.into_iter().flatten());
-    let summarize = |side: Option<&Benchmark>| side?.compute_figures(axis, policy.confidence);
-    let count_launches = |side: Option<&Benchmark>| {
-        let measured = side.map_or(0, |side| side.launches.len());
-        u32::try_from(finding.rounds.unwrap_or(measured)).unwrap_or(u32::MAX)
+    let candidate_runs: Vec<&Benchmark> = comparison.candidate.into_iter().collect();
+    let axis = HistogramAxis::from_sides(baseline_runs.iter().chain(&candidate_runs).copied());
+    let summarize = |runs: &[&Benchmark]| SideFigures::from_runs(runs, axis, policy.confidence);
+    let (mut baseline, mut candidate) = (summarize(baseline_runs), summarize(&candidate_runs));
+    if let (Some(test), Some(baseline), Some(candidate)) =
+        (&finding.test, &mut baseline, &mut candidate)
+    {
+        let compared = find_compared_level(comparison, finding.rounds, stage);
+        let level = compared.unwrap_or_else(|| candidate.median.point.ln());
+        candidate.median = candidate.median.move_to(level);
+        baseline.median = baseline.median.move_to(level - test.difference);
+    }
+    let count_launches = |runs: &[&Benchmark]| {
+        let measured = runs.iter().map(|run| run.launches.len()).sum();
+        let is_measured = !runs.is_empty();
+        u32::try_from(finding.rounds.filter(|_| is_measured).unwrap_or(measured))
+            .unwrap_or(u32::MAX)
     };
     // The candidate, or the baseline if the candidate is missing.
     let shown_side = comparison.candidate.or(comparison.baseline);
@@ -279,8 +299,8 @@ fn build_judgement(
         p_value: finding.p_value,
         q_value: None,
         launches: LaunchCounts {
-            baseline: count_launches(comparison.baseline),
-            candidate: count_launches(comparison.candidate),
+            baseline: count_launches(baseline_runs),
+            candidate: count_launches(&candidate_runs),
         },
         minimum_detectable: finding.minimum_detectable,
         noise_floor: evidence.noise.get(&comparison.id).map(|noise| noise.noise_floor),
@@ -288,9 +308,9 @@ fn build_judgement(
         detect: Some(rules.detect),
         sampling: shown_side.map(|benchmark| benchmark.sampling),
         stage,
-        per_call: shown_side.map(collect_amounts).unwrap_or_default(),
-        baseline: summarize(comparison.baseline),
-        candidate: summarize(comparison.candidate),
+        per_call: shown_side.map(Benchmark::collect_amounts).unwrap_or_default(),
+        baseline,
+        candidate,
         failure: comparison.candidate.and_then(|side| side.failure.clone()),
         instructions: None,
         targets: judge_targets(comparison, rules),
@@ -299,11 +319,24 @@ fn build_judgement(
     }
 }
 
-/// Returns the amounts that one call handles, by unit. Elements appear under `elements`.
-fn collect_amounts(benchmark: &Benchmark) -> BTreeMap<String, f64> {
-    let mut amounts = benchmark.per_call.clone();
-    amounts.extend(benchmark.elements.map(|elements| ("elements".to_owned(), elements)));
-    amounts
+/// Returns the logarithm of the candidate's level that the test compared, if it did not compare all
+/// launches: in rounds, or between two runs that were measured next to each other.
+fn find_compared_level(
+    comparison: &BenchmarkComparison<'_>,
+    rounds: Option<usize>,
+    stage: Option<CheckStage>,
+) -> Option<f64> {
+    let is_screened = stage == Some(CheckStage::Screened);
+    let partners = comparison.match_partners().candidate;
+    let compared = match rounds {
+        Some(rounds) => partners.get(..rounds)?,
+        None if is_screened => return None,
+        None => match choose_test_form(partners.len(), None, None) {
+            TestForm::Paired => partners.as_slice(),
+            TestForm::Welch => return None,
+        },
+    };
+    summary::Moments::from_values(compared).ok().map(|level| level.mean())
 }
 
 /// Judges the targets of the candidate. All are unproven if it has no launches; there are none
@@ -317,16 +350,9 @@ fn judge_targets(
         return rules
             .targets
             .iter()
-            .map(|(metric, limit)| build_unmeasured_target(*metric, *limit))
+            .map(|(metric, limit)| build_unproven_target(*metric, *limit, Note::NotMeasured))
             .collect();
     }
     let calls = SortedCalls::from_benchmark(candidate);
     rules.targets.iter().map(|(metric, limit)| calls.judge_target(*metric, *limit)).collect()
-}
-
-/// Returns an unproven target of a benchmark that could not be measured.
-fn build_unmeasured_target(metric: Metric, limit: Nanos) -> TargetJudgement {
-    let status = TargetStatus::Unproven;
-    let note = Some(Note::NotMeasured);
-    TargetJudgement { metric, limit, low: None, point: None, high: None, status, note }
 }

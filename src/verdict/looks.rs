@@ -6,6 +6,7 @@
 use super::change::{
     ChangeFinding, ErrorRates, classify, compute_detectable_slowdown, note_undecided,
 };
+use super::clock::ClockResolution;
 use super::look_plan::{self, MIN_HISTORY_ROUNDS, MIN_ROUNDS};
 use super::test_form::{MIN_CORRELATION_ROUNDS, choose_test_form};
 use crate::compare::PartnerMedians;
@@ -39,6 +40,8 @@ pub(super) struct RoundSeries {
     pub(super) partners: PartnerMedians,
     /// Its noise from history. `None` without calibration.
     pub(super) noise: Option<NoiseHistory>,
+    /// How well the clock resolves its calls.
+    pub(super) clock: ClockResolution,
     /// What the policy tolerates for it.
     pub(super) rules: BenchmarkRules,
 }
@@ -108,7 +111,7 @@ impl RoundSeries {
     /// Tests the first `rounds` rounds. Returns `None` if they do not allow a test.
     fn run_test(&self, rounds: usize, form: TestForm) -> Option<TTest> {
         let (baseline, candidate) = self.take_first(rounds);
-        compute_t_test(form, baseline, candidate).ok()
+        compute_t_test(form, baseline, candidate).ok().map(|test| self.clock.widen(test))
     }
 
     /// Returns the correlation of its partners: from history, or else from the first `rounds`
@@ -176,7 +179,9 @@ pub(super) fn judge_suite(suite: &[RoundSeries], context: LookContext) -> Vec<Ch
     suite
         .iter()
         .zip(progress)
-        .map(|(series, progress)| conclude_series(series, context, progress))
+        .map(|(series, progress)| {
+            conclude_series(series, context, progress).limit_by_clock(&series.clock)
+        })
         .collect()
 }
 
@@ -297,7 +302,9 @@ fn shrink_tests(rounds: usize, due: &[DueLook<'_>]) -> Vec<TTest> {
     let mut tests: Vec<TTest> = due.iter().map(|due| due.test).collect();
     for ((place, _, _), prior) in with_prior.iter().zip(shrinkage::select_usable_priors(&pairs)) {
         if let Some(prior) = prior {
-            tests[*place] = shrinkage::shrink(tests[*place], prior);
+            let shrunk = shrinkage::shrink(tests[*place], prior);
+            // The clock limits every launch, so a quiet history does not count against it.
+            tests[*place] = due[*place].series.clock.widen(shrunk);
         }
     }
     tests

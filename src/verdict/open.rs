@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::evidence::RoundsEvidence;
 use super::{NoiseHistory, find_next_look};
 use crate::decision::{Change, Decision, Judgement};
+use crate::note::Note;
 use crate::run::BenchmarkId;
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 
@@ -28,8 +29,9 @@ pub(crate) fn find_unconfirmed(screen: &Decision) -> HashSet<BenchmarkId> {
 
 /// Returns the benchmarks that need another round after a look that led to `decision`.
 ///
-/// These are the inconclusive ones that have another look ahead, and the new ones with fewer than
-/// `launches` launches. Only benchmarks that were measured in `rounds` count.
+/// These are the inconclusive ones that have another look ahead, the new ones with fewer than
+/// `launches` launches, and until the last look those whose targets need more samples. Only
+/// benchmarks that were measured in `rounds` count.
 pub(crate) fn find_undecided(
     decision: &Decision,
     rounds: RoundsEvidence<'_>,
@@ -43,11 +45,36 @@ pub(crate) fn find_undecided(
         .collect();
     let open = decision.benchmarks.iter().filter(|judgement| {
         let id = judgement.to_id();
-        launch_counts.get(&id).is_some_and(|&count| match judgement.change {
-            Change::Inconclusive => find_next_look(noise.get(&id), count).is_some(),
-            Change::New => count < launches as usize,
-            _ => false,
+        let noise = noise.get(&id);
+        launch_counts.get(&id).is_some_and(|&count| {
+            let has_look_ahead = find_next_look(noise, count).is_some();
+            let is_open = match judgement.change {
+                Change::Inconclusive => {
+                    let has_looked = find_next_look(noise, 0).is_some_and(|first| count >= first);
+                    has_look_ahead && !(has_looked && lacks_clock(judgement))
+                }
+                Change::New => count < launches as usize,
+                _ => false,
+            };
+            is_open || has_look_ahead && lacks_samples(judgement)
         })
     });
     open.map(Judgement::to_id).collect()
+}
+
+/// Returns whether the clock allows no conclusion, which more rounds do not change.
+fn lacks_clock(judgement: &Judgement) -> bool {
+    judgement.notes.iter().any(|note| {
+        matches!(
+            note,
+            Note::ClockTooCoarse { .. } | Note::SamplesAlike { .. } | Note::SamplesOfZero
+        )
+    })
+}
+
+/// Returns whether a target is unproven because it needs more samples.
+fn lacks_samples(judgement: &Judgement) -> bool {
+    judgement.targets.iter().any(|target| {
+        matches!(target.note, Some(Note::TooFewCalls { .. } | Note::TooFewBatches { .. }))
+    })
 }

@@ -35,6 +35,9 @@ pub(super) fn suggest_longer_launches(
 
 /// Returns the number of calls that a longer launch would have. Returns `None` unless the benchmark
 /// stayed undecided after the last look and its launches were short.
+///
+/// A launch of one call measures what happens once per process, such as a cold start. More calls
+/// would measure something else, so it gets no advice.
 fn suggest_calls(judgement: &Judgement) -> Option<f64> {
     let candidate = judgement.candidate.as_ref()?;
     let rounds = judgement.launches.candidate;
@@ -42,9 +45,10 @@ fn suggest_calls(judgement: &Judgement) -> Option<f64> {
         && judgement.stage == Some(CheckStage::Confirmed)
         && judgement.sampling == Some(Sampling::Call)
         && looks::find_next_look(None, rounds as usize).is_none();
+    let has_single_calls = candidate.samples <= u64::from(rounds);
     let call_nanos = candidate.mean.point.get();
     let launch_nanos = call_nanos * candidate.samples as f64 / f64::from(rounds);
-    (is_undecided && call_nanos > 0.0 && launch_nanos < SHORT_LAUNCH_NANOS)
+    (is_undecided && !has_single_calls && call_nanos > 0.0 && launch_nanos < SHORT_LAUNCH_NANOS)
         .then(|| LONG_LAUNCH_NANOS / call_nanos)
 }
 

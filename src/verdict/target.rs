@@ -3,17 +3,29 @@
 
 use std::collections::HashMap;
 
+use super::batch_target::judge_batch_quantile;
+use super::clock;
+use super::target_bound::{
+    TARGET_CONFIDENCE, bound_typical_launch, build_target, build_unproven_target, to_nanos,
+};
 use crate::decision::{TargetJudgement, TargetStatus};
 use crate::note::Note;
-use crate::policy::Metric;
-use crate::run::{Benchmark, Digest, LaunchData, Sampling};
-use crate::stats::summary::Moments;
-use crate::stats::test::t::compute_mean_interval;
+use crate::policy::{Metric, Policy};
+use crate::run::{Benchmark, Digest, Launch, LaunchData, Sampling};
+use crate::stats::cluster_mean::{ClusterMean, ClusterSummary, estimate_cluster_mean};
+use crate::stats::distribution::t::t_upper_quantile;
 use crate::stats::{order_statistics, quantile};
 use crate::units::Nanos;
 
-/// One-sided confidence of the bounds on a figure.
-const TARGET_CONFIDENCE: f64 = 0.95;
+/// Returns the number of samples, calls or batches, without which a target of the benchmark `id`
+/// cannot be proven. Zero without such a target.
+pub(crate) fn count_needed_samples(policy: &Policy, id: &str) -> usize {
+    let targets = policy.resolve_rules(id, None).targets;
+    let quantiles = targets.iter().filter_map(|(metric, _)| metric.quantile());
+    let counts =
+        quantiles.map(|q| order_statistics::find_min_sample_count(q.get(), TARGET_CONFIDENCE));
+    counts.max().unwrap_or(0)
+}
 
 /// The samples of a benchmark, sorted once for all of its targets.
 pub(super) struct SortedCalls<'a> {
@@ -22,6 +34,9 @@ pub(super) struct SortedCalls<'a> {
     launches: Vec<&'a [f64]>,
     /// Sorted samples of all launches, in nanoseconds.
     pooled: Vec<f64>,
+    /// Step of the clock in nanoseconds per call; zero if the samples show none, or if no sample is
+    /// zero.
+    clock_step: f64,
 }
 
 impl<'a> SortedCalls<'a> {
@@ -38,51 +53,83 @@ impl<'a> SortedCalls<'a> {
         let mut pooled = launches.concat();
         // The stable sort sees that each launch is sorted already, and merges them.
         pooled.sort_by(f64::total_cmp);
-        Self { benchmark, launches, pooled }
+        // Only a sample of zero needs the step.
+        let has_zero = benchmark.digests().any(|digest| digest.min.get() == 0.0);
+        let clock_step = if has_zero { clock::find_step(&[benchmark]).unwrap_or(0.0) } else { 0.0 };
+        Self { benchmark, launches, pooled, clock_step }
     }
 
     /// Judges whether `metric` meets `limit`.
     pub(super) fn judge_target(&self, metric: Metric, limit: Nanos) -> TargetJudgement {
+        // A call of no time took less than a step of the clock, and nobody knows how long that is.
+        if self.clock_step == 0.0 && self.benchmark.digests().all(|digest| digest.max.get() == 0.0)
+        {
+            return build_unproven_target(metric, limit, Note::SamplesOfZero);
+        }
         match metric.quantile() {
             None => self.judge_mean(limit),
+            Some(q) if self.benchmark.sampling == Sampling::Batch => {
+                judge_batch_quantile(self.benchmark, metric, q.get(), limit, self.clock_step)
+            }
             Some(q) => self.judge_quantile(metric, q.get(), limit),
         }
     }
 
-    /// Judges the mean by bounds over launches.
+    /// Judges the arithmetic mean of calls by bounds over launches.
     fn judge_mean(&self, limit: Nanos) -> TargetJudgement {
-        let logarithms = self.collect_logarithms(|digest| digest.mean);
-        let bounds = bound_typical_launch(&logarithms);
-        let (low, high) = bounds.unzip();
-        let point = Moments::from_values(&logarithms).ok().map(|lns| lns.mean().exp());
-        let (status, note) = match bounds {
-            Some((_, high)) if high <= limit.get() => (TargetStatus::Met, None),
-            Some((low, _)) if low > limit.get() => (TargetStatus::Missed, None),
-            Some(_) => (TargetStatus::Unproven, Some(Note::MoreLaunchesDecide)),
-            None => (TargetStatus::Unproven, Some(Note::MeanNeedsTwoLaunches)),
+        // The bounds are on the plain scale, where one slow launch widens them. A launch that misses
+        // the target alone keeps it from being met.
+        let clusters: Vec<ClusterSummary> =
+            self.benchmark.launches.iter().map(Launch::summarize_calls).collect();
+        let Ok(ClusterMean { mean, bounds }) =
+            estimate_cluster_mean(&clusters, 1.0 - TARGET_CONFIDENCE)
+        else {
+            return build_unproven_target(Metric::Mean, limit, Note::NotMeasured);
         };
-        build_target(Metric::Mean, limit, [low, point, high], status, note)
+        let (low, high) = bounds.map(|(low, high)| (low.max(0.0), high)).unzip();
+        let slow_launch = self.find_launch_with_slow_mean(limit);
+        let (status, note) = match (low, high, slow_launch) {
+            (Some(low), _, _) if low > limit.get() => (TargetStatus::Missed, None),
+            (_, _, Some(launch)) => (TargetStatus::Unproven, Some(note_slow_launch(launch))),
+            (_, Some(high), None) if high <= limit.get() => (TargetStatus::Met, None),
+            (_, Some(_), None) => (TargetStatus::Unproven, Some(Note::MoreLaunchesDecide)),
+            (_, None, None) => (TargetStatus::Unproven, Some(Note::MeanNeedsTwoLaunches)),
+        };
+        build_target(Metric::Mean, limit, [low, Some(mean), high], status, note)
+    }
+
+    /// Returns the launch with the highest mean of those whose own lower bound on the mean is above
+    /// the limit, or `None` if there is none among two or more launches.
+    fn find_launch_with_slow_mean(&self, limit: Nanos) -> Option<usize> {
+        let is_above = |digest: &Digest| {
+            if digest.count < 2 {
+                return false;
+            }
+            let count = digest.count as f64;
+            let error = digest.sd.get() / count.sqrt();
+            let quantile = t_upper_quantile(1.0 - TARGET_CONFIDENCE, count - 1.0);
+            digest.mean.get() - quantile * error > limit.get()
+        };
+        let digests = self.benchmark.digests().enumerate();
+        let slow = digests.filter(|(_, digest)| is_above(digest));
+        let slowest = slow.max_by(|a, b| a.1.mean.cmp(&b.1.mean)).map(|(launch, _)| launch);
+        slowest.filter(|_| self.benchmark.launches.len() > 1)
     }
 
     /// Judges a percentile, or reports why the samples do not allow a judgement.
     fn judge_quantile(&self, metric: Metric, q: f64, limit: Nanos) -> TargetJudgement {
-        let build_unproven =
-            |note| build_target(metric, limit, [None; 3], TargetStatus::Unproven, Some(note));
-        let name = || metric.name().to_owned();
-        if self.benchmark.sampling == Sampling::Batch {
-            return build_unproven(Note::BatchesHaveNoPercentile { metric: name() });
-        }
         let count = self.pooled.len();
         if self.launches.len() < self.benchmark.launches.len() || count == 0 {
-            return build_unproven(Note::OnlyDigests);
+            return build_unproven_target(metric, limit, Note::OnlyDigests);
         }
         let least_count = order_statistics::find_min_sample_count(q, TARGET_CONFIDENCE);
         if count < least_count {
-            return build_unproven(Note::TooFewCalls {
-                metric: name(),
+            let note = Note::TooFewCalls {
+                metric: metric.name().to_owned(),
                 calls: count as u64,
                 needed: least_count as u64,
-            });
+            };
+            return build_unproven_target(metric, limit, note);
         }
         self.judge_by_bounds(metric, q, limit)
     }
@@ -93,11 +140,12 @@ impl<'a> SortedCalls<'a> {
         // samples do not see how launches differ, so a launch that misses the target alone keeps it
         // from being met.
         let logarithms: Vec<f64> =
-            self.launches.iter().map(|calls| compute_ln_quantile(calls, q)).collect();
+            self.launches.iter().map(|calls| self.compute_ln_quantile(calls, q)).collect();
         let launch_bounds = bound_typical_launch(&logarithms);
         let high =
             order_statistics::compute_quantile_upper_bound(&self.pooled, q, TARGET_CONFIDENCE)
-                .map(|pooled| launch_bounds.map_or(pooled, |(_, high)| high.max(pooled)));
+                .map(|pooled| launch_bounds.map_or(pooled, |(_, high)| high.max(pooled)))
+                .map(|high| self.replace_zero(high));
         let low =
             order_statistics::compute_quantile_lower_bound(&self.pooled, q, TARGET_CONFIDENCE)
                 .map(|pooled| launch_bounds.map_or(pooled, |(low, _)| low.min(pooled)));
@@ -107,8 +155,7 @@ impl<'a> SortedCalls<'a> {
             (Some(low), _, _) if low > limit.get() => (TargetStatus::Missed, None),
             (_, Some(high), None) if high <= limit.get() => (TargetStatus::Met, None),
             (_, Some(high), Some(launch)) if high <= limit.get() => {
-                let launch = u32::try_from(launch).unwrap_or(u32::MAX);
-                (TargetStatus::Unproven, Some(Note::SlowLaunch { launch }))
+                (TargetStatus::Unproven, Some(note_slow_launch(launch)))
             }
             _ => (TargetStatus::Unproven, Some(self.find_calls_to_decide(q, limit))),
         };
@@ -140,6 +187,8 @@ impl<'a> SortedCalls<'a> {
         let above = self.pooled.iter().filter(|call| **call > limit.get()).count();
         let count = self.pooled.len();
         match order_statistics::find_sample_count_to_decide(q, above, count, TARGET_CONFIDENCE) {
+            // More calls per launch would be something else than one call per launch.
+            Some(needed) if needed > count && self.has_single_calls() => Note::MoreLaunchesDecide,
             Some(needed) if needed > count => {
                 Note::MoreCallsDecide { calls: (needed - count) as u64 }
             }
@@ -148,18 +197,20 @@ impl<'a> SortedCalls<'a> {
         }
     }
 
-    /// Returns the logarithms of a figure of each launch.
-    fn collect_logarithms(&self, figure: fn(&Digest) -> Nanos) -> Vec<f64> {
-        self.benchmark.digests().map(|digest| figure(&digest).ln()).collect()
+    /// Returns whether every launch makes one call only, like a cold start.
+    fn has_single_calls(&self) -> bool {
+        self.launches.iter().all(|calls| calls.len() == 1)
     }
-}
 
-/// Returns one-sided lower and upper bounds, in nanoseconds, on a figure of a typical launch, from
-/// its logarithm in each launch. Returns `None` for fewer than two launches.
-fn bound_typical_launch(logarithms: &[f64]) -> Option<(f64, f64)> {
-    let level_summary = Moments::from_values(logarithms).ok()?;
-    let (low, high) = compute_mean_interval(&level_summary, 1.0 - TARGET_CONFIDENCE)?;
-    Some((low.exp(), high.exp()))
+    /// Returns `nanos`, or a step of the clock if it is zero: the call took less than that.
+    fn replace_zero(&self, nanos: f64) -> f64 {
+        if nanos == 0.0 { self.clock_step } else { nanos }
+    }
+
+    /// Returns the logarithm of the interpolated quantile of one launch.
+    fn compute_ln_quantile(&self, sorted: &[f64], q: f64) -> f64 {
+        to_nanos(self.replace_zero(interpolate_quantile(sorted, q))).ln()
+    }
 }
 
 /// Returns the interpolated quantile of `sorted`, which must not be empty.
@@ -167,22 +218,7 @@ fn interpolate_quantile(sorted: &[f64], q: f64) -> f64 {
     quantile::compute_quantile(sorted, q).expect("a launch has samples")
 }
 
-/// Returns the logarithm of the interpolated quantile.
-fn compute_ln_quantile(sorted: &[f64], q: f64) -> f64 {
-    to_nanos(interpolate_quantile(sorted, q)).ln()
-}
-
-fn build_target(
-    metric: Metric,
-    limit: Nanos,
-    [low, point, high]: [Option<f64>; 3],
-    status: TargetStatus,
-    note: Option<Note>,
-) -> TargetJudgement {
-    let [low, point, high] = [low, point, high].map(|bound| bound.map(to_nanos));
-    TargetJudgement { metric, limit, low, point, high, status, note }
-}
-
-fn to_nanos(ns: f64) -> Nanos {
-    Nanos::new(ns.min(f64::MAX)).expect("a bound on durations is a duration")
+/// Returns the note that this launch, counted from 0, alone misses the target.
+fn note_slow_launch(launch: usize) -> Note {
+    Note::SlowLaunch { launch: u32::try_from(launch).unwrap_or(u32::MAX) }
 }

@@ -83,6 +83,34 @@ fn an_inconclusive_verdict_is_not_a_success() {
 }
 
 #[test]
+fn a_check_that_could_tell_nothing_is_published_as_that_and_does_not_block() {
+    let github = github();
+    let log = published_with(&github, "undecided", &["--check-run"]);
+    let status = &github.statuses()[0];
+    assert_eq!(status["state"], "success");
+    let description = status["description"].as_str().unwrap();
+    assert!(description.starts_with("inconclusive: "), "{description}");
+    let [(_, comment)] = github.comments().try_into().unwrap();
+    assert!(comment.contains("is inconclusive: 24 of 27"), "{comment}");
+    assert_eq!(conclusions(&github), ["neutral"]);
+    // Four reasons, not one warning per benchmark.
+    assert_eq!(log.lines().filter(|line| line.starts_with("::warning")).count(), 4, "{log}");
+    // One that blocks is not neutral, because GitHub would let it merge.
+    let blocking = crate::publish::github();
+    published_with(&blocking, "inconclusive", &["--check-run"]);
+    assert_eq!(conclusions(&blocking), ["failure"]);
+}
+
+/// Returns the conclusions of the check runs that were created.
+fn conclusions(github: &GitHub) -> Vec<Value> {
+    let requests = github.requests();
+    let created = requests.iter().filter(|request| {
+        request.url.path().ends_with("/check-runs") && request.method.as_str() == "POST"
+    });
+    created.map(|request| request.body_json::<Value>().unwrap()["conclusion"].clone()).collect()
+}
+
+#[test]
 fn the_same_again_is_silent() {
     let github = github();
     published(&github, "fail");

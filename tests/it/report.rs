@@ -50,7 +50,6 @@ fn what_is_not_a_decision_is_refused_in_one_line_with_a_remedy() {
         fs::write(&file, content).unwrap();
         refused(&file, why);
     }
-    refused(&fixtures().join("runs/quiet.json"), "this is a run");
     refused(&folder.path().join("none.json"), "No such file");
 }
 
@@ -69,4 +68,31 @@ fn an_answer_goes_to_the_file_that_was_named_and_nowhere_else() {
     assert_eq!((output.status.code(), output.stdout.len(), output.stderr.len()), (Some(0), 0, 0));
     let shown = perfgate(&["report", "decisions/fail.json", "--format", "html"]);
     assert_eq!(fs::read(file).unwrap(), shown.stdout);
+}
+
+#[test]
+fn a_run_is_shown_as_a_table_of_its_figures() {
+    let show = |format: &str| {
+        let output = perfgate(&["report", "runs/quiet.json", "--format", format]);
+        let (answer, messages) = (output.stdout, String::from_utf8(output.stderr).unwrap());
+        assert_eq!((output.status.code(), messages.as_str()), (Some(0), ""), "{format}");
+        String::from_utf8(answer).unwrap()
+    };
+    let text = show("text");
+    let head: Vec<_> = text.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(head, ["benchmark", "mean", "p50", "p95", "p99", "min", "max", "throughput"]);
+    assert!(text.contains("  tokenization/gpt2/batch/32"), "{text}");
+    assert!(show("markdown").contains("| <code>tokenization/gpt2/batch/32</code> |"));
+    assert!(show("html").contains("<td><code>tokenization/gpt2/batch/32</code></td>"));
+    assert_eq!(show("csv").lines().count(), 4);
+    let json: serde_json::Value = serde_json::from_str(&show("json")).unwrap();
+    let figures = &json["benchmarks"][1]["figures"];
+    for name in ["samples", "mean", "median", "p90", "p95", "p99", "min", "max", "throughput"] {
+        assert!(!figures[name].is_null(), "{name} is not in {figures}");
+    }
+    let output = perfgate(&["report", "runs/quiet.json", "--format", "junit"]);
+    assert_eq!(output.status.code(), Some(2));
+    let kinds = perfgate(&["report", "runs/noted.json"]);
+    let text = String::from_utf8(kinds.stdout).unwrap();
+    assert!(text.contains("failed: panics/here: panicked"), "{text}");
 }

@@ -391,3 +391,42 @@ fn a_signal_in_the_middle_of_a_round_leaves_nothing_behind() {
         assert_eq!(names, ["rounds"], "{signal:?}: {said}");
     }
 }
+
+#[test]
+fn slow_code_gets_the_launches_that_its_target_needs() {
+    // Item 15 of issue 12: a call of 200 ms gets 10 calls per launch, so 5 launches have 50 of the 59
+    // calls that a p95 needs.
+    let tiny = Tiny::new(r#"("slow", 2e8), ("fast", 1e6)"#);
+    let counts = |target: &str| {
+        let words = ["--baseline", "none", "--calls", "200", target, "300ms"];
+        let output = tiny.perfgate(&["check", "--warmup", "1ms"]).args(words).output().unwrap();
+        let path = tiny.folder().join("target/perfgate/decision.json");
+        let decision: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        let mut launches: Vec<_> = decision["benchmarks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| {
+                let status = one["targets"][0]["status"].as_str().unwrap().to_owned();
+                (
+                    one["id"].as_str().unwrap().to_owned(),
+                    one["launches"]["candidate"].clone(),
+                    status,
+                )
+            })
+            .collect();
+        launches.sort_by(|a, b| a.0.cmp(&b.0));
+        (launches, text_of(&output))
+    };
+    let judged =
+        |id: &str, launches: i32, status: &str| (id.to_owned(), json!(launches), status.to_owned());
+    let (launches, text) = counts("--target-p95");
+    assert_eq!(launches, [judged("fast", 5, "met"), judged("slow", 6, "met")], "{text}");
+    // A p99 needs 299 calls, which 20 launches do not have. This is known before measuring.
+    let (launches, text) = counts("--target-p99");
+    assert_eq!(launches, [judged("fast", 5, "met"), judged("slow", 20, "unproven")], "{text}");
+    let warning = "a target of `slow` needs 299 samples and will have at most 200";
+    let first_launch = text.find("launch 1 of").expect("the launches are shown");
+    assert!(text.find(warning).is_some_and(|at| at < first_launch), "{text}");
+    assert!(text.contains("help: `--launches 30` has enough samples"), "{text}");
+}

@@ -7,6 +7,7 @@ use super::outputs;
 use crate::run::Run;
 use crate::session::measurement;
 use crate::session::settings::explain_policy_error;
+use crate::verdict::count_needed_samples;
 
 /// Returns the run to judge, measured now or read from `--run`, and writes it at once.
 ///
@@ -21,6 +22,7 @@ pub(super) fn measure_or_read(check: &CheckInputs<'_>) -> Result<Run> {
             &session.policy.selection,
             session.host.clone(),
             &session.effort,
+            &check.sample_needs(&|id| count_needed_samples(&session.policy, id)),
             &session.interrupt,
         )?;
         run.commit.clone_from(&check.head);

@@ -18,7 +18,8 @@ use crate::session::print;
 use crate::session::progress::ProgressOutput;
 use crate::session::settings::resolve_budget;
 use crate::verdict::{
-    BaselineEvidence, Evidence, RoundsEvidence, decide, find_unconfirmed, find_undecided,
+    BaselineEvidence, Evidence, RoundsEvidence, count_needed_samples, decide, find_unconfirmed,
+    find_undecided,
 };
 
 /// Returns the decision at a look, from the launches so far. It shows which benchmarks are
@@ -163,6 +164,9 @@ fn measure_benchmarks(
         ));
         plans = plans.map(|plan| plan.exclude(&same));
     }
+    let find_needed = |id: &str| count_needed_samples(&session.policy, id);
+    let shortages = plans[1].list_shortages(effort, 0, &check.sample_needs(&find_needed));
+    stages.show_shortages(&shortages);
     let [baseline, candidate] = pair.commits.each_ref().map(|commit| {
         let mut run = session.create_run(pair.source);
         run.commit.clone_from(commit);

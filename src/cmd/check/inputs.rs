@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::cli::CheckArgs;
+use crate::measure::SampleNeeds;
 use crate::run::{BenchmarkId, MeasuredCommit};
+use crate::session::settings::resolve_budget;
 use crate::session::{Session, SessionRequest};
 use crate::verdict::NoiseHistory;
 
@@ -81,5 +83,15 @@ impl<'a> CheckInputs<'a> {
             None => session.project.read_head()?,
         };
         Ok(Self { args, choice, head, noise: session.read_noise(), session })
+    }
+
+    /// Returns the needs of targets, within the budget of the check. `find_needed` returns the
+    /// number of samples that the targets of a benchmark need.
+    pub(super) fn sample_needs<'b>(
+        &self,
+        find_needed: &'b dyn Fn(&str) -> usize,
+    ) -> SampleNeeds<'b> {
+        let budget = resolve_budget(self.args.budget, &self.session.config.measure);
+        SampleNeeds { find_needed, budget }
     }
 }

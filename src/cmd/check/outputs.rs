@@ -58,7 +58,7 @@ fn write_output(folder: &Path, name: &str, content: &str) -> Result<()> {
         .with_context(|| format!("failed to write `{}`", path.display()))
 }
 
-/// Saves the run as a baseline if it passed.
+/// Saves the run as a baseline unless the check failed.
 ///
 /// Returns a message that names the saved baseline, or why there is none. Fails if the store
 /// fails.
@@ -66,8 +66,8 @@ fn save_baseline(store: Option<&Store>, run: &Run, decision: &Decision) -> Resul
     let Some(store) = store else {
         return Ok("not saved as a baseline: there is no git repository to keep it in".to_owned());
     };
-    if decision.verdict != Verdict::Pass {
-        return Ok("not saved as a baseline: it did not pass".to_owned());
+    if decision.verdict == Verdict::Fail {
+        return Ok("not saved as a baseline: the check failed".to_owned());
     }
     match store.save(run) {
         Ok(key) => Ok(format!("saved as baseline {} of {}", key.id(), key.commit().short_id())),

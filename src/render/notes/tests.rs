@@ -113,6 +113,9 @@ fn list_notes() -> Vec<Note> {
         TrailerInvalid { cause: text("`encode/*` gives no reason: end it with `because …`") }
         MessagesNotRead { cause: text("no such commit") }
         MessagesIncomplete {}
+        TargetMatchesNothing { pattern: text("encode/l*"), nearest: Some(text("encode/long")) }
+        ExceptionMatchesNothing { pattern: text("decode/**"), nearest: None }
+        RuleUndecided { pattern: text("encode/**") }
         ShortLaunches { benchmarks: 2, limit: nanos(50e6), calls: 5000.0, has_calls_flag: true }
         SlowerThanRelease {
             benchmark: text("encode/8"),
@@ -136,6 +139,9 @@ fn list_notes() -> Vec<Note> {
         TooFewLaunches {}
         TooFewRounds { rounds: 2 }
         Undecided { rounds: Some(14), detectable: Some(percent(0.042)) }
+        ClockTooCoarse { step: nanos(1e6), median: nanos(8e6) }
+        SamplesAlike { value: nanos(8e6) }
+        SamplesOfZero {}
         FewStoredRuns { runs: 2, needed: 5, assumed: percent(0.05) }
         MoreLaunchesDecide {}
         MoreCallsDecide { calls: 400 }
@@ -143,6 +149,9 @@ fn list_notes() -> Vec<Note> {
         SlowLaunch { launch: 2 }
         TooCloseToLimit {}
         MeanNeedsTwoLaunches {}
+        NoBatchLonger { batches: 500, longest: nanos(3e6) }
+        CallsBounded { exceeding: 120, calls: 480_000 }
+        TooFewBatches { metric: text("p99"), batches: 200, needed: 299 }
         BatchesHaveNoPercentile { metric: text("p95") }
         OnlyDigests {}
         TooFewCalls { metric: text("p99"), calls: 200, needed: 459 }
@@ -173,6 +182,7 @@ fn list_notes() -> Vec<Note> {
         Note::Undecided { rounds: None, detectable: None },
         Note::FewStoredRuns { runs: 1, needed: 5, assumed: percent(0.05) },
         Note::TrailersNotRead { count: 1 },
+        Note::TooFewBatches { metric: text("p99"), batches: 1, needed: 299 },
         Note::TooFewCalls { metric: text("p99"), calls: 1, needed: 459 },
     ]);
     notes

@@ -1,0 +1,149 @@
+//! How many samples the targets of benchmarks need, and the launches that this takes.
+
+use std::time::{Duration, Instant};
+
+use super::Effort;
+use super::plan::{LaunchPlan, PlannedBenchmark};
+use crate::run::{Benchmark, BenchmarkId, Run};
+
+/// Largest number of launches that are made because a target needs samples: as many as rounds have.
+pub(crate) const MAX_TARGET_LAUNCHES: u32 = 20;
+
+/// The samples that targets need, and how much may be measured for them.
+#[derive(Clone, Copy)]
+pub(crate) struct SampleNeeds<'a> {
+    /// Returns the number of samples without which a target of the benchmark with this id cannot be
+    /// proven. Zero without such a target.
+    pub(crate) find_needed: &'a dyn Fn(&str) -> usize,
+    /// Longest time after which launches are added. `None` for no limit.
+    pub(crate) budget: Option<Duration>,
+}
+
+/// A benchmark that will not have the samples that its targets need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SampleShortage {
+    /// Id of the benchmark.
+    pub(crate) id: BenchmarkId,
+    /// Number of samples that its targets need.
+    pub(crate) needed: usize,
+    /// Number of samples that the planned launches have.
+    pub(crate) planned: usize,
+    /// Number of launches that would have enough samples.
+    pub(crate) launches: usize,
+}
+
+impl SampleNeeds<'_> {
+    /// The needs of benchmarks without targets.
+    pub(crate) const NONE: Self = SampleNeeds { find_needed: &|_| 0, budget: None };
+
+    /// Removes the benchmarks of `planned` whose targets do not need more samples than `run` has.
+    ///
+    /// Removes all once `started` is longer ago than the budget.
+    pub(super) fn keep_short(
+        &self,
+        planned: &mut Vec<PlannedBenchmark>,
+        run: &Run,
+        started: Instant,
+    ) {
+        let is_spent = self.budget.is_some_and(|budget| started.elapsed() >= budget);
+        planned.retain(|planned| {
+            let mut benchmarks = run.benchmarks.iter();
+            let measured = benchmarks.find(|benchmark| benchmark.to_id() == planned.id);
+            let count = measured.map_or(0, count_samples);
+            !is_spent && count < (self.find_needed)(&planned.id.name)
+        });
+    }
+}
+
+fn count_samples(benchmark: &Benchmark) -> usize {
+    let counts = benchmark.digests().map(|digest| digest.count);
+    usize::try_from(counts.sum::<u64>()).unwrap_or(usize::MAX)
+}
+
+impl LaunchPlan {
+    /// Returns the benchmarks whose targets need more samples than `launches` launches have, and
+    /// [`MAX_TARGET_LAUNCHES`] neither. Empty if the benchmarks are only known after a launch.
+    pub(crate) fn list_shortages(
+        &self,
+        effort: &Effort,
+        launches: u32,
+        needs: &SampleNeeds<'_>,
+    ) -> Vec<SampleShortage> {
+        let launches = launches.max(MAX_TARGET_LAUNCHES) as usize;
+        let mut shortages = Vec::new();
+        for job in self.list_jobs() {
+            let samples = job.mode.count_samples(effort.calls);
+            for id in job.ids.into_iter().flatten() {
+                let needed = (needs.find_needed)(&id);
+                if needed > launches * samples {
+                    shortages.push(SampleShortage {
+                        id: BenchmarkId { name: id, package: job.package.clone() },
+                        needed,
+                        planned: launches * samples,
+                        launches: needed.div_ceil(samples),
+                    });
+                }
+            }
+        }
+        shortages
+    }
+
+    /// Returns the number of launches that are made if the targets get the samples that they need,
+    /// but at most [`MAX_TARGET_LAUNCHES`] or the asked number.
+    pub(crate) fn count_launches(&self, effort: &Effort, needs: &SampleNeeds<'_>) -> u32 {
+        let jobs = self.list_jobs();
+        let launches = jobs.iter().flat_map(|job| {
+            let samples = job.mode.count_samples(effort.calls);
+            let ids = job.ids.iter().flatten();
+            ids.map(move |id| (needs.find_needed)(id).div_ceil(samples))
+        });
+        let needed = u32::try_from(launches.max().unwrap_or(0)).unwrap_or(u32::MAX);
+        effort.launches.max(needed.min(MAX_TARGET_LAUNCHES))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::MeasureMode;
+    use super::*;
+
+    fn plan(modes: &[(&str, MeasureMode)]) -> LaunchPlan {
+        let planned = modes.iter().map(|(id, mode)| PlannedBenchmark {
+            id: BenchmarkId { name: (*id).to_owned(), package: Some("p".to_owned()) },
+            target: Some("t".to_owned()),
+            mode: *mode,
+        });
+        LaunchPlan { planned: Some(planned.collect()), ..LaunchPlan::default() }
+    }
+
+    #[test]
+    fn slow_code_gets_the_launches_that_a_p95_needs() {
+        // A call of more than 167 ms gets 10 calls per launch, so 5 launches have 50 of 59.
+        let needs = SampleNeeds {
+            find_needed: &|id| if id == "slow" { 59 } else { 0 },
+            ..SampleNeeds::NONE
+        };
+        let effort = Effort::default();
+        let both = plan(&[("slow", MeasureMode::Call(10)), ("fast", MeasureMode::Call(200))]);
+        assert_eq!(both.count_launches(&effort, &needs), 6);
+        assert_eq!(both.count_launches(&effort, &SampleNeeds::NONE), 5);
+        assert_eq!(both.list_shortages(&effort, 5, &needs), []);
+    }
+
+    #[test]
+    fn a_target_out_of_reach_is_known_before_measuring() {
+        let needs = SampleNeeds { find_needed: &|_| 299, ..SampleNeeds::NONE };
+        let effort = Effort::default();
+        let slow = plan(&[("slow", MeasureMode::Call(10)), ("batch", MeasureMode::Batch)]);
+        let shortages = slow.list_shortages(&effort, 5, &needs);
+        let shortage = SampleShortage {
+            id: BenchmarkId { name: "slow".to_owned(), package: Some("p".to_owned()) },
+            needed: 299,
+            planned: 200,
+            launches: 30,
+        };
+        assert_eq!(shortages, [shortage]);
+        assert_eq!(slow.list_shortages(&effort, 30, &needs), []);
+        assert_eq!(slow.count_launches(&effort, &needs), MAX_TARGET_LAUNCHES);
+    }
+}

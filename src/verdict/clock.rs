@@ -1,0 +1,110 @@
+//! What the samples show about the clock that measured them, and what this means for a comparison.
+
+use crate::compare::BenchmarkComparison;
+use crate::note::Note;
+use crate::policy::BenchmarkRules;
+use crate::run::{Benchmark, Launch, LaunchData, Sampling};
+use crate::stats::clock_step::find_clock_step;
+use crate::stats::summary;
+use crate::stats::test::t::TTest;
+use crate::units::Nanos;
+
+/// Largest step of the clock that allows a conclusion, as a share of the slowdown that must be found.
+const MAX_STEP_SHARE: f64 = 0.5;
+
+/// Largest standard error that a step of the clock causes. A log ratio that is known no better is not
+/// known at all.
+const MAX_ERROR_FLOOR: f64 = 10.0;
+
+/// How well the clock resolves the calls of one benchmark.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct ClockResolution {
+    /// Least standard error of a log ratio: half a step of the clock on each side.
+    error_floor: f64,
+    /// Why the clock allows no conclusion. `None` if it is fine enough.
+    doubt: Option<Note>,
+}
+
+impl ClockResolution {
+    /// Finds the step of the clock from the samples of both sides, and compares it with the medians.
+    ///
+    /// Both sides are assumed to have the same clock. Without launches on a side, the clock is taken
+    /// to be fine enough.
+    pub(super) fn from_comparison(
+        comparison: &BenchmarkComparison<'_>,
+        rules: &BenchmarkRules,
+    ) -> Self {
+        let sides = [comparison.baseline, comparison.candidate];
+        let sides: Vec<&Benchmark> = sides.into_iter().flatten().collect();
+        let has_zero = |side: &&Benchmark| side.digests().any(|digest| digest.p50.get() == 0.0);
+        if sides.iter().any(has_zero) {
+            return Self { error_floor: 0.0, doubt: Some(Note::SamplesOfZero) };
+        }
+        let medians: Vec<f64> =
+            sides.iter().filter_map(|side| side.compute_typical_median()).map(Nanos::get).collect();
+        let smallest = medians.iter().copied().fold(f64::INFINITY, f64::min);
+        let Some(step) = find_step(&sides).filter(|_| smallest.is_finite()) else {
+            return Self::default();
+        };
+        let errors = medians.iter().map(|median| 0.5 * step / median);
+        let error_floor = errors.fold(0.0, f64::hypot).min(MAX_ERROR_FLOOR);
+        let is_coarse = step > MAX_STEP_SHARE * rules.detect.get() * smallest;
+        let doubt = is_coarse.then(|| note_coarse_clock(&sides, step, smallest));
+        Self { error_floor, doubt }
+    }
+
+    /// Returns `test` with a standard error of at least half a step of the clock on each side.
+    ///
+    /// The samples of all launches are rounded alike, so this error does not become smaller with
+    /// more launches.
+    pub(super) fn widen(&self, test: TTest) -> TTest {
+        TTest { standard_error: test.standard_error.max(self.error_floor), ..test }
+    }
+
+    /// Returns why the clock allows no conclusion, or `None` if it is fine enough.
+    pub(super) fn doubt(&self) -> Option<&Note> {
+        self.doubt.as_ref()
+    }
+}
+
+/// Returns the note that the clock is too coarse for samples whose median is `median` nanoseconds.
+fn note_coarse_clock(sides: &[&Benchmark], step: f64, median: f64) -> Note {
+    let to_nanos = |ns: f64| Nanos::new(ns).expect("a step and a median are durations");
+    let digests = || sides.iter().flat_map(|side| side.digests());
+    let smallest = digests().map(|digest| digest.min).min();
+    let largest = digests().map(|digest| digest.max).max();
+    match smallest {
+        Some(value) if smallest == largest => Note::SamplesAlike { value },
+        _ => Note::ClockTooCoarse { step: to_nanos(step), median: to_nanos(median) },
+    }
+}
+
+/// Returns the step of the clock in nanoseconds per call, or `None` if the samples show none.
+pub(super) fn find_step(sides: &[&Benchmark]) -> Option<f64> {
+    let launches = || sides.iter().flat_map(|side| &side.launches);
+    let mut times: Vec<f64> = launches().flat_map(list_clock_times).collect();
+    // The stable sort sees that the times of each launch are sorted already, and merges them.
+    times.sort_by(f64::total_cmp);
+    let step = find_clock_step(&times)?;
+    // The clock measures a batch as a whole, so its step counts once per batch.
+    let mut calls: Vec<f64> = sides
+        .iter()
+        .filter(|side| side.sampling == Sampling::Batch)
+        .flat_map(|side| &side.launches)
+        .filter_map(Launch::list_batches)
+        .flatten()
+        .map(|batch| batch.calls)
+        .collect();
+    let per_call = step / summary::compute_median_in_place(&mut calls).unwrap_or(1.0);
+    per_call.is_finite().then_some(per_call)
+}
+
+/// Returns the times that the clock measured in a launch: of batches if their numbers of calls are
+/// known, else of samples. Of a digest only the smallest and the largest sample are times.
+fn list_clock_times(launch: &Launch) -> Vec<f64> {
+    match (&launch.data, launch.list_batches()) {
+        (_, Some(batches)) => batches.iter().map(|batch| batch.time).collect(),
+        (LaunchData::Samples(samples), None) => samples.sorted_nanos().to_vec(),
+        (LaunchData::Digest(digest), None) => vec![digest.min.get(), digest.max.get()],
+    }
+}

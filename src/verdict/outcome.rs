@@ -1,0 +1,110 @@
+//! What a check found out as a whole, and whether it blocks. The verdict states what is known;
+//! `fail-on` states what blocks.
+
+use super::evidence::Evidence;
+use crate::decision::{Change, CheckOutcome, Judgement, TargetStatus, Verdict};
+use crate::note::Note;
+use crate::policy::{FailOn, Policy, PolicyRule};
+
+/// Derives verdict and blocking from the judgements of all benchmarks and the notes about the check.
+///
+/// A check fails if a reason of `fail-on` is worse than tolerated. It is inconclusive and blocks if
+/// `fail-on` lists what is not known, or if nothing usable was measured. It is inconclusive
+/// without blocking if it could not tell enough.
+pub(super) fn conclude_check(
+    evidence: &Evidence<'_>,
+    judgements: &[Judgement],
+    notes: &[Note],
+    policy: &Policy,
+) -> CheckOutcome {
+    let reasons = judgements
+        .iter()
+        .flat_map(Judgement::verdict_reasons)
+        .chain(notes.iter().filter_map(Note::check_reason));
+    let worst = reasons
+        .filter(|(reason, _)| policy.fail_on().contains(reason))
+        .map(|(_, verdict)| verdict)
+        .max()
+        .unwrap_or(Verdict::Pass);
+    let is_usable = is_measurement_usable(evidence, judgements, policy);
+    let (verdict, blocks_undecided) = match worst {
+        Verdict::Fail => (Verdict::Fail, true),
+        Verdict::Pass if is_usable && tells_enough(evidence, judgements, notes, policy) => {
+            (Verdict::Pass, false)
+        }
+        Verdict::Pass if is_usable => {
+            (Verdict::Inconclusive, policy.fail_on().contains(&FailOn::Inconclusive))
+        }
+        Verdict::Inconclusive | Verdict::Pass => (Verdict::Inconclusive, true),
+    };
+    CheckOutcome { verdict, blocks_undecided }
+}
+
+/// Returns a note for each rule of the policy about which nothing is decided, although something
+/// is decided about other benchmarks.
+pub(super) fn list_undecided_rules(judgements: &[Judgement], policy: &Policy) -> Vec<Note> {
+    let rules = policy.list_rules().filter(|rule| is_rule_undecided(rule, judgements));
+    let patterns = rules.map(|rule| rule.pattern);
+    let partial = patterns
+        .filter(|pattern| judgements.iter().any(|judgement| !pattern.matches(&judgement.id)));
+    partial.map(|pattern| Note::RuleUndecided { pattern: pattern.as_str().to_owned() }).collect()
+}
+
+/// Returns whether the measurement is complete, has a benchmark, and has the baseline that the
+/// policy requires.
+fn is_measurement_usable(
+    evidence: &Evidence<'_>,
+    judgements: &[Judgement],
+    policy: &Policy,
+) -> bool {
+    let is_measured = judgements.iter().any(|judgement| {
+        judgement.launches.candidate > 0 || evidence.has_same_program(&judgement.to_id())
+    });
+    evidence.candidate.complete
+        && is_measured
+        && (evidence.has_baseline() || !policy.requires_baseline())
+}
+
+/// Returns whether the check could tell enough for a pass. Without a comparison, its targets
+/// answer. A target without a benchmark has no answer.
+fn tells_enough(
+    evidence: &Evidence<'_>,
+    judgements: &[Judgement],
+    notes: &[Note],
+    policy: &Policy,
+) -> bool {
+    let compared = judgements.iter().filter(|judgement| judgement.change.is_compared());
+    let (mut decided, mut undecided) = (0_usize, 0_usize);
+    for judgement in compared {
+        let count =
+            if judgement.change == Change::Inconclusive { &mut undecided } else { &mut decided };
+        *count += 1;
+    }
+    let has_answer = if decided + undecided > 0 {
+        undecided <= decided
+    } else {
+        let mut targets = judgements.iter().flat_map(|judgement| &judgement.targets);
+        let is_comparison_wanted = evidence.wants_baseline || evidence.has_baseline();
+        !is_comparison_wanted && targets.any(|target| target.status != TargetStatus::Unproven)
+    };
+    let is_unmatched = notes.iter().any(|note| note.check_reason().is_some());
+    has_answer
+        && !is_unmatched
+        && !policy.list_rules().any(|rule| is_rule_undecided(&rule, judgements))
+}
+
+/// Returns whether the rule names benchmarks and none of them is decided.
+fn is_rule_undecided(rule: &PolicyRule<'_>, judgements: &[Judgement]) -> bool {
+    let named = judgements.iter().filter(|judgement| rule.pattern.matches(&judgement.id));
+    let mut answers = named.filter_map(|judgement| is_undecided(judgement, rule)).peekable();
+    answers.peek().is_some() && answers.all(|is_undecided| is_undecided)
+}
+
+/// Returns whether the change of a benchmark, or a target that the rule sets for it, is open.
+/// Returns `None` if the rule asks nothing of it: it was not compared and has no such target.
+fn is_undecided(judgement: &Judgement, rule: &PolicyRule<'_>) -> Option<bool> {
+    let change = judgement.change.is_compared().then_some(judgement.change == Change::Inconclusive);
+    let targets = judgement.targets.iter().filter(|target| rule.metrics.contains(&target.metric));
+    let targets = targets.map(|target| target.status == TargetStatus::Unproven);
+    change.into_iter().chain(targets).reduce(|one, other| one || other)
+}

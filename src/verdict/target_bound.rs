@@ -1,0 +1,54 @@
+//! What all judgements of targets share: their confidence, the bound over launches, and how a judgement
+//! is built.
+
+use crate::decision::{TargetJudgement, TargetStatus};
+use crate::note::Note;
+use crate::policy::Metric;
+use crate::stats::summary::Moments;
+use crate::stats::test::t::compute_mean_interval;
+use crate::units::Nanos;
+
+/// One-sided confidence of the bounds on a figure.
+pub(super) const TARGET_CONFIDENCE: f64 = 0.95;
+
+/// Returns one-sided lower and upper bounds, in nanoseconds, on a figure of a typical launch, from
+/// its logarithm in each launch. Returns `None` for fewer than two launches.
+pub(super) fn bound_typical_launch(logarithms: &[f64]) -> Option<(f64, f64)> {
+    let level_summary = Moments::from_values(logarithms).ok()?;
+    let (low, high) = compute_mean_interval(&level_summary, 1.0 - TARGET_CONFIDENCE)?;
+    Some((low.exp(), high.exp()))
+}
+
+/// Returns an unproven target without bounds.
+pub(super) fn build_unproven_target(metric: Metric, limit: Nanos, note: Note) -> TargetJudgement {
+    build_target(metric, limit, [None; 3], TargetStatus::Unproven, Some(note))
+}
+
+/// Returns a target with its lower bound, best estimate and upper bound, in nanoseconds.
+pub(super) fn build_target(
+    metric: Metric,
+    limit: Nanos,
+    [low, point, high]: [Option<f64>; 3],
+    status: TargetStatus,
+    note: Option<Note>,
+) -> TargetJudgement {
+    let [low, point, high] = [low, point, high].map(|bound| bound.map(to_nanos));
+    TargetJudgement { metric, limit, low, point, high, status, note }
+}
+
+/// Returns a duration, or the longest one if `ns` would be infinite. `ns` is not negative.
+pub(super) fn to_nanos(ns: f64) -> Nanos {
+    Nanos::new(ns.min(f64::MAX)).expect("a bound on durations is a duration")
+}
+
+/// Returns a number of calls as a whole number.
+pub(super) fn floor_to_count(calls: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count, and the cast saturates"
+    )]
+    {
+        calls as u64
+    }
+}
