@@ -25,6 +25,7 @@ use crate::run::{
 };
 use crate::selection::Selection;
 
+use self::needs::MAX_TARGET_LAUNCHES;
 pub(crate) use self::needs::{SampleNeeds, SampleShortage};
 pub(crate) use self::plan::{LaunchJob, LaunchPlan};
 
@@ -368,17 +369,18 @@ pub(crate) fn measure_subject(
     if !shortages.is_empty() {
         progress(MeasureProgress::ShortOfSamples(shortages));
     }
-    let launches = remaining.count_launches(effort, needs);
     progress(MeasureProgress::Planned {
         benchmarks: remaining.planned.as_ref().map(Vec::len),
         starts: remaining.list_jobs().len(),
-        launches,
+        launches: remaining.count_launches(effort, needs),
     });
-    for round in 0..launches {
-        if round >= effort.launches
-            && let Some(planned) = &mut remaining.planned
-        {
-            needs.keep_short(planned, measured.run(), started);
+    for round in 0..effort.launches.max(MAX_TARGET_LAUNCHES) {
+        if round >= effort.launches {
+            // A bench that sets its own number of samples may need more launches than planned.
+            needs.keep_short(&mut remaining, measured.run(), started);
+            if remaining.list_jobs().is_empty() {
+                break;
+            }
         }
         for job in remaining.list_jobs() {
             progress(MeasureProgress::Launch { launch: round, target: job.name() });

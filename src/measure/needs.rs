@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Effort;
-use super::plan::{LaunchPlan, PlannedBenchmark};
+use super::plan::LaunchPlan;
 use crate::run::{Benchmark, BenchmarkId, Run};
 
 /// Largest number of launches that are made because a target needs samples: as many as rounds have.
@@ -36,15 +36,12 @@ impl SampleNeeds<'_> {
     /// The needs of benchmarks without targets.
     pub(crate) const NONE: Self = SampleNeeds { find_needed: &|_| 0, budget: None };
 
-    /// Removes the benchmarks of `planned` whose targets do not need more samples than `run` has.
+    /// Removes the benchmarks of `plan` whose targets do not need more samples than `run` has.
     ///
-    /// Removes all once `started` is longer ago than the budget.
-    pub(super) fn keep_short(
-        &self,
-        planned: &mut Vec<PlannedBenchmark>,
-        run: &Run,
-        started: Instant,
-    ) {
+    /// Removes all once `started` is longer ago than the budget, or if the benchmarks are only known
+    /// after a launch.
+    pub(super) fn keep_short(&self, plan: &mut LaunchPlan, run: &Run, started: Instant) {
+        let planned = plan.planned.get_or_insert_default();
         let is_spent = self.budget.is_some_and(|budget| started.elapsed() >= budget);
         planned.retain(|planned| {
             let mut benchmarks = run.benchmarks.iter();
@@ -104,7 +101,7 @@ impl LaunchPlan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::MeasureMode;
+    use super::super::plan::{MeasureMode, PlannedBenchmark};
     use super::*;
 
     fn plan(modes: &[(&str, MeasureMode)]) -> LaunchPlan {

@@ -49,7 +49,8 @@ impl ProgressOutput {
                 } else if self.launches.1 != Some(*launch) {
                     // Without a bar, print one line per launch, not one per process.
                     self.launches.1 = Some(*launch);
-                    self.print_line(&format!("launch {} of {}", launch + 1, self.launches.0));
+                    let total = self.launches.0.max(launch + 1);
+                    self.print_line(&format!("launch {} of {total}", launch + 1));
                 }
             }
             MeasureProgress::ShortOfSamples(shortages) => {
