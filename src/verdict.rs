@@ -8,6 +8,7 @@ pub(crate) mod test_form;
 mod change;
 mod looks;
 mod evidence;
+mod conditions;
 mod counts;
 mod open;
 mod screen;
@@ -18,6 +19,7 @@ mod release;
 mod waivers;
 mod decide;
 
+pub(crate) use conditions::keep_runs_like;
 pub(crate) use decide::decide;
 pub(crate) use evidence::{
     BaselineEvidence, CountEvidence, Evidence, ReleaseEvidence, RoundsEvidence, TrailerEvidence,

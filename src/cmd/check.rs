@@ -30,6 +30,7 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
         CheckLaunches::Rounds(confirm::measure_pair(&check, pair)?)
     } else {
         let run = Box::new(candidate::measure_or_read(&check)?);
+        compared_with.keep_runs_like(&run, &check.session.policy);
         let confirmed = confirm::rounds_if_needed(&check, &run, &mut compared_with)?;
         CheckLaunches::Candidate { run, confirmed }
     };

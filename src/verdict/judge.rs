@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::change::{self, ChangeFinding, ErrorRates};
+use super::conditions::{self, BenchmarkInRun, ConditionFinding};
 use super::evidence::{BaselineEvidence, Evidence};
 use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, RoundSeries};
@@ -22,14 +23,16 @@ use crate::units::{Nanos, Ratio};
 /// Judges every selected benchmark: by its rounds, by its identical program, or by the baseline.
 pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
     let comparisons: Vec<BenchmarkComparison<'_>> = compare_sides(evidence, policy);
+    let conditions = compare_conditions(evidence, policy, &comparisons);
     let confirmed = judge_rounds(evidence, policy, &comparisons);
     let compared = comparisons.iter().filter(|comparison| comparison.is_testable()).count();
-    let stored_levels = collect_stored_levels(evidence.baseline);
+    let stored_levels = collect_stored_levels(evidence, policy);
     comparisons
         .iter()
-        .map(|comparison| {
+        .zip(conditions)
+        .map(|(comparison, condition)| {
             let rules = find_rules(comparison, policy);
-            let (finding, stage) = match confirmed.get(&comparison.id) {
+            let (mut finding, stage) = match confirmed.get(&comparison.id) {
                 Some(finding) => (finding.clone(), Some(CheckStage::Confirmed)),
                 None if evidence.has_same_program(&comparison.id) => {
                     let note = Some(Note::SameProgram);
@@ -37,9 +40,12 @@ pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgeme
                     (finding, Some(CheckStage::Confirmed))
                 }
                 None => {
-                    judge_without_rounds(evidence, comparison, &stored_levels, compared, &rules)
+                    let obstacles = condition.obstacles;
+                    let levels = &stored_levels;
+                    judge_without_rounds(evidence, comparison, obstacles, levels, compared, &rules)
                 }
             };
+            finding.notes.extend(condition.remarks);
             build_judgement(comparison, finding, stage, &rules, evidence, policy)
         })
         .collect()
@@ -58,7 +64,9 @@ fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkC
             compare_benchmarks(run.benchmarks.iter().filter(is_selected), candidate)
         }
         BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs) => {
-            compare_benchmarks(select_nearest(runs).filter(is_selected), candidate)
+            let stored = select_nearest(runs, evidence.candidate, policy).into_iter();
+            let stored = stored.map(|(_, benchmark)| benchmark);
+            compare_benchmarks(stored.filter(is_selected), candidate)
         }
     };
     if let Some(rounds) = evidence.rounds {
@@ -85,15 +93,73 @@ fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkC
     comparisons
 }
 
-/// Yields each benchmark once, from the nearest stored run that has it. Only runs of the nearest
-/// commit count.
-fn select_nearest(runs: &[Run]) -> impl Iterator<Item = &Benchmark> {
+/// Returns each benchmark of the nearest commit once, from the nearest run that has it under the
+/// candidate's conditions. Without such a run, it is from the nearest run that has it.
+fn select_nearest<'a>(
+    runs: &'a [Run],
+    candidate: &Run,
+    policy: &Policy,
+) -> Vec<BenchmarkInRun<'a>> {
     let nearest_commit = runs.first().and_then(get_commit_id);
-    let mut seen = HashSet::new();
-    runs.iter()
-        .filter(move |run| get_commit_id(run) == nearest_commit)
-        .flat_map(|run| &run.benchmarks)
-        .filter(move |benchmark| seen.insert(benchmark.to_id()))
+    let candidate = conditions::index_benchmarks(candidate);
+    let mut chosen: Vec<BenchmarkInRun<'_>> = Vec::new();
+    // Place in `chosen` of each benchmark, and whether its conditions are those of the candidate.
+    let mut places: HashMap<BenchmarkId, (usize, bool)> = HashMap::new();
+    for run in runs {
+        for benchmark in &run.benchmarks {
+            let found = (run, benchmark);
+            let id = benchmark.to_id();
+            match places.get_mut(&id) {
+                Some((_, true)) => {}
+                Some((place, is_like)) => {
+                    if conditions::is_like_candidate(found, &candidate, policy) {
+                        chosen[*place] = found;
+                        *is_like = true;
+                    }
+                }
+                None if get_commit_id(run) == nearest_commit => {
+                    let is_like = conditions::is_like_candidate(found, &candidate, policy);
+                    places.insert(id, (chosen.len(), is_like));
+                    chosen.push(found);
+                }
+                None => {}
+            }
+        }
+    }
+    chosen
+}
+
+/// Returns, for each of `comparisons`, what its two sides differ in besides the code.
+fn compare_conditions(
+    evidence: &Evidence<'_>,
+    policy: &Policy,
+    comparisons: &[BenchmarkComparison<'_>],
+) -> Vec<ConditionFinding> {
+    let in_rounds = evidence
+        .rounds
+        .map(|rounds| [rounds.baseline, rounds.candidate].map(conditions::index_benchmarks));
+    let baseline: HashMap<BenchmarkId, BenchmarkInRun<'_>> = match evidence.baseline {
+        BaselineEvidence::None => HashMap::new(),
+        BaselineEvidence::File(run) => conditions::index_benchmarks(run),
+        BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs) => {
+            let nearest = select_nearest(runs, evidence.candidate, policy).into_iter();
+            nearest.map(|found| (found.1.to_id(), found)).collect()
+        }
+    };
+    let candidate = conditions::index_benchmarks(evidence.candidate);
+    comparisons
+        .iter()
+        .map(|BenchmarkComparison { id, .. }| {
+            let rounds = in_rounds.as_ref().and_then(|[baseline, candidate]| {
+                Some(ConditionFinding::from_rounds(*baseline.get(id)?, *candidate.get(id)?))
+            });
+            let separate = || {
+                let (old, new) = (*baseline.get(id)?, *candidate.get(id)?);
+                Some(ConditionFinding::from_separate_runs(old, new, policy))
+            };
+            rounds.or_else(separate).unwrap_or_default()
+        })
+        .collect()
 }
 
 fn get_commit_id(run: &Run) -> Option<&str> {
@@ -151,12 +217,13 @@ fn judge_rounds(
 fn judge_without_rounds(
     evidence: &Evidence<'_>,
     comparison: &BenchmarkComparison<'_>,
+    condition_obstacles: Vec<Note>,
     levels: &HashMap<BenchmarkId, Vec<Vec<f64>>>,
     compared: usize,
     rules: &BenchmarkRules,
 ) -> (ChangeFinding, Option<CheckStage>) {
-    // Another machine allows no conclusion, so the test is shown but its answer is not used. An
-    // apparent change against stored runs is doubted in two cases: the stored runs are of the same
+    // Another machine or other conditions allow no conclusion, so the test is shown but its answer
+    // is not used. An apparent change against stored runs is doubted in two cases: the stored runs are of the same
     // commit, or the runs are only a screen.
     if let Some(finding) = judge_untestable(comparison) {
         return (finding, None);
@@ -167,6 +234,12 @@ fn judge_without_rounds(
             let mut finding = change::judge_two_runs(comparison, compared, rules);
             finding.change = Change::Inconclusive;
             finding.notes = vec![Note::OtherMachine];
+            (finding, None)
+        }
+        _ if !condition_obstacles.is_empty() => {
+            let mut finding = change::judge_two_runs(comparison, compared, rules);
+            finding.change = Change::Inconclusive;
+            finding.notes = condition_obstacles;
             (finding, None)
         }
         BaselineEvidence::File(_) => (change::judge_two_runs(comparison, compared, rules), None),
@@ -197,16 +270,26 @@ fn judge_without_rounds(
 }
 
 /// Returns the launches of every stored run by benchmark, nearest run first, as logarithms of
-/// launch medians. Empty unless the baseline is stored runs.
-fn collect_stored_levels(baseline: BaselineEvidence<'_>) -> HashMap<BenchmarkId, Vec<Vec<f64>>> {
+/// launch medians. Leaves out what was measured under other conditions than the candidate. Empty
+/// unless the baseline is stored runs.
+fn collect_stored_levels(
+    evidence: &Evidence<'_>,
+    policy: &Policy,
+) -> HashMap<BenchmarkId, Vec<Vec<f64>>> {
     let mut levels: HashMap<BenchmarkId, Vec<Vec<f64>>> = HashMap::new();
-    let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = baseline else {
+    let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = evidence.baseline
+    else {
         return levels;
     };
-    for benchmark in runs.iter().flat_map(|run| &run.benchmarks) {
-        let launches = benchmark.ln_medians();
-        if !launches.is_empty() {
-            levels.entry(benchmark.to_id()).or_default().push(launches);
+    let candidate = conditions::index_benchmarks(evidence.candidate);
+    for run in runs {
+        for benchmark in &run.benchmarks {
+            let launches = benchmark.ln_medians();
+            if !launches.is_empty()
+                && conditions::is_like_candidate((run, benchmark), &candidate, policy)
+            {
+                levels.entry(benchmark.to_id()).or_default().push(launches);
+            }
         }
     }
     levels

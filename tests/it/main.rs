@@ -14,6 +14,7 @@
 mod action;
 mod checkout;
 mod command;
+mod conditions;
 mod errors;
 mod formats;
 #[cfg(all(feature = "internals", feature = "github"))]
