@@ -17,6 +17,7 @@ pub(crate) mod random_effects;
 pub(crate) mod shrinkage;
 pub(crate) mod spending;
 pub(crate) mod change_points;
+pub(crate) mod drift;
 
 use thiserror::Error;
 

@@ -45,13 +45,15 @@ struct MetricColumn {
     high: String,
 }
 
-/// One level of p50 on one host: its first and last slot, and its geometric mean in nanoseconds.
+/// One level or drift of p50 on one host: its first and last slot, and the level at both, in
+/// nanoseconds.
 #[derive(Serialize)]
 struct LevelSpan {
     host: usize,
     from: usize,
     to: usize,
     ns: f32,
+    end_ns: f32,
 }
 
 /// A change point: last slot of the old level, first slot of the new one.
@@ -141,21 +143,25 @@ fn describe_host(host: &HostTrack, nights: &[Night]) -> Option<String> {
 }
 
 fn build_level_spans(number: usize, host: &HostTrack, slots: &[usize]) -> Vec<LevelSpan> {
-    let starts = std::iter::once(0).chain(host.changes.iter().map(|change| change.index));
+    let starts = host.list_segment_starts().into_iter();
     starts
         .map(|start| {
             let segment = host.find_segment(start);
             let lns = &host.lns[segment.clone()];
+            let mean = lns.iter().sum::<f64>() / lns.len() as f64;
+            let slope = host.find_drift(start).map_or(0.0, |drift| drift.pace.per_run.ln());
+            let half_rise = 0.5 * slope * (lns.len() - 1) as f64;
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "seven digits are enough to draw from"
             )]
-            let ns = (lns.iter().sum::<f64>() / lns.len() as f64).exp() as f32;
+            let to_ns = |ln: f64| ln.exp() as f32;
             LevelSpan {
                 host: number,
                 from: find_slot(slots, host.nights[segment.start]),
                 to: find_slot(slots, host.nights[segment.end - 1]),
-                ns,
+                ns: to_ns(mean - half_rise),
+                end_ns: to_ns(mean + half_rise),
             }
         })
         .collect()

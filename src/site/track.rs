@@ -1,11 +1,14 @@
-//! One benchmark over all nights, separated by host, with the points where its level changed.
+//! One benchmark over all nights, separated by host, with the points where its level changed and the
+//! stretches in which it drifts.
 
 use std::collections::BTreeMap;
 
+use super::drift::TrackDrift;
 use super::night::{Night, NightCell, NightFigure};
 use super::slug;
 use crate::run::{BenchmarkId, Sampling};
-use crate::stats::change_points::{self, MIN_SHIFT};
+use crate::stats::change_points::MIN_SHIFT;
+use crate::stats::drift::find_trend_changes;
 use crate::units::Confidence;
 
 /// Maximum number of runs that the level at one night is computed from.
@@ -38,6 +41,8 @@ pub(crate) struct HostTrack {
     pub(crate) lns: Vec<f64>,
     /// The points where the level changed.
     pub(crate) changes: Vec<TrackChange>,
+    /// The stretches in which the level rises or falls from run to run.
+    pub(crate) drifts: Vec<TrackDrift>,
 }
 
 /// A shift of the level on one host.
@@ -87,7 +92,7 @@ impl<'a> BenchmarkTrack<'a> {
             (host.nights.last().copied() != last, std::cmp::Reverse(host.nights.len()))
         });
         for host in &mut hosts {
-            host.find_changes();
+            host.find_changes(nights);
         }
         let latest = cells.iter().rev().find_map(|cell| *cell);
         let sampling = latest.map_or(Sampling::Call, |cell| cell.sampling);
@@ -113,37 +118,80 @@ impl HostTrack {
             nights: Vec::new(),
             lns: Vec::new(),
             changes: Vec::new(),
+            drifts: Vec::new(),
         }
     }
 
-    fn find_changes(&mut self) {
+    fn find_changes(&mut self, nights: &[Night]) {
         let medians: Vec<f64> = self.lns.iter().map(|ln| ln.exp()).collect();
-        // `find_change_points` refuses only medians that are not positive and finite, and these
+        // `find_trend_changes` refuses only medians that are not positive and finite, and these
         // are.
         let found =
-            change_points::find_change_points(&medians, MIN_SHIFT, Confidence::DEFAULT.get())
-                .unwrap_or_default();
-        let ratios: Vec<f64> = found.iter().map(|point| point.ratio).collect();
+            find_trend_changes(&medians, MIN_SHIFT, Confidence::DEFAULT.get()).unwrap_or_default();
         self.changes = found
+            .steps
             .iter()
-            .enumerate()
-            .map(|(place, point)| TrackChange {
+            .map(|point| TrackChange {
                 index: point.index,
                 before: self.nights[point.index - 1],
                 after: self.nights[point.index],
                 ratio: point.ratio,
                 interval: point.interval,
                 p_value: point.p_value,
-                is_open: is_open(&ratios, place),
+                is_open: false,
             })
             .collect();
+        let drifts = found.drifts.iter();
+        self.drifts =
+            drifts.map(|drift| TrackDrift::from_level_drift(drift, &self.nights, nights)).collect();
+        self.mark_open_shifts();
     }
 
-    /// Returns the range of runs on the same level as run `index`.
+    /// Marks the steps and the drifts from which the level has not recovered.
+    fn mark_open_shifts(&mut self) {
+        let steps = self.changes.iter_mut().map(|one| (one.index, one.ratio, &mut one.is_open));
+        let drifts =
+            self.drifts.iter_mut().map(|one| (one.start, one.pace.total, &mut one.is_open));
+        let mut shifts: Vec<(usize, f64, &mut bool)> = steps.chain(drifts).collect();
+        shifts.sort_by_key(|(index, ..)| *index);
+        let ratios: Vec<f64> = shifts.iter().map(|(_, ratio, _)| *ratio).collect();
+        for (place, (.., is_marked)) in shifts.into_iter().enumerate() {
+            *is_marked = is_open(&ratios, place);
+        }
+    }
+
+    /// Returns the ratio of each step and each drift in all, in the order in which they begin, and
+    /// whether it is open.
+    pub(super) fn list_shifts(&self) -> Vec<(f64, bool)> {
+        let steps = self.changes.iter().map(|one| (one.index, one.ratio, one.is_open));
+        let drifts = self.drifts.iter().map(|one| (one.start, one.pace.total, one.is_open));
+        let mut shifts: Vec<(usize, f64, bool)> = steps.chain(drifts).collect();
+        shifts.sort_by_key(|(index, ..)| *index);
+        shifts.into_iter().map(|(_, ratio, is_open)| (ratio, is_open)).collect()
+    }
+
+    /// Returns the range of runs on the same level as run `index`, or in the same drift.
     pub(super) fn find_segment(&self, index: usize) -> std::ops::Range<usize> {
-        let start = self.changes.iter().map(|change| change.index).rfind(|start| *start <= index);
-        let end = self.changes.iter().map(|change| change.index).find(|start| *start > index);
-        start.unwrap_or(0)..end.unwrap_or(self.lns.len())
+        let starts = self.list_segment_starts();
+        let place = starts.partition_point(|start| *start <= index);
+        let end = starts.get(place).copied().unwrap_or(self.lns.len());
+        starts[..place].last().copied().unwrap_or(0)..end
+    }
+
+    /// Returns the first run of each level and of each drift, in ascending order. The first is zero.
+    pub(super) fn list_segment_starts(&self) -> Vec<usize> {
+        let steps = self.changes.iter().map(|change| change.index);
+        let drifts = self.drifts.iter().flat_map(|drift| [drift.start, drift.end]);
+        let mut starts: Vec<usize> = std::iter::once(0).chain(steps).chain(drifts).collect();
+        starts.retain(|start| *start < self.lns.len());
+        starts.sort_unstable();
+        starts.dedup();
+        starts
+    }
+
+    /// Returns the drift that run `index` is in.
+    pub(super) fn find_drift(&self, index: usize) -> Option<&TrackDrift> {
+        self.drifts.iter().find(|drift| (drift.start..drift.end).contains(&index))
     }
 
     /// Returns the last runs of one level up to and including run `index`, at most
