@@ -6,6 +6,7 @@
 
 pub(crate) mod plan;
 pub(crate) mod survey;
+pub(crate) mod bench_sources;
 pub(crate) mod command;
 pub(crate) mod criterion;
 

@@ -73,6 +73,8 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) waiver: Option<WaiverLine<'a>>,
     /// Why the change was found, and what weakens the answer.
     pub(crate) notes: &'a [Note],
+    /// The notes on what the sides differ in besides the code under test.
+    pub(crate) remarks: Vec<&'a Note>,
 }
 
 /// What a row is called: its change, unless something about the benchmark is more important.
@@ -154,6 +156,14 @@ impl RowEvidence {
             _ => Self::Nothing,
         }
     }
+}
+
+/// Returns whether the note names something besides the code under test in which the sides differ.
+fn is_side_difference(note: &Note) -> bool {
+    matches!(
+        note,
+        Note::ConditionChanged { .. } | Note::BenchEdited { .. } | Note::WorkChanged { .. }
+    )
 }
 
 /// Why an answer is not certain.
@@ -262,7 +272,9 @@ impl<'a> ReportRow<'a> {
             claim: RowClaim::from_judgement(judgement),
             evidence: RowEvidence::from_judgement(judgement),
             doubt: RowDoubt::from_judgement(judgement),
-            is_change_notable: is_notable(judgement.change) || judgement.waiver.is_some(),
+            is_change_notable: is_notable(judgement.change)
+                || judgement.waiver.is_some()
+                || judgement.notes.iter().any(|note| matches!(note, Note::WorkChanged { .. })),
             is_reason: is_change_reason || targets.iter().any(|target| target.is_reason),
             is_change_reason,
             ratio: judgement.ratio,
@@ -285,6 +297,7 @@ impl<'a> ReportRow<'a> {
             targets,
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
             notes: &judgement.notes,
+            remarks: judgement.notes.iter().filter(|note| is_side_difference(note)).collect(),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Judges each benchmark from the evidence: by its rounds, by its identical program, or by the
 //! baseline.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
+use super::bench_changes::{collect_amounts, list_bench_changes};
 use super::change::{self, ChangeFinding, ErrorRates};
 use super::conditions::{self, BenchmarkInRun, ConditionFinding};
 use super::evidence::{BaselineEvidence, Evidence};
@@ -46,6 +47,7 @@ pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgeme
                 }
             };
             finding.notes.extend(condition.remarks);
+            finding.notes.extend(list_bench_changes(comparison, evidence.edited_benches));
             build_judgement(comparison, finding, stage, &rules, evidence, policy)
         })
         .collect()
@@ -380,13 +382,6 @@ fn build_judgement(
         waiver: None,
         notes: finding.notes,
     }
-}
-
-/// Returns the amounts that one call handles, by unit. Elements appear under `elements`.
-fn collect_amounts(benchmark: &Benchmark) -> BTreeMap<String, f64> {
-    let mut amounts = benchmark.per_call.clone();
-    amounts.extend(benchmark.elements.map(|elements| ("elements".to_owned(), elements)));
-    amounts
 }
 
 /// Judges the targets of the candidate. All are unproven if it has no launches; there are none

@@ -12,6 +12,7 @@
 
 #[cfg(feature = "github")]
 mod action;
+mod bench_edits;
 mod checkout;
 mod command;
 mod conditions;
