@@ -23,8 +23,8 @@ pub(crate) fn list_bench_files(main: &Path) -> BTreeSet<PathBuf> {
         let text = fs::read_to_string(&file).unwrap_or_default();
         for module in list_declared_modules(&text) {
             let found = match module.path {
-                Some(path) => [file.parent().unwrap_or(folder).join(path), file.join("none")],
-                None => [
+                Some(path) => vec![file.parent().unwrap_or(folder).join(path)],
+                None => vec![
                     module_folder.join(format!("{}.rs", module.name)),
                     module_folder.join(module.name).join("mod.rs"),
                 ],
