@@ -66,7 +66,7 @@ fn list_declared_modules(text: &str) -> Vec<DeclaredModule<'_>> {
         if line.starts_with("#[") || line.starts_with("//") {
             continue;
         }
-        let visible = line.strip_prefix("pub").map(str::trim_start).unwrap_or(line);
+        let visible = line.strip_prefix("pub").map_or(line, str::trim_start);
         let visible = match visible.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
             Some((_, rest)) => rest.trim_start(),
             None => visible,

@@ -63,8 +63,7 @@ impl LevelDrift {
 /// Candidates are the lines of the partition into levels and lines that has the least squared error
 /// plus penalty. A line costs as much as a further step. The candidates are then compared with
 /// steps alone by a criterion that knows autocorrelated noise: `n` times the logarithm of the
-/// variance that is left after first-order autocorrelation is taken out, plus the same penalty per
-/// change. Noise that wanders is explained by autocorrelation, which is free, and a staircase by its
+/// variance that is left after first-order autocorrelation is taken out, plus a penalty per change. Noise that wanders is explained by autocorrelation, which is free, and a staircase by its
 /// steps. What rises for longer than either explains is a drift.
 ///
 /// The slope and its interval are those of generalized least squares with autocorrelation of first
@@ -91,7 +90,7 @@ pub(crate) fn find_trend_changes(
     let series = winsorize(&logs, WindowEnds::Symmetric);
     let mut ramps = propose_ramps(&series);
     let mut best = (rate_steps(&series, &steps), TrendChanges { steps, drifts: Vec::new() });
-    loop {
+    while !ramps.is_empty() {
         let explained = explain_by_ramps(&series, &ramps, min_shift, confidence);
         let is_unfit = |drift: &LevelDrift| {
             drift.p_value > MAX_P_VALUE || drift.total_ratio().ln().abs() < min_shift.ln_1p()
@@ -99,12 +98,13 @@ pub(crate) fn find_trend_changes(
         let weakest = explained.changes.drifts.iter().enumerate().max_by(|(_, a), (_, b)| {
             is_unfit(a).cmp(&is_unfit(b)).then(a.p_value.total_cmp(&b.p_value))
         });
-        let Some((weakest, drift)) = weakest else { return Ok(best.1) };
+        let Some((weakest, drift)) = weakest else { break };
         ramps.remove(weakest);
         if !is_unfit(drift) && explained.rating < best.0 {
             best = (explained.rating, explained.changes);
         }
     }
+    Ok(best.1)
 }
 
 /// A stretch that may be a drift: lines that adjoin and all rise or all fall.
@@ -173,8 +173,8 @@ fn find_lines(series: &[f64]) -> Vec<RampLine> {
     least_costs[0] = 0.0;
     for end in MIN_SEGMENT..=n {
         let mut best = (f64::INFINITY, (0, false));
-        for start in 0..=end - MIN_SEGMENT {
-            let level = least_costs[start] - sums.explained_by_level(start, end);
+        for (start, before) in least_costs[..=end - MIN_SEGMENT].iter().enumerate() {
+            let level = before - sums.explained_by_level(start, end);
             if level < best.0 {
                 best = (level, (start, false));
             }
@@ -275,6 +275,7 @@ impl RunningSums {
             if distance.abs() > MIN_FIRST_SEGMENT as f64 {
                 return None;
             }
+            #[expect(clippy::cast_possible_truncation, reason = "a whole number of a few values")]
             end.checked_add_signed(distance as isize)
         };
         let start = find_meeting(before.clone(), line.start)
@@ -405,14 +406,12 @@ fn fit_slope(values: &[f64]) -> TTest {
     // Values and indices without what the value before predicts (Prais and Winsten). With a weight
     // of one, the first value predicts nothing and drops out.
     let first_scale = (1.0 - weight * weight).sqrt();
-    let rows = values.iter().enumerate().map(|(index, value)| {
-        let index = index as f64;
-        match values.get((index as usize).wrapping_sub(1)) {
-            None => [first_scale, 0.0, first_scale * value],
-            Some(before) => [1.0 - weight, index - weight * (index - 1.0), value - weight * before],
-        }
+    let first = values.first().map(|value| [first_scale, 0.0, first_scale * value]);
+    let others = values.windows(2).enumerate().map(|(before, pair)| {
+        let index = (before + 1) as f64;
+        [1.0 - weight, index - weight * before as f64, pair[1] - weight * pair[0]]
     });
-    let rows: Vec<[f64; 3]> = rows.collect();
+    let rows: Vec<[f64; 3]> = first.into_iter().chain(others).collect();
     let sum = |a: usize, b: usize| rows.iter().map(|row| row[a] * row[b]).sum::<f64>();
     let (constants, mixed, indices) = (sum(0, 0), sum(0, 1), sum(1, 1));
     let (level, slope) = if constants > 0.0 {
@@ -442,7 +441,7 @@ fn estimate_autocorrelation(values: &[f64]) -> f64 {
     let residuals: Vec<f64> =
         values.iter().enumerate().map(|(index, value)| value - slope * index as f64).collect();
     let estimate = summary::compute_autocorrelation(&residuals, 1).unwrap_or(0.0);
-    // The estimate around a line is too small by (2 + 4 r) ÷ n on average (Kendall 1954).
+    // The estimate around a line is too small by (2 + 4 r) ÷ n on average (van Giersbergen 2005).
     let corrected = (n * estimate + 2.0) / (n - 4.0);
     let corrected = corrected.clamp(0.0, 1.0);
     // One standard error (Bartlett 1946) is added, because a weight that is too small makes the

@@ -114,9 +114,9 @@ fn select_nearest<'a>(
             match places.get_mut(&id) {
                 Some((_, true)) => {}
                 Some((place, is_like)) => {
-                    if conditions::is_like_candidate(found, &candidate, policy) {
+                    *is_like = conditions::is_like_candidate(found, &candidate, policy);
+                    if *is_like {
                         chosen[*place] = found;
-                        *is_like = true;
                     }
                 }
                 None if get_commit_id(run) == nearest_commit => {
