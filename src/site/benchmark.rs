@@ -63,13 +63,14 @@ struct GapRow {
     was_run: bool,
 }
 
-/// A host that measured the benchmark.
+/// A host that measured the benchmark under the same conditions.
 #[derive(Serialize)]
 struct HostRow<'a> {
     fingerprint: &'a str,
     cpu_model: &'a str,
     cores: u32,
     os: &'a str,
+    conditions: &'a str,
     runs: usize,
 }
 
@@ -201,6 +202,7 @@ fn build_host_rows<'a>(
             cpu_model: &latest_host.cpu_model,
             cores: latest_host.cores,
             os: &latest_host.os,
+            conditions: &host.conditions,
             runs: host.nights.len(),
         })
     });
@@ -293,13 +295,13 @@ fn build_night_rows<'a>(
     track: &'a BenchmarkTrack<'_>,
 ) -> Vec<NightRow<'a>> {
     let host_of = number_hosts(track);
-    let nights = material.nights.iter().zip(track.cells.iter().copied()).rev();
-    let rows = nights.filter_map(|(night, cell)| {
+    let nights = material.nights.iter().zip(track.cells.iter().copied()).enumerate().rev();
+    let rows = nights.filter_map(|(place, (night, cell))| {
         let cell = cell?;
         Some(NightRow {
             night: NightName::from_night(night),
             link: build_commit_link(material, night.commit_id()),
-            host: host_of.get(night.host.fingerprint.as_str()).copied().unwrap_or(0),
+            host: host_of.get(&place).copied().unwrap_or(0),
             launches: cell.launches,
             samples: cell.samples,
             figures: cell.figures,

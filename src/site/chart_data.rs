@@ -87,10 +87,9 @@ pub(super) fn build_chart_data<'a>(
         minutes: encode::encode_differences(
             slot_nights.iter().map(|n| Some(n.created.as_second() / 60)),
         ),
-        host: encode::encode_column(slot_nights.iter().map(|n| {
-            let number = *host_of.get(n.host.fingerprint.as_str())?;
-            i64::try_from(number).ok()
-        })),
+        host: encode::encode_column(
+            slots.iter().map(|night| i64::try_from(*host_of.get(night)?).ok()),
+        ),
         commit: slot_nights.iter().map(|n| pad_digits(n.commit_id().unwrap_or_default())).collect(),
         run: slot_nights.iter().map(|n| pad_digits(&n.id)).collect(),
         launches: encode::encode_differences(
@@ -129,17 +128,21 @@ fn pad_digits(id: &str) -> String {
     format!("{id:-<DIGITS$.DIGITS$}")
 }
 
-/// Returns the number of each host of a track on its page, by fingerprint.
-pub(super) fn number_hosts<'a>(track: &'a BenchmarkTrack<'_>) -> HashMap<&'a str, usize> {
+/// Returns the number on its page of the host that measured a track, by night.
+pub(super) fn number_hosts(track: &BenchmarkTrack<'_>) -> HashMap<usize, usize> {
     let hosts = track.hosts.iter().enumerate();
-    hosts.map(|(number, host)| (host.fingerprint.as_str(), number)).collect()
+    hosts.flat_map(|(number, host)| host.nights.iter().map(move |night| (*night, number))).collect()
 }
 
 fn describe_host(host: &HostTrack, nights: &[Night]) -> Option<String> {
     let machine = &nights[*host.nights.last()?].host;
     let (model, cores) = (&machine.cpu_model, machine.cores);
     let plural = if cores == 1 { "" } else { "s" };
-    Some(format!("{model}, {cores} core{plural} ({})", host.fingerprint))
+    let conditions = match host.conditions.as_str() {
+        "" => String::new(),
+        conditions => format!(", {conditions}"),
+    };
+    Some(format!("{model}, {cores} core{plural} ({}{conditions})", host.fingerprint))
 }
 
 fn build_level_spans(number: usize, host: &HostTrack, slots: &[usize]) -> Vec<LevelSpan> {

@@ -30,11 +30,14 @@ pub(crate) struct BenchmarkTrack<'a> {
     pub(crate) hosts: Vec<HostTrack>,
 }
 
-/// One benchmark on one host. Figures of different hosts are never compared.
+/// One benchmark on one host, under the same conditions. Figures of different hosts or under different
+/// conditions are never compared.
 #[derive(Clone, Debug)]
 pub(crate) struct HostTrack {
     /// Fingerprint of the host.
     pub(crate) fingerprint: String,
+    /// The conditions of the runs, in one line; empty if none were recorded.
+    pub(crate) conditions: String,
     /// Indices of the nights that have a median from this host.
     pub(crate) nights: Vec<usize>,
     /// Natural logarithms of the medians in nanoseconds, one per night.
@@ -78,11 +81,12 @@ pub(crate) fn build_tracks(nights: &[Night]) -> Vec<BenchmarkTrack<'_>> {
 
 impl<'a> BenchmarkTrack<'a> {
     fn new(id: BenchmarkId, cells: Vec<Option<&'a NightCell>>, nights: &[Night]) -> Self {
-        let mut hosts: BTreeMap<&str, HostTrack> = BTreeMap::new();
-        for (place, figure) in cells.iter().enumerate() {
-            let Some(median) = figure.and_then(NightCell::median) else { continue };
-            let fingerprint = nights[place].host.fingerprint.as_str();
-            let host = hosts.entry(fingerprint).or_insert_with(|| HostTrack::new(fingerprint));
+        let mut hosts: BTreeMap<(&str, &str), HostTrack> = BTreeMap::new();
+        for (place, cell) in cells.iter().enumerate() {
+            let Some(cell) = cell else { continue };
+            let Some(median) = cell.median() else { continue };
+            let key = (nights[place].host.fingerprint.as_str(), cell.conditions.as_str());
+            let host = hosts.entry(key).or_insert_with(|| HostTrack::new(key));
             host.nights.push(place);
             host.lns.push(median.ln());
         }
@@ -112,9 +116,10 @@ impl<'a> BenchmarkTrack<'a> {
 }
 
 impl HostTrack {
-    fn new(fingerprint: &str) -> Self {
+    fn new((fingerprint, conditions): (&str, &str)) -> Self {
         Self {
             fingerprint: fingerprint.to_owned(),
+            conditions: conditions.to_owned(),
             nights: Vec::new(),
             lns: Vec::new(),
             changes: Vec::new(),

@@ -82,6 +82,23 @@ fn creep_is_said_against_a_release_though_no_night_changed() {
 }
 
 #[test]
+fn other_threads_are_another_line_and_not_a_change_of_the_code() {
+    let threads = |count: &str| [("threads".to_owned(), count.to_owned())].into();
+    let with_threads = |runs: Vec<Run>| -> Vec<Run> {
+        let runs = runs.into_iter().enumerate();
+        runs.map(|(night, mut run)| {
+            run.conditions = threads(if night < 45 { "4" } else { "1" });
+            run
+        })
+        .collect()
+    };
+    let runs = slower_halfway(1.0);
+    assert_eq!(standing_of(&runs, &[]).0.state, BenchmarkState::Slower);
+    let (standing, changes) = standing_of(&with_threads(runs), &[]);
+    assert_eq!((standing.state, standing.runs, changes), (BenchmarkState::Steady, 45, 0));
+}
+
+#[test]
 fn a_drift_since_a_release_is_one_finding_and_no_creep_beside_it() {
     let history = History { nights: 90, creep: 0.001, ..History::default() };
     let (standing, changes) = standing_of(&history.runs(), &[("v1.0.0", 5)]);
