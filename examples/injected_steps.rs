@@ -1,5 +1,5 @@
 //! Prints how many steps are found that are injected into the histories of cloud machines, and how
-//! many change points are false: the tables of `docs/error-rates/change-points.md`.
+//! many change points and drifts are false: the tables of `docs/error-rates/change-points.md`.
 //!
 //! ```sh
 //! cargo run --release --features internals --example injected_steps -- FOLDER
@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use perfgate::internals::{LEAST_SHIFT, compute_binomial_interval, locate_change_points};
+use perfgate::internals::{
+    LEAST_SHIFT, compute_binomial_interval, locate_change_points, locate_drifts,
+};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
@@ -86,6 +88,16 @@ impl Rule {
             Self::Naive(limit) => naive(values, limit),
         }
     }
+
+    /// Returns whether the rule reports a drift. The simple rule knows none.
+    fn is_drifting(self, values: &[f64]) -> bool {
+        match self {
+            Self::Perfgate(least) => {
+                !locate_drifts(values, least, CONFIDENCE).expect("positive values").is_empty()
+            }
+            Self::Naive(_) => false,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -95,26 +107,29 @@ struct Score {
     steps: usize,
     found: usize,
     reported: usize,
+    drifting: usize,
 }
 
 impl Score {
-    fn add(&mut self, found: &[usize], steps: &[usize], nights: usize) {
+    fn add(&mut self, found: &[usize], is_drifting: bool, steps: &[usize], nights: usize) {
         let is_found = |step: &&usize| found.iter().any(|index| index.abs_diff(**step) <= NEAR);
         self.series += 1;
         self.nights += nights;
         self.steps += steps.len();
         self.found += steps.iter().filter(is_found).count();
         self.reported += found.len();
+        self.drifting += usize::from(is_drifting);
     }
 
     fn cells(&self) -> String {
         let missed = self.reported - self.found.min(self.reported);
         format!(
-            "{} | {} | {} | {}",
+            "{} | {} | {} | {} | {}",
             self.series / DRAWS,
             share(self.found, self.steps, 1),
             share(self.found.min(self.reported), self.reported, 1),
             share(missed, self.nights, 2),
+            share(self.drifting, self.series, 1),
         )
     }
 }
@@ -180,9 +195,10 @@ impl Case {
             for one in series {
                 let (values, places) = self.inject(&one.values, &mut random);
                 let found = rule.found(&values);
+                let is_drifting = rule.is_drifting(&values);
                 for name in [one.workload.as_str(), "~all"] {
                     let score = scores.entry(name.to_owned()).or_default();
-                    score.add(&found, &places, values.len());
+                    score.add(&found, is_drifting, &places, values.len());
                 }
             }
         }
@@ -201,9 +217,9 @@ fn main() {
     for (title, by_workload) in [("all series", false), ("by workload", true)] {
         println!("\n{title}, a step counts as found within {NEAR} nights\n");
         println!(
-            "| step | rule | workload | series | recall % | precision % | false per 100 nights |"
+            "| step | rule | workload | series | recall % | precision % | false per 100 nights | drifting % |"
         );
-        println!("|---|---|---|---|---|---|---|");
+        println!("|---|---|---|---|---|---|---|---|");
         for case in &CASES {
             for rule in if by_workload { &RULES[..1] } else { &RULES[..] } {
                 for (workload, score) in case.scores(&series, *rule) {

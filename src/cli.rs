@@ -220,6 +220,9 @@ pub(crate) struct CheckArgs {
     /// The result is inconclusive (status 11) if there is no baseline
     #[arg(long)]
     pub(crate) require_baseline: bool,
+    /// Compare runs although this condition differs, such as `threads`; may be repeated
+    #[arg(long, value_name = "KEY")]
+    pub(crate) vary: Vec<String>,
     /// Output folder of run.json, decision.json, report.md and report.html
     #[arg(long, value_name = "DIR", default_value = "target/perfgate")]
     pub(crate) out: PathBuf,
@@ -374,6 +377,9 @@ pub(crate) struct CompareArgs {
     /// Only benchmarks whose id matches; `!GLOB` excludes; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) bench: Vec<String>,
+    /// Compare runs although this condition differs, such as `threads`; may be repeated
+    #[arg(long, value_name = "KEY")]
+    pub(crate) vary: Vec<String>,
     /// Where store keys are looked up.
     #[command(flatten)]
     pub(crate) store: StoreArgs,

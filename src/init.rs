@@ -113,6 +113,7 @@ mod tests {
 
     fn survey(root: &str) -> WorkspaceSurvey {
         let bench = |name: &str, is_criterion, features: &[&str]| SurveyedBench {
+            source: std::path::PathBuf::new(),
             package: "engine".to_owned(),
             name: name.to_owned(),
             is_criterion,

@@ -6,6 +6,7 @@
 //! No step has logic here.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -25,7 +26,8 @@ use crate::render::{self, COMMENT_LIMIT};
 use crate::report::{Report, ReportContext};
 use crate::run::{FileError, Run};
 use crate::site::{self, KnownNights, Night, SiteInput};
-use crate::stats::change_points::{MIN_SHIFT, find_change_points};
+use crate::stats::change_points::MIN_SHIFT;
+use crate::stats::drift::find_trend_changes;
 use crate::stats::proportion::compute_clopper_pearson;
 use crate::store::RunKey;
 use crate::verdict::{self, BaselineEvidence, Evidence, RoundsEvidence};
@@ -239,8 +241,23 @@ pub const LEAST_SHIFT: f64 = MIN_SHIFT;
 /// Returns where the level of `values` shifts by at least the share `least`, as positions of the
 /// first value after each shift. Returns `None` if a value is not positive and finite.
 pub fn locate_change_points(values: &[f64], least: f64, confidence: f64) -> Option<Vec<usize>> {
-    let found = find_change_points(values, least, confidence).ok()?;
-    Some(found.iter().map(|point| point.index).collect())
+    let found = find_trend_changes(values, least, confidence).ok()?;
+    Some(found.steps.iter().map(|point| point.index).collect())
+}
+
+/// Returns where `values` drift by at least the share `least` in all: the range of each drift, and
+/// the lower bound, the estimate and the upper bound of the ratio of a value to the one before.
+/// Returns `None` if a value is not positive and finite.
+pub fn locate_drifts(
+    values: &[f64],
+    least: f64,
+    confidence: f64,
+) -> Option<Vec<(Range<usize>, [f64; 3])>> {
+    let found = find_trend_changes(values, least, confidence).ok()?.drifts;
+    let drifts = found
+        .iter()
+        .map(|drift| (drift.start..drift.end, [drift.interval.0, drift.ratio, drift.interval.1]));
+    Some(drifts.collect())
 }
 
 /// Returns the Clopper-Pearson interval of the share `part` of `whole`.

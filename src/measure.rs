@@ -7,6 +7,7 @@
 pub(crate) mod plan;
 pub(crate) mod needs;
 pub(crate) mod survey;
+pub(crate) mod bench_sources;
 pub(crate) mod command;
 pub(crate) mod criterion;
 
@@ -17,11 +18,11 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::host::{HostCounters, HostWatch};
-use crate::note::{Disturbance, Note, RuntimeName};
+use crate::note::{Disturbance, Note};
 use crate::process::{Interrupt, ProcessError};
 use crate::run::{
-    self, Benchmark, BenchmarkFailure, BenchmarkId, CallsPerSample, Launch, Run, RunSettings,
-    Samples, Sampling,
+    self, Benchmark, BenchmarkFailure, BenchmarkId, CallsPerSample, ConditionDifference, Launch,
+    Run, Samples, Sampling, borrow_conditions, list_condition_differences,
 };
 use crate::selection::Selection;
 
@@ -125,6 +126,8 @@ pub(crate) struct Observation {
     pub(crate) amounts: CallAmounts,
     /// Further figures of the process, by name with unit: `peak_rss_bytes`.
     pub(crate) metrics: BTreeMap<String, f64>,
+    /// What must be alike for two measurements to be comparable, by name: `threads`, `provider`.
+    pub(crate) conditions: BTreeMap<String, String>,
 }
 
 /// The benchmarks of a launch, each with its observation or its failure.
@@ -135,8 +138,6 @@ pub(crate) type ObservedBenchmarks = Vec<(BenchmarkId, Result<Observation, Bench
 pub(crate) struct LaunchResult {
     /// The benchmarks that were launched. Benchmarks that the subject no longer has are missing.
     pub(crate) benchmarks: ObservedBenchmarks,
-    /// Threads and provider that the process reported; `None` if it reported neither.
-    pub(crate) settings: Option<RunSettings>,
     /// What disturbed the machine so much that the start must be repeated; `None` if nothing did.
     pub(crate) disturbance: Option<Disturbance>,
 }
@@ -214,8 +215,6 @@ pub(crate) struct LaunchPosition {
 pub(crate) struct Measurement {
     /// The run so far. Its benchmarks are in the order in which they were first seen.
     run: Run,
-    /// Threads and provider that the first reporting process reported; `None` if none did.
-    settings: Option<RunSettings>,
     /// Positions of the benchmarks in the run.
     indices: HashMap<BenchmarkId, usize>,
 }
@@ -227,7 +226,7 @@ impl Measurement {
         let indices = plan.failed.iter().map(Benchmark::to_id).zip(0..).collect();
         run.benchmarks = plan.failed;
         run.notes.extend(plan.notes);
-        Self { run, settings: None, indices }
+        Self { run, indices }
     }
 
     /// Returns the run so far, with all launches that were added.
@@ -258,6 +257,7 @@ impl Measurement {
     /// is complete, too.
     pub(crate) fn finish(mut self) -> Run {
         self.run.complete = self.run.benchmarks.iter().all(|benchmark| benchmark.failure.is_none());
+        self.run.lift_shared_conditions();
         self.run
     }
 
@@ -273,13 +273,14 @@ impl Measurement {
         target: Option<&str>,
         place: &LaunchPosition,
     ) {
-        if let Some(settings) = launched.settings {
-            self.check_settings_agree(&settings, target);
-        }
         for (id, observed) in launched.benchmarks {
             let benchmark = self.find_or_add_benchmark(id, target);
             match observed {
-                Ok(observation) => benchmark.add_observation(observation, place),
+                Ok(observation) => {
+                    let varying = find_varying_conditions(benchmark, &observation);
+                    benchmark.add_observation(observation, place);
+                    self.add_new_notes(varying);
+                }
                 Err(failure) => {
                     benchmark.failure.get_or_insert(failure);
                 }
@@ -287,19 +288,9 @@ impl Measurement {
         }
     }
 
-    /// Adds a note if `settings` differ from those of the first process: a run has one number of
-    /// threads and one provider.
-    fn check_settings_agree(&mut self, settings: &RunSettings, target: Option<&str>) {
-        let first = self.settings.get_or_insert_with(|| {
-            self.run.settings.copy_runtime(settings);
-            settings.clone()
-        });
-        if first != settings {
-            let note = Note::SettingsDiffer {
-                target: target.map(str::to_owned),
-                settings: to_runtime_name(settings),
-                first: to_runtime_name(first),
-            };
+    /// Adds the notes that the run does not have yet.
+    fn add_new_notes(&mut self, notes: Vec<Note>) {
+        for note in notes {
             if !self.run.notes.contains(&note) {
                 self.run.notes.push(note);
             }
@@ -315,14 +306,33 @@ impl Measurement {
     }
 }
 
-fn to_runtime_name(settings: &RunSettings) -> RuntimeName {
-    let provider = settings.provider.as_ref().map(|provider| provider.actual.clone());
-    RuntimeName { threads: settings.threads, provider }
+/// Returns a note for each condition in which a launch differs from the first launch of its
+/// benchmark. A benchmark has one value of each condition.
+fn find_varying_conditions(benchmark: &Benchmark, observation: &Observation) -> Vec<Note> {
+    if benchmark.launches.is_empty() {
+        return Vec::new();
+    }
+    let differences = list_condition_differences(
+        &borrow_conditions(&benchmark.conditions),
+        &borrow_conditions(&observation.conditions),
+    );
+    differences
+        .into_iter()
+        .map(|ConditionDifference { key, baseline, candidate }| Note::ConditionVaries {
+            key,
+            first: baseline,
+            other: candidate,
+        })
+        .collect()
 }
 
 impl Benchmark {
     fn add_observation(&mut self, observation: Observation, place: &LaunchPosition) {
-        let Observation { sampling, samples, calls_per_sample, amounts, metrics } = observation;
+        let Observation { sampling, samples, calls_per_sample, amounts, metrics, conditions } =
+            observation;
+        if self.launches.is_empty() {
+            self.conditions = conditions;
+        }
         // If launches differ in sampling, the weaker claim holds for all of them.
         if sampling == Sampling::Batch {
             self.sampling = Sampling::Batch;

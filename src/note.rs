@@ -66,15 +66,16 @@ pub(crate) enum Note {
         /// The machine at the end.
         after: MachineName,
     },
-    /// A process reported other threads or another provider than the first one.
-    SettingsDiffer {
-        /// Bench target of the process. `None` for a command.
+    /// A launch reported another value of a condition than the first launch of its benchmark.
+    ConditionVaries {
+        /// Name of the condition.
+        key: String,
+        /// Value of the first launch. `None` if it did not report it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        target: Option<String>,
-        /// Settings of the process.
-        settings: RuntimeName,
-        /// Settings of the first process.
-        first: RuntimeName,
+        first: Option<String>,
+        /// Value of the other launch. `None` if it did not report it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        other: Option<String>,
     },
     /// A bench target was not measured because it does not read Criterion's flags.
     BenchSkipped {
@@ -280,6 +281,46 @@ pub(crate) enum Note {
     SameProgram,
     /// The baseline was measured on another machine.
     OtherMachine,
+    /// A condition differs between runs that were measured at different times, so that they are not
+    /// comparable.
+    OtherCondition {
+        /// Name of the condition.
+        key: String,
+        /// Value of the baseline. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<String>,
+        /// Value of the candidate. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<String>,
+    },
+    /// A condition differs, and the sides are compared all the same: they were measured next to each
+    /// other, or the user allows it.
+    ConditionChanged {
+        /// Name of the condition.
+        key: String,
+        /// Value of the baseline. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<String>,
+        /// Value of the candidate. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<String>,
+    },
+    /// The change edits the source of the bench, so that the sides may measure different things.
+    BenchEdited {
+        /// The edited files of the bench, relative to the root of the repository.
+        files: Vec<String>,
+    },
+    /// The sides declare different amounts of work per call.
+    WorkChanged {
+        /// Unit of the amount: `elements`, `bytes`.
+        unit: String,
+        /// Amount per call of the baseline. `None` if it declares none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<f64>,
+        /// Amount per call of the candidate. `None` if it declares none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<f64>,
+    },
     /// The stored runs are of the commit that is judged, so the machine must have changed.
     SameCommit,
     /// Stored runs show a change that no rounds confirmed.
@@ -428,18 +469,6 @@ pub(crate) struct StoredMachine {
     pub(crate) cores: u32,
     /// Kernel release.
     pub(crate) kernel: String,
-}
-
-/// Threads and provider that a process reported.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RuntimeName {
-    /// Number of threads. `None` if it was not reported.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) threads: Option<u32>,
-    /// Execution provider. `None` if it was not reported.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) provider: Option<String>,
 }
 
 /// Why the instructions of a benchmark could not be counted.

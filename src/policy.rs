@@ -6,7 +6,7 @@
 mod config;
 pub(crate) mod trailer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -160,6 +160,7 @@ pub(crate) struct Policy {
     requires_baseline: bool,
     /// Whether only some packages of the suite are measured.
     is_partial: bool,
+    varied_conditions: BTreeSet<String>,
     fail_on: Vec<FailOn>,
     tolerance: Tolerance,
     exceptions: Vec<(IdPattern, Tolerance)>,
@@ -249,6 +250,7 @@ impl Policy {
             confidence,
             requires_baseline: false,
             is_partial: false,
+            varied_conditions: BTreeSet::new(),
             fail_on,
             tolerance,
             exceptions,
@@ -281,6 +283,18 @@ impl Policy {
     /// Returns whether a check without a baseline is inconclusive.
     pub(crate) fn requires_baseline(&self) -> bool {
         self.requires_baseline
+    }
+
+    /// Returns the policy under which runs are compared although the conditions `keys` differ.
+    #[must_use]
+    pub(crate) fn with_varied_conditions(mut self, keys: &[String]) -> Self {
+        self.varied_conditions = keys.iter().cloned().collect();
+        self
+    }
+
+    /// Returns whether runs are compared although the condition `key` differs.
+    pub(crate) fn may_vary(&self, key: &str) -> bool {
+        self.varied_conditions.contains(key)
     }
 
     /// Returns the reasons that keep a check from passing.

@@ -7,6 +7,7 @@ mod file;
 mod digest;
 mod launch;
 mod benchmark;
+mod conditions;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -16,6 +17,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use benchmark::MAX_SHOWN_CHARS;
 pub(crate) use benchmark::{Benchmark, BenchmarkFailure, BenchmarkId, Sampling};
+pub(crate) use conditions::{
+    ConditionDifference, ProviderRecord, borrow_conditions, list_condition_differences,
+    list_runtime_conditions,
+};
 pub(crate) use digest::Digest;
 pub(crate) use file::{FileError, check_schema, deserialize_or_default};
 pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
@@ -60,6 +65,7 @@ pub(crate) struct Run {
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) settings: RunSettings,
     /// Conditions that must be alike for two runs to be comparable, by name: `provider`, `model`.
+    /// Those of a benchmark add to them or replace them.
     #[serde(
         default,
         deserialize_with = "deserialize_or_default",
@@ -95,35 +101,17 @@ pub(crate) struct RunSettings {
     /// Requested number of calls per launch; `None` if it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) calls: Option<u32>,
-    /// Number of threads that a model ran with; `None` if the measured process did not report it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Number of threads as older files have it. [`Run::from_json`] moves it to the conditions, so
+    /// that it is `None` in every run.
+    #[serde(default, skip_serializing)]
     pub(crate) threads: Option<u32>,
-    /// Execution provider that was requested, and the one that ran; `None` if the measured process
-    /// did not report it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Execution provider as older files have it. [`Run::from_json`] moves it to the conditions, so
+    /// that it is `None` in every run.
+    #[serde(default, skip_serializing)]
     pub(crate) provider: Option<ProviderRecord>,
     /// Command line that repeats the measurement; `None` if it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) command: Option<String>,
-}
-
-impl RunSettings {
-    /// Sets threads and provider to those that a measured process reported.
-    pub(crate) fn copy_runtime(&mut self, reported: &Self) {
-        self.threads = reported.threads;
-        self.provider.clone_from(&reported.provider);
-    }
-}
-
-/// The execution provider that was requested and the one that ran. Both are recorded, so that a
-/// fallback to another provider is never silent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ProviderRecord {
-    /// Name of the requested provider.
-    pub(crate) requested: String,
-    /// Name of the provider that ran.
-    pub(crate) actual: String,
 }
 
 /// The commit that was measured.
@@ -193,6 +181,10 @@ impl Run {
         check_schema(json, &READABLE_SCHEMAS)?;
         let mut run: Self = serde_json::from_slice(json)?;
         RUN_SCHEMA.clone_into(&mut run.schema);
+        let RunSettings { threads, provider, .. } = &mut run.settings;
+        for (key, value) in list_runtime_conditions(threads.take(), provider.take()) {
+            run.conditions.entry(key).or_insert(value);
+        }
         run.check()?;
         Ok(run)
     }

@@ -6,6 +6,7 @@ mod error;
 pub(crate) mod print;
 pub(crate) mod progress;
 pub(crate) mod project;
+pub(crate) mod bench_edits;
 mod input_files;
 mod signals;
 mod store;

@@ -10,6 +10,7 @@ mod encode;
 mod slug;
 mod night;
 mod trend_file;
+mod drift;
 mod track;
 mod export;
 #[cfg(feature = "parquet")]
@@ -26,13 +27,14 @@ mod status;
 use jiff::Timestamp;
 
 pub(crate) use build::{SiteCounts, build_site};
+pub(crate) use drift::DriftPace;
 pub(crate) use export::{export_csv, export_json, list_export_rows};
 pub(crate) use night::Night;
 #[cfg(feature = "parquet")]
 pub(crate) use parquet::export_parquet;
 pub(crate) use plot::build_plots;
 pub(crate) use standing::{BenchmarkState, LevelShift, ReleaseCreep};
-pub(crate) use status::{BenchmarkStatus, assess};
+pub(crate) use status::{BenchmarkStatus, OpenDrift, assess};
 pub(crate) use track::build_tracks;
 pub(crate) use trend_file::{KnownNights, save_nights};
 

@@ -20,6 +20,7 @@ pub(crate) mod clock_step;
 pub(crate) mod shrinkage;
 pub(crate) mod spending;
 pub(crate) mod change_points;
+pub(crate) mod drift;
 
 use thiserror::Error;
 

@@ -9,6 +9,8 @@ mod clock;
 mod change;
 mod looks;
 mod evidence;
+mod conditions;
+mod bench_changes;
 mod counts;
 mod open;
 mod screen;
@@ -23,9 +25,11 @@ mod unmatched;
 mod outcome;
 mod decide;
 
+pub(crate) use conditions::keep_runs_like;
 pub(crate) use decide::decide;
 pub(crate) use evidence::{
-    BaselineEvidence, CountEvidence, Evidence, ReleaseEvidence, RoundsEvidence, TrailerEvidence,
+    BaselineEvidence, CountEvidence, EditedBenches, Evidence, ReleaseEvidence, RoundsEvidence,
+    TrailerEvidence,
 };
 pub(crate) use looks::{NoiseHistory, find_next_look};
 pub(crate) use open::{find_unconfirmed, find_undecided};

@@ -57,7 +57,7 @@ pub(crate) struct HistoryArgs {
 /// What `trend` prints or writes besides pages.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrendAction {
-    /// Print the change points of any series: JSON lines {"id": "…", "values": [ … ]}
+    /// Print the change points and drifts of any series: JSON lines {"id": "…", "values": [ … ]}
     Changes {
         /// File with the series; `-` for standard input
         file: PathBuf,
@@ -71,7 +71,7 @@ pub(crate) enum TrendAction {
         #[arg(long, value_enum, default_value_t)]
         format: TrendFormat,
     },
-    /// Print each benchmark's state and its open slowdowns
+    /// Print each benchmark's state, its open slowdowns and its drifts
     Status {
         /// What it is made from.
         #[command(flatten)]

@@ -15,8 +15,10 @@ use anyhow::Result;
 use self::confirm::CheckLaunches;
 use self::inputs::{BaselineChoice, CheckInputs};
 use crate::cli::CheckArgs;
+use crate::run::{Run, SampleSource};
 use crate::session::ExitStatus;
-use crate::verdict::{Evidence, decide};
+use crate::session::bench_edits;
+use crate::verdict::{EditedBenches, Evidence, decide};
 
 /// Runs the gate and returns the exit status of the decision.
 ///
@@ -30,16 +32,19 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
         CheckLaunches::Rounds(confirm::measure_pair(&check, pair)?)
     } else {
         let run = Box::new(candidate::measure_or_read(&check)?);
+        compared_with.keep_runs_like(&run, &check.session.policy);
         let confirmed = confirm::rounds_if_needed(&check, &run, &mut compared_with)?;
         CheckLaunches::Candidate { run, confirmed }
     };
     let trailers = waivers::read_trailers(&check, compared_with.commit.as_ref());
     let last_release =
         last_release::find_release_evidence(&check, launches.candidate(), &compared_with)?;
+    let edited_benches = find_edited_benches(&check, launches.candidate(), &compared_with);
     let evidence = Evidence {
         rounds: launches.rounds().map(|rounds| rounds.measured.as_evidence()),
         trailers: &trailers,
         last_release: last_release.as_ref(),
+        edited_benches: &edited_benches,
         notes: &compared_with.notes,
         wants_baseline: check.choice != BaselineChoice::None,
         noise: &check.noise,
@@ -49,4 +54,19 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
     let decision = decide(&Evidence { counts: &counts, ..evidence }, &check.session.policy);
     outputs::write(&check, launches.candidate(), &decision)?;
     Ok(ExitStatus::from(&decision))
+}
+
+/// Returns the bench targets whose own source differs between the baseline and the candidate.
+/// Returns none if a commit is not known, or if commands were measured.
+fn find_edited_benches(
+    check: &CheckInputs<'_>,
+    candidate: &Run,
+    compared_with: &compared_with::ComparedWith,
+) -> EditedBenches {
+    let commits = compared_with.commit.as_ref().zip(candidate.commit.as_ref());
+    let Some((base, head)) = commits.filter(|_| candidate.source == SampleSource::Criterion) else {
+        return EditedBenches::new();
+    };
+    let manifest = check.session.selection.manifest_path.as_deref();
+    bench_edits::find_edited_benches(&check.session.project, manifest, base, head)
 }

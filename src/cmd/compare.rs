@@ -18,6 +18,7 @@ use crate::verdict::{BaselineEvidence, Evidence, decide};
 pub(super) fn run_compare(args: &CompareArgs) -> Result<ExitStatus> {
     let GateSettings { policy, store, .. } =
         GateSettings::read(Path::new("."), &args.gate, &args.store, &args.bench)?;
+    let policy = policy.with_varied_conditions(&args.vary);
     let baseline = read_or_load_run(&args.baseline, &store)?;
     let candidate = read_or_load_run(&args.candidate, &store)?;
     policy.check_targets(&candidate.benchmarks).map_err(|error| explain_policy_error(&error))?;

@@ -14,7 +14,7 @@ use crate::cli::{ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, 
 use crate::files;
 use crate::render::{escape_for_terminal, plot};
 use crate::session::{ExitStatus, print};
-use crate::site::{self, BenchmarkStatus};
+use crate::site::{self, BenchmarkStatus, DriftPace, OpenDrift};
 
 /// Runs `perfgate trend`.
 ///
@@ -64,7 +64,7 @@ fn print_status(args: &HistoryArgs, format: TrendFormat) -> Result<()> {
     }
 }
 
-/// Returns one line per benchmark, and one more for each open slowdown.
+/// Returns one line per benchmark, and one more for each open slowdown and each open drift.
 fn format_status(status: &[BenchmarkStatus]) -> String {
     let mut text = String::new();
     for benchmark in status {
@@ -81,8 +81,28 @@ fn format_status(status: &[BenchmarkStatus]) -> String {
                 slowdown.since.get(..10).unwrap_or(&slowdown.since),
             );
         }
+        for drift in &benchmark.drifts {
+            let _ = writeln!(text, "{:13} {}", "", format_drift(drift));
+        }
     }
     text
+}
+
+/// Returns the line of an open drift, such as `+2.8 % [+2.6, +3.0] per week since 2026-01-01`.
+fn format_drift(drift: &OpenDrift) -> String {
+    let percent = |ratio: f64| (ratio - 1.0) * 100.0;
+    let DriftPace { per_run, per_run_interval, per_week, per_week_interval, total } = drift.pace;
+    let weekly = per_week.zip(per_week_interval).map(|(ratio, ends)| (ratio, ends, "per week"));
+    let (ratio, (low, high), unit) = weekly.unwrap_or((per_run, per_run_interval, "per run"));
+    let [since, until] = [&drift.since, &drift.until].map(|day| day.get(..10).unwrap_or(day));
+    let end = if drift.is_ongoing { String::new() } else { format!(" until {until}") };
+    format!(
+        "{:+.1} % [{:+.1}, {:+.1}] {unit} since {since}{end}, {:+.1} % in all",
+        percent(ratio),
+        percent(low),
+        percent(high),
+        percent(total),
+    )
 }
 
 /// Writes all measured values to `output`.

@@ -26,15 +26,21 @@ impl Repository {
         from: &CommitId,
         to: &CommitId,
     ) -> Result<Vec<PathBuf>, GitError> {
-        let changed = GitCommand::new(self.folder()).run(&[
-            "diff",
-            "--name-only",
-            "--no-renames",
-            "-z",
-            from.as_str(),
-            to.as_str(),
-            "--",
-        ])?;
+        self.list_differences(&[from.as_str(), to.as_str()])
+    }
+
+    /// Returns the files of the working tree that differ from the commit `from`, as paths relative to
+    /// the repository root. Files that git does not track are left out.
+    ///
+    /// Fails if `git diff` fails, for example because the commit was not fetched.
+    pub(crate) fn list_changes_since(&self, from: &CommitId) -> Result<Vec<PathBuf>, GitError> {
+        self.list_differences(&[from.as_str()])
+    }
+
+    /// Returns the files that `git diff` names for these revisions.
+    fn list_differences(&self, revisions: &[&str]) -> Result<Vec<PathBuf>, GitError> {
+        let flags = ["diff", "--name-only", "--no-renames", "-z"];
+        let changed = GitCommand::new(self.folder()).run(&[&flags, revisions, &["--"]].concat())?;
         let names = changed.split('\0').filter(|name| !name.is_empty());
         Ok(names.map(PathBuf::from).collect())
     }

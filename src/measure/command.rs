@@ -23,6 +23,7 @@ pub(crate) struct SampleCommand {
     script: String,
 }
 
+/// A line with the samples of one benchmark.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SampleLine {
@@ -30,6 +31,15 @@ struct SampleLine {
     samples_ns: Vec<f64>,
     #[serde(default = "default_sampling")]
     sampling: Sampling,
+    #[serde(default)]
+    conditions: BTreeMap<String, String>,
+}
+
+/// A line with conditions that hold for the whole launch.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConditionsLine {
+    conditions: BTreeMap<String, String>,
 }
 
 fn default_sampling() -> Sampling {
@@ -103,6 +113,7 @@ pub(crate) fn is_sample_output(output: &[u8]) -> bool {
 #[derive(Default)]
 struct SampleParser {
     line_count: u64,
+    conditions: BTreeMap<String, String>,
     seen: HashSet<String>,
     observed: ObservedBenchmarks,
     first_invalid: Option<FailureReason>,
@@ -113,6 +124,10 @@ impl SampleParser {
     fn take_line(&mut self, line: &[u8]) -> bool {
         self.line_count += 1;
         if line.trim_ascii().is_empty() {
+            return true;
+        }
+        if let Ok(ConditionsLine { conditions }) = serde_json::from_slice(line) {
+            self.conditions.extend(conditions);
             return true;
         }
         match serde_json::from_slice(line) {
@@ -133,7 +148,7 @@ impl SampleParser {
 
     /// Adds the samples of one line. The benchmark fails if it was already printed in this launch.
     fn add_samples(&mut self, line: SampleLine) {
-        let SampleLine { id, samples_ns, sampling } = line;
+        let SampleLine { id, samples_ns, sampling, conditions } = line;
         let samples: Result<Vec<Nanos>, _> = samples_ns.into_iter().map(Nanos::new).collect();
         let observed = match samples {
             _ if !self.seen.insert(id.clone()) => {
@@ -147,6 +162,7 @@ impl SampleParser {
                     calls_per_sample: None,
                     amounts: CallAmounts::default(),
                     metrics: BTreeMap::new(),
+                    conditions,
                 })
                 .ok_or(FailureReason::EmptySamples),
             Err(error) => Err(FailureReason::InvalidSample { cause: error.to_string() }),
@@ -164,7 +180,12 @@ impl SampleParser {
         failure: Option<BenchmarkFailure>,
         output: &str,
     ) -> ObservedBenchmarks {
-        let Self { seen, mut observed, first_invalid, .. } = self;
+        let Self { conditions, seen, mut observed, first_invalid, .. } = self;
+        for observation in observed.iter_mut().filter_map(|(_, observed)| observed.as_mut().ok()) {
+            for (key, value) in &conditions {
+                observation.conditions.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
         let reason =
             first_invalid.or_else(|| seen.is_empty().then_some(FailureReason::NoSamplesPrinted));
         let failure = failure
@@ -237,6 +258,23 @@ mod tests {
     }
 
     #[test]
+    fn conditions_hold_for_the_launch_and_a_benchmark_replaces_them() {
+        let observed = launch(
+            r#"echo '{"id": "a", "samples_ns": [1]}'
+               echo '{"conditions": {"threads": "1", "provider": "cpu"}}'
+               echo '{"id": "b", "samples_ns": [1], "conditions": {"threads": "4"}}'"#,
+            None,
+        );
+        let conditions: Vec<_> =
+            observed.into_iter().map(|(_, observed)| observed.unwrap().conditions).collect();
+        let expect = |threads: &str| {
+            let pairs = [("threads", threads), ("provider", "cpu")];
+            pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+        };
+        assert_eq!(conditions, [expect("1"), expect("4")]);
+    }
+
+    #[test]
     fn the_command_is_told_what_is_wanted_and_the_rest_is_dropped() {
         let script = r#"for id in $PERFGATE_ONLY more; do echo "{\"id\": \"$id\", \"samples_ns\": [1]}"; done"#;
         let ids = |observed: ObservedBenchmarks| {
@@ -258,8 +296,8 @@ mod tests {
         fails(r#"echo '{"id": "a", "samples_ns": [-1]}'"#, "a", &invalid_sample);
         let script = format!("echo '{good}'; echo noise");
         fails(&script, "command", &invalid_line(2, "expected ident at line 1 column 2"));
-        let unknown = "unknown field `x`, expected one of `id`, `samples_ns`, `sampling` at line 1 \
-                       column 34";
+        let unknown = "unknown field `x`, expected one of `id`, `samples_ns`, `sampling`, \
+                       `conditions` at line 1 column 34";
         let script = r#"echo '{"id": "a", "samples_ns": [1], "x": 1}'"#;
         fails(script, "command", &invalid_line(1, unknown));
         fails("exit 0", "command", &FailureReason::NoSamplesPrinted);

@@ -22,10 +22,10 @@ use crate::note::FailureReason;
 use crate::process::{
     self, Interrupt, OutputStream, ProcessEnd, ProcessError, StderrTarget, read_peak_memory,
 };
-use crate::run::{BenchmarkFailure, BenchmarkId, RunSettings};
+use crate::run::{BenchmarkFailure, BenchmarkId};
 
 use self::output::{
-    BenchListing, LaunchStages, is_cut_title, is_title_of, read_bench_settings, read_results,
+    BenchListing, LaunchStages, is_cut_title, is_title_of, read_bench_conditions, read_results,
 };
 use super::plan::MeasureMode;
 use super::{Effort, LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
@@ -70,12 +70,11 @@ pub(super) fn launch_target(
         return Ok(LaunchResult::default());
     };
     let mut remaining: BTreeSet<String> = job.ids.iter().flatten().cloned().collect();
-    let (mut observed, mut settings) = (Vec::new(), None);
+    let mut observed = Vec::new();
     let mut time_outs = 0;
     while !remaining.is_empty() {
         let id_filter = build_exact_filter(remaining.iter().map(String::as_str));
         let started = target.start_bench(Some(&id_filter), job.mode, effort, interrupt)?;
-        settings = started.settings.clone().or(settings);
         let culprit = started.find_culprit().map(str::to_owned);
         let failure = started.to_failure(effort);
         let begun_titles: Vec<String> =
@@ -110,7 +109,7 @@ pub(super) fn launch_target(
             }
         }
     }
-    Ok(LaunchResult { benchmarks: observed, settings, ..LaunchResult::default() })
+    Ok(LaunchResult { benchmarks: observed, ..LaunchResult::default() })
 }
 
 fn fail_all(
@@ -129,8 +128,6 @@ fn make_unwritten_failure(output: String) -> BenchmarkFailure {
 struct TargetStart {
     /// Ids of the benchmarks that wrote results, each with its observation or its failure.
     results: Vec<(String, Result<Observation, BenchmarkFailure>)>,
-    /// Threads and provider that the bench reported; `None` if it reported none.
-    settings: Option<RunSettings>,
     /// The benchmarks that began, according to the output.
     stages: LaunchStages,
     /// How the process ended.
@@ -186,17 +183,14 @@ impl BenchTarget {
         )?;
         let metrics: BTreeMap<_, _> =
             peak.map(|bytes| ("peak_rss_bytes".to_owned(), bytes)).into_iter().collect();
+        let conditions = read_bench_conditions(&home);
         let written = read_results(folder.path())?.into_iter().map(|written| {
             let observed = written.observed;
-            let metrics = metrics.clone();
-            (written.id, observed.map(|observation| Observation { metrics, ..observation }))
+            let (metrics, conditions) = (metrics.clone(), conditions.clone());
+            let complete = |observation| Observation { metrics, conditions, ..observation };
+            (written.id, observed.map(complete))
         });
-        Ok(TargetStart {
-            results: written.collect(),
-            settings: read_bench_settings(&home),
-            stages,
-            ended,
-        })
+        Ok(TargetStart { results: written.collect(), stages, ended })
     }
 
     /// Returns the command that starts the executable as Cargo would, with its results in `home`.

@@ -38,6 +38,8 @@ pub(crate) struct SurveyedBench {
     pub(crate) package: String,
     /// Name of the bench target.
     pub(crate) name: String,
+    /// Main source file of the bench.
+    pub(crate) source: PathBuf,
     /// True if the package of the bench depends on Criterion.
     pub(crate) is_criterion: bool,
     /// Features without which Cargo does not build the bench.
@@ -90,6 +92,7 @@ fn list_benches(package: &Package) -> impl Iterator<Item = SurveyedBench> {
     targets.map(move |target| SurveyedBench {
         package: package.name.to_string(),
         name: target.name.clone(),
+        source: target.src_path.clone().into_std_path_buf(),
         is_criterion,
         required_features: target.required_features.clone(),
     })

@@ -120,7 +120,11 @@ pub(crate) fn plan_issues(
         let text = IssueText::from_status(benchmark, site)?;
         let existing = own_issues.iter().filter(|issue| text.is_marked_in(&issue.body));
         let newest = existing.clone().max_by_key(|issue| issue.number);
-        match (benchmark.open.last(), benchmark.state) {
+        let steps = benchmark.open.iter().map(|open| &open.since);
+        let drifts = benchmark.drifts.iter().map(|drift| &drift.since);
+        let begins: Result<Vec<_>, _> =
+            steps.chain(drifts).map(|since| parse_time(since)).collect();
+        match (begins?.into_iter().max(), benchmark.state) {
             (_, BenchmarkState::Absent | BenchmarkState::Insufficient) => {}
             (None, _) => {
                 for issue in existing.filter(|issue| issue.is_open) {
@@ -128,7 +132,7 @@ pub(crate) fn plan_issues(
                     plan.steps.push(IssueStep::Close { number: issue.number, body });
                 }
             }
-            (Some(open), _) => plan.add_slowdown(&text, parse_time(&open.since)?, newest)?,
+            (Some(since), _) => plan.add_slowdown(&text, since, newest)?,
         }
     }
     Ok(plan)

@@ -6,9 +6,7 @@ use minijinja::{Error, Value};
 use serde::Deserialize;
 
 use super::numbers::{format_count, format_duration_tick};
-use crate::note::{
-    CountObstacle, Disturbance, FailureReason, MachineName, Note, RuntimeName, StoredMachine,
-};
+use crate::note::{CountObstacle, Disturbance, FailureReason, MachineName, Note, StoredMachine};
 use crate::units::{Percent, Ratio};
 
 /// Returns the sentence of `note`.
@@ -41,11 +39,10 @@ pub(crate) fn describe_note(note: &Note) -> String {
             describe_machine(before),
             describe_machine(after)
         ),
-        Note::SettingsDiffer { target, settings, first } => format!(
-            "{} ran with {}, but the first process ran with {}",
-            target.as_deref().unwrap_or("the command"),
-            describe_runtime(settings),
-            describe_runtime(first)
+        Note::ConditionVaries { key, first, other } => format!(
+            "launches differ in `{key}`: {} first, then {}",
+            describe_condition(first.as_deref()),
+            describe_condition(other.as_deref())
         ),
         Note::BenchSkipped { bench, package } => format!(
             "bench `{bench}` of `{package}` was skipped: it does not read Criterion's flags"
@@ -180,6 +177,29 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::OtherMachine => {
             "the baseline was measured on another machine, so it is not comparable".to_owned()
         }
+        Note::OtherCondition { key, baseline, candidate } => format!(
+            "`{key}` was {} in the baseline and is {} now, so the two are not comparable (`--vary \
+             {key}` compares them)",
+            describe_condition(baseline.as_deref()),
+            describe_condition(candidate.as_deref())
+        ),
+        Note::ConditionChanged { key, baseline, candidate } => format!(
+            "`{key}` differs: {} in the baseline, {} in the candidate",
+            describe_condition(baseline.as_deref()),
+            describe_condition(candidate.as_deref())
+        ),
+        Note::BenchEdited { files } => match files.as_slice() {
+            [first, second, third, more @ ..] if !more.is_empty() => {
+                let count = more.len();
+                format!("the bench itself changed: {first}, {second}, {third} and {count} more")
+            }
+            files => format!("the bench itself changed: {}", files.join(", ")),
+        },
+        Note::WorkChanged { unit, baseline, candidate } => format!(
+            "its declared work changed: {} → {} {unit} per call",
+            describe_amount(*baseline),
+            describe_amount(*candidate)
+        ),
         Note::SameCommit => {
             "the stored runs are of the same commit, so only the machine can have changed"
                 .to_owned()
@@ -360,13 +380,12 @@ fn describe_machine(machine: &MachineName) -> String {
     format!("{} (kernel {})", machine.cpu_model, machine.kernel)
 }
 
-fn describe_runtime(runtime: &RuntimeName) -> String {
-    let threads = match runtime.threads {
-        None => "an unknown number of threads".to_owned(),
-        Some(1) => "1 thread".to_owned(),
-        Some(threads) => format!("{threads} threads"),
-    };
-    format!("{threads} on {}", runtime.provider.as_deref().unwrap_or("an unknown provider"))
+fn describe_condition(value: Option<&str>) -> String {
+    value.map_or_else(|| "not recorded".to_owned(), |value| format!("`{value}`"))
+}
+
+fn describe_amount(amount: Option<f64>) -> String {
+    amount.map_or_else(|| "none".to_owned(), |amount| amount.to_string())
 }
 
 fn format_percent(share: Percent, digits: usize) -> String {

@@ -37,7 +37,7 @@ pub(crate) struct ReportRow<'a> {
     /// Why the answer is not certain; `None` unless the change is inconclusive.
     pub(crate) doubt: Option<RowDoubt<'a>>,
     /// Whether the change deserves a line: it is neither unchanged, nor new, nor one of a group of
-    /// inconclusive ones, or it has a waiver.
+    /// inconclusive ones, or it has a waiver, or its declared work changed.
     pub(crate) is_change_notable: bool,
     /// Whether the benchmark is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
@@ -75,6 +75,8 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) waiver: Option<WaiverLine<'a>>,
     /// Why the change was found, and what weakens the answer.
     pub(crate) notes: &'a [Note],
+    /// The notes on what the sides differ in besides the code under test.
+    pub(crate) remarks: Vec<&'a Note>,
 }
 
 /// What a row is called: its change, unless something about the benchmark is more important.
@@ -186,6 +188,14 @@ impl RowEvidence {
             _ => Self::Nothing,
         }
     }
+}
+
+/// Returns whether the note names something besides the code under test in which the sides differ.
+fn is_side_difference(note: &Note) -> bool {
+    matches!(
+        note,
+        Note::ConditionChanged { .. } | Note::BenchEdited { .. } | Note::WorkChanged { .. }
+    )
 }
 
 /// Why an answer is not certain.
@@ -305,8 +315,9 @@ impl<'a> ReportRow<'a> {
         targets.sort_by_key(|target| (target.status, target.metric));
         let is_change_reason = decision.rests_on(judgement.change_reason());
         let is_grouped = grouping.groups_changes && judgement.change == Change::Inconclusive;
-        let is_change_notable =
-            (is_notable(judgement.change) && !is_grouped) || judgement.waiver.is_some();
+        let is_change_notable = (is_notable(judgement.change) && !is_grouped)
+            || judgement.waiver.is_some()
+            || judgement.notes.iter().any(|note| matches!(note, Note::WorkChanged { .. }));
         let status = RowStatus::choose(judgement, targets.first().map(|target| target.status));
         let is_reason = is_change_reason || targets.iter().any(|target| target.is_reason);
         Self {
@@ -341,6 +352,7 @@ impl<'a> ReportRow<'a> {
             targets,
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
             notes: &judgement.notes,
+            remarks: judgement.notes.iter().filter(|note| is_side_difference(note)).collect(),
         }
     }
 

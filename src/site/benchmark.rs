@@ -10,7 +10,7 @@ use super::standing::{
     TrendLevel, WatchState,
 };
 use super::track::{BenchmarkTrack, TrackChange};
-use super::{SiteInput, SuspectCommit};
+use super::{DriftPace, SiteInput, SuspectCommit};
 use crate::note::FailureReason;
 use crate::run::Sampling;
 
@@ -46,6 +46,7 @@ pub(super) struct BenchmarkPage<'a> {
     gaps_in_all: i64,
     hosts: Vec<HostRow<'a>>,
     changes: Vec<ChangeRow<'a>>,
+    drifts: Vec<DriftRow<'a>>,
     targets: Vec<TargetRow>,
     nights: Vec<NightRow<'a>>,
     nights_in_all: usize,
@@ -62,13 +63,14 @@ struct GapRow {
     was_run: bool,
 }
 
-/// A host that measured the benchmark.
+/// A host that measured the benchmark under the same conditions.
 #[derive(Serialize)]
 struct HostRow<'a> {
     fingerprint: &'a str,
     cpu_model: &'a str,
     cores: u32,
     os: &'a str,
+    conditions: &'a str,
     runs: usize,
 }
 
@@ -87,6 +89,18 @@ struct ChangeRow<'a> {
     compare: Option<String>,
     suspects: Vec<SuspectRow>,
     more_suspects: usize,
+}
+
+/// A drift of the level.
+#[derive(Serialize)]
+struct DriftRow<'a> {
+    pace: DriftPace,
+    p_value: f64,
+    is_open: bool,
+    is_ongoing: bool,
+    fingerprint: &'a str,
+    first: NightName,
+    last: NightName,
 }
 
 /// A commit that may be to blame, with the address of its page if known.
@@ -155,6 +169,7 @@ pub(super) fn build_benchmark_page<'a>(
         gaps: build_gap_rows(material, &standing.gaps),
         hosts: build_host_rows(material, track),
         changes: changes.into_iter().map(|(_, row)| row).collect(),
+        drifts: build_drift_rows(material, track),
         targets,
         nights: build_night_rows(material, track),
         nights_in_all: track.cells.iter().flatten().count(),
@@ -187,6 +202,7 @@ fn build_host_rows<'a>(
             cpu_model: &latest_host.cpu_model,
             cores: latest_host.cores,
             os: &latest_host.os,
+            conditions: &host.conditions,
             runs: host.nights.len(),
         })
     });
@@ -233,6 +249,31 @@ fn build_change_row<'a>(
     (change.after, row)
 }
 
+/// Returns the rows of the drifts on all hosts, latest first.
+fn build_drift_rows<'a>(
+    material: &SiteInput<'_>,
+    track: &'a BenchmarkTrack<'_>,
+) -> Vec<DriftRow<'a>> {
+    let drifts = track
+        .hosts
+        .iter()
+        .flat_map(|host| host.drifts.iter().map(|drift| (host.fingerprint.as_str(), drift)));
+    let mut drifts: Vec<_> = drifts.collect();
+    drifts.sort_by_key(|(_, drift)| std::cmp::Reverse(drift.first));
+    drifts
+        .into_iter()
+        .map(|(fingerprint, drift)| DriftRow {
+            pace: drift.pace,
+            p_value: drift.p_value,
+            is_open: drift.is_open,
+            is_ongoing: drift.is_ongoing,
+            fingerprint,
+            first: NightName::from_night(&material.nights[drift.first]),
+            last: NightName::from_night(&material.nights[drift.last]),
+        })
+        .collect()
+}
+
 fn build_target_rows(material: &SiteInput<'_>, track: &BenchmarkTrack<'_>) -> Vec<TargetRow> {
     let latest = track.cells.iter().rev().flatten().find(|cell| cell.median().is_some());
     let rules = material.policy.resolve_rules(&track.id.name, None);
@@ -254,13 +295,13 @@ fn build_night_rows<'a>(
     track: &'a BenchmarkTrack<'_>,
 ) -> Vec<NightRow<'a>> {
     let host_of = number_hosts(track);
-    let nights = material.nights.iter().zip(track.cells.iter().copied()).rev();
-    let rows = nights.filter_map(|(night, cell)| {
+    let nights = material.nights.iter().zip(track.cells.iter().copied()).enumerate().rev();
+    let rows = nights.filter_map(|(place, (night, cell))| {
         let cell = cell?;
         Some(NightRow {
             night: NightName::from_night(night),
             link: build_commit_link(material, night.commit_id()),
-            host: host_of.get(night.host.fingerprint.as_str()).copied().unwrap_or(0),
+            host: host_of.get(&place).copied().unwrap_or(0),
             launches: cell.launches,
             samples: cell.samples,
             figures: cell.figures,

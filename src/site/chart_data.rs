@@ -45,13 +45,15 @@ struct MetricColumn {
     high: String,
 }
 
-/// One level of p50 on one host: its first and last slot, and its geometric mean in nanoseconds.
+/// One level or drift of p50 on one host: its first and last slot, and the level at both, in
+/// nanoseconds.
 #[derive(Serialize)]
 struct LevelSpan {
     host: usize,
     from: usize,
     to: usize,
     ns: f32,
+    end_ns: f32,
 }
 
 /// A change point: last slot of the old level, first slot of the new one.
@@ -85,10 +87,9 @@ pub(super) fn build_chart_data<'a>(
         minutes: encode::encode_differences(
             slot_nights.iter().map(|n| Some(n.created.as_second() / 60)),
         ),
-        host: encode::encode_column(slot_nights.iter().map(|n| {
-            let number = *host_of.get(n.host.fingerprint.as_str())?;
-            i64::try_from(number).ok()
-        })),
+        host: encode::encode_column(
+            slots.iter().map(|night| i64::try_from(*host_of.get(night)?).ok()),
+        ),
         commit: slot_nights.iter().map(|n| pad_digits(n.commit_id().unwrap_or_default())).collect(),
         run: slot_nights.iter().map(|n| pad_digits(&n.id)).collect(),
         launches: encode::encode_differences(
@@ -127,35 +128,43 @@ fn pad_digits(id: &str) -> String {
     format!("{id:-<DIGITS$.DIGITS$}")
 }
 
-/// Returns the number of each host of a track on its page, by fingerprint.
-pub(super) fn number_hosts<'a>(track: &'a BenchmarkTrack<'_>) -> HashMap<&'a str, usize> {
+/// Returns the number on its page of the host that measured a track, by night.
+pub(super) fn number_hosts(track: &BenchmarkTrack<'_>) -> HashMap<usize, usize> {
     let hosts = track.hosts.iter().enumerate();
-    hosts.map(|(number, host)| (host.fingerprint.as_str(), number)).collect()
+    hosts.flat_map(|(number, host)| host.nights.iter().map(move |night| (*night, number))).collect()
 }
 
 fn describe_host(host: &HostTrack, nights: &[Night]) -> Option<String> {
     let machine = &nights[*host.nights.last()?].host;
     let (model, cores) = (&machine.cpu_model, machine.cores);
     let plural = if cores == 1 { "" } else { "s" };
-    Some(format!("{model}, {cores} core{plural} ({})", host.fingerprint))
+    let conditions = match host.conditions.as_str() {
+        "" => String::new(),
+        conditions => format!(", {conditions}"),
+    };
+    Some(format!("{model}, {cores} core{plural} ({}{conditions})", host.fingerprint))
 }
 
 fn build_level_spans(number: usize, host: &HostTrack, slots: &[usize]) -> Vec<LevelSpan> {
-    let starts = std::iter::once(0).chain(host.changes.iter().map(|change| change.index));
+    let starts = host.list_segment_starts().into_iter();
     starts
         .map(|start| {
             let segment = host.find_segment(start);
             let lns = &host.lns[segment.clone()];
+            let mean = lns.iter().sum::<f64>() / lns.len() as f64;
+            let slope = host.find_drift(start).map_or(0.0, |drift| drift.pace.per_run.ln());
+            let half_rise = 0.5 * slope * (lns.len() - 1) as f64;
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "seven digits are enough to draw from"
             )]
-            let ns = (lns.iter().sum::<f64>() / lns.len() as f64).exp() as f32;
+            let to_ns = |ln: f64| ln.exp() as f32;
             LevelSpan {
                 host: number,
                 from: find_slot(slots, host.nights[segment.start]),
                 to: find_slot(slots, host.nights[segment.end - 1]),
-                ns,
+                ns: to_ns(mean - half_rise),
+                end_ns: to_ns(mean + half_rise),
             }
         })
         .collect()

@@ -42,6 +42,8 @@ pub(crate) struct NightCell {
     pub(crate) id: String,
     /// Cargo package of the benchmark; `None` if it has none.
     pub(crate) package: Option<String>,
+    /// The conditions it was measured under, in one line; empty if none were recorded.
+    pub(crate) conditions: String,
     /// What one sample is.
     pub(crate) sampling: Sampling,
     /// Number of launches that the figures are computed from.
@@ -86,7 +88,7 @@ impl NightFigure {
 }
 
 impl NightCell {
-    fn from_benchmark(benchmark: &Benchmark, confidence: Confidence) -> Self {
+    fn from_benchmark(run: &Run, benchmark: &Benchmark, confidence: Confidence) -> Self {
         let summary = SideFigures::from_runs(
             &[benchmark],
             HistogramAxis::from_sides([benchmark]),
@@ -99,6 +101,7 @@ impl NightCell {
         Self {
             id: benchmark.id.clone(),
             package: benchmark.package.clone(),
+            conditions: format_conditions(run, benchmark),
             sampling: benchmark.sampling,
             launches: u32::try_from(benchmark.launches.len()).unwrap_or(u32::MAX),
             samples: summary.map_or(0, |summary| summary.samples),
@@ -116,6 +119,13 @@ impl NightCell {
     pub(crate) fn median(&self) -> Option<NightFigure> {
         self.figures[0]
     }
+}
+
+/// Returns the conditions of a benchmark of `run` in one line: `provider cpu, threads 1`.
+fn format_conditions(run: &Run, benchmark: &Benchmark) -> String {
+    let conditions = run.list_conditions(benchmark);
+    let conditions = conditions.iter().map(|(key, value)| format!("{key} {value}"));
+    conditions.collect::<Vec<_>>().join(", ")
 }
 
 impl Night {
@@ -145,7 +155,7 @@ impl Night {
             cells: run
                 .benchmarks
                 .iter()
-                .map(|b| NightCell::from_benchmark(b, confidence))
+                .map(|b| NightCell::from_benchmark(run, b, confidence))
                 .collect(),
         })
     }

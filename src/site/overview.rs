@@ -6,7 +6,7 @@ use super::standing::{
     self, BenchmarkStanding, BenchmarkState, LevelShift, TrendLevel, WatchState,
 };
 use super::track::BenchmarkTrack;
-use super::{Night, SiteInput};
+use super::{DriftPace, Night, SiteInput};
 
 /// Maximum number of nights in a sparkline.
 const SPARKLINE_NIGHTS: usize = 60;
@@ -50,6 +50,7 @@ struct OverviewRow<'a> {
     watch: WatchState,
     creep: Option<LevelShift>,
     open: Vec<OverviewChange>,
+    drifts: Vec<OverviewDrift>,
     runs: usize,
     least_runs: usize,
     severity: f64,
@@ -64,6 +65,13 @@ struct OverviewChange {
     date: String,
     from: Option<String>,
     to: Option<String>,
+}
+
+/// An open drift, with the date of its first run.
+#[derive(Serialize)]
+struct OverviewDrift {
+    pace: DriftPace,
+    date: String,
 }
 
 impl NightName {
@@ -102,6 +110,7 @@ pub(super) fn build_overview<'a>(
     // Counts are in this order, and a state without benchmarks has zero.
     let states = [
         BenchmarkState::Slower,
+        BenchmarkState::Drifting,
         BenchmarkState::Watch,
         BenchmarkState::Creep,
         BenchmarkState::Absent,
@@ -164,6 +173,15 @@ fn build_overview_row<'a>(
                 date: format_date(&nights[change.after]),
                 from: commit(change.before),
                 to: commit(change.after),
+            })
+            .collect(),
+        drifts: host
+            .into_iter()
+            .flat_map(|host| &host.drifts)
+            .filter(|drift| drift.is_open)
+            .map(|drift| OverviewDrift {
+                pace: drift.pace,
+                date: format_date(&nights[drift.first]),
             })
             .collect(),
         runs: standing.runs,

@@ -80,7 +80,9 @@ pub(super) fn build_run_page<'a>(material: &'a SiteInput<'_>, place: usize) -> R
 }
 
 fn build_run_row<'a>(cell: &'a NightCell, earlier: &[NightCell]) -> RunRow<'a> {
-    let same = earlier.iter().find(|old| old.id == cell.id && old.package == cell.package);
+    let same = earlier.iter().find(|old| {
+        old.id == cell.id && old.package == cell.package && old.conditions == cell.conditions
+    });
     let old = same.and_then(NightCell::median);
     let change = old
         .zip(cell.median())

@@ -58,6 +58,8 @@ pub(crate) struct BenchmarkStanding {
 pub(crate) enum BenchmarkState {
     /// The benchmark slowed down and has not recovered.
     Slower,
+    /// The benchmark became slower a little from night to night and has not recovered.
+    Drifting,
     /// The last two nights are slower than those before, but there is no change point yet.
     Watch,
     /// The benchmark is slower than at the last release, but no single night explains it.
@@ -66,7 +68,7 @@ pub(crate) enum BenchmarkState {
     Absent,
     /// There are too few runs on one host for a conclusion.
     Insufficient,
-    /// The last change is an improvement.
+    /// The last change or drift is an improvement.
     Faster,
     /// None of the other states applies.
     Steady,
@@ -146,26 +148,29 @@ impl BenchmarkStanding {
         let is_insufficient = host.nights.len() < MIN_TREND_RUNS;
         let threshold = find_threshold(track, host, material);
         let release = find_last_release(host, &material.releases);
-        let watch =
-            if is_insufficient { WatchState::Quiet } else { watch_last_nights(host, threshold) };
+        // In a drift, every night is slower than those before it.
+        let is_watched = !is_insufficient && host.find_drift(last).is_none();
+        let watch = if is_watched { watch_last_nights(host, threshold) } else { WatchState::Quiet };
         let creep = release.as_ref().and_then(|(name, index, shift)| {
             let is_slower = shift.interval.is_some_and(|(low, _)| low > threshold);
-            let is_blamed = host.changes.iter().any(|c| c.index > *index && c.ratio > 1.0);
+            let is_blamed = host.changes.iter().any(|c| c.index > *index && c.ratio > 1.0)
+                || host.drifts.iter().any(|d| d.end > *index && d.pace.total > 1.0);
             let is_creep = is_slower && !is_blamed && !is_insufficient;
             is_creep.then(|| ReleaseCreep { release: name.clone(), shift: *shift })
         });
         let shift_days_ago =
             |days| compute_shift_since(host, find_index_days_ago(host, &material.nights, days)?);
-        let open_ratio = compute_open_ratio(host);
+        let shifts = host.list_shifts();
+        let open_ratio = compute_open_ratio(&shifts);
+        let has_open_step = host.changes.iter().any(|change| change.is_open);
         let state = match () {
             () if is_absent => BenchmarkState::Absent,
             () if is_insufficient => BenchmarkState::Insufficient,
-            () if open_ratio > 1.0 => BenchmarkState::Slower,
+            () if has_open_step => BenchmarkState::Slower,
+            () if open_ratio > 1.0 => BenchmarkState::Drifting,
             () if matches!(watch, WatchState::Twice { .. }) => BenchmarkState::Watch,
             () if creep.is_some() => BenchmarkState::Creep,
-            () if host.changes.last().is_some_and(|change| change.ratio < 1.0) => {
-                BenchmarkState::Faster
-            }
+            () if shifts.last().is_some_and(|(ratio, _)| *ratio < 1.0) => BenchmarkState::Faster,
             () => BenchmarkState::Steady,
         };
         Self {
@@ -294,9 +299,9 @@ fn find_last_release(
 
 /// Returns the product of the ratios of all changes from the first open slowdown on, or 1 if no
 /// slowdown is open.
-fn compute_open_ratio(host: &HostTrack) -> f64 {
-    let first = host.changes.iter().position(|change| change.is_open);
-    first.map_or(1.0, |first| host.changes[first..].iter().map(|change| change.ratio).product())
+fn compute_open_ratio(shifts: &[(f64, bool)]) -> f64 {
+    let first = shifts.iter().position(|(_, is_open)| *is_open);
+    first.map_or(1.0, |first| shifts[first..].iter().map(|(ratio, _)| *ratio).product())
 }
 
 /// Compares the last two nights with the median of the window before them.

@@ -1,10 +1,10 @@
-//! Lists the benchmarks with open slowdowns, from which issues are opened and closed.
+//! Lists the benchmarks with open slowdowns and drifts, from which issues are opened and closed.
 
 use serde::{Deserialize, Serialize};
 
 use super::standing::{BenchmarkStanding, BenchmarkState, TrendLevel};
 use super::track::BenchmarkTrack;
-use super::{SiteInput, SuspectCommit};
+use super::{DriftPace, SiteInput, SuspectCommit};
 
 /// One benchmark and its open slowdowns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,33 @@ pub(crate) struct BenchmarkStatus {
     pub(crate) open_ratio: f64,
     /// Open slowdowns on the host of the last night, oldest first.
     pub(crate) open: Vec<OpenSlowdown>,
+    /// Open drifts on the host of the last night, oldest first.
+    #[serde(default)]
+    pub(crate) drifts: Vec<OpenDrift>,
+}
+
+/// A rise from run to run from which the benchmark has not recovered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenDrift {
+    /// How fast the level rises, with 95 % intervals.
+    pub(crate) pace: DriftPace,
+    /// P-value of the test whether there is a drift.
+    pub(crate) p_value: f64,
+    /// Time of the first run of the drift, RFC 3339.
+    pub(crate) since: String,
+    /// Time of the last run of the drift, RFC 3339.
+    pub(crate) until: String,
+    /// Whether the last run is in the drift.
+    pub(crate) is_ongoing: bool,
+    /// Id of the first commit of the drift; `None` if unknown.
+    pub(crate) from: Option<String>,
+    /// Id of the last commit of the drift; `None` if unknown.
+    pub(crate) to: Option<String>,
+    /// Web address that shows the commits between them; `None` if unknown.
+    pub(crate) compare: Option<String>,
+    /// Fingerprint of the host that measured the drift.
+    pub(crate) host: String,
 }
 
 /// A slowdown from which the benchmark has not recovered.
@@ -66,6 +93,7 @@ pub(crate) fn assess(
             level: standing.level,
             open_ratio: standing.open_ratio,
             open: to_slowdown(track, material),
+            drifts: list_open_drifts(track, material),
         }
     });
     all.collect()
@@ -86,6 +114,27 @@ fn to_slowdown(track: &BenchmarkTrack<'_>, material: &SiteInput<'_>) -> Vec<Open
             from: from.map(str::to_owned),
             to: to.map(str::to_owned),
             suspects: range.map_or(Vec::new(), |(a, b)| (material.commits_between)(a, b)),
+            compare: compare.map(|(address, (a, b))| format!("{address}/compare/{a}...{b}")),
+            host: host.fingerprint.clone(),
+        }
+    });
+    open.collect()
+}
+
+fn list_open_drifts(track: &BenchmarkTrack<'_>, material: &SiteInput<'_>) -> Vec<OpenDrift> {
+    let Some(host) = track.main_host() else { return Vec::new() };
+    let open = host.drifts.iter().filter(|drift| drift.is_open).map(|drift| {
+        let (first, last) = (&material.nights[drift.first], &material.nights[drift.last]);
+        let (from, to) = (first.commit_id(), last.commit_id());
+        let compare = material.repository.as_deref().zip(from.zip(to));
+        OpenDrift {
+            pace: drift.pace,
+            p_value: drift.p_value,
+            since: first.created.to_string(),
+            until: last.created.to_string(),
+            is_ongoing: drift.is_ongoing,
+            from: from.map(str::to_owned),
+            to: to.map(str::to_owned),
             compare: compare.map(|(address, (a, b))| format!("{address}/compare/{a}...{b}")),
             host: host.fingerprint.clone(),
         }

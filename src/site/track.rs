@@ -1,11 +1,14 @@
-//! One benchmark over all nights, separated by host, with the points where its level changed.
+//! One benchmark over all nights, separated by host, with the points where its level changed and the
+//! stretches in which it drifts.
 
 use std::collections::BTreeMap;
 
+use super::drift::TrackDrift;
 use super::night::{Night, NightCell, NightFigure};
 use super::slug;
 use crate::run::{BenchmarkId, Sampling};
-use crate::stats::change_points::{self, MIN_SHIFT};
+use crate::stats::change_points::MIN_SHIFT;
+use crate::stats::drift::find_trend_changes;
 use crate::units::Confidence;
 
 /// Maximum number of runs that the level at one night is computed from.
@@ -27,17 +30,22 @@ pub(crate) struct BenchmarkTrack<'a> {
     pub(crate) hosts: Vec<HostTrack>,
 }
 
-/// One benchmark on one host. Figures of different hosts are never compared.
+/// One benchmark on one host, under the same conditions. Figures of different hosts or under different
+/// conditions are never compared.
 #[derive(Clone, Debug)]
 pub(crate) struct HostTrack {
     /// Fingerprint of the host.
     pub(crate) fingerprint: String,
+    /// The conditions of the runs, in one line; empty if none were recorded.
+    pub(crate) conditions: String,
     /// Indices of the nights that have a median from this host.
     pub(crate) nights: Vec<usize>,
     /// Natural logarithms of the medians in nanoseconds, one per night.
     pub(crate) lns: Vec<f64>,
     /// The points where the level changed.
     pub(crate) changes: Vec<TrackChange>,
+    /// The stretches in which the level rises or falls from run to run.
+    pub(crate) drifts: Vec<TrackDrift>,
 }
 
 /// A shift of the level on one host.
@@ -73,11 +81,12 @@ pub(crate) fn build_tracks(nights: &[Night]) -> Vec<BenchmarkTrack<'_>> {
 
 impl<'a> BenchmarkTrack<'a> {
     fn new(id: BenchmarkId, cells: Vec<Option<&'a NightCell>>, nights: &[Night]) -> Self {
-        let mut hosts: BTreeMap<&str, HostTrack> = BTreeMap::new();
-        for (place, figure) in cells.iter().enumerate() {
-            let Some(median) = figure.and_then(NightCell::median) else { continue };
-            let fingerprint = nights[place].host.fingerprint.as_str();
-            let host = hosts.entry(fingerprint).or_insert_with(|| HostTrack::new(fingerprint));
+        let mut hosts: BTreeMap<(&str, &str), HostTrack> = BTreeMap::new();
+        for (place, cell) in cells.iter().enumerate() {
+            let Some(cell) = cell else { continue };
+            let Some(median) = cell.median() else { continue };
+            let key = (nights[place].host.fingerprint.as_str(), cell.conditions.as_str());
+            let host = hosts.entry(key).or_insert_with(|| HostTrack::new(key));
             host.nights.push(place);
             host.lns.push(median.ln());
         }
@@ -87,7 +96,7 @@ impl<'a> BenchmarkTrack<'a> {
             (host.nights.last().copied() != last, std::cmp::Reverse(host.nights.len()))
         });
         for host in &mut hosts {
-            host.find_changes();
+            host.find_changes(nights);
         }
         let latest = cells.iter().rev().find_map(|cell| *cell);
         let sampling = latest.map_or(Sampling::Call, |cell| cell.sampling);
@@ -107,43 +116,87 @@ impl<'a> BenchmarkTrack<'a> {
 }
 
 impl HostTrack {
-    fn new(fingerprint: &str) -> Self {
+    fn new((fingerprint, conditions): (&str, &str)) -> Self {
         Self {
             fingerprint: fingerprint.to_owned(),
+            conditions: conditions.to_owned(),
             nights: Vec::new(),
             lns: Vec::new(),
             changes: Vec::new(),
+            drifts: Vec::new(),
         }
     }
 
-    fn find_changes(&mut self) {
+    fn find_changes(&mut self, nights: &[Night]) {
         let medians: Vec<f64> = self.lns.iter().map(|ln| ln.exp()).collect();
-        // `find_change_points` refuses only medians that are not positive and finite, and these
+        // `find_trend_changes` refuses only medians that are not positive and finite, and these
         // are.
         let found =
-            change_points::find_change_points(&medians, MIN_SHIFT, Confidence::DEFAULT.get())
-                .unwrap_or_default();
-        let ratios: Vec<f64> = found.iter().map(|point| point.ratio).collect();
+            find_trend_changes(&medians, MIN_SHIFT, Confidence::DEFAULT.get()).unwrap_or_default();
         self.changes = found
+            .steps
             .iter()
-            .enumerate()
-            .map(|(place, point)| TrackChange {
+            .map(|point| TrackChange {
                 index: point.index,
                 before: self.nights[point.index - 1],
                 after: self.nights[point.index],
                 ratio: point.ratio,
                 interval: point.interval,
                 p_value: point.p_value,
-                is_open: is_open(&ratios, place),
+                is_open: false,
             })
             .collect();
+        let drifts = found.drifts.iter();
+        self.drifts =
+            drifts.map(|drift| TrackDrift::from_level_drift(drift, &self.nights, nights)).collect();
+        self.mark_open_shifts();
     }
 
-    /// Returns the range of runs on the same level as run `index`.
+    /// Marks the steps and the drifts from which the level has not recovered.
+    fn mark_open_shifts(&mut self) {
+        let steps = self.changes.iter_mut().map(|one| (one.index, one.ratio, &mut one.is_open));
+        let drifts =
+            self.drifts.iter_mut().map(|one| (one.start, one.pace.total, &mut one.is_open));
+        let mut shifts: Vec<(usize, f64, &mut bool)> = steps.chain(drifts).collect();
+        shifts.sort_by_key(|(index, ..)| *index);
+        let ratios: Vec<f64> = shifts.iter().map(|(_, ratio, _)| *ratio).collect();
+        for (place, (.., is_marked)) in shifts.into_iter().enumerate() {
+            *is_marked = is_open(&ratios, place);
+        }
+    }
+
+    /// Returns the ratio of each step and each drift in all, in the order in which they begin, and
+    /// whether it is open.
+    pub(super) fn list_shifts(&self) -> Vec<(f64, bool)> {
+        let steps = self.changes.iter().map(|one| (one.index, one.ratio, one.is_open));
+        let drifts = self.drifts.iter().map(|one| (one.start, one.pace.total, one.is_open));
+        let mut shifts: Vec<(usize, f64, bool)> = steps.chain(drifts).collect();
+        shifts.sort_by_key(|(index, ..)| *index);
+        shifts.into_iter().map(|(_, ratio, is_open)| (ratio, is_open)).collect()
+    }
+
+    /// Returns the range of runs on the same level as run `index`, or in the same drift.
     pub(super) fn find_segment(&self, index: usize) -> std::ops::Range<usize> {
-        let start = self.changes.iter().map(|change| change.index).rfind(|start| *start <= index);
-        let end = self.changes.iter().map(|change| change.index).find(|start| *start > index);
-        start.unwrap_or(0)..end.unwrap_or(self.lns.len())
+        let starts = self.list_segment_starts();
+        let place = starts.partition_point(|start| *start <= index);
+        let end = starts.get(place).copied().unwrap_or(self.lns.len());
+        starts[..place].last().copied().unwrap_or(0)..end
+    }
+
+    /// Returns the first run of each level and of each drift, in ascending order. The first is zero.
+    pub(super) fn list_segment_starts(&self) -> Vec<usize> {
+        let steps = self.changes.iter().map(|change| change.index);
+        let drifts = self.drifts.iter().flat_map(|drift| [drift.start, drift.end]);
+        let mut starts: Vec<usize> = std::iter::once(0).chain(steps).chain(drifts).collect();
+        starts.retain(|start| *start < self.lns.len());
+        starts.sort_unstable();
+        starts.dedup();
+        starts
+    }
+
+    /// Returns the drift that run `index` is in.
+    pub(super) fn find_drift(&self, index: usize) -> Option<&TrackDrift> {
+        self.drifts.iter().find(|drift| (drift.start..drift.end).contains(&index))
     }
 
     /// Returns the last runs of one level up to and including run `index`, at most

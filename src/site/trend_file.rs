@@ -21,7 +21,7 @@ use crate::run::{MeasuredCommit, Sampling};
 pub(super) const TREND_FILE: &str = ".perfgate-trend.jsonl";
 
 /// Schema of a line. A line with another shape needs a new number.
-const TREND_SCHEMA: &str = "perfgate.trend/2";
+const TREND_SCHEMA: &str = "perfgate.trend/3";
 
 /// The runs that an earlier build has seen, by the name of the stored run.
 #[derive(Default)]
@@ -59,7 +59,7 @@ struct TrendFileLine {
 /// Point estimate, lower and upper end of the interval, in nanoseconds.
 type TrendFileFigure = (f32, Option<f32>, Option<f32>);
 
-/// Id, package, sampling, launches, samples, figures and failure of a benchmark.
+/// Id, package, sampling, launches, samples, figures, failure and conditions of a benchmark.
 #[derive(Serialize, Deserialize)]
 struct TrendFileCell(
     String,
@@ -69,19 +69,21 @@ struct TrendFileCell(
     u64,
     [Option<TrendFileFigure>; 4],
     Option<FailureReason>,
+    String,
 );
 
 impl TrendFileCell {
     fn from_cell(cell: NightCell) -> Self {
-        let NightCell { id, package, sampling, launches, samples, figures, failure } = cell;
+        let NightCell { id, package, conditions, sampling, launches, samples, figures, failure } =
+            cell;
         let figures = figures.map(|f| f.map(|f| (f.point, f.low, f.high)));
-        Self(id, package, sampling, launches, samples, figures, failure)
+        Self(id, package, sampling, launches, samples, figures, failure, conditions)
     }
 
     fn into_cell(self) -> NightCell {
-        let Self(id, package, sampling, launches, samples, figures, failure) = self;
+        let Self(id, package, sampling, launches, samples, figures, failure, conditions) = self;
         let figures = figures.map(|f| f.map(|(point, low, high)| NightFigure { point, low, high }));
-        NightCell { id, package, sampling, launches, samples, figures, failure }
+        NightCell { id, package, conditions, sampling, launches, samples, figures, failure }
     }
 }
 
@@ -187,7 +189,7 @@ mod tests {
             "commit": null, "complete": false, "warnings": ["it was hot"], "command": null,
             "host": {"fingerprint": "f", "cpu_model": "c", "cores": 2, "memory_bytes": 1,
                      "os": "o", "kernel": "k"},
-            "cells": [["a", null, "call", 0, 0, [null, null, null, null], "panicked"]]}"#;
+            "cells": [["a", null, "call", 0, 0, [null, null, null, null], "panicked", ""]]}"#;
         let (_, night) = serde_json::from_str::<TrendFileLine>(line).unwrap().into_night();
         assert_eq!(night.notes, [Note::Recorded { sentence: "it was hot".to_owned() }]);
         let reason = FailureReason::Reported { sentence: "panicked".to_owned() };

@@ -1,9 +1,9 @@
 //! Finds the change points of a series of runs (such as one median per night): the places where its
 //! level shifts.
 
+use super::multiplicity;
 use super::summary::{self, Moments};
 use super::test::t::TTest;
-use super::{StatsError, multiplicity};
 
 /// Smallest shift that is reported by default, as a share of the level. Callers may pass a smaller
 /// one.
@@ -26,7 +26,7 @@ const OUTLIER_DEVIATIONS: f64 = 2.0;
 const CHANGE_PENALTY: f64 = 6.0;
 
 /// Largest p-value of a shift that is reported.
-const MAX_P_VALUE: f64 = 1e-3;
+pub(super) const MAX_P_VALUE: f64 = 1e-3;
 
 /// Lags of the differences from which the noise is estimated. Slow noise shows in the longer lags.
 const NOISE_LAGS: [usize; 3] = [1, 2, 3];
@@ -51,17 +51,17 @@ pub(crate) struct ChangePoint {
     pub(crate) p_value: f64,
 }
 
-/// Finds the change points of `values`, in ascending order of index.
+/// Finds the steps of a series, in ascending order of index.
 ///
-/// `values` are positive and finite, in order of time. Shifts below `min_shift` (a share of the
-/// level, such as [`MIN_SHIFT`]) are merged away. Returns an empty list for fewer than twice
-/// [`MIN_SEGMENT`] values.
+/// `logs` are the logarithms of the values in order of time, after outliers are clamped by
+/// [`winsorize`]. Shifts below `min_shift` (a share of the level, such as [`MIN_SHIFT`]) are merged
+/// away. Returns an empty list for fewer than twice [`MIN_SEGMENT`] values.
 ///
-/// The model is a piecewise constant level on the log scale, after outliers are clamped towards the
-/// rolling median. The chosen partition has the least squared error plus a penalty per change. This
-/// is the exact optimum that PELT finds (Jackson et al. 2005; Killick, Fearnhead & Eckley 2012), in
-/// `n²/2` steps. The noise that scales the error contains the shifts themselves. Therefore, if
-/// several large shifts occur within a few nights, the smaller ones appear only later.
+/// The model is a piecewise constant level on the log scale. The chosen partition has the least
+/// squared error plus a penalty per change. This is the exact optimum that PELT finds (Jackson et
+/// al. 2005; Killick, Fearnhead & Eckley 2012), in `n²/2` steps. The noise that scales the error
+/// contains the shifts themselves. Therefore, if several large shifts occur within a few nights, the
+/// smaller ones appear only later.
 ///
 /// Intervals and p-values are those of a t test for the difference of two means. Its variance is
 /// pooled over the series and inflated for the autocorrelation of the residuals. The weakest change
@@ -71,43 +71,44 @@ pub(crate) struct ChangePoint {
 /// A change before the first [`MIN_FIRST_SEGMENT`] values is not reported. At the end of the
 /// series, two values on a new level would need a value of the old level to reach the minimum
 /// length. They are reported only when a third value on the new level follows.
-///
-/// # Errors
-///
-/// Fails if a value is not positive and finite.
-pub(crate) fn find_change_points(
-    values: &[f64],
-    min_shift: f64,
-    confidence: f64,
-) -> Result<Vec<ChangePoint>, StatsError> {
-    // Plan: take logarithms and clamp outliers, find the best partition, and drop ends that are too
-    // short. Then merge small shifts and remove the weakest change point, until every remaining one
-    // is significant.
-    let Some(&first) = values.first() else {
-        return Ok(Vec::new());
-    };
-    let logs = winsorize(&summary::compute_log_ratios(values, first)?);
+pub(super) fn find_steps(logs: &[f64], min_shift: f64, confidence: f64) -> Vec<ChangePoint> {
+    // Plan: find the best partition, and drop ends that are too short. Then merge small shifts and
+    // remove the weakest change point, until every remaining one is significant.
     if logs.len() < 2 * MIN_SEGMENT {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let noise = estimate_series_noise(&logs);
-    let mut starts = find_best_partition(&logs, noise, CHANGE_PENALTY * (logs.len() as f64).ln());
-    drop_short_ends(&logs, &mut starts);
+    let mut starts =
+        find_best_partition(logs, estimate_series_noise(logs), charge_changes(logs, 1));
+    drop_short_ends(logs, &mut starts);
     loop {
-        merge_small_shifts(&logs, &mut starts, min_shift.ln_1p());
-        let points = describe_change_points(&logs, &starts, confidence);
+        merge_small_shifts(logs, &mut starts, min_shift.ln_1p());
+        let points = describe_change_points(logs, &starts, confidence);
         let weakest = points.iter().enumerate().max_by(|a, b| a.1.p_value.total_cmp(&b.1.p_value));
         match weakest {
             Some((weakest, point)) if point.p_value > MAX_P_VALUE => starts.remove(weakest),
-            _ => return Ok(points),
+            _ => return points,
         };
     }
 }
 
+/// Returns by how much `changes` changes must lower the scaled squared error of `series`.
+pub(super) fn charge_changes(series: &[f64], changes: usize) -> f64 {
+    CHANGE_PENALTY * (series.len() as f64).ln() * changes as f64
+}
+
+/// What a rolling window is at the ends of a series, where it does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WindowEnds {
+    /// Cut off at the end, so that the value is no longer in its middle.
+    Short,
+    /// Cut off on both sides alike. The median of a series that only rises is then the series.
+    Symmetric,
+}
+
 /// Returns the series with each value clamped to within two robust standard deviations of its
 /// rolling median.
-fn winsorize(series: &[f64]) -> Vec<f64> {
-    let medians = compute_rolling_median(series);
+pub(super) fn winsorize(series: &[f64], ends: WindowEnds) -> Vec<f64> {
+    let medians = compute_rolling_median(series, ends);
     let mut distances: Vec<f64> = series.iter().zip(&medians).map(|(x, m)| (x - m).abs()).collect();
     let deviation = summary::compute_robust_deviation(&mut distances).unwrap_or(0.0);
     let reach = (OUTLIER_DEVIATIONS * deviation).max(MIN_NOISE);
@@ -115,12 +116,17 @@ fn winsorize(series: &[f64]) -> Vec<f64> {
 }
 
 /// Returns, for each value, the median of the window around it. The window is shorter at both ends.
-fn compute_rolling_median(series: &[f64]) -> Vec<f64> {
+fn compute_rolling_median(series: &[f64], ends: WindowEnds) -> Vec<f64> {
     let half = MEDIAN_WINDOW / 2;
     let mut scratch = Vec::with_capacity(MEDIAN_WINDOW);
     let medians = (0..series.len()).map(|i| {
         scratch.clear();
-        scratch.extend_from_slice(&series[i.saturating_sub(half)..series.len().min(i + half + 1)]);
+        let (before, after) = (i.min(half), (series.len() - 1 - i).min(half));
+        let (before, after) = match ends {
+            WindowEnds::Short => (before, after),
+            WindowEnds::Symmetric => (before.min(after), before.min(after)),
+        };
+        scratch.extend_from_slice(&series[i - before..=i + after]);
         summary::compute_median_in_place(&mut scratch).unwrap_or(series[i])
     });
     medians.collect()
@@ -128,7 +134,7 @@ fn compute_rolling_median(series: &[f64]) -> Vec<f64> {
 
 /// Estimates the standard deviation of one value around its level, from differences. A few shifts
 /// hardly affect it.
-fn estimate_series_noise(series: &[f64]) -> f64 {
+pub(super) fn estimate_series_noise(series: &[f64]) -> f64 {
     NOISE_LAGS
         .iter()
         .filter_map(|lag| {
@@ -145,7 +151,7 @@ fn estimate_series_noise(series: &[f64]) -> f64 {
 ///
 /// The squared error of all segments together is one sum of squares minus, for each segment, its
 /// squared sum ÷ its length. Only the second part depends on where the segments are cut.
-fn find_best_partition(series: &[f64], scale: f64, penalty: f64) -> Vec<usize> {
+pub(super) fn find_best_partition(series: &[f64], scale: f64, penalty: f64) -> Vec<usize> {
     let n = series.len();
     let sums = compute_running_sums(series, scale);
     let inverse_lengths: Vec<f64> = (0..=n).map(|length| 1.0 / length as f64).collect();
@@ -228,7 +234,10 @@ fn summarize_segments(series: &[f64], starts: &[usize]) -> Vec<Moments> {
         .collect()
 }
 
-fn split_segments<'a>(series: &'a [f64], starts: &'a [usize]) -> impl Iterator<Item = &'a [f64]> {
+pub(super) fn split_segments<'a>(
+    series: &'a [f64],
+    starts: &'a [usize],
+) -> impl Iterator<Item = &'a [f64]> {
     let from = std::iter::once(0).chain(starts.iter().copied());
     let to = starts.iter().copied().chain(std::iter::once(series.len()));
     from.zip(to).map(|(from, to)| &series[from..to])
@@ -302,11 +311,16 @@ fn estimate_residual_variance(
 
 #[cfg(test)]
 mod tests {
-    use super::{MIN_SHIFT, find_change_points};
+    use super::{ChangePoint, MIN_SHIFT, WindowEnds, find_steps, winsorize};
+
+    fn find(values: &[f64], min_shift: f64) -> Vec<ChangePoint> {
+        let logs: Vec<f64> = values.iter().map(|value| value.ln()).collect();
+        find_steps(&winsorize(&logs, WindowEnds::Short), min_shift, 0.95)
+    }
 
     #[track_caller]
     fn places(values: &[f64]) -> Vec<usize> {
-        let found = find_change_points(values, MIN_SHIFT, 0.95).expect("positive values");
+        let found = find(values, MIN_SHIFT);
         found.iter().map(|point| point.index).collect()
     }
 
@@ -353,16 +367,14 @@ mod tests {
             .map(|i| 100.0 + 0.1 * f64::from(i % 3) + if i < 25 { 0.0 } else { 1.0 })
             .collect();
         assert!(places(&values).is_empty());
-        let found = find_change_points(&values, 0.0, 0.95).expect("positive values");
+        let found = find(&values, 0.0);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].index, 25);
         assert!(found[0].p_value < 1e-6 && found[0].interval.0 < 1.01 && 1.0 < found[0].interval.0);
     }
 
     #[test]
-    fn what_cannot_be_a_duration_is_refused_and_too_little_is_not_a_change() {
-        assert!(find_change_points(&[1.0, 0.0, 1.0], MIN_SHIFT, 0.95).is_err());
-        assert!(find_change_points(&[1.0, f64::NAN], MIN_SHIFT, 0.95).is_err());
+    fn too_little_is_not_a_change() {
         assert!(places(&[1.0, 1.0, 5.0, 5.0, 5.0]).is_empty() && places(&[]).is_empty());
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::stats::change_points::{MIN_SHIFT, find_change_points};
+use crate::stats::change_points::MIN_SHIFT;
+use crate::stats::drift::find_trend_changes;
 
 #[test]
 #[ignore = "needs public data sets; .ci/run runs it where they are"]
@@ -17,10 +18,11 @@ fn labelled_series_of_other_tools_have_their_change_points() {
             entry[key].as_array()?.iter().map(serde_json::Value::as_f64).collect()
         };
         let Some(expected) = numbers("change_points") else { continue };
-        let found = find_change_points(&numbers("values").expect("values"), MIN_SHIFT, 0.95);
-        let found: Vec<f64> =
-            found.expect("positive values").iter().map(|point| point.index as f64).collect();
-        assert_eq!(found, expected, "{}", entry["id"]);
+        let found = find_trend_changes(&numbers("values").expect("values"), MIN_SHIFT, 0.95);
+        let found = found.expect("positive values");
+        let steps: Vec<f64> = found.steps.iter().map(|point| point.index as f64).collect();
+        assert_eq!(steps, expected, "{}", entry["id"]);
+        assert!(found.drifts.is_empty(), "{}: {:?}", entry["id"], found.drifts);
         checked += 1;
     }
     assert!(checked > 0, "no series has labels");

@@ -29,12 +29,18 @@ pub(crate) struct Evidence<'a> {
     pub(crate) last_release: Option<&'a ReleaseEvidence>,
     /// Whether the candidate was to be compared with something, which may not exist.
     pub(crate) wants_baseline: bool,
+    /// The bench targets whose own source the change edits.
+    pub(crate) edited_benches: &'a EditedBenches,
     /// What went wrong while the evidence was gathered.
     pub(crate) notes: &'a [Note],
     /// The noise of each benchmark on this machine, from calibration. Benchmarks without
     /// calibration have no entry.
     pub(crate) noise: &'a BTreeMap<BenchmarkId, NoiseHistory>,
 }
+
+/// The edited source files of each bench target, by package and target. Targets with unchanged source
+/// have no entry.
+pub(crate) type EditedBenches = BTreeMap<(String, String), Vec<String>>;
 
 /// The data that a run is compared with.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +99,9 @@ pub(crate) struct TrailerEvidence {
 static NO_TRAILERS: TrailerEvidence =
     TrailerEvidence { accepted: Vec::new(), notes: Vec::new(), is_complete: true };
 
+/// The edits of a change that leaves all benches as they are.
+static NO_EDITS: EditedBenches = BTreeMap::new();
+
 /// The noise histories of a machine without calibration.
 static NO_CALIBRATION: BTreeMap<BenchmarkId, NoiseHistory> = BTreeMap::new();
 
@@ -116,6 +125,7 @@ impl<'a> Evidence<'a> {
             trailers: &NO_TRAILERS,
             last_release: None,
             wants_baseline: !matches!(baseline, BaselineEvidence::None),
+            edited_benches: &NO_EDITS,
             notes: &[],
             noise: &NO_CALIBRATION,
         }

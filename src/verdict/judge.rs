@@ -3,8 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::bench_changes::list_bench_changes;
 use super::change::{self, ChangeFinding, ErrorRates};
 use super::clock::ClockResolution;
+use super::conditions::{self, BenchmarkInRun, ConditionFinding};
 use super::evidence::{BaselineEvidence, Evidence};
 use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, RoundSeries};
@@ -26,22 +28,30 @@ use crate::units::Ratio;
 /// Judges every selected benchmark: by its rounds, by its identical program, or by the baseline.
 pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
     let comparisons: Vec<BenchmarkComparison<'_>> = compare_sides(evidence, policy);
+    let conditions = compare_conditions(evidence, policy, &comparisons);
     let confirmed = judge_rounds(evidence, policy, &comparisons);
     let compared = comparisons.iter().filter(|comparison| comparison.is_testable()).count();
-    let stored_sides = collect_stored_sides(evidence.baseline);
+    let stored_sides = collect_stored_sides(evidence, policy);
     comparisons
         .iter()
-        .map(|comparison| {
+        .zip(conditions)
+        .map(|(comparison, condition)| {
             let rules = find_rules(comparison, policy);
-            let (finding, stage) = match confirmed.get(&comparison.id) {
+            let (mut finding, stage) = match confirmed.get(&comparison.id) {
                 Some(finding) => (finding.clone(), Some(CheckStage::Confirmed)),
                 None if evidence.has_same_program(&comparison.id) => {
                     let note = Some(Note::SameProgram);
                     let finding = ChangeFinding::without_test(Change::Unchanged, note);
                     (finding, Some(CheckStage::Confirmed))
                 }
-                None => judge_without_rounds(evidence, comparison, &stored_sides, compared, &rules),
+                None => {
+                    let obstacles = condition.obstacles;
+                    let sides = &stored_sides;
+                    judge_without_rounds(evidence, comparison, obstacles, sides, compared, &rules)
+                }
             };
+            finding.notes.extend(condition.remarks);
+            finding.notes.extend(list_bench_changes(comparison, evidence.edited_benches));
             // What was judged by stored runs was compared with all of them, not with the nearest.
             let baseline = match (stage, stored_sides.get(&comparison.id)) {
                 (Some(CheckStage::Screened), Some(runs)) => runs.clone(),
@@ -65,7 +75,9 @@ fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkC
             compare_benchmarks(run.benchmarks.iter().filter(is_selected), candidate)
         }
         BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs) => {
-            compare_benchmarks(select_nearest(runs).filter(is_selected), candidate)
+            let stored = select_nearest(runs, evidence.candidate, policy).into_iter();
+            let stored = stored.map(|(_, benchmark)| benchmark);
+            compare_benchmarks(stored.filter(is_selected), candidate)
         }
     };
     if let Some(rounds) = evidence.rounds {
@@ -92,15 +104,73 @@ fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkC
     comparisons
 }
 
-/// Yields each benchmark once, from the nearest stored run that has it. Only runs of the nearest
-/// commit count.
-fn select_nearest(runs: &[Run]) -> impl Iterator<Item = &Benchmark> {
+/// Returns each benchmark of the nearest commit once, from the nearest run that has it under the
+/// candidate's conditions. Without such a run, it is from the nearest run that has it.
+fn select_nearest<'a>(
+    runs: &'a [Run],
+    candidate: &Run,
+    policy: &Policy,
+) -> Vec<BenchmarkInRun<'a>> {
     let nearest_commit = runs.first().and_then(get_commit_id);
-    let mut seen = HashSet::new();
-    runs.iter()
-        .filter(move |run| get_commit_id(run) == nearest_commit)
-        .flat_map(|run| &run.benchmarks)
-        .filter(move |benchmark| seen.insert(benchmark.to_id()))
+    let candidate = conditions::index_benchmarks(candidate);
+    let mut chosen: Vec<BenchmarkInRun<'_>> = Vec::new();
+    // Place in `chosen` of each benchmark, and whether its conditions are those of the candidate.
+    let mut places: HashMap<BenchmarkId, (usize, bool)> = HashMap::new();
+    for run in runs {
+        for benchmark in &run.benchmarks {
+            let found = (run, benchmark);
+            let id = benchmark.to_id();
+            match places.get_mut(&id) {
+                Some((_, true)) => {}
+                Some((place, is_like)) => {
+                    *is_like = conditions::is_like_candidate(found, &candidate, policy);
+                    if *is_like {
+                        chosen[*place] = found;
+                    }
+                }
+                None if get_commit_id(run) == nearest_commit => {
+                    let is_like = conditions::is_like_candidate(found, &candidate, policy);
+                    places.insert(id, (chosen.len(), is_like));
+                    chosen.push(found);
+                }
+                None => {}
+            }
+        }
+    }
+    chosen
+}
+
+/// Returns, for each of `comparisons`, what its two sides differ in besides the code.
+fn compare_conditions(
+    evidence: &Evidence<'_>,
+    policy: &Policy,
+    comparisons: &[BenchmarkComparison<'_>],
+) -> Vec<ConditionFinding> {
+    let in_rounds = evidence
+        .rounds
+        .map(|rounds| [rounds.baseline, rounds.candidate].map(conditions::index_benchmarks));
+    let baseline: HashMap<BenchmarkId, BenchmarkInRun<'_>> = match evidence.baseline {
+        BaselineEvidence::None => HashMap::new(),
+        BaselineEvidence::File(run) => conditions::index_benchmarks(run),
+        BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs) => {
+            let nearest = select_nearest(runs, evidence.candidate, policy).into_iter();
+            nearest.map(|found| (found.1.to_id(), found)).collect()
+        }
+    };
+    let candidate = conditions::index_benchmarks(evidence.candidate);
+    comparisons
+        .iter()
+        .map(|BenchmarkComparison { id, .. }| {
+            let rounds = in_rounds.as_ref().and_then(|[baseline, candidate]| {
+                Some(ConditionFinding::from_rounds(*baseline.get(id)?, *candidate.get(id)?))
+            });
+            let separate = || {
+                let (old, new) = (*baseline.get(id)?, *candidate.get(id)?);
+                Some(ConditionFinding::from_separate_runs(old, new, policy))
+            };
+            rounds.or_else(separate).unwrap_or_default()
+        })
+        .collect()
 }
 
 fn get_commit_id(run: &Run) -> Option<&str> {
@@ -158,12 +228,13 @@ fn judge_rounds(
 fn judge_without_rounds(
     evidence: &Evidence<'_>,
     comparison: &BenchmarkComparison<'_>,
+    condition_obstacles: Vec<Note>,
     stored_sides: &HashMap<BenchmarkId, Vec<&Benchmark>>,
     compared: usize,
     rules: &BenchmarkRules,
 ) -> (ChangeFinding, Option<CheckStage>) {
-    // Another machine allows no conclusion, so the test is shown but its answer is not used. An
-    // apparent change against stored runs is doubted in two cases: the stored runs are of the same
+    // Another machine or other conditions allow no conclusion, so the test is shown but its answer
+    // is not used. An apparent change against stored runs is doubted in two cases: the stored runs are of the same
     // commit, or the runs are only a screen.
     if let Some(finding) = judge_untestable(comparison) {
         return (finding, None);
@@ -174,6 +245,12 @@ fn judge_without_rounds(
             let mut finding = change::judge_two_runs(comparison, compared, rules);
             finding.change = Change::Inconclusive;
             finding.notes = vec![Note::OtherMachine];
+            (finding, None)
+        }
+        _ if !condition_obstacles.is_empty() => {
+            let mut finding = change::judge_two_runs(comparison, compared, rules);
+            finding.change = Change::Inconclusive;
+            finding.notes = condition_obstacles;
             (finding, None)
         }
         BaselineEvidence::File(_) => (change::judge_two_runs(comparison, compared, rules), None),
@@ -205,16 +282,26 @@ fn judge_without_rounds(
     }
 }
 
-/// Returns each benchmark in every stored run that has launches of it, nearest run first. Empty
-/// unless the baseline is stored runs.
-fn collect_stored_sides(baseline: BaselineEvidence<'_>) -> HashMap<BenchmarkId, Vec<&Benchmark>> {
+/// Returns each benchmark in every stored run that has launches of it, nearest run first. Leaves out
+/// what was measured under other conditions than the candidate. Empty unless the baseline is stored
+/// runs.
+fn collect_stored_sides<'a>(
+    evidence: &Evidence<'a>,
+    policy: &Policy,
+) -> HashMap<BenchmarkId, Vec<&'a Benchmark>> {
     let mut sides: HashMap<BenchmarkId, Vec<&Benchmark>> = HashMap::new();
-    let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = baseline else {
+    let (BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs)) = evidence.baseline
+    else {
         return sides;
     };
-    for benchmark in runs.iter().flat_map(|run| &run.benchmarks) {
-        if !benchmark.launches.is_empty() {
-            sides.entry(benchmark.to_id()).or_default().push(benchmark);
+    let candidate = conditions::index_benchmarks(evidence.candidate);
+    for run in runs {
+        for benchmark in &run.benchmarks {
+            if !benchmark.launches.is_empty()
+                && conditions::is_like_candidate((run, benchmark), &candidate, policy)
+            {
+                sides.entry(benchmark.to_id()).or_default().push(benchmark);
+            }
         }
     }
     sides

@@ -188,10 +188,9 @@
       ctx.strokeStyle = `${colour("p50")}40`;
       for (const level of data.levels) {
         if (!shown.host[level.host]) continue;
-        const y = u.valToPos(level.ns, "y", true);
         ctx.beginPath();
-        ctx.moveTo(x(placeOf[level.from] - 0.3), y);
-        ctx.lineTo(x(placeOf[level.to] + 0.3), y);
+        ctx.moveTo(x(placeOf[level.from] - 0.3), u.valToPos(level.ns, "y", true));
+        ctx.lineTo(x(placeOf[level.to] + 0.3), u.valToPos(level.end_ns, "y", true));
         ctx.stroke();
       }
     });

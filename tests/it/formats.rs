@@ -17,6 +17,8 @@ pub(crate) struct Run {
     pub(crate) notes: Vec<Note>,
     #[serde(default)]
     pub(crate) settings: Settings,
+    #[serde(default)]
+    pub(crate) conditions: BTreeMap<String, String>,
     pub(crate) commit: Option<MeasuredCommit>,
     pub(crate) host: Host,
     pub(crate) benchmarks: Vec<Benchmark>,
@@ -31,6 +33,7 @@ impl Run {
             complete: true,
             notes: Vec::new(),
             settings: Settings::default(),
+            conditions: BTreeMap::new(),
             commit: None,
             host,
             benchmarks: Vec::new(),
@@ -51,15 +54,7 @@ pub(crate) enum SampleSource {
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Settings {
-    pub(crate) threads: Option<u32>,
-    pub(crate) provider: Option<Provider>,
     pub(crate) command: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Provider {
-    requested: String,
-    pub(crate) actual: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

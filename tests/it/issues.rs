@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::github::{GitHub, Trouble};
-use crate::trend::status_after;
+use crate::synthetic::History;
+use crate::trend::{status_after, status_of};
 
 const ID: &str = "tokenization/encode/batch/0";
 const SITE: &str = "https://octo.example.org/demo/";
@@ -76,6 +77,28 @@ fn a_slowdown_opens_one_issue_that_is_edited_and_then_closed_when_the_level_is_b
     assert_eq!(github.writes().len(), writes, "a closed issue was written to");
     settled(&github, &slower());
     assert_eq!(github.issues().len(), 2, "another slowdown after a recovery is another issue");
+}
+
+#[test]
+fn a_drift_has_one_issue_that_is_closed_when_the_level_is_back() {
+    let github = GitHub::new();
+    let drifting =
+        |nights: usize| status_of(&History { nights, creep: 0.002, ..History::default() });
+    settled(&github, &drifting(80));
+    let [issue] = github.issues().try_into().unwrap();
+    assert_eq!(text(&issue["title"]), format!("Slower: {ID}"));
+    let body = text(&issue["body"]);
+    assert!(body.contains("** compared with its level before 2026-01-01"), "{body}");
+    assert!(body.contains("It drifts by +1.4 % per week (+1."), "{body}");
+    assert!(body.contains("no single commit explains it"), "{body}");
+    assert!(body.contains("](<https://example.org/demo/compare/"), "{body}");
+    assert!(!body.contains("| since |"), "a table without rows: {body}");
+    settled(&github, &drifting(85));
+    let [edited] = github.issues().try_into().unwrap();
+    assert_ne!(edited["body"], issue["body"]);
+    settled(&github, &steady());
+    let [closed] = github.issues().try_into().unwrap();
+    assert_eq!(closed["state"], "closed");
 }
 
 #[test]

@@ -12,8 +12,10 @@
 
 #[cfg(feature = "github")]
 mod action;
+mod bench_edits;
 mod checkout;
 mod command;
+mod conditions;
 mod errors;
 mod formats;
 #[cfg(all(feature = "internals", feature = "github"))]

@@ -143,11 +143,11 @@ fn a_foreign_workspace_is_measured_without_configuration() {
 #[test]
 fn what_a_bench_says_of_its_threads_and_provider_is_recorded() {
     let (run, _) = measure(&["--package", "beta"]);
-    let provider = run.settings.provider.as_ref().map(|provider| provider.actual.as_str());
-    assert_eq!((run.settings.threads, provider), (Some(3), Some("cpu")));
+    let conditions = [("provider", "cpu"), ("threads", "3")];
+    assert_eq!(run.conditions, conditions.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
     assert!(run.settings.command.unwrap().starts_with("perfgate measure"));
     let (run, _) = measure(&["--package", "alpha", "--bench", "short"]);
-    assert_eq!((run.settings.threads, run.settings.provider), (None, None));
+    assert!(run.conditions.is_empty());
 }
 
 #[test]

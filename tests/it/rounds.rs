@@ -27,7 +27,7 @@ opt-level = 0
 ";
 
 /// Source of the bench. `IDS` holds the benchmark ids with the nanoseconds per call.
-const BENCH: &str = r#"
+pub(crate) const BENCH: &str = r#"
 use std::{env, fs, io::Write, path::PathBuf};
 
 const IDS: &[(&str, f64)] = &[/* ids */];
@@ -74,11 +74,12 @@ fn main() {
 }
 "#;
 
-struct Tiny(Bed);
+/// A repository with the stand-in as its only bench.
+pub(crate) struct Tiny(pub(crate) Bed);
 
 impl Tiny {
     /// Creates a repository with one commit that has these benchmarks.
-    fn new(ids: &str) -> Self {
+    pub(crate) fn new(ids: &str) -> Self {
         let bed = Bed::new();
         fs::create_dir(bed.path("work").join("benches")).unwrap();
         fs::write(bed.path("work").join("Cargo.toml"), MANIFEST).unwrap();
@@ -89,18 +90,19 @@ impl Tiny {
     }
 
     /// Adds a commit with other benchmarks.
-    fn then(self, ids: &str) -> Self {
+    pub(crate) fn then(self, ids: &str) -> Self {
         self.source(&BENCH.replace("/* ids */", ids));
         self
     }
 
-    fn source(&self, source: &str) {
+    /// Commits this source of the bench, with everything else that changed.
+    pub(crate) fn source(&self, source: &str) {
         fs::write(self.folder().join("benches/standin.rs"), source).unwrap();
         self.0.git("work", &["add", "--all"]);
         self.0.git("work", &["commit", "--quiet", "--allow-empty", "--message", "next"]);
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.0.path("work")
     }
 
@@ -110,7 +112,7 @@ impl Tiny {
         command
     }
 
-    fn check(&self, words: &[&str]) -> (Value, Output) {
+    pub(crate) fn check(&self, words: &[&str]) -> (Value, Output) {
         let quick = ["check", "--calls", "15", "--warmup", "1ms"];
         let output = self.perfgate(&quick).args(words).output().unwrap();
         let path = self.folder().join("target/perfgate/decision.json");
@@ -268,7 +270,7 @@ fn what_calibration_learns_is_used_by_the_next_check() {
 
 impl Tiny {
     /// Saves three runs of the checked-out commit as baselines.
-    fn keep(&self, counter: &std::path::Path) {
+    pub(crate) fn keep(&self, counter: &std::path::Path) {
         for _ in 0..3 {
             let keep = ["check", "--calls", "15", "--warmup", "1ms", "--baseline", "none"];
             let mut command = self.perfgate(&keep);

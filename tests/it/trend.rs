@@ -1,5 +1,6 @@
 //! The trend pages, from synthetic histories in a folder.
 
+mod drift;
 mod files;
 mod said;
 
@@ -84,7 +85,13 @@ impl Site {
 /// Returns the output of `trend status` for nights with this step in the first of three benchmarks.
 #[cfg(feature = "github")]
 pub(crate) fn status_after(nights: usize, step: Option<(usize, f64)>) -> Value {
-    let site = Site::of(&History { nights, step, ..History::default() });
+    status_of(&History { nights, step, ..History::default() })
+}
+
+/// Returns the output of `trend status` for this history.
+#[cfg(feature = "github")]
+pub(crate) fn status_of(history: &History) -> Value {
+    let site = Site::of(history);
     let address = "https://example.org/demo";
     let output = site.trend(&["status", "--format", "json", "--repository-url", address]);
     serde_json::from_slice(&output.stdout).unwrap()

@@ -9,11 +9,12 @@ use super::remote;
 use crate::git::{CommitId, Repository};
 use crate::host::Host;
 use crate::note::{Note, StoredMachine};
+use crate::policy::Policy;
 use crate::run::Run;
 use crate::session::pair::{Pair, PairAttempt};
 use crate::session::{CommandError, read_run};
 use crate::store::{BaselineMatch, Store, StoredBaseline};
-use crate::verdict::BaselineEvidence;
+use crate::verdict::{BaselineEvidence, keep_runs_like};
 
 /// What the candidate is compared with, which may be nothing.
 #[derive(Default)]
@@ -185,6 +186,18 @@ impl ComparedWith {
         let baseline =
             if is_screen { FoundBaseline::Screen(stored) } else { FoundBaseline::Stored(stored) };
         Self { baseline, pair: None, commit: nearest, notes }
+    }
+
+    /// Drops stored runs whose conditions differ from those of `candidate` where `policy` does not
+    /// allow it. Keeps all of them if none is left, so that the decision can name the difference.
+    pub(super) fn keep_runs_like(&mut self, candidate: &Run, policy: &Policy) {
+        if let FoundBaseline::Stored(runs) | FoundBaseline::Screen(runs) = &mut self.baseline {
+            *runs = keep_runs_like(std::mem::take(runs), candidate, policy);
+            let nearest = runs.first().and_then(|run| run.commit.as_ref());
+            if let Some(commit) = nearest.and_then(|commit| CommitId::parse(&commit.id)) {
+                self.commit = Some(commit);
+            }
+        }
     }
 
     /// Returns whether the baseline is only a screen, which rounds confirm.

@@ -70,7 +70,10 @@ impl<'a> CheckInputs<'a> {
             store: &args.store,
             given_run: args.run.as_deref(),
         })?;
-        session.policy = session.policy.with_required_baseline(args.require_baseline);
+        session.policy = session
+            .policy
+            .with_required_baseline(args.require_baseline)
+            .with_varied_conditions(&args.vary);
         let choice = match (&args.baseline_command, &args.candidate_command) {
             (Some(baseline), Some(candidate)) => {
                 BaselineChoice::Commands(baseline.clone(), candidate.clone())

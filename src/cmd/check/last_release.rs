@@ -9,7 +9,7 @@ use crate::git::CommitId;
 use crate::run::Run;
 use crate::session::CommandError;
 use crate::store::{BaselineMatch, RunKind, StoredBaseline as StoredRuns};
-use crate::verdict::ReleaseEvidence;
+use crate::verdict::{ReleaseEvidence, keep_runs_like};
 
 /// Finds the stored runs of the last release before the candidate.
 ///
@@ -40,7 +40,10 @@ pub(super) fn find_release_evidence(
     let lookup =
         store.find_baseline([release], RunKind::from_run(candidate)).map_err(CommandError::from)?;
     Ok(match lookup.found {
-        BaselineMatch::Baseline(StoredRuns { runs, .. }) => Some(ReleaseEvidence { tag, runs }),
+        BaselineMatch::Baseline(StoredRuns { runs, .. }) => {
+            let runs = keep_runs_like(runs, candidate, &check.session.policy);
+            Some(ReleaseEvidence { tag, runs })
+        }
         BaselineMatch::OtherHost { .. } | BaselineMatch::Nothing => None,
     })
 }

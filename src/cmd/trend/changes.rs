@@ -1,4 +1,4 @@
-//! `perfgate trend changes`: finds change points in series from any source.
+//! `perfgate trend changes`: finds change points and drifts in series from any source.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::cli::TrendFormat;
 use crate::render::escape_for_terminal;
 use crate::session::{CommandError, print};
-use crate::stats::change_points::{self, MIN_SHIFT};
+use crate::stats::change_points::MIN_SHIFT;
+use crate::stats::drift::find_trend_changes;
 use crate::units::{Confidence, Percent};
 
 /// One line of the input.
@@ -23,11 +24,32 @@ struct InputSeries {
     values: Vec<f64>,
 }
 
-/// The change points of one series.
+/// The change points and drifts of one series.
 #[derive(Serialize)]
 struct SeriesChanges {
     id: String,
     change_points: Vec<PrintedChangePoint>,
+    drifts: Vec<PrintedDrift>,
+    /// Number of values in the series. Not in the JSON output.
+    #[serde(skip)]
+    count: usize,
+}
+
+/// One drift, in the shape of the JSON output.
+#[derive(Serialize)]
+struct PrintedDrift {
+    /// Index of the first value of the drift.
+    index: usize,
+    /// Index after the last value of the drift.
+    end: usize,
+    /// Ratio of a value to the one before.
+    ratio_per_run: f64,
+    /// Lower and upper bound of that ratio, at the requested confidence.
+    interval: (f64, f64),
+    /// Level at the end ÷ level at the start.
+    total: f64,
+    /// P-value of "there is no drift".
+    p_value: f64,
 }
 
 /// One change point, in the shape of the JSON output.
@@ -88,7 +110,7 @@ fn read_series(file: &Path) -> Result<String> {
     })
 }
 
-/// Parses one line and finds its change points. Fails if the line is not a series of values above
+/// Parses one line and finds its change points and drifts. Fails if the line is not a series of values above
 /// zero.
 fn find_series_changes(
     line: &str,
@@ -103,24 +125,51 @@ fn find_series_changes(
             escape_for_terminal(&series.id)
         ));
     }
-    let points = change_points::find_change_points(&series.values, least_shift, confidence)
+    let found = find_trend_changes(&series.values, least_shift, confidence)
         .map_err(|error| error.to_string())?;
-    let change_points = points.into_iter().map(|point| PrintedChangePoint {
+    let drifts = found.drifts.into_iter().map(|drift| PrintedDrift {
+        index: drift.start,
+        end: drift.end,
+        ratio_per_run: drift.ratio,
+        interval: drift.interval,
+        total: drift.total_ratio(),
+        p_value: drift.p_value,
+    });
+    let change_points = found.steps.into_iter().map(|point| PrintedChangePoint {
         index: point.index,
         ratio: point.ratio,
         interval: point.interval,
         p_value: point.p_value,
     });
-    Ok(SeriesChanges { id: series.id, change_points: change_points.collect() })
+    Ok(SeriesChanges {
+        id: series.id,
+        change_points: change_points.collect(),
+        drifts: drifts.collect(),
+        count: series.values.len(),
+    })
 }
 
-/// Returns one line per change point, or `no change`.
+/// Returns one line per change point and per drift, or `no change`.
 fn format_changes(all_changes: &[SeriesChanges]) -> String {
     let mut text = String::new();
     for series in all_changes {
         let id = escape_for_terminal(&series.id);
-        if series.change_points.is_empty() {
+        if series.change_points.is_empty() && series.drifts.is_empty() {
             let _ = writeln!(text, "{id}: no change");
+        }
+        for drift in &series.drifts {
+            let ratios = [drift.ratio_per_run, drift.interval.0, drift.interval.1, drift.total];
+            let [slope, low, high, total] = ratios.map(|ratio| (ratio - 1.0) * 100.0);
+            let end = match drift.end {
+                end if end == series.count => "on".to_owned(),
+                end => format!("to value {}", end - 1),
+            };
+            let _ = writeln!(
+                text,
+                "{id}: drifting {slope:+.2} % per run [{low:+.2}, {high:+.2}] from value {} {end}, \
+                 {total:+.1} % in all",
+                drift.index,
+            );
         }
         for point in &series.change_points {
             let ratios = [point.ratio, point.interval.0, point.interval.1];

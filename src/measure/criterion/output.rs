@@ -1,5 +1,6 @@
 //! Reads the files that Criterion 0.5 to 0.8 writes and the lines that it prints.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,9 @@ use thiserror::Error;
 use crate::files;
 use crate::measure::{CallAmounts, Observation};
 use crate::note::FailureReason;
-use crate::run::{BenchmarkFailure, CallsPerSample, RunSettings, Samples, Sampling};
+use crate::run::{
+    BenchmarkFailure, CallsPerSample, ProviderRecord, Samples, Sampling, list_runtime_conditions,
+};
 use crate::units::{Nanos, UnitError};
 
 /// Name of the file with the samples of a benchmark.
@@ -114,16 +117,25 @@ pub(super) fn read_results(folder: &Path) -> io::Result<Vec<WrittenResult>> {
     Ok(found.iter().filter_map(|folder| read_benchmark(folder)).collect())
 }
 
-/// Reads the threads and the provider that a bench wrote into `settings.json` next to Criterion's
-/// results. Returns `None` if the file cannot be read; most benches write none.
-pub(super) fn read_bench_settings(home: &Path) -> Option<RunSettings> {
-    let settings: RunSettings =
-        serde_json::from_slice(&files::read_plain_file(&home.join("settings.json")).ok()?).ok()?;
-    Some(RunSettings {
-        threads: settings.threads,
-        provider: settings.provider,
-        ..RunSettings::default()
-    })
+/// The part of a bench's `settings.json` that must be alike for two measurements to be comparable.
+#[derive(Deserialize)]
+struct BenchSettings {
+    threads: Option<u32>,
+    provider: Option<ProviderRecord>,
+    #[serde(default)]
+    conditions: BTreeMap<String, String>,
+}
+
+/// Reads the conditions that a bench wrote into `settings.json` next to Criterion's results. Returns
+/// none if the file cannot be read; most benches write none.
+pub(super) fn read_bench_conditions(home: &Path) -> BTreeMap<String, String> {
+    let json = files::read_plain_file(&home.join("settings.json")).unwrap_or_default();
+    let Ok(settings) = serde_json::from_slice::<BenchSettings>(&json) else {
+        return BTreeMap::new();
+    };
+    let mut conditions = list_runtime_conditions(settings.threads, settings.provider);
+    conditions.extend(settings.conditions);
+    conditions
 }
 
 /// Adds every `new` folder below `folder` that holds a `benchmark.json` to `found`.
@@ -202,6 +214,7 @@ impl SampleFile {
             calls_per_sample,
             amounts: CallAmounts::default(),
             metrics: [].into(),
+            conditions: [].into(),
         })
     }
 }

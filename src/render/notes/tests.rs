@@ -75,8 +75,6 @@ fn list_notes() -> Vec<Note> {
         kernel: text("6.1.0"),
     };
     let stolen = Disturbance::StolenTime { share: percent(0.062) };
-    let settings = RuntimeName { threads: Some(1), provider: Some(text("cpu")) };
-    let first = RuntimeName { threads: Some(4), provider: None };
     let mut notes = list_examples! { Note:
         Recorded { sentence: text("the load average was 3.1 on 2 cores") }
         BusyBefore { others: percent(0.4) }
@@ -85,7 +83,7 @@ fn list_notes() -> Vec<Note> {
         LaunchRepeated { launch: 2, job: text("suite (demo)"), disturbance: stolen }
         RoundRepeated { round: 2, job: text("suite (demo)"), disturbance: stolen }
         MachineChanged { before: machine("Xeon"), after: machine("EPYC") }
-        SettingsDiffer { target: Some(text("suite")), settings, first }
+        ConditionVaries { key: text("threads"), first: Some(text("1")), other: Some(text("4")) }
         BenchSkipped { bench: text("plain"), package: text("demo") }
         BenchLeftOut { bench: text("gated"), package: text("demo"), features: vec![text("extra")] }
         BenchmarkFailed { benchmark: text("encode/8"), reason: FailureReason::Panicked }
@@ -131,6 +129,18 @@ fn list_notes() -> Vec<Note> {
         InstructionsNotCounted { obstacle: CountObstacle::CallsTooShort }
         SameProgram {}
         OtherMachine {}
+        OtherCondition {
+            key: text("threads"),
+            baseline: Some(text("1")),
+            candidate: Some(text("4")),
+        }
+        ConditionChanged {
+            key: text("threads"),
+            baseline: Some(text("1")),
+            candidate: Some(text("4")),
+        }
+        BenchEdited { files: vec![text("benches/encode.rs")] }
+        WorkChanged { unit: text("elements"), baseline: Some(16.0), candidate: Some(32.0) }
         SameCommit {}
         OnlyScreened {}
         NotInCandidate {}
@@ -158,11 +168,9 @@ fn list_notes() -> Vec<Note> {
         NotMeasured {}
     };
     notes.extend([
-        Note::SettingsDiffer {
-            target: None,
-            settings: RuntimeName { threads: None, provider: Some(text("cuda")) },
-            first: RuntimeName { threads: Some(2), provider: Some(text("cpu")) },
-        },
+        Note::OtherCondition { key: text("model"), baseline: None, candidate: Some(text("a")) },
+        Note::BenchEdited { files: ["a", "b", "c", "d", "e"].map(text).to_vec() },
+        Note::WorkChanged { unit: text("bytes"), baseline: None, candidate: Some(4096.0) },
         Note::BenchLeftOut { bench: text("old"), package: text("demo"), features: Vec::new() },
         Note::TrailerExceeded {
             trailer: text("encode/* +5 %"),

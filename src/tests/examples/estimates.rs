@@ -172,9 +172,10 @@ mod random_effects {
 mod changes {
     #[test]
     fn change_points() -> Result<(), crate::stats::StatsError> {
-        use crate::stats::change_points::{MIN_SHIFT, find_change_points};
+        use crate::stats::change_points::MIN_SHIFT;
+        use crate::stats::drift::find_trend_changes;
         let nights = [100.0, 101.0, 100.5, 99.5, 100.2, 110.0, 111.0, 110.4, 109.8, 110.3];
-        let found = find_change_points(&nights, MIN_SHIFT, 0.95)?;
+        let found = find_trend_changes(&nights, MIN_SHIFT, 0.95)?.steps;
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].index, 5);
         assert!(found[0].interval.0 < 1.1 && 1.1 < found[0].interval.1);
