@@ -53,12 +53,15 @@ pub(crate) fn shorten(text: &str, width: usize) -> String {
     shown.chars().take(head).chain(['…']).chain(end).collect()
 }
 
-/// Cuts `text` at its end to `limit` characters; the last one of a cut text is `…`.
+/// Cuts `text` at its end to at most `limit` bytes, which must be room for the `…` that ends a cut
+/// text.
 pub(crate) fn cut_text(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
+    const ELLIPSIS: &str = "…";
+    if text.len() <= limit {
         return text.to_owned();
     }
-    text.chars().take(limit - 1).chain(['…']).collect()
+    let end = text.floor_char_boundary(limit.saturating_sub(ELLIPSIS.len()));
+    text[..end].to_owned() + ELLIPSIS
 }
 
 /// Returns text of several lines in which each character that a terminal or a browser would
@@ -78,8 +81,10 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_and_shows_it() {
-        assert_eq!(cut_text("abcdef", 4), "abc…");
-        assert_eq!(cut_text("äöüß", 4), "äöüß");
+        assert_eq!(cut_text("abcdefg", 6), "abc…");
+        assert_eq!(cut_text("äöüß", 8), "äöüß");
+        assert_eq!(cut_text("äöüß", 7), "äö…");
+        assert_eq!(cut_text("äöüß", 6), "ä…");
     }
 
     #[test]

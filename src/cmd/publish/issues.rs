@@ -5,8 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{WorkflowEnvironment, WorkflowEvent, online, print_lines};
-use crate::publish::annotation::format_notice;
+use super::{WorkflowEnvironment, WorkflowEvent, online, print_lines, report_outcome};
 use crate::publish::issues::{ISSUE_LABEL, IssueStep, plan_issues};
 use crate::session::{CommandError, ExitStatus};
 use crate::site::BenchmarkStatus;
@@ -37,9 +36,7 @@ pub(super) fn publish_issues(
         )?;
         return Ok(ExitStatus::Pass);
     }
-    let notices = online::send_issues(environment, event, &status, site)?;
-    print_lines(notices.iter().map(|text| format_notice(text)))?;
-    Ok(ExitStatus::Pass)
+    report_outcome(&online::send_issues(environment, event, &status, site)?)
 }
 
 /// Reads the output of `perfgate trend status --format json`.
