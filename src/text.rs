@@ -64,6 +64,18 @@ pub(crate) fn cut_text(text: &str, limit: usize) -> String {
     text[..end].to_owned() + ELLIPSIS
 }
 
+/// Returns the word of `known` that `word` may be a misspelling of: the most similar one, if at most
+/// two fifths of its letters differ. Returns `None` if no word is that similar.
+pub(crate) fn find_near_word<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let distances = known.into_iter().map(|one| (strsim::damerau_levenshtein(word, one), one));
+    let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
+    let length = word.chars().count().max(nearest.chars().count());
+    (5 * distance <= 2 * length).then_some(nearest)
+}
+
 /// Returns text of several lines in which each character that a terminal or a browser would
 /// interpret or hide is replaced by `U+FFFD`. Line feeds and tabs stay.
 pub(crate) fn replace_invisible(text: &str) -> String {
@@ -85,6 +97,15 @@ mod tests {
         assert_eq!(cut_text("äöüß", 8), "äöüß");
         assert_eq!(cut_text("äöüß", 7), "äö…");
         assert_eq!(cut_text("äöüß", 6), "ä…");
+    }
+
+    #[test]
+    fn a_misspelled_word_is_recognized_and_another_word_is_not() {
+        let known = ["measure", "gate", "target", "bench", "store"];
+        assert_eq!(find_near_word("measurement", known), Some("measure"));
+        assert_eq!(find_near_word("tagret", known), Some("target"));
+        assert_eq!(find_near_word("foo", known), None);
+        assert_eq!(find_near_word("foo", []), None);
     }
 
     #[test]
