@@ -10,7 +10,8 @@ use crate::decision::Decision;
 use crate::render::notes::describe_failure;
 use crate::render::{self, COMMENT_LIMIT, Colour, escape_for_terminal};
 use crate::report::{Report, ReportContext};
-use crate::run::Benchmark;
+use crate::run::{Benchmark, Run};
+use crate::store::RunKey;
 
 /// Number of last lines of a failed benchmark's output that are shown.
 const LAST_LINES: usize = 5;
@@ -84,10 +85,22 @@ pub(crate) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchm
     }
 }
 
+/// Describes the stored run: what was done with it, its id and its commit, and how many benchmarks
+/// of `run` are not in it.
+pub(crate) fn describe_saved_run(done: &str, key: &RunKey, run: &Run) -> String {
+    let failed = run.benchmarks.iter().filter(|benchmark| benchmark.failure.is_some()).count();
+    let without = match failed {
+        0 => String::new(),
+        failed => format!(", without {} that failed", format_plural(failed, "benchmark")),
+    };
+    format!("{done} {} of {}{without}", key.id(), key.commit().short_id())
+}
+
 /// Prints a message that is not part of the answer, to standard error.
-#[expect(clippy::print_stderr, reason = "messages go to standard error")]
+///
+/// A message that cannot be written is lost: there is nowhere else to report that.
 pub(crate) fn print_note(message: &str) {
-    eprintln!("{message}");
+    let _ = writeln!(io::stderr(), "{message}");
 }
 
 /// Returns the number with its noun, in the singular for 1 and else in the plural.

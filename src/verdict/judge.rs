@@ -85,13 +85,18 @@ fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkC
     comparisons
 }
 
-/// Yields each benchmark once, from the nearest stored run that has it. Only runs of the nearest
-/// commit count.
+/// Yields each benchmark once, from the nearest stored run that has it. Runs count up to the nearest
+/// commit with a complete run: an incomplete run lacks the benchmarks that failed in it, and they
+/// are compared with an earlier commit.
 fn select_nearest(runs: &[Run]) -> impl Iterator<Item = &Benchmark> {
-    let nearest_commit = runs.first().and_then(get_commit_id);
+    let complete = runs.iter().find(|run| run.complete).and_then(get_commit_id);
+    let count = match runs.iter().rposition(|run| get_commit_id(run) == complete) {
+        Some(last) => last + 1,
+        None => runs.len(),
+    };
     let mut seen = HashSet::new();
-    runs.iter()
-        .filter(move |run| get_commit_id(run) == nearest_commit)
+    runs[..count]
+        .iter()
         .flat_map(|run| &run.benchmarks)
         .filter(move |benchmark| seen.insert(benchmark.to_id()))
 }
