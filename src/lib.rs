@@ -54,10 +54,7 @@ pub fn main() -> ExitCode {
     result.map_or_else(
         |error| {
             let (message, status) = session::explain_error(&error);
-            #[expect(clippy::print_stderr, reason = "the one place that prints errors")]
-            {
-                eprintln!("{message}");
-            }
+            session::print::print_note(&message);
             status.into()
         },
         ExitCode::from,

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::measure::MeasureProgress;
 use crate::render::notes::describe_note;
 use crate::rounds;
-use crate::session::print::format_plural;
+use crate::session::print::{format_plural, print_note};
 
 /// Progress on standard error: a bar on a terminal, one line per stage elsewhere.
 pub(crate) struct ProgressOutput {
@@ -50,7 +50,9 @@ impl ProgressOutput {
                     self.print_line(&format!("launch {} of {}", launch + 1, self.launches.0));
                 }
             }
-            MeasureProgress::Repeated(note) => self.print_line(&describe_note(note)),
+            MeasureProgress::NothingSelected(note) | MeasureProgress::Repeated(note) => {
+                self.print_line(&describe_note(note))
+            }
         }
     }
 
@@ -80,12 +82,11 @@ impl ProgressOutput {
         self.bar = Some(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style)));
     }
 
-    #[expect(clippy::print_stderr, reason = "progress goes to standard error")]
     /// Prints one line, above the bar if there is one.
     pub(crate) fn print_line(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| print_note(line)),
+            None => print_note(line),
         }
     }
 
