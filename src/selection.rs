@@ -6,6 +6,9 @@
 use globset::{GlobBuilder, GlobMatcher};
 use thiserror::Error;
 
+/// Maximum number of ids that are named as similar to a pattern.
+const MAX_NEAREST: usize = 3;
+
 /// A pattern is not valid.
 #[derive(Debug, Error)]
 #[error("`{pattern}` is not a pattern: {why}")]
@@ -72,10 +75,35 @@ impl Selection {
         is_included && !self.excluded.iter().any(|pattern| pattern.matches(id))
     }
 
+    /// Returns the `ids` that are most similar to the patterns, the most similar first.
+    ///
+    /// A pattern is compared with the stretches of an id that have as many parts.
+    pub(crate) fn find_nearest_ids<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let patterns: Vec<&str> =
+            self.included.iter().map(|pattern| pattern.0.glob().glob()).collect();
+        let distance = |id: &str| {
+            patterns.iter().map(|pattern| measure_distance(pattern, id)).min().unwrap_or(0)
+        };
+        let mut ranked: Vec<(usize, &str)> = ids.map(|id| (distance(id), id)).collect();
+        ranked.sort_unstable();
+        ranked.dedup();
+        ranked.into_iter().take(MAX_NEAREST).map(|(_, id)| id.to_owned()).collect()
+    }
+
     /// True if every benchmark is selected, because there are no patterns.
     pub(crate) fn selects_all(&self) -> bool {
         self.included.is_empty() && self.excluded.is_empty()
     }
+}
+
+/// Returns how many letters of the pattern differ from an id. Parts of the pattern that match
+/// anything are left out.
+fn measure_distance(pattern: &str, id: &str) -> usize {
+    let literal = pattern.trim_matches(['*', '/']);
+    let parts: Vec<&str> = id.split('/').collect();
+    let length = (literal.matches('/').count() + 1).min(parts.len());
+    let stretches = parts.windows(length).map(|stretch| stretch.join("/"));
+    stretches.map(|stretch| strsim::damerau_levenshtein(literal, &stretch)).min().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -99,6 +127,18 @@ mod tests {
         assert_eq!(selected(&["!a/**"], &ids), "a d/b");
         assert_eq!(selected(&["**", "!**/b"], &ids), "a a/b/c");
         assert_eq!(selected(&["d/b", "a"], &ids), "a d/b");
+    }
+
+    #[test]
+    fn the_ids_nearest_to_a_pattern_are_named() {
+        let nearest = |pattern: &str| {
+            let ids = ["order/sort/10", "order/sort/20", "order/shuffled/10", "sum", "fold"];
+            Selection::new(&[pattern.to_owned()]).unwrap().find_nearest_ids(ids.into_iter())
+        };
+        assert_eq!(nearest("shuffle/**")[0], "order/shuffled/10");
+        assert_eq!(nearest("order/shuffle/**")[0], "order/shuffled/10");
+        assert_eq!(nearest("order/sort/1")[..2], ["order/sort/10", "order/sort/20"]);
+        assert_eq!(nearest("!**"), ["fold", "order/shuffled/10", "order/sort/10"]);
     }
 
     #[test]

@@ -116,7 +116,7 @@ struct CreatedAnswer {
 
 /// Writes the commit status, the check run and the comment.
 ///
-/// Tries each of them, whatever happened to the others. Fails only if no request can be sent at all.
+/// Tries each of them, whatever happened to the others. Fails if no request can be sent at all.
 pub(crate) fn publish_page(
     connection: &ApiConnection,
     event: &WorkflowEvent,

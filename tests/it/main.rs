@@ -12,8 +12,10 @@
 
 #[cfg(feature = "github")]
 mod action;
+mod cargo;
 mod checkout;
 mod command;
+mod command_runs;
 mod errors;
 mod formats;
 #[cfg(all(feature = "internals", feature = "github"))]
@@ -36,9 +38,11 @@ mod openapi;
 mod publish;
 #[cfg(feature = "github")]
 mod publish_troubles;
+mod output;
 mod report;
 mod repositories;
 mod rounds;
+mod settings;
 mod source;
 mod store;
 mod store_shared;
