@@ -54,15 +54,14 @@ pub(super) fn run_publish(args: &PublishArgs) -> Result<ExitStatus> {
     let mut outcome = PublishOutcome::default();
     outcome.note_failure("annotations", print_lines(format_commands(&remarks)));
     write_step_files(&environment, &page, &mut outcome);
-    match &environment.token {
-        Some(_) => match online::send_page(&environment, &event, &page, &settings, &remarks) {
+    if environment.token.is_some() {
+        match online::send_page(&environment, &event, &page, &settings, &remarks) {
             Ok(sent) => outcome.extend(sent),
             Err(error) => outcome.failures.push(format!("{error:#}")),
-        },
-        None => {
-            let notice = "GITHUB_TOKEN is not set: only the step summary is written";
-            outcome.notices.push(notice.to_owned());
         }
+    } else {
+        let notice = "GITHUB_TOKEN is not set: only the step summary is written";
+        outcome.notices.push(notice.to_owned());
     }
     report_outcome(&outcome)
 }

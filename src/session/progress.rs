@@ -51,7 +51,7 @@ impl ProgressOutput {
                 }
             }
             MeasureProgress::NothingSelected(note) | MeasureProgress::Repeated(note) => {
-                self.print_line(&describe_note(note))
+                self.print_line(&describe_note(note));
             }
         }
     }

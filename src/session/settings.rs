@@ -54,7 +54,7 @@ impl GateSettings {
         let config = read_config(gate, folder)?;
         let policy = resolve_policy(config.clone(), gate, bench)?;
         let store = SessionStore::resolve(store, &config, folder)?;
-        Ok(Self { policy, store, config })
+        Ok(Self { config, policy, store })
     }
 }
 
@@ -200,7 +200,7 @@ pub(crate) fn explain_policy_error(error: &PolicyError) -> anyhow::Error {
         PolicyError::DetectTooLow { .. } => {
             command_error.with_help("raise --detect or lower --threshold, here or in perfgate.toml")
         }
-        _ => command_error,
+        PolicyError::Toml { remedy: None, .. } => command_error,
     }
     .into()
 }

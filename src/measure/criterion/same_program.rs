@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use super::runner::BenchRunner;
 use super::{BenchTarget, BuiltBenches};
 
 /// Parts of the header before the build id in a Linux program. The header holds the length of the
@@ -74,7 +75,7 @@ impl<'a> PairedFolders<'a> {
         let [mine, theirs] = [one, other].map(|target| {
             let mut variables: Vec<(OsString, OsString)> = target.environment.variables.clone();
             variables.push(("".into(), target.environment.folder.clone().into()));
-            let runner = target.runner.iter().flat_map(|runner| runner.words());
+            let runner = target.runner.iter().flat_map(BenchRunner::words);
             variables.extend(runner.enumerate().map(|(place, word)| {
                 // No variable has a name with a zero byte.
                 (format!("\0runner {place}").into(), word.clone())
