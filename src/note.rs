@@ -93,6 +93,16 @@ pub(crate) enum Note {
         #[serde(default)]
         features: Vec<String>,
     },
+    /// The packages that `cargo bench` builds have no benches, but other packages have.
+    BenchesElsewhere {
+        /// Names of the other packages.
+        packages: Vec<String>,
+    },
+    /// Cargo's configuration cannot be read, so a runner in it is not used.
+    RunnerUnknown {
+        /// The error.
+        cause: String,
+    },
     /// A bench target was measured, but it registers no benchmark.
     BenchEmpty {
         /// Name of the bench target.

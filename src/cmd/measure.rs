@@ -11,6 +11,7 @@ use crate::git::Repository;
 use crate::measure::MeasureSubject;
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::list_benchmark_ids;
+use crate::note::Note;
 use crate::policy::MeasureConfig;
 use crate::process::Interrupt;
 use crate::render::notes::describe_note;
@@ -34,6 +35,10 @@ pub(super) fn run_measure(args: MeasureArgs) -> Result<ExitStatus> {
     };
     files::write_atomically(&output, render_run_json(&run)?.as_bytes())
         .with_context(|| format!("failed to write `{}`", output.display()))?;
+    // Progress has already shown the others.
+    let is_new =
+        |note: &&Note| !matches!(note, Note::NothingSelected { .. } | Note::LaunchRepeated { .. });
+    print_notes(run.notes.iter().filter(is_new));
     print::print_failures(&run.benchmarks);
     let is_measured = run.benchmarks.iter().any(|benchmark| !benchmark.launches.is_empty());
     if !is_measured {
@@ -58,12 +63,16 @@ fn list_benchmarks(args: &CriterionArgs, interrupt: &Interrupt) -> Result<ExitSt
     let effort = resolve_effort(&args.effort).effort;
     let (ids, notes) = list_benchmark_ids(&built, &selection, &effort, interrupt)
         .map_err(measurement::explain_measure_error)?;
-    for note in &notes {
-        print::print_note(&format!("note: {}", escape_for_terminal(&describe_note(note))));
-    }
+    print_notes(&notes);
     let lines = ids.iter().map(|id| escape_for_terminal(id) + "\n");
     print::print_answer(&lines.collect::<String>())?;
     Ok(if ids.is_empty() { ExitStatus::Inconclusive } else { ExitStatus::Pass })
+}
+
+fn print_notes<'a>(notes: impl IntoIterator<Item = &'a Note>) {
+    for note in notes {
+        print::print_note(&format!("warning: {}", escape_for_terminal(&describe_note(note))));
+    }
 }
 
 fn measure_criterion_source(args: CriterionArgs, interrupt: &Interrupt) -> Result<(Run, PathBuf)> {

@@ -58,6 +58,15 @@ pub(crate) fn describe_note(note: &Note) -> String {
             };
             format!("bench `{bench}` of `{package}` was left out: {remedy}")
         }
+        Note::BenchesElsewhere { packages } => format!(
+            "the packages that `cargo bench` builds here have no benches: choose others with \
+             `--workspace`, or with `--package`: `{}`",
+            packages.join("`, `")
+        ),
+        Note::RunnerUnknown { cause } => format!(
+            "benches are started without a runner, because Cargo's configuration cannot be read: {}",
+            join_lines(cause)
+        ),
         Note::BenchEmpty { bench, package } => {
             format!("bench `{bench}` of `{package}` registers no benchmark")
         }

@@ -159,9 +159,6 @@ pub(crate) fn explain_measure_error(error: MeasureError) -> anyhow::Error {
             )
             .into(),
         BuildError::NoPackage { .. } => CommandError::new_usage(build_error).into(),
-        BuildError::CargoConfig(_) => CommandError::new_usage(build_error)
-            .with_help("`cargo config get target` of a nightly toolchain shows what Cargo reads")
-            .into(),
         BuildError::NotRecorded { .. } => CommandError::new_failure(build_error)
             .with_help(
                 "perfgate needs a `cargo bench` that starts benches by `target.<triple>.runner`",

@@ -189,10 +189,15 @@ fn a_temporary_folder_with_spaces_does_not_change_the_runner() {
 
 #[test]
 fn default_members_are_what_cargo_bench_would_build() {
-    let workspace = TinyWorkspace::new(
-        "[workspace]\nresolver = \"2\"\nmembers = [\"good\", \"broken\"]\ndefault-members = [\"good\"]\n\
-         [profile.bench]\nopt-level = 0\n",
-    );
+    let root = |default: &str| {
+        format!(
+            "[workspace]\nresolver = \"2\"\nmembers = [\"good\", \"broken\", \"plain\"]\n\
+             default-members = [\"{default}\"]\n[profile.bench]\nopt-level = 0\n"
+        )
+    };
+    let workspace = TinyWorkspace::new(&root("good"));
+    workspace.write("plain/src/lib.rs", "");
+    workspace.write("plain/Cargo.toml", "[package]\nname = \"plain\"\nversion = \"0.1.0\"\n");
     for package in ["good", "broken"] {
         let manifest = manifest(package);
         let (manifest, _) = manifest.split_once("\n[profile").unwrap();
@@ -213,6 +218,13 @@ fn default_members_are_what_cargo_bench_would_build() {
     fails("", &["--manifest-path", "broken/Cargo.toml"]);
     let output = workspace.perfgate("good", &["measure", "--list"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "a\n", "{}", text_of(&output));
+    // Default members without benches: the packages that have some are named.
+    workspace.write("Cargo.toml", &root("plain"));
+    let (run, output) = workspace.measure(&[]);
+    assert_eq!((ids(&run), output.status.code()), (vec![], Some(11)), "{}", text_of(&output));
+    let packages = serde_json::json!(["broken", "good"]);
+    assert_eq!(run["notes"][0]["packages"], packages, "{run}");
+    assert!(text_of(&output).contains("choose others with `--workspace`"), "{}", text_of(&output));
 }
 
 #[test]
@@ -258,6 +270,8 @@ fn a_bench_that_registers_no_benchmark_is_named() {
         assert_eq!(ids(&run), ["a"], "{}", text_of(&output));
         let note = &run["notes"][0];
         assert_eq!((&note["note"], &note["bench"]), (&"bench-empty".into(), &"idle".into()));
+        let printed = text_of(&output);
+        assert!(printed.contains("bench `idle` of `tiny` registers no benchmark"), "{printed}");
     }
 }
 

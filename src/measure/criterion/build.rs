@@ -41,9 +41,6 @@ pub(crate) enum BuildError {
     /// The benches do not compile. Cargo has already printed why.
     #[error("failed to build the benches")]
     Compile,
-    /// Cargo's configuration cannot be read.
-    #[error("failed to read Cargo's configuration: {0}")]
-    CargoConfig(String),
     /// Cargo did not start a bench through perfgate, so its environment is not known.
     #[error("bench `{target}` of `{package}` was not started through perfgate")]
     NotRecorded {
@@ -148,15 +145,14 @@ pub(crate) fn build_benches(
     let metadata = workspace.read_metadata()?;
     let declared = workspace.list_benches(&metadata)?;
     if declared.values().all(|bench| bench.is_enabled == Some(false)) {
-        return Ok(BuiltBenches {
-            notes: list_left_out(declared.into_values()),
-            ..BuiltBenches::default()
-        });
+        let elsewhere = declared.is_empty().then(|| note_benches_elsewhere(&metadata)).flatten();
+        let mut notes = list_left_out(declared.into_values());
+        notes.extend(elsewhere);
+        return Ok(BuiltBenches { notes, ..BuiltBenches::default() });
     }
     let records = interrupt.create_temporary_folder()?;
     let mut cargo = workspace.build_bench_command(&declared.values().collect::<Vec<_>>());
-    let runners = RunnerConfig::read(workspace.working_folder())
-        .map_err(|error| BuildError::CargoConfig(error.to_string()))?;
+    let (runners, runner_note) = RunnerConfig::read(workspace.working_folder())?;
     let [own_path, records_path] = [runner, records.path()].map(Path::to_string_lossy);
     runners.redirect(&mut cargo, &[&own_path, "record-environment", &records_path])?;
     // If Cargo uses another runner in spite of this, benches only list and do not measure.
@@ -180,8 +176,18 @@ pub(crate) fn build_benches(
     companions.sort();
     let folders =
         [Some(&workspace.folder), workspace.target_folder.as_ref()].into_iter().flatten().cloned();
-    let built = collect_targets(declared, executables, &runners, records.path())?;
+    let mut built = collect_targets(declared, executables, &runners, records.path())?;
+    built.notes.extend(runner_note);
     Ok(BuiltBenches { companions, folders: folders.collect(), ..built })
+}
+
+/// Returns a note with the packages that have benches, or `None` if no package of the workspace has.
+fn note_benches_elsewhere(metadata: &Metadata) -> Option<Note> {
+    let members = metadata.workspace_packages().into_iter();
+    let with_benches =
+        members.filter(|package| package.targets.iter().any(cargo_metadata::Target::is_bench));
+    let packages: Vec<String> = with_benches.map(|package| package.name.to_string()).collect();
+    (!packages.is_empty()).then_some(Note::BenchesElsewhere { packages })
 }
 
 /// Returns the files of `artifact` that a bench might start or load while it runs.
@@ -272,10 +278,7 @@ impl CargoWorkspace {
         match &self.packages {
             PackageChoice::Workspace => {}
             PackageChoice::Default => {
-                // An old Cargo does not report the default members.
-                if metadata.workspace_default_members.is_available() {
-                    return Ok(metadata.workspace_default_packages());
-                }
+                return Ok(survey::list_default_packages(metadata));
             }
             PackageChoice::Named(named) => {
                 let is_member =

@@ -12,6 +12,7 @@ use std::process::Command;
 use cargo_config2::{Config, PathAndArgs};
 
 use super::environment::BenchEnvironment;
+use crate::note::Note;
 
 /// A program and its arguments, which start a bench. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,13 +53,29 @@ impl From<PathAndArgs> for BenchRunner {
 
 impl RunnerConfig {
     /// Reads Cargo's configuration as Cargo does in `folder`: files, environment variables,
-    /// platforms and `cfg(…)`. Relative paths become absolute.
+    /// platforms and `cfg(…)`. Relative paths become absolute. If the configuration cannot be read,
+    /// there is no runner, and a note with the cause.
     ///
     /// # Errors
     ///
-    /// Fails if the configuration cannot be read.
-    pub(super) fn read(folder: &Path) -> Result<Self, cargo_config2::Error> {
-        let config = Config::load_with_cwd(env::current_dir()?.join(folder))?;
+    /// Fails if the current folder is not known or the compiler cannot be started.
+    pub(super) fn read(folder: &Path) -> io::Result<(Self, Option<Note>)> {
+        let folder = env::current_dir()?.join(folder);
+        match Self::load(&folder) {
+            Ok(runners) => Ok((runners, None)),
+            Err(error) => {
+                let rustc = Command::new("rustc").arg("-vV").current_dir(folder).output()?;
+                let version = String::from_utf8_lossy(&rustc.stdout);
+                let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+                let triples = vec![host.unwrap_or("host").to_owned()];
+                let note = Note::RunnerUnknown { cause: error.to_string() };
+                Ok((Self { triples, runner: None }, Some(note)))
+            }
+        }
+    }
+
+    fn load(folder: &Path) -> Result<Self, cargo_config2::Error> {
+        let config = Config::load_with_cwd(folder)?;
         let targets = config.build_target_for_config::<_, &str>([])?;
         // With several platforms Cargo starts each bench once per platform; the first one counts.
         let runner = targets.first().map(|target| config.runner(target)).transpose()?.flatten();

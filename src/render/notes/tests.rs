@@ -90,6 +90,8 @@ fn list_notes() -> Vec<Note> {
         SettingsDiffer { target: Some(text("suite")), settings, first }
         BenchSkipped { bench: text("plain"), package: text("demo") }
         BenchLeftOut { bench: text("gated"), package: text("demo"), features: vec![text("extra")] }
+        BenchesElsewhere { packages: vec![text("suites"), text("more")] }
+        RunnerUnknown { cause: text("failed to parse `.cargo/config.toml`") }
         BenchEmpty { bench: text("empty"), package: text("demo") }
         OtherMeasurement { benchmark: text("encode/8"), unit: text("instructions") }
         NothingSelected { nearest: vec![text("encode/8"), text("encode/16")] }
