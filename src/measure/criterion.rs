@@ -9,6 +9,7 @@ mod environment;
 mod runner;
 mod build;
 mod output;
+mod stages;
 mod callgrind;
 mod pilot;
 mod same_program;
@@ -24,7 +25,8 @@ use crate::note::FailureReason;
 use crate::process::{self, Interrupt, ProcessEnd, ProcessError, StderrTarget, read_peak_memory};
 use crate::run::{BenchmarkFailure, BenchmarkId, RunSettings};
 
-use self::output::{LaunchStages, is_cut_title, is_title_of, read_bench_settings, read_results};
+use self::output::{is_cut_title, is_title_of, read_bench_settings, read_results};
+use self::stages::LaunchStages;
 use super::plan::{MIN_LAUNCH_CALLS, MeasureMode};
 use super::{Effort, LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
 
