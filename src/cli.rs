@@ -14,6 +14,7 @@ pub(crate) use trend::{
     ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat,
 };
 
+use crate::policy::MAX_LAUNCHES;
 use crate::units::{Confidence, Nanos, Percent};
 
 /// Decides whether inference code got slower and still meets its latency targets.
@@ -77,9 +78,12 @@ pub(crate) struct SelectionArgs {
     /// Only benchmarks whose id matches; `!GLOB` excludes; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) bench: Vec<String>,
-    /// Only this package of the workspace; may be repeated
+    /// Only this package of the workspace; may be repeated [default: what `cargo bench` builds]
     #[arg(long, short, value_name = "PACKAGE")]
     pub(crate) package: Vec<String>,
+    /// All packages of the workspace
+    #[arg(long, conflicts_with = "package")]
+    pub(crate) workspace: bool,
     /// Cargo features to build with
     #[arg(long, value_name = "FEATURES")]
     pub(crate) features: Vec<String>,
@@ -95,7 +99,7 @@ pub(crate) struct SelectionArgs {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct EffortArgs {
     /// Launches per side: processes started for each bench target
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LAUNCHES)))]
     pub(crate) launches: Option<u32>,
     /// Maximum number of calls per launch (at least 10)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..))]
@@ -214,7 +218,7 @@ pub(crate) struct CheckArgs {
     /// Use this run file as the candidate instead of measuring
     #[arg(long, value_name = "FILE")]
     pub(crate) run: Option<PathBuf>,
-    /// Store the run as a baseline if it passes
+    /// Store the run as a baseline of its commit, whatever the verdict; what failed is left out
     #[arg(long)]
     pub(crate) save_baseline: bool,
     /// The result is inconclusive (status 11) if there is no baseline
@@ -238,6 +242,7 @@ pub(crate) struct CheckArgs {
     after_help = "\
 Examples:
   perfgate measure                              the Criterion benches of this workspace
+  perfgate measure --list                       the ids of their benchmarks
   perfgate measure criterion --bench 'tokenization/**' --launches 10
   perfgate measure command --output run.json -- python3 bench.py"
 )]
@@ -271,12 +276,15 @@ pub(crate) struct CriterionArgs {
     /// Where the run is written.
     #[command(flatten)]
     pub(crate) output: RunOutputArgs,
+    /// Print the ids of the selected benchmarks and measure nothing
+    #[arg(long)]
+    pub(crate) list: bool,
 }
 
 /// `perfgate measure command`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-One start of the command is one launch. It prints one line a benchmark:
+One start of the command is one launch. It prints one line per benchmark:
   {\"id\": \"encode/1\", \"samples_ns\": [1250.0, 1301.5]}
 A single CMD is a script of `sh`, several words are started as they stand.")]
 pub(crate) struct CommandArgs {
@@ -284,7 +292,7 @@ pub(crate) struct CommandArgs {
     #[arg(long, value_name = "GLOB")]
     pub(crate) bench: Vec<String>,
     /// Launches: how often the command is started
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LAUNCHES)))]
     pub(crate) launches: Option<u32>,
     /// Time limit of one launch
     #[arg(long, value_name = "DURATION")]

@@ -60,6 +60,9 @@ pub(crate) fn describe_benches(survey: &WorkspaceSurvey) -> Vec<String> {
     if !others.is_empty() {
         remarks.push(format!("left out   {}: they do not use Criterion and cannot be measured; `perfgate measure command` takes any program", list_names(&others)));
     }
+    remarks.extend(criterion.iter().filter(|bench| !bench.is_default).map(|bench| {
+        format!("package    `{}` is not built by `cargo bench` at the root: add `package: {}` to the workflow's step", bench.name, bench.package)
+    }));
     remarks.extend(criterion.iter().filter(|bench| !bench.required_features.is_empty()).map(|bench| {
         let features = bench.required_features.join(",");
         format!("features   `{}` is built with `--features {features}` only: add them to the workflow's step", bench.name)
@@ -117,9 +120,14 @@ mod tests {
             package: "engine".to_owned(),
             name: name.to_owned(),
             is_criterion,
+            is_default: name != "apart",
             required_features: features.iter().map(|&feature| feature.to_owned()).collect(),
         };
-        let benches = vec![bench("old", false, &[]), bench("graph", true, &["model"])];
+        let benches = vec![
+            bench("old", false, &[]),
+            bench("graph", true, &["model"]),
+            bench("apart", true, &[]),
+        ];
         WorkspaceSurvey { root: root.into(), benches }
     }
 
@@ -164,8 +172,9 @@ mod tests {
     #[test]
     fn what_cannot_be_measured_is_said() {
         let remarks = describe_benches(&survey("/r"));
-        assert_eq!(remarks.len(), 3);
+        assert_eq!(remarks.len(), 4);
         assert!(remarks[0].contains("`graph`") && remarks[1].contains("`old`"), "{remarks:?}");
-        assert!(remarks[2].contains("--features model"), "{remarks:?}");
+        assert!(remarks[2].contains("`package: engine`"), "{remarks:?}");
+        assert!(remarks[3].contains("--features model"), "{remarks:?}");
     }
 }

@@ -81,6 +81,8 @@ impl From<io::Error> for MeasureError {
 pub(crate) enum MeasureProgress {
     /// The pilot launch of the named target begins.
     Pilot(String),
+    /// The patterns of `--bench` match nothing. The value names similar benchmarks.
+    NothingSelected(Note),
     /// The plan is complete: how many benchmarks are measured, and in how many process starts.
     Planned {
         /// Number of benchmarks; `None` if it is only known after a launch.
@@ -372,6 +374,10 @@ pub(crate) fn measure_subject(
     let watch = HostWatch::begin();
     let started = Instant::now();
     let mut plan = subject.plan_launches(selection, effort, interrupt, progress)?;
+    if let Some(note) = plan.take_nothing_selected() {
+        progress(MeasureProgress::NothingSelected(note.clone()));
+        plan.notes.push(note);
+    }
     let planned = plan.planned.take();
     let mut measured = Measurement::new(run, plan);
     let mut remaining = LaunchPlan { planned, ..LaunchPlan::default() };

@@ -94,6 +94,35 @@ pub(crate) enum Note {
         #[serde(default)]
         features: Vec<String>,
     },
+    /// The packages that `cargo bench` builds have no benches, but other packages have.
+    BenchesElsewhere {
+        /// Names of the other packages.
+        packages: Vec<String>,
+    },
+    /// Cargo's configuration cannot be read, so a runner in it is not used.
+    RunnerUnknown {
+        /// The error.
+        cause: String,
+    },
+    /// A bench target was measured, but it registers no benchmark.
+    BenchEmpty {
+        /// Name of the bench target.
+        bench: String,
+        /// Package of the bench target.
+        package: String,
+    },
+    /// A benchmark was left out because Criterion measures something other than time in it.
+    OtherMeasurement {
+        /// Name of the benchmark.
+        benchmark: String,
+        /// Unit in which Criterion shows it; empty if there is none.
+        unit: String,
+    },
+    /// The patterns of `--bench` match no benchmark.
+    NothingSelected {
+        /// Names of the benchmarks that are most similar to the patterns.
+        nearest: Vec<String>,
+    },
     /// A benchmark failed and is not in the run, because the other side does not have it.
     BenchmarkFailed {
         /// Name of the benchmark.
@@ -487,6 +516,11 @@ pub(crate) enum CountObstacle {
     ProcessFailed {
         /// Why it failed.
         reason: FailureReason,
+    },
+    /// Benches are started through a program that callgrind cannot follow.
+    StartedByRunner {
+        /// The program and its arguments.
+        runner: String,
     },
     /// callgrind wrote no total.
     NoTotal,

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub(crate) use config::{Config, MeasureConfig};
+pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig};
 
 use crate::run::{Benchmark, LaunchData, Sampling};
 use crate::selection::{IdPattern, PatternError, Selection};
@@ -35,8 +35,8 @@ pub(crate) enum PolicyError {
         line: usize,
         /// What is wrong.
         message: String,
-        /// The known key most similar to an unknown key. `None` for other problems.
-        nearest: Option<String>,
+        /// What to write instead; `None` if that is not known.
+        remedy: Option<ConfigRemedy>,
     },
     /// A glob pattern is not valid.
     #[error(transparent)]
@@ -63,6 +63,21 @@ pub(crate) enum PolicyError {
          target-unproven or inconclusive"
     )]
     FailOn(String),
+}
+
+/// What to write in place of something that `perfgate.toml` may not contain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ConfigRemedy {
+    /// The known key or word that is similar.
+    Nearest(String),
+    /// One of the known keys or words, none of which is similar.
+    Known(Vec<String>),
+    /// Text in quotes, where a number was.
+    Text,
+    /// A whole number without quotes.
+    Number,
+    /// A list.
+    List,
 }
 
 /// A figure of a benchmark that a target can limit.
@@ -139,14 +154,26 @@ impl FailOn {
         Self::TargetUnproven,
         Self::Inconclusive,
     ];
+
+    /// Returns the word that the command line and files use.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Regressed => "regressed",
+            Self::TargetMissed => "target-missed",
+            Self::Missing => "missing",
+            Self::Failed => "failed",
+            Self::TargetUnproven => "target-unproven",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
 }
 
 impl FromStr for FailOn {
     type Err = PolicyError;
 
     fn from_str(word: &str) -> Result<Self, PolicyError> {
-        let known = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word);
-        Self::deserialize(known).map_err(|_| PolicyError::FailOn(word.to_owned()))
+        let known = Self::ALL.into_iter().find(|reason| reason.name() == word);
+        known.ok_or_else(|| PolicyError::FailOn(word.to_owned()))
     }
 }
 
@@ -428,16 +455,23 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_the_nearest_known_one() {
-        refuses("[gate]\ntreshold = \"1%\"", "nearest: Some(\"threshold\")");
-        refuses("[measurement]\n", "nearest: Some(\"measure\")");
-        refuses("[[target]]\nbench = \"a\"\np59 = \"1ms\"", "nearest: Some(\"p50\")");
+        refuses("[gate]\ntreshold = \"1%\"", "Nearest(\"threshold\")");
+        refuses("[measurement]\n", "Nearest(\"measure\")");
+        refuses("[[target]]\nbench = \"a\"\np59 = \"1ms\"", "Nearest(\"p50\")");
+        refuses("foo = 1", "Known([\"measure\", \"gate\"");
     }
 
     #[test]
     fn values_without_units_are_refused() {
         refuses("[[target]]\nbench = \"a\"\np95 = \"10\"", "is not a duration");
         refuses("[gate]\nthreshold = \"1\"", "is not a share");
-        refuses("[gate]\nfail-on = [\"regresed\"]", "unknown variant");
+        refuses("[gate]\nfail-on = [\"regresed\"]", "Nearest(\"regressed\")");
+        refuses("[gate]\nfail-on = \"regressed\"", "List");
+        refuses("[gate]\nthreshold = 0.01", "Text");
+        refuses("[measure]\nlaunches = \"5\"", "Number");
+        refuses("[measure]\nlaunches = -1", "Number");
+        refuses("[measure]\nlaunches = 0", "is not between 1 and 1000");
+        refuses("[measure]\ncalls = 9", "is less than 10");
         refuses("[[bench]]\nmatch = \"a[\"", "Pattern");
     }
 

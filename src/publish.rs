@@ -7,6 +7,8 @@
 #[cfg(feature = "github")]
 pub(crate) mod artifact;
 pub(crate) mod event;
+pub(crate) mod limits;
+pub(crate) mod outcome;
 pub(crate) mod issues;
 pub(crate) mod page;
 pub(crate) mod comment;

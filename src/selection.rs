@@ -8,12 +8,15 @@ use thiserror::Error;
 
 use crate::text::cut_text;
 
+/// Maximum number of ids that are named as similar to a pattern.
+const MAX_NEAREST: usize = 3;
+
 /// Longest pattern in bytes. Longer ones are mistakes or attacks, and reading nested braces takes
 /// stack.
 const MAX_PATTERN_BYTES: usize = 2000;
 
-/// Number of characters of a pattern that a message shows.
-const MAX_SHOWN_CHARS: usize = 60;
+/// Number of bytes of a pattern that a message shows.
+const MAX_SHOWN_BYTES: usize = 60;
 
 /// A pattern is not valid.
 #[derive(Debug, Error)]
@@ -38,7 +41,7 @@ impl IdPattern {
     ///
     /// Fails if the pattern is not valid, is too long, or is nested too deeply to be compiled.
     pub(crate) fn new(pattern: &str) -> Result<Self, PatternError> {
-        let refuse = |why: String| PatternError { shown: cut_text(pattern, MAX_SHOWN_CHARS), why };
+        let refuse = |why: String| PatternError { shown: cut_text(pattern, MAX_SHOWN_BYTES), why };
         if pattern.len() > MAX_PATTERN_BYTES {
             return Err(refuse(format!("it is longer than {MAX_PATTERN_BYTES} bytes")));
         }
@@ -64,7 +67,7 @@ impl IdPattern {
 /// Returns the id of `ids` that is most like `pattern`, which matches none of them. Returns `None`
 /// if there is no id.
 pub(crate) fn find_nearest_id<'a>(pattern: &str, ids: &[&'a str]) -> Option<&'a str> {
-    ids.iter().copied().min_by_key(|id| strsim::damerau_levenshtein(pattern, id))
+    ids.iter().copied().min_by_key(|id| measure_distance(pattern, id))
 }
 
 /// Patterns of benchmark ids. Patterns with `!` exclude benchmarks, the others include them.
@@ -101,10 +104,34 @@ impl Selection {
         is_included && !self.excluded.iter().any(|pattern| pattern.matches(id))
     }
 
+    /// Returns the `ids` that are most similar to the patterns, the most similar first.
+    ///
+    /// A pattern is compared with the stretches of an id that have as many parts.
+    pub(crate) fn find_nearest_ids<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let distance = |id: &str| {
+            let distances = self.included.iter().map(|one| measure_distance(one.as_str(), id));
+            distances.min().unwrap_or(0)
+        };
+        let mut ranked: Vec<(usize, &str)> = ids.map(|id| (distance(id), id)).collect();
+        ranked.sort_unstable();
+        ranked.dedup();
+        ranked.into_iter().take(MAX_NEAREST).map(|(_, id)| id.to_owned()).collect()
+    }
+
     /// True if every benchmark is selected, because there are no patterns.
     pub(crate) fn selects_all(&self) -> bool {
         self.included.is_empty() && self.excluded.is_empty()
     }
+}
+
+/// Returns how many letters of the pattern differ from an id. Parts of the pattern that match
+/// anything are left out.
+fn measure_distance(pattern: &str, id: &str) -> usize {
+    let literal = pattern.trim_matches(['*', '/']);
+    let parts: Vec<&str> = id.split('/').collect();
+    let length = (literal.matches('/').count() + 1).min(parts.len());
+    let stretches = parts.windows(length).map(|stretch| stretch.join("/"));
+    stretches.map(|stretch| strsim::damerau_levenshtein(literal, &stretch)).min().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -137,6 +164,18 @@ mod tests {
         assert!(message.ends_with("…` is not a pattern: it is too complex"), "{message}");
         let message = IdPattern::new(&"{".repeat(1_000_000)).unwrap_err().to_string();
         assert!(message.ends_with("it is longer than 2000 bytes"), "{message}");
+    }
+
+    #[test]
+    fn the_ids_nearest_to_a_pattern_are_named() {
+        let nearest = |pattern: &str| {
+            let ids = ["order/sort/10", "order/sort/20", "order/shuffled/10", "sum", "fold"];
+            Selection::new(&[pattern.to_owned()]).unwrap().find_nearest_ids(ids.into_iter())
+        };
+        assert_eq!(nearest("shuffle/**")[0], "order/shuffled/10");
+        assert_eq!(nearest("order/shuffle/**")[0], "order/shuffled/10");
+        assert_eq!(nearest("order/sort/1")[..2], ["order/sort/10", "order/sort/20"]);
+        assert_eq!(nearest("!**"), ["fold", "order/shuffled/10", "order/sort/10"]);
     }
 
     #[test]

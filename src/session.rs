@@ -46,6 +46,8 @@ pub(crate) struct SessionRequest<'a> {
     pub(crate) gate: &'a GateArgs,
     /// Where baselines are kept.
     pub(crate) store: &'a StoreArgs,
+    /// What is measured, unless the run to judge was measured before.
+    pub(crate) source: SampleSource,
     /// The run to judge if it was measured before; `None` if the command measures.
     pub(crate) given_run: Option<&'a std::path::Path>,
 }
@@ -67,6 +69,8 @@ pub(crate) struct Session {
     pub(crate) store: SessionStore,
     /// The run to judge, which was measured before; `None` if the command measures.
     pub(crate) given_run: Option<Run>,
+    /// What produced the samples of the given run, or else what is measured.
+    pub(crate) source: SampleSource,
     /// The machine that measured the given run, or else this machine.
     pub(crate) host: Host,
     /// Raised when a signal asks perfgate to end.
@@ -95,7 +99,7 @@ impl Session {
         let given_run = request.given_run.map(read_run).transpose()?;
         let host = match &given_run {
             Some(run) => run.host.clone(),
-            None => measurement::detect_host(&project.folder),
+            None => measurement::detect_host(request.source, &project.folder),
         };
         Ok(Self {
             selection: request.selection.clone(),
@@ -104,6 +108,7 @@ impl Session {
             config,
             policy,
             store,
+            source: given_run.as_ref().map_or(request.source, |run| run.source),
             given_run,
             host,
             interrupt,
@@ -123,8 +128,7 @@ impl Session {
 
     /// Returns what a stored run must have in common with the run that is judged.
     pub(crate) fn run_kind(&self) -> RunKind<'_> {
-        let source = self.given_run.as_ref().map_or(SampleSource::Criterion, |run| run.source);
-        RunKind { fingerprint: &self.host.fingerprint, source }
+        RunKind { fingerprint: &self.host.fingerprint, source: self.source }
     }
 
     /// Returns how to build two commits of `repository`, which contains the project.

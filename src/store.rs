@@ -127,6 +127,7 @@ impl Store {
     /// [`StoreError::NoRepository`] if a git store is outside a repository, and with
     /// [`StoreError::Git`] if the repository or the branch name is unusable.
     pub(crate) fn open(url: &str, folder: &Path) -> Result<Self, StoreError> {
+        Self::check_url(url)?;
         match url.split_once(':') {
             Some(("git", branch)) => match Repository::discover(folder)? {
                 Some(repository) => Ok(Self::Git(GitStore::open(repository, branch)?)),
@@ -141,8 +142,18 @@ impl Store {
         }
     }
 
-    /// Saves `run`, with digests in place of its samples, and returns its key. Saving the same run
-    /// twice stores it once.
+    /// Checks that `url` is `git:BRANCH` or `dir:PATH`, without opening the store.
+    ///
+    /// Fails with [`StoreError::InvalidUrl`] if it is not.
+    pub(crate) fn check_url(url: &str) -> Result<(), StoreError> {
+        match url.split_once(':') {
+            Some(("git" | "dir", place)) if !place.is_empty() => Ok(()),
+            _ => Err(StoreError::InvalidUrl(url.to_owned())),
+        }
+    }
+
+    /// Saves `run`, with digests in place of its samples and without benchmarks that failed, and
+    /// returns its key. Saving the same run twice stores it once.
     ///
     /// Fails with [`StoreError::Unfit`] if the run cannot be a baseline, or if the store cannot be
     /// written.
@@ -354,10 +365,10 @@ fn note_ignored_run(error: &StoreError) -> Note {
 fn build_record(run: &Run) -> Result<(RunKey, Vec<u8>), StoreError> {
     let commit = run.commit.as_ref().ok_or(StoreError::Unfit(UnfitRun::NoCommit))?;
     require_fit(!commit.dirty, UnfitRun::Dirty)?;
-    require_fit(run.complete, UnfitRun::Incomplete)?;
-    require_fit(!run.benchmarks.is_empty(), UnfitRun::Empty)?;
+    let stored = reduce_run(run);
+    require_fit(!stored.benchmarks.is_empty(), UnfitRun::Empty)?;
     let id = CommitId::parse(&commit.id).ok_or(StoreError::Unfit(UnfitRun::NoCommit))?;
-    let record = serde_json::to_vec(&strip_samples(run)).expect("a run has a form in JSON");
+    let record = serde_json::to_vec(&stored).expect("a run has a form in JSON");
     require_fit(record.len() <= MAX_RECORD_BYTES, UnfitRun::TooLong)?;
     let key = RunKey::new(id, run, &record).ok_or(StoreError::Unfit(UnfitRun::InvalidTime))?;
     Ok((key, record))
@@ -368,12 +379,16 @@ fn require_fit(holds: bool, unfit: UnfitRun) -> Result<(), StoreError> {
     if holds { Ok(()) } else { Err(StoreError::Unfit(unfit)) }
 }
 
-/// Returns a copy of `run` with digests in place of its samples.
-fn strip_samples(run: &Run) -> Run {
+/// Returns a copy of `run` with digests in place of its samples, and without benchmarks that failed.
+///
+/// The run stays incomplete if a benchmark failed, so that a comparison looks for that benchmark in
+/// earlier runs.
+fn reduce_run(run: &Run) -> Run {
     let mut stored = run.copy_without_launches();
     for (stored, benchmark) in stored.benchmarks.iter_mut().zip(&run.benchmarks) {
         stored.launches = benchmark.launches.iter().map(digest_launch).collect();
     }
+    stored.benchmarks.retain(|benchmark| benchmark.failure.is_none());
     stored
 }
 

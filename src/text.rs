@@ -54,12 +54,27 @@ pub(crate) fn shorten(text: &str, width: usize) -> String {
     shown.chars().take(head).chain(['…']).chain(end).collect()
 }
 
-/// Cuts `text` at its end to `limit` characters; the last one of a cut text is `…`.
+/// Cuts `text` at its end to at most `limit` bytes, which must be room for the `…` that ends a cut
+/// text.
 pub(crate) fn cut_text(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
+    const ELLIPSIS: &str = "…";
+    if text.len() <= limit {
         return text.to_owned();
     }
-    text.chars().take(limit - 1).chain(['…']).collect()
+    let end = text.floor_char_boundary(limit.saturating_sub(ELLIPSIS.len()));
+    text[..end].to_owned() + ELLIPSIS
+}
+
+/// Returns the word of `known` that `word` may be a misspelling of: the most similar one, if at most
+/// two fifths of its letters differ. Returns `None` if no word is that similar.
+pub(crate) fn find_near_word<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let distances = known.into_iter().map(|one| (strsim::damerau_levenshtein(word, one), one));
+    let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
+    let length = word.chars().count().max(nearest.chars().count());
+    (5 * distance <= 2 * length).then_some(nearest)
 }
 
 /// Returns text of several lines in which each character that a terminal or a browser would
@@ -110,8 +125,19 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_and_shows_it() {
-        assert_eq!(cut_text("abcdef", 4), "abc…");
-        assert_eq!(cut_text("äöüß", 4), "äöüß");
+        assert_eq!(cut_text("abcdefg", 6), "abc…");
+        assert_eq!(cut_text("äöüß", 8), "äöüß");
+        assert_eq!(cut_text("äöüß", 7), "äö…");
+        assert_eq!(cut_text("äöüß", 6), "ä…");
+    }
+
+    #[test]
+    fn a_misspelled_word_is_recognized_and_another_word_is_not() {
+        let known = ["measure", "gate", "target", "bench", "store"];
+        assert_eq!(find_near_word("measurement", known), Some("measure"));
+        assert_eq!(find_near_word("tagret", known), Some("target"));
+        assert_eq!(find_near_word("foo", known), None);
+        assert_eq!(find_near_word("foo", []), None);
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! `perfgate baseline`: saves, lists, shows and prunes stored runs.
 
-use std::io::{self, Write as _};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::cli::{BaselineAction, BaselineArgs, RemoteArgs, StoreArgs, StoreFormat, StoreReadArgs};
+use crate::cli::{
+    BaselineAction, BaselineArgs, GateArgs, RemoteArgs, StoreArgs, StoreFormat, StoreReadArgs,
+};
 use crate::git::GitToken;
 use crate::render::{RunDocument, escape_for_terminal};
 use crate::run::Run;
-use crate::session::print::format_plural;
-use crate::session::{CommandError, ExitStatus, read_run};
-use crate::store::{DEFAULT_STORE_URL, GitStore, PruneSummary, RunKey, Store, StoreError};
+use crate::session::print::{self, format_plural};
+use crate::session::settings::read_config;
+use crate::session::{CommandError, ExitStatus, SessionStore, read_run};
+use crate::store::{GitStore, PruneSummary, RunKey, Store, StoreError};
 
 /// Runs `perfgate baseline`.
 ///
@@ -20,25 +23,31 @@ use crate::store::{DEFAULT_STORE_URL, GitStore, PruneSummary, RunKey, Store, Sto
 pub(super) fn run_baseline(args: &BaselineArgs) -> Result<ExitStatus> {
     match &args.action {
         BaselineAction::Save { run, store, push, remote } => {
-            save_run(run, &open_store(store)?, push.then_some(remote))?;
+            let store = find_store(store)?;
+            save_run(run, open_store(&store)?, push.then_some(remote))?;
         }
-        BaselineAction::List(read) => list_runs(&open_store_to_read(read)?, read.format)?,
+        BaselineAction::List(read) => {
+            let store = find_store(&read.store)?;
+            list_runs(open_to_read(&store, read)?, read.format)?;
+        }
         BaselineAction::Show { name, read } => {
-            show_runs(name, &open_store_to_read(read)?, read.format)?;
+            let store = find_store(&read.store)?;
+            show_runs(name, open_to_read(&store, read)?, read.format)?;
         }
         BaselineAction::Prune { keep, dry_run, store, push, remote } => {
-            prune_runs(*keep as usize, *dry_run, &open_store(store)?, push.then_some(remote))?;
+            let store = find_store(store)?;
+            prune_runs(*keep as usize, *dry_run, open_store(&store)?, push.then_some(remote))?;
         }
     }
     Ok(ExitStatus::Pass)
 }
 
-/// Opens the store that the command line names, or the default store.
+/// Returns the store that the command line names, else `perfgate.toml`, else the default store.
 ///
-/// Fails if the store cannot be opened.
-fn open_store(args: &StoreArgs) -> Result<Store> {
-    let url = args.store.as_deref().unwrap_or(DEFAULT_STORE_URL);
-    Ok(Store::open(url, Path::new(".")).map_err(CommandError::from)?)
+/// Fails if the configuration cannot be read or the address is not valid.
+fn find_store(args: &StoreArgs) -> Result<SessionStore> {
+    let folder = Path::new(".");
+    SessionStore::resolve(args, &read_config(&GateArgs::default(), folder)?, folder)
 }
 
 /// Fetches the baselines of the remote into `store`.
@@ -48,11 +57,16 @@ fn fetch_baselines(store: &Store, remote: &RemoteArgs) -> Result<()> {
     with_remote(store, remote, GitStore::fetch)
 }
 
+/// Opens the store. Fails if it cannot be opened.
+fn open_store(store: &SessionStore) -> Result<&Store> {
+    Ok(store.open().map_err(CommandError::from)?)
+}
+
 /// Opens the store, and fetches from the remote first if `--fetch` is given.
-fn open_store_to_read(args: &StoreReadArgs) -> Result<Store> {
-    let store = open_store(&args.store)?;
+fn open_to_read<'a>(store: &'a SessionStore, args: &StoreReadArgs) -> Result<&'a Store> {
+    let store = open_store(store)?;
     if args.fetch {
-        fetch_baselines(&store, &args.remote)?;
+        fetch_baselines(store, &args.remote)?;
     }
     Ok(store)
 }
@@ -76,13 +90,13 @@ fn with_remote<T>(
 fn save_run(path: &Path, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
     let run = read_run(path)?;
     let key = store.save(&run).map_err(CommandError::from)?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "saved {} of commit {}", key.id(), key.commit().short_id())?;
+    print::print_answer(&(print::describe_saved_run("saved", &key, &run) + "\n"))?;
     if let Some(remote) = push {
         let (pushed, address) = with_remote(store, remote, |store, remote| {
             Ok((store.push(remote)?, remote.display_name()))
         })?;
-        writeln!(out, "pushed {} to `{address}`", format_plural(pushed.runs, "run"))?;
+        let pushed = format_plural(pushed.runs, "run");
+        print::print_answer(&format!("pushed {pushed} to `{address}`\n"))?;
     }
     Ok(())
 }
@@ -116,17 +130,14 @@ impl<'a> StoredRunRow<'a> {
 
 fn list_runs(store: &Store, format: StoreFormat) -> Result<()> {
     let keys = store.list().map_err(CommandError::from)?;
-    let mut out = io::stdout().lock();
+    let mut out = String::new();
     match format {
         StoreFormat::Json => {
-            print_json(&keys.iter().map(StoredRunRow::from_key).collect::<Vec<_>>())?;
+            return print_json(&keys.iter().map(StoredRunRow::from_key).collect::<Vec<_>>());
         }
         // An empty table would not tell the user how to fill it.
         StoreFormat::Text if keys.is_empty() => {
-            writeln!(
-                out,
-                "nothing is stored yet: `perfgate check --save-baseline` records a run that passes"
-            )?;
+            writeln!(out, "nothing is stored yet: `perfgate check --save-baseline` records a run")?;
         }
         StoreFormat::Text => {
             writeln!(
@@ -139,7 +150,7 @@ fn list_runs(store: &Store, format: StoreFormat) -> Result<()> {
             }
         }
     }
-    Ok(())
+    print::print_answer(&out)
 }
 
 /// Returns the line of one stored run in a list.
@@ -201,7 +212,7 @@ fn find_stored_runs(name: &str, store: &Store) -> Result<Vec<RunKey>> {
 
 /// Prints one run: its commit, its host, and the median of each benchmark.
 fn print_run(key: &RunKey, run: &Run) -> Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = String::new();
     let branch = run.commit.as_ref().and_then(|commit| commit.branch.as_deref());
     let branch =
         branch.map(|branch| format!(" on {}", escape_for_terminal(branch))).unwrap_or_default();
@@ -239,7 +250,7 @@ fn print_run(key: &RunKey, run: &Run) -> Result<()> {
             }
         }
     }
-    Ok(())
+    print::print_answer(&out)
 }
 
 /// Removes all but the newest `keep` runs of each kind, and prints which runs were removed.
@@ -254,18 +265,15 @@ fn prune_runs(keep: usize, dry_run: bool, store: &Store, push: Option<&RemoteArg
         None => store.prune(keep).map_err(CommandError::from)?,
     };
     let PruneSummary { removed, kept_count: kept } = pruned;
-    let mut out = io::stdout().lock();
+    let mut out = String::new();
     for key in &removed {
         writeln!(out, "{}", format_key(key))?;
     }
     let action = if dry_run { "would remove" } else { "removed" };
     writeln!(out, "{action} {}, kept {kept}", format_plural(removed.len(), "run"))?;
-    Ok(())
+    print::print_answer(&out)
 }
 
 fn print_json(rows: &impl Serialize) -> Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, rows)?;
-    writeln!(out)?;
-    Ok(())
+    print::print_answer(&(serde_json::to_string_pretty(rows)? + "\n"))
 }

@@ -40,6 +40,10 @@ pub(super) fn run_calibrate(args: &CalibrateArgs) -> Result<ExitStatus> {
         effort: &args.effort,
         gate: &GateArgs::default(),
         store: &StoreArgs::default(),
+        source: match args.command {
+            Some(_) => SampleSource::Command,
+            None => SampleSource::Criterion,
+        },
         given_run: None,
     })?;
     let same_code = build_same_code(args.command.as_deref(), &session)?;
@@ -101,7 +105,7 @@ impl SameCode {
 /// Fails if a build fails.
 fn build_same_code(command: Option<&str>, session: &Session) -> Result<SameCode> {
     if let Some(text) = command {
-        return Ok(SameCode::Pair(Box::new(Pair::from_commands(text, text))));
+        return Ok(SameCode::Pair(Box::new(Pair::from_commands(text, text, None))));
     }
     let head = session.project.read_head()?.filter(|head| !head.dirty);
     let commit = head.and_then(|head| CommitId::parse(&head.id));

@@ -1,22 +1,22 @@
 //! `perfgate doctor`: reports what makes this machine unfit for measurements, and the remedies.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::cli::{DoctorArgs, DoctorFormat, GateArgs};
+use crate::cli::{DoctorArgs, DoctorFormat, GateArgs, StoreArgs};
 use crate::git::Repository;
 use crate::host::{
     Host, HostFinding, HostFitness, RequiredTool, check_host_fitness, detect_program_version,
 };
 use crate::render::{FindingWords, describe_finding};
-use crate::session::print::format_plural;
+use crate::run::SampleSource;
+use crate::session::print::{self, format_plural};
 use crate::session::settings::read_config;
-use crate::session::{ExitStatus, measurement};
-use crate::store::{DEFAULT_STORE_URL, Store};
+use crate::session::{ExitStatus, SessionStore, measurement};
+use crate::store::RunKey;
 
 /// The output of the command.
 #[derive(Serialize)]
@@ -31,15 +31,14 @@ struct DoctorReport {
 pub(super) fn run_doctor(args: &DoctorArgs) -> Result<ExitStatus> {
     let mut findings = check_host_fitness();
     findings.push(check_git_history(Path::new(".")));
-    let host = measurement::detect_host(Path::new("."));
+    let host = measurement::detect_host(SampleSource::Criterion, Path::new("."));
     findings.push(check_stored_runs(Path::new("."), &host.fingerprint));
     findings.extend(RequiredTool::ALL.map(check_tool));
     let report = DoctorReport { host, findings: findings.iter().map(describe_finding).collect() };
-    let mut out = io::stdout().lock();
-    match args.format {
-        DoctorFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
-        DoctorFormat::Text => write!(out, "{}", format_report(&report))?,
-    }
+    print::print_answer(&match args.format {
+        DoctorFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
+        DoctorFormat::Text => format_report(&report),
+    })?;
     Ok(ExitStatus::Pass)
 }
 
@@ -55,13 +54,9 @@ fn check_git_history(folder: &Path) -> HostFinding {
 
 /// Counts the stored runs of this machine and of others.
 fn check_stored_runs(folder: &Path, fingerprint: &str) -> HostFinding {
-    let config = read_config(&GateArgs::default(), folder);
-    let url = config.ok().and_then(|config| config.store.url);
-    let keys = Store::open(url.as_deref().unwrap_or(DEFAULT_STORE_URL), folder)
-        .and_then(|store| store.list());
-    let keys = match keys {
+    let keys = match list_stored_runs(folder) {
         Ok(keys) => keys,
-        Err(error) => return HostFinding::StoreUnreadable { cause: error.to_string() },
+        Err(error) => return HostFinding::StoreUnreadable { cause: format!("{error:#}") },
     };
     let mut machines: BTreeMap<&str, usize> = BTreeMap::new();
     for key in &keys {
@@ -70,6 +65,13 @@ fn check_stored_runs(folder: &Path, fingerprint: &str) -> HostFinding {
     let own = machines.remove(fingerprint).unwrap_or(0);
     let others = machines.into_iter().map(|(other, count)| (other.to_owned(), count)).collect();
     HostFinding::StoredRuns { own, others }
+}
+
+/// Lists the runs of the project's store. Fails if the configuration or the store cannot be read.
+fn list_stored_runs(folder: &Path) -> Result<Vec<RunKey>> {
+    let config = read_config(&GateArgs::default(), folder)?;
+    let store = SessionStore::resolve(&StoreArgs::default(), &config, folder)?;
+    Ok(store.open()?.list()?)
 }
 
 /// Checks that a program is installed.

@@ -1,7 +1,6 @@
 //! `perfgate evaluate`: measures how often the decision is wrong.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::thread;
 
@@ -19,7 +18,7 @@ use crate::policy::{Config, Policy};
 use crate::selection::Selection;
 use crate::session::progress::start_evaluation_bar;
 use crate::session::settings::explain_policy_error;
-use crate::session::{CommandError, ExitStatus, read_run};
+use crate::session::{CommandError, ExitStatus, print, read_run};
 use crate::units::Percent;
 
 /// The results of all simulations and replays.
@@ -175,12 +174,9 @@ fn to_expected(expect: ExpectArg) -> ExpectedChange {
 }
 
 fn print_results(results: &EvaluationResults, format: TableFormat) -> Result<()> {
-    let mut out = io::stdout().lock();
     let layout = match format {
         TableFormat::Json => {
-            serde_json::to_writer_pretty(&mut out, results)?;
-            writeln!(out)?;
-            return Ok(());
+            return print::print_answer(&(serde_json::to_string_pretty(results)? + "\n"));
         }
         TableFormat::Text => table::TableLayout::Text,
         TableFormat::Markdown => table::TableLayout::Markdown,
@@ -197,6 +193,5 @@ fn print_results(results: &EvaluationResults, format: TableFormat) -> Result<()>
         tables
             .push(format!("{policy}: {right} right, {wrong} wrong, {inconclusive} inconclusive\n"));
     }
-    write!(out, "{}", tables.join("\n"))?;
-    Ok(())
+    print::print_answer(&tables.join("\n"))
 }

@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use crate::cli::{CommandArgs, CriterionArgs, EffortArgs, MeasureArgs, MeasureSource};
 use crate::files;
 use crate::git::Repository;
-use crate::host::Host;
 use crate::measure::command::SampleCommand;
+use crate::measure::criterion::list_benchmark_ids;
 use crate::measure::{MeasureSubject, SampleNeeds};
+use crate::note::Note;
 use crate::policy::MeasureConfig;
 use crate::process::Interrupt;
-use crate::render::render_run_json;
+use crate::render::notes::describe_note;
+use crate::render::{escape_for_terminal, render_run_json};
 use crate::run::{MeasuredCommit, Run, SampleSource};
 use crate::session::progress::ProgressOutput;
 use crate::session::project::find_workspace_folder;
@@ -22,24 +24,55 @@ use crate::session::{ExitStatus, measurement, print, watch_signals};
 
 /// Runs `perfgate measure`.
 ///
-/// Fails if nothing can be measured or the run file cannot be written. A failed benchmark is
-/// printed and is not an error.
+/// The status is inconclusive if nothing was measured. Fails if the measurement cannot be made or
+/// the run file cannot be written. A failed benchmark is printed and is not an error.
 pub(super) fn run_measure(args: MeasureArgs) -> Result<ExitStatus> {
     let interrupt = watch_signals()?;
-    let (run, output) = match args.source {
-        None => measure_criterion_source(args.criterion, &interrupt)?,
-        Some(MeasureSource::Criterion(args)) => measure_criterion_source(args, &interrupt)?,
-        Some(MeasureSource::Command(args)) => measure_command_source(args, &interrupt)?,
+    let (run, output) = match args.source.unwrap_or(MeasureSource::Criterion(args.criterion)) {
+        MeasureSource::Criterion(args) if args.list => return list_benchmarks(&args, &interrupt),
+        MeasureSource::Criterion(args) => measure_criterion_source(args, &interrupt)?,
+        MeasureSource::Command(args) => measure_command_source(args, &interrupt)?,
     };
     files::write_atomically(&output, render_run_json(&run)?.as_bytes())
         .with_context(|| format!("failed to write `{}`", output.display()))?;
+    // Progress has already shown the others.
+    let is_new =
+        |note: &&Note| !matches!(note, Note::NothingSelected { .. } | Note::LaunchRepeated { .. });
+    print_notes(run.notes.iter().filter(is_new));
     print::print_failures(&run.benchmarks);
+    let is_measured = run.benchmarks.iter().any(|benchmark| !benchmark.launches.is_empty());
+    if !is_measured {
+        print::print_note(&format!("nothing was measured; {} has no samples", output.display()));
+        return Ok(ExitStatus::Inconclusive);
+    }
     ProgressOutput::new().print_line(&format!(
         "{} in {}",
         print::format_plural(run.benchmarks.len(), "benchmark"),
         output.display()
     ));
     Ok(ExitStatus::Pass)
+}
+
+/// Prints the ids of the selected benchmarks, one per line. Nothing is measured.
+///
+/// Fails if the benches cannot be built or started.
+fn list_benchmarks(args: &CriterionArgs, interrupt: &Interrupt) -> Result<ExitStatus> {
+    let selection = parse_selection(&args.selection.bench)?;
+    let workspace = measurement::to_workspace(&args.selection);
+    let built = measurement::build_criterion_benches(&workspace, interrupt)?;
+    let effort = resolve_effort(&args.effort).effort;
+    let (ids, notes) = list_benchmark_ids(&built, &selection, &effort, interrupt)
+        .map_err(measurement::explain_measure_error)?;
+    print_notes(&notes);
+    let lines = ids.iter().map(|id| escape_for_terminal(id) + "\n");
+    print::print_answer(&lines.collect::<String>())?;
+    Ok(if ids.is_empty() { ExitStatus::Inconclusive } else { ExitStatus::Pass })
+}
+
+fn print_notes<'a>(notes: impl IntoIterator<Item = &'a Note>) {
+    for note in notes {
+        print::print_note(&format!("warning: {}", escape_for_terminal(&describe_note(note))));
+    }
 }
 
 fn measure_criterion_source(args: CriterionArgs, interrupt: &Interrupt) -> Result<(Run, PathBuf)> {
@@ -50,7 +83,7 @@ fn measure_criterion_source(args: CriterionArgs, interrupt: &Interrupt) -> Resul
     let mut run = measurement::measure_criterion(
         &args.selection,
         &benchmarks,
-        measurement::detect_host(folder),
+        measurement::detect_host(SampleSource::Criterion, folder),
         &resolve_effort(&args.effort),
         &SampleNeeds::NONE,
         interrupt,
@@ -63,8 +96,12 @@ fn measure_command_source(args: CommandArgs, interrupt: &Interrupt) -> Result<(R
     let effort_args =
         EffortArgs { launches: args.launches, timeout: args.timeout, ..EffortArgs::default() };
     let benchmarks = parse_selection(&args.bench)?;
-    let host = Host::detect(&measurement::read_surroundings());
-    let run = Run::new(Timestamp::now().to_string(), SampleSource::Command, host);
+    let folder = Path::new(".");
+    // Read first: the command may write files, and that makes the tree dirty.
+    let commit = read_head(folder);
+    let host = measurement::detect_host(SampleSource::Command, folder);
+    let mut run = Run::new(Timestamp::now().to_string(), SampleSource::Command, host);
+    run.commit = commit;
     let subject = MeasureSubject::Command(SampleCommand::from_words(&args.words));
     let effort = resolve_effort(&effort_args).effort;
     let run = measurement::measure_into(

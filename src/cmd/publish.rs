@@ -6,14 +6,16 @@ mod issues;
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::cli::PublishArgs;
 use crate::publish::annotation::{collect_annotations, format_commands, format_notice};
 use crate::publish::event::WorkflowEvent;
+use crate::publish::outcome::PublishOutcome;
 use crate::publish::page::{PublishPage, SuiteDecision};
 use crate::publish::request::{self, PublishId, PublishSettings};
 use crate::publish::summary;
+use crate::render::escape_for_terminal;
 use crate::session::{CommandError, ExitStatus, print, read_decision_file};
 use environment::WorkflowEnvironment;
 
@@ -50,37 +52,53 @@ pub(super) fn run_publish(args: &PublishArgs) -> Result<ExitStatus> {
         let lines = documents.iter().map(|document| format!("{document}\n")).collect::<String>();
         return print::print_json(&lines).map(|()| ExitStatus::Pass);
     }
-    print::print_commands(format_commands(&remarks))?;
-    let mut notices = write_step_files(&environment, &page)?;
-    match &environment.token {
-        Some(_) => {
-            notices.extend(online::send_page(&environment, &event, &page, &settings, &remarks)?);
+    let mut outcome = PublishOutcome::default();
+    outcome.note_failure("annotations", print::print_commands(format_commands(&remarks)));
+    write_step_files(&environment, &page, &mut outcome);
+    if environment.token.is_some() {
+        match online::send_page(&environment, &event, &page, &settings, &remarks) {
+            Ok(sent) => outcome.extend(sent),
+            Err(error) => outcome.failures.push(format!("{error:#}")),
         }
-        None => {
-            notices.push("GITHUB_TOKEN is not set: only the step summary is written".to_owned());
-        }
+    } else {
+        let notice = "GITHUB_TOKEN is not set: only the step summary is written";
+        outcome.notices.push(notice.to_owned());
     }
-    print::print_commands(notices.iter().map(|text| format_notice(text)))?;
-    Ok(ExitStatus::Pass)
+    report_outcome(&outcome)
 }
 
-/// Writes the step summary and the outputs to the files that the runner names.
-///
-/// Returns a notice if the summary had no room left. Fails if a file cannot be written.
-fn write_step_files(environment: &WorkflowEnvironment, page: &PublishPage) -> Result<Vec<String>> {
-    let mut notices = Vec::new();
+/// Writes the step summary and the outputs to the files that the runner names. Adds a notice if the
+/// summary had no room left, and a failure for each file that cannot be written.
+fn write_step_files(
+    environment: &WorkflowEnvironment,
+    page: &PublishPage,
+    outcome: &mut PublishOutcome,
+) {
     if let Some(path) = &environment.output_path {
-        let written = summary::write_outputs(path, page);
-        written.with_context(|| format!("failed to write outputs to `{}`", path.display()))?;
+        let kind = format!("outputs in `{}`", path.display());
+        outcome.note_failure(&kind, summary::write_outputs(path, page));
     }
     if let Some(path) = &environment.summary_path {
-        let fits = summary::append_summary(path, page)
-            .with_context(|| format!("failed to write the step summary `{}`", path.display()))?;
-        if !fits {
-            notices.push("the step summary is full: this report is left out of it".to_owned());
+        let kind = format!("step summary `{}`", path.display());
+        let appended = outcome.note_failure(&kind, summary::append_summary(path, page));
+        if appended == Some(false) {
+            let notice = "the step summary is full: this report is left out of it";
+            outcome.notices.push(notice.to_owned());
         }
     }
-    Ok(notices)
+}
+
+/// Prints the notices of `outcome`.
+///
+/// Fails if something could not be published, and names all of it.
+fn report_outcome(outcome: &PublishOutcome) -> Result<ExitStatus> {
+    print::print_commands(outcome.notices.iter().map(|text| format_notice(text)))?;
+    if outcome.failures.is_empty() {
+        return Ok(ExitStatus::Pass);
+    }
+    let failures = outcome.failures.join("; ");
+    let message = format!("failed to publish: {}", escape_for_terminal(&failures));
+    Err(CommandError::new_failure(message).into())
 }
 
 /// Reads the decisions of the arguments, each `[NAME=]PATH`.
@@ -119,11 +137,9 @@ fn check_name(name: &str) -> Result<()> {
 mod online {
     //! The calls that need the GitHub client.
 
-    use anyhow::Context as _;
-
     use super::{
-        CommandError, PublishPage, PublishSettings, Result, SuiteDecision, WorkflowEnvironment,
-        WorkflowEvent, check_name,
+        CommandError, PublishOutcome, PublishPage, PublishSettings, Result, SuiteDecision,
+        WorkflowEnvironment, WorkflowEvent, check_name,
     };
     use crate::publish::annotation::Annotation;
     use crate::publish::github::issues::IssueUpdateError;
@@ -156,33 +172,33 @@ mod online {
         Ok(suites.collect())
     }
 
-    /// Sends the page and its annotations, and returns a notice for everything that GitHub refused.
+    /// Sends the page and its annotations.
     ///
-    /// Fails if there is no token or GitHub cannot be reached.
+    /// Fails if there is no token or no request can be sent.
     pub(super) fn send_page(
         environment: &WorkflowEnvironment,
         event: &WorkflowEvent,
         page: &PublishPage,
         settings: &PublishSettings,
         remarks: &[Annotation],
-    ) -> Result<Vec<String>> {
-        let notices =
-            github::publish_page(&create_connection(environment)?, event, page, settings, remarks);
-        notices.context("failed to publish")
+    ) -> Result<PublishOutcome> {
+        let connection = create_connection(environment)?;
+        Ok(github::publish_page(&connection, event, page, settings, remarks)?)
     }
 
-    /// Updates the issues, and returns a notice for everything that GitHub refused.
+    /// Updates the issues.
     ///
-    /// Fails if there is no token, if the status is not valid, or if GitHub cannot be reached.
+    /// Fails if there is no token, if the status is not valid, or if the existing issues cannot be
+    /// read.
     pub(super) fn send_issues(
         environment: &WorkflowEnvironment,
         event: &WorkflowEvent,
         status: &[BenchmarkStatus],
         site: Option<&str>,
-    ) -> Result<Vec<String>> {
+    ) -> Result<PublishOutcome> {
         let connection = create_connection(environment)?;
-        let notices = github::issues::update_issues(&connection, &event.repository, status, site);
-        notices.map_err(|error| match error {
+        let published = github::issues::update_issues(&connection, &event.repository, status, site);
+        published.map_err(|error| match error {
             IssueUpdateError::Status(error) => CommandError::new_usage(error).into(),
             IssueUpdateError::Api(error) => {
                 anyhow::Error::new(error).context("failed to update the issues")
@@ -222,8 +238,8 @@ mod online {
     //! Stand-ins for the calls to GitHub, in a build without the GitHub client. All of them fail.
 
     use super::{
-        CommandError, PublishPage, PublishSettings, Result, SuiteDecision, WorkflowEnvironment,
-        WorkflowEvent,
+        CommandError, PublishOutcome, PublishPage, PublishSettings, Result, SuiteDecision,
+        WorkflowEnvironment, WorkflowEvent,
     };
     use crate::publish::annotation::Annotation;
     use crate::site::BenchmarkStatus;
@@ -242,7 +258,7 @@ mod online {
         _: &PublishPage,
         _: &PublishSettings,
         _: &[Annotation],
-    ) -> Result<Vec<String>> {
+    ) -> Result<PublishOutcome> {
         Err(explain_missing_client())
     }
 
@@ -251,7 +267,7 @@ mod online {
         _: &WorkflowEvent,
         _: &[BenchmarkStatus],
         _: Option<&str>,
-    ) -> Result<Vec<String>> {
+    ) -> Result<PublishOutcome> {
         Err(explain_missing_client())
     }
 

@@ -166,19 +166,23 @@ impl Repository {
         self.commit_tree(tree, &parent.iter().collect::<Vec<_>>(), message)
     }
 
-    /// Writes a commit without parents that has the content of `commit` except for the files at
-    /// `paths`, and returns its id.
+    /// Writes a commit without parents that has the content of `commit` without the files at
+    /// `paths` and with `files`, and returns its id.
     ///
     /// No branch is moved. Fails if an object cannot be read or written.
     pub(crate) fn write_root_commit(
         &self,
         commit: &CommitId,
         paths: impl IntoIterator<Item = String>,
+        files: &[BranchFile],
         message: &str,
     ) -> Result<CommitId, GitError> {
         let mut update = TreeUpdateBuilder::new();
         for path in paths {
             update.remove(path);
+        }
+        for file in files {
+            update.upsert(file.path.as_str(), file.blob, FileMode::Blob);
         }
         let tree = update.create_updated(&self.inner, &self.find_tree(commit)?)?;
         self.commit_tree(tree, &[], message)

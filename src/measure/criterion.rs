@@ -6,36 +6,36 @@
 //! flags.
 
 mod environment;
+mod runner;
 mod build;
 mod output;
+mod stages;
 mod callgrind;
 mod pilot;
 mod same_program;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use crate::note::FailureReason;
-use crate::process::{
-    self, Interrupt, OutputStream, ProcessEnd, ProcessError, StderrTarget, read_peak_memory,
-};
+use crate::process::{self, Interrupt, ProcessEnd, ProcessError, StderrTarget, read_peak_memory};
 use crate::run::{BenchmarkFailure, BenchmarkId};
 
-use self::output::{
-    BenchListing, LaunchStages, is_cut_title, is_title_of, read_bench_conditions, read_results,
-};
+use self::output::{is_cut_title, is_title_of, read_bench_conditions, read_results};
+use self::stages::LaunchStages;
 use super::plan::MeasureMode;
 use super::{Effort, LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
 
 pub(crate) use self::build::{
-    BenchTarget, BuildError, BuiltBenches, CargoWorkspace, build_benches,
+    BenchTarget, BuildError, BuiltBenches, CargoWorkspace, PackageChoice, build_benches,
 };
 pub(crate) use self::callgrind::{VALGRIND, count_instructions};
 pub(crate) use self::environment::record_environment;
-pub(crate) use self::pilot::run_pilot;
+pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};
 pub(crate) use self::same_program::find_same_targets;
 #[cfg(feature = "internals")]
 pub(crate) use self::{callgrind::parse_instruction_total, output::parse_written_result};
@@ -175,12 +175,16 @@ impl BenchTarget {
             effort.timeout,
             interrupt,
             |line| {
-                if stages.take_line(&String::from_utf8_lossy(line.bytes), Instant::now()) {
+                let has_ended =
+                    stages.take_line(&String::from_utf8_lossy(line.bytes), Instant::now());
+                // The memory of a runner is not that of the bench.
+                if has_ended && self.runner.is_none() {
                     peak = read_peak_memory(line.process).or(peak);
                 }
                 true
             },
-        )?;
+        )
+        .map_err(|error| self.explain_start_error(error))?;
         let metrics: BTreeMap<_, _> =
             peak.map(|bytes| ("peak_rss_bytes".to_owned(), bytes)).into_iter().collect();
         let conditions = read_bench_conditions(&home);
@@ -193,9 +197,13 @@ impl BenchTarget {
         Ok(TargetStart { results: written.collect(), stages, ended })
     }
 
-    /// Returns the command that starts the executable as Cargo would, with its results in `home`.
+    /// Returns the command that starts the executable as Cargo would, through the runner if there is
+    /// one, with its results in `home`.
     fn build_command(&self, home: &Path) -> Command {
-        let mut command = Command::new(&self.executable);
+        let mut command = match &self.runner {
+            Some(runner) => runner.build_command(&self.executable),
+            None => Command::new(&self.executable),
+        };
         let environment = &self.environment;
         command.current_dir(&environment.folder).env_clear();
         command.envs(environment.variables.iter().map(|(name, value)| (name, value)));
@@ -203,29 +211,18 @@ impl BenchTarget {
         command
     }
 
-    /// Lists all benchmarks of the target, each with the titles it may have.
-    fn list_benchmarks(
-        &self,
-        effort: &Effort,
-        interrupt: &Interrupt,
-    ) -> Result<Vec<Vec<String>>, ProcessError> {
-        let folder = interrupt.create_temporary_folder()?;
-        let mut command = self.build_command(folder.path());
-        command.args(["--bench", "--list"]);
-        let mut listing = BenchListing::default();
-        process::run_process(
-            &mut command,
-            StderrTarget::Lines,
-            effort.timeout,
-            interrupt,
-            |line| {
-                if line.stream == OutputStream::Stdout {
-                    listing.take_line(&String::from_utf8_lossy(line.bytes));
-                }
-                false
-            },
-        )?;
-        Ok(listing.benchmarks)
+    /// Names the runner in the error of a start, because the user may not know that there is one.
+    fn explain_start_error(&self, error: ProcessError) -> ProcessError {
+        match (error, &self.runner) {
+            (ProcessError::Io(error), Some(runner)) => {
+                let runner = runner.describe();
+                let message = format!(
+                    "failed to start `{runner}`, the runner of Cargo's configuration: {error}"
+                );
+                io::Error::new(error.kind(), message).into()
+            }
+            (error, _) => error,
+        }
     }
 
     fn make_benchmark_id(&self, id: String) -> BenchmarkId {

@@ -165,6 +165,13 @@ impl LaunchPlan {
         (self, other)
     }
 
+    /// Removes and returns the note that the patterns of `--bench` match nothing, if there is one.
+    pub(crate) fn take_nothing_selected(&mut self) -> Option<Note> {
+        let is_it = |note: &Note| matches!(note, Note::NothingSelected { .. });
+        let place = self.notes.iter().position(is_it)?;
+        Some(self.notes.remove(place))
+    }
+
     /// Returns the process starts of one launch: one per target, or several if the numbers of calls
     /// differ by [`MAX_CALLS_RATIO`] or more or if the filter would be too long.
     pub(crate) fn list_jobs(&self) -> Vec<LaunchJob> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::{Metadata, MetadataCommand, Package, TargetKind};
+use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId, TargetKind};
 use thiserror::Error;
 
 use crate::process::list_secret_variables;
@@ -42,6 +42,8 @@ pub(crate) struct SurveyedBench {
     pub(crate) source: PathBuf,
     /// True if the package of the bench depends on Criterion.
     pub(crate) is_criterion: bool,
+    /// True if `cargo bench` builds the bench at the root of the workspace.
+    pub(crate) is_default: bool,
     /// Features without which Cargo does not build the bench.
     pub(crate) required_features: Vec<String>,
 }
@@ -57,10 +59,27 @@ pub(crate) fn survey_workspace(manifest: Option<&Path>) -> Result<WorkspaceSurve
     if let Some(manifest) = manifest {
         command.manifest_path(manifest);
     }
-    let metadata = read_metadata(&command)?;
-    let benches = metadata.workspace_packages().into_iter().flat_map(list_benches).collect();
+    // The default packages depend on the manifest, and checks run at the root.
+    let root = read_metadata(&command)?.workspace_root;
+    let metadata = read_metadata(command.manifest_path(root.join("Cargo.toml")))?;
+    let defaults: Vec<&PackageId> =
+        list_default_packages(&metadata).into_iter().map(|package| &package.id).collect();
+    let packages = metadata.workspace_packages().into_iter();
+    let benches = packages
+        .flat_map(|package| list_benches(package, defaults.contains(&&package.id)))
+        .collect();
     let Metadata { workspace_root, .. } = metadata;
     Ok(WorkspaceSurvey { root: workspace_root.into_std_path_buf(), benches })
+}
+
+/// Returns the packages whose benches `cargo bench` builds without further flags.
+pub(super) fn list_default_packages(metadata: &Metadata) -> Vec<&Package> {
+    if metadata.workspace_default_members.is_available() {
+        metadata.workspace_default_packages()
+    } else {
+        // An old Cargo does not report the default members.
+        metadata.workspace_packages()
+    }
 }
 
 /// Runs `cargo metadata` as `command` describes.
@@ -84,7 +103,7 @@ pub(super) fn read_metadata(command: &MetadataCommand) -> Result<Metadata, Surve
     })
 }
 
-fn list_benches(package: &Package) -> impl Iterator<Item = SurveyedBench> {
+fn list_benches(package: &Package, is_default: bool) -> impl Iterator<Item = SurveyedBench> {
     let mut dependencies = package.dependencies.iter();
     let is_criterion =
         dependencies.any(|dependency| CRITERION_PACKAGES.contains(&dependency.name.as_str()));
@@ -94,6 +113,7 @@ fn list_benches(package: &Package) -> impl Iterator<Item = SurveyedBench> {
         name: target.name.clone(),
         source: target.src_path.clone().into_std_path_buf(),
         is_criterion,
+        is_default,
         required_features: target.required_features.clone(),
     })
 }

@@ -38,6 +38,8 @@ pub(crate) enum FailureReason {
     ListedNotRun,
     /// The process wrote no samples for the benchmark.
     NoSamplesWritten,
+    /// The benchmark ran, but its results are not in the folder that Criterion was given.
+    WrittenElsewhere,
     /// The command printed no samples at all.
     NoSamplesPrinted,
     /// The command printed the benchmark without samples.

@@ -6,8 +6,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
-use super::{FailOn, Metric, PolicyError};
+use super::{ConfigRemedy, FailOn, Metric, PolicyError};
+use crate::measure::plan::MIN_LAUNCH_CALLS;
+use crate::text::find_near_word;
 use crate::units::{Confidence, Nanos, Percent};
+
+/// Largest number of launches per side that can be asked for.
+pub(crate) const MAX_LAUNCHES: u32 = 1000;
 
 /// The whole file. Every part is optional.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -31,8 +36,10 @@ pub(crate) struct Config {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct MeasureConfig {
     /// Number of processes per side.
+    #[serde(deserialize_with = "deserialize_launches")]
     pub(crate) launches: Option<u32>,
     /// Largest number of calls per launch.
+    #[serde(deserialize_with = "deserialize_calls")]
     pub(crate) calls: Option<u32>,
     /// Longest time that all rounds together may take.
     #[serde(deserialize_with = "deserialize_from_text")]
@@ -113,6 +120,28 @@ pub(crate) struct StoreConfig {
     pub(crate) url: Option<String>,
 }
 
+/// Reads a number of launches. Fails if it is not one that the command line accepts.
+fn deserialize_launches<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    let launches = u32::deserialize(deserializer)?;
+    if (1..=MAX_LAUNCHES).contains(&launches) {
+        return Ok(Some(launches));
+    }
+    let message = format!("`launches = {launches}` is not between 1 and {MAX_LAUNCHES}");
+    Err(serde::de::Error::custom(message))
+}
+
+/// Reads a number of calls. Fails if it is not one that the command line accepts.
+fn deserialize_calls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let calls = u32::deserialize(deserializer)?;
+    if calls >= MIN_LAUNCH_CALLS {
+        return Ok(Some(calls));
+    }
+    let message = format!("`calls = {calls}` is less than {MIN_LAUNCH_CALLS}");
+    Err(serde::de::Error::custom(message))
+}
+
 /// Reads a value from its text form.
 ///
 /// Fails if the value is not a string, or if the string is not a valid `T`.
@@ -128,26 +157,42 @@ where
 impl Config {
     /// Reads the text of the file.
     ///
-    /// Fails if the text is not TOML, has an unknown key, or has a value of the wrong kind. An
-    /// unknown key is reported with the nearest known one.
+    /// Fails if the text is not TOML, has an unknown key, or has a value of the wrong kind. The
+    /// error has the remedy, if one is known.
     pub(crate) fn from_toml(text: &str) -> Result<Self, PolicyError> {
         toml::from_str(text).map_err(|error| {
             let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or(""));
             PolicyError::Toml {
                 line: before.matches('\n').count() + 1,
                 message: error.message().lines().collect::<Vec<_>>().join(" "),
-                nearest: find_nearest_key(error.message()).map(str::to_owned),
+                remedy: find_remedy(error.message()),
             }
         })
     }
 }
 
-/// Returns the known key nearest to the unknown key that serde's message names first. Returns
-/// `None` for other messages.
-fn find_nearest_key(message: &str) -> Option<&str> {
-    let mut names = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
-    let unknown = names.next()?;
-    names.min_by_key(|known| strsim::damerau_levenshtein(unknown, known))
+/// Returns the remedy for the problem that serde's message describes, or `None` if none is known.
+fn find_remedy(message: &str) -> Option<ConfigRemedy> {
+    if message.starts_with("unknown field ") || message.starts_with("unknown variant ") {
+        // The unknown word is quoted first, and then all known ones.
+        let mut names = message.split('`').skip(1).step_by(2);
+        let unknown = names.next()?;
+        let known: Vec<&str> = names.collect();
+        return Some(match find_near_word(unknown, known.iter().copied()) {
+            Some(nearest) => ConfigRemedy::Nearest(nearest.to_owned()),
+            None => ConfigRemedy::Known(known.into_iter().map(str::to_owned).collect()),
+        });
+    }
+    let (_, expected) = message
+        .strip_prefix("invalid type: ")
+        .or(message.strip_prefix("invalid value: "))?
+        .rsplit_once("expected ")?;
+    Some(match expected.split_whitespace().collect::<Vec<_>>().as_slice() {
+        ["a", "string", ..] => ConfigRemedy::Text,
+        ["a", "sequence", ..] => ConfigRemedy::List,
+        ["u32" | "u64", ..] => ConfigRemedy::Number,
+        _ => return None,
+    })
 }
 
 impl TargetConfig {

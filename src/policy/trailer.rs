@@ -26,8 +26,8 @@ const MAX_TRAILERS: usize = 100;
 /// report.
 const MAX_TRAILER_BYTES: usize = 2000;
 
-/// Number of characters of such a trailer that the message shows.
-const MAX_SHOWN_CHARS: usize = 41;
+/// Number of bytes of such a trailer that the message shows.
+const MAX_SHOWN_BYTES: usize = 43;
 
 /// A waiver as one trailer states it.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ impl AcceptTrailer {
     /// if the pattern cannot be read.
     fn parse(text: &str) -> Result<Self, TrailerError> {
         if text.len() > MAX_TRAILER_BYTES {
-            return Err(TrailerError::TooLong(cut_text(text, MAX_SHOWN_CHARS)));
+            return Err(TrailerError::TooLong(cut_text(text, MAX_SHOWN_BYTES)));
         }
         let (scope, reason) =
             text.split_once(" because ").ok_or_else(|| TrailerError::NoReason(text.to_owned()))?;

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::decision::{Change, Judgement, TargetStatus, Verdict};
+use crate::publish::limits::{BODY_LIMIT, TITLE_LIMIT};
 use crate::publish::page::{SuiteDecision, is_unwaived_fault};
 use crate::publish::source::{SourceFile, SourceLocation, locate_benchmark};
 use crate::render::notes::{describe_failure, describe_note};
 use crate::report::{DoubtGroup, group_undecided, group_unproven};
+use crate::text::cut_text;
 use crate::units::Ratio;
 
 /// Number of annotations that GitHub shows per level and step. It drops the others silently.
@@ -65,7 +67,8 @@ impl Annotation {
         };
         Some(json!({
             "path": path, "start_line": line, "end_line": line,
-            "annotation_level": level, "title": self.title, "message": self.message,
+            "annotation_level": level, "title": cut_text(&self.title, TITLE_LIMIT),
+            "message": cut_text(&self.message, BODY_LIMIT),
         }))
     }
 }

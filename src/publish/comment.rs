@@ -6,11 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::publish::limits::BODY_LIMIT;
 use crate::publish::page::PublishPage;
 use crate::render::format_comment_marker;
-
-/// GitHub's limit on the body of a comment, in characters.
-pub(crate) const COMMENT_BODY_LIMIT: usize = 65_536;
+use crate::text::cut_text;
 
 /// Maximum number of faults that a comment remembers.
 ///
@@ -171,7 +170,12 @@ pub(crate) fn plan_comment_steps(
 
 fn prepend_state(id: &str, state: &CommentState, text: &str) -> String {
     let state = serde_json::to_string(state).expect("strings and truth values are always JSON");
-    format!("{}\n<!-- perfgate-state {state} -->\n{}\n", format_comment_marker(id), text.trim())
+    let body = format!(
+        "{}\n<!-- perfgate-state {state} -->\n{}\n",
+        format_comment_marker(id),
+        text.trim()
+    );
+    cut_text(&body, BODY_LIMIT)
 }
 
 /// Returns the one line that replaces a comment whose reasons no longer exist.
@@ -194,7 +198,7 @@ fn write_folded_body(id: &str, body: &str) -> String {
     let head = format!("<!-- perfgate:{id}:folded -->");
     let summary = "<summary>perfgate: an earlier result; a newer comment is below</summary>";
     let whole = format!("{head}\n<details>{summary}\n\n{text}\n\n</details>\n");
-    if whole.chars().count() <= COMMENT_BODY_LIMIT {
+    if whole.len() <= BODY_LIMIT {
         whole
     } else {
         format!("{head}\n*perfgate: an earlier result; a newer comment is below.*\n")
@@ -328,9 +332,8 @@ mod tests {
 
     #[test]
     fn a_folded_comment_stays_within_the_limit() {
-        let long =
-            format!("{}\n{}", format_comment_marker("it"), "x".repeat(COMMENT_BODY_LIMIT - 30));
-        assert!(write_folded_body("it", &long).chars().count() < COMMENT_BODY_LIMIT);
+        let long = format!("{}\n{}", format_comment_marker("it"), "ü".repeat(BODY_LIMIT / 2 - 15));
+        assert!(write_folded_body("it", &long).len() < BODY_LIMIT);
     }
 
     #[test]

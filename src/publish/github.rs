@@ -20,6 +20,7 @@ use crate::publish::annotation::Annotation;
 use crate::publish::artifact::{self, ArtifactError};
 use crate::publish::comment::{self, CommentPolicy, CommentStep, StickyComment};
 use crate::publish::event::{PullReference, WorkflowEvent};
+use crate::publish::outcome::PublishOutcome;
 use crate::publish::page::PublishPage;
 use crate::publish::request::{self, PublishSettings};
 
@@ -115,32 +116,31 @@ struct CreatedAnswer {
 
 /// Writes the commit status, the check run and the comment.
 ///
-/// Returns notices for the user: what GitHub refused, with the permission that the job lacks, and
-/// why no comment was written. Fails if a request fails for another reason than a refusal.
+/// Tries each of them, whatever happened to the others. Fails if no request can be sent at all.
 pub(crate) fn publish_page(
     connection: &ApiConnection,
     event: &WorkflowEvent,
     page: &PublishPage,
     settings: &PublishSettings,
     annotations: &[Annotation],
-) -> Result<Vec<String>, ApiError> {
+) -> Result<PublishOutcome, ApiError> {
     block_on(async {
         let client = ApiClient::new(connection)?;
         let publication = Publication { client, event, page, settings };
-        let mut notices = Vec::new();
+        let mut outcome = PublishOutcome::default();
         if let Some(head) = &event.head {
             let sent = publication.set_status(head).await;
-            note_refusal(sent, "commit status", "statuses: write", &mut notices)?;
+            outcome.note_refusal(sent, "commit status", "statuses: write");
             if settings.check_run {
                 let sent = publication.create_check_run(head, annotations).await;
-                note_refusal(sent, "check run", "checks: write", &mut notices)?;
+                outcome.note_refusal(sent, "check run", "checks: write");
             }
         }
         if settings.comment != CommentPolicy::Never {
-            let sent = publication.update_comment(&mut notices).await;
-            note_refusal(sent, "comment", "pull-requests: write", &mut notices)?;
+            let sent = publication.update_comment(&mut outcome.notices).await;
+            outcome.note_refusal(sent, "comment", "pull-requests: write");
         }
-        Ok(notices)
+        Ok(outcome)
     })?
 }
 
@@ -389,19 +389,16 @@ fn is_in_repository(side: &PullSide, repository: &str) -> bool {
     side.repo.as_ref().is_some_and(|repo| repo.full_name.eq_ignore_ascii_case(repository))
 }
 
-/// Turns a refusal into a notice in `notices`, and returns every other result unchanged.
-fn note_refusal(
-    sent: Result<(), ApiError>,
-    item: &str,
-    permission: &str,
-    notices: &mut Vec<String>,
-) -> Result<(), ApiError> {
-    match sent {
-        Err(ApiError::Refused { message, .. }) => {
-            notices.push(format!("no {item}, see the step summary: {message}. The job lacks `{permission}`, or a fork's token is read-only"));
-            Ok(())
-        }
-        sent => sent,
+impl PublishOutcome {
+    /// Adds a notice if GitHub refused `sent`, which needs `permission`, and a failure if it failed
+    /// in another way. Returns whether GitHub refused it.
+    fn note_refusal(&mut self, sent: Result<(), ApiError>, kind: &str, permission: &str) -> bool {
+        let Err(ApiError::Refused { message, .. }) = sent else {
+            self.note_failure(kind, sent);
+            return false;
+        };
+        self.notices.push(format!("no {kind}, see the step summary: {message}. The job lacks `{permission}`, or a fork's token is read-only"));
+        true
     }
 }
 

@@ -8,17 +8,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::publish::limits::{BODY_LIMIT, TITLE_LIMIT};
 use crate::render::RenderError;
 use crate::render::issue::{self, IssueFrame};
 use crate::site::{BenchmarkState, BenchmarkStatus};
+use crate::text::cut_text;
 
 /// Label of perfgate's issues, by which they are found.
 pub(crate) const ISSUE_LABEL: &str = "perfgate";
 /// Maximum number of issues that are opened per call. Without it, a change of the machine would
 /// open an issue for every benchmark.
 pub(crate) const MAX_ISSUES_AT_ONCE: usize = 10;
-/// GitHub's limit on the body of an issue, in characters.
-const ISSUE_BODY_LIMIT: usize = 65_536;
 /// Maximum shift of a slowdown's start that still counts as the same slowdown. The start can move
 /// as nights are added.
 const SAME_SLOWDOWN_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -35,9 +35,6 @@ pub(crate) enum IssuePlanError {
     /// The text of an issue could not be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
-    /// The text is longer than GitHub's limit for an issue.
-    #[error("the text on `{0}` is too long for an issue")]
-    TooLong(String),
 }
 
 /// An issue that carries one of perfgate's markers.
@@ -79,6 +76,17 @@ pub(crate) enum IssueStep {
     },
 }
 
+impl IssueStep {
+    /// Returns what the step is about, for messages.
+    #[cfg(any(feature = "github", test))]
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Open { title, .. } => format!("issue `{title}`"),
+            Self::Edit { number, .. } | Self::Close { number, .. } => format!("issue #{number}"),
+        }
+    }
+}
+
 /// The steps for GitHub, and the number of issues that were left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IssuePlan {
@@ -106,8 +114,7 @@ pub(crate) fn is_own_issue(body: &str) -> bool {
 /// other issue; a slowdown that began more than a week later opens a new issue. The issues of
 /// absent benchmarks and of benchmarks with too few runs are not changed.
 ///
-/// Fails if a page or a time in `status` is malformed, or if a text cannot be rendered or is too
-/// long.
+/// Fails if a page or a time in `status` is malformed, or if a text cannot be rendered.
 pub(crate) fn plan_issues(
     status: &[BenchmarkStatus],
     own_issues: &[TrendIssue],
@@ -158,7 +165,7 @@ impl IssuePlan {
             _ if self.count_opened() == MAX_ISSUES_AT_ONCE => self.left_out += 1,
             _ => self.steps.push(IssueStep::Open {
                 marker: text.marker(),
-                title: issue::render_issue_title(&text.status.id),
+                title: cut_text(&issue::render_issue_title(&text.status.id), TITLE_LIMIT),
                 body,
             }),
         }
@@ -202,11 +209,7 @@ impl<'a> IssueText<'a> {
 
     fn render_body(&self, state: &str, is_open: bool) -> Result<String, IssuePlanError> {
         let frame = IssueFrame { key: self.key, state, is_open, page: self.page.as_deref() };
-        let body = issue::render_issue(self.status, frame)?;
-        if body.chars().count() > ISSUE_BODY_LIMIT {
-            return Err(IssuePlanError::TooLong(self.status.id.clone()));
-        }
-        Ok(body)
+        Ok(cut_text(&issue::render_issue(self.status, frame)?, BODY_LIMIT))
     }
 }
 

@@ -8,10 +8,9 @@ use crate::decision::{Change, Decision, Judgement, TargetStatus, Verdict};
 use crate::render::{COMMENT_LIMIT, RenderError, render_markdown_body};
 use crate::report::{ChangeCounts, Report, ReportContext, TargetCounts};
 
-/// Maximum length of a step summary in characters. At two bytes per character, it stays below
-/// GitHub's limit of 1 MiB.
+/// Maximum length of a step summary in bytes. Other steps of the job need some of GitHub's 1 MiB.
 const SUMMARY_LENGTH: usize = 500_000;
-/// Maximum length of a suite's heading in characters. The name of a suite has a limited length.
+/// Maximum length of a suite's heading in bytes. The name of a suite has a limited length.
 const HEADING_LENGTH: usize = 110;
 
 /// A decision with the name of its suite.
@@ -118,7 +117,8 @@ impl PublishPage {
     }
 }
 
-/// Returns the reports of all suites, one below the other, in at most `limit` characters.
+/// Returns the reports of all suites, one below the other, in at most `limit` bytes, unless the
+/// parts without tables are longer.
 fn render_suites(
     suites: &[SuiteDecision],
     run_url: Option<&str>,
@@ -126,7 +126,7 @@ fn render_suites(
 ) -> Result<String, RenderError> {
     let context =
         ReportContext { full_report: run_url.map(str::to_owned), ..ReportContext::default() };
-    let each = limit / suites.len().max(1) - HEADING_LENGTH;
+    let each = (limit / suites.len().max(1)).saturating_sub(HEADING_LENGTH);
     let reports: Result<Vec<_>, RenderError> = suites
         .iter()
         .map(|suite| {

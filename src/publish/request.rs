@@ -9,16 +9,10 @@ use crate::decision::Verdict;
 use crate::publish::annotation::Annotation;
 use crate::publish::comment::{self, CommentPolicy, CommentStep};
 use crate::publish::event::{PullReference, WorkflowEvent};
+use crate::publish::limits::{ANNOTATIONS_PER_REQUEST, BODY_LIMIT, DESCRIPTION_LIMIT, TITLE_LIMIT};
 use crate::publish::page::PublishPage;
 use crate::publish::summary;
 use crate::text::cut_text;
-
-/// GitHub's limit on the description of a commit status, in characters.
-const DESCRIPTION_LIMIT: usize = 140;
-/// GitHub's limit on the summary of a check run, in characters.
-const CHECK_SUMMARY_LIMIT: usize = 65_535;
-/// GitHub's limit on the number of annotations in one request.
-const ANNOTATIONS_PER_REQUEST: usize = 50;
 
 /// Id that distinguishes the comments, statuses and check runs of perfgate on the same commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,8 +111,8 @@ pub(crate) fn build_check_run(
     let placed: Vec<_> = annotations.iter().filter_map(Annotation::to_check_run).collect();
     let build_output = |annotations: &[Value]| {
         json!({
-            "title": describe_outcome(page),
-            "summary": cut_text(&page.comment, CHECK_SUMMARY_LIMIT),
+            "title": cut_text(&describe_outcome(page), TITLE_LIMIT),
+            "summary": cut_text(&page.comment, BODY_LIMIT),
             "annotations": annotations,
         })
     };

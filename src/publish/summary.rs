@@ -4,10 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use crate::publish::limits::SUMMARY_LIMIT;
 use crate::publish::page::PublishPage;
-
-/// GitHub's limit on a step summary in bytes. GitHub drops a longer summary completely.
-pub(crate) const SUMMARY_LIMIT: usize = 1 << 20;
 
 /// Returns the summary, or the text of the comment if the summary is too long.
 pub(crate) fn choose_summary(page: &PublishPage) -> &str {

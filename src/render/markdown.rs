@@ -9,13 +9,13 @@ use super::{RenderError, render_template, serialize_report, serialize_rows};
 use crate::decision::BaselineKind;
 use crate::report::{Report, ReportRow};
 
-/// Maximum length of a comment in characters. GitHub refuses more than 65,536.
+/// Maximum length of a comment in bytes. GitHub refuses more than 65,535, and `publish` adds a state.
 pub(crate) const COMMENT_LIMIT: usize = 60_000;
 /// Maximum number of reasons with a sentence of their own; the same for waivers.
 const MAX_SENTENCES: usize = 3;
 /// Maximum number of rows in a table of figures that is not folded away.
 const MAX_OPEN_FIGURES: usize = 12;
-/// Lower bound on the length of a row in characters. It limits how many rows are tried.
+/// Lower bound on the length of a row in bytes. It limits how many rows are tried.
 const SHORTEST_ROW: usize = 60;
 
 /// Returns the report as Markdown that begins with its marker, as [`render_markdown_body`] does.
@@ -25,11 +25,11 @@ const SHORTEST_ROW: usize = 60;
 /// Fails if the template and its values do not fit.
 pub(crate) fn render_markdown(report: &Report<'_>, limit: usize) -> Result<String, RenderError> {
     let marker = format_comment_marker(&report.id) + "\n";
-    let body = render_markdown_body(report, limit.saturating_sub(marker.chars().count()))?;
+    let body = render_markdown_body(report, limit.saturating_sub(marker.len()))?;
     Ok(marker + &body)
 }
 
-/// Returns the report as Markdown of at most `limit` characters, unless the part without tables is
+/// Returns the report as Markdown of at most `limit` bytes, unless the part without tables is
 /// longer. There is no marker.
 ///
 /// # Errors
@@ -80,7 +80,7 @@ fn fit_rows(
     // rows do not.
     let most = total.min(limit / SHORTEST_ROW);
     let page = render(most)?;
-    if page.chars().count() <= limit {
+    if page.len() <= limit {
         return Ok((most, page));
     }
     let (mut fits, mut too_many) = (0, most);
@@ -88,7 +88,7 @@ fn fit_rows(
     while too_many - fits > 1 {
         let tried = fits + (too_many - fits) / 2;
         let candidate = render(tried)?;
-        if candidate.chars().count() <= limit {
+        if candidate.len() <= limit {
             (fits, page) = (tried, candidate);
         } else {
             too_many = tried;

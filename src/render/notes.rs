@@ -55,6 +55,37 @@ pub(crate) fn describe_note(note: &Note) -> String {
             };
             format!("bench `{bench}` of `{package}` was left out: {remedy}")
         }
+        Note::BenchesElsewhere { packages } => format!(
+            "the packages that `cargo bench` builds here have no benches: choose others with \
+             `--workspace`, or with `--package`: `{}`",
+            packages.join("`, `")
+        ),
+        Note::RunnerUnknown { cause } => format!(
+            "benches are started without a runner, because Cargo's configuration cannot be read: {}",
+            join_lines(cause)
+        ),
+        Note::BenchEmpty { bench, package } => {
+            format!("bench `{bench}` of `{package}` registers no benchmark")
+        }
+        Note::OtherMeasurement { benchmark, unit } => {
+            let unit = match unit.as_str() {
+                "" => String::new(),
+                unit => format!(" ({unit})"),
+            };
+            format!(
+                "`{benchmark}` was left out: Criterion measures something other than time in it{unit}"
+            )
+        }
+        Note::NothingSelected { nearest } => {
+            let nearest = match nearest.as_slice() {
+                [] => "the benches register none".to_owned(),
+                [nearest] => format!("the nearest is `{nearest}`"),
+                nearest => format!("the nearest are `{}`", nearest.join("`, `")),
+            };
+            format!(
+                "no benchmark matches `--bench`: {nearest}; `perfgate measure --list` lists all"
+            )
+        }
         Note::BenchmarkFailed { benchmark, reason } => {
             format!("`{benchmark}` failed: {}", describe_failure(reason))
         }
@@ -76,20 +107,23 @@ pub(crate) fn describe_note(note: &Note) -> String {
             "no baseline from this machine: {commit} was measured on {}",
             machines.iter().map(describe_stored_machine).collect::<Vec<_>>().join(" and on ")
         ),
-        Note::StoredRunIgnored { cause } => format!("a stored run was ignored: {cause}"),
+        Note::StoredRunIgnored { cause } => {
+            format!("a stored run was ignored: {}", join_lines(cause))
+        }
         Note::BaselinesNotFetched { cause } => {
-            format!("the stored baselines could not be fetched: {cause}")
+            format!("the stored baselines could not be fetched: {}", join_lines(cause))
         }
         Note::HistoryNotFetched { cause } => format!(
             "the history behind this shallow clone could not be fetched, so baselines of earlier \
-             commits are not found: {cause}"
+             commits are not found: {}",
+            join_lines(cause)
         ),
         Note::BaseNotBuilt { commit, cause } => {
-            format!("no baseline: base {commit} cannot be built: {cause}")
+            format!("no baseline: base {commit} cannot be built: {}", join_lines(cause))
         }
-        Note::NotConfirmed { cause } => format!("not confirmed in rounds: {cause}"),
+        Note::NotConfirmed { cause } => format!("not confirmed in rounds: {}", join_lines(cause)),
         Note::NotConfirmedWithoutBase { commit, cause } => {
-            format!("not confirmed in rounds: base {commit} cannot be built: {cause}")
+            format!("not confirmed in rounds: base {commit} cannot be built: {}", join_lines(cause))
         }
 
         Note::TrailerMatchesNothing { trailer } => {
@@ -110,9 +144,11 @@ pub(crate) fn describe_note(note: &Note) -> String {
             count => format!("{count} more `Perfgate-Accept` trailers were not read"),
         },
         Note::TrailerInvalid { cause } => {
-            format!("a `Perfgate-Accept` trailer was ignored: {cause}")
+            format!("a `Perfgate-Accept` trailer was ignored: {}", join_lines(cause))
         }
-        Note::MessagesNotRead { cause } => format!("commit messages could not be read: {cause}"),
+        Note::MessagesNotRead { cause } => {
+            format!("commit messages could not be read: {}", join_lines(cause))
+        }
         Note::MessagesIncomplete => "only some of the commit messages could be read, so a \
                                      `Perfgate-Accept` in the others has no effect: check out \
                                      with `fetch-depth: 0`"
@@ -333,15 +369,23 @@ pub(crate) fn describe_failure(reason: &FailureReason) -> String {
         FailureReason::EndedUnknown => "ended in an unknown way".to_owned(),
         FailureReason::ListedNotRun => "listed but not run".to_owned(),
         FailureReason::NoSamplesWritten => "wrote no samples".to_owned(),
+        FailureReason::WrittenElsewhere => {
+            "ran, but wrote no results to the folder that Criterion gets \
+                                            (`CRITERION_HOME`): does the bench set \
+                                            `output_directory`?"
+                .to_owned()
+        }
         FailureReason::NoSamplesPrinted => "printed no samples".to_owned(),
         FailureReason::EmptySamples => "was printed without samples".to_owned(),
         FailureReason::PrintedTwice => "was printed twice in one launch".to_owned(),
-        FailureReason::InvalidSample { cause } => format!("printed an invalid time: {cause}"),
+        FailureReason::InvalidSample { cause } => {
+            format!("printed an invalid time: {}", join_lines(cause))
+        }
         FailureReason::InvalidLine { line, cause } => {
-            format!("line {line} does not contain samples: {cause}")
+            format!("line {line} does not contain samples: {}", join_lines(cause))
         }
         FailureReason::InvalidResult { cause } => {
-            format!("Criterion's results cannot be used: {cause}")
+            format!("Criterion's results cannot be used: {}", join_lines(cause))
         }
         FailureReason::RepeatedId { bench, count } => {
             format!("bench `{bench}` has {count} benchmarks with this id")
@@ -366,8 +410,22 @@ fn describe_obstacle(obstacle: &CountObstacle) -> String {
         CountObstacle::ProcessFailed { reason } => {
             format!("the process failed under callgrind: {}", describe_failure(reason))
         }
+        CountObstacle::StartedByRunner { runner } => format!(
+            "Cargo's configuration starts benches with `{runner}`, and callgrind counts only what \
+             perfgate starts directly"
+        ),
         CountObstacle::NoTotal => "callgrind wrote no total".to_owned(),
     }
+}
+
+/// Returns the message of an error on one line. Its lines are joined, because a note is a sentence.
+fn join_lines(message: &str) -> String {
+    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.fold(String::new(), |joined, line| match joined.chars().next_back() {
+        None => line.to_owned(),
+        Some(':' | ';' | ',' | '.') => joined + " " + line,
+        Some(_) => joined + "; " + line,
+    })
 }
 
 fn describe_stored_machine(machine: &StoredMachine) -> String {

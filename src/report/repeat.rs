@@ -30,7 +30,10 @@ pub(super) fn build_repeat_command(
                 return None;
             }
             for row in &named_rows {
-                let _ = write!(command, " --bench {}", quote_for_shell(&escape_glob(row.id)));
+                // A separate word that begins with a hyphen would be read as a flag.
+                let equals = if row.id.starts_with('-') { '=' } else { ' ' };
+                let id = quote_for_shell(&escape_glob(row.id));
+                let _ = write!(command, " --bench{equals}{id}");
             }
         }
         _ => {}

@@ -23,7 +23,8 @@ pub(crate) struct BaselineLine<'a> {
     /// Machine of the baseline; `None` if it is the candidate's or unknown.
     pub(crate) other_host: Option<HostLine<'a>>,
     /// Launches of the candidate in the benchmark that has the most; `None` without a baseline or
-    /// launches.
+    /// launches. Benchmarks whose program is the same on both sides were not launched for this
+    /// comparison.
     pub(crate) launches: Option<u32>,
 }
 
@@ -65,7 +66,8 @@ impl<'a> BaselineLine<'a> {
         let candidate_host = &decision.candidate.host;
         let other_host =
             baseline.host.as_ref().filter(|host| host.fingerprint != candidate_host.fingerprint);
-        let launches = decision.benchmarks.iter().map(|judgement| judgement.launches.candidate);
+        let compared = decision.benchmarks.iter().filter(|judgement| !judgement.is_same_program());
+        let launches = compared.map(|judgement| judgement.launches.candidate);
         Self {
             kind: baseline.kind,
             commit: baseline.commit.as_ref().map(CommitLine::new),

@@ -14,7 +14,7 @@ use super::progress::ProgressOutput;
 use super::settings::EffortSettings;
 use crate::cli::SelectionArgs;
 use crate::host::{self, BuildEnvironment, Host};
-use crate::measure::criterion::{self, BuildError, CargoWorkspace};
+use crate::measure::criterion::{self, BuildError, BuiltBenches, CargoWorkspace, PackageChoice};
 use crate::measure::{self, Effort, MeasureError, MeasureSubject, SampleNeeds};
 use crate::process::Interrupt;
 use crate::run::{Run, RunSettings, SampleSource};
@@ -25,14 +25,24 @@ use crate::selection::Selection;
 /// # Errors
 ///
 /// Fails if the build fails.
+pub(crate) fn build_criterion_benches(
+    workspace: &CargoWorkspace,
+    interrupt: &Interrupt,
+) -> Result<BuiltBenches> {
+    let runner = env::current_exe().context("failed to find perfgate's own executable")?;
+    criterion::build_benches(workspace, &runner, interrupt).map_err(explain_measure_error)
+}
+
+/// Builds the Criterion benches of a workspace, to be measured.
+///
+/// # Errors
+///
+/// Fails if the build fails.
 pub(crate) fn build_subject(
     workspace: &CargoWorkspace,
     interrupt: &Interrupt,
 ) -> Result<MeasureSubject> {
-    let runner = env::current_exe().context("failed to find perfgate's own executable")?;
-    let built =
-        criterion::build_benches(workspace, &runner, interrupt).map_err(explain_measure_error)?;
-    Ok(MeasureSubject::Criterion(built))
+    build_criterion_benches(workspace, interrupt).map(MeasureSubject::Criterion)
 }
 
 /// Returns a run without benchmarks, with the time, source, host and settings of a measurement that
@@ -105,26 +115,30 @@ pub(crate) fn to_workspace(selection: &SelectionArgs) -> CargoWorkspace {
         folder: PathBuf::new(),
         manifest: selection.manifest_path.clone(),
         target_folder: None,
-        packages: selection.package.clone(),
+        packages: match selection.package.as_slice() {
+            _ if selection.workspace => PackageChoice::Workspace,
+            [] => PackageChoice::Default,
+            named => PackageChoice::Named(named.to_vec()),
+        },
         features: selection.features.clone(),
         profile: selection.profile.clone(),
     }
 }
 
-/// Reads the machine image that hosted runners name in the environment.
+/// Detects the host of a measurement, with the machine image that hosted runners name in the
+/// environment.
 ///
-/// The compiler is `None`, because a measured command need not be built by one.
-pub(crate) fn read_surroundings() -> BuildEnvironment {
-    BuildEnvironment {
+/// The host of benches has the compiler that Cargo uses in `folder`. That of a command has none,
+/// because a command need not be built by one: its runs are comparable wherever they were measured.
+pub(crate) fn detect_host(source: SampleSource, folder: &Path) -> Host {
+    Host::detect(&BuildEnvironment {
         image: env::var("ImageOS").ok(),
         image_version: env::var("ImageVersion").ok(),
-        rustc: None,
-    }
-}
-
-/// Detects the host, and the compiler that Cargo uses in `folder`.
-pub(crate) fn detect_host(folder: &Path) -> Host {
-    Host::detect(&BuildEnvironment { rustc: host::detect_rustc(folder), ..read_surroundings() })
+        rustc: match source {
+            SampleSource::Criterion => host::detect_rustc(folder),
+            SampleSource::Command => None,
+        },
+    })
 }
 
 /// Turns a failed measurement into an error with its exit status and remedy.
@@ -142,8 +156,11 @@ pub(crate) fn explain_measure_error(error: MeasureError) -> anyhow::Error {
             )
             .into(),
         BuildError::NoPackage { .. } => CommandError::new_usage(build_error).into(),
-        BuildError::NotRecorded { .. } => anyhow::Error::from(error)
-            .context("unset `target.<triple>.runner` of Cargo's configuration"),
+        BuildError::NotRecorded { .. } => CommandError::new_failure(build_error)
+            .with_help(
+                "perfgate needs a `cargo bench` that starts benches by `target.<triple>.runner`",
+            )
+            .into(),
         BuildError::Compile => error.into(),
     }
 }

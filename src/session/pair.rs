@@ -21,7 +21,7 @@ use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{CargoWorkspace, find_same_targets};
 use crate::measure::{Effort, LaunchPlan, MeasureError, MeasureSubject};
 use crate::process::{Interrupt, StderrTarget, run_process};
-use crate::render::notes::describe_failure;
+use crate::render::notes::{describe_failure, describe_note};
 use crate::run::{MeasuredCommit, SampleSource};
 use crate::selection::Selection;
 
@@ -33,7 +33,8 @@ pub(crate) struct Pair {
     pub(crate) candidate: MeasureSubject,
     /// Source of the samples, the same on both sides.
     pub(crate) source: SampleSource,
-    /// Commits of base and candidate; `None` for a command, or for a head without a commit.
+    /// Commits of base and candidate; `None` for the command of a base, or for a head without a
+    /// commit.
     pub(crate) commits: [Option<MeasuredCommit>; 2],
     /// Bench targets that are the same program on both sides, as package and target name.
     pub(crate) same_targets: Vec<(String, String)>,
@@ -64,15 +65,20 @@ pub(crate) struct PairBuilder<'a> {
 }
 
 impl Pair {
-    /// Returns a pair of two commands, which need no build.
-    pub(crate) fn from_commands(baseline: &str, candidate: &str) -> Self {
+    /// Returns a pair of two commands, which need no build. `head` is the checked-out commit, which
+    /// the candidate measures.
+    pub(crate) fn from_commands(
+        baseline: &str,
+        candidate: &str,
+        head: Option<MeasuredCommit>,
+    ) -> Self {
         let [baseline, candidate] = [baseline, candidate]
             .map(|text| MeasureSubject::Command(SampleCommand::new(text.to_owned())));
         Self {
             baseline,
             candidate,
             source: SampleSource::Command,
-            commits: [None, None],
+            commits: [None, head],
             same_targets: Vec::new(),
             _worktrees: Vec::new(),
             _folder: None,
@@ -159,8 +165,15 @@ impl Pair {
                 output.show_measurement(&progress);
             })
         };
-        let baseline = run_pilot(&self.baseline).map_err(explain_measure_error)?;
-        let candidate = run_pilot(&self.candidate).map_err(explain_measure_error)?;
+        let mut baseline = run_pilot(&self.baseline).map_err(explain_measure_error)?;
+        let mut candidate = run_pilot(&self.candidate).map_err(explain_measure_error)?;
+        // A benchmark that only one side has is new or missing. Only what matches nothing on both
+        // sides is a mistake.
+        let unmatched = (baseline.take_nothing_selected(), candidate.take_nothing_selected());
+        if let (Some(_), Some(note)) = unmatched {
+            output.print_line(&describe_note(&note));
+            candidate.notes.push(note);
+        }
         let (candidate, baseline) = candidate.merge_with(baseline);
         Ok([baseline, candidate])
     }

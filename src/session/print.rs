@@ -12,6 +12,7 @@ use crate::render::notes::describe_failure;
 use crate::render::{self, COMMENT_LIMIT, Colour, escape_for_terminal};
 use crate::report::{Report, ReportContext, RunReport, compute_run_figures};
 use crate::run::{Benchmark, Run};
+use crate::store::RunKey;
 use crate::text::{disarm_commands, replace_invisible};
 
 /// Number of last lines of a failed benchmark's output that are shown.
@@ -143,13 +144,24 @@ pub(crate) fn print_failures<'a>(benchmarks: impl IntoIterator<Item = &'a Benchm
     }
 }
 
+/// Describes the stored run: what was done with it, its id and its commit, and how many benchmarks
+/// of `run` are not in it.
+pub(crate) fn describe_saved_run(done: &str, key: &RunKey, run: &Run) -> String {
+    let failed = run.benchmarks.iter().filter(|benchmark| benchmark.failure.is_some()).count();
+    let without = match failed {
+        0 => String::new(),
+        failed => format!(", without {} that failed", format_plural(failed, "benchmark")),
+    };
+    format!("{done} {} of {}{without}", key.id(), key.commit().short_id())
+}
+
 /// Prints a message that is not part of the answer, to standard error. All messages pass here.
 ///
 /// Names, files and the output of processes may be in it, so a terminal and GitHub's runner find
-/// nothing to obey in it.
-#[expect(clippy::print_stderr, reason = "messages go to standard error")]
+/// nothing to obey in it. A message that cannot be written is lost: there is nowhere else to report
+/// that.
 pub(crate) fn print_note(message: &str) {
-    eprintln!("{}", make_message_safe(message));
+    let _ = writeln!(io::stderr(), "{}", make_message_safe(message));
 }
 
 /// Returns the message without control characters and without workflow commands. Its lines stay.

@@ -58,7 +58,9 @@ impl ProgressOutput {
                 let most = shortages.iter().map(|shortage| shortage.launches).max().unwrap_or(0);
                 self.print_line(&format!("help: `--launches {most}` has enough samples"));
             }
-            MeasureProgress::Repeated(note) => self.print_line(&describe_note(note)),
+            MeasureProgress::NothingSelected(note) | MeasureProgress::Repeated(note) => {
+                self.print_line(&describe_note(note));
+            }
         }
     }
 

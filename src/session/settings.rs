@@ -12,8 +12,9 @@ use super::store::SessionStore;
 use crate::cli::{EffortArgs, GateArgs, StoreArgs};
 use crate::files;
 use crate::measure::Effort;
-use crate::policy::{Config, FailOn, MeasureConfig, Metric, Policy, PolicyError};
+use crate::policy::{Config, ConfigRemedy, FailOn, MeasureConfig, Metric, Policy, PolicyError};
 use crate::selection::Selection;
+use crate::text::find_near_word;
 use crate::units::Nanos;
 
 /// File name of the configuration if the command line names none.
@@ -52,8 +53,8 @@ impl GateSettings {
     ) -> Result<Self> {
         let config = read_config(gate, folder)?;
         let policy = resolve_policy(config.clone(), gate, bench)?;
-        let url = store.store.as_deref().or(config.store.url.as_deref());
-        Ok(Self { policy, store: SessionStore::new(url, folder), config })
+        let store = SessionStore::resolve(store, &config, folder)?;
+        Ok(Self { config, policy, store })
     }
 }
 
@@ -161,6 +162,21 @@ fn collect_target_limits(args: &GateArgs) -> BTreeMap<Metric, Nanos> {
     limits.into_iter().filter_map(|(metric, limit)| Some((metric, limit?))).collect()
 }
 
+/// Returns the text of the `help:` line for something that `perfgate.toml` may not contain.
+fn describe_remedy(remedy: &ConfigRemedy) -> String {
+    match remedy {
+        ConfigRemedy::Nearest(nearest) => format!("did you mean `{nearest}`?"),
+        ConfigRemedy::Known(known) => {
+            format!("what can be here: {}", known.join(", "))
+        }
+        ConfigRemedy::Text => {
+            "write it in quotes, with a unit if it is a number: \"1%\", \"10ms\"".to_owned()
+        }
+        ConfigRemedy::Number => "write a whole number, without quotes".to_owned(),
+        ConfigRemedy::List => "write a list: [\"…\", \"…\"]".to_owned(),
+    }
+}
+
 /// Turns a policy error into a usage error with its remedy.
 pub(crate) fn explain_policy_error(error: &PolicyError) -> anyhow::Error {
     let command_error = CommandError::new_usage(error);
@@ -168,8 +184,14 @@ pub(crate) fn explain_policy_error(error: &PolicyError) -> anyhow::Error {
         PolicyError::PercentileOfBatches(_) => command_error.with_help(
             "give it a target on the mean (`--target-mean`), or leave it out (`--bench '!ID'`)",
         ),
-        PolicyError::Toml { nearest: Some(nearest), .. } => {
-            command_error.with_help(format!("did you mean `{nearest}`?"))
+        PolicyError::Toml { remedy: Some(remedy), .. } => {
+            command_error.with_help(describe_remedy(remedy))
+        }
+        PolicyError::FailOn(word) => {
+            match find_near_word(word, FailOn::ALL.iter().map(|reason| reason.name())) {
+                Some(nearest) => command_error.with_help(format!("did you mean `{nearest}`?")),
+                None => command_error,
+            }
         }
         PolicyError::Pattern(_) => command_error.with_help(PATTERN_HELP),
         PolicyError::TargetWithoutLimit(_) => {
@@ -178,7 +200,7 @@ pub(crate) fn explain_policy_error(error: &PolicyError) -> anyhow::Error {
         PolicyError::DetectTooLow { .. } => {
             command_error.with_help("raise --detect or lower --threshold, here or in perfgate.toml")
         }
-        _ => command_error,
+        PolicyError::Toml { remedy: None, .. } => command_error,
     }
     .into()
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::error::CommandError;
+use crate::cli::StoreArgs;
+use crate::policy::Config;
 use crate::store::{DEFAULT_STORE_URL, Store, StoreError};
 
 /// The store of baselines of a command, which is opened when it is first needed, and at most once.
@@ -18,9 +20,18 @@ pub(crate) struct SessionStore {
 }
 
 impl SessionStore {
-    /// Returns the store at `url`, or the default store if it is `None`, without opening it.
-    pub(crate) fn new(url: Option<&str>, folder: &Path) -> Self {
-        Self { url: url.map(str::to_owned), folder: folder.to_owned(), opened: OnceCell::new() }
+    /// Returns the store that the command line names, else the configuration, else the default
+    /// store, without opening it. This is the one place that chooses the store of a command.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the address is not that of a store, even if the command never opens it.
+    pub(crate) fn resolve(args: &StoreArgs, config: &Config, folder: &Path) -> Result<Self> {
+        let url = args.store.as_ref().or(config.store.url.as_ref()).cloned();
+        if let Some(url) = &url {
+            Store::check_url(url).map_err(CommandError::from)?;
+        }
+        Ok(Self { url, folder: folder.to_owned(), opened: OnceCell::new() })
     }
 
     /// Opens the store.

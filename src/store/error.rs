@@ -34,6 +34,9 @@ pub(crate) enum StoreError {
     /// The run cannot be a baseline.
     #[error("the run cannot be a baseline: {0}")]
     Unfit(UnfitRun),
+    /// The run was stored earlier and then pruned.
+    #[error("run {0} was pruned from this store")]
+    Pruned(String),
     /// No stored run has this name.
     #[error("no stored run is named `{0}`")]
     Missing(String),
@@ -84,10 +87,7 @@ pub(crate) enum UnfitRun {
     /// The run does not name the measured commit.
     #[error("it does not name a commit")]
     NoCommit,
-    /// The run ended early, or benchmarks failed.
-    #[error("it is incomplete")]
-    Incomplete,
-    /// The run has no benchmarks.
+    /// The run has no benchmark that was measured.
     #[error("nothing was measured")]
     Empty,
     /// The time of the run cannot be parsed.
@@ -109,10 +109,11 @@ impl StoreError {
             Self::NotAStore { .. } => "use a separate branch: --store git:perfgate-data",
             Self::Unfit(UnfitRun::Dirty) => "commit or stash the changes and measure again",
             Self::Unfit(UnfitRun::NoCommit) => "measure inside a git repository",
-            Self::Unfit(UnfitRun::Incomplete | UnfitRun::Empty) => {
+            Self::Unfit(UnfitRun::Empty) => {
                 "measure again; the output of the first attempt shows what failed"
             }
             Self::Unfit(UnfitRun::TooLong) => "measure fewer benchmarks at once, with --bench",
+            Self::Pruned(_) => "measure again: a new run can be saved",
             Self::Missing(_) => {
                 "`perfgate baseline list` shows what is stored; --fetch gets what the remote has"
             }

@@ -5,15 +5,21 @@
 //! to it; the difference waits to be pushed. `refs/perfgate/incoming/REMOTE/BRANCH` receives what
 //! is fetched. If a process is killed at any point, the worst result is a record that still waits
 //! to be pushed.
+//!
+//! A file on the branch lists the ids of the runs that were pruned. The references alone cannot
+//! decide whether a record of this clone is new or was pruned elsewhere: a clone may have got it in
+//! another way, or may push to the same repository under another name.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
-use super::key::{RUNS_FOLDER, compute_short_hash};
+use super::key::{
+    PRUNED_FILE, RUNS_FOLDER, compute_short_hash, format_pruned_ids, parse_pruned_ids,
+};
 use super::{MAX_RECORD_BYTES, PruneSummary, RunKey, StoreError, sort_newest_first};
 use crate::git::{Branch, BranchFile, CommitId, GitError, PushOutcome, Remote, Repository};
 use crate::run::FileError;
@@ -77,25 +83,44 @@ impl GitStore {
 
     /// Adds a record to the branch, unless the branch already has it.
     ///
-    /// Fails with [`StoreError::NotAStore`] if the branch holds other files, and with
-    /// [`StoreError::Contended`] if other processes kept changing it.
+    /// Fails with [`StoreError::NotAStore`] if the branch holds other files, with
+    /// [`StoreError::Pruned`] if the run was pruned, and with [`StoreError::Contended`] if other
+    /// processes kept changing the branch.
     pub(super) fn save_record(&self, key: &RunKey, record: &[u8]) -> Result<(), StoreError> {
         let file = self.repository.write_file(key.path(), record)?;
         let message = format!("{} of {}", key.source_name(), key.commit().short_id());
         self.change_branch(|tip| {
-            if let Some(tip) = tip
-                && self.repository.find_file(tip, &file.path)?.is_some()
-            {
-                return Ok(None);
+            if let Some(tip) = tip {
+                // The record would not be listed, so it must not count as saved.
+                if self.read_pruned(tip)?.contains(key.id()) {
+                    return Err(StoreError::Pruned(key.id().to_owned()));
+                }
+                if self.repository.find_file(tip, &file.path)?.is_some() {
+                    return Ok(None);
+                }
             }
             self.add_files(tip, vec![file.clone()], &message).map(Some)
         })
     }
 
     pub(super) fn list_keys(&self) -> Result<Vec<RunKey>, StoreError> {
-        let tip = self.find_tip()?;
-        let files = tip.map_or(Ok(Vec::new()), |tip| self.list_files(&tip))?;
-        Ok(files.iter().filter_map(|file| RunKey::parse(&file.path)).collect())
+        self.find_tip()?.map_or(Ok(Vec::new()), |tip| self.list_live_keys(&tip))
+    }
+
+    /// Returns the keys of the runs on `commit` that were not pruned.
+    fn list_live_keys(&self, commit: &CommitId) -> Result<Vec<RunKey>, StoreError> {
+        let pruned = self.read_pruned(commit)?;
+        let files = self.list_files(commit)?;
+        let keys = files.iter().filter_map(|file| RunKey::parse(&file.path));
+        Ok(keys.filter(|key| !pruned.contains(key.id())).collect())
+    }
+
+    /// Returns the ids of the runs that `commit` lists as pruned.
+    fn read_pruned(&self, commit: &CommitId) -> Result<BTreeSet<String>, StoreError> {
+        let Some(file) = self.repository.find_file(commit, PRUNED_FILE)? else {
+            return Ok(BTreeSet::new());
+        };
+        Ok(parse_pruned_ids(&self.repository.read_file(&file, MAX_RECORD_BYTES)?))
     }
 
     pub(super) fn read_record(&self, key: &RunKey) -> Result<Vec<u8>, StoreError> {
@@ -234,14 +259,18 @@ impl GitStore {
     ) -> Result<JoinedBranch, StoreError> {
         let local = self.open_own_branch()?.read_tip()?;
         let synced = self.open_synced(&format_remote_name(remote))?.read_tip()?;
-        let mut elsewhere = HashSet::new();
+        let (mut elsewhere, mut pruned) = (HashSet::new(), BTreeSet::new());
         if let Some(incoming) = incoming {
+            pruned = self.read_pruned(incoming)?;
             for commit in synced.iter().chain([incoming]) {
                 elsewhere.extend(self.list_files(commit)?.into_iter().map(|file| file.path));
             }
         }
         let mut waiting = local.as_ref().map_or(Ok(Vec::new()), |local| self.list_files(local))?;
-        waiting.retain(|file| !elsewhere.contains(&file.path));
+        waiting.retain(|file| {
+            let is_pruned = RunKey::parse(&file.path).is_some_and(|key| pruned.contains(key.id()));
+            !is_pruned && !elsewhere.contains(&file.path)
+        });
         let count = waiting.len();
         let commit = match count {
             0 => incoming.cloned(),
@@ -294,21 +323,29 @@ impl GitStore {
         Ok(self.repository.write_commit(tip, &files, message)?)
     }
 
-    /// Writes a commit without parents that keeps the newest `keep` runs of each kind.
+    /// Writes a commit without parents that keeps the newest `keep` runs of each kind, and lists the
+    /// others as pruned.
     fn squash_runs(
         &self,
         tip: &CommitId,
         keep: usize,
     ) -> Result<(CommitId, PruneSummary), StoreError> {
         self.refuse_code(tip)?;
-        let files = self.list_files(tip)?;
-        let mut keys: Vec<RunKey> =
-            files.iter().filter_map(|file| RunKey::parse(&file.path)).collect();
+        let mut keys = self.list_live_keys(tip)?;
         sort_newest_first(&mut keys);
-        let pruned = PruneSummary::new(keys, keep);
-        let message = format!("{} runs, {} pruned", pruned.kept_count, pruned.removed.len());
-        let paths = pruned.removed.iter().map(RunKey::path);
-        Ok((self.repository.write_root_commit(tip, paths, &message)?, pruned))
+        let summary = PruneSummary::new(keys, keep);
+        let mut pruned = self.read_pruned(tip)?;
+        pruned.extend(summary.removed.iter().map(|key| key.id().to_owned()));
+        // An older perfgate may have brought back the files of runs that were pruned earlier.
+        let files = self.list_files(tip)?.into_iter();
+        let removed = files
+            .map(|file| file.path)
+            .filter(|path| RunKey::parse(path).is_some_and(|key| pruned.contains(key.id())));
+        let list = format_pruned_ids(&pruned);
+        let list = self.repository.write_file(PRUNED_FILE.to_owned(), list.as_bytes())?;
+        let message = format!("{} runs, {} pruned", summary.kept_count, summary.removed.len());
+        let commit = self.repository.write_root_commit(tip, removed, &[list], &message)?;
+        Ok((commit, summary))
     }
 
     /// Fails with [`StoreError::NotAStore`] if the branch holds anything but runs and the README:

@@ -1,5 +1,7 @@
 //! Names of stored runs. The path of a run holds everything that a search needs.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -9,6 +11,10 @@ use crate::run::{Run, SampleSource};
 
 /// Folder of all records within a store.
 pub(super) const RUNS_FOLDER: &str = "runs";
+
+/// File of a git store with the ids of all pruned runs, one per line. Clones that still have such a
+/// run do not bring it back.
+pub(super) const PRUNED_FILE: &str = "runs/pruned";
 
 /// Key of a stored run, whose file is `runs/AB/COMMIT/FINGERPRINT-SOURCE-CREATED-ID.json`.
 ///
@@ -52,8 +58,7 @@ impl RunKey {
         let is_valid = prefix.len() == 2
             && is_file_word(fingerprint)
             && is_compact_time(created)
-            && id.len() == ID_DIGITS
-            && is_file_word(id);
+            && is_run_id(id);
         is_valid.then(|| Self {
             commit,
             fingerprint: fingerprint.to_owned(),
@@ -144,6 +149,21 @@ fn to_file_word(fingerprint: &str) -> String {
     }
 }
 
+/// Returns the ids in the content of [`PRUNED_FILE`]. Lines that are not ids are left out.
+pub(super) fn parse_pruned_ids(content: &[u8]) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(content);
+    text.lines().filter(|line| is_run_id(line)).map(str::to_owned).collect()
+}
+
+/// Returns the content of [`PRUNED_FILE`] for these ids.
+pub(super) fn format_pruned_ids(ids: &BTreeSet<String>) -> String {
+    ids.iter().flat_map(|id| [id.as_str(), "\n"]).collect()
+}
+
+fn is_run_id(text: &str) -> bool {
+    text.len() == ID_DIGITS && is_file_word(text)
+}
+
 /// Returns the first 12 hexadecimal digits of the SHA-256 of `bytes`.
 pub(super) fn compute_short_hash(bytes: &[u8]) -> String {
     hex::encode(&Sha256::digest(bytes)[..ID_DIGITS / 2])
@@ -158,6 +178,13 @@ mod tests {
         let commit = "ab".repeat(20);
         let path = format!("runs/ab/{commit}/0f1e2d-criterion-20261122T013000Z-0123456789ab.json");
         assert_eq!(RunKey::parse(&path).unwrap().path(), path);
+    }
+
+    #[test]
+    fn pruned_ids_come_back_from_their_file_and_other_lines_do_not() {
+        let ids = parse_pruned_ids(b"0123456789ab\nABCDEF012345\n../../x\n\xff\nfedcba987654");
+        assert_eq!(format_pruned_ids(&ids), "0123456789ab\nfedcba987654\n");
+        assert_eq!(parse_pruned_ids(b""), BTreeSet::new());
     }
 
     #[test]

@@ -4,8 +4,8 @@
 use std::fs;
 
 use crate::git::{CommitId, FollowedParents};
-use crate::note::Note;
-use crate::run::{LaunchData, Run};
+use crate::note::{FailureReason, Note};
+use crate::run::{BenchmarkFailure, LaunchData, Run};
 use crate::store::{BaselineLookup, BaselineMatch, RunKind, Store, StoreError, UnfitRun};
 
 use super::repositories::{Bed, benchmark, host};
@@ -97,10 +97,35 @@ fn runs_that_cannot_serve_are_refused() {
     refused(|run| run.commit.as_mut().unwrap().dirty = true, UnfitRun::Dirty);
     refused(|run| run.commit = None, UnfitRun::NoCommit);
     refused(|run| run.commit.as_mut().unwrap().id = "../../x".to_owned(), UnfitRun::NoCommit);
-    refused(|run| run.complete = false, UnfitRun::Incomplete);
+    refused(fail_all_benchmarks, UnfitRun::Empty);
     refused(|run| run.benchmarks.clear(), UnfitRun::Empty);
     refused(|run| run.created = "yesterday".to_owned(), UnfitRun::InvalidTime);
     assert_eq!(store.list().unwrap(), []);
+}
+
+fn fail_all_benchmarks(run: &mut Run) {
+    run.complete = false;
+    for benchmark in &mut run.benchmarks {
+        benchmark.failure = Some(BenchmarkFailure {
+            reason: FailureReason::Exited { status: 101 },
+            output: String::new(),
+        });
+    }
+}
+
+#[test]
+fn one_failed_benchmark_does_not_keep_the_others_from_being_recorded() {
+    let bed = Bed::new();
+    let commit = bed.commit("measured");
+    for url in STORES {
+        let store = open(&bed, url);
+        let mut run = Bed::run(&commit, &at(1), 100.0);
+        fail_all_benchmarks(&mut run);
+        run.benchmarks.push(benchmark("other", &[7.0]));
+        let stored = store.load(&store.save(&run).unwrap()).unwrap();
+        assert_eq!(stored.benchmarks.len(), 1);
+        assert_eq!((stored.benchmarks[0].id.as_str(), stored.complete), ("other", false));
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::thread;
 use super::git_server::Server;
 use super::repositories::{Bed, git_in};
 use crate::git::{CommitId, FollowedParents};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 const URL: &str = "git:perfgate-data";
 
@@ -88,6 +88,66 @@ fn pruned_runs_do_not_come_back_and_waiting_ones_are_not_lost() {
     }
     let history = git_in(&work, &["rev-list", "--count", "perfgate-data"]);
     assert_eq!(history.trim(), "2", "one squashed commit and the one after it");
+}
+
+#[test]
+fn pruned_runs_do_not_come_back_with_a_push_of_a_clone_that_has_them_in_another_way() {
+    let Some((bed, server, commit)) = shared() else { return };
+    let one = Store::open(URL, &bed.path("work")).unwrap();
+    for number in 0..5 {
+        one.save(&Bed::run(&commit, &at(number), 1.0)).unwrap();
+    }
+    let one_git = one.as_git().unwrap();
+    let one_remote = one_git.repository().open_remote("origin", None).unwrap();
+    one_git.push(&one_remote).unwrap();
+    // Git made the local branch of this clone, so perfgate does not know where its runs are from.
+    let older = clone(&bed, &server, "older", &[]);
+    git_in(&older, &["branch", "perfgate-data", "origin/perfgate-data"]);
+    one_git.prune_remote(&one_remote, 2).unwrap();
+    let two = Store::open(URL, &older).unwrap();
+    two.save(&Bed::run(&commit, &at(9), 1.0)).unwrap();
+    let two_git = two.as_git().unwrap();
+    let two_remote = two_git.repository().open_remote("origin", None).unwrap();
+    assert_eq!(two_git.push(&two_remote).unwrap().runs, 1, "only the new run was waiting");
+    one_git.fetch(&one_remote).unwrap();
+    for store in [&one, &two] {
+        let times: Vec<_> =
+            store.list().unwrap().iter().map(|key| key.created().to_owned()).collect();
+        assert_eq!(times, ["20261122T000009Z", "20261122T000004Z", "20261122T000003Z"]);
+    }
+    // What was pruned cannot be saved again without a word, and the next prune remembers it.
+    let again = two.save(&Bed::run(&commit, &at(0), 1.0));
+    assert!(matches!(again, Err(StoreError::Pruned(_))), "{again:?}");
+    one_git.prune_remote(&one_remote, 1).unwrap();
+    two_git.fetch(&two_remote).unwrap();
+    assert_eq!((one.list().unwrap().len(), two.list().unwrap().len()), (1, 1));
+    let again = two.save(&Bed::run(&commit, &at(0), 1.0));
+    assert!(matches!(again, Err(StoreError::Pruned(_))), "{again:?}");
+}
+
+#[test]
+fn pruned_runs_that_an_older_perfgate_brought_back_are_not_listed_and_go_with_the_next_prune() {
+    let Some((bed, server, commit)) = shared() else { return };
+    let one = Store::open(URL, &bed.path("work")).unwrap();
+    for number in 0..3 {
+        one.save(&Bed::run(&commit, &at(number), 1.0)).unwrap();
+    }
+    let git = one.as_git().unwrap();
+    let remote = git.repository().open_remote("origin", None).unwrap();
+    git.push(&remote).unwrap();
+    let other = clone(&bed, &server, "other", &["--branch=perfgate-data"]);
+    let before = git_in(&other, &["rev-parse", "HEAD"]);
+    git.prune_remote(&remote, 1).unwrap();
+    git_in(&other, &["fetch", "--quiet"]);
+    git_in(&other, &["reset", "--quiet", "--hard", "origin/perfgate-data"]);
+    git_in(&other, &["checkout", "--quiet", before.trim(), "--", "runs"]);
+    git_in(&other, &["commit", "--quiet", "--message", "what an older perfgate does"]);
+    git_in(&other, &["push", "--quiet", "origin", "HEAD:perfgate-data"]);
+    git.fetch(&remote).unwrap();
+    assert_eq!(one.list().unwrap().len(), 1);
+    git.prune_remote(&remote, 1).unwrap();
+    let names = git_in(&bed.path("work"), &["ls-tree", "-r", "--name-only", "perfgate-data"]);
+    assert_eq!(names.lines().filter(|name| name.contains("-criterion-")).count(), 1, "{names}");
 }
 
 #[test]

@@ -104,19 +104,24 @@ fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkC
     comparisons
 }
 
-/// Returns each benchmark of the nearest commit once, from the nearest run that has it under the
-/// candidate's conditions. Without such a run, it is from the nearest run that has it.
+/// Returns each benchmark once, from the nearest run that has it under the candidate's conditions.
+/// Without such a run, it is from the nearest run that has it.
+///
+/// The benchmarks are those of the runs up to the nearest commit with a complete run: an incomplete
+/// run lacks the benchmarks that failed in it, and they are compared with an earlier commit.
 fn select_nearest<'a>(
     runs: &'a [Run],
     candidate: &Run,
     policy: &Policy,
 ) -> Vec<BenchmarkInRun<'a>> {
-    let nearest_commit = runs.first().and_then(get_commit_id);
+    let complete_commit = runs.iter().find(|run| run.complete).and_then(get_commit_id);
+    let last_of_commit = runs.iter().rposition(|run| get_commit_id(run) == complete_commit);
+    let reach = last_of_commit.map_or(runs.len(), |last| last + 1);
     let candidate = conditions::index_benchmarks(candidate);
     let mut chosen: Vec<BenchmarkInRun<'_>> = Vec::new();
     // Place in `chosen` of each benchmark, and whether its conditions are those of the candidate.
     let mut places: HashMap<BenchmarkId, (usize, bool)> = HashMap::new();
-    for run in runs {
+    for (index, run) in runs.iter().enumerate() {
         for benchmark in &run.benchmarks {
             let found = (run, benchmark);
             let id = benchmark.to_id();
@@ -128,7 +133,7 @@ fn select_nearest<'a>(
                         chosen[*place] = found;
                     }
                 }
-                None if get_commit_id(run) == nearest_commit => {
+                None if index < reach => {
                     let is_like = conditions::is_like_candidate(found, &candidate, policy);
                     places.insert(id, (chosen.len(), is_like));
                     chosen.push(found);

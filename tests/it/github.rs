@@ -72,11 +72,16 @@ impl State {
         }
         match (method, parts.as_slice()) {
             ("GET", ["repos", _, _, "issues"]) => self.page_of(request, &self.issues),
-            ("POST", ["repos", _, _, "issues"]) => answer(201, &self.open_issue(&body)),
+            ("POST", ["repos", _, _, "issues"]) => {
+                refuse_long(&body).unwrap_or_else(|| answer(201, &self.open_issue(&body)))
+            }
             ("PATCH", ["repos", _, _, "issues", number]) => self.edit_issue(number, &body),
             ("GET", ["repos", _, _, "issues", _, "comments"]) => self.page_of_comments(request),
             ("POST", ["repos", _, _, "issues", _, "comments"]) => self.add_comment(&body),
             ("PATCH", ["repos", _, _, "issues", "comments", id]) => {
+                if let Some(refusal) = refuse_long(&body) {
+                    return refusal;
+                }
                 match self.comments.get_mut(&id.parse().unwrap()) {
                     Some(comment) => {
                         comment["body"] = body["body"].clone();
@@ -86,6 +91,9 @@ impl State {
                 }
             }
             ("POST", ["repos", _, _, "statuses", _]) => {
+                if let Some(refusal) = refuse_long(&body) {
+                    return refusal;
+                }
                 self.statuses.push(body.clone());
                 answer(201, &body)
             }
@@ -93,12 +101,17 @@ impl State {
                 answer(200, &json!({ "statuses": self.statuses }))
             }
             ("POST", ["repos", _, _, "check-runs"]) => {
+                if let Some(refusal) = refuse_long(&body["output"]) {
+                    return refusal;
+                }
                 let mut run = body;
                 run["id"] = json!(self.check_runs.len() + 1);
                 self.check_runs.push(run.clone());
                 answer(201, &run)
             }
-            ("PATCH", ["repos", _, _, "check-runs", _]) => answer(200, &json!({ "id": 1 })),
+            ("PATCH", ["repos", _, _, "check-runs", _]) => {
+                refuse_long(&body["output"]).unwrap_or_else(|| answer(200, &json!({ "id": 1 })))
+            }
             ("GET", ["repos", _, _, "commits", _, "check-runs"]) => {
                 answer(200, &json!({ "check_runs": self.check_runs }))
             }
@@ -129,9 +142,8 @@ impl State {
 
     fn add_comment(&mut self, body: &Value) -> ResponseTemplate {
         let text = body["body"].as_str().unwrap();
-        if text.chars().count() > 65_536 {
-            let errors = json!([{ "message": "Body is too long" }]);
-            return answer(422, &json!({ "message": "Validation Failed", "errors": errors }));
+        if let Some(refusal) = refuse_long(body) {
+            return refusal;
         }
         self.next_comment += 1;
         let comment = comment(self.next_comment, text, "github-actions[bot]", "Bot");
@@ -144,6 +156,9 @@ impl State {
         let Some(issue) = self.issues.iter_mut().find(is_it) else {
             return answer(404, &json!({ "message": "Not Found" }));
         };
+        if let Some(refusal) = refuse_long(body) {
+            return refusal;
+        }
         for (key, value) in body.as_object().unwrap() {
             issue[key] = value.clone();
         }
@@ -182,6 +197,18 @@ impl State {
         let next = format!("<{}{path}?per_page={size}&page={}>; rel=\"next\"", self.base, page + 1);
         response.insert_header("link", next.as_str())
     }
+}
+
+/// The texts that GitHub limits, each with its limit in bytes.
+const TEXT_LIMITS: [(&str, usize); 5] =
+    [("body", 65_535), ("summary", 65_535), ("text", 65_535), ("title", 255), ("description", 140)];
+
+/// Returns GitHub's refusal if a text of `body` is too long. GitHub counts bytes.
+fn refuse_long(body: &Value) -> Option<ResponseTemplate> {
+    let is_long = |name: &str, limit| body[name].as_str().is_some_and(|text| text.len() > limit);
+    let (name, _) = TEXT_LIMITS.into_iter().find(|(name, limit)| is_long(name, *limit))?;
+    let errors = json!([{ "message": format!("{name} is too long") }]);
+    Some(answer(422, &json!({ "message": "Validation Failed", "errors": errors })))
 }
 
 pub(crate) fn answer(status: u16, body: &Value) -> ResponseTemplate {

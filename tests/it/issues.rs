@@ -203,6 +203,22 @@ fn an_issue_whose_answer_was_lost_is_not_opened_twice() {
 }
 
 #[test]
+fn an_issue_that_github_rejects_does_not_stop_the_others() {
+    let invalid = Trouble::Instead(crate::github::answer(422, &json!({ "message": "Invalid." })));
+    let github = GitHub::new().with_trouble("POST", "/issues", vec![invalid]);
+    let mut status = slower();
+    let slow = status.as_array().unwrap().iter().find(|one| one["id"] == ID).unwrap();
+    let mut other = slow.clone();
+    other["id"] = json!("another/benchmark");
+    other["page"] = json!("bench/another-benchmark-1.html");
+    status.as_array_mut().unwrap().push(other);
+    let output = publish(&github, &status, &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(github.issues().len(), 1, "the second issue is opened: {output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("issue `Slower: "));
+}
+
+#[test]
 fn a_status_that_is_none_is_refused() {
     let github = GitHub::new();
     for bad in [json!({}), json!([{ "id": "a" }]), json!("x")] {

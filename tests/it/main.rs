@@ -13,8 +13,10 @@
 #[cfg(feature = "github")]
 mod action;
 mod bench_edits;
+mod cargo;
 mod checkout;
 mod command;
+mod command_runs;
 mod conditions;
 mod errors;
 mod formats;
@@ -38,9 +40,11 @@ mod openapi;
 mod publish;
 #[cfg(feature = "github")]
 mod publish_troubles;
+mod output;
 mod report;
 mod repositories;
 mod rounds;
+mod settings;
 mod source;
 mod store;
 mod store_shared;

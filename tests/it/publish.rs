@@ -278,10 +278,31 @@ fn five_thousand_benchmarks_fit_one_comment_with_the_regressions_in_it() {
     let output = github.publish("pull_request", &[path.to_str().unwrap()]);
     assert!(output.status.success(), "{output:?}");
     let [(_, comment)] = github.comments().try_into().unwrap();
-    assert!(comment.chars().count() < 65_536 && comment.contains("runcated"), "{}", comment.len());
+    assert!(comment.len() < 65_536 && comment.contains("runcated"), "{}", comment.len());
     assert!(comment.contains("tokenization/gpt2/batch/32"));
     let summary = github.summary();
     assert!((65_536..1 << 20).contains(&summary.len()), "{}", summary.len());
+}
+
+#[test]
+fn three_thousand_rows_with_wide_characters_are_cut_by_bytes_as_github_counts() {
+    let github = github();
+    let mut whole: Value =
+        serde_json::from_slice(&std::fs::read(decision("fail")).unwrap()).unwrap();
+    let slow = &whole["benchmarks"].as_array().unwrap().clone()[0];
+    let many = (0..3000).map(|number| {
+        let mut one = slow.clone();
+        one["id"] = json!(format!("größe/{number}/{}", "ü".repeat(30)));
+        one
+    });
+    whole["benchmarks"] = json!(many.collect::<Vec<_>>());
+    let path = github.file("decision.json");
+    std::fs::write(&path, whole.to_string()).unwrap();
+    let output = github.publish("pull_request", &["--check-run", path.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+    let [(_, comment)] = github.comments().try_into().unwrap();
+    assert!(comment.len() > 50_000 && comment.len() < 65_536, "{}", comment.len());
+    assert_eq!(github.statuses().len(), 1);
 }
 
 #[test]

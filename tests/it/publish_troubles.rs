@@ -119,6 +119,35 @@ fn what_github_calls_invalid_is_an_error_with_its_words() {
 }
 
 #[test]
+fn a_check_run_that_github_rejects_does_not_take_the_comment_with_it() {
+    let invalid = || Trouble::Instead(answer(422, &json!({ "message": "Invalid request." })));
+    let github = github().with_trouble("POST", HEAD, vec![invalid()]).with_trouble(
+        "POST",
+        "/check-runs",
+        vec![invalid()],
+    );
+    let output = github.publish("pull_request", &["--check-run", &decision("fail")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(github.comments().len(), 1, "the comment is tried whatever happened before");
+    assert!(!github.summary().is_empty());
+    let printed = String::from_utf8(output.stderr).unwrap();
+    for kind in ["commit status: POST", "check run: POST"] {
+        assert!(printed.contains(kind), "{printed}");
+    }
+}
+
+#[test]
+fn a_summary_that_cannot_be_written_does_not_take_the_rest_with_it() {
+    let github = github();
+    std::fs::create_dir(github.file("summary")).unwrap();
+    let output = github.command("pull_request", &[&decision("fail")]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!((github.comments().len(), github.statuses().len()), (1, 1));
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert!(printed.contains("step summary `"), "{printed}");
+}
+
+#[test]
 fn a_wrong_token_is_an_error_that_does_not_show_it() {
     let wrong = || Trouble::Instead(answer(401, &json!({ "message": "Bad credentials" })));
     let github = github().with_trouble("POST", HEAD, vec![wrong()]);

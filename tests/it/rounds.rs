@@ -333,6 +333,58 @@ fn what_no_rounds_confirm_does_not_fail() {
 }
 
 #[test]
+fn one_failed_benchmark_does_not_keep_the_others_from_being_recorded() {
+    let tiny = Tiny::new(r#"("a", 1e6), ("b", -1.0)"#);
+    let counter = tiny.0.path("counter");
+    tiny.keep(&counter);
+    let list = tiny.perfgate(&["baseline", "show", "HEAD"]).output().unwrap();
+    let text = text_of(&list);
+    assert!(text.contains("  a (tiny)  median") && !text.contains("  b (tiny)"), "{text}");
+    let tiny = tiny.then(r#"("a", 1.5e6), ("b", 1e6)"#);
+    let (decision, text) = tiny.check_stored(&counter);
+    assert_eq!(changes(&decision), [("a", "regressed"), ("b", "new")], "{text}");
+}
+
+#[test]
+fn a_slower_commit_is_recorded_so_that_the_next_change_is_not_blamed_for_it() {
+    let tiny = Tiny::new(r#"("a", 1e6)"#);
+    let counter = tiny.0.path("counter");
+    tiny.keep(&counter);
+    let tiny = tiny.then(r#"("a", 1.5e6)"#);
+    let check = ["check", "--calls", "15", "--warmup", "1ms", "--save-baseline"];
+    let output = tiny.perfgate(&check).env("STANDIN_COUNTER", &counter).output().unwrap();
+    assert_eq!(output.status.code(), Some(10), "{}", text_of(&output));
+    assert!(text_of(&output).contains("saved as baseline"), "{}", text_of(&output));
+    let tiny = tiny.then(r#"("a", 1.5e6) /* innocent */"#);
+    let (decision, text) = tiny.check_stored(&counter);
+    assert_ne!(changes(&decision), [("a", "regressed")], "{text}");
+}
+
+#[test]
+fn a_benchmark_that_failed_on_main_is_compared_with_the_commit_before() {
+    let tiny = Tiny::new(r#"("a", 1e6), ("b", 1e6)"#);
+    let counter = tiny.0.path("counter");
+    tiny.keep(&counter);
+    let tiny = tiny.then(r#"("a", 1e6), ("b", -1.0)"#);
+    tiny.keep(&counter);
+    let tiny = tiny.then(r#"("a", 1e6), ("b", 2e6)"#);
+    let check = ["check", "--calls", "15", "--warmup", "1ms", "--baseline", "stored"];
+    let output = tiny.perfgate(&check).env("STANDIN_COUNTER", &counter).output().unwrap();
+    let json = fs::read(tiny.folder().join("target/perfgate/decision.json")).unwrap();
+    let decision: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(changes(&decision)[1], ("b", "regressed"), "{}", text_of(&output));
+}
+
+#[test]
+fn the_same_program_is_not_reported_as_launched() {
+    let tiny = Tiny::new(r#"("a", 1e6)"#).then(r#"("a", 1e6) /* the same */"#);
+    let (_, output) = tiny.check(&["--baseline", "HEAD~1"]);
+    let text = text_of(&output);
+    assert!(text.contains("built on the same machine and not launched"), "{text}");
+    assert!(!text.contains("measured in rounds") && !text.contains("launches per side"), "{text}");
+}
+
+#[test]
 fn creep_since_the_last_release_is_said_and_decides_nothing() {
     let tiny = Tiny::new(r#"("a", 1e6)"#);
     let counter = tiny.0.path("counter");

@@ -56,7 +56,8 @@ pub(super) fn find(check: &CheckInputs<'_>) -> Result<ComparedWith> {
         BaselineChoice::None => Ok(ComparedWith::default()),
         BaselineChoice::File(path) => ComparedWith::read_file(path),
         BaselineChoice::Commands(baseline, candidate) => {
-            let pair = Box::new(Pair::from_commands(baseline, candidate));
+            let head = check.head.clone();
+            let pair = Box::new(Pair::from_commands(baseline, candidate, head));
             Ok(ComparedWith { pair: Some(pair), ..ComparedWith::default() })
         }
         BaselineChoice::Auto | BaselineChoice::Stored => {

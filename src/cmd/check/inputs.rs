@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::cli::CheckArgs;
 use crate::measure::SampleNeeds;
-use crate::run::{BenchmarkId, MeasuredCommit};
+use crate::run::{BenchmarkId, MeasuredCommit, SampleSource};
 use crate::session::settings::resolve_budget;
 use crate::session::{Session, SessionRequest};
 use crate::verdict::NoiseHistory;
@@ -63,23 +63,27 @@ impl<'a> CheckInputs<'a> {
     /// Fails if the repository, the configuration or the given run cannot be read, if a flag is not
     /// valid, or if signals cannot be watched.
     pub(super) fn open(args: &'a CheckArgs) -> Result<Self> {
-        let mut session = Session::open(&SessionRequest {
-            selection: &args.selection,
-            effort: &args.effort,
-            gate: &args.gate,
-            store: &args.store,
-            given_run: args.run.as_deref(),
-        })?;
-        session.policy = session
-            .policy
-            .with_required_baseline(args.require_baseline)
-            .with_varied_conditions(&args.vary);
         let choice = match (&args.baseline_command, &args.candidate_command) {
             (Some(baseline), Some(candidate)) => {
                 BaselineChoice::Commands(baseline.clone(), candidate.clone())
             }
             _ => BaselineChoice::parse(&args.baseline),
         };
+        let mut session = Session::open(&SessionRequest {
+            selection: &args.selection,
+            effort: &args.effort,
+            gate: &args.gate,
+            store: &args.store,
+            source: match &choice {
+                BaselineChoice::Commands(..) => SampleSource::Command,
+                _ => SampleSource::Criterion,
+            },
+            given_run: args.run.as_deref(),
+        })?;
+        session.policy = session
+            .policy
+            .with_required_baseline(args.require_baseline)
+            .with_varied_conditions(&args.vary);
         // Read before anything is written: a file next to the sources makes the tree dirty.
         let head = match &session.given_run {
             Some(run) => run.commit.clone(),

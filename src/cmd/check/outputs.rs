@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::inputs::CheckInputs;
 use crate::cli::DecisionFormat;
-use crate::decision::{Decision, Verdict};
+use crate::decision::Decision;
 use crate::files;
 use crate::render::{Colour, render_run_json};
 use crate::report::ReportContext;
@@ -30,7 +30,7 @@ pub(super) fn write(check: &CheckInputs<'_>, candidate: &Run, decision: &Decisio
     print::print_decision(decision, check.args.format)?;
     if check.args.save_baseline {
         let store = check.session.store.open_if_present()?;
-        print::print_note(&save_baseline(store, candidate, decision)?);
+        print::print_note(&save_baseline(store, candidate)?);
     }
     Ok(())
 }
@@ -58,19 +58,17 @@ fn write_output(folder: &Path, name: &str, content: &str) -> Result<()> {
         .with_context(|| format!("failed to write `{}`", path.display()))
 }
 
-/// Saves the run as a baseline unless the check failed.
+/// Saves the run as a baseline, whatever the verdict: later changes are compared with the commit as
+/// it is, not with an earlier one that was faster.
 ///
 /// Returns a message that names the saved baseline, or why there is none. Fails if the store
 /// fails.
-fn save_baseline(store: Option<&Store>, run: &Run, decision: &Decision) -> Result<String> {
+fn save_baseline(store: Option<&Store>, run: &Run) -> Result<String> {
     let Some(store) = store else {
         return Ok("not saved as a baseline: there is no git repository to keep it in".to_owned());
     };
-    if decision.verdict == Verdict::Fail {
-        return Ok("not saved as a baseline: the check failed".to_owned());
-    }
     match store.save(run) {
-        Ok(key) => Ok(format!("saved as baseline {} of {}", key.id(), key.commit().short_id())),
+        Ok(key) => Ok(print::describe_saved_run("saved as baseline", &key, run)),
         Err(StoreError::Unfit(why)) => Ok(format!("not saved as a baseline: {why}")),
         Err(error) => Err(CommandError::from(error).into()),
     }

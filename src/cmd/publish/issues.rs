@@ -4,9 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{WorkflowEnvironment, WorkflowEvent, online};
+use super::{WorkflowEnvironment, WorkflowEvent, online, report_outcome};
 use crate::files;
-use crate::publish::annotation::format_notice;
 use crate::publish::issues::{ISSUE_LABEL, IssueStep, plan_issues};
 use crate::session::{CommandError, ExitStatus, print};
 use crate::site::BenchmarkStatus;
@@ -36,9 +35,7 @@ pub(super) fn publish_issues(
         print::print_json(&documents.map(|document| format!("{document}\n")).collect::<String>())?;
         return Ok(ExitStatus::Pass);
     }
-    let notices = online::send_issues(environment, event, &status, site)?;
-    print::print_commands(notices.iter().map(|text| format_notice(text)))?;
-    Ok(ExitStatus::Pass)
+    report_outcome(&online::send_issues(environment, event, &status, site)?)
 }
 
 /// Reads the output of `perfgate trend status --format json`.

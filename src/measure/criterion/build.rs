@@ -8,11 +8,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use cargo_metadata::{
-    Artifact, CargoOpt, Message, Metadata, MetadataCommand, PackageId, TargetKind,
+    Artifact, CargoOpt, Message, Metadata, MetadataCommand, Package, PackageId, TargetKind,
 };
 use thiserror::Error;
 
 use super::environment::{BenchEnvironment, read_environment};
+use super::runner::{BenchRunner, RunnerConfig};
 use crate::measure::survey::{self, SurveyError};
 use crate::note::Note;
 use crate::process::{self, Interrupt, ProcessError, StderrTarget};
@@ -68,12 +69,25 @@ pub(crate) struct CargoWorkspace {
     pub(crate) manifest: Option<PathBuf>,
     /// Cargo's target folder; `None` for Cargo's own choice.
     pub(crate) target_folder: Option<PathBuf>,
-    /// Packages whose benches are built; empty for all packages of the workspace.
-    pub(crate) packages: Vec<String>,
+    /// Packages whose benches are built.
+    pub(crate) packages: PackageChoice,
     /// Features to build with.
     pub(crate) features: Vec<String>,
     /// Profile to build with; `None` for `bench`.
     pub(crate) profile: Option<String>,
+}
+
+/// The packages of a workspace whose benches are built.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum PackageChoice {
+    /// Those that `cargo bench` builds in this folder with this manifest: the package of the
+    /// manifest, or the default members of the workspace.
+    #[default]
+    Default,
+    /// All packages of the workspace.
+    Workspace,
+    /// The named packages.
+    Named(Vec<String>),
 }
 
 /// A bench executable that reads Criterion's flags.
@@ -85,6 +99,8 @@ pub(crate) struct BenchTarget {
     pub(crate) name: String,
     /// Path of the executable.
     pub(crate) executable: PathBuf,
+    /// What starts the executable; `None` if it is started directly.
+    pub(crate) runner: Option<BenchRunner>,
     /// Environment and folder that Cargo starts the bench with.
     pub(crate) environment: BenchEnvironment,
 }
@@ -129,15 +145,17 @@ pub(crate) fn build_benches(
     let metadata = workspace.read_metadata()?;
     let declared = workspace.list_benches(&metadata)?;
     if declared.values().all(|bench| bench.is_enabled == Some(false)) {
-        return Ok(BuiltBenches {
-            notes: list_left_out(declared.into_values()),
-            ..BuiltBenches::default()
-        });
+        let elsewhere = declared.is_empty().then(|| note_benches_elsewhere(&metadata)).flatten();
+        let mut notes = list_left_out(declared.into_values());
+        notes.extend(elsewhere);
+        return Ok(BuiltBenches { notes, ..BuiltBenches::default() });
     }
     let records = interrupt.create_temporary_folder()?;
     let mut cargo = workspace.build_bench_command(&declared.values().collect::<Vec<_>>());
-    cargo.args(build_runner_flags(runner, records.path())?);
-    // If Cargo uses another runner in spite of these flags, benches only list and do not measure.
+    let (runners, runner_note) = RunnerConfig::read(workspace.working_folder())?;
+    let [own_path, records_path] = [runner, records.path()].map(Path::to_string_lossy);
+    runners.redirect(&mut cargo, &[&own_path, "record-environment", &records_path])?;
+    // If Cargo uses another runner in spite of this, benches only list and do not measure.
     cargo.args(["--", "--list"]);
     let (mut executables, mut companions) = (Vec::new(), Vec::new());
     let (stderr, forever) = (StderrTarget::User, Duration::MAX);
@@ -158,8 +176,18 @@ pub(crate) fn build_benches(
     companions.sort();
     let folders =
         [Some(&workspace.folder), workspace.target_folder.as_ref()].into_iter().flatten().cloned();
-    let built = collect_targets(declared, executables, records.path())?;
+    let mut built = collect_targets(declared, executables, &runners, records.path())?;
+    built.notes.extend(runner_note);
     Ok(BuiltBenches { companions, folders: folders.collect(), ..built })
+}
+
+/// Returns a note with the packages that have benches, or `None` if no package of the workspace has.
+fn note_benches_elsewhere(metadata: &Metadata) -> Option<Note> {
+    let members = metadata.workspace_packages().into_iter();
+    let with_benches =
+        members.filter(|package| package.targets.iter().any(cargo_metadata::Target::is_bench));
+    let packages: Vec<String> = with_benches.map(|package| package.name.to_string()).collect();
+    (!packages.is_empty()).then_some(Note::BenchesElsewhere { packages })
 }
 
 /// Returns the files of `artifact` that a bench might start or load while it runs.
@@ -179,6 +207,7 @@ type BuiltExecutable = (PackageId, String, cargo_metadata::camino::Utf8PathBuf);
 fn collect_targets(
     mut declared: BTreeMap<(PackageId, String), DeclaredBench>,
     executables: Vec<BuiltExecutable>,
+    runners: &RunnerConfig,
     records: &Path,
 ) -> Result<BuiltBenches, crate::measure::MeasureError> {
     // What is left in `declared` at the end has no executable.
@@ -192,10 +221,12 @@ fn collect_targets(
             built.notes.push(Note::BenchSkipped { bench: name, package });
             continue;
         }
-        let Ok(environment) = read_environment(records, &executable) else {
+        let Ok(mut environment) = read_environment(records, &executable) else {
             return Err(BuildError::NotRecorded { package, target: name }.into());
         };
-        built.targets.push(BenchTarget { package, name, executable, environment });
+        runners.restore_variables(&mut environment);
+        let runner = runners.runner.clone();
+        built.targets.push(BenchTarget { package, name, executable, runner, environment });
     }
     built
         .targets
@@ -220,23 +251,6 @@ fn convert_cargo_error(error: ProcessError) -> crate::measure::MeasureError {
     }
 }
 
-/// Returns flags that make Cargo start `runner` in place of each bench.
-fn build_runner_flags(runner: &Path, records: &Path) -> io::Result<Vec<String>> {
-    let version = Command::new("rustc").arg("-vV").output()?;
-    let version = String::from_utf8_lossy(&version.stdout);
-    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or("host");
-    // A list of strings is written in the same way in TOML and in JSON.
-    let words = serde_json::to_string(&[
-        &runner.to_string_lossy(),
-        "record-environment",
-        &records.to_string_lossy(),
-    ])?;
-    // The flag for the host triple overrides a runner that the user has set for it. The flag for
-    // `cfg(all())` applies to cross builds.
-    let flags = [host, "'cfg(all())'"].map(|target| format!("target.{target}.runner={words}"));
-    Ok(flags.into_iter().flat_map(|flag| ["--config".to_owned(), flag]).collect())
-}
-
 fn contains_bytes(bytes: &[u8], text: &[u8]) -> bool {
     bytes.windows(text.len()).any(|window| window == text)
 }
@@ -256,33 +270,42 @@ impl CargoWorkspace {
         if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder }
     }
 
+    /// Returns the packages whose benches are built.
+    ///
+    /// Fails if the workspace does not have a named package.
+    fn choose_packages<'a>(&self, metadata: &'a Metadata) -> Result<Vec<&'a Package>, BuildError> {
+        let mut members = metadata.workspace_packages();
+        match &self.packages {
+            PackageChoice::Workspace => {}
+            PackageChoice::Default => {
+                return Ok(survey::list_default_packages(metadata));
+            }
+            PackageChoice::Named(named) => {
+                let is_member =
+                    |name: &&String| members.iter().any(|member| *member.name == name.as_str());
+                if let Some(unknown) = named.iter().find(|name| !is_member(name)) {
+                    let known = members.iter().map(|member| format!("`{}`", member.name));
+                    let known = known.collect::<Vec<_>>().join(", ");
+                    return Err(BuildError::NoPackage { package: unknown.clone(), known });
+                }
+                members.retain(|member| named.iter().any(|name| *member.name == name.as_str()));
+            }
+        }
+        Ok(members)
+    }
+
     /// Returns the declared benches of the selected packages, by package and name.
     fn list_benches(
         &self,
         metadata: &Metadata,
     ) -> Result<BTreeMap<(PackageId, String), DeclaredBench>, BuildError> {
-        // Check that the workspace has every requested package, then collect the bench targets of
-        // the selected packages and find out which of them have all their features.
-        let members = metadata.workspace_packages();
-        let unknown = self
-            .packages
-            .iter()
-            .find(|package| members.iter().all(|member| member.name.as_str() != package.as_str()));
-        if let Some(package) = unknown {
-            let names: Vec<_> = members.iter().map(|member| format!("`{}`", member.name)).collect();
-            return Err(BuildError::NoPackage {
-                package: package.clone(),
-                known: names.join(", "),
-            });
-        }
+        // Collect the bench targets of the selected packages, and find out which of them have all
+        // their features.
+        let packages = self.choose_packages(metadata)?;
         let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
         let features: BTreeMap<_, _> = nodes.map(|node| (&node.id, &node.features)).collect();
         let mut declared = BTreeMap::new();
-        for package in members {
-            let name = package.name.as_str();
-            if !self.packages.is_empty() && !self.packages.iter().any(|known| known == name) {
-                continue;
-            }
+        for package in packages {
             for target in package.targets.iter().filter(|target| target.is_bench()) {
                 let enabled = features.get(&package.id).and_then(|features| {
                     let mut required = target.required_features.iter();
@@ -315,11 +338,16 @@ impl CargoWorkspace {
         if let Some(folder) = &self.target_folder {
             cargo.arg("--target-dir").arg(folder);
         }
-        for package in &self.packages {
-            cargo.args(["--package", package]);
-        }
-        if self.packages.is_empty() {
-            cargo.arg("--workspace");
+        match &self.packages {
+            PackageChoice::Default => {}
+            PackageChoice::Workspace => {
+                cargo.arg("--workspace");
+            }
+            PackageChoice::Named(packages) => {
+                for package in packages {
+                    cargo.args(["--package", package]);
+                }
+            }
         }
         for features in &self.features {
             cargo.args(["--features", features]);

@@ -47,6 +47,10 @@ pub(crate) fn count_instructions(
     else {
         return Ok(Err(CountObstacle::UnknownTarget));
     };
+    if let Some(runner) = &target.runner {
+        let runner = runner.describe();
+        return Ok(Err(CountObstacle::StartedByRunner { runner }));
+    }
     let mut counted = [0.0; 2];
     for (count, samples) in counted.iter_mut().zip(SAMPLE_COUNTS) {
         match target.count_with_samples(&id.name, samples, effort, interrupt)? {
@@ -120,7 +124,31 @@ pub(crate) fn parse_instruction_total(counts: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_instruction_total;
+    use cargo_config2::PathAndArgs;
+
+    use super::*;
+    use crate::measure::criterion::BenchTarget;
+    use crate::measure::criterion::environment::BenchEnvironment;
+
+    #[test]
+    fn what_a_runner_starts_is_not_counted_and_the_runner_is_named() {
+        let mut taskset = PathAndArgs::new("taskset");
+        taskset.args(["-c", "1"]);
+        let environment = BenchEnvironment { folder: "/".into(), variables: Vec::new() };
+        let target = BenchTarget {
+            package: "p".to_owned(),
+            name: "suite".to_owned(),
+            executable: "/bench".into(),
+            runner: Some(taskset.into()),
+            environment,
+        };
+        let built = BuiltBenches { targets: vec![target], ..BuiltBenches::default() };
+        let id = BenchmarkId { name: "a".to_owned(), package: Some("p".to_owned()) };
+        let counted =
+            count_instructions(&built, "suite", &id, &Effort::default(), &Interrupt::default());
+        let obstacle = CountObstacle::StartedByRunner { runner: "taskset -c 1".to_owned() };
+        assert_eq!(counted.unwrap(), Err(obstacle));
+    }
 
     #[test]
     fn the_total_is_read_from_what_callgrind_writes() {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -273,55 +272,6 @@ impl BenchListing {
     }
 }
 
-/// A benchmark that began to run, according to Criterion's output.
-pub(super) struct BegunBenchmark {
-    /// Title under which Criterion prints the benchmark.
-    pub(super) title: String,
-    /// When the measured calls began; `None` during warm-up.
-    calls_began: Option<Instant>,
-    /// Time in nanoseconds that all measured calls took, with the work between them; `None` until
-    /// they have ended.
-    pub(super) elapsed: Option<f64>,
-}
-
-/// The stages of a launch, followed by Criterion's output.
-#[derive(Default)]
-pub(super) struct LaunchStages {
-    /// The benchmarks that began, in order.
-    pub(super) begun: Vec<BegunBenchmark>,
-}
-
-impl LaunchStages {
-    /// Reads one line that was printed at `now`. Returns true if a benchmark has ended its calls.
-    pub(super) fn take_line(&mut self, line: &str, now: Instant) -> bool {
-        let Some(line) = line.strip_prefix("Benchmarking ") else {
-            return false;
-        };
-        if let Some((title, _)) = line.rsplit_once(": Warming up for ") {
-            self.begun.push(BegunBenchmark {
-                title: title.to_owned(),
-                calls_began: None,
-                elapsed: None,
-            });
-        } else if let Some((title, _)) = line.rsplit_once(": Collecting ") {
-            if let Some(begun) = self.find_current(title) {
-                begun.calls_began = Some(now);
-            }
-        } else if let Some(title) = line.strip_suffix(": Analyzing")
-            && let Some(begun) = self.find_current(title)
-        {
-            begun.elapsed = begun.calls_began.map(|calls| (now - calls).as_nanos() as f64);
-            return true;
-        }
-        false
-    }
-
-    /// Returns the benchmark that began last, if it has this title.
-    fn find_current(&mut self, title: &str) -> Option<&mut BegunBenchmark> {
-        self.begun.last_mut().filter(|begun| begun.title == title)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -358,26 +308,6 @@ mod tests {
                 .iter()
                 .flat_map(|written| written.observed.as_ref().unwrap().samples.iter());
             assert!(times.clone().all(|time| time.get() > 0.1 && time.get() < 1e8), "{version}");
-        }
-    }
-
-    #[test]
-    fn every_version_tells_which_benchmark_runs() {
-        for version in VERSIONS {
-            let output = fs::read_to_string(fixture(version).join("output.txt")).unwrap();
-            let mut stages = LaunchStages::default();
-            let now = Instant::now();
-            let ended = output.lines().filter(|line| stages.take_line(line, now)).count();
-            let begun: Vec<_> = stages.begun.iter().map(|begun| begun.title.as_str()).collect();
-            let expected = [
-                "alone",
-                "sum/fold/20000",
-                "sum/fold/40000",
-                "sum/bytes",
-                "a/../<b>|\"ü\"?",
-                "linear",
-            ];
-            assert_eq!((begun.as_slice(), ended), (&expected[..], 6), "{version}");
         }
     }
 
@@ -464,23 +394,5 @@ mod tests {
         assert_eq!(format_title(&id), format!("{}...", "a".repeat(99)));
         assert!(is_cut_title(&format_title(&id)));
         assert!(!is_cut_title("and so on..."));
-    }
-
-    #[test]
-    fn the_stages_of_a_benchmark_are_told_from_what_it_prints() {
-        let mut stages = LaunchStages::default();
-        let now = Instant::now();
-        let ended = [
-            "Benchmarking a: b/c",
-            "Benchmarking a: b/c: Warming up for 100.00 ms",
-            "noise of the benchmark",
-            "Benchmarking a: b/c: Collecting 10 samples in estimated 1.0000 ms (10 iterations)",
-            "Benchmarking a: b/c: Analyzing",
-            "Benchmarking d: Warming up for 100.00 ms",
-        ]
-        .map(|line| stages.take_line(line, now));
-        assert_eq!(ended, [false, false, false, false, true, false]);
-        let begun = stages.begun.iter().map(|begun| (begun.title.as_str(), begun.elapsed));
-        assert_eq!(begun.collect::<Vec<_>>(), [("a: b/c", Some(0.0)), ("d", None)]);
     }
 }

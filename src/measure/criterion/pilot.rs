@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
-use super::output::is_title_of;
+use super::output::{BenchListing, is_title_of};
 use super::{
     BenchTarget, BuiltBenches, MAX_TIME_OUTS, TargetStart, build_title_filter, is_cut_title,
     make_unwritten_failure,
@@ -12,11 +12,20 @@ use crate::measure::plan::{
 };
 use crate::measure::{Effort, MeasureError, MeasureProgress, Observation};
 use crate::note::{FailureReason, Note};
-use crate::process::{Interrupt, ProcessError};
+use crate::process::{self, Interrupt, OutputStream, ProcessError, StderrTarget};
 use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Sampling};
 use crate::selection::Selection;
 
 type PilotResults = Vec<(String, Result<MeasureMode, BenchmarkFailure>)>;
+
+/// What the pilot of one target found.
+#[derive(Default)]
+struct TargetPilot {
+    /// The mode or the failure of each selected benchmark.
+    results: PilotResults,
+    /// Notes on the target and on benchmarks that are left out.
+    notes: Vec<Note>,
+}
 
 /// Runs the pilot of every target, with as few calls as Criterion accepts, and plans the launches
 /// from the results.
@@ -31,13 +40,93 @@ pub(crate) fn run_pilot(
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(MeasureProgress),
 ) -> Result<LaunchPlan, MeasureError> {
-    let mut found = Vec::new();
-    for target in &built.targets {
+    // List first if only some benchmarks are selected: a pattern that matches nothing is reported at
+    // once. A target whose benchmarks are all wanted reports them while it runs.
+    let (mut found, mut notes) = (Vec::new(), built.notes.clone());
+    let listings = if selection.selects_all() {
+        built.targets.iter().map(|_| None).collect()
+    } else {
+        let listed = list_targets(built, effort, interrupt)?;
+        if listed.iter().all(|listed| listed.select(selection).is_empty()) {
+            notes.push(describe_nothing_selected(selection, &listed));
+            for (target, TargetListing { failure, .. }) in built.targets.iter().zip(listed) {
+                let failed = failure.map(|failure| (target, target.name.clone(), Err(failure)));
+                found.extend(failed);
+            }
+            return Ok(build_plan(found, notes));
+        }
+        listed.into_iter().map(Some).collect::<Vec<_>>()
+    };
+    for (target, listing) in built.targets.iter().zip(listings) {
         progress(MeasureProgress::Pilot(format!("{} ({})", target.name, target.package)));
-        let modes = target.run_pilot(selection, effort, interrupt)?;
-        found.extend(modes.into_iter().map(|(id, mode)| (target, id, mode)));
+        let piloted = target.run_pilot(listing, selection, effort, interrupt)?;
+        found.extend(piloted.results.into_iter().map(|(id, mode)| (target, id, mode)));
+        notes.extend(piloted.notes);
     }
-    Ok(build_plan(found, built.notes.clone()))
+    Ok(build_plan(found, notes))
+}
+
+/// Returns the ids of all selected benchmarks, in the order in which the targets list them, and the
+/// notes on the targets. Nothing is measured.
+///
+/// # Errors
+///
+/// Fails if a process cannot be started or perfgate was asked to end.
+pub(crate) fn list_benchmark_ids(
+    built: &BuiltBenches,
+    selection: &Selection,
+    effort: &Effort,
+    interrupt: &Interrupt,
+) -> Result<(Vec<String>, Vec<Note>), MeasureError> {
+    let listed = list_targets(built, effort, interrupt)?;
+    let mut notes = built.notes.clone();
+    for (target, listing) in built.targets.iter().zip(&listed) {
+        if let Some(failure) = &listing.failure {
+            notes.push(Note::BenchmarkFailed {
+                benchmark: target.name.clone(),
+                reason: failure.reason.clone(),
+            });
+        } else if listing.benchmarks.is_empty() {
+            notes.push(target.note_empty());
+        }
+    }
+    let selected = listed.iter().flat_map(|listing| listing.select(selection));
+    let ids: Vec<String> = selected.map(pick_name).collect();
+    if ids.is_empty() && !selection.selects_all() {
+        notes.push(describe_nothing_selected(selection, &listed));
+    }
+    Ok((ids, notes))
+}
+
+/// The benchmarks that a target lists.
+struct TargetListing {
+    benchmarks: PendingTitles,
+    /// Why the listing may be incomplete; `None` if it is complete.
+    failure: Option<BenchmarkFailure>,
+}
+
+impl TargetListing {
+    /// Returns the benchmarks that may be selected. The id of a cut title is not known.
+    fn select(&self, selection: &Selection) -> PendingTitles {
+        let may_be_selected = |titles: &&Vec<String>| {
+            titles.iter().any(|title| is_cut_title(title) || selection.selects(title))
+        };
+        self.benchmarks.iter().filter(may_be_selected).cloned().collect()
+    }
+}
+
+fn list_targets(
+    built: &BuiltBenches,
+    effort: &Effort,
+    interrupt: &Interrupt,
+) -> Result<Vec<TargetListing>, ProcessError> {
+    built.targets.iter().map(|target| target.list_benchmarks(effort, interrupt)).collect()
+}
+
+fn describe_nothing_selected(selection: &Selection, listed: &[TargetListing]) -> Note {
+    let ids = listed.iter().flat_map(|listing| &listing.benchmarks);
+    let ids = ids.filter_map(|titles| titles.first()).map(String::as_str);
+    Note::NothingSelected { nearest: selection.find_nearest_ids(ids) }
 }
 
 /// Builds the plan from the results of all targets. Benchmarks that share an id cannot be
@@ -96,19 +185,28 @@ fn make_failed_benchmark(
 type PendingTitles = Vec<Vec<String>>;
 
 impl BenchTarget {
-    /// Runs the pilot of this target. Returns the mode or the failure of each selected benchmark.
+    /// Runs the pilot of this target. `listing` are its benchmarks, if they are already known.
     fn run_pilot(
         &self,
+        listing: Option<TargetListing>,
         selection: &Selection,
         effort: &Effort,
         interrupt: &Interrupt,
-    ) -> Result<PilotResults, MeasureError> {
+    ) -> Result<TargetPilot, MeasureError> {
         // Work through a queue of starts. After a start that succeeded, benchmarks without results
         // are resolved. After one that failed, the benchmark that ran last is blamed, and the
         // unfinished ones are queued again. If no benchmark can be blamed, or after too many
         // time-outs, all remaining benchmarks fail.
-        let mut found = PilotResults::new();
-        let mut queue = self.plan_starts(selection, effort, interrupt)?;
+        let mut piloted = TargetPilot::default();
+        let found = &mut piloted.results;
+        let mut has_begun = listing
+            .as_ref()
+            .is_some_and(|listing| !listing.benchmarks.is_empty() || listing.failure.is_some());
+        // `None` in the queue is a start of all benchmarks, whose titles are then not known.
+        let mut queue: VecDeque<Option<PendingTitles>> = match listing {
+            None => [None].into(),
+            Some(listing) => split_to_fit(listing.select(selection)).into(),
+        };
         let mut time_outs = 0;
         while let Some(left) = queue.pop_front() {
             let title_filter = left
@@ -118,6 +216,8 @@ impl BenchTarget {
             let started = self.start_bench(title_filter.as_deref(), mode, effort, interrupt)?;
             // A cut title may also match benchmarks that an earlier start has measured.
             let found_ids: HashSet<String> = found.iter().map(|(id, _)| id.clone()).collect();
+            has_begun |= !started.stages.begun.is_empty() || !started.results.is_empty();
+            piloted.notes.extend(started.note_other_measurements(selection));
             let modes = started.plan_modes(effort.calls);
             found.extend(modes.filter(|(id, _)| selection.selects(id) && !found_ids.contains(id)));
             let Some(failure) = started.to_failure(effort) else {
@@ -128,7 +228,7 @@ impl BenchTarget {
             time_outs += u32::from(started.ended.status.is_none());
             let mut unfinished = match left {
                 Some(left) => left,
-                None => self.list_benchmarks(effort, interrupt)?,
+                None => self.list_benchmarks(effort, interrupt)?.benchmarks,
             };
             unfinished.retain(|titles| !started.has_written_any(titles));
             match started.find_culprit() {
@@ -146,25 +246,36 @@ impl BenchTarget {
                 }
             }
         }
-        Ok(found)
+        if !has_begun && found.is_empty() {
+            piloted.notes.push(self.note_empty());
+        }
+        Ok(piloted)
     }
 
-    /// Returns the starts to make, in order, each with its benchmarks. `None` in the queue is a
-    /// start of all benchmarks, whose titles are then not known.
-    fn plan_starts(
+    fn note_empty(&self) -> Note {
+        Note::BenchEmpty { bench: self.name.clone(), package: self.package.clone() }
+    }
+
+    /// Lists all benchmarks of the target, each with the titles it may have.
+    fn list_benchmarks(
         &self,
-        selection: &Selection,
         effort: &Effort,
         interrupt: &Interrupt,
-    ) -> Result<VecDeque<Option<PendingTitles>>, ProcessError> {
-        if selection.selects_all() {
-            return Ok([None].into());
-        }
-        let mut listed = self.list_benchmarks(effort, interrupt)?;
-        listed.retain(|titles| {
-            titles.iter().any(|title| is_cut_title(title) || selection.selects(title))
-        });
-        Ok(split_to_fit(listed).into())
+    ) -> Result<TargetListing, ProcessError> {
+        let folder = interrupt.create_temporary_folder()?;
+        let mut command = self.build_command(folder.path());
+        command.args(["--bench", "--list"]);
+        let mut listing = BenchListing::default();
+        let stderr = StderrTarget::Lines;
+        let ended = process::run_process(&mut command, stderr, effort.timeout, interrupt, |line| {
+            if line.stream == OutputStream::Stdout {
+                listing.take_line(&String::from_utf8_lossy(line.bytes));
+            }
+            line.stream == OutputStream::Stderr
+        })
+        .map_err(|error| self.explain_start_error(error))?;
+        let failure = ended.to_failure(effort.timeout);
+        Ok(TargetListing { benchmarks: listing.benchmarks, failure })
     }
 
     /// Fails all `pending` benchmarks. If there are none because the target could not even list
@@ -207,7 +318,8 @@ impl TargetStart {
         &self,
         calls: u32,
     ) -> impl Iterator<Item = (String, Result<MeasureMode, BenchmarkFailure>)> {
-        self.results.iter().map(move |(id, observed)| {
+        let times = self.results.iter().filter(|(id, _)| self.find_other_unit(id).is_none());
+        times.map(move |(id, observed)| {
             let mode = match observed {
                 Ok(observation) => Ok(self.choose_mode(id, observation, calls)),
                 Err(failure) => {
@@ -216,6 +328,23 @@ impl TargetStart {
             };
             (id.clone(), mode)
         })
+    }
+
+    /// Returns the unit of the benchmark `id`, if Criterion measured something other than time.
+    fn find_other_unit(&self, id: &str) -> Option<&str> {
+        let begun = self.stages.begun.iter().find(|begun| is_title_of(&begun.title, id))?;
+        begun.find_other_unit()
+    }
+
+    /// Returns a note for each selected benchmark in which Criterion measured something other than
+    /// time. Its numbers would be read as nanoseconds.
+    fn note_other_measurements(&self, selection: &Selection) -> Vec<Note> {
+        let ids = self.results.iter().map(|(id, _)| id).filter(|id| selection.selects(id));
+        let notes = ids.filter_map(|id| {
+            let unit = self.find_other_unit(id)?.to_owned();
+            Some(Note::OtherMeasurement { benchmark: id.clone(), unit })
+        });
+        notes.collect()
     }
 
     fn choose_mode(&self, id: &str, observation: &Observation, calls: u32) -> MeasureMode {
@@ -245,7 +374,8 @@ impl TargetStart {
 
     /// Plans batches for the benchmarks that began and wrote nothing in a start that succeeded.
     /// Criterion rejects calls that take no measurable time, but batches of them are long enough. A
-    /// benchmark whose title was cut fails, because its id is not known.
+    /// benchmark whose title was cut fails, because its id is not known. A benchmark fails, too, if
+    /// Criterion showed its result, which must then be in another folder.
     fn plan_silent(&self) -> impl Iterator<Item = (String, Result<MeasureMode, BenchmarkFailure>)> {
         let silent = self
             .stages
@@ -253,7 +383,9 @@ impl TargetStart {
             .iter()
             .filter(|begun| self.results.iter().all(|(id, _)| !is_title_of(&begun.title, id)));
         silent.map(|begun| {
-            let mode = if is_cut_title(&begun.title) {
+            let mode = if begun.unit.is_some() && !begun.is_too_fast {
+                Err(make_failure(FailureReason::WrittenElsewhere))
+            } else if is_cut_title(&begun.title) {
                 Err(make_unwritten_failure(self.ended.output.clone()))
             } else {
                 Ok(MeasureMode::Batch)

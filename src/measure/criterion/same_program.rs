@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use super::runner::BenchRunner;
 use super::{BenchTarget, BuiltBenches};
 
 /// Parts of the header before the build id in a Linux program. The header holds the length of the
@@ -23,7 +24,7 @@ const MAX_BUILD_ID_BYTES: usize = 64;
 /// Returns the bench targets (package and name) of `candidate` that need not be launched, because
 /// they are the same in `baseline`.
 ///
-/// A target is the same if its program, its environment from Cargo and all programs and libraries
+/// A target is the same if its program, its runner, its environment from Cargo and all programs and libraries
 /// of the workspace that it might start or load are the same.
 ///
 /// # Errors
@@ -74,6 +75,11 @@ impl<'a> PairedFolders<'a> {
         let [mine, theirs] = [one, other].map(|target| {
             let mut variables: Vec<(OsString, OsString)> = target.environment.variables.clone();
             variables.push(("".into(), target.environment.folder.clone().into()));
+            let runner = target.runner.iter().flat_map(BenchRunner::words);
+            variables.extend(runner.enumerate().map(|(place, word)| {
+                // No variable has a name with a zero byte.
+                (format!("\0runner {place}").into(), word.clone())
+            }));
             variables.sort();
             variables
         });

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{ApiClient, ApiConnection, ApiError, block_on};
-use super::{AnswerUser, PAGE_SIZE, is_author, note_refusal};
+use super::{AnswerUser, PAGE_SIZE, is_author};
 use crate::publish::issues::{self, ISSUE_LABEL, IssuePlan, IssuePlanError, IssueStep, TrendIssue};
+use crate::publish::outcome::PublishOutcome;
 use crate::site::BenchmarkStatus;
 
 /// Why the issues could not be updated.
@@ -42,34 +43,33 @@ struct IssueLabel {
 
 /// Opens, edits and closes the issues in `repository` as `status` requires.
 ///
-/// Returns notices for the user: slowdowns without an issue, a missing label, and what GitHub
-/// refused. Fails if the issues cannot be planned, or if a request fails for another reason than a
-/// refusal.
+/// The notices are about slowdowns without an issue, a missing label, and what GitHub refused. Each
+/// issue is tried, whatever happened to the others. Fails if the issues cannot be planned or the
+/// existing ones cannot be read.
 pub(crate) fn update_issues(
     connection: &ApiConnection,
     repository: &str,
     status: &[BenchmarkStatus],
     site: Option<&str>,
-) -> Result<Vec<String>, IssueUpdateError> {
+) -> Result<PublishOutcome, IssueUpdateError> {
     block_on(async {
         let tracker = IssueTracker { client: ApiClient::new(connection)?, repository };
-        let mut notices = Vec::new();
+        let mut published = PublishOutcome::default();
         let own_issues = tracker.own_issues().await?;
         let IssuePlan { steps, left_out } = issues::plan_issues(status, &own_issues, site)?;
         if left_out > 0 {
-            notices.push(format!("{left_out} slowdowns have no issue yet: at most {} are opened per run, the others by later runs", issues::MAX_ISSUES_AT_ONCE));
+            published.notices.push(format!("{left_out} slowdowns have no issue yet: at most {} are opened per run, the others by later runs", issues::MAX_ISSUES_AT_ONCE));
         }
         let before = own_issues.iter().map(|issue| issue.number).max().unwrap_or(0);
         for step in steps {
-            let outcome = tracker.apply_step(step, before, &mut notices).await;
-            let count = notices.len();
-            note_refusal(outcome, "issue", "issues: write", &mut notices)?;
+            let kind = step.describe();
+            let sent = tracker.apply_step(step, before, &mut published.notices).await;
             // If GitHub refuses one step, it also refuses the next one.
-            if notices.len() > count {
+            if published.note_refusal(sent, &kind, "issues: write") {
                 break;
             }
         }
-        Ok(notices)
+        Ok(published)
     })?
 }
 

@@ -43,6 +43,7 @@ fn list_failures() -> Vec<FailureReason> {
         EndedUnknown {}
         ListedNotRun {}
         NoSamplesWritten {}
+        WrittenElsewhere {}
         NoSamplesPrinted {}
         EmptySamples {}
         PrintedTwice {}
@@ -61,6 +62,7 @@ fn list_obstacles() -> Vec<CountObstacle> {
         CallsTooShort {}
         SeveralCallsPerSample {}
         ProcessFailed { reason: FailureReason::Killed { signal: 11 } }
+        StartedByRunner { runner: "taskset -c 1".to_owned() }
         NoTotal {}
     }
 }
@@ -86,6 +88,11 @@ fn list_notes() -> Vec<Note> {
         ConditionVaries { key: text("threads"), first: Some(text("1")), other: Some(text("4")) }
         BenchSkipped { bench: text("plain"), package: text("demo") }
         BenchLeftOut { bench: text("gated"), package: text("demo"), features: vec![text("extra")] }
+        BenchesElsewhere { packages: vec![text("suites"), text("more")] }
+        RunnerUnknown { cause: text("failed to parse `.cargo/config.toml`") }
+        BenchEmpty { bench: text("empty"), package: text("demo") }
+        OtherMeasurement { benchmark: text("encode/8"), unit: text("instructions") }
+        NothingSelected { nearest: vec![text("encode/8"), text("encode/16")] }
         BenchmarkFailed { benchmark: text("encode/8"), reason: FailureReason::Panicked }
         Baseline { about: Box::new(Note::BusyDuring { others: percent(0.4) }) }
         Incomplete {}

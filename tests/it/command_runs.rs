@@ -1,0 +1,87 @@
+//! Runs of a command: they are stored, screened and compared like those of benches.
+
+use std::fs;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::command::{perfgate_in, text_of};
+use crate::repositories::Bed;
+
+/// A command that prints samples around a number of nanoseconds, with some noise.
+fn samples(ns: u32) -> String {
+    format!(r#"echo "{{\"id\": \"work\", \"samples_ns\": [$(( {ns} + $$ % 7 )), {ns}]}}""#)
+}
+
+struct CommandBed(Bed);
+
+impl CommandBed {
+    fn new() -> Self {
+        let bed = Bed::new();
+        bed.commit("measured");
+        Self(bed)
+    }
+
+    fn perfgate(&self, words: &[&str]) -> Output {
+        perfgate_in(&self.0.path("work")).args(words).output().unwrap()
+    }
+
+    fn measure(&self, ns: u32) -> Value {
+        let script = samples(ns);
+        let words = ["measure", "command", "--launches", "5", "--output", "../run.json", "--"];
+        let output = self.perfgate(&[&words[..], &[&script]].concat());
+        assert!(output.status.success(), "{}", text_of(&output));
+        serde_json::from_slice(&fs::read(self.0.path("run.json")).unwrap()).unwrap()
+    }
+}
+
+#[test]
+fn a_command_run_in_git_records_its_commit_and_is_stored_and_screened() {
+    let bed = CommandBed::new();
+    let run = bed.measure(100_000);
+    assert_eq!(run["commit"]["id"], bed.0.head().as_str(), "{run}");
+    assert_eq!(run["commit"]["dirty"], false, "{run}");
+    let saved = bed.perfgate(&["baseline", "save", "../run.json"]);
+    assert!(saved.status.success(), "{}", text_of(&saved));
+    bed.0.commit("twice as slow");
+    bed.measure(200_000);
+    let check = ["check", "--run", "../run.json", "--out", "../out", "--format", "json"];
+    let output = bed.perfgate(&check);
+    let decision: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(decision["benchmarks"][0]["change"], "regressed", "{decision:#}");
+    assert_eq!(decision["baseline"]["kind"], "stored");
+    assert!(bed.perfgate(&["baseline", "save", "../run.json"]).status.success());
+    let status = bed.perfgate(&["trend", "status", "--format", "json"]);
+    assert!(text_of(&status).contains("\"work\""), "{}", text_of(&status));
+}
+
+#[test]
+fn a_command_has_one_fingerprint_in_every_command() {
+    let bed = CommandBed::new();
+    let measured = bed.measure(100_000)["host"].clone();
+    assert_eq!(measured["rustc"], Value::Null, "a command need not be built by rustc");
+    let script = samples(100_000);
+    let check = ["check", "--baseline-command", &script, "--candidate-command", &script];
+    let output = bed.perfgate(&[&check[..], &["--out", "../out", "--save-baseline"]].concat());
+    let run = fs::read(bed.0.path("out/run.json")).unwrap();
+    let run: Value = serde_json::from_slice(&run).unwrap();
+    assert_eq!(run["host"], measured, "{}", text_of(&output));
+    assert_eq!(run["commit"]["id"], bed.0.head().as_str());
+    assert!(text_of(&output).contains("saved as baseline"), "{}", text_of(&output));
+    let calibrated = bed.perfgate(&["calibrate", "--rounds", "3", "--command", &script]);
+    let name = format!("{}.json", measured["fingerprint"].as_str().unwrap());
+    assert!(text_of(&calibrated).contains(&name), "{name}: {}", text_of(&calibrated));
+}
+
+#[test]
+fn a_command_that_measures_nothing_does_not_end_with_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    for (script, failure) in [("false", "exited with status 1"), ("true", "printed no samples")] {
+        let words = ["measure", "command", "--", script];
+        let output = perfgate_in(folder.path()).args(words).output().unwrap();
+        let text = text_of(&output);
+        assert_eq!(output.status.code(), Some(11), "{text}");
+        assert!(text.contains(&format!("failed: command: {failure}")), "{text}");
+        assert!(text.contains("nothing was measured"), "{text}");
+    }
+}
