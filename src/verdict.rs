@@ -13,6 +13,7 @@ mod open;
 mod screen;
 mod short_launches;
 mod target;
+mod setup;
 mod judge;
 mod release;
 mod waivers;

@@ -13,7 +13,7 @@ mod counts;
 use anyhow::Result;
 
 use self::confirm::CheckLaunches;
-use self::inputs::CheckInputs;
+use self::inputs::{BaselineChoice, CheckInputs};
 use crate::cli::CheckArgs;
 use crate::session::ExitStatus;
 use crate::verdict::{Evidence, decide};
@@ -40,6 +40,7 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
         rounds: launches.rounds().map(|rounds| rounds.measured.as_evidence()),
         trailers: &trailers,
         last_release: last_release.as_ref(),
+        names_base: matches!(check.choice, BaselineChoice::Revision(_)),
         notes: &compared_with.notes,
         noise: &check.noise,
         ..Evidence::from_sides(launches.candidate(), compared_with.as_evidence())

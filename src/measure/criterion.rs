@@ -7,6 +7,7 @@
 
 mod environment;
 mod build;
+mod parts;
 mod output;
 mod callgrind;
 mod pilot;
@@ -31,10 +32,11 @@ use super::plan::{MIN_LAUNCH_CALLS, MeasureMode};
 use super::{Effort, LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
 
 pub(crate) use self::build::{
-    BenchTarget, BuildError, BuiltBenches, CargoWorkspace, build_benches,
+    BenchTarget, BuildError, BuiltBenches, CargoWorkspace, TOOLCHAIN_VARIABLE, build_benches,
 };
 pub(crate) use self::callgrind::{VALGRIND, count_instructions};
 pub(crate) use self::environment::record_environment;
+pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::run_pilot;
 pub(crate) use self::same_program::find_same_targets;
 #[cfg(feature = "internals")]

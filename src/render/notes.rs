@@ -11,6 +11,10 @@ use crate::note::{
 };
 use crate::units::{Percent, Ratio};
 
+/// Remedy for a checkout that lacks something which the working tree has.
+const PREPARE_ADVICE: &str =
+    "`measure.prepare` in perfgate.toml can supply files and submodules that a checkout lacks";
+
 /// Returns the sentence of `note`.
 #[expect(clippy::too_many_lines, reason = "one table of all sentences, in the order of the notes")]
 pub(crate) fn describe_note(note: &Note) -> String {
@@ -58,6 +62,16 @@ pub(crate) fn describe_note(note: &Note) -> String {
             };
             format!("bench `{bench}` of `{package}` was left out: {remedy}")
         }
+        Note::PackageAbsent { package } => {
+            format!("the commit has no package `{package}`, so the package was left out")
+        }
+        Note::FeatureAbsent { feature } => {
+            format!("the commit has no feature `{feature}`, so it was built without the feature")
+        }
+        Note::LockFromWorkingTree => {
+            "the commit has no `Cargo.lock`, so it was built with that of the working tree"
+                .to_owned()
+        }
         Note::BenchmarkFailed { benchmark, reason } => {
             format!("`{benchmark}` failed: {}", describe_failure(reason))
         }
@@ -88,12 +102,29 @@ pub(crate) fn describe_note(note: &Note) -> String {
              commits are not found: {cause}"
         ),
         Note::BaseNotBuilt { commit, cause } => {
-            format!("no baseline: base {commit} cannot be built: {cause}")
+            format!("no baseline: base {commit} cannot be built: {cause}; {PREPARE_ADVICE}")
+        }
+        Note::BaseHasNoManifest { commit, manifest } => {
+            format!("no baseline: base {commit} has no `{manifest}`")
+        }
+        Note::HeadNotBuilt { cause } => format!(
+            "not measured beside a base: a checkout of the candidate cannot be built: {cause}; \
+             {PREPARE_ADVICE}"
+        ),
+        Note::BaseIsAhead { revision, commits, merge_base } => {
+            let lacking = match commits {
+                1 => "1 commit".to_owned(),
+                commits => format!("{commits} commits"),
+            };
+            format!(
+                "`{revision}` has {lacking} that the candidate lacks, and their effect counts as one \
+                 of the candidate: to leave it out, compare with the merge base {merge_base}"
+            )
         }
         Note::NotConfirmed { cause } => format!("not confirmed in rounds: {cause}"),
-        Note::NotConfirmedWithoutBase { commit, cause } => {
-            format!("not confirmed in rounds: base {commit} cannot be built: {cause}")
-        }
+        Note::NotConfirmedWithoutBase { commit, cause } => format!(
+            "not confirmed in rounds: base {commit} cannot be built: {cause}; {PREPARE_ADVICE}"
+        ),
 
         Note::TrailerMatchesNothing { trailer } => {
             format!("`Perfgate-Accept: {trailer}` matches no benchmark of this check")
@@ -177,6 +208,15 @@ pub(crate) fn describe_note(note: &Note) -> String {
             "in the baseline but not in the candidate: deleted, renamed or not built".to_owned()
         }
         Note::FailedBefore => "it could not be measured in the baseline".to_owned(),
+        Note::FailedOnBothSides { reason, message } => format!(
+            "it fails on both sides: {}; {PREPARE_ADVICE}",
+            describe_setup_failure(reason, message)
+        ),
+        Note::FailedInCheckout { reason, message } => format!(
+            "it ran in the working tree and fails in a checkout of the same commit: {}; \
+             {PREPARE_ADVICE}",
+            describe_setup_failure(reason, message)
+        ),
         Note::SamplingDiffers => {
             "single calls on one side and batches on the other are not comparable".to_owned()
         }
@@ -280,6 +320,14 @@ pub(crate) fn describe_failure(reason: &FailureReason) -> String {
         FailureReason::SharedId { benches } => {
             format!("benches `{}` have a benchmark with this id", benches.join("` and `"))
         }
+    }
+}
+
+/// Returns the clause that names `reason`, with the error message of the process if it printed one.
+fn describe_setup_failure(reason: &FailureReason, message: &str) -> String {
+    match message {
+        "" => describe_failure(reason),
+        message => format!("{}: {message}", describe_failure(reason)),
     }
 }
 

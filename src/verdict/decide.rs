@@ -42,14 +42,15 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
 }
 
 /// Returns the worst verdict of all reasons that the policy fails on. An incomplete or empty
-/// measurement never passes.
+/// measurement never passes, nor does one without the base that the command line names.
 fn decide_verdict(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Verdict {
     let is_measured = judgements.iter().any(|judgement| {
         judgement.launches.candidate > 0 || evidence.has_same_program(&judgement.to_id())
     });
     let is_complete = evidence.candidate.complete
         && is_measured
-        && (evidence.has_baseline() || !policy.requires_baseline());
+        && (evidence.has_baseline() || !policy.requires_baseline())
+        && !evidence.lacks_named_base();
     let reasons = judgements.iter().flat_map(Judgement::verdict_reasons);
     reasons
         .filter(|(reason, _)| policy.fail_on().contains(reason))
