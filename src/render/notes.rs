@@ -117,8 +117,8 @@ pub(crate) fn describe_note(note: &Note) -> String {
                 commits => format!("{commits} commits"),
             };
             format!(
-                "`{revision}` has {lacking} that the candidate lacks, and their effect counts as one \
-                 of the candidate: to leave it out, compare with the merge base {merge_base}"
+                "`{revision}` has {lacking} that the candidate lacks, so what they change is part of \
+                 the comparison: the merge base is {merge_base}"
             )
         }
         Note::NotConfirmed { cause } => format!("not confirmed in rounds: {cause}"),

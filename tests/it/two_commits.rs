@@ -182,6 +182,8 @@ fn a_toolchain_that_the_change_adds_does_not_build_the_base() {
     let toolchain = format!("[toolchain]\npath = {slow:?}\n");
     trial.commit(&[("rust-toolchain.toml", &toolchain)]);
     trial.assert_changes(&[], &[("a", "regressed")]);
+    let (decision, output) = trial.check_in("", &[]);
+    assert_eq!(changes(&decision), [("a", "regressed")], "{}", text_of(&output));
 }
 
 #[test]
@@ -558,7 +560,7 @@ fn changes_that_are_not_committed_are_measured_from_a_snapshot() {
     assert_eq!(state(), before);
     // The same source gives the same program, as from a commit.
     fs::remove_dir_all(trial.path(".cargo")).unwrap();
-    trial.write(&[("benches/value.inc", "pub const NANOS: f64 = 1e6;\n"), ("src/lib.rs", "")]);
+    trial.write(&[("benches/value.inc", "pub const NANOS: f64 = 1e6;\n"), ("README.md", "new")]);
     let (decision, output) = trial.check_in("", &["--baseline", "HEAD"]);
     assert_eq!(candidate_launches(&decision), [0], "{}", text_of(&output));
 }
@@ -584,4 +586,14 @@ fn two_checks_at_once_do_not_share_their_builds() {
     assert_eq!(changes(&decision), [("a", "regressed")], "{said}");
     assert_eq!(said.matches("Compiling tiny").count(), 2, "{said}");
     assert_eq!(list(), before);
+}
+
+#[test]
+fn a_cache_inside_the_checkout_is_refused() {
+    let trial = Trial::with_package(&bench(CALM));
+    let mut check = perfgate_in(&trial.path(""));
+    check.args(["check", "--baseline", "HEAD"]).env("PERFGATE_CACHE_DIR", "target/cache");
+    let output = check.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text_of(&output));
+    assert!(text_of(&output).contains("PERFGATE_CACHE_DIR"), "{}", text_of(&output));
 }

@@ -5,11 +5,14 @@
 //! for both sides.
 
 use std::env;
-use std::fs::{self, File};
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf, absolute};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
 use sha2::{Digest as _, Sha256};
 
@@ -28,6 +31,9 @@ const LOCK_FILE: &str = "lock";
 /// Number of bytes of the hash that names the folder of a checkout. A collision would only mix two
 /// build folders, whose files Cargo tells apart.
 const KEY_BYTES: usize = 8;
+
+/// Permissions of the folder of a checkout: for its owner only.
+const PRIVATE_MODE: u32 = 0o700;
 
 /// The folder of one checkout in the cache, and the lock on its fixed paths.
 pub(super) struct CheckoutCache {
@@ -53,13 +59,25 @@ fn locate_cache() -> Result<PathBuf> {
     Ok(strategy.cache_dir().join("perfgate"))
 }
 
+/// Returns `path` without symbolic links, as far as it exists.
+fn resolve_missing(path: &Path) -> PathBuf {
+    let mut ancestors = path.ancestors();
+    let found = ancestors.find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
+    match found {
+        Some((folder, resolved)) => {
+            path.strip_prefix(folder).map_or_else(|_| path.to_owned(), |rest| resolved.join(rest))
+        }
+        None => path.to_owned(),
+    }
+}
+
 /// Locks the file in `folder` that marks it as used, and returns it. Returns `None` if another
 /// process uses the folder.
 ///
 /// # Errors
 ///
 /// Fails if the file cannot be created.
-pub(super) fn try_lock_folder(folder: &Path) -> std::io::Result<Option<File>> {
+pub(super) fn try_lock_folder(folder: &Path) -> io::Result<Option<File>> {
     let lock = File::create(folder.join(LOCK_FILE))?;
     Ok(lock.try_lock().is_ok().then_some(lock))
 }
@@ -77,26 +95,28 @@ impl CheckoutCache {
     /// folder cannot be created.
     pub(super) fn claim(root: &Path) -> Result<Self> {
         let cache = locate_cache()?;
+        let help = format!("set {CACHE_VARIABLE} to another folder, outside of the repository");
+        if resolve_missing(&cache).starts_with(root) {
+            let message = format!("the cache folder `{}` is in the checkout", cache.display());
+            return Err(CommandError::new_usage(message).with_help(help).into());
+        }
         Self::create(&cache, root).map_err(|error| {
-            let message = format!("failed to create a folder in `{}`", cache.display());
-            let command_error = CommandError::new_failure(format!("{message}: {error:#}"));
-            command_error.with_help(format!("set {CACHE_VARIABLE} to another folder")).into()
+            let message = format!("failed to create a folder in `{}`: {error}", cache.display());
+            CommandError::new_failure(message).with_help(help).into()
         })
     }
 
-    fn create(cache: &Path, root: &Path) -> Result<Self> {
+    /// Creates the folder in `cache` for the checkout at `root`.
+    fn create(cache: &Path, root: &Path) -> io::Result<Self> {
         fs::create_dir_all(cache)?;
         let cache = cache.canonicalize()?;
-        if cache.starts_with(root) {
-            anyhow::bail!("it is inside the checkout, whose settings both sides would then find");
-        }
         remove_orphans(&cache);
         let hash = Sha256::digest(root.as_os_str().as_bytes());
         let folder = cache.join(hex::encode(&hash[..KEY_BYTES]));
-        fs::create_dir_all(&folder)?;
+        // It holds the source, which may be hidden from other users where it comes from.
+        DirBuilder::new().recursive(true).mode(PRIVATE_MODE).create(&folder)?;
         let lock = try_lock_folder(&folder)?;
-        files::write_atomically(&folder.join(CHECKOUT_FILE), root.as_os_str().as_bytes())
-            .context("failed to name the checkout")?;
+        files::write_atomically(&folder.join(CHECKOUT_FILE), root.as_os_str().as_bytes())?;
         Ok(Self { folder, lock })
     }
 }
@@ -108,7 +128,7 @@ fn remove_orphans(cache: &Path) {
     for folder in entries.filter_map(|entry| Some(entry.ok()?.path())) {
         // A folder without this file is not one of perfgate's.
         let Ok(checkout) = fs::read(folder.join(CHECKOUT_FILE)) else { continue };
-        let checkout = Path::new(std::ffi::OsStr::from_bytes(&checkout));
+        let checkout = Path::new(OsStr::from_bytes(&checkout));
         if matches!(checkout.try_exists(), Ok(false)) {
             remove_if_unused(&folder);
         }
@@ -144,12 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_inside_the_checkout_is_refused() {
-        let root = tempfile::tempdir().unwrap().path().canonicalize().unwrap();
-        fs::create_dir_all(&root).unwrap();
-        let error = CheckoutCache::create(&root.join("target/cache"), &root).err().unwrap();
-        assert!(error.to_string().contains("inside the checkout"), "{error}");
-        fs::remove_dir_all(root).unwrap();
+    fn a_path_is_resolved_as_far_as_it_exists() {
+        let place = tempfile::tempdir().unwrap();
+        let real = place.path().canonicalize().unwrap().join("real");
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, place.path().join("link")).unwrap();
+        assert_eq!(resolve_missing(&place.path().join("link/a/b")), real.join("a/b"));
     }
 
     #[test]
