@@ -156,7 +156,7 @@ fn judge_without_rounds(
     compared: usize,
     rules: &BenchmarkRules,
 ) -> (ChangeFinding, Option<CheckStage>) {
-    // A failure that the checkouts cause says nothing about the change. Another machine allows no
+    // A failure that the checkouts cause is no evidence about the change. Another machine allows no
     // conclusion, so the test is shown but its answer is not used. An apparent change against stored
     // runs is doubted in two cases: the stored runs are of the same commit, or the runs are only a
     // screen.

@@ -29,7 +29,7 @@ const CHECKOUT_FILE: &str = "checkout";
 const LOCK_FILE: &str = "lock";
 
 /// Number of bytes of the hash that names the folder of a checkout. A collision would only mix two
-/// build folders, whose files Cargo tells apart.
+/// build folders, whose files Cargo distinguishes.
 const KEY_BYTES: usize = 8;
 
 /// Permissions of the folder of a checkout: for its owner only.

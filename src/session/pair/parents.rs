@@ -32,8 +32,8 @@ pub(super) struct ParentFolders<'a> {
 }
 
 impl ParentFolders<'_> {
-    /// Creates the parents of a worktree in `side`, and returns the path of the worktree, which
-    /// does not exist yet. Links of an earlier check are replaced.
+    /// Creates the parents of a worktree in `side`, and returns the path of the worktree, whose
+    /// folder is empty. Links of an earlier check of the same checkout are replaced.
     ///
     /// # Errors
     ///
@@ -53,10 +53,6 @@ impl ParentFolders<'_> {
             }
             original.push(name);
             copy.push(name);
-            // A folder on the path of this checkout may be a link on that of another one.
-            if copy.is_symlink() {
-                fs::remove_file(&copy)?;
-            }
             fs::create_dir_all(&copy)?;
         }
         Ok(copy)
@@ -137,16 +133,13 @@ mod tests {
             write(&top.join(file), file);
         }
         let cache = top.join("cache/0123");
-        let parents = |root: &'static str| {
+        let build = |root: &str| {
             let cargo_home = Some(top.join("home/.cargo"));
-            (top.join(root), cache.clone(), cargo_home)
-        };
-        let build = |root| {
-            let (root, cache, cargo_home) = parents(root);
-            ParentFolders { root: &root, cache: &cache, cargo_home }.build_in(&cache.join("base"))
+            let parents = ParentFolders { root: &top.join(root), cache: &cache, cargo_home };
+            parents.build_in(&cache.join(root).join("base")).unwrap()
         };
         for _ in 0..2 {
-            let tree = build("projects/repo").unwrap();
+            let tree = build("projects/repo");
             let found = |name: &str| fs::read_to_string(tree.join(name)).ok();
             for name in ["projects/.cargo/config.toml", "projects/other/Cargo.toml", "beside/file"]
             {
@@ -164,10 +157,9 @@ mod tests {
                 "projects/Cargo.lock"
             );
         }
-        // The settings of Cargo's home do not act twice, and another checkout has other parents.
-        let tree = build("home/repo").unwrap();
+        // The settings of Cargo's home do not act twice.
+        let tree = build("home/repo");
         assert!(!tree.join("../.cargo").exists());
         assert!(tree.join("../../projects/repo/inner/file").exists());
-        assert!(!build("projects/repo").unwrap().join("inner").exists());
     }
 }
