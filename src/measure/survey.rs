@@ -50,8 +50,9 @@ pub(crate) struct SurveyedBench {
 pub(crate) fn survey_workspace(manifest: Option<&Path>) -> Result<WorkspaceSurvey, SurveyError> {
     let mut command = MetadataCommand::new();
     command.no_deps();
-    if let Some(manifest) = manifest {
-        command.manifest_path(manifest);
+    if let Some((folder, name)) = manifest.and_then(|path| path.parent().zip(path.file_name())) {
+        // As in a build, Cargo searches its settings from the folder of the manifest.
+        command.current_dir(Path::new(".").join(folder)).manifest_path(name);
     }
     let metadata = read_metadata(&command)?;
     let benches = metadata.workspace_packages().into_iter().flat_map(list_benches).collect();
