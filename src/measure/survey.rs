@@ -50,9 +50,13 @@ pub(crate) struct SurveyedBench {
 pub(crate) fn survey_workspace(manifest: Option<&Path>) -> Result<WorkspaceSurvey, SurveyError> {
     let mut command = MetadataCommand::new();
     command.no_deps();
-    if let Some((folder, name)) = manifest.and_then(|path| path.parent().zip(path.file_name())) {
+    if let Some(manifest) = manifest {
+        let folder = Path::new(".").join(manifest.parent().unwrap_or(Path::new("")));
         // As in a build, Cargo searches its settings from the folder of the manifest.
-        command.current_dir(Path::new(".").join(folder)).manifest_path(name);
+        match manifest.file_name().filter(|_| folder.is_dir()) {
+            Some(name) => command.current_dir(folder).manifest_path(name),
+            None => command.manifest_path(manifest),
+        };
     }
     let metadata = read_metadata(&command)?;
     let benches = metadata.workspace_packages().into_iter().flat_map(list_benches).collect();

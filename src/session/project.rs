@@ -74,7 +74,13 @@ pub(crate) fn find_workspace_folder(manifest: Option<&Path>) -> &Path {
 /// the command line names it.
 pub(crate) fn find_manifest(named: Option<&Path>) -> Option<(PathBuf, PathBuf)> {
     if let Some(path) = named {
-        return Some((find_workspace_folder(named).to_owned(), path.file_name()?.into()));
+        let folder = find_workspace_folder(named);
+        // Cargo cannot run in a folder that does not exist, but reports that the manifest is not
+        // there.
+        if !folder.is_dir() {
+            return Some((PathBuf::from("."), path.to_owned()));
+        }
+        return Some((folder.to_owned(), path.file_name()?.into()));
     }
     let current = std::env::current_dir().ok()?;
     let folder = current.ancestors().find(|folder| folder.join(MANIFEST_NAME).is_file())?;

@@ -345,6 +345,18 @@ fn the_same_program_is_built_by_path_and_by_folder() {
     assert_eq!(medians, [by_path; 3]);
 }
 
+#[test]
+fn a_manifest_in_a_folder_that_does_not_exist_is_a_mistake_on_the_command_line() {
+    let trial = Trial::with_package(&bench(CALM));
+    for command in ["check", "measure", "init"] {
+        let mut perfgate = perfgate_in(&trial.path(""));
+        let output = perfgate.args([command, "--manifest-path", "absent/Cargo.toml"]).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command}: {}", text_of(&output));
+        assert!(text_of(&output).contains("absent/Cargo.toml"), "{}", text_of(&output));
+    }
+}
+
 // 6
 
 /// Writes a crate `dep` of this version, which makes a call take `nanos`, into a vendor folder.

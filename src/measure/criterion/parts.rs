@@ -64,7 +64,7 @@ impl WorkspaceParts {
     }
 }
 
-fn list_parts(package: &&Package) -> PackageParts {
+fn list_parts(package: &Package) -> PackageParts {
     let dependencies = package.dependencies.iter();
     PackageParts {
         features: package.features.keys().cloned().collect(),
