@@ -21,6 +21,7 @@ mod remote;
 mod history;
 mod worktree;
 mod file_times;
+mod snapshot;
 
 pub(crate) use branch::{Branch, BranchFile};
 pub(crate) use command::hide_user_info;

@@ -123,6 +123,18 @@ pub(crate) enum Note {
         /// Names of the benchmarks that are most similar to the patterns.
         nearest: Vec<String>,
     },
+    /// A package was left out because only the other side has it.
+    PackageAbsent {
+        /// Name of the package.
+        package: String,
+    },
+    /// A Cargo feature was left out because only the other side has it.
+    FeatureAbsent {
+        /// Name of the feature, as the command line has it.
+        feature: String,
+    },
+    /// The commit has no `Cargo.lock`, so it was built with the one of the working tree.
+    LockFromWorkingTree,
     /// A benchmark failed and is not in the run, because the other side does not have it.
     BenchmarkFailed {
         /// Name of the benchmark.
@@ -180,6 +192,28 @@ pub(crate) enum Note {
         commit: String,
         /// The error.
         cause: String,
+    },
+    /// The base commit has no workspace at the path of the candidate's.
+    BaseHasNoManifest {
+        /// Abbreviated id of the base.
+        commit: String,
+        /// Path of the manifest in the repository.
+        manifest: String,
+    },
+    /// The candidate could not be built from a checkout of its commit, so there is no baseline
+    /// beside it.
+    HeadNotBuilt {
+        /// The error.
+        cause: String,
+    },
+    /// The revision to compare with has commits that the candidate lacks.
+    BaseIsAhead {
+        /// The revision, as the command line has it.
+        revision: String,
+        /// Number of commits.
+        commits: u64,
+        /// Abbreviated id of the commit at which both parted.
+        merge_base: String,
     },
     /// The rounds that should confirm the screen could not be measured.
     NotConfirmed {
@@ -358,6 +392,22 @@ pub(crate) enum Note {
     NotInCandidate,
     /// The benchmark could not be measured in the baseline.
     FailedBefore,
+    /// The benchmark fails in the same way on both sides of the rounds.
+    FailedOnBothSides {
+        /// Why it failed.
+        reason: FailureReason,
+        /// Last line of its error message. Empty if it printed none.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
+    },
+    /// The benchmark was measured in the working tree, and failed in a checkout of its commit.
+    FailedInCheckout {
+        /// Why it failed.
+        reason: FailureReason,
+        /// Last line of its error message. Empty if it printed none.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
+    },
     /// Samples are single calls on one side and batches on the other.
     SamplingDiffers,
     /// A side has fewer than two launches.

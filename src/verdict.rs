@@ -18,6 +18,7 @@ mod short_launches;
 mod target_bound;
 mod batch_target;
 mod target;
+mod setup;
 mod judge;
 mod release;
 mod waivers;

@@ -18,7 +18,7 @@ use crate::session::calibration::{locate_calibration, read_calibration};
 use crate::session::measurement::{
     build_subject, explain_measure_error, name_rounds_session, to_workspace,
 };
-use crate::session::pair::{Pair, PairAttempt};
+use crate::session::pair::{Pair, PairAttempt, SideObstacle};
 use crate::session::progress::ProgressOutput;
 use crate::session::{CommandError, ExitStatus, Session, SessionRequest, print};
 use crate::units::Nanos;
@@ -118,7 +118,14 @@ fn build_same_code(command: Option<&str>, session: &Session) -> Result<SameCode>
     };
     match Pair::build_from_commits(&session.pair_builder(repository), &commit)? {
         PairAttempt::Ready(pair) => Ok(SameCode::Pair(pair)),
-        PairAttempt::NoBase(why) => Err(CommandError::new_failure(why).into()),
+        PairAttempt::NoBase(SideObstacle::NotBuilt(cause)) | PairAttempt::NoHead(cause) => {
+            let help =
+                "what the commit does not have can come from measure.prepare in perfgate.toml";
+            Err(CommandError::new_failure(cause).with_help(help).into())
+        }
+        PairAttempt::NoBase(SideObstacle::NoManifest(path)) => {
+            Err(CommandError::new_usage(format!("git does not have `{path}`")).into())
+        }
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
         trailers: &trailers,
         last_release: last_release.as_ref(),
         edited_benches: &edited_benches,
+        names_base: matches!(check.choice, BaselineChoice::Revision(_)),
         notes: &compared_with.notes,
         wants_baseline: check.choice != BaselineChoice::None,
         noise: &check.noise,

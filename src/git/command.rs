@@ -39,11 +39,12 @@ pub(super) struct GitCommand<'a> {
     folder: &'a Path,
     config: Vec<(String, String)>,
     token: Option<&'a GitToken>,
+    index: Option<&'a Path>,
 }
 
 impl<'a> GitCommand<'a> {
     pub(super) fn new(folder: &'a Path) -> Self {
-        Self { folder, config: Vec::new(), token: None }
+        Self { folder, config: Vec::new(), token: None, index: None }
     }
 
     /// Authorizes the command with `token` at the server of `url` and nowhere else.
@@ -58,6 +59,12 @@ impl<'a> GitCommand<'a> {
             self.config.push((key, token.authorization_header()));
             self.token = Some(token);
         }
+        self
+    }
+
+    /// Lets the command use the file `index` in place of the index of the repository.
+    pub(super) fn with_index(mut self, index: &'a Path) -> Self {
+        self.index = Some(index);
         self
     }
 
@@ -94,6 +101,9 @@ impl<'a> GitCommand<'a> {
         // Hooks are code of whoever wrote to the clone, and a checkout for a measurement is not
         // what they are for.
         command.args(["-c", NO_HOOKS]);
+        if let Some(index) = self.index {
+            command.env("GIT_INDEX_FILE", index);
+        }
         // Pass configuration in the environment: other users of the machine can read arguments.
         let existing_count =
             std::env::var("GIT_CONFIG_COUNT").ok().and_then(|count| count.parse().ok());

@@ -45,6 +45,26 @@ impl Repository {
         Ok(names.map(PathBuf::from).collect())
     }
 
+    /// Returns the number of commits that `other` has and `head` lacks, and the commit at which they
+    /// parted. Returns `None` if they have no common ancestor in this clone.
+    ///
+    /// Fails if libgit2 cannot read the history.
+    pub(crate) fn count_lacking_commits(
+        &self,
+        head: &CommitId,
+        other: &CommitId,
+    ) -> Result<Option<(usize, CommitId)>, GitError> {
+        let [head, other] =
+            [git2::Oid::from_str(head.as_str())?, git2::Oid::from_str(other.as_str())?];
+        let merge_base = match self.inner.merge_base(head, other) {
+            Ok(merge_base) => merge_base,
+            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let (_, lacking) = self.inner.graph_ahead_behind(head, other)?;
+        Ok(Some((lacking, merge_base.into())))
+    }
+
     /// Returns the release tags by the commit they name. If a commit has several, the latest
     /// version is returned.
     ///

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use super::command::GitCommand;
 use super::{CommitId, GitError, Repository, resolve_path};
 
+/// File mode by which git marks a submodule.
+const SUBMODULE_MODE: u32 = 0o160_000;
+
 /// A detached checkout of a commit, removed when dropped.
 ///
 /// A record file in the repository holds the path of the worktree and stays locked while this
@@ -106,6 +109,20 @@ impl Worktree {
     /// Returns the folder of the worktree.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the paths of the submodules, which git leaves empty in a worktree until somebody
+    /// fills them.
+    ///
+    /// Fails if the index of the worktree cannot be read.
+    pub(crate) fn list_empty_submodules(&self) -> Result<Vec<String>, GitError> {
+        let index = git2::Repository::open(self.path())?.index()?;
+        let submodules = index.iter().filter(|entry| entry.mode == SUBMODULE_MODE);
+        let paths = submodules.map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
+        let is_empty = |path: &String| {
+            fs::read_dir(self.path().join(path)).is_ok_and(|mut entries| entries.next().is_none())
+        };
+        Ok(paths.filter(is_empty).collect())
     }
 
     /// Returns whether the folder is a worktree of this repository. An incomplete worktree, which

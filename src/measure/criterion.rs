@@ -8,6 +8,7 @@
 mod environment;
 mod runner;
 mod build;
+mod parts;
 mod output;
 mod stages;
 mod callgrind;
@@ -31,10 +32,12 @@ use super::plan::MeasureMode;
 use super::{Effort, LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
 
 pub(crate) use self::build::{
-    BenchTarget, BuildError, BuiltBenches, CargoWorkspace, PackageChoice, build_benches,
+    BenchTarget, BuildError, BuiltBenches, CargoWorkspace, PackageChoice, TOOLCHAIN_VARIABLE,
+    build_benches,
 };
 pub(crate) use self::callgrind::{VALGRIND, count_instructions};
 pub(crate) use self::environment::record_environment;
+pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};
 pub(crate) use self::same_program::find_same_targets;
 #[cfg(feature = "internals")]

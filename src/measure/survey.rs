@@ -57,7 +57,12 @@ pub(crate) fn survey_workspace(manifest: Option<&Path>) -> Result<WorkspaceSurve
     let mut command = MetadataCommand::new();
     command.no_deps();
     if let Some(manifest) = manifest {
-        command.manifest_path(manifest);
+        let folder = Path::new(".").join(manifest.parent().unwrap_or(Path::new("")));
+        // As in a build, Cargo searches its settings from the folder of the manifest.
+        match manifest.file_name().filter(|_| folder.is_dir()) {
+            Some(name) => command.current_dir(folder).manifest_path(name),
+            None => command.manifest_path(manifest),
+        };
     }
     // The default packages depend on the manifest, and checks run at the root.
     let root = read_metadata(&command)?.workspace_root;

@@ -47,7 +47,7 @@ impl ProcessGuard {
         let pipe = command.spawn()?.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut guard = Self { pipe, scratch_folder: scratch };
         let scratch = guard.scratch_folder.clone();
-        guard.send(b"folder ", scratch.as_os_str());
+        guard.report_folder(&scratch);
         Ok(guard)
     }
 
@@ -69,6 +69,11 @@ impl ProcessGuard {
     /// Reports that perfgate may have worktrees in `repository`.
     pub(super) fn report_worktrees(&mut self, repository: &Path) {
         self.send(b"repository ", repository.as_os_str());
+    }
+
+    /// Reports that perfgate creates `folder` and removes it when it ends.
+    pub(super) fn report_folder(&mut self, folder: &Path) {
+        self.send(b"folder ", folder.as_os_str());
     }
 
     /// Sends one message. A failure is ignored: measuring goes on without the guard.

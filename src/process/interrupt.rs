@@ -72,6 +72,13 @@ impl Interrupt {
         }
     }
 
+    /// Makes sure that `folder` is removed if perfgate is killed.
+    pub(crate) fn guard_folder(&self, folder: &Path) {
+        if let Some(guard) = self.lock_guard().as_mut() {
+            guard.report_folder(folder);
+        }
+    }
+
     /// Makes sure that perfgate's worktrees of `repository` are removed if perfgate is killed.
     pub(crate) fn guard_worktrees(&self, repository: &Path) {
         if let Some(guard) = self.lock_guard().as_mut() {

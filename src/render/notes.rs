@@ -9,6 +9,10 @@ use super::numbers::{format_count, format_duration_tick};
 use crate::note::{CountObstacle, Disturbance, FailureReason, MachineName, Note, StoredMachine};
 use crate::units::{Percent, Ratio};
 
+/// Remedy for a checkout that lacks something which the working tree has.
+const PREPARE_ADVICE: &str =
+    "`measure.prepare` in perfgate.toml can supply files and submodules that a checkout lacks";
+
 /// Returns the sentence of `note`.
 #[expect(clippy::too_many_lines, reason = "one table of all sentences, in the order of the notes")]
 pub(crate) fn describe_note(note: &Note) -> String {
@@ -86,6 +90,16 @@ pub(crate) fn describe_note(note: &Note) -> String {
                 "no benchmark matches `--bench`: {nearest}; `perfgate measure --list` lists all"
             )
         }
+        Note::PackageAbsent { package } => {
+            format!("the commit has no package `{package}`, so the package was left out")
+        }
+        Note::FeatureAbsent { feature } => {
+            format!("the commit has no feature `{feature}`, so it was built without the feature")
+        }
+        Note::LockFromWorkingTree => {
+            "the commit has no `Cargo.lock`, so it was built with that of the working tree"
+                .to_owned()
+        }
         Note::BenchmarkFailed { benchmark, reason } => {
             format!("`{benchmark}` failed: {}", describe_failure(reason))
         }
@@ -119,12 +133,34 @@ pub(crate) fn describe_note(note: &Note) -> String {
             join_lines(cause)
         ),
         Note::BaseNotBuilt { commit, cause } => {
-            format!("no baseline: base {commit} cannot be built: {}", join_lines(cause))
+            format!(
+                "no baseline: base {commit} cannot be built: {}; {PREPARE_ADVICE}",
+                join_lines(cause)
+            )
+        }
+        Note::BaseHasNoManifest { commit, manifest } => {
+            format!("no baseline: base {commit} has no `{manifest}`")
+        }
+        Note::HeadNotBuilt { cause } => format!(
+            "not measured beside a base: a checkout of the candidate cannot be built: {}; \
+             {PREPARE_ADVICE}",
+            join_lines(cause)
+        ),
+        Note::BaseIsAhead { revision, commits, merge_base } => {
+            let lacking = match commits {
+                1 => "1 commit".to_owned(),
+                commits => format!("{commits} commits"),
+            };
+            format!(
+                "`{revision}` has {lacking} that the candidate lacks, so what they change is part of \
+                 the comparison: the merge base is {merge_base}"
+            )
         }
         Note::NotConfirmed { cause } => format!("not confirmed in rounds: {}", join_lines(cause)),
-        Note::NotConfirmedWithoutBase { commit, cause } => {
-            format!("not confirmed in rounds: base {commit} cannot be built: {}", join_lines(cause))
-        }
+        Note::NotConfirmedWithoutBase { commit, cause } => format!(
+            "not confirmed in rounds: base {commit} cannot be built: {}; {PREPARE_ADVICE}",
+            join_lines(cause)
+        ),
 
         Note::TrailerMatchesNothing { trailer } => {
             format!("`Perfgate-Accept: {trailer}` matches no benchmark of this check")
@@ -245,6 +281,15 @@ pub(crate) fn describe_note(note: &Note) -> String {
             "in the baseline but not in the candidate: deleted, renamed or not built".to_owned()
         }
         Note::FailedBefore => "it could not be measured in the baseline".to_owned(),
+        Note::FailedOnBothSides { reason, message } => format!(
+            "it fails on both sides: {}; {PREPARE_ADVICE}",
+            describe_setup_failure(reason, message)
+        ),
+        Note::FailedInCheckout { reason, message } => format!(
+            "it ran in the working tree and fails in a checkout of the same commit: {}; \
+             {PREPARE_ADVICE}",
+            describe_setup_failure(reason, message)
+        ),
         Note::SamplingDiffers => {
             "single calls on one side and batches on the other are not comparable".to_owned()
         }
@@ -393,6 +438,14 @@ pub(crate) fn describe_failure(reason: &FailureReason) -> String {
         FailureReason::SharedId { benches } => {
             format!("benches `{}` have a benchmark with this id", benches.join("` and `"))
         }
+    }
+}
+
+/// Returns the clause that names `reason`, with the error message of the process if it printed one.
+fn describe_setup_failure(reason: &FailureReason, message: &str) -> String {
+    match message {
+        "" => describe_failure(reason),
+        message => format!("{}: {message}", describe_failure(reason)),
     }
 }
 

@@ -8,11 +8,20 @@ use serde::{Deserialize, Serialize};
 use super::{Digest, Launch, deserialize_or_default};
 use crate::note::FailureReason;
 use crate::stats::summary::Moments;
-use crate::text::shorten;
+use crate::text::{cut_text, shorten};
 use crate::units::Nanos;
 
 /// Longest name of a benchmark in a message, in characters.
 pub(super) const MAX_SHOWN_CHARS: usize = 80;
+
+/// Longest error message of a process that a note repeats, in characters.
+const MAX_MESSAGE_CHARS: usize = 200;
+
+/// Part of the line with which Rust announces a panic. The message follows in the next lines.
+const PANIC_WORDS: &str = " panicked at ";
+
+/// Beginnings of the lines that follow the message of a panic.
+const PANIC_ENDS: [&str; 2] = ["note: run with `RUST_BACKTRACE", "stack backtrace:"];
 
 /// Identifies a benchmark within a run, by its package and its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,6 +99,24 @@ pub(crate) struct BenchmarkFailure {
     /// The end of the output of the process; empty if there is none.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) output: String,
+}
+
+impl BenchmarkFailure {
+    /// Returns the last line of the error message in the output: that of the last panic, or else the
+    /// last line of all. Empty if there is no output.
+    pub(crate) fn last_message(&self) -> String {
+        // After its message, a panic may print how to get a backtrace, or the backtrace itself.
+        let lines: Vec<&str> = self.output.lines().map(str::trim).collect();
+        let panic = lines.iter().rposition(|line| line.contains(PANIC_WORDS));
+        let message = panic.map_or(&lines[..], |at| {
+            let after = &lines[at + 1..];
+            let is_end = |line: &&str| PANIC_ENDS.iter().any(|end| line.starts_with(end));
+            let end = after.iter().position(is_end).unwrap_or(after.len());
+            if end == 0 { &lines[at..=at] } else { &after[..end] }
+        });
+        let last = message.iter().rev().find(|line| !line.is_empty());
+        last.map(|line| cut_text(line, MAX_MESSAGE_CHARS)).unwrap_or_default()
+    }
 }
 
 impl Benchmark {
@@ -172,5 +199,34 @@ impl Benchmark {
             Some(amount) => Err(format!("benchmark `{id}` handles `{amount}` items per call")),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_message(output: &str, message: &str) {
+        let failure =
+            BenchmarkFailure { reason: FailureReason::Panicked, output: output.to_owned() };
+        assert_eq!(failure.last_message(), message);
+    }
+
+    #[test]
+    fn the_last_line_of_a_panic_is_its_message() {
+        let hint = "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
+        let panic = "thread 'main' (7) panicked at benches/a.rs:3:5:";
+        assert_message(
+            &format!("Benchmarking a\n{panic}\none\nno such file\n{hint}\n"),
+            "no such file",
+        );
+        assert_message(
+            &format!("{panic}\nno file\nstack backtrace:\n   0: begin\n{hint}"),
+            "no file",
+        );
+        assert_message(&format!("{panic}\n{hint}"), panic);
+        assert_message("one\ntwo\n\n", "two");
+        assert_message("", "");
     }
 }

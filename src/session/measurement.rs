@@ -2,7 +2,7 @@
 //! three.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process;
 
 use anyhow::{Context as _, Result};
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::command_line::format_command_line;
 use super::error::CommandError;
 use super::progress::ProgressOutput;
+use super::project::find_manifest;
 use super::settings::EffortSettings;
 use crate::cli::SelectionArgs;
 use crate::host::{self, BuildEnvironment, Host};
@@ -109,12 +110,15 @@ pub(crate) fn measure_into(
     Ok(run)
 }
 
-/// Returns the workspace of the command line, to be built in place.
+/// Returns the workspace of the command line, to be built in place. Without a manifest it is the
+/// current folder, where Cargo reports that there is none.
 pub(crate) fn to_workspace(selection: &SelectionArgs) -> CargoWorkspace {
+    let (folder, manifest) = find_manifest(selection.manifest_path.as_deref()).unzip();
     CargoWorkspace {
-        folder: PathBuf::new(),
-        manifest: selection.manifest_path.clone(),
+        folder: folder.unwrap_or_default(),
+        manifest,
         target_folder: None,
+        toolchain: None,
         packages: match selection.package.as_slice() {
             _ if selection.workspace => PackageChoice::Workspace,
             [] => PackageChoice::Default,

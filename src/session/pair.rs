@@ -1,27 +1,33 @@
 //! Builds base and candidate side by side, so that they can be measured in rounds.
+//!
+//! Both sides are checked out and built outside of the working tree. Whatever Cargo, rustup and
+//! build scripts find by searching upwards is then either in the commit of the side itself, or above
+//! the repository and the same for both.
 
+mod cache;
+mod parents;
 mod folder;
+mod toolchain;
+mod side;
 
-use std::env;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
 use self::folder::PairFolder;
+pub(crate) use self::side::SideObstacle;
+use self::side::{BuiltSide, OriginalWorkspace, SideBuilder};
 use super::error::CommandError;
-use super::measurement::{build_subject, explain_measure_error, to_workspace};
-use super::print;
+use super::measurement::explain_measure_error;
 use super::progress::ProgressOutput;
 use super::project::Project;
 use crate::cli::SelectionArgs;
 use crate::git::{CommitId, Repository, Worktree};
 use crate::measure::command::SampleCommand;
-use crate::measure::criterion::{CargoWorkspace, find_same_targets};
+use crate::measure::criterion::find_same_targets;
 use crate::measure::{Effort, LaunchPlan, MeasureError, MeasureSubject};
-use crate::process::{Interrupt, StderrTarget, run_process};
-use crate::render::notes::{describe_failure, describe_note};
+use crate::process::Interrupt;
+use crate::render::notes::describe_note;
 use crate::run::{MeasuredCommit, SampleSource};
 use crate::selection::Selection;
 
@@ -46,8 +52,11 @@ pub(crate) struct Pair {
 pub(crate) enum PairAttempt {
     /// Both sides are built.
     Ready(Box<Pair>),
-    /// The base cannot be built, because of this error.
-    NoBase(String),
+    /// The base cannot be built.
+    NoBase(SideObstacle),
+    /// The candidate cannot be built from a checkout, because of this error. It may build in the
+    /// working tree.
+    NoHead(String),
 }
 
 /// Where and how to build both sides.
@@ -85,18 +94,18 @@ impl Pair {
         }
     }
 
-    /// Builds the benches of `base` and of the checked-out head, in folders with paths of equal
-    /// length.
+    /// Builds the benches of `base` and of the working tree, in folders with paths of equal length
+    /// outside of the working tree.
     ///
-    /// A clean tree is built in a worktree as well, so that only the source differs. A dirty tree
-    /// is built in place.
+    /// The candidate is a checkout, too, so that only the source differs. If the working tree has
+    /// changes that are not committed, a snapshot of it is checked out.
     ///
-    /// A base that cannot be built is [`PairAttempt::NoBase`].
+    /// A side that cannot be built is not an error: the attempt names it.
     ///
     /// # Errors
     ///
-    /// Fails if the head cannot be built,
-    /// if git or the folders fail, or if a signal interrupts the build.
+    /// Fails if Cargo rejects the workspace in the working tree, if git or the folders fail, or if a
+    /// signal interrupts the build.
     pub(crate) fn build_from_commits(
         builder: &PairBuilder<'_>,
         base: &CommitId,
@@ -106,43 +115,38 @@ impl Pair {
         let repository = builder.repository;
         repository.remove_stale_worktrees().map_err(CommandError::from)?;
         builder.interrupt.guard_worktrees(repository.folder());
+        let original = OriginalWorkspace::read(builder.selection, repository.folder())?;
+        let sides = SideBuilder {
+            original: &original,
+            prepare: builder.prepare,
+            interrupt: builder.interrupt,
+        };
         let head = builder.project.read_head()?;
-        let folder = PairFolder::claim(
-            &env::current_dir()?.join(&builder.project.folder).join("target/perfgate/rounds"),
-        )?;
-        let mut worktrees = Vec::new();
-        worktrees.push(folder.check_out(repository, "base", base)?);
-        let base_build_folder = folder.build_folder("base");
-        let baseline = match builder.build_side(worktrees[0].path(), base_build_folder) {
+        let head_commit = builder.commit_head(head.as_ref(), &original)?;
+        let folder = PairFolder::claim(repository, builder.interrupt)?;
+        let base_checkout = folder.check_out(repository, "base", base)?;
+        let baseline = match sides.build(&base_checkout, &original.parts)? {
             Ok(baseline) => baseline,
-            Err(error) if builder.interrupt.is_raised() => return Err(error),
-            Err(error) => {
-                return Ok(PairAttempt::NoBase(format!("{error:#}")));
+            Err(obstacle) => return Ok(PairAttempt::NoBase(obstacle)),
+        };
+        folder.seed_build("head", "base")?;
+        let head_checkout = folder.check_out(repository, "head", &head_commit)?;
+        let candidate = match sides.build(&head_checkout, &baseline.parts)? {
+            Ok(BuiltSide { subject, .. }) => subject,
+            Err(SideObstacle::NotBuilt(cause)) => return Ok(PairAttempt::NoHead(cause)),
+            Err(SideObstacle::NoManifest(path)) => {
+                return Ok(PairAttempt::NoHead(format!("git does not have `{path}`")));
             }
         };
-        let clean = head.as_ref().filter(|head| !head.dirty);
-        let clean = clean
-            .map(|head| CommitId::parse(&head.id).context("the commit id of the head is invalid"));
-        let clean = clean.transpose()?;
-        let candidate = if let Some(id) = &clean {
-            folder.seed_build("head", "base")?;
-            worktrees.push(folder.check_out(repository, "head", id)?);
-            let built = builder.build_side(worktrees[1].path(), folder.build_folder("head"));
-            built.with_context(|| format!("failed to build head ({})", id.short_id()))?
-        } else {
-            build_subject(&to_workspace(builder.selection), builder.interrupt)?
-        };
-        let same_targets = match &clean {
-            Some(id) => builder.find_same_targets((base, &baseline), (id, &candidate))?,
-            None => Vec::new(),
-        };
+        let same_targets =
+            builder.find_same_targets((base, &baseline.subject), (&head_commit, &candidate))?;
         Ok(PairAttempt::Ready(Box::new(Self {
-            baseline,
+            baseline: baseline.subject,
             candidate,
             source: SampleSource::Criterion,
             commits: [Some(repository.read_commit(base).map_err(CommandError::from)?), head],
             same_targets,
-            _worktrees: worktrees,
+            _worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
         })))
     }
@@ -180,32 +184,24 @@ impl Pair {
 }
 
 impl PairBuilder<'_> {
-    /// Prepares and builds the workspace in `worktree`, with `target_folder` as Cargo's target
-    /// folder.
-    fn build_side(&self, worktree: &Path, target_folder: PathBuf) -> Result<MeasureSubject> {
-        let folder: PathBuf = worktree.join(self.find_path_in_repository()?).components().collect();
-        if let Some(prepare) = self.prepare {
-            self.run_prepare(prepare, &folder)?;
+    /// Returns the commit of the candidate: the head if the tree is clean, else a snapshot of the
+    /// working tree.
+    ///
+    /// Fails if git fails.
+    fn commit_head(
+        &self,
+        head: Option<&MeasuredCommit>,
+        original: &OriginalWorkspace,
+    ) -> Result<CommitId> {
+        if let Some(head) = head.filter(|head| !head.dirty) {
+            return CommitId::parse(&head.id).context("the commit id of the head is invalid");
         }
-        let manifest = self.selection.manifest_path.as_deref().and_then(Path::file_name);
-        let workspace = CargoWorkspace {
-            folder,
-            manifest: manifest.map(PathBuf::from),
-            target_folder: Some(target_folder),
-            ..to_workspace(self.selection)
-        };
-        let mut subject = build_subject(&workspace, self.interrupt)?;
-        if let MeasureSubject::Criterion(built) = &mut subject {
-            built.folders.push(worktree.to_owned());
-        }
-        Ok(subject)
-    }
-
-    /// Returns the path of the workspace relative to the root of its repository.
-    fn find_path_in_repository(&self) -> Result<PathBuf> {
-        let root = self.repository.folder().canonicalize()?;
-        let folder = self.project.folder.canonicalize()?;
-        Ok(folder.strip_prefix(root).map(Path::to_owned).unwrap_or_default())
+        let scratch = self.interrupt.create_temporary_folder()?;
+        let snapshot = self
+            .repository
+            .snapshot_working_tree(&original.parts.target_folder, scratch.path())
+            .map_err(CommandError::from);
+        snapshot.context("failed to take a snapshot of the working tree")
     }
 
     /// Returns the bench targets that are the same program on both sides, as package and target
@@ -230,27 +226,6 @@ impl PairBuilder<'_> {
         }
         find_same_targets(baseline, candidate)
             .context("failed to compare the programs of both sides")
-    }
-
-    /// Runs the command of `measure.prepare` in `folder` and prints its output.
-    ///
-    /// Fails if the command cannot be started or does not succeed.
-    fn run_prepare(&self, command: &str, folder: &Path) -> Result<()> {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).current_dir(folder);
-        shell.env("PERFGATE_ROOT", self.project.folder.canonicalize()?);
-        let (stderr, no_limit) = (StderrTarget::User, Duration::MAX);
-        let outcome = run_process(&mut shell, stderr, no_limit, self.interrupt, |line| {
-            print::print_note(&String::from_utf8_lossy(line.bytes));
-            false
-        })
-        .with_context(|| format!("failed to run `{command}`"))?;
-        let Some(failure) = outcome.to_failure(no_limit) else { return Ok(()) };
-        let message =
-            format!("`{command}` in `{}`: {}", folder.display(), describe_failure(&failure.reason));
-        Err(CommandError::new_usage(message)
-            .with_help("see measure.prepare in perfgate.toml")
-            .into())
     }
 }
 

@@ -9,6 +9,9 @@ use super::error::CommandError;
 use crate::git::{CommitId, Repository};
 use crate::run::MeasuredCommit;
 
+/// Name of Cargo's manifests.
+const MANIFEST_NAME: &str = "Cargo.toml";
+
 /// The folder of the workspace and its repository.
 pub(crate) struct Project {
     /// Folder of the workspace, `.` if no manifest is named.
@@ -61,4 +64,25 @@ impl Project {
 pub(crate) fn find_workspace_folder(manifest: Option<&Path>) -> &Path {
     let folder = manifest.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or_else(|| Path::new("."))
+}
+
+/// Returns the folder and the file name of the manifest: the named one, or else the nearest one in
+/// the current folder and its parents, as Cargo finds it. Returns `None` if there is none.
+///
+/// Cargo searches its settings from the folder that it runs in, not from that of the manifest.
+/// Therefore it always runs in the folder of the manifest, so that the same code is built however
+/// the command line names it.
+pub(crate) fn find_manifest(named: Option<&Path>) -> Option<(PathBuf, PathBuf)> {
+    if let Some(path) = named {
+        let folder = find_workspace_folder(named);
+        // Cargo cannot run in a folder that does not exist, but reports that the manifest is not
+        // there.
+        if !folder.is_dir() {
+            return Some((PathBuf::from("."), path.to_owned()));
+        }
+        return Some((folder.to_owned(), path.file_name()?.into()));
+    }
+    let current = std::env::current_dir().ok()?;
+    let folder = current.ancestors().find(|folder| folder.join(MANIFEST_NAME).is_file())?;
+    Some((folder.to_owned(), MANIFEST_NAME.into()))
 }

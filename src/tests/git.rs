@@ -282,3 +282,61 @@ fn a_branch_moves_only_from_where_it_was() {
         assert!(repository.open_branch(name).is_err(), "{name}");
     }
 }
+
+#[test]
+fn a_snapshot_has_what_the_working_tree_has_and_changes_nothing() {
+    let bed = Bed::new();
+    let work = bed.path("work");
+    for (name, text) in [(".gitignore", "target\n*.log\n"), ("gone.txt", ""), ("staged.txt", "")] {
+        fs::write(work.join(name), text).unwrap();
+    }
+    bed.commit("files");
+    fs::create_dir_all(work.join("target")).unwrap();
+    fs::create_dir_all(work.join("build")).unwrap();
+    for (name, text) in [
+        ("code.txt", "changed"),
+        ("staged.txt", "staged"),
+        ("new file", "new"),
+        ("run.log", "ignored"),
+        ("target/a", "ignored"),
+        ("build/a", "left out"),
+    ] {
+        fs::write(work.join(name), text).unwrap();
+    }
+    fs::remove_file(work.join("gone.txt")).unwrap();
+    bed.git("work", &["add", "staged.txt"]);
+    let state = || {
+        let status = bed.git("work", &["status", "--porcelain"]);
+        status + &bed.git("work", &["for-each-ref"]) + &bed.git("work", &["rev-parse", "HEAD"])
+    };
+    let before = state();
+    let snapshot = |left_out: &str| {
+        let scratch = tempfile::tempdir().unwrap();
+        let repository = bed.repository("work");
+        repository.snapshot_working_tree(&work.join(left_out), scratch.path()).unwrap()
+    };
+    let id = snapshot("build");
+    let files = bed.git("work", &["ls-tree", "-r", "--name-only", id.as_str()]);
+    assert_eq!(files, ".gitignore\ncode.txt\nnew file\nstaged.txt\n");
+    assert_eq!(bed.git("work", &["show", &format!("{id}:code.txt")]), "changed");
+    assert_eq!(snapshot("build"), id);
+    // A folder that git ignores may be left out by name as well.
+    let files = bed.git("work", &["ls-tree", "-r", "--name-only", snapshot("target").as_str()]);
+    assert!(files.contains("build/a") && !files.contains("target"), "{files}");
+    assert_eq!(state(), before);
+}
+
+#[test]
+fn commits_that_a_branch_lacks_are_counted_from_where_it_parted() {
+    let bed = Bed::new();
+    let parted = bed.head();
+    let [_, ahead] = ["one", "two"].map(|name| bed.commit(name));
+    bed.git("work", &["checkout", "--quiet", "-b", "change", parted.as_str()]);
+    let change = bed.commit("change");
+    let repository = bed.repository("work");
+    let count = |head, other| repository.count_lacking_commits(head, other).unwrap();
+    assert_eq!(count(&change, &ahead), Some((2, parted.clone())));
+    assert_eq!(count(&change, &parted), Some((0, parted.clone())));
+    bed.git("work", &["checkout", "--quiet", "--orphan", "other"]);
+    assert_eq!(count(&bed.commit("other"), &ahead), None);
+}

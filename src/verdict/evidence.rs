@@ -31,6 +31,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) wants_baseline: bool,
     /// The bench targets whose own source the change edits.
     pub(crate) edited_benches: &'a EditedBenches,
+    /// Whether the command line names the commit to compare with.
+    pub(crate) names_base: bool,
     /// What went wrong while the evidence was gathered.
     pub(crate) notes: &'a [Note],
     /// The noise of each benchmark on this machine, from calibration. Benchmarks without
@@ -126,6 +128,7 @@ impl<'a> Evidence<'a> {
             last_release: None,
             wants_baseline: !matches!(baseline, BaselineEvidence::None),
             edited_benches: &NO_EDITS,
+            names_base: false,
             notes: &[],
             noise: &NO_CALIBRATION,
         }
@@ -143,6 +146,18 @@ impl<'a> Evidence<'a> {
             !rounds.baseline.benchmarks.is_empty() || !rounds.same_program.is_empty()
         });
         have_base || !matches!(self.baseline, BaselineEvidence::None)
+    }
+
+    /// Returns whether the command line names a commit to compare with, and no benchmark of that
+    /// commit could be measured. A commit that has no benchmarks was measured as it is.
+    pub(super) fn lacks_named_base(&self) -> bool {
+        let is_unmeasured = self.rounds.is_none_or(|rounds| {
+            let benchmarks = &rounds.baseline.benchmarks;
+            rounds.same_program.is_empty()
+                && !benchmarks.is_empty()
+                && benchmarks.iter().all(|benchmark| benchmark.failure.is_some())
+        });
+        self.names_base && is_unmeasured && matches!(self.baseline, BaselineEvidence::None)
     }
 
     /// Returns whether the baseline was measured on another machine. Looks at the nearest run only.

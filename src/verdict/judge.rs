@@ -10,6 +10,7 @@ use super::conditions::{self, BenchmarkInRun, ConditionFinding};
 use super::evidence::{BaselineEvidence, Evidence};
 use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, RoundSeries};
+use super::setup::find_setup_failure;
 use super::target::SortedCalls;
 use super::target_bound::build_unproven_target;
 use super::test_form::choose_test_form;
@@ -238,10 +239,19 @@ fn judge_without_rounds(
     compared: usize,
     rules: &BenchmarkRules,
 ) -> (ChangeFinding, Option<CheckStage>) {
-    // Another machine or other conditions allow no conclusion, so the test is shown but its answer
-    // is not used. An apparent change against stored runs is doubted in two cases: the stored runs are of the same
-    // commit, or the runs are only a screen.
-    if let Some(finding) = judge_untestable(comparison) {
+    // A failure that the checkouts cause is no evidence about the change. Another machine or other
+    // conditions allow no conclusion, so the test is shown but its answer is not used. An apparent
+    // change against stored runs is doubted in two cases: the stored runs are of the same commit, or
+    // the runs are only a screen.
+    if let Some(note) = find_setup_failure(comparison, evidence) {
+        return (ChangeFinding::without_test(Change::Inconclusive, Some(note)), None);
+    }
+    if let Some(mut finding) = judge_untestable(comparison) {
+        // Stored runs have this benchmark of the base, so it is not new.
+        let is_stored = stored_sides.contains_key(&comparison.id);
+        if is_stored && finding.notes.contains(&Note::FailedBefore) {
+            finding.change = Change::Inconclusive;
+        }
         return (finding, None);
     }
     match evidence.baseline {

@@ -51,7 +51,7 @@ pub(super) fn list_undecided_rules(judgements: &[Judgement], policy: &Policy) ->
 }
 
 /// Returns whether the measurement is complete, has a benchmark, and has the baseline that the
-/// policy requires.
+/// policy or the command line requires.
 fn is_measurement_usable(
     evidence: &Evidence<'_>,
     judgements: &[Judgement],
@@ -63,6 +63,7 @@ fn is_measurement_usable(
     evidence.candidate.complete
         && is_measured
         && (evidence.has_baseline() || !policy.requires_baseline())
+        && !evidence.lacks_named_base()
 }
 
 /// Returns whether the check could tell enough for a pass. Without a comparison, its targets

@@ -51,5 +51,6 @@ mod store_shared;
 mod stored_history;
 mod synthetic;
 mod trend;
+mod two_commits;
 mod waivers;
 mod words;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::command::{perfgate_in, text_of};
 use crate::repositories::Bed;
 
-const MANIFEST: &str = "\
+pub(crate) const MANIFEST: &str = "\
 [package]
 name = \"tiny\"
 version = \"0.1.0\"
@@ -108,7 +108,7 @@ impl Tiny {
 
     fn perfgate(&self, words: &[&str]) -> Command {
         let mut command = perfgate_in(&self.folder());
-        command.args(words);
+        command.args(words).env("PERFGATE_CACHE_DIR", self.0.path("cache"));
         command
     }
 
@@ -120,18 +120,33 @@ impl Tiny {
         (serde_json::from_slice(&json).unwrap(), output)
     }
 
-    /// Returns the number of worktrees besides the repository itself, and the names in their
-    /// folder.
-    fn left(&self) -> (usize, Vec<String>) {
+    /// Returns the folder of this repository in the cache.
+    fn cache(&self) -> PathBuf {
+        let mut entries = fs::read_dir(self.0.path("cache")).unwrap();
+        entries.next().unwrap().unwrap().path()
+    }
+
+    /// Asserts that no worktree is left besides the repository itself, and that the cache has what
+    /// the next check uses again. `said` is shown if not.
+    #[track_caller]
+    fn assert_clean(&self, said: &str) {
         let worktrees = self.0.git("work", &["worktree", "list", "--porcelain"]);
-        let worktrees = worktrees.lines().filter(|line| line.starts_with("worktree ")).count() - 1;
-        let entries = fs::read_dir(self.folder().join("target/perfgate/rounds")).unwrap();
-        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        (worktrees, names.collect())
+        assert_eq!(worktrees.matches("worktree ").count(), 1, "{said}");
+        let work = self.folder().canonicalize().unwrap();
+        for side in ["base", "head"] {
+            let checkout = self.cache().join(side).join(work.strip_prefix("/").unwrap());
+            assert!(!checkout.exists(), "{side}: {said}");
+        }
+        let names = fs::read_dir(self.cache()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let unknown: Vec<_> = names
+            .filter(|name| !["base", "head", "build", "checkout", "lock"].contains(&&**name))
+            .collect();
+        assert!(unknown.is_empty(), "{unknown:?}: {said}");
     }
 }
 
-fn changes(decision: &Value) -> Vec<(&str, &str)> {
+pub(crate) fn changes(decision: &Value) -> Vec<(&str, &str)> {
     let judged = decision["benchmarks"].as_array().unwrap().iter();
     let mut changes: Vec<_> =
         judged.map(|one| (one["id"].as_str().unwrap(), one["change"].as_str().unwrap())).collect();
@@ -139,12 +154,12 @@ fn changes(decision: &Value) -> Vec<(&str, &str)> {
     changes
 }
 
-fn warns(decision: &Value, words: &str) -> bool {
+pub(crate) fn warns(decision: &Value, words: &str) -> bool {
     let notes = decision["notes"].as_array().unwrap();
     notes.iter().any(|note| note["text"].as_str().unwrap().contains(words))
 }
 
-fn candidate_launches(decision: &Value) -> Vec<u64> {
+pub(crate) fn candidate_launches(decision: &Value) -> Vec<u64> {
     let judged = decision["benchmarks"].as_array().unwrap().iter();
     judged.map(|one| one["launches"]["candidate"].as_u64().unwrap()).collect()
 }
@@ -164,7 +179,7 @@ fn what_only_one_commit_has_is_new_or_missing_and_what_got_slower_is_found() {
     ];
     assert_eq!(changes(&decision), expected, "{}", text_of(&output));
     assert_eq!((decision["verdict"].as_str(), output.status.code()), (Some("fail"), Some(10)));
-    assert_eq!(tiny.left(), (0, vec!["build".to_owned()]));
+    tiny.assert_clean(&text_of(&output));
 }
 
 #[test]
@@ -205,7 +220,7 @@ fn what_both_sides_depend_on_is_compiled_once() {
     // The builds are deleted, but the file times of the head are still recorded. They are older
     // than the next build of the base.
     for side in ["base", "head"] {
-        fs::remove_dir_all(tiny.folder().join("target/perfgate/rounds/build").join(side)).unwrap();
+        fs::remove_dir_all(tiny.cache().join("build").join(side)).unwrap();
     }
     assert_eq!(check(), [1, 2]);
 }
@@ -216,10 +231,9 @@ fn a_base_that_does_not_build_makes_everything_new() {
     let (decision, output) = tiny.check(&["--baseline", "HEAD~1"]);
     assert_eq!(changes(&decision), [("a", "new")]);
     let said = warns(&decision, "cannot be built");
-    assert!(said && output.status.code() == Some(0), "{}", text_of(&output));
-    let (decision, _) = tiny.check(&["--baseline", "HEAD~1", "--require-baseline"]);
+    assert!(said && output.status.code() == Some(11), "{}", text_of(&output));
     assert_eq!(decision["verdict"], "inconclusive");
-    assert_eq!(tiny.left(), (0, vec!["build".to_owned()]));
+    tiny.assert_clean(&text_of(&output));
 }
 
 #[test]
@@ -257,7 +271,7 @@ fn what_calibration_learns_is_used_by_the_next_check() {
     let output = tiny.perfgate(&calibrate).env("STANDIN_COUNTER", &counter).output().unwrap();
     let text = text_of(&output);
     assert!(output.status.success() && text.contains("noise floor"), "{text}");
-    assert_eq!(tiny.left(), (0, vec!["build".to_owned()]));
+    tiny.assert_clean(&text_of(&output));
     let check = ["check", "--calls", "15", "--warmup", "1ms", "--baseline", "HEAD~1"];
     let output = tiny.perfgate(&check).env("STANDIN_COUNTER", &counter).output().unwrap();
     assert_eq!(output.status.code(), Some(10), "{}", text_of(&output));
@@ -437,12 +451,10 @@ fn a_signal_in_the_middle_of_a_round_leaves_nothing_behind() {
     for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
         let tiny = Tiny::new(r#"("a", 1e6)"#);
         let said = ended_by(signal, &tiny);
-        assert_eq!(tiny.left(), (0, vec!["build".to_owned()]), "{signal:?}: {said}");
+        tiny.assert_clean(&format!("{signal:?}: {said}"));
         let temporary = fs::read_dir(tiny.0.path("temporary")).unwrap();
         assert_eq!(temporary.count(), 0, "{signal:?}: {said}");
-        let out = fs::read_dir(tiny.folder().join("target/perfgate")).unwrap();
-        let names: Vec<_> = out.map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names, ["rounds"], "{signal:?}: {said}");
+        assert!(!tiny.folder().join("target").exists(), "{signal:?}: {said}");
     }
 }
 

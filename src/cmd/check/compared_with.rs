@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::note::{Note, StoredMachine};
 use crate::policy::Policy;
 use crate::run::Run;
-use crate::session::pair::{Pair, PairAttempt};
+use crate::session::pair::{Pair, PairAttempt, SideObstacle};
 use crate::session::{CommandError, read_run};
 use crate::store::{BaselineMatch, Store, StoredBaseline};
 use crate::verdict::{BaselineEvidence, keep_runs_like};
@@ -50,7 +50,7 @@ enum FoundBaseline {
 /// names. An absent baseline is a note, not an error.
 ///
 /// Fails if a run file, the store or the repository cannot be read, if a named commit is not known,
-/// or if the head cannot be built.
+/// or if Cargo rejects the workspace.
 pub(super) fn find(check: &CheckInputs<'_>) -> Result<ComparedWith> {
     match &check.choice {
         BaselineChoice::None => Ok(ComparedWith::default()),
@@ -71,7 +71,7 @@ pub(super) fn find(check: &CheckInputs<'_>) -> Result<ComparedWith> {
             // A candidate that is read from a file cannot be measured in rounds, so it needs a
             // stored run of the commit.
             if check.session.given_run.is_none() {
-                return ComparedWith::from_revision(check, repository, commit);
+                return ComparedWith::from_revision(check, repository, revision, commit);
             }
             match check.session.store.open_if_present()? {
                 Some(store) => ComparedWith::find_stored_at(check, store, revision, &commit),
@@ -101,21 +101,28 @@ impl ComparedWith {
         Ok(Self { baseline: FoundBaseline::File(Box::new(run)), commit, ..Self::default() })
     }
 
-    /// Builds `base` and the checked-out head. A base that cannot be built is a note.
+    /// Builds `base`, which is the commit of `revision`, and the checked-out head. A side that cannot
+    /// be built is a note.
     ///
-    /// Fails if the base cannot be fetched or the head cannot be built.
+    /// Fails if the base cannot be fetched, or if Cargo rejects the workspace in the working tree.
     fn from_revision(
         check: &CheckInputs<'_>,
         repository: &Repository,
+        revision: &str,
         base: CommitId,
     ) -> Result<Self> {
-        let found = match build_pair(check, repository, &base)? {
+        let commit = base.short_id().to_owned();
+        let mut found = match build_pair(check, repository, &base)? {
             PairAttempt::Ready(pair) => Self { pair: Some(pair), ..Self::default() },
-            PairAttempt::NoBase(cause) => {
-                let commit = base.short_id().to_owned();
+            PairAttempt::NoBase(SideObstacle::NoManifest(manifest)) => {
+                Self::with_note(Note::BaseHasNoManifest { commit, manifest })
+            }
+            PairAttempt::NoBase(SideObstacle::NotBuilt(cause)) => {
                 Self::with_note(Note::BaseNotBuilt { commit, cause })
             }
+            PairAttempt::NoHead(cause) => Self::with_note(Note::HeadNotBuilt { cause }),
         };
+        found.notes.extend(note_lacking_commits(check, repository, revision, &base));
         Ok(Self { commit: Some(base), ..found })
     }
 
@@ -219,9 +226,28 @@ impl ComparedWith {
     }
 }
 
+/// Returns a note if `base` has commits that the candidate lacks, because their effect then counts
+/// as one of the candidate.
+///
+/// Returns `None` if the history in this clone does not show where both parted.
+fn note_lacking_commits(
+    check: &CheckInputs<'_>,
+    repository: &Repository,
+    revision: &str,
+    base: &CommitId,
+) -> Option<Note> {
+    let head = CommitId::parse(&check.head.as_ref()?.id)?;
+    let (commits, merge_base) = repository.count_lacking_commits(&head, base).ok()??;
+    (commits > 0).then(|| Note::BaseIsAhead {
+        revision: revision.to_owned(),
+        commits: commits as u64,
+        merge_base: merge_base.short_id().to_owned(),
+    })
+}
+
 /// Builds the benches of `base` and of the checked-out head.
 ///
-/// Fails if `base` cannot be fetched or the head cannot be built.
+/// Fails if `base` cannot be fetched, or if Cargo rejects the workspace in the working tree.
 pub(super) fn build_pair(
     check: &CheckInputs<'_>,
     repository: &Repository,

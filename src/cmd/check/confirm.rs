@@ -13,7 +13,7 @@ use crate::note::Note;
 use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
 use crate::run::{BenchmarkId, Run};
 use crate::session::measurement::{explain_measure_error, name_rounds_session};
-use crate::session::pair::{Pair, PairAttempt};
+use crate::session::pair::{Pair, PairAttempt, SideObstacle};
 use crate::session::print;
 use crate::session::progress::ProgressOutput;
 use crate::session::settings::resolve_budget;
@@ -124,9 +124,13 @@ pub(super) fn rounds_if_needed(
             })?;
             return Ok(Some(PairRounds { pair, measured: Box::new(measured) }));
         }
-        Ok(PairAttempt::NoBase(cause)) => {
+        Ok(PairAttempt::NoBase(SideObstacle::NoManifest(manifest))) => {
+            Note::BaseHasNoManifest { commit: base.short_id().to_owned(), manifest }
+        }
+        Ok(PairAttempt::NoBase(SideObstacle::NotBuilt(cause))) => {
             Note::NotConfirmedWithoutBase { commit: base.short_id().to_owned(), cause }
         }
+        Ok(PairAttempt::NoHead(cause)) => Note::HeadNotBuilt { cause },
         Err(error) if !session.interrupt.is_raised() => {
             Note::NotConfirmed { cause: format!("{error:#}") }
         }

@@ -21,6 +21,9 @@ use crate::process::{self, Interrupt, ProcessError, StderrTarget};
 /// A sentence of Criterion's help text. Every executable that reads Criterion's flags contains it.
 const CRITERION_HELP: &[u8] = b"This executable is a Criterion.rs benchmark.";
 
+/// Variable that names the toolchain which rustup must use.
+pub(crate) const TOOLCHAIN_VARIABLE: &str = "RUSTUP_TOOLCHAIN";
+
 /// Why there are no bench executables.
 #[derive(Debug, Error)]
 pub(crate) enum BuildError {
@@ -75,6 +78,8 @@ pub(crate) struct CargoWorkspace {
     pub(crate) features: Vec<String>,
     /// Profile to build with; `None` for `bench`.
     pub(crate) profile: Option<String>,
+    /// Toolchain that rustup must use; `None` for the one that rustup chooses in the folder.
+    pub(crate) toolchain: Option<String>,
 }
 
 /// The packages of a workspace whose benches are built.
@@ -257,13 +262,22 @@ fn contains_bytes(bytes: &[u8], text: &[u8]) -> bool {
 
 impl CargoWorkspace {
     fn read_metadata(&self) -> Result<Metadata, BuildError> {
+        let mut command = self.build_metadata_command();
+        command.features(CargoOpt::SomeFeatures(self.features.clone()));
+        Ok(survey::read_metadata(&command)?)
+    }
+
+    /// Returns `cargo metadata` without features, in the folder and for the manifest of the build.
+    pub(super) fn build_metadata_command(&self) -> MetadataCommand {
         let mut command = MetadataCommand::new();
         if let Some(manifest) = &self.manifest {
             command.manifest_path(manifest);
         }
+        if let Some(toolchain) = &self.toolchain {
+            command.env(TOOLCHAIN_VARIABLE, toolchain);
+        }
         command.current_dir(self.working_folder());
-        command.features(CargoOpt::SomeFeatures(self.features.clone()));
-        Ok(survey::read_metadata(&command)?)
+        command
     }
 
     fn working_folder(&self) -> &Path {
@@ -329,6 +343,9 @@ impl CargoWorkspace {
     fn build_bench_command(&self, declared: &[&DeclaredBench]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(self.working_folder());
+        if let Some(toolchain) = &self.toolchain {
+            cargo.env(TOOLCHAIN_VARIABLE, toolchain);
+        }
         // In this format, Cargo's messages are JSON, and the compiler's errors still reach the
         // user.
         cargo.args(["bench", "--no-fail-fast", "--message-format=json-render-diagnostics"]);
@@ -337,6 +354,10 @@ impl CargoWorkspace {
         }
         if let Some(folder) = &self.target_folder {
             cargo.arg("--target-dir").arg(folder);
+            // A build folder that the user has set would get the programs of both sides under the
+            // same names.
+            let path = serde_json::Value::from(folder.to_string_lossy());
+            cargo.arg("--config").arg(format!("build.build-dir={path}"));
         }
         match &self.packages {
             PackageChoice::Default => {}

@@ -93,6 +93,9 @@ fn list_notes() -> Vec<Note> {
         BenchEmpty { bench: text("empty"), package: text("demo") }
         OtherMeasurement { benchmark: text("encode/8"), unit: text("instructions") }
         NothingSelected { nearest: vec![text("encode/8"), text("encode/16")] }
+        PackageAbsent { package: text("extra") }
+        FeatureAbsent { feature: text("fast") }
+        LockFromWorkingTree {}
         BenchmarkFailed { benchmark: text("encode/8"), reason: FailureReason::Panicked }
         Baseline { about: Box::new(Note::BusyDuring { others: percent(0.4) }) }
         Incomplete {}
@@ -109,7 +112,10 @@ fn list_notes() -> Vec<Note> {
         BaselinesNotFetched { cause: text("no such remote") }
         HistoryNotFetched { cause: text("no such remote") }
         BaseNotBuilt { commit: text("3f2a91c"), cause: text("failed to build the benches") }
-        NotConfirmed { cause: text("failed to build head (3f2a91c)") }
+        BaseHasNoManifest { commit: text("3f2a91c"), manifest: text("crates/demo/Cargo.toml") }
+        HeadNotBuilt { cause: text("failed to build the benches") }
+        BaseIsAhead { revision: text("main"), commits: 3, merge_base: text("3f2a91c") }
+        NotConfirmed { cause: text("`git diff` failed: no such commit") }
         NotConfirmedWithoutBase { commit: text("3f2a91c"), cause: text("failed to build the benches") }
         TrailerMatchesNothing { trailer: text("encode/* +5 %") }
         TrailerWithoutMissing { trailer: text("encode/* missing") }
@@ -152,6 +158,8 @@ fn list_notes() -> Vec<Note> {
         OnlyScreened {}
         NotInCandidate {}
         FailedBefore {}
+        FailedOnBothSides { reason: FailureReason::Panicked, message: text("no such file") }
+        FailedInCheckout { reason: FailureReason::Exited { status: 3 }, message: text("no model") }
         SamplingDiffers {}
         TooFewLaunches {}
         TooFewRounds { rounds: 2 }
@@ -190,6 +198,8 @@ fn list_notes() -> Vec<Note> {
             calls: 5000.0,
             has_calls_flag: false,
         },
+        Note::BaseIsAhead { revision: text("main"), commits: 1, merge_base: text("3f2a91c") },
+        Note::FailedInCheckout { reason: FailureReason::Panicked, message: String::new() },
         Note::MoreSlowerThanRelease { count: 1, release: text("v1.2.0") },
         Note::TooFewRounds { rounds: 1 },
         Note::Undecided { rounds: None, detectable: Some(percent(0.042)) },

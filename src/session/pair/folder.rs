@@ -1,47 +1,71 @@
 //! The folders in which both sides are checked out and built.
 
+use std::env;
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
-use std::process;
 
 use anyhow::{Context as _, Result};
+use tempfile::TempDir;
 
 use super::super::error::CommandError;
 use super::super::print;
+use super::cache::{CheckoutCache, remove_if_unused, try_lock_folder};
+use super::parents::ParentFolders;
 use crate::files;
 use crate::git::{CommitId, Repository, Worktree};
+use crate::process::Interrupt;
 
-/// The folder of both sides, and the lock on its fixed paths.
+/// Beginning of the name of a folder that is used by one check only.
+const SINGLE_USE_PREFIX: &str = "once-";
+
+/// The folder of both sides, outside of the working tree.
 ///
 /// Paths become part of the programs, and Cargo uses them to decide what is already built. One
 /// process at a time holds the lock and uses fixed paths, so that code that did not change since
-/// the last check is not compiled again. A second process uses paths with its own process id, and
-/// compiles everything.
+/// the last check is not compiled again. A second process uses a folder of its own, and compiles
+/// everything. It removes that folder when it ends.
 pub(crate) struct PairFolder {
     folder: PathBuf,
-    /// The lock on the fixed paths; `None` if another process holds it.
-    lock: Option<File>,
+    /// Canonical path of the checkout that the sides stand for.
+    root: PathBuf,
+    /// The folder, if this process alone uses it; `None` with the fixed paths.
+    single_use: Option<TempDir>,
+    _lock: File,
 }
 
-/// Creates `folder` and its lock file. Returns the folder's absolute path and the open file.
-fn create_lock(folder: &Path) -> io::Result<(PathBuf, File)> {
-    let build_root = folder.join("build");
-    fs::create_dir_all(&build_root)?;
-    Ok((folder.canonicalize()?, File::create(build_root.join("lock"))?))
+/// A side that is checked out.
+pub(crate) struct SideCheckout {
+    /// The checkout, removed when dropped.
+    pub(crate) worktree: Worktree,
+    /// The folder of the side, which contains the worktree and its parents.
+    pub(crate) folder: PathBuf,
+    /// The folder in which the side is built. It is kept from one check to the next.
+    pub(crate) build_folder: PathBuf,
 }
 
 impl PairFolder {
-    /// Creates `folder` and tries to lock its fixed paths.
+    /// Claims the folder of `repository` in the cache, or a new one if another process uses it.
     ///
     /// # Errors
     ///
-    /// Fails if the folder or the lock file cannot be created.
-    pub(crate) fn claim(folder: &Path) -> Result<Self> {
-        let (folder, lock) = create_lock(folder)
-            .with_context(|| format!("failed to create `{}`", folder.display()))?;
-        let is_ours = lock.try_lock().is_ok();
-        Ok(Self { folder, lock: is_ours.then_some(lock) })
+    /// Fails if there is no place for the cache, or if a folder or a lock file cannot be created.
+    pub(crate) fn claim(repository: &Repository, interrupt: &Interrupt) -> Result<Self> {
+        let root = repository.folder().canonicalize()?;
+        let CheckoutCache { folder, lock } = CheckoutCache::claim(&root)?;
+        if let Some(lock) = lock {
+            remove_stale_folders(&folder);
+            return Ok(Self { folder, root, single_use: None, _lock: lock });
+        }
+        let single_use = tempfile::Builder::new().prefix(SINGLE_USE_PREFIX).tempdir_in(&folder)?;
+        interrupt.guard_folder(single_use.path());
+        let lock = try_lock_folder(single_use.path())?;
+        let lock = lock.context("another process locked a new folder")?;
+        Ok(Self {
+            folder: single_use.path().to_owned(),
+            root,
+            single_use: Some(single_use),
+            _lock: lock,
+        })
     }
 
     /// Checks out `commit` in a worktree for this side. Side names of equal length give paths of
@@ -49,24 +73,25 @@ impl PairFolder {
     ///
     /// # Errors
     ///
-    /// Fails if git cannot add the worktree, or if the times of its files cannot be restored.
+    /// Fails if the parents of the worktree cannot be created, if git cannot add the worktree, or
+    /// if the times of its files cannot be restored.
     pub(crate) fn check_out(
         &self,
         repository: &Repository,
         side: &str,
         commit: &CommitId,
-    ) -> Result<Worktree> {
-        let folder_name = match self.lock {
-            Some(_) => side.to_owned(),
-            None => format!("{side}-{}", process::id()),
-        };
-        let worktree = repository
-            .add_worktree(&self.folder.join(folder_name), commit)
-            .map_err(CommandError::from)?;
-        if self.lock.is_some() {
+    ) -> Result<SideCheckout> {
+        let side_folder = self.folder.join(side);
+        let parents =
+            ParentFolders { root: &self.root, cache: &self.folder, cargo_home: find_cargo_home() };
+        let path = parents
+            .build_in(&side_folder)
+            .with_context(|| format!("failed to prepare `{}`", side_folder.display()))?;
+        let worktree = repository.add_worktree(&path, commit).map_err(CommandError::from)?;
+        if self.single_use.is_none() {
             worktree.restore_times(&self.times_path(side)).map_err(CommandError::from)?;
         }
-        Ok(worktree)
+        Ok(SideCheckout { worktree, folder: side_folder, build_folder: self.build_folder(side) })
     }
 
     /// Copies the build of `other_side` to `side` if `side` was never built here. Most dependencies
@@ -81,7 +106,7 @@ impl PairFolder {
     /// Fails if the file of the earlier times cannot be removed.
     pub(crate) fn seed_build(&self, side: &str, other_side: &str) -> Result<()> {
         let (from, to) = (self.build_folder(other_side), self.build_folder(side));
-        if self.lock.is_none() || to.exists() {
+        if to.exists() {
             return Ok(());
         }
         let times_path = self.times_path(side);
@@ -99,8 +124,24 @@ impl PairFolder {
         self.build_folder(side).with_extension("times.json")
     }
 
-    /// Returns the folder in which this side is built. It is kept from one check to the next.
-    pub(crate) fn build_folder(&self, side: &str) -> PathBuf {
+    fn build_folder(&self, side: &str) -> PathBuf {
         self.folder.join("build").join(side)
     }
+}
+
+/// Removes the single-use folders in `folder` that killed processes left behind.
+fn remove_stale_folders(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        if entry.file_name().as_encoded_bytes().starts_with(SINGLE_USE_PREFIX.as_bytes()) {
+            remove_if_unused(&entry.path());
+        }
+    }
+}
+
+/// Returns the canonical path of Cargo's home folder, or `None` if there is none.
+fn find_cargo_home() -> Option<PathBuf> {
+    let named = env::var_os("CARGO_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let home = named.or_else(|| Some(etcetera::home_dir().ok()?.join(".cargo")));
+    home?.canonicalize().ok()
 }

@@ -1,0 +1,206 @@
+//! Builds one side of a pair as the workspace in the user's working tree would be built.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::super::error::CommandError;
+use super::super::measurement::{build_subject, explain_measure_error, to_workspace};
+use super::super::print;
+use super::folder::SideCheckout;
+use super::toolchain::ToolchainOverride;
+use crate::cli::SelectionArgs;
+use crate::measure::MeasureSubject;
+use crate::measure::criterion::{BuiltBenches, CargoWorkspace, WorkspaceParts};
+use crate::note::Note;
+use crate::process::{Interrupt, StderrTarget, run_process};
+use crate::render::notes::describe_failure;
+
+/// Name of the file in which Cargo records the versions of dependencies.
+const LOCK_NAME: &str = "Cargo.lock";
+
+/// The workspace in the user's working tree, which both sides stand for.
+pub(super) struct OriginalWorkspace {
+    workspace: CargoWorkspace,
+    /// Its packages and features, and where it keeps its files.
+    pub(super) parts: WorkspaceParts,
+    /// Canonical path of the checkout.
+    root: PathBuf,
+    /// Path from the checkout to the folder of the manifest.
+    inside: PathBuf,
+    toolchain: Option<ToolchainOverride>,
+}
+
+/// A side that is built.
+pub(super) struct BuiltSide {
+    /// Its benches.
+    pub(super) subject: MeasureSubject,
+    /// Its packages and features.
+    pub(super) parts: WorkspaceParts,
+}
+
+/// Why a side cannot be built.
+#[derive(Debug)]
+pub(crate) enum SideObstacle {
+    /// The commit has no manifest at this path in the repository.
+    NoManifest(String),
+    /// The side cannot be prepared or built, because of this error.
+    NotBuilt(String),
+}
+
+/// How to build the sides of a pair.
+pub(super) struct SideBuilder<'a> {
+    /// The workspace in the working tree.
+    pub(super) original: &'a OriginalWorkspace,
+    /// Shell command to run in each worktree before its build, if any.
+    pub(super) prepare: Option<&'a str>,
+    /// Raised when a signal asks perfgate to end.
+    pub(super) interrupt: &'a Interrupt,
+}
+
+impl OriginalWorkspace {
+    /// Reads the workspace that `selection` names, in the checkout at `root`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no workspace, if Cargo rejects it, or if it is outside of the checkout.
+    pub(super) fn read(selection: &SelectionArgs, root: &Path) -> Result<Self> {
+        let mut workspace = to_workspace(selection);
+        let parts = WorkspaceParts::read(&workspace)
+            .map_err(|error| explain_measure_error(error.into()))?;
+        workspace.folder = Path::new(".").join(&workspace.folder).canonicalize()?;
+        let root = root.canonicalize()?;
+        let inside = workspace.folder.strip_prefix(&root).with_context(|| {
+            format!("`{}` is not inside `{}`", workspace.folder.display(), root.display())
+        })?;
+        let toolchain = ToolchainOverride::find(&workspace.folder);
+        Ok(Self { inside: inside.to_owned(), workspace, parts, root, toolchain })
+    }
+
+    /// Returns the path of the manifest in the folder `inside` of a checkout.
+    fn locate_manifest(&self, inside: &Path) -> PathBuf {
+        inside.join(self.workspace.manifest.as_deref().unwrap_or(Path::new("Cargo.toml")))
+    }
+
+    /// Returns how to build the workspace in the checkout of a side.
+    fn place_in(&self, side: &SideCheckout) -> CargoWorkspace {
+        let worktree = side.worktree.path();
+        let toolchain = self.toolchain.as_ref();
+        CargoWorkspace {
+            // Collecting the parts drops a slash at the end, which is not in programs.
+            folder: worktree.join(&self.inside).components().collect(),
+            target_folder: Some(side.build_folder.clone()),
+            toolchain: toolchain.and_then(|set| set.apply_to(&self.root, worktree, &self.inside)),
+            ..self.workspace.clone()
+        }
+    }
+}
+
+impl SideBuilder<'_> {
+    /// Prepares and builds a side. Packages and features that it lacks and `other` has are left out
+    /// with a note. The inner `Err` is what prevents the build.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a signal interrupts the build.
+    pub(super) fn build(
+        &self,
+        side: &SideCheckout,
+        other: &WorkspaceParts,
+    ) -> Result<Result<BuiltSide, SideObstacle>> {
+        let workspace = self.original.place_in(side);
+        // Without a manifest of its own, Cargo would search for one in the parents.
+        let is_there = |folder: &Path| self.original.locate_manifest(folder).is_file();
+        let built = if workspace.folder.is_dir() {
+            self.run_prepare(&workspace.folder).and_then(|()| {
+                let is_there = is_there(&workspace.folder);
+                is_there.then(|| self.build_workspace(&workspace, side, other)).transpose()
+            })
+        } else {
+            Ok(None)
+        };
+        match built {
+            Ok(Some(built)) => Ok(Ok(built)),
+            Ok(None) => {
+                let manifest = self.original.locate_manifest(&self.original.inside);
+                Ok(Err(SideObstacle::NoManifest(manifest.display().to_string())))
+            }
+            Err(error) if self.interrupt.is_raised() => Err(error),
+            Err(error) => Ok(Err(SideObstacle::NotBuilt(describe_build_error(&error, side)))),
+        }
+    }
+
+    fn build_workspace(
+        &self,
+        workspace: &CargoWorkspace,
+        side: &SideCheckout,
+        other: &WorkspaceParts,
+    ) -> Result<BuiltSide> {
+        let parts =
+            WorkspaceParts::read(workspace).map_err(|error| explain_measure_error(error.into()))?;
+        let mut notes = Vec::new();
+        if share_lock(&self.original.parts.root, &parts.root)? {
+            notes.push(Note::LockFromWorkingTree);
+        }
+        let (workspace, absent) = workspace.leave_out_absent(&parts, other);
+        notes.extend(absent);
+        let mut subject = match workspace {
+            Some(workspace) => build_subject(&workspace, self.interrupt)?,
+            None => MeasureSubject::Criterion(BuiltBenches::default()),
+        };
+        if let MeasureSubject::Criterion(built) = &mut subject {
+            built.folders.push(side.folder.clone());
+            built.notes.extend(notes);
+        }
+        Ok(BuiltSide { subject, parts })
+    }
+
+    /// Runs the command of `measure.prepare` in `folder`, if there is one, and prints its output.
+    ///
+    /// Fails if the command cannot be started or does not succeed.
+    fn run_prepare(&self, folder: &Path) -> Result<()> {
+        let Some(command) = self.prepare else { return Ok(()) };
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).current_dir(folder);
+        shell.env("PERFGATE_ROOT", &self.original.workspace.folder);
+        let (stderr, no_limit) = (StderrTarget::User, Duration::MAX);
+        let outcome = run_process(&mut shell, stderr, no_limit, self.interrupt, |line| {
+            print::print_note(&String::from_utf8_lossy(line.bytes));
+            false
+        })
+        .with_context(|| format!("failed to run `{command}`"))?;
+        let Some(failure) = outcome.to_failure(no_limit) else { return Ok(()) };
+        let message =
+            format!("`{command}` in `{}`: {}", folder.display(), describe_failure(&failure.reason));
+        Err(CommandError::new_usage(message)
+            .with_help("see measure.prepare in perfgate.toml")
+            .into())
+    }
+}
+
+/// Copies the lock file of the working tree's workspace to a side that has none, so that both sides
+/// resolve the same versions. Returns whether it was copied.
+///
+/// # Errors
+///
+/// Fails if the file cannot be copied.
+fn share_lock(original: &Path, side: &Path) -> Result<bool> {
+    let (from, to) = (original.join(LOCK_NAME), side.join(LOCK_NAME));
+    if to.exists() || !from.is_file() {
+        return Ok(false);
+    }
+    fs::copy(&from, &to).with_context(|| format!("failed to copy `{}`", from.display()))?;
+    Ok(true)
+}
+
+/// Returns `error` with its causes, and the submodules of the side that are not checked out.
+fn describe_build_error(error: &anyhow::Error, side: &SideCheckout) -> String {
+    let empty = side.worktree.list_empty_submodules().unwrap_or_default();
+    if empty.is_empty() {
+        return format!("{error:#}");
+    }
+    format!("its submodules are empty (`{}`): {error:#}", empty.join("`, `"))
+}
