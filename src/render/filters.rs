@@ -1,6 +1,7 @@
 //! Template filters: numbers, notes, names and free text, each escaped for its format.
 
-use minijinja::{AutoEscape, Environment, State, Value};
+use minijinja::{AutoEscape, Environment, Error, State, Value};
+use serde::Deserialize;
 
 use super::numbers::{
     format_amount, format_count, format_duration, format_p_value, format_signed_percent,
@@ -40,6 +41,7 @@ pub(super) fn register_filters(environment: &mut Environment<'static>) {
         format!("{} {noun}{}", format_count(number), if number == 1 { "" } else { "s" })
     });
     environment.add_filter("amount", format_amount);
+    environment.add_filter("rates", join_rates);
     environment.add_filter("name", |name: &str| shorten(name, NAME_WIDTH));
     environment.add_filter("label", |state: &State<'_, '_>, text: &str| {
         escape_prose(state, text, NAME_WIDTH)
@@ -53,6 +55,20 @@ pub(super) fn register_filters(environment: &mut Environment<'static>) {
     environment.add_filter("day", |time: &str| time.chars().take(10).collect::<String>());
     environment.add_filter("short", |id: &str| id.chars().take(7).collect::<String>());
     environment.add_filter("right", |text: &str, width: usize| format!("{text:>width$}"));
+}
+
+/// Returns the amounts per second as one text, so that a spreadsheet gets them as one cell.
+///
+/// Fails if the value is not a list of amounts with their units.
+fn join_rates(rates: Value) -> Result<String, Error> {
+    #[derive(Deserialize)]
+    struct UnitRate {
+        unit: String,
+        per_second: f64,
+    }
+    let rates: Vec<UnitRate> = Deserialize::deserialize(rates)?;
+    let texts = rates.iter().map(|rate| format!("{} {}/s", rate.per_second, rate.unit));
+    Ok(texts.collect::<Vec<_>>().join("; "))
 }
 
 fn choose_ansi_code(style: &str) -> &'static str {

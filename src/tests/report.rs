@@ -361,3 +361,20 @@ fn the_label_of_a_target_stays_inside_the_chart() {
         assert!(html.contains(&format!("<text class=\"limit {side}\"")), "{limit}");
     }
 }
+
+#[test]
+fn a_hostile_unit_stays_in_its_cell() {
+    let mut decision = decision("latencies.json");
+    let candidate = decision.benchmarks[0].candidate.as_mut().unwrap();
+    candidate.throughput = std::iter::once(("a,\"b".to_owned(), 45.5)).collect();
+    let csv = render::render_csv(&Report::new(&decision, &ReportContext::default())).unwrap();
+    assert!(csv.contains(",\"45.5 a,\"\"b/s\"\n"), "{csv}");
+}
+
+#[test]
+fn names_in_the_ratio_chart_are_not_cut() {
+    let decision = decision("pass.json");
+    let html = render::render_html(&Report::new(&decision, &ReportContext::default())).unwrap();
+    let rule = html.lines().find(|line| line.starts_with(".ratios code {")).unwrap();
+    assert!(!rule.contains("overflow") && !rule.contains("nowrap"), "{rule}");
+}
