@@ -8,7 +8,7 @@ use crate::publish::page::{SuiteDecision, is_unwaived_fault};
 use crate::publish::source::{SourceFile, SourceLocation, locate_benchmark};
 use crate::render::notes::{describe_failure, describe_note};
 use crate::report::{DoubtGroup, group_undecided, group_unproven};
-use crate::text::cut_text;
+use crate::text::{cut_text, disarm_commands, replace_invisible};
 use crate::units::Ratio;
 
 /// Number of annotations that GitHub shows per level and step. It drops the others silently.
@@ -211,8 +211,11 @@ fn format_ratio_change(ratio: Ratio) -> String {
     format!("{:+.1} %", (ratio.get() - 1.0) * 100.0)
 }
 
+/// Escapes the message of a workflow command. The text may come from a stranger, so it has no control
+/// characters and no command of its own.
 fn escape_data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let text = replace_invisible(&text.replace("\r\n", "\n"));
+    disarm_commands(&text).replace('%', "%25").replace('\n', "%0A")
 }
 
 fn escape_property(text: &str) -> String {
@@ -236,7 +239,7 @@ mod tests {
     fn a_name_cannot_begin_another_command() {
         let line =
             annotation(AnnotationLevel::Error, "100%\r\n::set-output name=x::y").to_command();
-        assert_eq!(line, "::error title=a%3A b%2C c::100%25%0D%0A::set-output name=x::y");
+        assert_eq!(line, "::error title=a%3A b%2C c::100%25%0A::set-output name=x::y");
         assert_eq!(line.lines().count(), 1);
     }
 

@@ -26,8 +26,10 @@ const REMAINDER_SHARE: f64 = 1e-9;
 /// `sorted` is in ascending order, finite and not negative. If all times are the same, the step may
 /// be as large as this time, and it is returned. Returns `None` for fewer than two times.
 pub(crate) fn find_clock_step(sorted: &[f64]) -> Option<f64> {
-    // Plan: find the values that repeat. One such value leaves only the distance to its neighbours,
-    // two have a greatest common divisor, and three or more must be equally spaced.
+    // Plan: find the values that repeat. Three or more must be equally spaced, and a few others may
+    // stray. One or two are weak evidence: one may be a single step, two have a greatest common
+    // divisor, but the step is not larger than the smallest distance of any two values, whether they
+    // repeat or not.
     let values = count_values(sorted);
     let repeated: Vec<f64> =
         values.iter().filter(|(_, count)| *count > 1).map(|(value, _)| *value).collect();
@@ -35,15 +37,13 @@ pub(crate) fn find_clock_step(sorted: &[f64]) -> Option<f64> {
     if repeats == 0 || (repeats as f64) < MIN_REPEATED_SHARE * sorted.len() as f64 {
         return None;
     }
-    match repeated.as_slice() {
-        [only] => {
-            let others = values.iter().map(|(value, _)| (value - only).abs());
-            Some(others.filter(|distance| *distance > 0.0).fold(only.abs(), f64::min))
-        }
-        [low, high] => Some(compute_common_divisor(*low, *high)),
-        more => find_spacing(more),
-    }
-    .filter(|step| step.is_finite() && *step > 0.0)
+    let gaps = values.windows(2).map(|pair| pair[1].0 - pair[0].0);
+    let step = match repeated.as_slice() {
+        [only] => gaps.fold(*only, f64::min),
+        [low, high] => gaps.fold(compute_common_divisor(*low, *high), f64::min),
+        more => find_spacing(more)?,
+    };
+    (step.is_finite() && step > 0.0).then_some(step)
 }
 
 /// Returns the distinct values of `sorted` in ascending order, each with its number of times.
@@ -114,6 +114,15 @@ mod tests {
             (found, expected) => found == expected,
         };
         assert!(is_near, "{found:?}, not {expected:?}");
+    }
+
+    #[test]
+    fn values_that_do_not_repeat_show_that_the_clock_is_finer_than_those_that_do() {
+        let mut times = vec![100_000.0; 10];
+        times.extend([200_000.0; 10]);
+        finds(times.clone(), Some(100_000.0));
+        times.extend([100_003.0, 100_005.0, 200_004.0]);
+        finds(times, Some(2.0));
     }
 
     #[test]

@@ -130,7 +130,7 @@ fn a_change_of_the_threads_is_compared_in_rounds_and_noted() {
     let command = |threads: u32, ns: u32| {
         format!(
             r#"echo '{{"conditions": {{"threads": "{threads}"}}}}'
-               echo '{{"id": "{ID}", "samples_ns": [{ns}, {ns}, {ns}]}}'"#
+               echo '{{"id": "{ID}", "samples_ns": [{ns}, {ns}.5, {ns}.25]}}'"#
         )
     };
     let (old, new) = (command(1, 1000), command(4, 1500));
