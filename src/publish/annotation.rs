@@ -8,7 +8,7 @@ use crate::publish::page::{SuiteDecision, is_unwaived_fault};
 use crate::publish::source::{SourceFile, SourceLocation, locate_benchmark};
 use crate::render::notes::{describe_failure, describe_note};
 use crate::report::{DoubtGroup, group_undecided, group_unproven};
-use crate::text::{cut_text, disarm_commands, replace_invisible};
+use crate::text::{cut_text, replace_invisible};
 use crate::units::Ratio;
 
 /// Number of annotations that GitHub shows per level and step. It drops the others silently.
@@ -215,7 +215,7 @@ fn format_ratio_change(ratio: Ratio) -> String {
 /// characters and no command of its own.
 fn escape_data(text: &str) -> String {
     let text = replace_invisible(&text.replace("\r\n", "\n"));
-    disarm_commands(&text).replace('%', "%25").replace('\n', "%0A")
+    text.replace("##[", "##\\[").replace('%', "%25").replace('\n', "%0A")
 }
 
 fn escape_property(text: &str) -> String {
