@@ -49,8 +49,7 @@ pub(super) fn run_publish(args: &PublishArgs) -> Result<ExitStatus> {
     let remarks = collect_annotations(&suites, &sources::find_bench_sources(&environment, &event));
     if args.dry_run {
         let documents = request::build_dry_run(&event, &page, &settings, &remarks);
-        let lines = documents.iter().map(|document| format!("{document}\n")).collect::<String>();
-        return print::print_json(&lines).map(|()| ExitStatus::Pass);
+        return print::print_json_lines(documents).map(|()| ExitStatus::Pass);
     }
     let mut outcome = PublishOutcome::default();
     outcome.note_failure("annotations", print::print_commands(format_commands(&remarks)));

@@ -4,6 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 use super::CommandError;
 use crate::cli::DecisionFormat;
@@ -109,6 +110,17 @@ pub(crate) fn print_answer(text: &str) -> Result<()> {
 /// Fails as [`print_answer`] does.
 pub(crate) fn print_json(json: &str) -> Result<()> {
     write_answer(&json.replace("##[", "##\\u005b"))
+}
+
+/// Writes each document as one line of JSON to standard output.
+///
+/// # Errors
+///
+/// Fails as [`print_answer`] does.
+pub(crate) fn print_json_lines(documents: impl IntoIterator<Item = Value>) -> Result<()> {
+    print_json(
+        &documents.into_iter().map(|document| document.to_string() + "\n").collect::<String>(),
+    )
 }
 
 /// Writes lines to standard output that may be workflow commands of perfgate's own.

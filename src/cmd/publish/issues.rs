@@ -32,7 +32,7 @@ pub(super) fn publish_issues(
             IssueStep::Edit { .. } | IssueStep::Close { .. } => None,
         };
         let documents = plan.steps.into_iter().filter_map(to_post_request);
-        print::print_json(&documents.map(|document| format!("{document}\n")).collect::<String>())?;
+        print::print_json_lines(documents)?;
         return Ok(ExitStatus::Pass);
     }
     report_outcome(&online::send_issues(environment, event, &status, site)?)
