@@ -30,8 +30,8 @@ Examples:
   perfgate report target/perfgate/decision.json --format markdown
   perfgate evaluate --scenario mixed           how often the decision is wrong
 
-Exit status: 0 pass, 1 perfgate failed, 2 usage or unreadable input, 3 a capability is not
-available, 10 fail, 11 inconclusive."
+Exit status: 0 pass, or inconclusive without blocking, 1 perfgate failed, 2 usage or unreadable
+input, 3 a capability is not available, 10 fail, 11 inconclusive, and it blocks."
 )]
 pub(crate) struct Cli {
     /// What to do.
@@ -221,7 +221,7 @@ pub(crate) struct CheckArgs {
     /// Store the run as a baseline of its commit, whatever the verdict; what failed is left out
     #[arg(long)]
     pub(crate) save_baseline: bool,
-    /// The result is inconclusive (status 11) if there is no baseline
+    /// Block (status 11) if there is no baseline
     #[arg(long)]
     pub(crate) require_baseline: bool,
     /// Compare runs although this condition differs, such as `threads`; may be repeated
@@ -401,6 +401,7 @@ pub(crate) struct CompareArgs {
 #[command(after_help = "\
 Examples:
   perfgate report target/perfgate/decision.json
+  perfgate report run.json                       figures of any run
   perfgate report decision.json --format html --output report.html")]
 pub(crate) struct ReportArgs {
     /// Decision file, or run file

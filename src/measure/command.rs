@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{CallAmounts, Effort, LaunchJob, MeasureError, Observation, ObservedBenchmarks};
 use crate::note::FailureReason;
 use crate::process::{self, Interrupt, OutputStream, StderrTarget};
-use crate::run::{BenchmarkFailure, BenchmarkId, Samples, Sampling};
+use crate::run::{BenchmarkFailure, BenchmarkId, CallsPerSample, Samples, Sampling};
 use crate::units::Nanos;
 
 /// Environment variable that holds the requested benchmark ids, one per line.
@@ -32,7 +32,63 @@ struct SampleLine {
     #[serde(default = "default_sampling")]
     sampling: Sampling,
     #[serde(default)]
+    calls_per_sample: Option<CallsPerSample>,
+    #[serde(default)]
+    elements: Option<f64>,
+    #[serde(default)]
+    per_call: BTreeMap<String, f64>,
+    #[serde(default)]
+    metrics: BTreeMap<String, f64>,
+    #[serde(default)]
     conditions: BTreeMap<String, String>,
+}
+
+impl SampleLine {
+    /// Checks the values of the line. Returns its id, and the observation or why it is not one.
+    fn into_observation(self) -> (String, Result<Observation, FailureReason>) {
+        let refuse = |cause: String| FailureReason::InvalidSample { cause };
+        let Self {
+            id,
+            samples_ns,
+            sampling,
+            calls_per_sample,
+            elements,
+            per_call,
+            metrics,
+            conditions,
+        } = self;
+        let count = samples_ns.len();
+        let samples = samples_ns.into_iter().map(Nanos::new).collect::<Result<Vec<_>, _>>();
+        let observe = || {
+            let samples = samples.map_err(|error| refuse(error.to_string()))?;
+            let samples = Samples::new(samples).ok_or(FailureReason::EmptySamples)?;
+            let amounts = elements.iter().chain(per_call.values());
+            if !amounts.copied().all(|amount| amount.is_finite() && amount > 0.0) {
+                return Err(refuse("an amount per call is not above zero".to_owned()));
+            }
+            if !metrics.values().all(|figure| figure.is_finite() && *figure >= 0.0) {
+                return Err(refuse("a metric is negative".to_owned()));
+            }
+            let calls_per_sample = calls_per_sample.map(|calls| calls.check(count)).transpose();
+            Ok(Observation {
+                sampling,
+                samples,
+                calls_per_sample: calls_per_sample.map_err(refuse)?,
+                amounts: CallAmounts { elements, per_call },
+                metrics,
+                conditions,
+            })
+        };
+        (id, observe())
+    }
+}
+
+/// A line with which the command fails a benchmark.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailureLine {
+    failure: String,
+    id: String,
 }
 
 /// A line with conditions that hold for the whole launch.
@@ -130,9 +186,14 @@ impl SampleParser {
             self.conditions.extend(conditions);
             return true;
         }
-        match serde_json::from_slice(line) {
+        if let Ok(FailureLine { failure, id }) = serde_json::from_slice(line) {
+            self.add_result(id, Err(FailureReason::Reported { sentence: failure }));
+            return true;
+        }
+        match serde_json::from_slice::<SampleLine>(line) {
             Ok(line) => {
-                self.add_samples(line);
+                let (id, observed) = line.into_observation();
+                self.add_result(id, observed);
                 true
             }
             Err(error) => {
@@ -146,27 +207,13 @@ impl SampleParser {
         }
     }
 
-    /// Adds the samples of one line. The benchmark fails if it was already printed in this launch.
-    fn add_samples(&mut self, line: SampleLine) {
-        let SampleLine { id, samples_ns, sampling, conditions } = line;
-        let samples: Result<Vec<Nanos>, _> = samples_ns.into_iter().map(Nanos::new).collect();
-        let observed = match samples {
-            _ if !self.seen.insert(id.clone()) => {
-                self.observed.retain(|(seen, _)| seen.name != id);
-                Err(FailureReason::PrintedTwice)
-            }
-            Ok(samples) => Samples::new(samples)
-                .map(|samples| Observation {
-                    sampling,
-                    samples,
-                    calls_per_sample: None,
-                    amounts: CallAmounts::default(),
-                    metrics: BTreeMap::new(),
-                    conditions,
-                })
-                .ok_or(FailureReason::EmptySamples),
-            Err(error) => Err(FailureReason::InvalidSample { cause: error.to_string() }),
-        };
+    /// Adds the result of one line. The benchmark fails if it was already printed in this launch.
+    fn add_result(&mut self, id: String, observed: Result<Observation, FailureReason>) {
+        let is_first = self.seen.insert(id.clone());
+        if !is_first {
+            self.observed.retain(|(seen, _)| seen.name != id);
+        }
+        let observed = if is_first { observed } else { Err(FailureReason::PrintedTwice) };
         let observed =
             observed.map_err(|reason| BenchmarkFailure { reason, output: String::new() });
         self.observed.push((make_benchmark_id(id), observed));
@@ -226,6 +273,37 @@ mod tests {
         let job = LaunchJob { package: None, target: None, ids, mode: MeasureMode::Batch };
         let command = SampleCommand::new(script.to_owned());
         command.launch_job(&job, &Effort::default(), &Interrupt::default()).unwrap()
+    }
+
+    #[test]
+    fn what_a_call_handles_and_how_many_calls_a_sample_has_are_read() {
+        let line = r#"{"id": "a", "samples_ns": [1, 2], "sampling": "batch", "calls_per_sample": [10, 20],
+                       "elements": 8, "per_call": {"tokens": 128}, "metrics": {"peak_rss_bytes": 4.1e7}}"#;
+        let observed = launch(&format!("echo '{}'", line.replace('\n', " ")), None);
+        let observation = observed[0].1.as_ref().unwrap();
+        assert_eq!(observation.calls_per_sample, CallsPerSample::new(vec![10.0, 20.0]));
+        assert_eq!(observation.amounts.elements, Some(8.0));
+        assert_eq!(observation.amounts.per_call["tokens"], 128.0);
+        assert_eq!(observation.metrics["peak_rss_bytes"], 4.1e7);
+        for wrong in [
+            r#""calls_per_sample": [10]"#,
+            r#""calls_per_sample": 0"#,
+            r#""elements": 0"#,
+            r#""per_call": {"tokens": -1}"#,
+            r#""metrics": {"a": -1}"#,
+        ] {
+            let observed =
+                launch(&format!(r#"echo '{{"id": "a", "samples_ns": [1, 2], {wrong}}}'"#), None);
+            let reason = &observed[0].1.as_ref().unwrap_err().reason;
+            assert!(matches!(reason, FailureReason::InvalidSample { .. }), "{wrong}: {reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_fails_a_benchmark_by_name() {
+        let sentence = "outputs differ".to_owned();
+        let line = r#"echo '{"failure": "outputs differ", "id": "a"}'"#;
+        fails(line, "a", &FailureReason::Reported { sentence });
     }
 
     #[track_caller]
@@ -297,7 +375,8 @@ mod tests {
         let script = format!("echo '{good}'; echo noise");
         fails(&script, "command", &invalid_line(2, "expected ident at line 1 column 2"));
         let unknown = "unknown field `x`, expected one of `id`, `samples_ns`, `sampling`, \
-                       `conditions` at line 1 column 34";
+                       `calls_per_sample`, `elements`, `per_call`, `metrics`, `conditions` at \
+                       line 1 column 34";
         let script = r#"echo '{"id": "a", "samples_ns": [1], "x": 1}'"#;
         fails(script, "command", &invalid_line(1, unknown));
         fails("exit 0", "command", &FailureReason::NoSamplesPrinted);

@@ -60,8 +60,8 @@ pub(crate) fn describe_note(note: &Note) -> String {
             format!("bench `{bench}` of `{package}` was left out: {remedy}")
         }
         Note::BenchesElsewhere { packages } => format!(
-            "the packages that `cargo bench` builds here have no benches: choose others with \
-             `--workspace`, or with `--package`: `{}`",
+            "the packages that `cargo bench` builds here have no benches; `--workspace` or `--package` \
+             chooses others, such as `{}`",
             packages.join("`, `")
         ),
         Note::RunnerUnknown { cause } => format!(
@@ -199,7 +199,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
             describe_nearest(nearest.as_deref())
         ),
         Note::RuleUndecided { pattern } => {
-            format!("a rule names `{pattern}`, and every benchmark that it names is undecided")
+            format!("every benchmark that the rule `{pattern}` names is undecided")
         }
 
         Note::ShortLaunches { benchmarks, limit, calls, has_calls_flag } => {

@@ -63,6 +63,24 @@ impl CallsPerSample {
         Some(if are_same { Self::Same(first) } else { Self::Each(counts) })
     }
 
+    /// Checks the numbers of calls of `sample_count` samples and returns them in their shortest form.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason if a number is not finite and above zero, or if there is neither one
+    /// number nor one per sample.
+    pub(crate) fn check(self, sample_count: usize) -> Result<Self, String> {
+        let invalid = || "a number of calls is not above zero".to_owned();
+        match self {
+            Self::Same(count) if is_call_count(count) => Ok(self),
+            Self::Same(_) => Err(invalid()),
+            Self::Each(counts) if counts.len() != sample_count => {
+                Err(format!("{} numbers of calls and {sample_count} samples", counts.len()))
+            }
+            Self::Each(counts) => Self::new(counts).ok_or_else(invalid),
+        }
+    }
+
     /// Returns the part that a digest can keep: the number of calls if it is the same for every
     /// sample, and otherwise `None`.
     pub(crate) fn keep_same(&self) -> Option<Self> {
@@ -70,30 +88,22 @@ impl CallsPerSample {
     }
 }
 
-/// Checks the `calls` of a launch in a file and returns them in their shortest form. Fails if a
-/// number is not finite and above zero, or if there is not one number per sample.
+/// Checks the `calls` of a launch in a file, as [`CallsPerSample::check`] does. Fails if the launch
+/// has a digest and more than one number.
 fn check_calls(
     calls: CallsPerSample,
     round: u32,
     data: &LaunchData,
 ) -> Result<CallsPerSample, String> {
-    let invalid = || format!("launch {round} has a number of calls that is not above zero");
-    match (calls, data) {
-        (CallsPerSample::Same(count), _) if is_call_count(count) => Ok(CallsPerSample::Same(count)),
-        (CallsPerSample::Same(_), _) => Err(invalid()),
-        (CallsPerSample::Each(counts), LaunchData::Digest(_)) => {
-            Err(format!("launch {round} has {} numbers of calls and no samples", counts.len()))
-        }
-        (CallsPerSample::Each(counts), LaunchData::Samples(samples)) => {
-            if counts.len() != samples.len() {
-                let (calls, samples) = (counts.len(), samples.len());
-                return Err(format!(
-                    "launch {round} has {calls} numbers of calls and {samples} samples"
-                ));
-            }
-            CallsPerSample::new(counts).ok_or_else(invalid)
-        }
+    if let (CallsPerSample::Each(counts), LaunchData::Digest(_)) = (&calls, data) {
+        let count = counts.len();
+        return Err(format!("launch {round} has {count} numbers of calls and no samples"));
     }
+    let sample_count = match data {
+        LaunchData::Samples(samples) => samples.len(),
+        LaunchData::Digest(_) => 1,
+    };
+    calls.check(sample_count).map_err(|why| format!("launch {round}: {why}"))
 }
 
 fn is_call_count(count: f64) -> bool {

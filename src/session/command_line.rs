@@ -5,7 +5,7 @@ use std::env;
 use crate::git::hide_user_info;
 use crate::measure;
 
-/// Words in the name of a variable or a flag whose value is a secret.
+/// How the names of variables and flags end whose values are secrets. `--max-tokens` is not one.
 const SECRET_WORDS: [&str; 4] = ["TOKEN", "KEY", "SECRET", "PASSWORD"];
 
 /// What is shown in place of a secret.
@@ -19,7 +19,7 @@ pub(crate) fn format_command_line() -> String {
     mask_secrets(&format!("perfgate {}", measure::command::quote_words(&words)))
 }
 
-/// Masks the value after `NAME=`, `--name=` and `--name ` if the name contains one of
+/// Masks the value after `NAME=`, `--name=` and `--name ` if the name ends with one of
 /// [`SECRET_WORDS`], in any case, and passwords in addresses.
 fn mask_secrets(command: &str) -> String {
     let mut masked = String::with_capacity(command.len());
@@ -54,7 +54,7 @@ fn is_name_character(character: char) -> bool {
 
 fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    SECRET_WORDS.iter().any(|word| name.contains(word))
+    SECRET_WORDS.iter().any(|word| name.ends_with(word))
 }
 
 /// Returns what follows the value at the start of `text`. A value in quotes ends with its quote,
@@ -85,7 +85,7 @@ mod tests {
             ("x DB_PASSWORD=\"a b\" y", "x DB_PASSWORD=*** y"),
             ("curl https://me:abc@host/path", "curl https://***@host/path"),
             ("x --client-secret 'a b'", "x --client-secret ***"),
-            ("x --keys-per-second", "x --keys-per-second"),
+            ("x AWS_SECRET_ACCESS_KEY=a", "x AWS_SECRET_ACCESS_KEY=***"),
         ] {
             assert_eq!(mask_secrets(command), recorded);
         }
@@ -95,7 +95,8 @@ mod tests {
     fn a_command_without_secrets_stays_as_it_was() {
         for command in [
             "perfgate check --target-p95 10ms --bench 'tokenization/**'",
-            "./monkey --calls=3",
+            "generate --max-tokens 128 --tokenizer a.json --keys 3",
+            "./monkey -n=3",
             "ü --ü=1",
             "",
         ] {

@@ -56,7 +56,7 @@ impl ProgressOutput {
             MeasureProgress::ShortOfSamples(shortages) => {
                 self.show_shortages(shortages);
                 let most = shortages.iter().map(|shortage| shortage.launches).max().unwrap_or(0);
-                self.print_line(&format!("help: `--launches {most}` has enough samples"));
+                self.print_line(&format!("help: `--launches {most}` gives enough samples"));
             }
             MeasureProgress::NothingSelected(note) | MeasureProgress::Repeated(note) => {
                 self.print_line(&describe_note(note));

@@ -34,7 +34,7 @@ const README_NAME: &str = "README.md";
 
 /// Content of the README on the branch, for people who find the branch in the repository.
 const README_TEXT: &str = "\
-Baselines of perfgate: one file a run, with digests of its samples.
+Baselines of perfgate: one file per run, with digests of its samples; `runs/pruned` has the ids of pruned runs.
 Written by `perfgate baseline save`, listed by `perfgate baseline list`, thinned out by `perfgate baseline prune`.
 ";
 

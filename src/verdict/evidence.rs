@@ -27,7 +27,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) trailers: &'a TrailerEvidence,
     /// Stored runs of the last release. `None` if they are not compared with.
     pub(crate) last_release: Option<&'a ReleaseEvidence>,
-    /// Whether the candidate was to be compared with something, which may not exist.
+    /// Whether a comparison was asked for, even if there is nothing to compare with.
     pub(crate) wants_baseline: bool,
     /// The bench targets whose own source the change edits.
     pub(crate) edited_benches: &'a EditedBenches,

@@ -29,7 +29,7 @@ pub(super) fn conclude_check(
     let is_usable = is_measurement_usable(evidence, judgements, policy);
     let (verdict, blocks_undecided) = match worst {
         Verdict::Fail => (Verdict::Fail, true),
-        Verdict::Pass if is_usable && tells_enough(evidence, judgements, notes, policy) => {
+        Verdict::Pass if is_usable && answers_enough(evidence, judgements, notes, policy) => {
             (Verdict::Pass, false)
         }
         Verdict::Pass if is_usable => {
@@ -68,7 +68,7 @@ fn is_measurement_usable(
 
 /// Returns whether the check could tell enough for a pass. Without a comparison, its targets
 /// answer. A target without a benchmark has no answer.
-fn tells_enough(
+fn answers_enough(
     evidence: &Evidence<'_>,
     judgements: &[Judgement],
     notes: &[Note],

@@ -494,5 +494,5 @@ fn slow_code_gets_the_launches_that_its_target_needs() {
     let warning = "a target of `slow` needs 299 samples and will have at most 200";
     let first_launch = text.find("launch 1 of").expect("the launches are shown");
     assert!(text.find(warning).is_some_and(|at| at < first_launch), "{text}");
-    assert!(text.contains("help: `--launches 30` has enough samples"), "{text}");
+    assert!(text.contains("help: `--launches 30` gives enough samples"), "{text}");
 }
