@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 const MAX_MODULE_DEPTH: usize = 16;
 
 /// Returns the source files of the target with the main file `main`: that file, and the files of the
-/// modules below its folder, without symbolic links in their paths. A module that is elsewhere, such as in `src`, is code under test.
+/// modules below its folder, without symbolic links in their paths. A module that is elsewhere, such
+/// as in `src`, is code under test.
 ///
 /// Modules that a macro declares are not found. A file that cannot be read has no modules.
 pub(crate) fn list_bench_files(main: &Path) -> BTreeSet<PathBuf> {

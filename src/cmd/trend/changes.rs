@@ -110,8 +110,8 @@ fn read_series(file: &Path) -> Result<String> {
     })
 }
 
-/// Parses one line and finds its change points and drifts. Fails if the line is not a series of values above
-/// zero.
+/// Parses one line and finds its change points and drifts. Fails if the line is not a series of
+/// values above zero.
 fn find_series_changes(
     line: &str,
     least_shift: f64,

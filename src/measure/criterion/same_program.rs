@@ -24,8 +24,8 @@ const MAX_BUILD_ID_BYTES: usize = 64;
 /// Returns the bench targets (package and name) of `candidate` that need not be launched, because
 /// they are the same in `baseline`.
 ///
-/// A target is the same if its program, its runner, its environment from Cargo and all programs and libraries
-/// of the workspace that it might start or load are the same.
+/// A target is the same if its program, its runner, its environment from Cargo and all programs and
+/// libraries of the workspace that it might start or load are the same.
 ///
 /// # Errors
 ///
