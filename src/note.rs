@@ -391,7 +391,14 @@ pub(crate) enum Note {
     /// The benchmark is in the baseline and not in the candidate.
     NotInCandidate,
     /// The benchmark could not be measured in the baseline.
-    FailedBefore,
+    FailedBefore {
+        /// Why it failed. `None` if the baseline does not state it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<FailureReason>,
+        /// The last message of its process; empty if there is none.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
+    },
     /// The benchmark fails in the same way on both sides of the rounds.
     FailedOnBothSides {
         /// Why it failed.

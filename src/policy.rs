@@ -301,10 +301,12 @@ impl Policy {
         self
     }
 
-    /// Returns whether every benchmark of the suite is judged, so that a rule that matches nothing is
-    /// a mistake.
-    pub(crate) fn covers_suite(&self) -> bool {
-        self.selection.selects_all() && !self.is_partial
+    /// Returns whether the benchmarks that are judged are all that a rule with this pattern could be
+    /// about, so that a rule that matches none is a mistake: the whole suite, or the patterns of
+    /// `--bench` select the one id that the rule names.
+    pub(crate) fn covers_rule(&self, pattern: &IdPattern) -> bool {
+        let is_selected = || !pattern.is_glob() && self.selection.selects(pattern.as_str());
+        !self.is_partial && (self.selection.selects_all() || is_selected())
     }
 
     /// Returns whether a check without a baseline is inconclusive.

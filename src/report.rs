@@ -67,6 +67,8 @@ pub(crate) struct Report<'a> {
     pub(crate) unproven: Vec<DoubtGroup<'a>>,
     /// The unchanged benchmarks, grouped by the slowdown that is excluded for them.
     pub(crate) unchanged: Vec<UnchangedGroup>,
+    /// What the sides of unchanged benchmarks differ in besides the code under test.
+    pub(crate) remarks: Vec<RemarkGroup<'a>>,
     /// Number of benchmarks that were not measured because both sides have the same program.
     pub(crate) same: usize,
     /// What the table of figures has.
@@ -152,6 +154,15 @@ pub(crate) struct UnchangedGroup {
     pub(crate) detect: Option<Percent>,
 }
 
+/// Unchanged benchmarks that the same note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct RemarkGroup<'a> {
+    /// Number of benchmarks.
+    pub(crate) count: usize,
+    /// In what the sides differ besides the code under test.
+    pub(crate) note: &'a Note,
+}
+
 /// The slowdowns that are detected with 80 % power at the measured noise, over the benchmarks that
 /// are unchanged or inconclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -204,6 +215,7 @@ impl<'a> Report<'a> {
             undecided: group_undecided(decision),
             unproven: group_unproven(decision),
             unchanged,
+            remarks: group_remarks(&folded),
             same: decision
                 .benchmarks
                 .iter()
@@ -289,6 +301,19 @@ fn build_headline(
         detect: detect.filter(|_| kind == HeadlineReasonKind::Unchanged),
     };
     present.map(add_detect).collect()
+}
+
+/// Groups the remarks about unchanged benchmarks among the `folded` rows, in the order of the rows.
+fn group_remarks<'a>(folded: &[ReportRow<'a>]) -> Vec<RemarkGroup<'a>> {
+    let mut groups: Vec<RemarkGroup<'a>> = Vec::new();
+    let unchanged = folded.iter().filter(|row| row.change == Change::Unchanged);
+    for &note in unchanged.flat_map(|row| &row.remarks) {
+        match groups.iter_mut().find(|group| group.note == note) {
+            Some(group) => group.count += 1,
+            None => groups.push(RemarkGroup { count: 1, note }),
+        }
+    }
+    groups
 }
 
 /// Groups the unchanged benchmarks by their excluded slowdown, in ascending order.

@@ -58,6 +58,11 @@ impl IdPattern {
         &self.text
     }
 
+    /// True if the pattern has characters that stand for others.
+    pub(crate) fn is_glob(&self) -> bool {
+        self.text.contains(['*', '?', '[', '{', '\\'])
+    }
+
     /// True if the pattern matches the benchmark `id`.
     pub(crate) fn matches(&self, id: &str) -> bool {
         self.matcher.is_match(id)

@@ -32,7 +32,10 @@ pub(super) fn run_doctor(args: &DoctorArgs) -> Result<ExitStatus> {
     let mut findings = check_host_fitness();
     findings.push(check_git_history(Path::new(".")));
     let host = measurement::detect_host(SampleSource::Criterion, Path::new("."));
-    findings.push(check_stored_runs(Path::new("."), &host.fingerprint));
+    // Runs of commands have a fingerprint of their own, without a compiler.
+    let command_host = measurement::detect_host(SampleSource::Command, Path::new("."));
+    let fingerprints = [host.fingerprint.as_str(), &command_host.fingerprint];
+    findings.push(check_stored_runs(Path::new("."), fingerprints));
     findings.extend(RequiredTool::ALL.map(check_tool));
     let report = DoctorReport { host, findings: findings.iter().map(describe_finding).collect() };
     print::print_answer(&match args.format {
@@ -53,7 +56,7 @@ fn check_git_history(folder: &Path) -> HostFinding {
 }
 
 /// Counts the stored runs of this machine and of others.
-fn check_stored_runs(folder: &Path, fingerprint: &str) -> HostFinding {
+fn check_stored_runs(folder: &Path, fingerprints: [&str; 2]) -> HostFinding {
     let keys = match list_stored_runs(folder) {
         Ok(keys) => keys,
         Err(error) => return HostFinding::StoreUnreadable { cause: format!("{error:#}") },
@@ -62,7 +65,7 @@ fn check_stored_runs(folder: &Path, fingerprint: &str) -> HostFinding {
     for key in &keys {
         *machines.entry(key.fingerprint()).or_default() += 1;
     }
-    let own = machines.remove(fingerprint).unwrap_or(0);
+    let own = fingerprints.iter().filter_map(|own| machines.remove(own)).sum();
     let others = machines.into_iter().map(|(other, count)| (other.to_owned(), count)).collect();
     HostFinding::StoredRuns { own, others }
 }

@@ -36,7 +36,8 @@ impl SampleNeeds<'_> {
     /// The needs of benchmarks without targets.
     pub(crate) const NONE: Self = SampleNeeds { find_needed: &|_| 0, budget: None };
 
-    /// Removes the benchmarks of `plan` whose targets do not need more samples than `run` has.
+    /// Removes the benchmarks of `plan` whose targets do not need more samples than `run` has, and
+    /// those for which [`MAX_TARGET_LAUNCHES`] are not enough either.
     ///
     /// Removes all once `started` is longer ago than the budget, or if the benchmarks are only known
     /// after a launch.
@@ -46,8 +47,11 @@ impl SampleNeeds<'_> {
         planned.retain(|planned| {
             let mut benchmarks = run.benchmarks.iter();
             let measured = benchmarks.find(|benchmark| benchmark.to_id() == planned.id);
-            let count = measured.map_or(0, count_samples);
-            !is_spent && count < (self.find_needed)(&planned.id.name)
+            let (launches, count) =
+                measured.map_or((0, 0), |one| (one.launches.len(), count_samples(one)));
+            let reachable = (count * MAX_TARGET_LAUNCHES as usize).checked_div(launches);
+            let needed = (self.find_needed)(&planned.id.name);
+            !is_spent && count < needed && reachable.is_some_and(|most| needed <= most)
         });
     }
 }

@@ -280,7 +280,13 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::NotInCandidate => {
             "in the baseline but not in the candidate: deleted, renamed or not built".to_owned()
         }
-        Note::FailedBefore => "it could not be measured in the baseline".to_owned(),
+        Note::FailedBefore { reason: None, .. } => {
+            "it could not be measured in the baseline".to_owned()
+        }
+        Note::FailedBefore { reason: Some(reason), message } => format!(
+            "it could not be measured in the baseline: {}",
+            describe_setup_failure(reason, message)
+        ),
         Note::FailedOnBothSides { reason, message } => format!(
             "it fails on both sides: {}; {PREPARE_ADVICE}",
             describe_setup_failure(reason, message)

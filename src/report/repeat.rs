@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::ReportRow;
 use crate::decision::{BaselineKind, Change, Decision, Judgement};
+use crate::units::Nanos;
 
 /// Maximum number of benchmark names in the command. Nobody would type a longer one.
 const MAX_NAMES: usize = 5;
@@ -19,6 +20,10 @@ pub(super) fn build_repeat_command(
     notable: &[ReportRow<'_>],
 ) -> Option<String> {
     let baseline = choose_baseline(decision)?;
+    // A command is not recorded, and its benchmarks have no bench target.
+    if decision.benchmarks.iter().all(|judgement| judgement.target.is_none()) {
+        return None;
+    }
     let reasons: Vec<_> = notable.iter().filter(|row| row.is_reason).collect();
     let named_rows = if reasons.is_empty() { notable.iter().collect() } else { reasons };
     let mut command = "perfgate check".to_owned();
@@ -42,7 +47,18 @@ pub(super) fn build_repeat_command(
     for package in packages.filter(|package| is_typable(package)) {
         let _ = write!(command, " --package {}", quote_for_shell(package));
     }
+    for row in named_rows.iter().take(1) {
+        for target in row.targets.iter().filter(|target| target.is_reason) {
+            let limit = format_limit(target.limit);
+            let _ = write!(command, " --target-{} {limit}", target.metric.name());
+        }
+    }
     Some(command + " --baseline " + baseline)
+}
+
+/// Returns the limit as a flag reads it.
+fn format_limit(limit: Nanos) -> String {
+    format!("{}ns", limit.get())
 }
 
 fn is_undecided(judgement: &Judgement) -> bool {

@@ -191,11 +191,15 @@ impl RowEvidence {
 }
 
 /// Returns whether the note names something besides the code under test in which the sides differ.
-fn is_side_difference(note: &Note) -> bool {
-    matches!(
-        note,
-        Note::ConditionChanged { .. } | Note::BenchEdited { .. } | Note::WorkChanged { .. }
-    )
+pub(super) fn is_side_difference(note: &Note) -> bool {
+    is_always_shown(note)
+        || matches!(note, Note::ConditionChanged { .. } | Note::BenchEdited { .. })
+}
+
+/// Returns whether the note makes its benchmark notable: without it, a row would say something else
+/// than it seems to.
+fn is_always_shown(note: &Note) -> bool {
+    matches!(note, Note::WorkChanged { .. } | Note::FailedBefore { .. })
 }
 
 /// Why an answer is not certain.
@@ -317,7 +321,7 @@ impl<'a> ReportRow<'a> {
         let is_grouped = grouping.groups_changes && judgement.change == Change::Inconclusive;
         let is_change_notable = (is_notable(judgement.change) && !is_grouped)
             || judgement.waiver.is_some()
-            || judgement.notes.iter().any(|note| matches!(note, Note::WorkChanged { .. }));
+            || judgement.notes.iter().any(is_always_shown);
         let status = RowStatus::choose(judgement, targets.first().map(|target| target.status));
         let is_reason = is_change_reason || targets.iter().any(|target| target.is_reason);
         Self {

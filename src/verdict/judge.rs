@@ -20,7 +20,7 @@ use crate::decision::{
 };
 use crate::note::Note;
 use crate::policy::{BenchmarkRules, Policy};
-use crate::run::{Benchmark, BenchmarkId, Run};
+use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::stats::summary;
 use crate::stats::test::t::TestForm;
@@ -249,7 +249,8 @@ fn judge_without_rounds(
     if let Some(mut finding) = judge_untestable(comparison) {
         // Stored runs have this benchmark of the base, so it is not new.
         let is_stored = stored_sides.contains_key(&comparison.id);
-        if is_stored && finding.notes.contains(&Note::FailedBefore) {
+        let has_failed = |note: &Note| matches!(note, Note::FailedBefore { .. });
+        if is_stored && finding.notes.iter().any(has_failed) {
             finding.change = Change::Inconclusive;
         }
         return (finding, None);
@@ -259,12 +260,14 @@ fn judge_without_rounds(
         _ if evidence.is_across_machines() => {
             let mut finding = change::judge_two_runs(comparison, compared, rules);
             finding.change = Change::Inconclusive;
+            finding.minimum_detectable = None;
             finding.notes = vec![Note::OtherMachine];
             (finding, None)
         }
         _ if !condition_obstacles.is_empty() => {
             let mut finding = change::judge_two_runs(comparison, compared, rules);
             finding.change = Change::Inconclusive;
+            finding.minimum_detectable = None;
             finding.notes = condition_obstacles;
             (finding, None)
         }
@@ -345,7 +348,12 @@ fn judge_untestable(comparison: &BenchmarkComparison<'_>) -> Option<ChangeFindin
         return Some(ChangeFinding::without_test(Change::New, None));
     };
     if baseline.failure.is_some() || baseline.launches.is_empty() {
-        return Some(ChangeFinding::without_test(Change::New, Some(Note::FailedBefore)));
+        let failure = baseline.failure.as_ref();
+        let note = Note::FailedBefore {
+            reason: failure.map(|failure| failure.reason.clone()),
+            message: failure.map(BenchmarkFailure::last_message).unwrap_or_default(),
+        };
+        return Some(ChangeFinding::without_test(Change::New, Some(note)));
     }
     (baseline.sampling != candidate.sampling)
         .then(|| ChangeFinding::without_test(Change::Inconclusive, Some(Note::SamplingDiffers)))

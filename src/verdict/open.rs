@@ -18,11 +18,12 @@ pub(crate) fn find_unconfirmed(screen: &Decision) -> HashSet<BenchmarkId> {
     let stored = screen.baseline.runs.unwrap_or(0);
     let is_screen = stored as usize >= MIN_BASELINE_RUNS;
     let open = screen.benchmarks.iter().filter(|judgement| match judgement.change {
-        Change::Inconclusive => true,
+        // The base may fail in the same way, which is then no fault of the change.
+        Change::Inconclusive | Change::Failed => true,
         Change::Unchanged => !is_screen,
         Change::New => stored == 0,
         // A screen reports no benchmark as regressed or improved.
-        Change::Regressed | Change::Improved | Change::Missing | Change::Failed => false,
+        Change::Regressed | Change::Improved | Change::Missing => false,
     });
     open.map(Judgement::to_id).collect()
 }

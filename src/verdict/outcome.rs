@@ -5,6 +5,7 @@ use super::evidence::Evidence;
 use crate::decision::{Change, CheckOutcome, Judgement, TargetStatus, Verdict};
 use crate::note::Note;
 use crate::policy::{FailOn, Policy, PolicyRule};
+use crate::run::Benchmark;
 
 /// Derives verdict and blocking from the judgements of all benchmarks and the notes about the check.
 ///
@@ -60,10 +61,22 @@ fn is_measurement_usable(
     let is_measured = judgements.iter().any(|judgement| {
         judgement.launches.candidate > 0 || evidence.has_same_program(&judgement.to_id())
     });
-    evidence.candidate.complete
+    (evidence.candidate.complete || is_failure_of_setup(evidence, judgements))
         && is_measured
         && (evidence.has_baseline() || !policy.requires_baseline())
         && !evidence.lacks_named_base()
+}
+
+/// Returns whether the candidate's run is incomplete only because of benchmarks whose failure is no
+/// fault of the change.
+fn is_failure_of_setup(evidence: &Evidence<'_>, judgements: &[Judgement]) -> bool {
+    let failed = evidence.candidate.benchmarks.iter().filter(|one| one.failure.is_some());
+    let mut failed = failed.map(Benchmark::to_id).peekable();
+    failed.peek().is_some()
+        && failed.all(|id| {
+            let mut same = judgements.iter().filter(|judgement| judgement.to_id() == id);
+            same.all(|judgement| judgement.change == Change::Inconclusive)
+        })
 }
 
 /// Returns whether the check could tell enough for a pass. Without a comparison, its targets

@@ -7,14 +7,14 @@ use crate::selection::find_nearest_id;
 
 /// Returns a note for each `[[target]]` and `[[bench]]` that matches no benchmark of either side.
 ///
-/// A target that matches nothing is unproven. Returns none if only a part of the suite is judged,
-/// or nothing was measured, because the rule may be about the rest.
+/// A target that matches nothing is unproven. Leaves out rules that may be about benchmarks that are
+/// not judged. Returns none if nothing was measured.
 pub(super) fn list_unmatched_rules(judgements: &[Judgement], policy: &Policy) -> Vec<Note> {
     let ids: Vec<&str> = judgements.iter().map(|judgement| judgement.id.as_str()).collect();
-    if ids.is_empty() || !policy.covers_suite() {
+    if ids.is_empty() {
         return Vec::new();
     }
-    let rules = policy.list_rules();
+    let rules = policy.list_rules().filter(|rule| policy.covers_rule(rule.pattern));
     let unmatched = rules.filter(|rule| !ids.iter().any(|id| rule.pattern.matches(id)));
     unmatched
         .map(|rule| {

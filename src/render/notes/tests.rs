@@ -157,7 +157,7 @@ fn list_notes() -> Vec<Note> {
         SameCommit {}
         OnlyScreened {}
         NotInCandidate {}
-        FailedBefore {}
+        FailedBefore { reason: Some(FailureReason::Panicked), message: text("needs fix") }
         FailedOnBothSides { reason: FailureReason::Panicked, message: text("no such file") }
         FailedInCheckout { reason: FailureReason::Exited { status: 3 }, message: text("no model") }
         SamplingDiffers {}
