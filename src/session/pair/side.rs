@@ -113,11 +113,12 @@ impl SideBuilder<'_> {
     ) -> Result<Result<BuiltSide, SideObstacle>> {
         let workspace = self.original.place_in(side);
         // Without a manifest of its own, Cargo would search for one in the parents.
-        let is_there = |folder: &Path| self.original.locate_manifest(folder).is_file();
+        let has_manifest = |folder: &Path| self.original.locate_manifest(folder).is_file();
         let built = if workspace.folder.is_dir() {
             self.run_prepare(&workspace.folder).and_then(|()| {
-                let is_there = is_there(&workspace.folder);
-                is_there.then(|| self.build_workspace(&workspace, side, other)).transpose()
+                has_manifest(&workspace.folder)
+                    .then(|| self.build_workspace(&workspace, side, other))
+                    .transpose()
             })
         } else {
             Ok(None)
