@@ -335,8 +335,6 @@ pub(crate) enum DoctorFormat {
 /// What Cargo starts in place of a bench.
 #[derive(Args, Debug)]
 pub(crate) struct RecordEnvironmentArgs {
-    /// Folder of the records
-    pub(crate) records: PathBuf,
     /// The bench
     pub(crate) executable: PathBuf,
     /// What the bench would be given

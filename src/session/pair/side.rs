@@ -47,6 +47,8 @@ pub(super) struct BuiltSide {
 pub(crate) enum SideObstacle {
     /// The commit has no manifest at this path in the repository.
     NoManifest(String),
+    /// The commit does not define the Cargo profile of this name.
+    NoProfile(String),
     /// The side cannot be prepared or built, because of this error.
     NotBuilt(String),
 }
@@ -130,7 +132,10 @@ impl SideBuilder<'_> {
                 Ok(Err(SideObstacle::NoManifest(manifest.display().to_string())))
             }
             Err(error) if self.interrupt.is_raised() => Err(error),
-            Err(error) => Ok(Err(SideObstacle::NotBuilt(describe_build_error(&error, side)))),
+            Err(error) => Ok(Err(match workspace.find_undefined_profile() {
+                Some(profile) => SideObstacle::NoProfile(profile.to_owned()),
+                None => SideObstacle::NotBuilt(describe_build_error(&error, side)),
+            })),
         }
     }
 
