@@ -294,7 +294,7 @@ impl GitStore {
             let keys = files.iter().filter_map(|file| RunKey::parse(&file.path));
             remote_ids.extend(keys.map(|key| key.id().to_owned()));
             elsewhere.extend(files.into_iter().map(|file| file.path));
-            for commit in &synced {
+            if let Some(commit) = &synced {
                 elsewhere.extend(self.list_files(commit)?.into_iter().map(|file| file.path));
             }
         }
