@@ -301,8 +301,9 @@ impl GitStore {
         let mut waiting = local.as_ref().map_or(Ok(Vec::new()), |local| self.list_files(local))?;
         waiting.retain(|file| {
             let key = RunKey::parse(&file.path);
-            let is_pruned = key
-                .is_some_and(|key| pruned_here.contains(key.id()) || pruned_there.contains(key.id()));
+            let is_pruned = key.is_some_and(|key| {
+                pruned_here.contains(key.id()) || pruned_there.contains(key.id())
+            });
             !is_pruned && !elsewhere.contains(&file.path)
         });
         let waiting_count = waiting.len();

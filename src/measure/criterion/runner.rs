@@ -124,11 +124,7 @@ impl RunnerConfig {
 
     /// Reads the configuration of `folder` again, for builds on the platform `host`. `config` names
     /// the compiler, which may be a program of the commit: it starts without secrets.
-    fn resolve(
-        config: &Config,
-        folder: &Path,
-        host: &str,
-    ) -> Result<Self, cargo_config2::Error> {
+    fn resolve(config: &Config, folder: &Path, host: &str) -> Result<Self, cargo_config2::Error> {
         let rustc = without_secrets(config.rustc());
         let options = ResolveOptions::default().rustc(rustc).host_triple(host);
         let config = Config::load_with_options(folder, options)?;
@@ -217,9 +213,10 @@ mod tests {
             config.redirect(&mut cargo, &recorder);
             assert_eq!(cargo.get_args().count(), 0);
             let mut variables = cargo.get_envs();
-            for name in
-                ["CARGO_TARGET_THUMBV8M_MAIN_X_RUNNER", "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER"]
-            {
+            for name in [
+                "CARGO_TARGET_THUMBV8M_MAIN_X_RUNNER",
+                "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER",
+            ] {
                 let (found, value) = variables.next().unwrap();
                 assert_eq!(found, name);
                 let words: Vec<_> = value.unwrap().to_str().unwrap().split_whitespace().collect();
@@ -227,7 +224,10 @@ mod tests {
                 let named = std::fs::read_link(words[0]).unwrap_or_else(|_| words[0].into());
                 assert_eq!(named, Path::new(program));
             }
-            assert_eq!(variables.next(), Some((RECORDS_VARIABLE.as_ref(), Some(records.as_os_str()))));
+            assert_eq!(
+                variables.next(),
+                Some((RECORDS_VARIABLE.as_ref(), Some(records.as_os_str())))
+            );
         }
     }
 }
