@@ -197,7 +197,7 @@ fn a_base_without_the_profile_is_named_without_advice_that_does_not_help() {
     let tuned = format!("{MANIFEST}\n[profile.tuned]\ninherits = \"release\"\nopt-level = 0\n");
     trial.commit(&[("Cargo.toml", &tuned)]);
     let decision = trial.assert_changes(&["--profile", "tuned"], &[("a", "new")]);
-    let commit = trial.0.git("work", &["rev-parse", "--short=7", "HEAD~1"]);
+    let commit = trial.0.git("work", &["rev-parse", "--short=12", "HEAD~1"]);
     let note = format!("no baseline: base {} has no profile `tuned`", commit.trim());
     assert!(warns(&decision, &note), "{decision:#}");
     assert!(!warns(&decision, "measure.prepare"), "{decision:#}");
