@@ -14,6 +14,7 @@ pub(crate) use trend::{
     ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat,
 };
 
+use crate::measure::plan::MIN_LAUNCH_CALLS;
 use crate::policy::MAX_LAUNCHES;
 use crate::units::{Confidence, Nanos, Percent};
 
@@ -102,7 +103,7 @@ pub(crate) struct EffortArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LAUNCHES)))]
     pub(crate) launches: Option<u32>,
     /// Maximum number of calls per launch (at least 10)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(10..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(MIN_LAUNCH_CALLS)..))]
     pub(crate) calls: Option<u32>,
     /// Warm-up time per benchmark and launch
     #[arg(long, value_name = "DURATION")]
@@ -334,8 +335,6 @@ pub(crate) enum DoctorFormat {
 /// What Cargo starts in place of a bench.
 #[derive(Args, Debug)]
 pub(crate) struct RecordEnvironmentArgs {
-    /// Folder of the records
-    pub(crate) records: PathBuf,
     /// The bench
     pub(crate) executable: PathBuf,
     /// What the bench would be given

@@ -37,7 +37,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitStatus> {
         CliCommand::Evaluate(args) => evaluate::run_evaluate(&args),
         CliCommand::Trend(args) => trend::run_trend(&args),
         CliCommand::RecordEnvironment(args) => {
-            criterion::record_environment(&args.records, &args.executable)?;
+            criterion::record_environment(&args.executable)?;
             Ok(ExitStatus::Pass)
         }
         CliCommand::Guard => Ok(guard::run_guard()),

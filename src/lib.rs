@@ -11,6 +11,7 @@
 mod units;
 mod text;
 mod files;
+mod secrets;
 mod stats;
 mod note;
 mod host;

@@ -200,6 +200,13 @@ pub(crate) enum Note {
         /// Path of the manifest in the repository.
         manifest: String,
     },
+    /// The base commit does not define the Cargo profile to build with.
+    BaseHasNoProfile {
+        /// Abbreviated id of the base.
+        commit: String,
+        /// Name of the profile.
+        profile: String,
+    },
     /// The candidate could not be built from a checkout of its commit, so there is no baseline
     /// beside it.
     HeadNotBuilt {

@@ -8,7 +8,6 @@ mod lines;
 mod group;
 pub(crate) mod guard;
 mod interrupt;
-mod secrets;
 
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,9 +22,9 @@ use self::group::{GroupLeader, kill_group};
 pub(crate) use self::interrupt::Interrupt;
 use self::lines::LineSplitter;
 pub(crate) use self::lines::{OutputLine, OutputStream};
-pub(crate) use self::secrets::{hide_secrets, list_secret_variables};
 use crate::note::FailureReason;
 use crate::run::BenchmarkFailure;
+use crate::secrets::hide_secrets;
 use crate::units::Nanos;
 
 /// How long output is still read after a process has ended. There is a limit because a process

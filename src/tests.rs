@@ -34,6 +34,8 @@ mod targets;
 mod waivers;
 
 use crate::git::Repository;
+use crate::host::Host;
+use crate::run::{Run, SampleSource};
 
 /// The types from which the files that the unit tests share with `tests/it` build runs.
 mod formats {
@@ -50,4 +52,19 @@ impl repositories::Bed {
     fn repository(&self, folder: &str) -> Repository {
         Repository::discover(&self.path(folder)).unwrap().unwrap()
     }
+}
+
+/// Returns a run of `source` without benchmarks, measured on a machine that does not exist.
+fn create_test_run(source: SampleSource) -> Run {
+    let host = Host {
+        fingerprint: "f".to_owned(),
+        cpu_model: "c".to_owned(),
+        cores: 1,
+        memory_bytes: 0,
+        os: "o".to_owned(),
+        kernel: "k".to_owned(),
+        image: None,
+        rustc: None,
+    };
+    Run::new("2026-11-28T00:00:00Z".to_owned(), source, host)
 }

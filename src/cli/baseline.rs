@@ -70,7 +70,7 @@ Examples:
         /// Where baselines are kept.
         #[command(flatten)]
         store: StoreArgs,
-        /// Prune the branch of the data repository too
+        /// Prune the branch of the data repository too; without it, its runs are hidden in this clone only
         #[arg(long)]
         push: bool,
         /// Where the branch is shared.

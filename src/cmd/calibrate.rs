@@ -126,6 +126,9 @@ fn build_same_code(command: Option<&str>, session: &Session) -> Result<SameCode>
         PairAttempt::NoBase(SideObstacle::NoManifest(path)) => {
             Err(CommandError::new_usage(format!("git does not have `{path}`")).into())
         }
+        PairAttempt::NoBase(SideObstacle::NoProfile(profile)) => {
+            Err(CommandError::new_usage(format!("there is no profile `{profile}`")).into())
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::{GitError, GitToken};
-use crate::process::hide_secrets;
+use crate::secrets::hide_secrets;
 
 /// Variables that would point git to another repository than the one it is started in.
 ///

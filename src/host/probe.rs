@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Host;
 use crate::note::MachineName;
+use crate::secrets::hide_secrets;
 
 /// Facts about the machine that the caller must supply: a process cannot find them out by itself,
 /// or should not read them without its caller's knowledge.
@@ -181,6 +182,8 @@ fn run_and_read(program: &str, arguments: &[&str]) -> Option<String> {
 }
 
 fn read_output(command: &mut Command) -> Option<String> {
+    // A toolchain file of the commit can make `rustc` any program.
+    hide_secrets(command);
     let output = command.output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     (output.status.success() && !text.is_empty()).then_some(text)

@@ -167,8 +167,8 @@ impl LaunchPlan {
 
     /// Removes and returns the note that the patterns of `--bench` match nothing, if there is one.
     pub(crate) fn take_nothing_selected(&mut self) -> Option<Note> {
-        let is_it = |note: &Note| matches!(note, Note::NothingSelected { .. });
-        let place = self.notes.iter().position(is_it)?;
+        let is_nothing_selected = |note: &Note| matches!(note, Note::NothingSelected { .. });
+        let place = self.notes.iter().position(is_nothing_selected)?;
         Some(self.notes.remove(place))
     }
 

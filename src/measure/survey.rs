@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId, TargetKind};
 use thiserror::Error;
 
-use crate::process::list_secret_variables;
+use crate::secrets::list_secret_variables;
 
 /// Packages whose benches count as Criterion benches: they accept the same flags and write the same
 /// files.

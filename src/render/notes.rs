@@ -141,6 +141,9 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::BaseHasNoManifest { commit, manifest } => {
             format!("no baseline: base {commit} has no `{manifest}`")
         }
+        Note::BaseHasNoProfile { commit, profile } => {
+            format!("no baseline: base {commit} has no profile `{profile}`")
+        }
         Note::HeadNotBuilt { cause } => format!(
             "not measured beside a base: a checkout of the candidate cannot be built: {}; \
              {PREPARE_ADVICE}",

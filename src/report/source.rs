@@ -24,7 +24,7 @@ pub(crate) struct BaselineLine<'a> {
     pub(crate) other_host: Option<HostLine<'a>>,
     /// Launches of the candidate in the benchmark that has the most; `None` without a baseline or
     /// launches. Benchmarks whose program is the same on both sides were not launched for this
-    /// comparison.
+    /// comparison, and those that the baseline lacks have nothing to compare with.
     pub(crate) launches: Option<u32>,
 }
 
@@ -66,7 +66,10 @@ impl<'a> BaselineLine<'a> {
         let candidate_host = &decision.candidate.host;
         let other_host =
             baseline.host.as_ref().filter(|host| host.fingerprint != candidate_host.fingerprint);
-        let compared = decision.benchmarks.iter().filter(|judgement| !judgement.is_same_program());
+        let compared = decision
+            .benchmarks
+            .iter()
+            .filter(|judgement| !judgement.is_same_program() && judgement.launches.baseline > 0);
         let launches = compared.map(|judgement| judgement.launches.candidate);
         Self {
             kind: baseline.kind,

@@ -137,6 +137,9 @@ impl Pair {
             Err(SideObstacle::NoManifest(path)) => {
                 return Ok(PairAttempt::NoHead(format!("git does not have `{path}`")));
             }
+            Err(SideObstacle::NoProfile(profile)) => {
+                return Ok(PairAttempt::NoHead(format!("it has no profile `{profile}`")));
+            }
         };
         let same_targets =
             builder.find_same_targets((base, &baseline.subject), (&head_commit, &candidate))?;

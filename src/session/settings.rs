@@ -189,7 +189,10 @@ pub(crate) fn explain_policy_error(error: &PolicyError) -> anyhow::Error {
         }
         PolicyError::FailOn(word) => {
             match find_near_word(word, FailOn::ALL.iter().map(|reason| reason.name())) {
-                Some(nearest) => command_error.with_help(format!("did you mean `{nearest}`?")),
+                Some(nearest) => {
+                    let remedy = ConfigRemedy::Nearest(nearest.to_owned());
+                    command_error.with_help(describe_remedy(&remedy))
+                }
                 None => command_error,
             }
         }

@@ -9,6 +9,9 @@
 //! A file on the branch lists the ids of the runs that were pruned. The references alone cannot
 //! decide whether a record of this clone is new or was pruned elsewhere: a clone may have got it in
 //! another way, or may push to the same repository under another name.
+//!
+//! A prune of this clone alone hides runs in this clone only. The ids of runs that the remote has
+//! are therefore in the list of the local branch, and not in what is pushed.
 
 use std::collections::{BTreeSet, HashSet};
 use std::thread;
@@ -53,14 +56,22 @@ pub(crate) struct PushSummary {
     pub(crate) attempts: u32,
 }
 
-/// The runs of the remote and those of this clone that wait to be pushed, as one commit.
+/// The runs of the remote and those of this clone that wait to be pushed.
 struct JoinedBranch {
     /// Tip of the branch in this clone; `None` if the branch does not exist.
     local: Option<CommitId>,
-    /// The joined commit; `None` if neither the remote nor this clone has a run.
-    commit: Option<CommitId>,
+    /// The joined commits; `None` if neither the remote nor this clone has a run.
+    tips: Option<JoinedTips>,
     /// Number of runs that wait to be pushed.
     waiting_count: usize,
+}
+
+/// Two commits with the same runs, whose lists of pruned runs can differ.
+struct JoinedTips {
+    /// For the remote: the runs that only this clone has pruned are not listed as pruned.
+    shared: CommitId,
+    /// For the branch of this clone: all runs that it or the remote has pruned are listed.
+    own: CommitId,
 }
 
 impl GitStore {
@@ -115,6 +126,17 @@ impl GitStore {
         Ok(keys.filter(|key| !pruned.contains(key.id())).collect())
     }
 
+    /// Returns the ids of the runs that `commit` lists as pruned; none without a commit.
+    fn read_pruned_of(&self, commit: Option<&CommitId>) -> Result<BTreeSet<String>, StoreError> {
+        commit.map_or_else(|| Ok(BTreeSet::new()), |commit| self.read_pruned(commit))
+    }
+
+    /// Writes the list of the runs that are pruned.
+    fn write_pruned(&self, ids: &BTreeSet<String>) -> Result<BranchFile, StoreError> {
+        let list = format_pruned_ids(ids);
+        Ok(self.repository.write_file(PRUNED_FILE.to_owned(), list.as_bytes())?)
+    }
+
     /// Returns the ids of the runs that `commit` lists as pruned.
     fn read_pruned(&self, commit: &CommitId) -> Result<BTreeSet<String>, StoreError> {
         let Some(file) = self.repository.find_file(commit, PRUNED_FILE)? else {
@@ -147,7 +169,8 @@ impl GitStore {
         Ok(pruned)
     }
 
-    /// Fetches the runs of the remote and keeps the local runs that wait to be pushed.
+    /// Fetches the runs of the remote, and keeps the local runs that wait to be pushed. Runs that
+    /// were pruned in this clone stay pruned in it.
     ///
     /// Fails if the fetch fails, or with [`StoreError::Contended`] if other processes kept changing
     /// the branch.
@@ -156,7 +179,7 @@ impl GitStore {
         let mut backoff = RetryBackoff::new(Some(&incoming));
         for _ in 0..MAX_ATTEMPTS {
             let joined = self.join_waiting(remote, Some(&incoming))?;
-            let commit = joined.commit.as_ref().unwrap_or(&incoming);
+            let commit = joined.tips.as_ref().map_or(&incoming, |tips| &tips.own);
             match self.open_own_branch()?.compare_and_swap(joined.local.as_ref(), commit) {
                 Err(GitError::BranchMoved(_)) => backoff.pause(),
                 swapped => {
@@ -168,7 +191,8 @@ impl GitStore {
         Err(self.build_contended_error())
     }
 
-    /// Pushes the runs that the remote does not have, on top of the remote's branch.
+    /// Pushes the runs that the remote does not have, on top of the remote's branch. Runs of the
+    /// remote that were pruned in this clone alone stay there.
     ///
     /// Fails if the server refuses, or with [`StoreError::Contended`] if other processes kept
     /// pushing first.
@@ -185,10 +209,10 @@ impl GitStore {
         keep: usize,
     ) -> Result<PruneSummary, StoreError> {
         let mut pruned = PruneSummary { removed: Vec::new(), kept_count: 0 };
-        self.push_with_retries(remote, |commit| {
-            let (remaining, summary) = self.squash_runs(&commit, keep)?;
+        self.push_with_retries(remote, |tips| {
+            let (remaining, summary) = self.squash_runs(&tips.own, keep)?;
             pruned = summary;
-            Ok(remaining)
+            Ok(JoinedTips { shared: remaining.clone(), own: remaining })
         })?;
         Ok(pruned)
     }
@@ -197,7 +221,7 @@ impl GitStore {
     fn push_with_retries(
         &self,
         remote: &Remote<'_>,
-        mut edit: impl FnMut(CommitId) -> Result<CommitId, StoreError>,
+        mut edit: impl FnMut(JoinedTips) -> Result<JoinedTips, StoreError>,
     ) -> Result<PushSummary, StoreError> {
         // Per attempt: fetch the remote's tip, put the waiting runs on top, apply `edit`, and push
         // under the condition that the remote has not moved. After a success, move the local
@@ -207,28 +231,29 @@ impl GitStore {
             let began = Instant::now();
             let incoming = self.fetch_incoming(remote)?;
             let joined = self.join_waiting(remote, incoming.as_ref())?;
-            let Some(commit) = joined.commit.map(&mut edit).transpose()? else {
+            let Some(tips) = joined.tips.map(&mut edit).transpose()? else {
                 return Ok(PushSummary { runs: 0, attempts });
             };
-            let push = if Some(&commit) == incoming.as_ref() {
+            let JoinedTips { shared, own } = tips;
+            let push = if Some(&shared) == incoming.as_ref() {
                 PushOutcome::Done
             } else {
-                remote.push(&commit, &self.branch, incoming.as_ref())?
+                remote.push(&shared, &self.branch, incoming.as_ref())?
             };
             match push {
                 PushOutcome::Done => {
-                    match self.open_own_branch()?.compare_and_swap(joined.local.as_ref(), &commit) {
+                    match self.open_own_branch()?.compare_and_swap(joined.local.as_ref(), &own) {
                         // `BranchMoved`: another process of this clone saved a run in between. Its
                         // record still waits to be pushed.
                         Ok(()) | Err(GitError::BranchMoved(_)) => {
-                            self.mark_synced(&format_remote_name(remote), &commit)?;
+                            self.mark_synced(&format_remote_name(remote), &shared)?;
                         }
                         Err(error) => return Err(error.into()),
                     }
                     return Ok(PushSummary { runs: joined.waiting_count, attempts });
                 }
                 PushOutcome::TryAgain => {
-                    let pauses = backoff.get_or_insert_with(|| RetryBackoff::new(Some(&commit)));
+                    let pauses = backoff.get_or_insert_with(|| RetryBackoff::new(Some(&shared)));
                     pauses.pause_after_attempt(began.elapsed());
                 }
             }
@@ -257,26 +282,53 @@ impl GitStore {
         remote: &Remote<'_>,
         incoming: Option<&CommitId>,
     ) -> Result<JoinedBranch, StoreError> {
+        // Plan: find the files that only this clone has, leave out what is pruned on either side,
+        // and put the rest on top of `incoming`. Then add the lists of pruned runs.
         let local = self.open_own_branch()?.read_tip()?;
         let synced = self.open_synced(&format_remote_name(remote))?.read_tip()?;
-        let (mut elsewhere, mut pruned) = (HashSet::new(), BTreeSet::new());
+        let pruned_here = self.read_pruned_of(local.as_ref())?;
+        let pruned_there = self.read_pruned_of(incoming)?;
+        let (mut elsewhere, mut remote_ids) = (HashSet::new(), HashSet::new());
         if let Some(incoming) = incoming {
-            pruned = self.read_pruned(incoming)?;
-            for commit in synced.iter().chain([incoming]) {
+            let files = self.list_files(incoming)?;
+            let keys = files.iter().filter_map(|file| RunKey::parse(&file.path));
+            remote_ids.extend(keys.map(|key| key.id().to_owned()));
+            elsewhere.extend(files.into_iter().map(|file| file.path));
+            if let Some(commit) = &synced {
                 elsewhere.extend(self.list_files(commit)?.into_iter().map(|file| file.path));
             }
         }
         let mut waiting = local.as_ref().map_or(Ok(Vec::new()), |local| self.list_files(local))?;
         waiting.retain(|file| {
-            let is_pruned = RunKey::parse(&file.path).is_some_and(|key| pruned.contains(key.id()));
+            let key = RunKey::parse(&file.path);
+            let is_pruned = key.is_some_and(|key| {
+                pruned_here.contains(key.id()) || pruned_there.contains(key.id())
+            });
             !is_pruned && !elsewhere.contains(&file.path)
         });
-        let count = waiting.len();
-        let commit = match count {
-            0 => incoming.cloned(),
-            _ => Some(self.add_files(incoming, waiting, &format!("{count} runs"))?),
+        let waiting_count = waiting.len();
+        let all_pruned = &pruned_here | &pruned_there;
+        let mut shared_pruned = all_pruned.clone();
+        shared_pruned.retain(|id| pruned_there.contains(id) || !remote_ids.contains(id));
+        let shared = if waiting_count > 0 {
+            if shared_pruned != pruned_there {
+                waiting.push(self.write_pruned(&shared_pruned)?);
+            }
+            Some(self.add_files(incoming, waiting, &format!("{waiting_count} runs"))?)
+        } else {
+            shared_pruned = pruned_there;
+            incoming.cloned()
         };
-        Ok(JoinedBranch { local, commit, waiting_count: count })
+        let tips = shared.map(|shared| {
+            let own = if all_pruned == shared_pruned {
+                shared.clone()
+            } else {
+                let message = format!("{} runs pruned", all_pruned.len());
+                self.add_files(Some(&shared), vec![self.write_pruned(&all_pruned)?], &message)?
+            };
+            Ok::<_, StoreError>(JoinedTips { shared, own })
+        });
+        Ok(JoinedBranch { local, tips: tips.transpose()?, waiting_count })
     }
 
     /// Changes the branch of this clone. `edit` gets the current tip and returns the new one, or
@@ -341,8 +393,7 @@ impl GitStore {
         let removed = files
             .map(|file| file.path)
             .filter(|path| RunKey::parse(path).is_some_and(|key| pruned.contains(key.id())));
-        let list = format_pruned_ids(&pruned);
-        let list = self.repository.write_file(PRUNED_FILE.to_owned(), list.as_bytes())?;
+        let list = self.write_pruned(&pruned)?;
         let message = format!("{} runs, {} pruned", summary.kept_count, summary.removed.len());
         let commit = self.repository.write_root_commit(tip, removed, &[list], &message)?;
         Ok((commit, summary))

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::decision::{Change, Decision, TargetStatus};
-use crate::host::Host;
 use crate::note::Note;
 use crate::policy::{Config, Policy};
 use crate::run::{Benchmark, Launch, LaunchData, MeasuredCommit, Run, SampleSource, Sampling};
@@ -15,23 +14,14 @@ use crate::verdict::{BaselineEvidence, Evidence, RoundsEvidence, decide};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Effort, RngAlgorithm, TestRng, TestRunner};
 
+use super::create_test_run;
 use super::repositories::observed;
 
 /// Samples of one side, per launch.
 type Side = Vec<Vec<f64>>;
 
 fn run(sides: &[Side]) -> Run {
-    let host = Host {
-        fingerprint: "f".to_owned(),
-        cpu_model: "c".to_owned(),
-        cores: 1,
-        memory_bytes: 0,
-        os: "o".to_owned(),
-        kernel: "k".to_owned(),
-        image: None,
-        rustc: None,
-    };
-    let mut run = Run::new("2026-11-22T00:00:00Z".to_owned(), SampleSource::Command, host);
+    let mut run = create_test_run(SampleSource::Command);
     run.benchmarks = sides.iter().enumerate().map(|(index, side)| benchmark(index, side)).collect();
     run
 }

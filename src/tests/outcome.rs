@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::create_test_run;
 use super::repositories::observed;
 use crate::compare::{HistogramAxis, SideFigures};
 use crate::decision::{Change, Decision, Verdict};
-use crate::host::Host;
 use crate::note::Note;
 use crate::policy::{Config, Policy};
 use crate::run::{
@@ -19,17 +19,7 @@ use crate::verdict::{BaselineEvidence, Evidence, decide};
 type Measured<'a> = (&'a str, Vec<Vec<f64>>);
 
 fn run(benchmarks: &[Measured<'_>]) -> Run {
-    let host = Host {
-        fingerprint: "f".to_owned(),
-        cpu_model: "c".to_owned(),
-        cores: 1,
-        memory_bytes: 0,
-        os: "o".to_owned(),
-        kernel: "k".to_owned(),
-        image: None,
-        rustc: None,
-    };
-    let mut run = Run::new("2026-11-22T00:00:00Z".to_owned(), SampleSource::Command, host);
+    let mut run = create_test_run(SampleSource::Command);
     run.benchmarks = benchmarks.iter().map(|(id, launches)| benchmark(id, launches)).collect();
     run
 }

@@ -126,6 +126,63 @@ fn pruned_runs_do_not_come_back_with_a_push_of_a_clone_that_has_them_in_another_
 }
 
 #[test]
+fn what_was_pruned_before_the_first_push_stays_pruned() {
+    let Some((bed, server, commit)) = shared() else { return };
+    let one = Store::open(URL, &bed.path("work")).unwrap();
+    let git = one.as_git().unwrap();
+    let remote = git.repository().open_remote("origin", None).unwrap();
+    for number in 0..2 {
+        one.save(&Bed::run(&commit, &at(number), 1.0)).unwrap();
+    }
+    one.prune(1).unwrap();
+    one.save(&Bed::run(&commit, &at(2), 1.0)).unwrap();
+    assert_eq!(git.push(&remote).unwrap().runs, 2, "the list of pruned runs is not a run");
+    let two = Store::open(URL, &clone(&bed, &server, "other", &[])).unwrap();
+    for store in [&one, &two] {
+        let again = store.save(&Bed::run(&commit, &at(0), 1.0));
+        assert!(matches!(again, Err(StoreError::Pruned(_))), "{again:?}");
+    }
+    // The next push does not bring it back.
+    one.save(&Bed::run(&commit, &at(3), 1.0)).unwrap();
+    assert_eq!(git.push(&remote).unwrap().runs, 1);
+    assert_eq!(stored(&clone(&bed, &server, "reader", &[])), 3);
+}
+
+#[test]
+fn a_fetch_or_push_does_not_undo_a_local_prune_and_does_not_prune_the_remote() {
+    let Some((bed, server, commit)) = shared() else { return };
+    let one = Store::open(URL, &bed.path("work")).unwrap();
+    let git = one.as_git().unwrap();
+    let remote = git.repository().open_remote("origin", None).unwrap();
+    for number in 0..3 {
+        one.save(&Bed::run(&commit, &at(number), 1.0)).unwrap();
+    }
+    git.push(&remote).unwrap();
+    one.prune(1).unwrap();
+    let again = |number| one.save(&Bed::run(&commit, &at(number), 1.0));
+    for _ in 0..2 {
+        git.fetch(&remote).unwrap();
+        assert_eq!(one.list().unwrap().len(), 1, "the pruned runs are not back");
+        assert!(matches!(again(0), Err(StoreError::Pruned(_))));
+    }
+    // This prune was for the clone alone: others still see the runs, also after a push.
+    assert_eq!(git.push(&remote).unwrap().runs, 0);
+    again(3).unwrap();
+    assert_eq!(git.push(&remote).unwrap().runs, 1);
+    assert_eq!(one.list().unwrap().len(), 2);
+    assert_eq!(stored(&clone(&bed, &server, "reader", &[])), 4);
+    // With the remote, they are gone for all.
+    git.prune_remote(&remote, 1).unwrap();
+    assert_eq!(one.list().unwrap().len(), 1);
+    let other = Store::open(URL, &clone(&bed, &server, "later", &[])).unwrap();
+    assert_eq!(other.list().unwrap().len(), 1);
+    for number in 0..3 {
+        let refused = other.save(&Bed::run(&commit, &at(number), 1.0));
+        assert!(matches!(refused, Err(StoreError::Pruned(_))), "{refused:?}");
+    }
+}
+
+#[test]
 fn pruned_runs_that_an_older_perfgate_brought_back_are_not_listed_and_go_with_the_next_prune() {
     let Some((bed, server, commit)) = shared() else { return };
     let one = Store::open(URL, &bed.path("work")).unwrap();

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::create_test_run;
 use super::repositories::observed;
 use crate::decision::{Change, Decision, TargetJudgement, TargetStatus, Verdict};
-use crate::host::Host;
 use crate::note::Note;
 use crate::policy::{Config, Metric, Policy};
 use crate::report::{Report, ReportContext};
@@ -49,17 +49,7 @@ fn batched(launches: &[Vec<f64>], calls: f64) -> Benchmark {
 }
 
 fn run(benchmarks: Vec<Benchmark>) -> Run {
-    let host = Host {
-        fingerprint: "f".to_owned(),
-        cpu_model: "c".to_owned(),
-        cores: 1,
-        memory_bytes: 0,
-        os: "o".to_owned(),
-        kernel: "k".to_owned(),
-        image: None,
-        rustc: None,
-    };
-    let mut run = Run::new("2026-11-28T00:00:00Z".to_owned(), SampleSource::Command, host);
+    let mut run = create_test_run(SampleSource::Command);
     run.benchmarks = benchmarks;
     run
 }

@@ -178,13 +178,43 @@ fn a_runner_that_cannot_be_started_is_named() {
 #[test]
 fn a_temporary_folder_with_spaces_does_not_change_the_runner() {
     let workspace = TinyWorkspace::with_bench(&bench(r#""a""#));
-    let config = format!("[target.{}]\nrunner = [\"env\", \"X=1\"]", find_host_triple());
-    workspace.write(".cargo/config.toml", &config);
     fs::create_dir(workspace.path("my temporary files")).unwrap();
+    for runner in [r#"["env", "X=1"]"#, r#""env""#] {
+        let config = format!("[target.{}]\nrunner = {runner}", find_host_triple());
+        workspace.write(".cargo/config.toml", &config);
+        let quick = ["measure", "--launches", "1", "--calls", "10", "--warmup", "1ms"];
+        let mut command = workspace.perfgate("", &quick);
+        let output = command.env("TMPDIR", workspace.path("my temporary files")).output().unwrap();
+        assert!(output.status.success(), "{runner}: {}", text_of(&output));
+    }
+}
+
+#[test]
+fn a_compiler_that_the_commit_names_does_not_see_the_token() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let workspace = TinyWorkspace::with_bench(&bench(r#""a""#));
+    let [started, leaked] = ["started", "leaked"].map(|name| workspace.path(name));
+    let script = format!(
+        "#!/bin/sh\n: >'{}'\n[ -z \"$GITHUB_TOKEN$ACTIONS_RUNTIME_TOKEN\" ] || echo \"$*\" >>'{}'\nexec rustc \"$@\"\n",
+        started.display(),
+        leaked.display()
+    );
+    workspace.write("tools=/rustc.sh", &script);
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(workspace.path("tools=/rustc.sh"), executable).unwrap();
+    // The platform of the runner makes perfgate ask the compiler, too.
+    let config =
+        "[build]\nrustc = \"tools=/rustc.sh\"\n\n[target.'cfg(unix)']\nrunner = \"env X=1\"";
+    workspace.write(".cargo/config.toml", config);
     let quick = ["measure", "--launches", "1", "--calls", "10", "--warmup", "1ms"];
     let mut command = workspace.perfgate("", &quick);
-    let output = command.env("TMPDIR", workspace.path("my temporary files")).output().unwrap();
+    command.env("GITHUB_TOKEN", "secret").env("ACTIONS_RUNTIME_TOKEN", "secret");
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{}", text_of(&output));
+    assert!(started.exists(), "the compiler of the commit is used");
+    let leaked = fs::read_to_string(&leaked).unwrap_or_default();
+    assert_eq!(leaked, "", "{}", text_of(&output));
 }
 
 #[test]

@@ -96,6 +96,26 @@ fn a_check_that_waits_for_a_run_ends_by_a_signal() {
 }
 
 #[test]
+fn a_check_of_a_pruned_run_ends_with_its_verdict_and_reports_that_nothing_was_saved() {
+    let bed = Bed::new();
+    let commit = bed.commit("measured");
+    let work = bed.path("work");
+    for number in [2, 1] {
+        run_file(&bed, &commit, number);
+        says(&work, &["baseline", "save", "../run.json"], 0, &["saved"]);
+    }
+    says(&work, &["baseline", "prune", "--keep", "1"], 0, &[]);
+    let check = ["check", "--run", "../run.json", "--baseline", "none", "--out", "../out"];
+    let saved = ["--save-baseline"];
+    says(
+        &work,
+        &[&check[..], &saved].concat(),
+        0,
+        &["not saved as a baseline: run ", "was pruned from this store"],
+    );
+}
+
+#[test]
 fn the_commands_save_list_show_and_prune() {
     let bed = Bed::new();
     let commit = bed.commit("measured");

@@ -117,6 +117,9 @@ impl ComparedWith {
             PairAttempt::NoBase(SideObstacle::NoManifest(manifest)) => {
                 Self::with_note(Note::BaseHasNoManifest { commit, manifest })
             }
+            PairAttempt::NoBase(SideObstacle::NoProfile(profile)) => {
+                Self::with_note(Note::BaseHasNoProfile { commit, profile })
+            }
             PairAttempt::NoBase(SideObstacle::NotBuilt(cause)) => {
                 Self::with_note(Note::BaseNotBuilt { commit, cause })
             }

@@ -127,6 +127,9 @@ pub(super) fn rounds_if_needed(
         Ok(PairAttempt::NoBase(SideObstacle::NoManifest(manifest))) => {
             Note::BaseHasNoManifest { commit: base.short_id().to_owned(), manifest }
         }
+        Ok(PairAttempt::NoBase(SideObstacle::NoProfile(profile))) => {
+            Note::BaseHasNoProfile { commit: base.short_id().to_owned(), profile }
+        }
         Ok(PairAttempt::NoBase(SideObstacle::NotBuilt(cause))) => {
             Note::NotConfirmedWithoutBase { commit: base.short_id().to_owned(), cause }
         }

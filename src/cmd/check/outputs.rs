@@ -70,6 +70,8 @@ fn save_baseline(store: Option<&Store>, run: &Run) -> Result<String> {
     match store.save(run) {
         Ok(key) => Ok(print::describe_saved_run("saved as baseline", &key, run)),
         Err(StoreError::Unfit(why)) => Ok(format!("not saved as a baseline: {why}")),
+        // The verdict stands, and the next measurement of the commit can be saved.
+        Err(error @ StoreError::Pruned(_)) => Ok(format!("not saved as a baseline: {error}")),
         Err(error) => Err(CommandError::from(error).into()),
     }
 }

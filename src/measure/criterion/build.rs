@@ -13,10 +13,11 @@ use cargo_metadata::{
 use thiserror::Error;
 
 use super::environment::{BenchEnvironment, read_environment};
-use super::runner::{BenchRunner, RunnerConfig};
+use super::runner::{BenchRunner, RecorderProgram, RunnerConfig};
 use crate::measure::survey::{self, SurveyError};
 use crate::note::Note;
 use crate::process::{self, Interrupt, ProcessError, StderrTarget};
+use crate::secrets::hide_secrets;
 
 /// A sentence of Criterion's help text. Every executable that reads Criterion's flags contains it.
 const CRITERION_HELP: &[u8] = b"This executable is a Criterion.rs benchmark.";
@@ -158,8 +159,8 @@ pub(crate) fn build_benches(
     let records = interrupt.create_temporary_folder()?;
     let mut cargo = workspace.build_bench_command(&declared.values().collect::<Vec<_>>());
     let (runners, runner_note) = RunnerConfig::read(workspace.working_folder())?;
-    let [own_path, records_path] = [runner, records.path()].map(Path::to_string_lossy);
-    runners.redirect(&mut cargo, &[&own_path, "record-environment", &records_path])?;
+    let recorder = RecorderProgram::place(runner, records.path(), interrupt)?;
+    runners.redirect(&mut cargo, &recorder);
     // If Cargo uses another runner in spite of this, benches only list and do not measure.
     cargo.args(["--", "--list"]);
     let (mut executables, mut companions) = (Vec::new(), Vec::new());
@@ -340,12 +341,36 @@ impl CargoWorkspace {
         Ok(declared)
     }
 
-    fn build_bench_command(&self, declared: &[&DeclaredBench]) -> Command {
+    /// Returns the name of the profile to build with, if Cargo reports that no manifest and no
+    /// setting defines it. A build with another profile would give a program that cannot be
+    /// compared.
+    pub(crate) fn find_undefined_profile(&self) -> Option<&str> {
+        let profile = self.profile.as_deref()?;
+        // A dry run of `cargo clean` only resolves the profile. It neither builds nor removes.
+        let mut cargo = self.create_cargo_command();
+        cargo.args(["clean", "--dry-run", "--profile", profile]);
+        if let Some(manifest) = &self.manifest {
+            cargo.arg("--manifest-path").arg(manifest);
+        }
+        hide_secrets(&mut cargo);
+        let output = cargo.output().ok()?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let is_undefined = complaint.contains(&format!("profile `{profile}` is not defined"));
+        is_undefined.then_some(profile)
+    }
+
+    /// Returns `cargo` in the folder of the build, with its toolchain.
+    fn create_cargo_command(&self) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(self.working_folder());
         if let Some(toolchain) = &self.toolchain {
             cargo.env(TOOLCHAIN_VARIABLE, toolchain);
         }
+        cargo
+    }
+
+    fn build_bench_command(&self, declared: &[&DeclaredBench]) -> Command {
+        let mut cargo = self.create_cargo_command();
         // In this format, Cargo's messages are JSON, and the compiler's errors still reach the
         // user.
         cargo.args(["bench", "--no-fail-fast", "--message-format=json-render-diagnostics"]);

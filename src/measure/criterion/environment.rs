@@ -10,6 +10,10 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+/// Variable that names the folder of the records. Unlike an argument of a runner, its value may
+/// contain spaces.
+pub(super) const RECORDS_VARIABLE: &str = "PERFGATE_RECORDS";
+
 /// Environment and folder of a bench.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BenchEnvironment {
@@ -19,13 +23,20 @@ pub(crate) struct BenchEnvironment {
     pub(crate) variables: Vec<(OsString, OsString)>,
 }
 
-/// Writes the environment and the folder of this process into a file in `records`, under the name
-/// of `executable`.
+/// Writes the environment and the folder of this process into a file in the folder of the records,
+/// under the name of `executable`.
 ///
 /// # Errors
 ///
-/// Fails if the current folder is not known or the file cannot be written.
-pub(crate) fn record_environment(records: &Path, executable: &Path) -> io::Result<()> {
+/// Fails if [`RECORDS_VARIABLE`] is not set, if the current folder is not known, or if the file
+/// cannot be written.
+pub(crate) fn record_environment(executable: &Path) -> io::Result<()> {
+    let records = env::var_os(RECORDS_VARIABLE)
+        .ok_or_else(|| io::Error::other(format!("{RECORDS_VARIABLE} is not set")))?;
+    write_record(Path::new(&records), executable)
+}
+
+fn write_record(records: &Path, executable: &Path) -> io::Result<()> {
     let mut written = env::current_dir()?.into_os_string().into_vec();
     written.push(0);
     for (name, value) in env::vars_os() {
@@ -68,7 +79,7 @@ mod tests {
     #[test]
     fn what_is_recorded_is_what_this_process_has() {
         let records = tempfile::tempdir().unwrap();
-        record_environment(records.path(), Path::new("/elsewhere/bench-1")).unwrap();
+        write_record(records.path(), Path::new("/elsewhere/bench-1")).unwrap();
         let environment = read_environment(records.path(), Path::new("bench-1")).unwrap();
         assert_eq!(environment.folder, env::current_dir().unwrap());
         assert_eq!(environment.variables, env::vars_os().collect::<Vec<_>>());

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_unit_of_time_is_told_from_others() {
+    fn units_of_time_are_distinguished_from_other_units() {
         let unit = |line| parse_result_unit(line);
         let line = "sum/fold/20000          time:   [9.4601 µs 9.4722 µs 9.4862 µs]";
         assert_eq!(unit(line).as_deref(), Some("µs"));

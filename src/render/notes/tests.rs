@@ -112,6 +112,7 @@ fn list_notes() -> Vec<Note> {
         BaselinesNotFetched { cause: text("no such remote") }
         HistoryNotFetched { cause: text("no such remote") }
         BaseNotBuilt { commit: text("3f2a91c"), cause: text("failed to build the benches") }
+        BaseHasNoProfile { commit: text("3f2a91c"), profile: text("tuned") }
         BaseHasNoManifest { commit: text("3f2a91c"), manifest: text("crates/demo/Cargo.toml") }
         HeadNotBuilt { cause: text("failed to build the benches") }
         BaseIsAhead { revision: text("main"), commits: 3, merge_base: text("3f2a91c") }

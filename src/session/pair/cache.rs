@@ -82,6 +82,11 @@ pub(super) fn try_lock_folder(folder: &Path) -> io::Result<Option<File>> {
     Ok(lock.try_lock().is_ok().then_some(lock))
 }
 
+/// Returns whether a process has locked `folder`, now or earlier.
+pub(super) fn has_lock_file(folder: &Path) -> bool {
+    folder.join(LOCK_FILE).exists()
+}
+
 impl CheckoutCache {
     /// Creates the folder of the checkout at the canonical path `root`, and tries to lock its fixed
     /// paths. Removes the folders of checkouts that no longer exist.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::super::error::CommandError;
 use super::super::print;
-use super::cache::{CheckoutCache, remove_if_unused, try_lock_folder};
+use super::cache::{CheckoutCache, has_lock_file, remove_if_unused, try_lock_folder};
 use super::parents::ParentFolders;
 use crate::files;
 use crate::git::{CommitId, Repository, Worktree};
@@ -130,10 +130,14 @@ impl PairFolder {
 }
 
 /// Removes the single-use folders in `folder` that killed processes left behind.
+///
+/// A folder without a lock file stays: the process that created it may be about to lock it.
 fn remove_stale_folders(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.filter_map(Result::ok) {
-        if entry.file_name().as_encoded_bytes().starts_with(SINGLE_USE_PREFIX.as_bytes()) {
+        let is_single_use =
+            entry.file_name().as_encoded_bytes().starts_with(SINGLE_USE_PREFIX.as_bytes());
+        if is_single_use && has_lock_file(&entry.path()) {
             remove_if_unused(&entry.path());
         }
     }
@@ -144,4 +148,24 @@ fn find_cargo_home() -> Option<PathBuf> {
     let named = env::var_os("CARGO_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let home = named.or_else(|| Some(etcetera::home_dir().ok()?.join(".cargo")));
     home?.canonicalize().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_use_folder_that_is_not_locked_yet_is_not_removed() {
+        let cache = tempfile::tempdir().unwrap();
+        let [new, held, left] = ["once-new", "once-held", "once-left"].map(|name| {
+            let folder = cache.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            folder
+        });
+        let lock = try_lock_folder(&held).unwrap();
+        drop(try_lock_folder(&left).unwrap());
+        remove_stale_folders(cache.path());
+        assert_eq!([&new, &held, &left].map(|folder| folder.exists()), [true, true, false]);
+        drop(lock);
+    }
 }

@@ -47,6 +47,8 @@ pub(super) struct BuiltSide {
 pub(crate) enum SideObstacle {
     /// The commit has no manifest at this path in the repository.
     NoManifest(String),
+    /// The commit does not define the Cargo profile of this name.
+    NoProfile(String),
     /// The side cannot be prepared or built, because of this error.
     NotBuilt(String),
 }
@@ -113,11 +115,12 @@ impl SideBuilder<'_> {
     ) -> Result<Result<BuiltSide, SideObstacle>> {
         let workspace = self.original.place_in(side);
         // Without a manifest of its own, Cargo would search for one in the parents.
-        let is_there = |folder: &Path| self.original.locate_manifest(folder).is_file();
+        let has_manifest = |folder: &Path| self.original.locate_manifest(folder).is_file();
         let built = if workspace.folder.is_dir() {
             self.run_prepare(&workspace.folder).and_then(|()| {
-                let is_there = is_there(&workspace.folder);
-                is_there.then(|| self.build_workspace(&workspace, side, other)).transpose()
+                has_manifest(&workspace.folder)
+                    .then(|| self.build_workspace(&workspace, side, other))
+                    .transpose()
             })
         } else {
             Ok(None)
@@ -129,7 +132,10 @@ impl SideBuilder<'_> {
                 Ok(Err(SideObstacle::NoManifest(manifest.display().to_string())))
             }
             Err(error) if self.interrupt.is_raised() => Err(error),
-            Err(error) => Ok(Err(SideObstacle::NotBuilt(describe_build_error(&error, side)))),
+            Err(error) => Ok(Err(match workspace.find_undefined_profile() {
+                Some(profile) => SideObstacle::NoProfile(profile.to_owned()),
+                None => SideObstacle::NotBuilt(describe_build_error(&error, side)),
+            })),
         }
     }
 

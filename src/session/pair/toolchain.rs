@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::measure::criterion::TOOLCHAIN_VARIABLE;
+use crate::secrets::hide_secrets;
 
 /// Names of the files by which a folder chooses its toolchain.
 const TOOLCHAIN_FILES: [&str; 2] = ["rust-toolchain", "rust-toolchain.toml"];
@@ -27,6 +28,7 @@ impl ToolchainOverride {
         }
         let mut rustup = Command::new("rustup");
         rustup.args(["show", "active-toolchain"]).current_dir(folder);
+        hide_secrets(&mut rustup);
         Self::parse(&String::from_utf8_lossy(&rustup.output().ok()?.stdout))
     }
 

@@ -187,6 +187,21 @@ fn a_base_without_benches_was_measured_as_it_is() {
     trial.commit(&[("Cargo.toml", MANIFEST), ("benches/standin.rs", &bench(CALM))]);
     let decision = trial.assert_changes(&[], &[("a", "new")]);
     assert_ne!(decision["exit_status"], 10);
+    let report = fs::read_to_string(trial.0.path("out/report.md")).unwrap();
+    assert!(!report.contains("measured in rounds"), "the base was not launched: {report}");
+}
+
+#[test]
+fn a_base_without_the_profile_is_named_without_advice_that_does_not_help() {
+    let trial = Trial::with_package(&bench(CALM));
+    let tuned = format!("{MANIFEST}\n[profile.tuned]\ninherits = \"release\"\nopt-level = 0\n");
+    trial.commit(&[("Cargo.toml", &tuned)]);
+    let decision = trial.assert_changes(&["--profile", "tuned"], &[("a", "new")]);
+    let commit = trial.0.git("work", &["rev-parse", "--short=12", "HEAD~1"]);
+    let note = format!("no baseline: base {} has no profile `tuned`", commit.trim());
+    assert!(warns(&decision, &note), "{decision:#}");
+    assert!(!warns(&decision, "measure.prepare"), "{decision:#}");
+    assert_eq!(decision["exit_status"], 11);
 }
 
 #[test]
