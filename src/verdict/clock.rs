@@ -36,8 +36,7 @@ impl ClockResolution {
     ) -> Self {
         let sides = [comparison.baseline, comparison.candidate];
         let sides: Vec<&Benchmark> = sides.into_iter().flatten().collect();
-        let has_zero = |side: &&Benchmark| side.digests().any(|digest| digest.p50.get() == 0.0);
-        if sides.iter().any(has_zero) {
+        if sides.iter().any(|side| side.has_median_of_zero()) {
             return Self { error_floor: 0.0, doubt: Some(Note::SamplesOfZero) };
         }
         let medians: Vec<f64> =
@@ -69,13 +68,12 @@ impl ClockResolution {
 
 /// Returns the note that the clock is too coarse for samples whose median is `median` nanoseconds.
 fn note_coarse_clock(sides: &[&Benchmark], step: f64, median: f64) -> Note {
-    let to_nanos = |ns: f64| Nanos::new(ns).expect("a step and a median are durations");
     let digests = || sides.iter().flat_map(|side| side.digests());
     let smallest = digests().map(|digest| digest.min).min();
     let largest = digests().map(|digest| digest.max).max();
     match smallest {
         Some(value) if smallest == largest => Note::SamplesAlike { value },
-        _ => Note::ClockTooCoarse { step: to_nanos(step), median: to_nanos(median) },
+        _ => Note::ClockTooCoarse { step: Nanos::saturate(step), median: Nanos::saturate(median) },
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::batch_target::judge_batch_quantile;
 use super::clock;
 use super::target_bound::{
-    TARGET_CONFIDENCE, bound_typical_launch, build_target, build_unproven_target, to_nanos,
+    TARGET_CONFIDENCE, bound_typical_launch, build_target, build_unproven_target,
 };
 use crate::decision::{TargetJudgement, TargetStatus};
 use crate::note::Note;
@@ -209,7 +209,7 @@ impl<'a> SortedCalls<'a> {
 
     /// Returns the logarithm of the interpolated quantile of one launch.
     fn compute_ln_quantile(&self, sorted: &[f64], q: f64) -> f64 {
-        to_nanos(self.replace_zero(interpolate_quantile(sorted, q))).ln()
+        Nanos::saturate(self.replace_zero(interpolate_quantile(sorted, q))).ln()
     }
 }
 

@@ -32,13 +32,8 @@ pub(super) fn build_target(
     status: TargetStatus,
     note: Option<Note>,
 ) -> TargetJudgement {
-    let [low, point, high] = [low, point, high].map(|bound| bound.map(to_nanos));
+    let [low, point, high] = [low, point, high].map(|bound| bound.map(Nanos::saturate));
     TargetJudgement { metric, limit, low, point, high, status, note }
-}
-
-/// Returns a duration, or the longest one if `ns` would be infinite. `ns` is not negative.
-pub(super) fn to_nanos(ns: f64) -> Nanos {
-    Nanos::new(ns.min(f64::MAX)).expect("a bound on durations is a duration")
 }
 
 /// Returns a number of calls as a whole number.
