@@ -140,6 +140,8 @@ pub(crate) type ObservedBenchmarks = Vec<(BenchmarkId, Result<Observation, Bench
 pub(crate) struct LaunchResult {
     /// The benchmarks that were launched. Benchmarks that the subject no longer has are missing.
     pub(crate) benchmarks: ObservedBenchmarks,
+    /// What weakens the result.
+    pub(crate) notes: Vec<Note>,
     /// What disturbed the machine so much that the start must be repeated; `None` if nothing did.
     pub(crate) disturbance: Option<Disturbance>,
 }
@@ -275,6 +277,7 @@ impl Measurement {
         target: Option<&str>,
         place: &LaunchPosition,
     ) {
+        self.add_new_notes(launched.notes);
         for (id, observed) in launched.benchmarks {
             let benchmark = self.find_or_add_benchmark(id, target);
             match observed {

@@ -77,6 +77,11 @@ pub(crate) enum Note {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         other: Option<String>,
     },
+    /// The file with which a bench describes its conditions cannot be used, so they are not known.
+    SettingsUnusable {
+        /// The error.
+        cause: String,
+    },
     /// A bench target was not measured because it does not read Criterion's flags.
     BenchSkipped {
         /// Name of the bench target.
@@ -481,6 +486,11 @@ pub(crate) enum Note {
     },
     /// The figure is too close to the limit to be decided.
     TooCloseToLimit,
+    /// The limit is closer to the bounds than the times of the clock are exact.
+    StepReachesLimit {
+        /// Step of the clock, of calls or of whole batches.
+        step: Nanos,
+    },
     /// A mean cannot be bounded with fewer than two launches.
     MeanNeedsTwoLaunches,
     /// No batch took longer than the limit, so no call did.

@@ -19,8 +19,8 @@ mod figures;
 mod repeat;
 
 pub(crate) use counts::{ChangeCounts, TargetCounts};
-use doubt::DoubtGrouping;
 pub(crate) use doubt::{DoubtGroup, group_undecided, group_unproven};
+use doubt::{DoubtGrouping, group_met};
 pub(crate) use figures::{FigureColumns, RunReport, compute_run_figures};
 use row::CaseOutcome;
 pub(crate) use row::{ReportFigure, ReportRow, ReportSide};
@@ -65,6 +65,8 @@ pub(crate) struct Report<'a> {
     pub(crate) undecided: Vec<DoubtGroup<'a>>,
     /// The unproven targets, grouped by their reason. Empty if each has a line of its own.
     pub(crate) unproven: Vec<DoubtGroup<'a>>,
+    /// The targets that are met for a reason that their figures do not show, grouped by it.
+    pub(crate) met: Vec<DoubtGroup<'a>>,
     /// The unchanged benchmarks, grouped by the slowdown that is excluded for them.
     pub(crate) unchanged: Vec<UnchangedGroup>,
     /// What the sides of unchanged benchmarks differ in besides the code under test.
@@ -167,8 +169,8 @@ pub(crate) struct RemarkGroup<'a> {
 /// are unchanged or inconclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct DetectionLimits {
-    /// Detected in the better half of these benchmarks.
-    pub(crate) half: Percent,
+    /// Detected in the better half of these benchmarks; `None` if it is the same as in all.
+    pub(crate) half: Option<Percent>,
     /// Detected in every one of these benchmarks.
     pub(crate) all: Percent,
 }
@@ -214,6 +216,7 @@ impl<'a> Report<'a> {
             targets,
             undecided: group_undecided(decision),
             unproven: group_unproven(decision),
+            met: group_met(decision),
             unchanged,
             remarks: group_remarks(&folded),
             same: decision
@@ -353,5 +356,6 @@ fn find_detection_limits(decision: &Decision) -> Option<DetectionLimits> {
         judgement.minimum_detectable.filter(|_| is_open)
     });
     let all = *percents.last()?;
-    Some(DetectionLimits { half: percents[(percents.len() - 1) / 2], all })
+    let half = percents[(percents.len() - 1) / 2];
+    Some(DetectionLimits { half: Some(half).filter(|half| *half != all), all })
 }

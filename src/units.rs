@@ -134,6 +134,14 @@ impl Ratio {
 }
 
 impl Nanos {
+    /// Returns the duration of `ns` nanoseconds, or the longest one if `ns` is larger. A figure of
+    /// durations is never negative, but its computation may round it below zero, which counts as
+    /// zero.
+    pub(crate) fn saturate(ns: f64) -> Self {
+        // `min` also turns NaN into a number.
+        Self(ns.min(f64::MAX).max(0.0) + 0.0)
+    }
+
     /// Returns the natural logarithm.
     ///
     /// A zero, which a coarse clock can report, counts as a tenth of a nanosecond: less than any
@@ -217,6 +225,13 @@ mod tests {
         for bad in ["5", "-1%", "%", "nan%"] {
             assert!(bad.parse::<Percent>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_figure_outside_the_range_is_the_nearest_duration() {
+        let saturate = |ns: f64| Nanos::saturate(ns).get();
+        assert_eq!([1.5, f64::INFINITY, -1e-9].map(saturate), [1.5, f64::MAX, 0.0]);
+        assert!(saturate(-0.0).is_sign_positive());
     }
 
     #[test]

@@ -137,8 +137,8 @@ impl HistogramAxis {
         }
         let digests = side.iter().flat_map(|run| run.digests());
         Some(Histogram {
-            low: to_nanos(self.low),
-            high: to_nanos(self.high),
+            low: Nanos::saturate(self.low),
+            high: Nanos::saturate(self.high),
             counts,
             launch_medians: digests.map(|digest| digest.p50).collect(),
         })
@@ -259,9 +259,5 @@ fn estimate_typical(groups: &[Vec<Digest>], tail: f64, figure: fn(&Digest) -> Na
 
 /// Returns the duration with the natural logarithm `ln`, or the longest one if it would be infinite.
 fn exponentiate(ln: f64) -> Nanos {
-    to_nanos(ln.exp().min(f64::MAX))
-}
-
-fn to_nanos(ns: f64) -> Nanos {
-    Nanos::new(ns).expect("a duration between two durations is one")
+    Nanos::saturate(ln.exp())
 }

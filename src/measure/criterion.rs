@@ -22,7 +22,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::note::FailureReason;
+use crate::note::{FailureReason, Note};
 use crate::process::{self, Interrupt, ProcessEnd, ProcessError, StderrTarget, read_peak_memory};
 use crate::run::{BenchmarkFailure, BenchmarkId};
 
@@ -73,11 +73,17 @@ pub(super) fn launch_target(
         return Ok(LaunchResult::default());
     };
     let mut remaining: BTreeSet<String> = job.ids.iter().flatten().cloned().collect();
-    let mut observed = Vec::new();
+    let (mut observed, mut notes) = (Vec::new(), Vec::new());
     let mut time_outs = 0;
     while !remaining.is_empty() {
         let id_filter = build_exact_filter(remaining.iter().map(String::as_str));
         let started = target.start_bench(Some(&id_filter), job.mode, effort, interrupt)?;
+        notes.extend(
+            started
+                .settings_error
+                .iter()
+                .map(|cause| Note::SettingsUnusable { cause: cause.clone() }),
+        );
         let culprit = started.find_culprit().map(str::to_owned);
         let failure = started.to_failure(effort);
         let begun_titles: Vec<String> =
@@ -112,7 +118,7 @@ pub(super) fn launch_target(
             }
         }
     }
-    Ok(LaunchResult { benchmarks: observed, ..LaunchResult::default() })
+    Ok(LaunchResult { benchmarks: observed, notes, ..LaunchResult::default() })
 }
 
 fn fail_all(
@@ -131,6 +137,8 @@ fn make_unwritten_failure(output: String) -> BenchmarkFailure {
 struct TargetStart {
     /// Ids of the benchmarks that wrote results, each with its observation or its failure.
     results: Vec<(String, Result<Observation, BenchmarkFailure>)>,
+    /// Why the `settings.json` of the bench cannot be used; `None` if it can, or if there is none.
+    settings_error: Option<String>,
     /// The benchmarks that began, according to the output.
     stages: LaunchStages,
     /// How the process ended.
@@ -190,14 +198,17 @@ impl BenchTarget {
         .map_err(|error| self.explain_start_error(error))?;
         let metrics: BTreeMap<_, _> =
             peak.map(|bytes| ("peak_rss_bytes".to_owned(), bytes)).into_iter().collect();
-        let conditions = read_bench_conditions(&home);
+        let (conditions, settings_error) = match read_bench_conditions(&home) {
+            Ok(conditions) => (conditions, None),
+            Err(cause) => (BTreeMap::new(), Some(cause)),
+        };
         let written = read_results(folder.path())?.into_iter().map(|written| {
             let observed = written.observed;
             let (metrics, conditions) = (metrics.clone(), conditions.clone());
             let complete = |observation| Observation { metrics, conditions, ..observation };
             (written.id, observed.map(complete))
         });
-        Ok(TargetStart { results: written.collect(), stages, ended })
+        Ok(TargetStart { results: written.collect(), settings_error, stages, ended })
     }
 
     /// Returns the command that starts the executable as Cargo would, through the runner if there is

@@ -48,6 +48,9 @@ pub(crate) fn describe_note(note: &Note) -> String {
             describe_condition(first.as_deref()),
             describe_condition(other.as_deref())
         ),
+        Note::SettingsUnusable { cause } => {
+            format!("the bench's `settings.json` cannot be used: {cause}")
+        }
         Note::BenchSkipped { bench, package } => format!(
             "bench `{bench}` of `{package}` was skipped: it does not read Criterion's flags"
         ),
@@ -351,6 +354,10 @@ pub(crate) fn describe_note(note: &Note) -> String {
             format!("launch {} alone misses it: launches differ", count_from_one(*launch))
         }
         Note::TooCloseToLimit => "too close to the limit for more calls to decide".to_owned(),
+        Note::StepReachesLimit { step } => format!(
+            "the clock is too coarse for this limit: its step may be as large as {}",
+            format_duration_tick(step.get())
+        ),
         Note::MeanNeedsTwoLaunches => "a bound on the mean needs at least two launches".to_owned(),
         Note::NoBatchLonger { batches, longest } => format!(
             "none of {} batches took longer than {}",

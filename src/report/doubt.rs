@@ -1,5 +1,5 @@
-//! Groups of undecided benchmarks and of unproven targets: one line for each reason, in place of one
-//! for each benchmark.
+//! Groups of undecided benchmarks, of unproven targets and of targets that are met for a reason: one
+//! line for each reason, in place of one for each benchmark.
 
 use std::mem::discriminant;
 
@@ -25,7 +25,8 @@ pub(super) struct DoubtGrouping {
     pub(super) groups_targets: bool,
 }
 
-/// Benchmarks or targets that are undecided for the same reason.
+/// Benchmarks or targets that are undecided for the same reason, or targets that are met for the same
+/// reason.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct DoubtGroup<'a> {
     /// Number of benchmarks or targets.
@@ -35,15 +36,32 @@ pub(crate) struct DoubtGroup<'a> {
     pub(crate) note: Option<&'a Note>,
     /// Whether the reasons are the same in every detail.
     pub(crate) is_same: bool,
-    /// The smallest and the largest of the slowdowns that are the smallest detectable ones; `None`
-    /// unless this is the reason.
-    pub(crate) detectable: Option<(Percent, Percent)>,
+    /// The slowdowns that are the smallest detectable ones; `None` unless this is the reason.
+    pub(crate) detectable: Option<DetectableRange>,
     /// The first benchmarks of the group.
     pub(crate) examples: Vec<&'a str>,
     /// Whether the group has other benchmarks than `examples`.
     pub(crate) has_more: bool,
     /// Whether the group is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
+}
+
+/// The smallest detectable slowdowns of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct DetectableRange {
+    /// The smallest of them.
+    pub(crate) low: Percent,
+    /// The largest of them; `None` if it is the same.
+    pub(crate) high: Option<Percent>,
+}
+
+impl DetectableRange {
+    /// Returns the range that also holds `other`. Without a range, it holds only that.
+    fn extend(range: Option<Self>, other: Percent) -> Self {
+        let low = range.map_or(other, |range| range.low.min(other));
+        let high = range.map_or(other, |range| range.high.unwrap_or(range.low).max(other));
+        Self { low, high: Some(high).filter(|high| *high != low) }
+    }
 }
 
 impl DoubtGrouping {
@@ -78,22 +96,32 @@ pub(crate) fn group_unproven(decision: &Decision) -> Vec<DoubtGroup<'_>> {
     if !DoubtGrouping::choose(decision).groups_targets {
         return Vec::new();
     }
-    group_by_reason(decision.benchmarks.iter().flat_map(|judgement| {
-        let targets = judgement.targets.iter();
-        let unproven = targets.filter(|target| target.status == TargetStatus::Unproven);
-        unproven.map(|target| Doubt {
+    group_by_reason(list_targets(decision, TargetStatus::Unproven))
+}
+
+/// Groups the targets that are met for a reason that their figures do not show, the largest group
+/// first.
+pub(super) fn group_met(decision: &Decision) -> Vec<DoubtGroup<'_>> {
+    group_by_reason(list_targets(decision, TargetStatus::Met).filter(|met| met.note.is_some()))
+}
+
+/// Returns the targets with this status, those of one benchmark next to each other.
+fn list_targets(decision: &Decision, status: TargetStatus) -> impl Iterator<Item = Doubt<'_>> {
+    decision.benchmarks.iter().flat_map(move |judgement| {
+        let targets = judgement.targets.iter().filter(move |target| target.status == status);
+        targets.map(|target| Doubt {
             id: &judgement.id,
             note: target.note.as_ref(),
             is_reason: decision.rests_on(target.verdict_reason()),
         })
-    }))
+    })
 }
 
 fn list_undecided(judgements: &[Judgement]) -> impl Iterator<Item = &Judgement> {
     judgements.iter().filter(|judgement| judgement.change == Change::Inconclusive)
 }
 
-/// An undecided benchmark or an unproven target of it.
+/// An undecided benchmark, or a target of it with its reason.
 struct Doubt<'a> {
     id: &'a str,
     note: Option<&'a Note>,
@@ -123,8 +151,7 @@ fn group_by_reason<'a>(doubts: impl Iterator<Item = Doubt<'a>>) -> Vec<DoubtGrou
         group.is_same &= group.note == doubt.note;
         group.is_reason |= doubt.is_reason;
         if let Some(Note::Undecided { detectable: Some(one), .. }) = doubt.note {
-            let (low, high) = group.detectable.unwrap_or((*one, *one));
-            group.detectable = Some((low.min(*one), high.max(*one)));
+            group.detectable = Some(DetectableRange::extend(group.detectable, *one));
         }
         // The targets of one benchmark are next to each other.
         if group.examples.last() != Some(&doubt.id) {
@@ -147,5 +174,30 @@ fn is_same_kind(one: Option<&Note>, other: Option<&Note>) -> bool {
         }
         (Some(one), Some(other)) => discriminant(one) == discriminant(other),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DetectableRange, Doubt, group_by_reason};
+    use crate::note::Note;
+    use crate::units::Percent;
+
+    #[test]
+    fn a_group_with_one_detectable_slowdown_has_no_range() {
+        let percent = |share: f64| Percent::new(share).unwrap();
+        let range = |shares: &[f64]| {
+            let notes: Vec<Note> = shares
+                .iter()
+                .map(|share| Note::Undecided { rounds: None, detectable: Some(percent(*share)) })
+                .collect();
+            let doubts =
+                notes.iter().map(|note| Doubt { id: "a", note: Some(note), is_reason: false });
+            group_by_reason(doubts)[0].detectable.unwrap()
+        };
+        let alike = DetectableRange { low: percent(0.02), high: None };
+        assert_eq!(range(&[0.02, 0.02]), alike);
+        let apart = DetectableRange { low: percent(0.01), high: Some(percent(0.03)) };
+        assert_eq!(range(&[0.02, 0.01, 0.03, 0.02]), apart);
     }
 }

@@ -288,10 +288,11 @@ pub(crate) struct TargetLine<'a> {
     pub(crate) is_notable: bool,
     /// Whether the target is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
-    /// How far the metric is below the limit, as a share of the limit; negative above it. `None`
-    /// without an estimate.
+    /// How far the metric is below the limit, as a share of the limit; negative above it. Without an
+    /// estimate, it is the margin of the upper bound; `None` if there is no bound either.
     pub(crate) margin: Option<f64>,
-    /// Why the target is unproven; `None` if it is met or missed.
+    /// Why the target is unproven, or what proves it if calls were not timed one by one. `None` if
+    /// single calls decide it.
     pub(crate) note: Option<&'a Note>,
 }
 
@@ -431,7 +432,7 @@ impl<'a> TargetLine<'a> {
     fn new(target: &'a TargetJudgement, decision: &Decision, grouping: DoubtGrouping) -> Self {
         let TargetJudgement { metric, limit, low, point, high, status, ref note } = *target;
         let is_grouped = grouping.groups_targets && status == TargetStatus::Unproven;
-        let margin = point.map(|point| 1.0 - point.get() / limit.get());
+        let margin = point.or(high).map(|ns| 1.0 - ns.get() / limit.get());
         Self {
             metric,
             limit,

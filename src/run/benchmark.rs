@@ -14,8 +14,8 @@ use crate::units::Nanos;
 /// Longest name of a benchmark in a message, in characters.
 pub(super) const MAX_SHOWN_CHARS: usize = 80;
 
-/// Longest error message of a process that a note repeats, in characters.
-const MAX_MESSAGE_CHARS: usize = 200;
+/// Longest error message of a process that a note repeats, in bytes.
+const MAX_MESSAGE_BYTES: usize = 200;
 
 /// Part of the line with which Rust announces a panic. The message follows in the next lines.
 const PANIC_WORDS: &str = " panicked at ";
@@ -115,7 +115,7 @@ impl BenchmarkFailure {
             if end == 0 { &lines[at..=at] } else { &after[..end] }
         });
         let last = message.iter().rev().find(|line| !line.is_empty());
-        last.map(|line| cut_text(line, MAX_MESSAGE_CHARS)).unwrap_or_default()
+        last.map(|line| cut_text(line, MAX_MESSAGE_BYTES)).unwrap_or_default()
     }
 }
 
@@ -174,10 +174,15 @@ impl Benchmark {
         self.digests().map(|digest| digest.ln_median()).collect()
     }
 
+    /// Returns whether the median of a launch is zero, because its clock is too coarse.
+    pub(crate) fn has_median_of_zero(&self) -> bool {
+        self.digests().any(|digest| digest.p50.get() == 0.0)
+    }
+
     /// Returns the median of a typical launch: the geometric mean of the launch medians. Returns
     /// `None` without launches, or if the median of a launch is zero because its clock is too coarse.
     pub(crate) fn compute_typical_median(&self) -> Option<Nanos> {
-        if self.digests().any(|digest| digest.p50.get() == 0.0) {
+        if self.has_median_of_zero() {
             return None;
         }
         let level_summary = Moments::from_values(&self.ln_medians()).ok()?;
@@ -211,6 +216,14 @@ mod tests {
         let failure =
             BenchmarkFailure { reason: FailureReason::Panicked, output: output.to_owned() };
         assert_eq!(failure.last_message(), message);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_by_bytes() {
+        let message = "ü".repeat(MAX_MESSAGE_BYTES);
+        let failure = BenchmarkFailure { reason: FailureReason::Panicked, output: message };
+        let cut = failure.last_message();
+        assert!(cut.len() <= MAX_MESSAGE_BYTES && cut.ends_with("ü…"), "{cut}");
     }
 
     #[test]

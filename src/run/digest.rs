@@ -34,17 +34,18 @@ impl Digest {
     pub(super) fn from_sorted(sorted: &[f64]) -> Self {
         let moments =
             Moments::from_values(sorted).expect("a launch has samples, and samples are finite");
-        let compute_at = |q| to_nanos(compute_quantile(sorted, q).expect("a launch has samples"));
+        let compute_at =
+            |q| Nanos::saturate(compute_quantile(sorted, q).expect("a launch has samples"));
         Self {
             count: sorted.len() as u64,
-            mean: to_nanos(moments.mean()),
-            sd: to_nanos(moments.standard_deviation()),
-            min: to_nanos(sorted[0]),
+            mean: Nanos::saturate(moments.mean()),
+            sd: Nanos::saturate(moments.standard_deviation()),
+            min: Nanos::saturate(sorted[0]),
             p50: compute_at(0.5),
             p90: compute_at(0.9),
             p95: compute_at(0.95),
             p99: compute_at(0.99),
-            max: to_nanos(sorted[sorted.len() - 1]),
+            max: Nanos::saturate(sorted[sorted.len() - 1]),
         }
     }
 
@@ -53,10 +54,6 @@ impl Digest {
     pub(crate) fn ln_median(&self) -> f64 {
         self.p50.ln()
     }
-}
-
-fn to_nanos(ns: f64) -> Nanos {
-    Nanos::new(ns).expect("figures of samples lie among the samples")
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub(crate) fn find_clock_step(sorted: &[f64]) -> Option<f64> {
     }
     let gaps = values.windows(2).map(|pair| pair[1].0 - pair[0].0);
     let step = match repeated.as_slice() {
+        // Zero is a multiple of every step, so only the distance to other values shows it.
+        [0.0] => gaps.fold(f64::INFINITY, f64::min),
         [only] => gaps.fold(*only, f64::min),
         [low, high] => gaps.fold(compute_common_divisor(*low, *high), f64::min),
         more => find_spacing(more)?,
@@ -187,6 +189,7 @@ mod tests {
         finds(vec![12e6; 50], Some(12e6));
         finds([vec![12e6; 50], vec![13e6]].concat(), Some(1e6));
         finds(vec![0.0; 50], None);
+        finds([vec![0.0; 50], vec![1e6, 3e6]].concat(), Some(1e6));
         finds(vec![12e6], None);
         finds(vec![], None);
     }

@@ -114,7 +114,9 @@ fn restless(source: SampleSource, rounds: usize, ns: f64) -> Decision {
 #[test]
 fn a_target_is_unproven_where_one_launch_alone_misses_it() {
     // Launches of different lengths have their bounds at different places.
-    let launch = |ns: f64, calls: usize| vec![ns; calls];
+    // Times that are all alike would show a coarse clock.
+    let launch =
+        |ns: f64, calls: usize| -> Vec<f64> { (0..calls).map(|at| ns + at as f64).collect() };
     let mut side: Side = vec![launch(0.99e6, 100); 40];
     let target = |side: &Side| {
         let config = Config::from_toml("[[target]]\nbench = \"suite/*\"\np95 = \"1ms\"").unwrap();

@@ -1,6 +1,7 @@
 //! Judging limits on percentiles of calls that were timed in batches: met or unproven, because a
 //! batch bounds its slow calls from above only.
 
+use super::clock::ClockStep;
 use super::target_bound::{
     TARGET_CONFIDENCE, bound_typical_launch, build_target, build_unproven_target, floor_to_count,
 };
@@ -16,17 +17,17 @@ use crate::units::Nanos;
 
 /// Judges whether `metric`, the `q`-quantile of single calls, meets `limit`.
 ///
-/// `clock_step` is the step of the clock in nanoseconds per call, and zero if it is not known.
+/// A batch may have taken up to a `step` of the clock longer than measured.
 pub(super) fn judge_batch_quantile(
     benchmark: &Benchmark,
     metric: Metric,
     q: f64,
     limit: Nanos,
-    clock_step: f64,
+    step: ClockStep,
 ) -> TargetJudgement {
     // Plan: collect the batches, bound the quantile over all batches and over launches, and compare
     // the larger bound with the limit.
-    let launches = match list_launch_batches(benchmark, metric, clock_step) {
+    let launches = match list_launch_batches(benchmark, metric, step) {
         Ok(launches) => launches,
         Err(note) => return build_unproven_target(metric, limit, note),
     };
@@ -40,10 +41,10 @@ pub(super) fn judge_batch_quantile(
         };
         return build_unproven_target(metric, limit, note);
     };
-    let logarithms: Vec<f64> =
-        launches.iter().map(|batches| bound_measured_quantile(batches, q).ln()).collect();
-    let high =
-        bound_typical_launch(&logarithms).map_or(pooled_bound, |(_, high)| high.max(pooled_bound));
+    let launch_bounds: Vec<f64> =
+        launches.iter().map(|batches| bound_measured_quantile(batches, q)).collect();
+    let high = bound_typical_launch(&launch_bounds)
+        .map_or(pooled_bound, |(_, high)| high.max(pooled_bound));
     let (status, note) = if high <= limit.get() {
         (TargetStatus::Met, count_calls_above(&pooled, limit))
     } else if pooled_bound <= limit.get() {
@@ -54,20 +55,17 @@ pub(super) fn judge_batch_quantile(
     build_target(metric, limit, [None, None, Some(high)], status, Some(note))
 }
 
-/// Returns the batches of each launch. Fails with the reason if a launch does not show them.
+/// Returns the batches of each launch, with the longest times that they can have taken. Fails with
+/// the reason if a launch does not show them.
 fn list_launch_batches(
     benchmark: &Benchmark,
     metric: Metric,
-    clock_step: f64,
+    step: ClockStep,
 ) -> Result<Vec<Vec<BatchTotal>>, Note> {
     let list = |launch: &Launch| match (&launch.data, launch.list_batches()) {
         (_, Some(batches)) => Ok(batches
             .into_iter()
-            // A batch of no time took less than a step of the clock.
-            .map(|batch| match batch.time {
-                0.0 => BatchTotal { time: clock_step * batch.calls, ..batch },
-                _ => batch,
-            })
+            .map(|batch| BatchTotal { time: batch.time + step.per_time, ..batch })
             .collect()),
         (LaunchData::Digest(_), None) => Err(Note::OnlyDigests),
         (LaunchData::Samples(_), None) => {

@@ -16,6 +16,16 @@ const MAX_STEP_SHARE: f64 = 0.5;
 /// known at all.
 const MAX_ERROR_FLOOR: f64 = 10.0;
 
+/// The step of a clock, in nanoseconds. Zero if the clock is taken to be exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct ClockStep {
+    /// The step of the times that the clock measured: of calls, or of whole batches.
+    pub(super) per_time: f64,
+    /// The step divided by the number of calls of a typical batch; the step itself where single
+    /// calls are measured.
+    pub(super) per_call: f64,
+}
+
 /// How well the clock resolves the calls of one benchmark.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ClockResolution {
@@ -36,14 +46,14 @@ impl ClockResolution {
     ) -> Self {
         let sides = [comparison.baseline, comparison.candidate];
         let sides: Vec<&Benchmark> = sides.into_iter().flatten().collect();
-        let has_zero = |side: &&Benchmark| side.digests().any(|digest| digest.p50.get() == 0.0);
-        if sides.iter().any(has_zero) {
+        if sides.iter().any(|side| side.has_median_of_zero()) {
             return Self { error_floor: 0.0, doubt: Some(Note::SamplesOfZero) };
         }
         let medians: Vec<f64> =
             sides.iter().filter_map(|side| side.compute_typical_median()).map(Nanos::get).collect();
         let smallest = medians.iter().copied().fold(f64::INFINITY, f64::min);
-        let Some(step) = find_step(&sides).filter(|_| smallest.is_finite()) else {
+        let step = find_step(&sides).map(|step| step.per_call);
+        let Some(step) = step.filter(|_| smallest.is_finite()) else {
             return Self::default();
         };
         let errors = medians.iter().map(|median| 0.5 * step / median);
@@ -69,24 +79,48 @@ impl ClockResolution {
 
 /// Returns the note that the clock is too coarse for samples whose median is `median` nanoseconds.
 fn note_coarse_clock(sides: &[&Benchmark], step: f64, median: f64) -> Note {
-    let to_nanos = |ns: f64| Nanos::new(ns).expect("a step and a median are durations");
     let digests = || sides.iter().flat_map(|side| side.digests());
     let smallest = digests().map(|digest| digest.min).min();
     let largest = digests().map(|digest| digest.max).max();
     match smallest {
         Some(value) if smallest == largest => Note::SamplesAlike { value },
-        _ => Note::ClockTooCoarse { step: to_nanos(step), median: to_nanos(median) },
+        _ => Note::ClockTooCoarse { step: Nanos::saturate(step), median: Nanos::saturate(median) },
     }
 }
 
-/// Returns the step of the clock in nanoseconds per call, or `None` if the samples show none.
-pub(super) fn find_step(sides: &[&Benchmark]) -> Option<f64> {
-    let launches = || sides.iter().flat_map(|side| &side.launches);
-    let mut times: Vec<f64> = launches().flat_map(list_clock_times).collect();
+/// Returns the step of the clock, or `None` if the samples show none.
+fn find_step(sides: &[&Benchmark]) -> Option<ClockStep> {
+    find_clock_step(&collect_clock_times(sides)).and_then(|step| divide_step(step, sides))
+}
+
+/// Returns the largest step that the clock of a benchmark may have, or `None` if the samples show no
+/// step.
+///
+/// A time of zero is less than a step, and every other time is at least a step. So if the samples
+/// show no step and one is zero, the step may be as large as the smallest other one. Times that are
+/// all alike show no step: a source of such times need not be a clock.
+pub(super) fn bound_step(benchmark: &Benchmark) -> Option<ClockStep> {
+    let times = collect_clock_times(&[benchmark]);
+    if times.first() == times.last() {
+        return None;
+    }
+    let has_zero = times.first() == Some(&0.0);
+    let smallest = || times.iter().copied().find(|time| *time > 0.0).filter(|_| has_zero);
+    find_clock_step(&times).or_else(smallest).and_then(|step| divide_step(step, &[benchmark]))
+}
+
+/// Returns all times that the clock measured, in ascending order.
+fn collect_clock_times(sides: &[&Benchmark]) -> Vec<f64> {
+    let launches = sides.iter().flat_map(|side| &side.launches);
+    let mut times: Vec<f64> = launches.flat_map(list_clock_times).collect();
     // The stable sort sees that the times of each launch are sorted already, and merges them.
     times.sort_by(f64::total_cmp);
-    let step = find_clock_step(&times)?;
-    // The clock measures a batch as a whole, so its step counts once per batch.
+    times
+}
+
+/// Returns a step of the times of a clock together with the step per call, or `None` if that is
+/// infinite. The clock measures a batch as a whole, so its step counts once per batch.
+fn divide_step(per_time: f64, sides: &[&Benchmark]) -> Option<ClockStep> {
     let mut calls: Vec<f64> = sides
         .iter()
         .filter(|side| side.sampling == Sampling::Batch)
@@ -95,8 +129,8 @@ pub(super) fn find_step(sides: &[&Benchmark]) -> Option<f64> {
         .flatten()
         .map(|batch| batch.calls)
         .collect();
-    let per_call = step / summary::compute_median_in_place(&mut calls).unwrap_or(1.0);
-    per_call.is_finite().then_some(per_call)
+    let per_call = per_time / summary::compute_median_in_place(&mut calls).unwrap_or(1.0);
+    per_call.is_finite().then_some(ClockStep { per_time, per_call })
 }
 
 /// Returns the times that the clock measured in a launch: of batches if their numbers of calls are

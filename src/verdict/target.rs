@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use super::batch_target::judge_batch_quantile;
-use super::clock;
+use super::clock::{self, ClockStep};
 use super::target_bound::{
-    TARGET_CONFIDENCE, bound_typical_launch, build_target, build_unproven_target, to_nanos,
+    TARGET_CONFIDENCE, bound_typical_launch, build_target, build_unproven_target, judge_within_step,
 };
 use crate::decision::{TargetJudgement, TargetStatus};
 use crate::note::Note;
@@ -34,9 +34,8 @@ pub(super) struct SortedCalls<'a> {
     launches: Vec<&'a [f64]>,
     /// Sorted samples of all launches, in nanoseconds.
     pooled: Vec<f64>,
-    /// Step of the clock in nanoseconds per call; zero if the samples show none, or if no sample is
-    /// zero.
-    clock_step: f64,
+    /// Step of the clock: a call may have taken up to a step more or less than its sample.
+    clock_step: ClockStep,
 }
 
 impl<'a> SortedCalls<'a> {
@@ -53,30 +52,27 @@ impl<'a> SortedCalls<'a> {
         let mut pooled = launches.concat();
         // The stable sort sees that each launch is sorted already, and merges them.
         pooled.sort_by(f64::total_cmp);
-        // Only a sample of zero needs the step.
-        let has_zero = benchmark.digests().any(|digest| digest.min.get() == 0.0);
-        let clock_step = if has_zero { clock::find_step(&[benchmark]).unwrap_or(0.0) } else { 0.0 };
+        let clock_step = clock::bound_step(benchmark).unwrap_or_default();
         Self { benchmark, launches, pooled, clock_step }
     }
 
     /// Judges whether `metric` meets `limit`.
     pub(super) fn judge_target(&self, metric: Metric, limit: Nanos) -> TargetJudgement {
         // A call of no time took less than a step of the clock, and nobody knows how long that is.
-        if self.clock_step == 0.0 && self.benchmark.digests().all(|digest| digest.max.get() == 0.0)
-        {
+        if self.benchmark.digests().all(|digest| digest.max.get() == 0.0) {
             return build_unproven_target(metric, limit, Note::SamplesOfZero);
         }
-        match metric.quantile() {
-            None => self.judge_mean(limit),
+        judge_within_step(self.clock_step, |step| match metric.quantile() {
+            None => self.judge_mean(limit, step),
             Some(q) if self.benchmark.sampling == Sampling::Batch => {
-                judge_batch_quantile(self.benchmark, metric, q.get(), limit, self.clock_step)
+                judge_batch_quantile(self.benchmark, metric, q.get(), limit, step)
             }
-            Some(q) => self.judge_quantile(metric, q.get(), limit),
-        }
+            Some(q) => self.judge_quantile(metric, q.get(), limit, step),
+        })
     }
 
     /// Judges the arithmetic mean of calls by bounds over launches.
-    fn judge_mean(&self, limit: Nanos) -> TargetJudgement {
+    fn judge_mean(&self, limit: Nanos, step: ClockStep) -> TargetJudgement {
         // The bounds are on the plain scale, where one slow launch widens them. A launch that misses
         // the target alone keeps it from being met.
         let clusters: Vec<ClusterSummary> =
@@ -86,7 +82,8 @@ impl<'a> SortedCalls<'a> {
         else {
             return build_unproven_target(Metric::Mean, limit, Note::NotMeasured);
         };
-        let (low, high) = bounds.map(|(low, high)| (low.max(0.0), high)).unzip();
+        let step = step.per_call;
+        let (low, high) = bounds.map(|(low, high)| ((low - step).max(0.0), high + step)).unzip();
         let slow_launch = self.find_launch_with_slow_mean(limit);
         let (status, note) = match (low, high, slow_launch) {
             (Some(low), _, _) if low > limit.get() => (TargetStatus::Missed, None),
@@ -117,7 +114,13 @@ impl<'a> SortedCalls<'a> {
     }
 
     /// Judges a percentile, or reports why the samples do not allow a judgement.
-    fn judge_quantile(&self, metric: Metric, q: f64, limit: Nanos) -> TargetJudgement {
+    fn judge_quantile(
+        &self,
+        metric: Metric,
+        q: f64,
+        limit: Nanos,
+        step: ClockStep,
+    ) -> TargetJudgement {
         let count = self.pooled.len();
         if self.launches.len() < self.benchmark.launches.len() || count == 0 {
             return build_unproven_target(metric, limit, Note::OnlyDigests);
@@ -131,24 +134,16 @@ impl<'a> SortedCalls<'a> {
             };
             return build_unproven_target(metric, limit, note);
         }
-        self.judge_by_bounds(metric, q, limit)
+        self.judge_by_bounds(metric, q, limit, step.per_time)
     }
 
     /// Judges a percentile by the wider of two bounds: over the pooled samples and over launches.
-    fn judge_by_bounds(&self, metric: Metric, q: f64, limit: Nanos) -> TargetJudgement {
+    /// `step` is the step of the clock in nanoseconds.
+    fn judge_by_bounds(&self, metric: Metric, q: f64, limit: Nanos, step: f64) -> TargetJudgement {
         // Plan: compute both kinds of bounds, and compare the wider ones with the limit. Pooled
         // samples do not see how launches differ, so a launch that misses the target alone keeps it
         // from being met.
-        let logarithms: Vec<f64> =
-            self.launches.iter().map(|calls| self.compute_ln_quantile(calls, q)).collect();
-        let launch_bounds = bound_typical_launch(&logarithms);
-        let high =
-            order_statistics::compute_quantile_upper_bound(&self.pooled, q, TARGET_CONFIDENCE)
-                .map(|pooled| launch_bounds.map_or(pooled, |(_, high)| high.max(pooled)))
-                .map(|high| self.replace_zero(high));
-        let low =
-            order_statistics::compute_quantile_lower_bound(&self.pooled, q, TARGET_CONFIDENCE)
-                .map(|pooled| launch_bounds.map_or(pooled, |(low, _)| low.min(pooled)));
+        let (low, high) = self.bound_quantile(q, step);
         let point = Some(interpolate_quantile(&self.pooled, q));
         let slow_launch = self.find_slow_launch(q, limit);
         let (status, note) = match (low, high, slow_launch) {
@@ -162,8 +157,31 @@ impl<'a> SortedCalls<'a> {
         build_target(metric, limit, [low, point, high], status, note)
     }
 
-    /// Returns the launch with the highest lower bound above the limit, or `None` if no launch has
-    /// one.
+    /// Returns one-sided lower and upper bounds on the `q`-quantile of calls in nanoseconds, if there
+    /// are enough of them. Each call may have taken up to a `step` more or less than its sample.
+    fn bound_quantile(&self, q: f64, step: f64) -> (Option<f64>, Option<f64>) {
+        let quantiles: Vec<f64> =
+            self.launches.iter().map(|calls| interpolate_quantile(calls, q)).collect();
+        let bound_shifted = |shift: f64| {
+            let shifted: Vec<f64> = quantiles.iter().map(|ns| (ns + shift).max(0.0)).collect();
+            // A launch whose calls may have taken no time has no logarithm, and bounds nothing from
+            // below.
+            let is_zero = shifted.contains(&0.0);
+            bound_typical_launch(&shifted).or(is_zero.then_some((0.0, 0.0)))
+        };
+        let low =
+            order_statistics::compute_quantile_lower_bound(&self.pooled, q, TARGET_CONFIDENCE)
+                .map(|pooled| (pooled - step).max(0.0))
+                .map(|pooled| bound_shifted(-step).map_or(pooled, |(low, _)| low.min(pooled)));
+        let high =
+            order_statistics::compute_quantile_upper_bound(&self.pooled, q, TARGET_CONFIDENCE)
+                .map(|pooled| pooled + step)
+                .map(|pooled| bound_shifted(step).map_or(pooled, |(_, high)| high.max(pooled)));
+        (low, high)
+    }
+
+    /// Returns the launch with the highest lower bound above the limit, or `None` if no
+    /// launch has one.
     fn find_slow_launch(&self, q: f64, limit: Nanos) -> Option<usize> {
         // The expensive part of a bound is its order, and most launches have the same number of
         // calls.
@@ -200,16 +218,6 @@ impl<'a> SortedCalls<'a> {
     /// Returns whether every launch makes one call only, like a cold start.
     fn has_single_calls(&self) -> bool {
         self.launches.iter().all(|calls| calls.len() == 1)
-    }
-
-    /// Returns `nanos`, or a step of the clock if it is zero: the call took less than that.
-    fn replace_zero(&self, nanos: f64) -> f64 {
-        if nanos == 0.0 { self.clock_step } else { nanos }
-    }
-
-    /// Returns the logarithm of the interpolated quantile of one launch.
-    fn compute_ln_quantile(&self, sorted: &[f64], q: f64) -> f64 {
-        to_nanos(self.replace_zero(interpolate_quantile(sorted, q))).ln()
     }
 }
 

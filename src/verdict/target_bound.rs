@@ -1,6 +1,7 @@
 //! What all judgements of targets share: their confidence, the bound over launches, and how a judgement
 //! is built.
 
+use super::clock::ClockStep;
 use crate::decision::{TargetJudgement, TargetStatus};
 use crate::note::Note;
 use crate::policy::Metric;
@@ -11,12 +12,32 @@ use crate::units::Nanos;
 /// One-sided confidence of the bounds on a figure.
 pub(super) const TARGET_CONFIDENCE: f64 = 0.95;
 
-/// Returns one-sided lower and upper bounds, in nanoseconds, on a figure of a typical launch, from
-/// its logarithm in each launch. Returns `None` for fewer than two launches.
-pub(super) fn bound_typical_launch(logarithms: &[f64]) -> Option<(f64, f64)> {
-    let level_summary = Moments::from_values(logarithms).ok()?;
+/// Returns one-sided lower and upper bounds on a figure of a typical launch, from the figure in each
+/// launch. All are in nanoseconds. Returns `None` for fewer than two launches, and if a figure is
+/// zero, which has no logarithm.
+pub(super) fn bound_typical_launch(figures: &[f64]) -> Option<(f64, f64)> {
+    let logarithms: Vec<f64> = figures.iter().map(|figure| figure.ln()).collect();
+    let level_summary = Moments::from_values(&logarithms).ok()?;
     let (low, high) = compute_mean_interval(&level_summary, 1.0 - TARGET_CONFIDENCE)?;
     Some((low.exp(), high.exp()))
+}
+
+/// Judges a target by bounds that allow for the step of the clock. `judge` returns the judgement for
+/// a step. If a clock without steps would decide the target, the step is the reason that it is
+/// unproven.
+pub(super) fn judge_within_step(
+    step: ClockStep,
+    judge: impl Fn(ClockStep) -> TargetJudgement,
+) -> TargetJudgement {
+    let target = judge(step);
+    let is_undecided_by_step = step.per_time > 0.0
+        && target.status == TargetStatus::Unproven
+        && judge(ClockStep::default()).status != TargetStatus::Unproven;
+    if !is_undecided_by_step {
+        return target;
+    }
+    let note = Note::StepReachesLimit { step: Nanos::saturate(step.per_time) };
+    TargetJudgement { note: Some(note), ..target }
 }
 
 /// Returns an unproven target without bounds.
@@ -32,13 +53,8 @@ pub(super) fn build_target(
     status: TargetStatus,
     note: Option<Note>,
 ) -> TargetJudgement {
-    let [low, point, high] = [low, point, high].map(|bound| bound.map(to_nanos));
+    let [low, point, high] = [low, point, high].map(|bound| bound.map(Nanos::saturate));
     TargetJudgement { metric, limit, low, point, high, status, note }
-}
-
-/// Returns a duration, or the longest one if `ns` would be infinite. `ns` is not negative.
-pub(super) fn to_nanos(ns: f64) -> Nanos {
-    Nanos::new(ns.min(f64::MAX)).expect("a bound on durations is a duration")
 }
 
 /// Returns a number of calls as a whole number.

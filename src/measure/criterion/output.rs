@@ -125,16 +125,23 @@ struct BenchSettings {
     conditions: BTreeMap<String, String>,
 }
 
-/// Reads the conditions that a bench wrote into `settings.json` next to Criterion's results. Returns
-/// none if the file cannot be read; most benches write none.
-pub(super) fn read_bench_conditions(home: &Path) -> BTreeMap<String, String> {
-    let json = files::read_plain_file(&home.join("settings.json")).unwrap_or_default();
-    let Ok(settings) = serde_json::from_slice::<BenchSettings>(&json) else {
-        return BTreeMap::new();
+/// Reads the conditions that a bench wrote into `settings.json` next to Criterion's results. Most
+/// benches write no such file, and have no conditions.
+///
+/// # Errors
+///
+/// Fails with the reason if there is a file and it cannot be used.
+pub(super) fn read_bench_conditions(home: &Path) -> Result<BTreeMap<String, String>, String> {
+    let json = match files::read_plain_file(&home.join("settings.json")) {
+        Ok(json) => json,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error.to_string()),
     };
+    let settings: BenchSettings =
+        serde_json::from_slice(&json).map_err(|error| error.to_string())?;
     let mut conditions = list_runtime_conditions(settings.threads, settings.provider);
     conditions.extend(settings.conditions);
-    conditions
+    Ok(conditions)
 }
 
 /// Adds every `new` folder below `folder` that holds a `benchmark.json` to `found`.
@@ -309,6 +316,24 @@ mod tests {
                 .flat_map(|written| written.observed.as_ref().unwrap().samples.iter());
             assert!(times.clone().all(|time| time.get() > 0.1 && time.get() < 1e8), "{version}");
         }
+    }
+
+    #[test]
+    fn a_wrong_type_in_the_settings_of_a_bench_is_an_error_and_no_file_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(read_bench_conditions(home.path()), Ok(BTreeMap::new()));
+        let settings = home.path().join("settings.json");
+        fs::write(&settings, r#"{"threads": 4}"#).unwrap();
+        let threads = BTreeMap::from([("threads".to_owned(), "4".to_owned())]);
+        assert_eq!(read_bench_conditions(home.path()), Ok(threads));
+        for (json, cause) in [(r#"{"threads": "4"}"#, "invalid type: string"), ("", "EOF")] {
+            fs::write(&settings, json).unwrap();
+            let error = read_bench_conditions(home.path()).unwrap_err();
+            assert!(error.contains(cause), "{error}");
+        }
+        fs::remove_file(&settings).unwrap();
+        fs::create_dir(&settings).unwrap();
+        assert!(read_bench_conditions(home.path()).unwrap_err().contains("regular file"));
     }
 
     #[test]

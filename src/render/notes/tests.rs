@@ -86,6 +86,7 @@ fn list_notes() -> Vec<Note> {
         RoundRepeated { round: 2, job: text("suite (demo)"), disturbance: stolen }
         MachineChanged { before: machine("Xeon"), after: machine("EPYC") }
         ConditionVaries { key: text("threads"), first: Some(text("1")), other: Some(text("4")) }
+        SettingsUnusable { cause: text("expected value at line 1 column 1") }
         BenchSkipped { bench: text("plain"), package: text("demo") }
         BenchLeftOut { bench: text("gated"), package: text("demo"), features: vec![text("extra")] }
         BenchesElsewhere { packages: vec![text("suites"), text("more")] }
@@ -174,6 +175,7 @@ fn list_notes() -> Vec<Note> {
         LaunchesDiffer {}
         SlowLaunch { launch: 2 }
         TooCloseToLimit {}
+        StepReachesLimit { step: nanos(1e6) }
         MeanNeedsTwoLaunches {}
         NoBatchLonger { batches: 500, longest: nanos(3e6) }
         CallsBounded { exceeding: 120, calls: 480_000 }
