@@ -138,8 +138,8 @@ impl Nanos {
     /// durations is never negative, but its computation may round it below zero, which counts as
     /// zero.
     pub(crate) fn saturate(ns: f64) -> Self {
-        // `min` also turns NaN into a number.
-        Self(ns.min(f64::MAX).max(0.0) + 0.0)
+        let ns = if ns.is_nan() { f64::MAX } else { ns };
+        Self(ns.clamp(0.0, f64::MAX) + 0.0)
     }
 
     /// Returns the natural logarithm.
@@ -230,7 +230,8 @@ mod tests {
     #[test]
     fn a_figure_outside_the_range_is_the_nearest_duration() {
         let saturate = |ns: f64| Nanos::saturate(ns).get();
-        assert_eq!([1.5, f64::INFINITY, -1e-9].map(saturate), [1.5, f64::MAX, 0.0]);
+        let saturated = [1.5, f64::INFINITY, f64::NAN, -1e-9].map(saturate).map(f64::to_bits);
+        assert_eq!(saturated, [1.5, f64::MAX, f64::MAX, 0.0].map(f64::to_bits));
         assert!(saturate(-0.0).is_sign_positive());
     }
 

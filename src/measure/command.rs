@@ -283,8 +283,8 @@ mod tests {
         let observation = observed[0].1.as_ref().unwrap();
         assert_eq!(observation.calls_per_sample, CallsPerSample::new(vec![10.0, 20.0]));
         assert_eq!(observation.amounts.elements, Some(8.0));
-        assert_eq!(observation.amounts.per_call["tokens"], 128.0);
-        assert_eq!(observation.metrics["peak_rss_bytes"], 4.1e7);
+        assert_eq!(observation.amounts.per_call, BTreeMap::from([("tokens".to_owned(), 128.0)]));
+        assert_eq!(observation.metrics, BTreeMap::from([("peak_rss_bytes".to_owned(), 4.1e7)]));
         for wrong in [
             r#""calls_per_sample": [10]"#,
             r#""calls_per_sample": 0"#,

@@ -26,7 +26,9 @@ pub(crate) struct SampleShortage {
     pub(crate) id: BenchmarkId,
     /// Number of samples that its targets need.
     pub(crate) needed: usize,
-    /// Number of samples that the planned launches have.
+    /// Largest number of launches that would be made.
+    pub(crate) most_launches: usize,
+    /// Number of samples that these launches have.
     pub(crate) planned: usize,
     /// Number of launches that would have enough samples.
     pub(crate) launches: usize,
@@ -80,6 +82,7 @@ impl LaunchPlan {
                     shortages.push(SampleShortage {
                         id: BenchmarkId { name: id, package: job.package.clone() },
                         needed,
+                        most_launches: launches,
                         planned: launches * samples,
                         launches: needed.div_ceil(samples),
                     });
@@ -89,8 +92,8 @@ impl LaunchPlan {
         shortages
     }
 
-    /// Returns the number of launches that are made if the targets get the samples that they need,
-    /// but at most [`MAX_TARGET_LAUNCHES`] or the asked number.
+    /// Returns the number of launches that are made: the asked number, or more up to
+    /// [`MAX_TARGET_LAUNCHES`] if targets get the samples that they need by that.
     pub(crate) fn count_launches(&self, effort: &Effort, needs: &SampleNeeds<'_>) -> u32 {
         let jobs = self.list_jobs();
         let launches = jobs.iter().flat_map(|job| {
@@ -98,8 +101,9 @@ impl LaunchPlan {
             let ids = job.ids.iter().flatten();
             ids.map(move |id| (needs.find_needed)(id).div_ceil(samples))
         });
-        let needed = u32::try_from(launches.max().unwrap_or(0)).unwrap_or(u32::MAX);
-        effort.launches.max(needed.min(MAX_TARGET_LAUNCHES))
+        let reachable = launches.filter(|&launches| launches <= MAX_TARGET_LAUNCHES as usize);
+        let needed = reachable.max().and_then(|launches| u32::try_from(launches).ok());
+        effort.launches.max(needed.unwrap_or(0))
     }
 }
 
@@ -140,11 +144,12 @@ mod tests {
         let shortage = SampleShortage {
             id: BenchmarkId { name: "slow".to_owned(), package: Some("p".to_owned()) },
             needed: 299,
+            most_launches: 20,
             planned: 200,
             launches: 30,
         };
         assert_eq!(shortages, [shortage]);
         assert_eq!(slow.list_shortages(&effort, 30, &needs), []);
-        assert_eq!(slow.count_launches(&effort, &needs), MAX_TARGET_LAUNCHES);
+        assert_eq!(slow.count_launches(&effort, &needs), effort.launches);
     }
 }

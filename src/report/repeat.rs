@@ -20,10 +20,8 @@ pub(super) fn build_repeat_command(
     notable: &[ReportRow<'_>],
 ) -> Option<String> {
     let baseline = choose_baseline(decision)?;
-    // A command is not recorded, and its benchmarks have no bench target.
-    if decision.benchmarks.iter().all(|judgement| judgement.target.is_none()) {
-        return None;
-    }
+    // Hosts of commands have no compiler, and the command itself is not in the decision.
+    decision.candidate.host.rustc.as_ref()?;
     let reasons: Vec<_> = notable.iter().filter(|row| row.is_reason).collect();
     let named_rows = if reasons.is_empty() { notable.iter().collect() } else { reasons };
     let mut command = "perfgate check".to_owned();

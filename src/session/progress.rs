@@ -72,10 +72,10 @@ impl ProgressOutput {
             more => format!(" (and of {} more)", format_plural(more, "benchmark")),
         };
         self.print_line(&format!(
-            "a target of `{}` needs {} samples and will have at most {}, so it stays \
-             unproven{more}",
+            "a target of `{}` needs {} samples, and {} have {}, so it stays unproven{more}",
             escape_for_terminal(&first.id.name),
             first.needed,
+            format_plural(first.most_launches, "launch"),
             first.planned
         ));
     }

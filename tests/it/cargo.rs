@@ -254,7 +254,11 @@ fn default_members_are_what_cargo_bench_would_build() {
     assert_eq!((ids(&run), output.status.code()), (vec![], Some(11)), "{}", text_of(&output));
     let packages = serde_json::json!(["broken", "good"]);
     assert_eq!(run["notes"][0]["packages"], packages, "{run}");
-    assert!(text_of(&output).contains("choose others with `--workspace`"), "{}", text_of(&output));
+    assert!(
+        text_of(&output).contains("`--workspace` or `--package` chooses others"),
+        "{}",
+        text_of(&output)
+    );
 }
 
 #[test]
@@ -337,5 +341,8 @@ fn an_id_that_begins_with_hyphens_can_be_selected_as_the_report_writes_it() {
     let output = command.args(["--bench=--fast", "--target-mean", "1ns"]).output().unwrap();
     let text = text_of(&output);
     assert_eq!(output.status.code(), Some(10), "{text}");
-    assert!(text.contains("perfgate check --bench='--fast' --baseline none"), "{text}");
+    assert!(
+        text.contains("perfgate check --bench='--fast' --target-mean 1ns --baseline none"),
+        "{text}"
+    );
 }
