@@ -71,7 +71,7 @@ fn collect_notes(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Pol
     // Order: the candidate, the base in the rounds, waivers, rules, advice, counts, how the evidence
     // was gathered, the last release, and commit messages.
     let mut notes = evidence.candidate.notes.clone();
-    if !evidence.candidate.complete {
+    if !evidence.candidate.complete && !outcome::is_failure_of_setup(evidence, judgements) {
         notes.push(Note::Incomplete);
     }
     if evidence.candidate.commit.as_ref().is_some_and(|commit| commit.dirty) {

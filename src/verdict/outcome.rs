@@ -69,7 +69,7 @@ fn is_measurement_usable(
 
 /// Returns whether the candidate's run is incomplete only because of benchmarks whose failure is no
 /// fault of the change.
-fn is_failure_of_setup(evidence: &Evidence<'_>, judgements: &[Judgement]) -> bool {
+pub(super) fn is_failure_of_setup(evidence: &Evidence<'_>, judgements: &[Judgement]) -> bool {
     let failed = evidence.candidate.benchmarks.iter().filter(|one| one.failure.is_some());
     let mut failed = failed.map(Benchmark::to_id).peekable();
     failed.peek().is_some()
