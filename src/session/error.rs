@@ -118,10 +118,24 @@ pub(crate) fn explain_error(error: &anyhow::Error) -> (String, ExitStatus) {
     )
 }
 
-/// Returns the text with line ends and control characters spelled out. Errors quote files and names
+/// Returns the text in one line, with control characters spelled out. Errors quote files and names
 /// of strangers, which must not look like a line of perfgate's.
 fn write_in_one_line(text: &str) -> String {
+    let lines = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
     let mut shown = String::new();
-    write_visible(&mut shown, text).expect("a string takes everything");
+    let joined = lines.collect::<Vec<_>>().join(" ");
+    write_visible(&mut shown, &joined).expect("a string takes everything");
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_several_lines_is_one_line_without_literal_line_ends() {
+        let error = anyhow::anyhow!("failed to load\n\nCaused by:\n  no file\u{1b}[0m");
+        let (message, _) = explain_error(&error);
+        assert_eq!(message, "error: failed to load Caused by: no file\\u{1b}[0m");
+    }
 }
