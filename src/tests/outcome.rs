@@ -6,10 +6,11 @@ use super::create_test_run;
 use super::repositories::observed;
 use crate::compare::{HistogramAxis, SideFigures};
 use crate::decision::{Change, Decision, Verdict};
-use crate::note::Note;
+use crate::note::{FailureReason, Note};
 use crate::policy::{Config, Policy};
 use crate::run::{
-    Benchmark, BenchmarkId, CallsPerSample, Launch, MeasuredCommit, Run, SampleSource, Sampling,
+    Benchmark, BenchmarkFailure, BenchmarkId, CallsPerSample, Launch, MeasuredCommit, Run,
+    SampleSource, Sampling,
 };
 use crate::selection::Selection;
 use crate::units::Confidence;
@@ -135,6 +136,19 @@ fn nothing_measured_at_all_blocks() {
     let empty = run(&[]);
     let evidence = Evidence::from_sides(&empty, BaselineEvidence::None);
     assert_eq!(outcome(&decide(&evidence, &policy(""))), (Verdict::Inconclusive, 11));
+}
+
+#[test]
+fn an_incomplete_run_does_not_pass_because_what_failed_is_not_judged() {
+    let baseline = run(&[("a", steady(1e6))]);
+    let mut candidate = run(&[("a", steady(1e6)), ("b", Vec::new())]);
+    let reason = FailureReason::Panicked;
+    candidate.benchmarks[1].failure = Some(BenchmarkFailure { reason, output: String::new() });
+    candidate.complete = false;
+    let evidence = Evidence::from_sides(&candidate, BaselineEvidence::File(&baseline));
+    let selection = Selection::new(&["!b".to_owned()]).unwrap();
+    let policy = Policy::new(&Config::default(), &BTreeMap::new(), selection).unwrap();
+    assert_eq!(outcome(&decide(&evidence, &policy)), (Verdict::Inconclusive, 11));
 }
 
 #[test]

@@ -74,8 +74,8 @@ pub(super) fn is_failure_of_setup(evidence: &Evidence<'_>, judgements: &[Judgeme
     let mut failed = failed.map(Benchmark::to_id).peekable();
     failed.peek().is_some()
         && failed.all(|id| {
-            let mut same = judgements.iter().filter(|judgement| judgement.to_id() == id);
-            same.all(|judgement| judgement.change == Change::Inconclusive)
+            let same = judgements.iter().find(|judgement| judgement.to_id() == id);
+            same.is_some_and(|judgement| judgement.change == Change::Inconclusive)
         })
 }
 
