@@ -88,7 +88,7 @@ pub fn accepts_calibration(bytes: &[u8]) -> bool {
 /// Returns whether `bytes` are the archive of a decision.
 #[cfg(feature = "github")]
 pub fn accepts_artifact(bytes: &[u8]) -> bool {
-    artifact::read_decision(bytes).is_ok()
+    artifact::read_artifact(bytes).is_ok()
 }
 
 /// Returns whether `bytes` are the payload of a GitHub event from which the destination is known.

@@ -3,12 +3,13 @@
 //!
 //! A report is built only from a decision. `render` decides how it looks.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
 use crate::decision::{BaselineKind, Change, Decision, Judgement, Verdict};
 use crate::note::Note;
+use crate::run::BenchmarkId;
 use crate::units::Percent;
 
 mod counts;
@@ -33,9 +34,25 @@ pub(crate) struct ReportContext {
     pub(crate) id: Option<String>,
     /// Address or path of the whole report; `None` if there is none.
     pub(crate) full_report: Option<String>,
+    /// Name of the artifact at that address that holds the whole report; `None` if the address is
+    /// that of the report.
+    pub(crate) report_artifact: Option<String>,
+    /// Addresses of the pages of benchmarks.
+    pub(crate) pages: HashMap<BenchmarkId, String>,
     /// Address of the text that explains how the decision is made and how often it is wrong; `None`
     /// if there is none.
     pub(crate) methodology: Option<String>,
+}
+
+impl ReportContext {
+    /// Returns the address of the benchmark's page; `None` if it has none.
+    fn find_page(&self, judgement: &Judgement) -> Option<&str> {
+        if self.pages.is_empty() {
+            return None;
+        }
+        let id = BenchmarkId { name: judgement.id.clone(), package: judgement.package.clone() };
+        self.pages.get(&id).map(String::as_str)
+    }
 }
 
 /// One decision, prepared for its readers.
@@ -93,6 +110,9 @@ pub(crate) struct Report<'a> {
     pub(crate) again: Option<String>,
     /// Address or path of the whole report; `None` if there is none.
     pub(crate) full_report: Option<&'a str>,
+    /// Name of the artifact at that address that holds the whole report; `None` if the address is
+    /// that of the report.
+    pub(crate) report_artifact: Option<&'a str>,
     /// Address of the text that explains how the decision is made; `None` if there is none.
     pub(crate) methodology: Option<&'a str>,
     /// The benchmarks that deserve a line, worst first.
@@ -184,7 +204,8 @@ impl<'a> Report<'a> {
         let judgements = decision.benchmarks.iter();
         let rows = judgements.map(|judgement| {
             let is_ambiguous = ambiguous.contains(judgement.id.as_str());
-            ReportRow::new(judgement, decision, grouping, is_ambiguous)
+            let row = ReportRow::new(judgement, decision, grouping, is_ambiguous);
+            ReportRow { page: context.find_page(judgement), ..row }
         });
         let (mut notable, mut folded): (Vec<_>, Vec<_>) = rows.partition(ReportRow::is_notable);
         notable.sort_by(ReportRow::compare_severity);
@@ -233,6 +254,7 @@ impl<'a> Report<'a> {
             detectable: find_detection_limits(decision),
             again: repeat::build_repeat_command(decision, &notable),
             full_report: context.full_report.as_deref(),
+            report_artifact: context.report_artifact.as_deref(),
             methodology: context.methodology.as_deref(),
             notable,
             folded,

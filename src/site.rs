@@ -33,6 +33,7 @@ pub(crate) use night::Night;
 #[cfg(feature = "parquet")]
 pub(crate) use parquet::export_parquet;
 pub(crate) use plot::build_plots;
+pub(crate) use slug::format_page_path;
 pub(crate) use standing::{BenchmarkState, LevelShift, ReleaseCreep};
 pub(crate) use status::{BenchmarkStatus, OpenDrift, assess};
 pub(crate) use track::build_tracks;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::init::InstallMethod;
 use crate::publish::comment::CommentPolicy;
 use crate::publish::request::PublishId;
 
@@ -30,8 +31,8 @@ pub(crate) struct PublishArgs {
     /// Instead of commenting, keep one issue per benchmark that got slower; STATUS is from `trend status --format json`
     #[arg(long, value_name = "STATUS", conflicts_with_all = ["decisions", "artifact", "check_run"])]
     pub(crate) issues: Option<PathBuf>,
-    /// URL of the trend pages, for links in issues
-    #[arg(long, value_name = "URL", requires = "issues")]
+    /// URL of the trend pages, to which benchmarks link
+    #[arg(long, value_name = "URL")]
     pub(crate) site: Option<String>,
     /// Name of this gate, if a pull request has several
     #[arg(long, value_name = "ID", default_value = PublishId::DEFAULT)]
@@ -42,6 +43,9 @@ pub(crate) struct PublishArgs {
     /// Create a check run as well; GitHub lists it under an arbitrary workflow of the commit
     #[arg(long)]
     pub(crate) check_run: bool,
+    /// Send nothing to GitHub; write the step summary, the annotations and the outputs of the step
+    #[arg(long, conflicts_with_all = ["artifact", "issues", "dry_run", "check_run"])]
+    pub(crate) summary_only: bool,
     /// The event's payload [default: the file named by `GITHUB_EVENT_PATH`]
     #[arg(long, value_name = "FILE")]
     pub(crate) event: Option<PathBuf>,
@@ -55,7 +59,10 @@ pub(crate) struct PublishArgs {
 #[command(after_help = "\
 Examples:
   perfgate init
-  perfgate init --manifest-path engine/Cargo.toml --force")]
+  perfgate init --manifest-path engine/Cargo.toml --force
+  perfgate init --check                             what is wrong with the workflows that exist
+
+With --check, the exit status is 2 if something is wrong.")]
 pub(crate) struct InitArgs {
     /// Path of the workspace's Cargo.toml
     #[arg(long, value_name = "PATH")]
@@ -63,4 +70,10 @@ pub(crate) struct InitArgs {
     /// Overwrite existing files
     #[arg(long)]
     pub(crate) force: bool,
+    /// How the workflows get perfgate: `cargo`, `release` or `path` [default: `release` if this version has one, else `cargo`]
+    #[arg(long, value_name = "METHOD")]
+    pub(crate) install: Option<InstallMethod>,
+    /// Write nothing; print what is wrong with the workflows that use perfgate
+    #[arg(long, conflicts_with_all = ["force", "install"])]
+    pub(crate) check: bool,
 }

@@ -8,9 +8,14 @@ use anyhow::{Context as _, Result};
 
 use crate::cli::InitArgs;
 use crate::files;
-use crate::init::{self, InitRepository, NewFile};
+use crate::init::audit::audit_workflows;
+use crate::init::{self, InitRepository, InstallMethod, NewFile};
 use crate::measure::survey::{SurveyError, survey_workspace};
-use crate::session::{CommandError, ExitStatus, print};
+use crate::render::escape_for_terminal;
+use crate::session::{CommandError, ExitStatus, print, read_run};
+
+/// Longest workflow that is looked at, in bytes. GitHub's own limit is lower.
+const MAX_WORKFLOW_BYTES: usize = 1 << 20;
 
 /// Runs `perfgate init`.
 ///
@@ -19,14 +24,16 @@ use crate::session::{CommandError, ExitStatus, print};
 pub(super) fn run_init(args: &InitArgs) -> Result<ExitStatus> {
     // Plan: survey the workspace, generate all files in memory, refuse to replace existing ones,
     // then write them and print what was done.
+    if args.check {
+        return check_workflows(args.manifest_path.as_deref());
+    }
     let survey = survey_workspace(args.manifest_path.as_deref()).map_err(explain_survey_error)?;
     let repository = find_repository_folder(&survey.root);
     let place = InitRepository {
-        default_branch: repository
-            .as_deref()
-            .and_then(find_default_branch)
-            .unwrap_or_else(|| "main".to_owned()),
+        default_branch: repository.as_deref().and_then(find_default_branch),
         root: repository.clone().unwrap_or_else(|| survey.root.clone()),
+        seen_ids: find_seen_ids(&survey.root),
+        install: args.install.unwrap_or_else(InstallMethod::choose_default),
     };
     let files = init::generate_files(&survey, &place);
     if !args.force {
@@ -40,10 +47,84 @@ pub(super) fn run_init(args: &InitArgs) -> Result<ExitStatus> {
         files.iter().map(|file| format!("wrote      {}", format_path(&file.path, &place.root)));
     let lines = init::describe_benches(&survey)
         .into_iter()
+        .chain([format!("install    {}", place.install.describe_consequence())])
         .chain(written)
         .chain([describe_next_steps(&place, repository.is_some())]);
     print::print_answer(&(lines.collect::<Vec<_>>().join("\n") + "\n"))?;
     Ok(ExitStatus::Pass)
+}
+
+/// Prints what is wrong with the workflows of the repository, one line per fault.
+///
+/// Fails if there is no repository or its workflows cannot be read. What is wrong is not an error,
+/// but the exit status of one.
+fn check_workflows(manifest: Option<&Path>) -> Result<ExitStatus> {
+    let folder = manifest.and_then(Path::parent).unwrap_or(Path::new(""));
+    let folder = std::path::absolute(Path::new(".").join(folder))?;
+    let root = find_repository_folder(&folder).ok_or_else(|| {
+        CommandError::new_usage(format!("`{}` is not in a git repository", folder.display()))
+            .with_help("run it in the repository whose workflows it looks at")
+    })?;
+    let audit = audit_workflows(&read_workflows(&root)?);
+    let faults: Vec<_> = audit
+        .faults
+        .iter()
+        .map(
+            |(path, fault)| {
+                if path.is_empty() { fault.to_string() } else { format!("{path}: {fault}") }
+            },
+        )
+        .collect();
+    let count = print::format_plural(audit.audited.len(), "workflow");
+    let (last, status) = if faults.is_empty() {
+        (format!("nothing is wrong with {count} of perfgate"), ExitStatus::Pass)
+    } else {
+        let faults = print::format_plural(faults.len(), "fault");
+        (format!("{faults} in {count} of perfgate"), ExitStatus::Usage)
+    };
+    let lines: Vec<_> = faults.iter().map(|line| escape_for_terminal(line)).chain([last]).collect();
+    print::print_answer(&(lines.join("\n") + "\n"))?;
+    Ok(status)
+}
+
+/// Returns the workflow files of the repository at `root`, each with its path from there, in the
+/// order of their names.
+///
+/// Fails if a file cannot be read or is too long.
+fn read_workflows(root: &Path) -> Result<Vec<(String, String)>> {
+    let folder = root.join(".github").join("workflows");
+    let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| {
+            let extension = Path::new(name).extension();
+            extension.is_some_and(|extension| extension == "yml" || extension == "yaml")
+        })
+        .collect();
+    names.sort_unstable();
+    names
+        .into_iter()
+        .map(|name| {
+            let path = folder.join(&name);
+            let text = files::read_plain_text(&path).map_err(|error| {
+                CommandError::new_usage(format!("failed to read `{}`: {error}", path.display()))
+            })?;
+            if text.len() > MAX_WORKFLOW_BYTES {
+                let message =
+                    format!("`{}` is longer than {MAX_WORKFLOW_BYTES} bytes", path.display());
+                return Err(CommandError::new_usage(message).into());
+            }
+            Ok((format!(".github/workflows/{name}"), text))
+        })
+        .collect()
+}
+
+/// Returns the ids of the benchmarks in the last run that was measured in the workspace; none if
+/// there is no readable one.
+fn find_seen_ids(workspace: &Path) -> Vec<String> {
+    let run = read_run(&workspace.join("target").join("perfgate").join("run.json"));
+    let benchmarks = run.map(|run| run.benchmarks).unwrap_or_default();
+    benchmarks.into_iter().map(|benchmark| benchmark.id).collect()
 }
 
 /// Fails if one of `files` exists already.
@@ -62,7 +143,8 @@ fn refuse_existing(files: &[NewFile], repository: &Path) -> Result<()> {
 }
 
 fn describe_next_steps(place: &InitRepository, is_repository: bool) -> String {
-    let branch = &place.default_branch;
+    let branch = place.default_branch.as_deref();
+    let branch = branch.map_or("the default branch".to_owned(), |branch| format!("`{branch}`"));
     let setting = "Settings › Actions › General: workflows need no more than the read permission they have by default";
     let commit_step = if is_repository {
         "commit these files"
@@ -72,7 +154,7 @@ fn describe_next_steps(place: &InitRepository, is_repository: bool) -> String {
     format!(
         "\nnext       1. `perfgate check` here shows what the gate will say (nothing to compare with yet)\n           \
          2. {commit_step} on a branch and open a pull request\n           \
-         3. merge it: the push to `{branch}` records the first baseline, later pull requests are compared with it\n           \
+         3. merge it: the push to {branch} records the first baseline, later pull requests are compared with it\n           \
          {setting}"
     )
 }
@@ -94,15 +176,14 @@ fn find_repository_folder(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
 }
 
-/// Returns the remote's default branch as the clone recorded it, or else the checked-out branch.
+/// Returns the remote's default branch as the clone recorded it.
+///
+/// Returns `None` if the clone did not record it, as after `git init`. The branch that is checked
+/// out may be any branch, so it is no answer.
 fn find_default_branch(repository: &Path) -> Option<String> {
-    let git = repository.join(".git");
-    let read_reference = |file: &str, prefix: &str| {
-        let text = fs::read_to_string(git.join(file)).ok()?;
-        text.trim().strip_prefix(prefix).map(str::to_owned)
-    };
-    read_reference("refs/remotes/origin/HEAD", "ref: refs/remotes/origin/")
-        .or_else(|| read_reference("HEAD", "ref: refs/heads/"))
+    let head = repository.join(".git").join("refs/remotes/origin/HEAD");
+    let text = files::read_plain_text(&head).ok()?;
+    text.trim().strip_prefix("ref: refs/remotes/origin/").map(str::to_owned)
 }
 
 fn format_path(path: &Path, repository: &Path) -> String {

@@ -12,7 +12,7 @@ use crate::cli::PublishArgs;
 use crate::publish::annotation::{collect_annotations, format_commands, format_notice};
 use crate::publish::event::WorkflowEvent;
 use crate::publish::outcome::PublishOutcome;
-use crate::publish::page::{PublishPage, SuiteDecision};
+use crate::publish::page::{PageLinks, PublishPage, SuiteDecision};
 use crate::publish::request::{self, PublishId, PublishSettings};
 use crate::publish::summary;
 use crate::render::escape_for_terminal;
@@ -37,7 +37,14 @@ pub(super) fn run_publish(args: &PublishArgs) -> Result<ExitStatus> {
     let suites = if args.artifact.is_empty() {
         read_suites(&args.decisions)?
     } else {
-        online::fetch_suites(&environment, &event, &args.artifact)?
+        match online::fetch_suites(&environment, &event, &args.artifact)? {
+            FetchedSuites::Complete(suites) => suites,
+            FetchedSuites::Missing(artifact) => {
+                let notice = describe_missing(&artifact, event.run_conclusion.as_deref());
+                print::print_commands([format_notice(&notice)])?;
+                return Ok(ExitStatus::Pass);
+            }
+        }
     };
     let settings = PublishSettings {
         id: args.id.clone(),
@@ -45,7 +52,8 @@ pub(super) fn run_publish(args: &PublishArgs) -> Result<ExitStatus> {
         check_run: args.check_run,
         run_url: environment.run_url(&event),
     };
-    let page = PublishPage::new(&suites, event.head.as_deref(), settings.run_url.as_deref())?;
+    let links = PageLinks { run_url: settings.run_url.as_deref(), site: args.site.as_deref() };
+    let page = PublishPage::new(&suites, event.head.as_deref(), links)?;
     let remarks = collect_annotations(&suites, &sources::find_bench_sources(&environment, &event));
     if args.dry_run {
         let documents = request::build_dry_run(&event, &page, &settings, &remarks);
@@ -54,6 +62,9 @@ pub(super) fn run_publish(args: &PublishArgs) -> Result<ExitStatus> {
     let mut outcome = PublishOutcome::default();
     outcome.note_failure("annotations", print::print_commands(format_commands(&remarks)));
     write_step_files(&environment, &page, &mut outcome);
+    if args.summary_only {
+        return report_outcome(&outcome);
+    }
     if environment.token.is_some() {
         match online::send_page(&environment, &event, &page, &settings, &remarks) {
             Ok(sent) => outcome.extend(sent),
@@ -64,6 +75,34 @@ pub(super) fn run_publish(args: &PublishArgs) -> Result<ExitStatus> {
         outcome.notices.push(notice.to_owned());
     }
     report_outcome(&outcome)
+}
+
+/// The answer to a request for the decisions of another workflow run.
+#[cfg_attr(
+    not(feature = "github"),
+    expect(dead_code, reason = "only the client of GitHub fetches artifacts")
+)]
+enum FetchedSuites {
+    /// All of them.
+    Complete(Vec<SuiteDecision>),
+    /// The run has no artifact of this name. It ended before it decided, so there is no answer to
+    /// publish, not even a part of one.
+    Missing(String),
+}
+
+/// Returns the notice that the workflow run, which ended as `conclusion`, left nothing to publish.
+fn describe_missing(artifact: &str, conclusion: Option<&str>) -> String {
+    match conclusion {
+        Some("success") => format!(
+            "nothing is published: the run that started this workflow succeeded without the artifact `{artifact}`; upload `decision.json` under this name"
+        ),
+        Some(other) => format!(
+            "nothing is published: the run that started this workflow ended as `{other}` before it uploaded the artifact `{artifact}`"
+        ),
+        None => format!(
+            "nothing is published: the run that started this workflow has no artifact `{artifact}`"
+        ),
+    }
 }
 
 /// Writes the step summary and the outputs to the files that the runner names. Adds a notice if the
@@ -119,7 +158,8 @@ fn read_suites(decisions: &[String]) -> Result<Vec<SuiteDecision>> {
             if has_several || !name.is_empty() {
                 check_name(&name)?;
             }
-            Ok(SuiteDecision { name, decision: read_decision_file(path)? })
+            let decision = read_decision_file(path)?;
+            Ok(SuiteDecision { name, decision, report_artifact: None })
         })
         .collect()
 }
@@ -137,8 +177,8 @@ mod online {
     //! The calls that need the GitHub client.
 
     use super::{
-        CommandError, PublishOutcome, PublishPage, PublishSettings, Result, SuiteDecision,
-        WorkflowEnvironment, WorkflowEvent, check_name,
+        CommandError, FetchedSuites, PublishOutcome, PublishPage, PublishSettings, Result,
+        SuiteDecision, WorkflowEnvironment, WorkflowEvent, check_name,
     };
     use crate::publish::annotation::Annotation;
     use crate::publish::github::issues::IssueUpdateError;
@@ -147,12 +187,13 @@ mod online {
 
     /// Fetches the suites from the artifacts of the run that started this workflow.
     ///
-    /// Fails if the event is not `workflow_run`, or if an artifact cannot be fetched or read.
+    /// Fails if the event is not `workflow_run`, or if an artifact that exists cannot be fetched or
+    /// read.
     pub(super) fn fetch_suites(
         environment: &WorkflowEnvironment,
         event: &WorkflowEvent,
         artifacts: &[String],
-    ) -> Result<Vec<SuiteDecision>> {
+    ) -> Result<FetchedSuites> {
         let run_id = event.artifact_run.ok_or_else(|| {
             CommandError::new_usage(format!(
                 "--artifact needs a workflow_run event, but this is `{}`",
@@ -162,13 +203,16 @@ mod online {
         })?;
         let connection = create_connection(environment)?;
         artifacts.iter().try_for_each(|name| check_name(name))?;
-        let decisions = github::fetch_decisions(&connection, event, run_id, artifacts)
-            .map_err(explain_fetch_error)?;
-        let suites = artifacts.iter().zip(decisions).map(|(artifact, decision)| {
+        let contents = match github::fetch_artifacts(&connection, event, run_id, artifacts) {
+            Err(github::FetchError::Missing(name)) => return Ok(FetchedSuites::Missing(name)),
+            fetched => fetched.map_err(explain_fetch_error)?,
+        };
+        let suites = artifacts.iter().zip(contents).map(|(artifact, content)| {
             let name = if artifacts.len() > 1 { artifact.clone() } else { String::new() };
-            SuiteDecision { name, decision }
+            let report_artifact = content.has_report.then(|| artifact.clone());
+            SuiteDecision { name, decision: content.decision, report_artifact }
         });
-        Ok(suites.collect())
+        Ok(FetchedSuites::Complete(suites.collect()))
     }
 
     /// Sends the page and its annotations.
@@ -237,7 +281,7 @@ mod online {
     //! Stand-ins for the calls to GitHub, in a build without the GitHub client. All of them fail.
 
     use super::{
-        CommandError, PublishOutcome, PublishPage, PublishSettings, Result, SuiteDecision,
+        CommandError, FetchedSuites, PublishOutcome, PublishPage, PublishSettings, Result,
         WorkflowEnvironment, WorkflowEvent,
     };
     use crate::publish::annotation::Annotation;
@@ -247,7 +291,7 @@ mod online {
         _: &WorkflowEnvironment,
         _: &WorkflowEvent,
         _: &[String],
-    ) -> Result<Vec<SuiteDecision>> {
+    ) -> Result<FetchedSuites> {
         Err(explain_missing_client())
     }
 

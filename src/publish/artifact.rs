@@ -25,8 +25,19 @@ pub(crate) const DECISION_LIMIT: usize = 32 << 20;
 const MAX_BENCHMARKS: usize = 20_000;
 /// Maximum length of a name, a note or a reason, in bytes.
 const LONGEST_TEXT: usize = 16 << 10;
-/// Name of the file in the archive.
+/// Name of the file in the archive that is read.
 const DECISION_FILE: &str = "decision.json";
+/// Name of the report for people. It is never read: a stranger may have written it.
+const REPORT_FILE: &str = "report.html";
+
+/// What an artifact holds.
+#[derive(Clone, Debug)]
+pub(crate) struct ArtifactContent {
+    /// The decision.
+    pub(crate) decision: Decision,
+    /// Whether there is a `report.html` beside it, so that a link can lead to it.
+    pub(crate) has_report: bool,
+}
 
 /// Why an artifact was rejected.
 #[derive(Debug, Error)]
@@ -55,8 +66,9 @@ pub(crate) enum ArtifactError {
 ///
 /// Fails if the archive is damaged, or if its `decision.json` is missing, too long, malformed or
 /// implausible.
-pub(crate) fn read_decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
+pub(crate) fn read_artifact(archive: &[u8]) -> Result<ArtifactContent, ArtifactError> {
     let mut archive = ZipArchive::new(Cursor::new(archive))?;
+    let has_report = archive.index_for_name(REPORT_FILE).is_some();
     let file = match archive.by_name(DECISION_FILE) {
         Ok(file) => file,
         Err(ZipError::FileNotFound) => return Err(ArtifactError::Missing),
@@ -71,7 +83,7 @@ pub(crate) fn read_decision(archive: &[u8]) -> Result<Decision, ArtifactError> {
     }
     let decision = Decision::from_json(&json)?;
     check_plausible(&decision).map_err(ArtifactError::Implausible)?;
-    Ok(decision)
+    Ok(ArtifactContent { decision, has_report })
 }
 
 fn check_plausible(decision: &Decision) -> Result<(), &'static str> {

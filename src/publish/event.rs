@@ -50,6 +50,8 @@ pub(crate) struct WorkflowEvent {
     /// Id of the workflow run whose artifacts hold the decisions; `None` unless the event is
     /// `workflow_run`.
     pub(crate) artifact_run: Option<u64>,
+    /// How that run ended, such as `success` or `cancelled`; `None` if it is not known.
+    pub(crate) run_conclusion: Option<String>,
 }
 
 /// How the event identifies the pull request.
@@ -106,6 +108,7 @@ struct WorkflowRun {
     event: String,
     head_sha: String,
     head_branch: Option<String>,
+    conclusion: Option<String>,
     repository: EventRepository,
     head_repository: Option<EventRepository>,
 }
@@ -120,6 +123,8 @@ impl WorkflowEvent {
         let payload: EventPayload = serde_json::from_slice(&trigger.payload)?;
         let name = trigger.name.clone().unwrap_or_else(|| payload.guess_event_name().to_owned());
         let repository = payload.find_repository(trigger)?;
+        let run = payload.workflow_run.as_ref();
+        let run_conclusion = run.and_then(|run| run.conclusion.clone());
         let (head, pull, artifact_run) = match name.as_str() {
             "pull_request" | "pull_request_target" => {
                 let pull = payload.pull_request.ok_or(EventError::Missing("pull request"))?;
@@ -148,7 +153,7 @@ impl WorkflowEvent {
         if head.as_deref().is_some_and(|id| !is_object_id(id)) {
             return Err(EventError::Missing("commit id of 40 or 64 hexadecimal digits"));
         }
-        Ok(Self { name, repository, head, pull, artifact_run })
+        Ok(Self { name, repository, head, pull, artifact_run, run_conclusion })
     }
 }
 

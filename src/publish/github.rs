@@ -15,9 +15,8 @@ use serde_json::json;
 use client::{ApiClient, block_on};
 pub(crate) use client::{ApiConnection, ApiError};
 
-use crate::decision::Decision;
 use crate::publish::annotation::Annotation;
-use crate::publish::artifact::{self, ArtifactError};
+use crate::publish::artifact::{self, ArtifactContent, ArtifactError};
 use crate::publish::comment::{self, CommentPolicy, CommentStep, StickyComment};
 use crate::publish::event::{PullReference, WorkflowEvent};
 use crate::publish::outcome::PublishOutcome;
@@ -144,25 +143,25 @@ pub(crate) fn publish_page(
     })?
 }
 
-/// Downloads the decisions in the artifacts `names` of the workflow run `run`, in the same order.
+/// Downloads what the artifacts `names` of the workflow run `run` hold, in the same order.
 ///
 /// Fails if an artifact is missing, belongs to another commit than the event, is too long or is
-/// rejected by [`artifact::read_decision`].
-pub(crate) fn fetch_decisions(
+/// rejected by [`artifact::read_artifact`].
+pub(crate) fn fetch_artifacts(
     connection: &ApiConnection,
     event: &WorkflowEvent,
     run: u64,
     names: &[String],
-) -> Result<Vec<Decision>, FetchError> {
+) -> Result<Vec<ArtifactContent>, FetchError> {
     block_on(async {
         let client = ApiClient::new(connection)?;
-        let mut decisions = Vec::with_capacity(names.len());
+        let mut contents = Vec::with_capacity(names.len());
         for name in names {
             let archive = download_archive(&client, event, run, name).await?;
             let to_artifact_error = |source| FetchError::Artifact { name: name.clone(), source };
-            decisions.push(artifact::read_decision(&archive).map_err(to_artifact_error)?);
+            contents.push(artifact::read_artifact(&archive).map_err(to_artifact_error)?);
         }
-        Ok(decisions)
+        Ok(contents)
     })?
 }
 
@@ -191,7 +190,7 @@ async fn download_archive(
     }
     if artifact.size_in_bytes > artifact::ARCHIVE_LIMIT as u64 {
         return Err(to_unfit_error(format!(
-            "has {} bytes: upload `decision.json` alone",
+            "has {} bytes: upload `decision.json` and the reports alone",
             artifact.size_in_bytes
         )));
     }

@@ -7,6 +7,8 @@ use sha2::{Digest as _, Sha256};
 use crate::decision::{Change, Decision, Judgement, TargetStatus, Verdict};
 use crate::render::{COMMENT_LIMIT, RenderError, render_markdown_body};
 use crate::report::{ChangeCounts, Report, ReportContext, TargetCounts};
+use crate::run::BenchmarkId;
+use crate::site::format_page_path;
 
 /// Maximum length of a step summary in bytes. Other steps of the job need some of GitHub's 1 MiB.
 const SUMMARY_LENGTH: usize = 500_000;
@@ -21,6 +23,17 @@ pub(crate) struct SuiteDecision {
     pub(crate) name: String,
     /// Decision about the suite.
     pub(crate) decision: Decision,
+    /// Name of the artifact that holds the report for people; `None` if none is known.
+    pub(crate) report_artifact: Option<String>,
+}
+
+/// Where a page links to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PageLinks<'a> {
+    /// Address of the workflow run that measured.
+    pub(crate) run_url: Option<&'a str>,
+    /// Address of the trend pages.
+    pub(crate) site: Option<&'a str>,
 }
 
 /// Everything that `publish` reports, independent of what GitHub already has.
@@ -47,12 +60,11 @@ pub(crate) struct PublishPage {
 impl PublishPage {
     /// Builds the page for `suites`, which were judged at the commit `head`.
     ///
-    /// `run_url` is the address of the workflow run with the full report. Fails if a report cannot
-    /// be rendered.
+    /// Fails if a report cannot be rendered.
     pub(crate) fn new(
         suites: &[SuiteDecision],
         head: Option<&str>,
-        run_url: Option<&str>,
+        links: PageLinks<'_>,
     ) -> Result<Self, RenderError> {
         let verdicts = suites.iter().map(|suite| suite.decision.verdict);
         Ok(Self {
@@ -69,8 +81,8 @@ impl PublishPage {
                 .flat_map(|(suite, judgement)| hash_faults(suite, judgement))
                 .collect(),
             commit: head.map(str::to_owned),
-            comment: render_suites(suites, run_url, COMMENT_LIMIT)?,
-            summary: render_suites(suites, run_url, SUMMARY_LENGTH)?,
+            comment: render_suites(suites, links, COMMENT_LIMIT)?,
+            summary: render_suites(suites, links, SUMMARY_LENGTH)?,
         })
     }
 
@@ -121,15 +133,14 @@ impl PublishPage {
 /// parts without tables are longer.
 fn render_suites(
     suites: &[SuiteDecision],
-    run_url: Option<&str>,
+    links: PageLinks<'_>,
     limit: usize,
 ) -> Result<String, RenderError> {
-    let context =
-        ReportContext { full_report: run_url.map(str::to_owned), ..ReportContext::default() };
     let each = (limit / suites.len().max(1)).saturating_sub(HEADING_LENGTH);
     let reports: Result<Vec<_>, RenderError> = suites
         .iter()
         .map(|suite| {
+            let context = build_context(suite, links);
             let report = render_markdown_body(&Report::new(&suite.decision, &context), each)?;
             let heading = if suite.name.is_empty() {
                 String::new()
@@ -140,6 +151,31 @@ fn render_suites(
         })
         .collect();
     Ok(reports?.join("\n"))
+}
+
+/// Returns what the report of one suite links to.
+fn build_context(suite: &SuiteDecision, links: PageLinks<'_>) -> ReportContext {
+    let has_report = suite.report_artifact.is_some();
+    let full_report = links.run_url.map(|url| {
+        // The list of artifacts is at this anchor of the run's page.
+        if has_report { format!("{url}#artifacts") } else { url.to_owned() }
+    });
+    let pages = links.site.map(|site| {
+        let judgements = suite.decision.benchmarks.iter();
+        // A new benchmark has no history, so it has no page.
+        let known = judgements.filter(|judgement| judgement.change != Change::New);
+        known.map(|judgement| {
+            let id = BenchmarkId { name: judgement.id.clone(), package: judgement.package.clone() };
+            let page = format!("{}/{}", site.trim_end_matches('/'), format_page_path(&id));
+            (id, page)
+        })
+    });
+    ReportContext {
+        full_report,
+        report_artifact: suite.report_artifact.clone(),
+        pages: pages.into_iter().flatten().collect(),
+        ..ReportContext::default()
+    }
 }
 
 /// Returns the judgements of all suites, each with its suite.

@@ -20,6 +20,8 @@ use crate::units::{Nanos, Percent};
 pub(crate) struct ReportRow<'a> {
     /// Benchmark id, `group/function/parameter`.
     pub(crate) id: &'a str,
+    /// Address of the benchmark's page; `None` if it has none.
+    pub(crate) page: Option<&'a str>,
     /// Cargo package of the benchmark; `None` if it has none.
     pub(crate) package: Option<&'a str>,
     /// The package, if another benchmark of the report has the same id; `None` otherwise.
@@ -327,6 +329,7 @@ impl<'a> ReportRow<'a> {
         let is_reason = is_change_reason || targets.iter().any(|target| target.is_reason);
         Self {
             id: &judgement.id,
+            page: None,
             package: judgement.package.as_deref(),
             shown_package: judgement.package.as_deref().filter(|_| is_ambiguous),
             change: judgement.change,

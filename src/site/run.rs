@@ -90,7 +90,7 @@ fn build_run_row<'a>(cell: &'a NightCell, earlier: &[NightCell]) -> RunRow<'a> {
     RunRow {
         id: &cell.id,
         package: cell.package.as_deref(),
-        page: format!("bench/{}.html", slug::build_slug(&cell.benchmark_id())),
+        page: slug::format_page_path(&cell.benchmark_id()),
         is_batch: cell.sampling == Sampling::Batch,
         launches: cell.launches,
         samples: cell.samples,

@@ -7,6 +7,11 @@ use crate::run::BenchmarkId;
 /// Maximum number of characters of a benchmark's id in its file name.
 const READABLE_LENGTH: usize = 60;
 
+/// Returns the path of a benchmark's page from the root of the site.
+pub(crate) fn format_page_path(benchmark: &BenchmarkId) -> String {
+    format!("bench/{}.html", build_slug(benchmark))
+}
+
 /// Returns the file name of a benchmark without extension. It has only letters, digits and dashes;
 /// the last eight characters are a hash of package and id.
 pub(super) fn build_slug(benchmark: &BenchmarkId) -> String {

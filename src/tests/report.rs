@@ -25,6 +25,8 @@ fn context() -> ReportContext {
     ReportContext {
         id: Some("suites".to_owned()),
         full_report: Some("https://example.com/report.html?a=1&b=(2)".to_owned()),
+        report_artifact: None,
+        pages: std::collections::HashMap::new(),
         methodology: Some("https://example.com/METHODOLOGY.md".to_owned()),
     }
 }

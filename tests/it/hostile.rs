@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::github::{GitHub, decision, perfgate};
+use crate::github::{GitHub, decision, perfgate, root};
 
 /// The head commit of the event `workflow_run_fork`.
 const HEAD: &str = "3484a3fb816e0859fd6e1cea078d76385ff50625";
@@ -258,9 +258,53 @@ fn the_token_stays_with_github_when_the_archive_is_elsewhere() {
     assert!(!asked[0].headers.contains_key("authorization"));
 }
 
+/// Returns what `publish` prints about a run that ended as `conclusion` without an artifact, in a job
+/// that must not turn red for it.
+fn publish_nothing(conclusion: &str) -> String {
+    let github = GitHub::new().with_pull(7, HEAD, FORK, BASE);
+    let event = root().join("fixtures/github/events/workflow_run_fork.json");
+    let event = std::fs::read_to_string(event).unwrap();
+    let event =
+        event.replace("\"conclusion\": \"success\"", &format!("\"conclusion\": \"{conclusion}\""));
+    std::fs::write(github.file("event.json"), event).unwrap();
+    let said = {
+        let output =
+            github.publish("workflow_run_fork", &["--artifact", NAME, "--event", "event.json"]);
+        assert!(output.status.success(), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(github.writes(), [""; 0]);
+    assert!(said.starts_with("::notice ") && said.lines().count() == 1, "{said}");
+    assert_commands_are_ours(&said);
+    said
+}
+
 #[test]
-fn a_run_without_the_artifact_is_said() {
-    refused(&GitHub::new().with_pull(7, HEAD, FORK, BASE), "no artifact `perfgate-decision`");
+fn a_run_that_was_cancelled_or_did_not_build_leaves_a_notice_and_no_red_job() {
+    for conclusion in ["cancelled", "failure", "timed_out"] {
+        let said = publish_nothing(conclusion);
+        assert!(said.contains(&format!("ended as `{conclusion}`")), "{said}");
+        assert!(said.contains("the artifact `perfgate-decision`"), "{said}");
+    }
+    assert!(publish_nothing("success").contains("upload `decision.json` under this name"));
+}
+
+#[test]
+fn the_comment_leads_to_the_report_in_the_artifact_and_nothing_of_that_is_read() {
+    let page = b"<script>alert('report')</script>";
+    let json = json_of("fail");
+    let github = github(archive(&[("report.html", page), ("decision.json", &json)]));
+    let said = accepted(&github);
+    let [(_, comment)] = github.comments().try_into().unwrap();
+    assert!(comment.contains("#artifacts>) is `report.html` in the artifact"), "{comment}");
+    assert!(comment.contains("<code>perfgate-decision</code>"), "{comment}");
+    assert!(!format!("{said}{comment}{}", github.summary()).contains("alert("));
+    // Without a report in it, no link promises one.
+    let github = self::github(archive(&[("decision.json", &json)]));
+    accepted(&github);
+    let [(_, comment)] = github.comments().try_into().unwrap();
+    assert!(!comment.contains("report.html"), "{comment}");
 }
 
 #[test]

@@ -388,3 +388,28 @@ fn what_cannot_be_read_is_a_usage_error_with_a_remedy() {
     assert!(String::from_utf8(outside.stderr).unwrap().contains("help: "));
     assert!(github.requests().is_empty());
 }
+
+#[test]
+fn a_benchmark_links_to_its_trend_page() {
+    let github = github();
+    published_with(&github, "fail", &["--site", "https://octo.github.test/pages/"]);
+    let [(_, comment)] = github.comments().try_into().unwrap();
+    let link = "<a href=\"https://octo.github.test/pages/bench/";
+    assert!(comment.contains(link) && comment.contains(".html\"><code>"), "{comment}");
+    let github = self::github();
+    published(&github, "fail");
+    let [(_, comment)] = github.comments().try_into().unwrap();
+    assert!(!comment.contains("<a href"), "{comment}");
+}
+
+#[test]
+fn where_another_workflow_publishes_nothing_is_sent_and_no_permission_is_missed() {
+    let github = github().read_only();
+    let output = github.publish("pull_request", &["--summary-only", &decision("fail")]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(github.requests().is_empty());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("::error ") && !said.contains("lacks"), "{said}");
+    assert!(github.summary().contains("regressed"));
+    assert!(std::fs::read_to_string(github.file("output")).unwrap().contains("verdict=fail"));
+}
