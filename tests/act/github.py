@@ -1,10 +1,16 @@
 """GitHub's API as far as a read-only or a writing token needs it: tests/act/run starts it.
 
-    github.py PORT_FILE LOG [--read-only]
+    github.py PORT_FILE LOG [--read-only] [--head SHA] [--artifacts DIR]
+
+The folder DIR has a folder for each artifact of every workflow run. The pull request 7 is that of a fork
+if there are artifacts.
 """
 
+import io
 import json
+import pathlib
 import sys
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PORT_FILE, LOG = sys.argv[1:3]
@@ -12,6 +18,22 @@ READ_ONLY = "--read-only" in sys.argv
 COMMENTS = []
 REPOSITORY = "octo/consumer"
 HEAD = "0123456789abcdef0123456789abcdef01234567"
+if "--head" in sys.argv:
+    HEAD = sys.argv[sys.argv.index("--head") + 1]
+ARTIFACTS = None
+if "--artifacts" in sys.argv:
+    ARTIFACTS = pathlib.Path(sys.argv[sys.argv.index("--artifacts") + 1])
+BASE_SIDE = {"sha": "b" * 40, "repo": {"full_name": REPOSITORY}}
+HEAD_SIDE = {"sha": HEAD, "repo": {"full_name": "evil/consumer" if ARTIFACTS else REPOSITORY}}
+PULL = {"number": 7, "head": HEAD_SIDE, "base": BASE_SIDE}
+
+
+def list_artifacts():
+    folders = sorted(ARTIFACTS.iterdir()) if ARTIFACTS else []
+    return [
+        {"id": number, "name": folder.name, "size_in_bytes": 1000, "expired": False, "workflow_run": {"head_sha": HEAD}}
+        for number, folder in enumerate(folders, 1)
+    ]
 
 
 class GitHub(BaseHTTPRequestHandler):
@@ -26,6 +48,17 @@ class GitHub(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
+    def answer_archive(self, number):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(sorted(ARTIFACTS.iterdir())[number - 1].iterdir()):
+                archive.write(file, file.name)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/zip")
+        self.send_header("Content-Length", str(len(packed.getvalue())))
+        self.end_headers()
+        self.wfile.write(packed.getvalue())
+
     def body(self):
         return json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
 
@@ -34,8 +67,13 @@ class GitHub(BaseHTTPRequestHandler):
         if path.endswith("/comments"):
             return self.answer(200, COMMENTS)
         if path == f"/repos/{REPOSITORY}/pulls/7":
-            side = {"sha": HEAD, "repo": {"full_name": REPOSITORY}}
-            return self.answer(200, {"number": 7, "head": side, "base": side})
+            return self.answer(200, PULL)
+        if path == f"/repos/{REPOSITORY}/pulls":
+            return self.answer(200, [PULL])
+        if path.endswith("/artifacts"):
+            return self.answer(200, {"artifacts": list_artifacts()})
+        if path.endswith("/zip"):
+            return self.answer_archive(int(path.split("/")[-2]))
         return self.answer(404, {"message": "Not Found"})
 
     def do_POST(self):

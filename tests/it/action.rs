@@ -212,14 +212,28 @@ fn asked_of_cargo(own: &str) -> String {
     let folder = release("right");
     let cargo = folder.path().join("cargo");
     let script = format!(
-        "#!/bin/sh\necho \"$*\" >{0}/asked\nmkdir -p {0}/temp/perfgate/bin\ncp {0}/perfgate {0}/temp/perfgate/bin/\n",
+        "#!/bin/sh\necho \"$*\" >{0}/asked\necho \"in $PWD with [$RUSTUP_TOOLCHAIN$RUSTFLAGS$CARGO_BUILD_TARGET]\" >{0}/place\nmkdir -p {0}/temp/perfgate/bin\ncp {0}/perfgate {0}/temp/perfgate/bin/\n",
         folder.path().display()
     );
     fs::write(&cargo, script).unwrap();
     fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(folder.path().join("Cargo.toml"), format!("version = \"{own}\"\n")).unwrap();
-    let output = install(folder.path(), &[("METHOD", "cargo")]);
+    let consumer = [
+        ("METHOD", "cargo"),
+        ("RUSTUP_TOOLCHAIN", "1.60.0"),
+        ("RUSTFLAGS", "-D warnings"),
+        ("CARGO_BUILD_TARGET", "wasm32-wasip1"),
+    ];
+    let output = install(folder.path(), &consumer);
     assert!(output.status.success(), "{output:?}");
+    // The toolchain and the settings of the consumer's checkout are not those of the build.
+    let place = fs::read_to_string(folder.path().join("place")).unwrap();
+    let temp = folder.path().join("temp/perfgate");
+    assert_eq!(place.trim_end(), format!("in {} with []", temp.display()));
+    // What the cache restored is not built again.
+    fs::remove_file(folder.path().join("place")).unwrap();
+    assert!(install(folder.path(), &consumer).status.success());
+    assert!(!folder.path().join("place").exists(), "it was built although it exists");
     let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
     asked.replace(folder.path().to_str().unwrap(), "ACTION")
 }
@@ -252,6 +266,77 @@ fn a_release_of_another_checksum_or_an_unknown_version_is_not_run() {
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.starts_with("::error") && said.contains(why), "{said}");
         assert!(!said.contains("perfgate 9.9.9"), "it was run");
+    }
+}
+
+/// Returns the outputs of `scripts/action/choose` for this method and platform.
+#[cfg(target_os = "linux")]
+fn choose(action: &Path, method: &str, platform: [&str; 2]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(root().join("scripts/action/choose"));
+    command
+        .env("METHOD", method)
+        .env("VERSION", "9.9.9")
+        .env("RUNNER_OS", platform[0])
+        .env("RUNNER_ARCH", "X64")
+        .env("ImageOS", platform[1])
+        .env("RUNNER_TEMP", "/temp")
+        .env("GITHUB_ACTION_PATH", action)
+        .env("GITHUB_OUTPUT", folder.path().join("output"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    fs::read_to_string(folder.path().join("output")).unwrap_or_default()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_build_is_cached_by_version_source_and_platform() {
+    let action = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(action.path().join(name), text).unwrap();
+    fs::create_dir(action.path().join("src")).unwrap();
+    write("Cargo.toml", "");
+    write("Cargo.lock", "");
+    write("src/main.rs", "fn main() {}");
+    let linux = ["Linux", "ubuntu24"];
+    let first = choose(action.path(), "cargo", linux);
+    assert!(
+        first
+            .contains("binary=/temp/perfgate/bin/perfgate\nkey=perfgate-9.9.9-Linux-X64-ubuntu24-"),
+        "{first}"
+    );
+    assert_eq!(choose(action.path(), "cargo", linux), first);
+    assert_ne!(choose(action.path(), "cargo", ["Linux", "ubuntu22"]), first);
+    assert_ne!(choose(action.path(), "cargo", ["macOS", "macos15"]), first);
+    write("src/main.rs", "fn main() { }");
+    assert_ne!(choose(action.path(), "cargo", linux), first);
+    assert_eq!(choose(action.path(), "release", linux), "");
+}
+
+#[test]
+fn the_archives_that_are_released_are_those_that_the_action_installs() {
+    let workflow = read(".github/workflows/release.yml");
+    let released = workflow.lines().filter_map(|line| line.split_once("{ target: "));
+    let released: BTreeSet<_> =
+        released.map(|(_, rest)| rest.split(',').next().unwrap().to_owned()).collect();
+    let script = read("scripts/action/install");
+    let installed = script.lines().filter_map(|line| line.split_once(" target="));
+    let installed: BTreeSet<_> =
+        installed.map(|(_, rest)| rest.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(released, installed);
+    assert_eq!(released.len(), 5);
+}
+
+#[test]
+fn no_step_after_the_measurement_reads_what_measured_code_may_have_set() {
+    let action = read("action.yml");
+    let (_, later) = action.split_once("- name: Check\n").unwrap();
+    let later: Vec<_> = later.split("    - name: ").skip(1).collect();
+    assert!(!later.is_empty());
+    for step in later {
+        assert!(step.contains("shell: bash -p "), "{step}");
+        for name in ["BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"] {
+            assert!(step.contains(&format!("{name}: \"\"\n")), "{name}: {step}");
+        }
     }
 }
 

@@ -27,6 +27,13 @@ fn repository(benches: &str) -> tempfile::TempDir {
 const CRITERION: &str =
     "[dev-dependencies]\ncriterion = \"0.8\"\n\n[[bench]]\nname = \"tokens\"\nharness = false\n";
 
+/// The workflows that `init` writes.
+const WORKFLOWS: [&str; 3] = ["perfgate.yml", "perfgate-publish.yml", "perfgate-baseline.yml"];
+
+fn workflow(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join(".github/workflows").join(name)).unwrap()
+}
+
 fn init(folder: &Path, arguments: &[&str]) -> Output {
     perfgate().arg("init").args(arguments).current_dir(folder).output().unwrap()
 }
@@ -41,7 +48,7 @@ fn the_examples_are_what_init_writes_for_a_plain_repository() {
     .unwrap();
     let output = init(folder.path(), &[]);
     assert!(output.status.success(), "{output:?}");
-    for name in ["perfgate.yml", "perfgate-publish.yml"] {
+    for name in WORKFLOWS {
         let written =
             fs::read_to_string(folder.path().join(".github/workflows").join(name)).unwrap();
         let example = fs::read_to_string(root().join("examples/workflows").join(name)).unwrap();
@@ -59,11 +66,12 @@ fn it_looks_at_the_benches_and_the_default_branch() {
         said.contains("`tokens`") && said.contains("next ") && said.contains("`trunk`"),
         "{said}"
     );
-    let workflow =
-        fs::read_to_string(folder.path().join(".github/workflows/perfgate.yml")).unwrap();
+    let workflow = workflow(folder.path(), "perfgate-baseline.yml");
     assert!(workflow.contains("branches: [trunk]"), "{workflow}");
-    let config = fs::read_to_string(folder.path().join("perfgate.toml")).unwrap();
-    assert!(config.contains("tokens/**"), "{config}");
+    assert!(
+        workflow.contains("workflow_dispatch:") && workflow.contains("prune: true"),
+        "{workflow}"
+    );
 }
 
 #[test]
@@ -102,12 +110,10 @@ fn a_workspace_below_the_repository_keeps_its_folder() {
     fs::remove_dir_all(engine.join(".git")).unwrap();
     let output = init(folder.path(), &["--manifest-path", "engine/Cargo.toml"]);
     assert!(output.status.success(), "{output:?}");
-    let workflow =
-        fs::read_to_string(folder.path().join(".github/workflows/perfgate.yml")).unwrap();
-    assert!(
-        workflow.contains("working-directory: engine\n") && workflow.contains("branches: [dev]"),
-        "{workflow}"
-    );
+    for name in ["perfgate.yml", "perfgate-baseline.yml"] {
+        let workflow = workflow(folder.path(), name);
+        assert!(workflow.contains("working-directory: engine\n"), "{workflow}");
+    }
     assert!(engine.join("perfgate.toml").exists());
 }
 
@@ -119,4 +125,148 @@ fn where_there_is_no_workspace_it_says_what_to_do() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("Cargo.toml") && said.contains("help: "), "{said}");
     assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
+}
+
+#[test]
+fn a_feature_branch_is_not_taken_for_the_default_branch() {
+    let folder = repository(CRITERION);
+    fs::remove_dir_all(folder.path().join(".git/refs")).unwrap();
+    let output = init(folder.path(), &[]);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("the push to the default branch records"), "{said}");
+    let workflow = workflow(folder.path(), "perfgate-baseline.yml");
+    assert!(workflow.contains("branches: [\"**\"]") && !workflow.contains("feature"), "{workflow}");
+    // Whatever starts it, only the default branch is recorded.
+    let condition =
+        "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)";
+    assert!(workflow.contains(condition), "{workflow}");
+}
+
+#[test]
+fn no_pattern_is_suggested_that_matches_no_id() {
+    let folder = repository(CRITERION);
+    let suggested = || {
+        let output = init(folder.path(), &["--force"]);
+        assert!(output.status.success(), "{output:?}");
+        let config = fs::read_to_string(folder.path().join("perfgate.toml")).unwrap();
+        assert!(!config.contains("tokens/**"), "{config}");
+        config.lines().find_map(|line| line.strip_prefix("# bench = ")).unwrap().to_owned()
+    };
+    assert_eq!(suggested(), "\"**\"");
+    let measured = folder.path().join("target/perfgate");
+    fs::create_dir_all(&measured).unwrap();
+    let run = fs::read_to_string(root().join("fixtures/runs/small.json")).unwrap();
+    let id =
+        serde_json::from_str::<serde_json::Value>(&run).unwrap()["benchmarks"][0]["id"].clone();
+    fs::write(measured.join("run.json"), run).unwrap();
+    assert_eq!(suggested(), id.to_string());
+}
+
+#[test]
+fn each_way_to_install_is_written_and_its_consequence_printed() {
+    for (arguments, input, consequence) in [
+        (&[][..], Some("install-method: cargo"), "no release of"),
+        (&["--install", "cargo"], Some("install-method: cargo"), "build it from source"),
+        (&["--install", "path"], Some("install-method: path"), "add a step that puts it there"),
+        (&["--install", "release"], None, "the workflows stop without one"),
+    ] {
+        let folder = repository(CRITERION);
+        let output = init(folder.path(), arguments);
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains(consequence), "{arguments:?}: {said}");
+        for name in WORKFLOWS {
+            let workflow = workflow(folder.path(), name);
+            let found = workflow.lines().find(|line| line.contains("install-method"));
+            assert_eq!(found.is_some(), input.is_some(), "{workflow}");
+            assert!(input.is_none_or(|input| workflow.contains(input)), "{workflow}");
+        }
+    }
+    let output = init(repository(CRITERION).path(), &["--install", "magic"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+/// Runs `init --check` after a text of one workflow was replaced.
+fn audit(name: &str, from: &str, to: &str) -> (Option<i32>, String) {
+    let folder = repository(CRITERION);
+    assert!(init(folder.path(), &[]).status.success());
+    let path = folder.path().join(".github/workflows").join(name);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{name} has no {from}: {text}");
+    fs::write(&path, text.replace(from, to)).unwrap();
+    let output = init(folder.path(), &["--check"]);
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn what_init_writes_has_no_fault() {
+    let (status, said) = audit("perfgate.yml", "name: perfgate", "name: perfgate");
+    assert_eq!(
+        (status, said.as_str()),
+        (Some(0), "nothing is wrong with 3 workflows of perfgate\n")
+    );
+}
+
+#[test]
+fn each_fault_of_a_workflow_is_one_line_with_its_remedy() {
+    let gate = "perfgate.yml";
+    let publish = "perfgate-publish.yml";
+    let baseline = "perfgate-baseline.yml";
+    for (name, from, to, line) in [
+        (gate, "  merge_group:", "  # merge_group:", "add `merge_group:`"),
+        (
+            gate,
+            "github.event.pull_request.number",
+            "github.head_ref",
+            "pull_request.number` in the concurrency",
+        ),
+        (gate, "  pull_request:", "  pull_request_target:", "measure on `pull_request`"),
+        (gate, "      contents: read", "      contents: write", "publish in another workflow"),
+        (gate, "fetch-depth: 0", "fetch-depth: 1", "add `fetch-depth: 0`"),
+        (gate, "if: always() && ", "if: ", "add `if: always()`"),
+        (gate, "install-method: cargo", "install-method: release", "add `install-method: cargo`"),
+        (gate, "@v0", "@v9", "is another version than this perfgate"),
+        (gate, "name: perfgate\n\non", "name: gate\n\non", "write `workflows: [gate]`"),
+        (
+            gate,
+            "name: perfgate-decision",
+            "name: other",
+            "no measuring job uploads the artifact `perfgate-decision`",
+        ),
+        (gate, "jobs:", "jobs: [", "it is not a workflow"),
+        (publish, "statuses: write", "statuses: read", "add `statuses: write`"),
+        (publish, "actions: read", "contents: read", "add `actions: read`"),
+        (publish, "publish-artifact: perfgate-decision", "publish-artifact: x", "artifact `x`"),
+        (publish, "perfgate/perfgate@", "other/action@", "add perfgate-publish.yml"),
+        (baseline, "contents: write", "contents: read", "add `contents: write`"),
+        (baseline, "record: always", "record: never", "no workflow records baselines"),
+        (
+            baseline,
+            "checkout@3d3c42e5aac5ba805825da76410c181273ba90b1",
+            "checkout@v7",
+            "name the hash of a commit",
+        ),
+    ] {
+        let (status, said) = audit(name, from, to);
+        assert_eq!(status, Some(2), "{from} → {to}: {said}");
+        let found = said.lines().find(|said| said.contains(line));
+        let found = found.unwrap_or_else(|| panic!("{from} → {to}: {said}"));
+        assert!(found.contains("; "), "{found}");
+    }
+    let (status, said) = audit(gate, "permissions:", "permission:");
+    assert_eq!(status, Some(2));
+    assert!(said.contains("name its own `permissions:`"), "{said}");
+}
+
+#[test]
+fn a_repository_without_workflows_is_told_how_to_get_them() {
+    let folder = repository(CRITERION);
+    let output = init(folder.path(), &["--check"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("no workflow uses perfgate; `perfgate init` writes them"), "{said}");
+    let outside = tempfile::tempdir().unwrap();
+    let output = init(outside.path(), &["--check"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
 }

@@ -41,6 +41,7 @@ mod publish;
 #[cfg(feature = "github")]
 mod publish_troubles;
 mod output;
+mod release;
 mod report;
 mod repositories;
 mod rounds;
