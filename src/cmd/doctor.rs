@@ -15,7 +15,7 @@ use crate::render::{FindingWords, describe_finding};
 use crate::run::SampleSource;
 use crate::session::print::{self, format_plural};
 use crate::session::settings::find_store;
-use crate::session::{ExitStatus, SessionStore, measurement};
+use crate::session::{ExitStatus, measurement};
 use crate::store::RunKey;
 
 /// The output of the command.
