@@ -19,12 +19,14 @@ mod command;
 mod commit_info;
 mod remote;
 mod history;
+mod default_branch;
 mod worktree;
 mod file_times;
 mod snapshot;
 
 pub(crate) use branch::{Branch, BranchFile};
 pub(crate) use command::hide_user_info;
+pub(crate) use default_branch::{DefaultBranch, ORIGIN};
 pub(crate) use history::CommitMessages;
 pub(crate) use remote::{GitToken, PushOutcome, Remote};
 pub(crate) use worktree::Worktree;

@@ -11,8 +11,10 @@ use crate::units::{Nanos, Percent, Ratio};
 
 mod recorded;
 mod failure;
+mod rules;
 
 pub(crate) use failure::FailureReason;
+pub(crate) use rules::RulesIssue;
 use recorded::{RecordedValue, RecordedVisitor};
 
 /// Why an answer is what it is, or weaker than it looks.
@@ -227,6 +229,24 @@ pub(crate) enum Note {
         /// Abbreviated id of the commit at which both parted.
         merge_base: String,
     },
+    /// The base commit could not be measured beside the candidate for another reason than its build.
+    BaseNotMeasured {
+        /// Abbreviated id of the base.
+        commit: String,
+        /// The error.
+        cause: String,
+    },
+    /// The base commit was not measured because the candidate is a run that was measured before.
+    BaseBesideRunFile {
+        /// Abbreviated id of the base.
+        commit: String,
+    },
+    /// The history of this clone does not show where the candidate left the default branch.
+    BaseUnknown {
+        /// The error of the fetch. `None` if nothing could be fetched.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<String>,
+    },
     /// The rounds that should confirm the screen could not be measured.
     NotConfirmed {
         /// The error.
@@ -280,6 +300,11 @@ pub(crate) enum Note {
     MessagesIncomplete,
 
     // Rules of the policy.
+    /// The base commit's rules judge, and this is what a reader must know about them.
+    BaseRules {
+        /// What it is.
+        issue: RulesIssue,
+    },
     /// The pattern of a `[[target]]` matches no benchmark, so the target is unproven.
     TargetMatchesNothing {
         /// The pattern.

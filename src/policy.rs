@@ -4,6 +4,7 @@
 //! applies to one benchmark.
 
 mod config;
+mod changes;
 pub(crate) mod trailer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig};
+pub(crate) use changes::list_rule_changes;
+pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig, TargetConfig};
 
 use crate::run::{Benchmark, LaunchData, Sampling};
 use crate::selection::{IdPattern, PatternError, Selection};
@@ -192,6 +194,10 @@ pub(crate) struct Policy {
     tolerance: Tolerance,
     exceptions: Vec<(IdPattern, Tolerance)>,
     targets: Vec<TargetRule>,
+    /// Targets of a configuration that is not in force yet. They only make limits stricter.
+    proposed_targets: Vec<TargetRule>,
+    /// Targets of the command line, which replace all others.
+    flag_targets: Vec<TargetRule>,
 }
 
 /// How much a benchmark may become slower.
@@ -244,8 +250,7 @@ impl Policy {
         flags: &BTreeMap<Metric, Nanos>,
         selection: Selection,
     ) -> Result<Self, PolicyError> {
-        // Exceptions start from the values of `[gate]`, which start from the defaults. The flags
-        // come last among the targets, so that they override every `[[target]]`.
+        // Exceptions start from the values of `[gate]`, which start from the defaults.
         let gate = &config.gate;
         let defaults =
             Tolerance { threshold: DEFAULT_THRESHOLD, detect: DEFAULT_DETECT, min_effect: 0.0 };
@@ -257,16 +262,10 @@ impl Policy {
                 tolerance.override_with(bench.threshold, bench.detect, bench.min_effect, &scope)?;
             exceptions.push((IdPattern::new(&bench.pattern)?, exception));
         }
-        let mut targets = Vec::new();
-        for target in &config.target {
-            let limits = target.limits();
-            if limits.is_empty() {
-                return Err(PolicyError::TargetWithoutLimit(target.bench.clone()));
-            }
-            targets.push(TargetRule { pattern: IdPattern::new(&target.bench)?, limits });
-        }
+        let targets = build_target_rules(&config.target)?;
+        let mut flag_targets = Vec::new();
         if !flags.is_empty() {
-            targets.push(TargetRule { pattern: IdPattern::new("**")?, limits: flags.clone() });
+            flag_targets.push(TargetRule { pattern: IdPattern::new("**")?, limits: flags.clone() });
         }
         let fail_on = gate.fail_on.clone().unwrap_or_else(|| {
             vec![FailOn::Regressed, FailOn::TargetMissed, FailOn::Missing, FailOn::Failed]
@@ -282,7 +281,21 @@ impl Policy {
             tolerance,
             exceptions,
             targets,
+            proposed_targets: Vec::new(),
+            flag_targets,
         })
+    }
+
+    /// Returns the policy that also judges by these targets where they limit more than its own: a
+    /// change may add targets for itself, but not loosen any.
+    ///
+    /// Fails if a pattern is not valid, or if a target sets no limit.
+    pub(crate) fn with_proposed_targets(
+        mut self,
+        targets: &[TargetConfig],
+    ) -> Result<Self, PolicyError> {
+        self.proposed_targets = build_target_rules(targets)?;
+        Ok(self)
     }
 
     /// Returns the policy with this setting: if `is_required`, a check without a baseline is
@@ -345,10 +358,12 @@ impl Policy {
         let tolerated = threshold.max(relative_min_effect);
         let to_percent =
             |value| Percent::new(value).expect("tolerances are finite and not negative");
-        let mut targets = BTreeMap::new();
-        for rule in self.targets.iter().filter(|rule| rule.pattern.matches(id)) {
-            targets.extend(&rule.limits);
+        let mut targets = merge_limits(&self.targets, id);
+        for (metric, limit) in merge_limits(&self.proposed_targets, id) {
+            let own = targets.entry(metric).or_insert(limit);
+            *own = limit.min(*own);
         }
+        targets.extend(merge_limits(&self.flag_targets, id));
         BenchmarkRules {
             threshold: to_percent(tolerated),
             detect: to_percent(detect.max(tolerated + detect - threshold)),
@@ -359,9 +374,15 @@ impl Policy {
     /// Yields every rule that names benchmarks by a pattern.
     pub(crate) fn list_rules(&self) -> impl Iterator<Item = PolicyRule<'_>> {
         let exceptions = self.exceptions.iter().map(|(pattern, _)| (pattern, Vec::new()));
-        let targets =
-            self.targets.iter().map(|rule| (&rule.pattern, rule.limits.keys().copied().collect()));
+        let targets = self
+            .target_rules()
+            .map(|rule| (&rule.pattern, rule.limits.keys().copied().collect()));
         exceptions.chain(targets).map(|(pattern, metrics)| PolicyRule { pattern, metrics })
+    }
+
+    /// Yields the rules that set targets, wherever they come from.
+    fn target_rules(&self) -> impl Iterator<Item = &TargetRule> {
+        self.targets.iter().chain(&self.proposed_targets).chain(&self.flag_targets)
     }
 
     /// Refuses percentile targets that no benchmark can prove.
@@ -370,7 +391,7 @@ impl Policy {
     /// whose numbers of calls are not known. If only some of them are, the target is *unproven* for
     /// those instead.
     pub(crate) fn check_targets(&self, benchmarks: &[Benchmark]) -> Result<(), PolicyError> {
-        for rule in &self.targets {
+        for rule in self.target_rules() {
             let percentile = rule.limits.keys().find(|metric| metric.quantile().is_some());
             let Some(percentile) = percentile else { continue };
             let mut limited = benchmarks
@@ -392,6 +413,26 @@ impl Policy {
         }
         Ok(())
     }
+}
+
+/// Returns the rules of these targets, in the same order.
+///
+/// Fails if a pattern is not valid, or if a target sets no limit.
+fn build_target_rules(targets: &[TargetConfig]) -> Result<Vec<TargetRule>, PolicyError> {
+    let build_rule = |target: &TargetConfig| {
+        let limits = target.limits();
+        if limits.is_empty() {
+            return Err(PolicyError::TargetWithoutLimit(target.bench.clone()));
+        }
+        Ok(TargetRule { pattern: IdPattern::new(&target.bench)?, limits })
+    };
+    targets.iter().map(build_rule).collect()
+}
+
+/// Returns the limits that `rules` set for the benchmark `id`. Later rules override earlier ones.
+fn merge_limits(rules: &[TargetRule], id: &str) -> BTreeMap<Metric, Nanos> {
+    let matching = rules.iter().filter(|rule| rule.pattern.matches(id));
+    matching.flat_map(|rule| rule.limits.iter().map(|(metric, limit)| (*metric, *limit))).collect()
 }
 
 /// Returns whether `benchmark` is measured in batches whose numbers of calls are not known.
@@ -498,6 +539,24 @@ mod tests {
         tolerates(toml, "a/b", 0.10, 0.14);
         tolerates(toml, "a/c/d", 0.02, 0.06);
         tolerates(toml, "b", 0.01, 0.05);
+    }
+
+    #[test]
+    fn a_proposed_target_makes_limits_stricter_and_never_looser() {
+        let target = |text: &str| Config::from_toml(text).unwrap().target;
+        let base = "[[target]]\nbench = \"**\"\np95 = \"10ms\"\n\
+                    [[target]]\nbench = \"slow/**\"\np95 = \"90ms\"\n";
+        let limits = |proposed: &str, id: &str| {
+            let policy = policy(base).unwrap().with_proposed_targets(&target(proposed)).unwrap();
+            policy.resolve_rules(id, None).targets
+        };
+        let p95 = |ms: f64| (Metric::P95, nanos(ms * 1e6));
+        // The same file proposes nothing, also where one of its targets is looser than another.
+        assert_eq!(limits(base, "slow/a"), [p95(90.0)]);
+        let looser = "[[target]]\nbench = \"**\"\np95 = \"20ms\"\nmean = \"1ms\"\n";
+        assert_eq!(limits(looser, "a"), [(Metric::Mean, nanos(1e6)), p95(10.0)]);
+        assert_eq!(limits(looser, "slow/a"), [(Metric::Mean, nanos(1e6)), p95(20.0)]);
+        assert_eq!(limits("", "a"), [p95(10.0)]);
     }
 
     #[test]

@@ -159,6 +159,10 @@ pub(crate) enum HeadlineReasonKind {
     NothingCompared,
     /// There is no baseline.
     NoBaseline,
+    /// There is no baseline, because the base commit could not be measured.
+    BaseNotMeasured,
+    /// Stored runs could not be read.
+    StoreUnreadable,
     /// Benchmarks improved.
     Improved,
     /// Regressions were accepted by a waiver.
@@ -295,13 +299,21 @@ fn build_headline(
     let has_baseline = decision.baseline.kind != BaselineKind::None;
     let judgements = decision.benchmarks.iter();
     let compared = judgements.filter(|judgement| judgement.change.is_compared()).count();
+    let no_baseline = if decision.notes.iter().any(Note::is_base_obstacle) {
+        HeadlineReasonKind::BaseNotMeasured
+    } else {
+        HeadlineReasonKind::NoBaseline
+    };
+    let is_unreadable = |note: &&Note| matches!(note, Note::StoredRunIgnored { .. });
+    let unreadable = decision.notes.iter().filter(is_unreadable).count();
     let nothing = [
         (HeadlineReasonKind::NothingMeasured, usize::from(measured == 0)),
         (
             HeadlineReasonKind::NothingCompared,
             usize::from(measured > 0 && has_baseline && compared == 0),
         ),
-        (HeadlineReasonKind::NoBaseline, usize::from(!has_baseline)),
+        (no_baseline, usize::from(!has_baseline)),
+        (HeadlineReasonKind::StoreUnreadable, unreadable),
     ];
     let good = [
         (HeadlineReasonKind::Unchanged, counts.unchanged),
@@ -311,7 +323,7 @@ fn build_headline(
     let reasons = match decision.verdict {
         Verdict::Fail => bad.to_vec(),
         Verdict::Inconclusive => [nothing.as_slice(), &unsure, &bad].concat(),
-        Verdict::Pass => [&nothing[1..], &good, &bad, &unsure].concat(),
+        Verdict::Pass => [&nothing[1..3], &good, &bad, &unsure].concat(),
     };
     let detect = match unchanged {
         [group] => group.detect,

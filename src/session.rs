@@ -3,6 +3,8 @@
 
 mod command_line;
 mod error;
+pub(crate) mod workflow;
+pub(crate) mod recording;
 pub(crate) mod print;
 pub(crate) mod progress;
 pub(crate) mod project;
@@ -27,10 +29,11 @@ pub(crate) use self::store::SessionStore;
 use self::pair::PairBuilder;
 use self::project::Project;
 use self::settings::{EffortSettings, GateSettings};
+use self::workflow::WorkflowTrigger;
 use crate::cli::{EffortArgs, GateArgs, SelectionArgs, StoreArgs};
 use crate::git::Repository;
 use crate::host::Host;
-use crate::policy::{Config, Policy};
+use crate::policy::{Config, Policy, TargetConfig};
 use crate::process::Interrupt;
 use crate::run::{BenchmarkId, Run, SampleSource};
 use crate::store::RunKind;
@@ -75,6 +78,8 @@ pub(crate) struct Session {
     pub(crate) host: Host,
     /// Raised when a signal asks perfgate to end.
     pub(crate) interrupt: Interrupt,
+    /// The event of the workflow; `None` outside of workflows.
+    pub(crate) trigger: Option<WorkflowTrigger>,
 }
 
 impl Session {
@@ -83,8 +88,12 @@ impl Session {
     /// # Errors
     ///
     /// Fails if the repository, the configuration or the given run cannot be read, if a flag is not
-    /// valid, or if signals cannot be watched.
+    /// valid, if signals cannot be watched, or if the workflow must not measure.
     pub(crate) fn open(request: &SessionRequest<'_>) -> Result<Self> {
+        let trigger = WorkflowTrigger::detect();
+        if request.given_run.is_none() {
+            workflow::refuse_privileged_measuring(trigger.as_ref())?;
+        }
         let project = Project::find(request.selection.manifest_path.as_deref())?;
         let GateSettings { config, policy, store } = GateSettings::read(
             &project.folder,
@@ -112,7 +121,33 @@ impl Session {
             given_run,
             host,
             interrupt,
+            trigger,
         })
+    }
+
+    /// Judges by `config` in place of the configuration of the working tree, and also by the
+    /// `proposed` targets where they limit more. How much is measured and where baselines are kept
+    /// follow `config` too.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the resulting policy or the address of the store is not valid.
+    pub(crate) fn replace_config(
+        &mut self,
+        config: Config,
+        proposed: &[TargetConfig],
+        request: &SessionRequest<'_>,
+    ) -> Result<()> {
+        let path = settings::locate_config(request.gate, &self.project.folder);
+        self.store = SessionStore::resolve(request.store, &config, &path, &self.project.folder)?;
+        self.policy =
+            settings::resolve_policy(config.clone(), request.gate, &self.selection.bench)?
+                .with_partial_suite(!self.selection.package.is_empty())
+                .with_proposed_targets(proposed)
+                .map_err(|error| settings::explain_policy_error(&error))?;
+        self.effort = EffortSettings::resolve(request.effort, &config.measure);
+        self.config = config;
+        Ok(())
     }
 
     /// Returns the calibrated noise of each benchmark on the session's host. Returns none without a

@@ -9,6 +9,9 @@ use super::StoreArgs;
 /// `perfgate baseline`.
 #[derive(Args, Debug)]
 pub(crate) struct BaselineArgs {
+    /// Configuration file that may name the store [default: perfgate.toml in this folder]
+    #[arg(long, value_name = "PATH", global = true)]
+    pub(crate) config: Option<PathBuf>,
     /// What to do with the store.
     #[command(subcommand)]
     pub(crate) action: BaselineAction,
@@ -32,6 +35,9 @@ Examples:
         /// Push this run and all others not pushed yet to the data repository
         #[arg(long)]
         push: bool,
+        /// Push the run although its commit is not in the default branch; not in workflows
+        #[arg(long, requires = "push")]
+        any_commit: bool,
         /// Where the branch is shared.
         #[command(flatten)]
         remote: RemoteArgs,

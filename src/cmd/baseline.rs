@@ -9,11 +9,13 @@ use serde::Serialize;
 use crate::cli::{
     BaselineAction, BaselineArgs, GateArgs, RemoteArgs, StoreArgs, StoreFormat, StoreReadArgs,
 };
-use crate::git::GitToken;
+use crate::git::{GitToken, Repository};
 use crate::render::{RunDocument, escape_for_terminal};
 use crate::run::Run;
 use crate::session::print::{self, format_plural};
-use crate::session::settings::read_config;
+use crate::session::recording::check_recordable;
+use crate::session::settings::find_store;
+use crate::session::workflow::WorkflowTrigger;
 use crate::session::{CommandError, ExitStatus, SessionStore, read_run};
 use crate::store::{GitStore, PruneSummary, RunKey, Store, StoreError};
 
@@ -21,10 +23,14 @@ use crate::store::{GitStore, PruneSummary, RunKey, Store, StoreError};
 ///
 /// Fails if the store cannot be opened, or if the action that `args` names fails.
 pub(super) fn run_baseline(args: &BaselineArgs) -> Result<ExitStatus> {
+    let gate = GateArgs { config: args.config.clone(), ..GateArgs::default() };
+    let find_store = |store: &StoreArgs| find_store(Path::new("."), &gate, store);
     match &args.action {
-        BaselineAction::Save { run, store, push, remote } => {
+        BaselineAction::Save { run, store, push, any_commit, remote } => {
             let store = find_store(store)?;
-            save_run(run, open_store(&store)?, push.then_some(remote))?;
+            let run = read_run(run)?;
+            check_recording(&run, *push, *any_commit)?;
+            save_run(&run, open_store(&store)?, push.then_some(remote))?;
         }
         BaselineAction::List(read) => {
             let store = find_store(&read.store)?;
@@ -42,19 +48,34 @@ pub(super) fn run_baseline(args: &BaselineArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Pass)
 }
 
-/// Returns the store that the command line names, else `perfgate.toml`, else the default store.
+/// Checks that the run may be recorded: what is shared, and what a workflow records, is of a commit
+/// in the default branch.
 ///
-/// Fails if the configuration cannot be read or the address is not valid.
-fn find_store(args: &StoreArgs) -> Result<SessionStore> {
-    let folder = Path::new(".");
-    SessionStore::resolve(args, &read_config(&GateArgs::default(), folder)?, folder)
+/// Fails with the reason if it may not.
+fn check_recording(run: &Run, is_pushed: bool, is_any_commit: bool) -> Result<()> {
+    let trigger = WorkflowTrigger::detect();
+    if trigger.is_some() && is_any_commit {
+        let message = "--any-commit is not for workflows: they record only what is merged";
+        return Err(CommandError::new_usage(message).into());
+    }
+    if trigger.is_none() && (!is_pushed || is_any_commit) {
+        return Ok(());
+    }
+    let repository = Repository::discover(Path::new(".")).map_err(CommandError::from)?;
+    // Outside of a repository the store refuses to push.
+    let Some(repository) = repository else { return Ok(()) };
+    check_recordable(&repository, run, trigger.as_ref())
+        .map_err(|refusal| CommandError::from((refusal, trigger.is_some())).into())
 }
 
-/// Fetches the baselines of the remote into `store`.
-///
-/// Fails if `store` is not a git store, or if the remote cannot be opened or fetched.
-fn fetch_baselines(store: &Store, remote: &RemoteArgs) -> Result<()> {
-    with_remote(store, remote, GitStore::fetch)
+/// Returns whether the runs of the store are shared through a remote. If not, prints that the
+/// folder is all there is.
+fn is_shared(store: &Store) -> bool {
+    let is_shared = store.as_git().is_ok();
+    if !is_shared {
+        print::print_note("the store is a folder, so there is no remote");
+    }
+    is_shared
 }
 
 /// Opens the store. Fails if it cannot be opened.
@@ -65,8 +86,8 @@ fn open_store(store: &SessionStore) -> Result<&Store> {
 /// Opens the store, and fetches from the remote first if `--fetch` is given.
 fn open_to_read<'a>(store: &'a SessionStore, args: &StoreReadArgs) -> Result<&'a Store> {
     let store = open_store(store)?;
-    if args.fetch {
-        fetch_baselines(store, &args.remote)?;
+    if args.fetch && is_shared(store) {
+        with_remote(store, &args.remote, GitStore::fetch)?;
     }
     Ok(store)
 }
@@ -86,12 +107,11 @@ fn with_remote<T>(
     Ok(work(store, &remote).map_err(CommandError::from)?)
 }
 
-/// Saves the run in the file at `path`, and pushes it if `push` names a remote.
-fn save_run(path: &Path, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
-    let run = read_run(path)?;
-    let key = store.save(&run).map_err(CommandError::from)?;
-    print::print_answer(&(print::describe_saved_run("saved", &key, &run) + "\n"))?;
-    if let Some(remote) = push {
+/// Saves the run, and pushes it if `push` names a remote and the store is shared.
+fn save_run(run: &Run, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
+    let key = store.save(run).map_err(CommandError::from)?;
+    print::print_answer(&(print::describe_saved_run("saved", &key, run) + "\n"))?;
+    if let Some(remote) = push.filter(|_| is_shared(store)) {
         let (pushed, address) = with_remote(store, remote, |store, remote| {
             Ok((store.push(remote)?, remote.display_name()))
         })?;
@@ -257,7 +277,7 @@ fn print_run(key: &RunKey, run: &Run) -> Result<()> {
 ///
 /// With `dry_run`, only prints what would be removed.
 fn prune_runs(keep: usize, dry_run: bool, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
-    let pruned = match push {
+    let pruned = match push.filter(|_| is_shared(store)) {
         _ if dry_run => store.preview_prune(keep).map_err(CommandError::from)?,
         Some(remote) => {
             with_remote(store, remote, |store, remote| store.prune_remote(remote, keep))?

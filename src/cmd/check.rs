@@ -1,8 +1,10 @@
 //! `perfgate check`: measures, compares, judges and reports. Its exit status is the gate.
 
+mod remote;
+mod change_base;
+mod base_rules;
 mod inputs;
 mod outputs;
-mod remote;
 mod compared_with;
 mod candidate;
 mod confirm;
@@ -27,6 +29,7 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
     let check = CheckInputs::open(args)?;
     counts::require_valgrind(args)?;
     let mut compared_with = compared_with::find(&check)?;
+    compared_with.notes.extend_from_slice(&check.rule_notes);
     let launches = if let Some(pair) = compared_with.pair.take() {
         // Both sides are launched in rounds only, so there is no run of the candidate before them.
         CheckLaunches::Rounds(confirm::measure_pair(&check, pair)?)

@@ -14,8 +14,8 @@ use crate::host::{
 use crate::render::{FindingWords, describe_finding};
 use crate::run::SampleSource;
 use crate::session::print::{self, format_plural};
-use crate::session::settings::read_config;
-use crate::session::{ExitStatus, SessionStore, measurement};
+use crate::session::settings::find_store;
+use crate::session::{ExitStatus, measurement};
 use crate::store::RunKey;
 
 /// The output of the command.
@@ -72,8 +72,7 @@ fn check_stored_runs(folder: &Path, fingerprints: [&str; 2]) -> HostFinding {
 
 /// Lists the runs of the project's store. Fails if the configuration or the store cannot be read.
 fn list_stored_runs(folder: &Path) -> Result<Vec<RunKey>> {
-    let config = read_config(&GateArgs::default(), folder)?;
-    let store = SessionStore::resolve(&StoreArgs::default(), &config, folder)?;
+    let store = find_store(folder, &GateArgs::default(), &StoreArgs::default())?;
     Ok(store.open()?.list()?)
 }
 

@@ -20,13 +20,16 @@ use crate::run::{MeasuredCommit, Run, SampleSource};
 use crate::session::progress::ProgressOutput;
 use crate::session::project::find_workspace_folder;
 use crate::session::settings::{EffortSettings, parse_selection};
+use crate::session::workflow::{WorkflowTrigger, refuse_privileged_measuring};
 use crate::session::{ExitStatus, measurement, print, watch_signals};
 
 /// Runs `perfgate measure`.
 ///
-/// The status is inconclusive if nothing was measured. Fails if the measurement cannot be made or
-/// the run file cannot be written. A failed benchmark is printed and is not an error.
+/// The status is inconclusive if nothing was measured. Fails if the measurement cannot be made, if
+/// the workflow must not make it, or if the run file cannot be written. A failed benchmark is
+/// printed and is not an error.
 pub(super) fn run_measure(args: MeasureArgs) -> Result<ExitStatus> {
+    refuse_privileged_measuring(WorkflowTrigger::detect().as_ref())?;
     let interrupt = watch_signals()?;
     let (run, output) = match args.source.unwrap_or(MeasureSource::Criterion(args.criterion)) {
         MeasureSource::Criterion(args) if args.list => return list_benchmarks(&args, &interrupt),

@@ -47,6 +47,26 @@ impl Note {
         matches!(self, Self::TargetMatchesNothing { .. })
             .then_some((FailOn::TargetUnproven, Verdict::Inconclusive))
     }
+
+    /// Returns whether a reviewer must read this even if the check passes: the change edits the rules
+    /// that later changes are judged by, or the store is damaged.
+    pub(crate) fn must_be_read(&self) -> bool {
+        matches!(self, Self::BaseRules { .. } | Self::StoredRunIgnored { .. })
+    }
+
+    /// Returns whether this is why the base commit was not measured beside the candidate.
+    pub(crate) fn is_base_obstacle(&self) -> bool {
+        matches!(
+            self,
+            Self::BaseNotBuilt { .. }
+                | Self::BaseHasNoManifest { .. }
+                | Self::BaseHasNoProfile { .. }
+                | Self::BaseNotMeasured { .. }
+                | Self::BaseBesideRunFile { .. }
+                | Self::BaseUnknown { .. }
+                | Self::HeadNotBuilt { .. }
+        )
+    }
 }
 
 impl Decision {

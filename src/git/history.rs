@@ -40,19 +40,39 @@ impl Remote<'_> {
         if missing.is_empty() || known.len() >= limit {
             return Ok(known);
         }
-        let history = self.repository.history_folder();
-        let inner = git2::Repository::init_bare(&history)?;
-        let depth = format!("--depth={limit}");
-        let mut arguments = vec!["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
-        arguments.extend(["--no-auto-maintenance", "--filter=tree:0", &depth, "--", &self.url]);
-        arguments.extend(missing.iter().map(CommitId::as_str));
-        let git = GitCommand::new(&history).with_token(self.token.as_ref(), &self.url);
-        if let (_, Some(message)) = git.try_run(&arguments)? {
+        let inner = self.open_history()?;
+        let missing_names: Vec<&str> = missing.iter().map(CommitId::as_str).collect();
+        if let Some(message) = self.fetch_history(&missing_names, limit)? {
             return Err(self.explain_failure("fetch", &message));
         }
         let fetched = Repository { inner };
         known.extend(fetched.walk_ancestry_of_all(&missing, parents).take(limit - known.len()));
         Ok(known)
+    }
+
+    /// Opens the separate repository for fetched history. Creates it if needed.
+    ///
+    /// Fails if it cannot be opened or created.
+    pub(super) fn open_history(&self) -> Result<git2::Repository, GitError> {
+        Ok(git2::Repository::init_bare(self.repository.history_folder())?)
+    }
+
+    /// Fetches the last `depth` commits of these references, without files, into the separate
+    /// repository. Returns the message of git if the fetch failed.
+    ///
+    /// Fails if git cannot be started.
+    pub(super) fn fetch_history(
+        &self,
+        references: &[&str],
+        depth: usize,
+    ) -> Result<Option<String>, GitError> {
+        let history = self.repository.history_folder();
+        let depth = format!("--depth={depth}");
+        let mut arguments = vec!["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
+        arguments.extend(["--no-auto-maintenance", "--filter=tree:0", &depth, "--", &self.url]);
+        arguments.extend(references);
+        let git = GitCommand::new(&history).with_token(self.token.as_ref(), &self.url);
+        Ok(git.try_run(&arguments)?.1)
     }
 
     /// Fetches one commit with its files, but without its ancestors.
@@ -105,7 +125,7 @@ impl Repository {
 
     /// Opens the history that [`Remote::fetch_ancestry`] fetched, combined with the objects of this
     /// clone. Returns `None` if nothing was ever fetched.
-    fn open_fetched_history(&self) -> Result<Option<Self>, GitError> {
+    pub(super) fn open_fetched_history(&self) -> Result<Option<Self>, GitError> {
         let folder = self.history_folder();
         if !folder.join("HEAD").exists() {
             return Ok(None);

@@ -231,6 +231,7 @@ mod tests {
                 ..ChangeCounts::default()
             },
             targets: TargetCounts::default(),
+            has_note_to_read: false,
             faults: wrong.iter().map(|&fault| fault.to_owned()).collect(),
             commit: Some("0123456789abcdef".to_owned()),
             comment: format!("wrong: {wrong:?}"),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use crate::decision::{Change, Decision, Judgement, TargetStatus, Verdict};
+use crate::note::Note;
 use crate::render::{COMMENT_LIMIT, RenderError, render_markdown_body};
 use crate::report::{ChangeCounts, Report, ReportContext, TargetCounts};
 use crate::run::BenchmarkId;
@@ -47,6 +48,8 @@ pub(crate) struct PublishPage {
     pub(crate) counts: ChangeCounts,
     /// Numbers of targets of all suites by status.
     pub(crate) targets: TargetCounts,
+    /// Whether a suite has a note that a reviewer must read even if the verdict is a pass.
+    pub(crate) has_note_to_read: bool,
     /// Short hashes of everything that is wrong. A later push compares them to find what is new.
     pub(crate) faults: BTreeSet<String>,
     /// Id of the commit that was judged; `None` if it is not known.
@@ -77,6 +80,10 @@ impl PublishPage {
                 list_judgements(suites).map(|(_, judged)| judged),
             )
             .with_unmatched(suites.iter().flat_map(|suite| &suite.decision.notes)),
+            has_note_to_read: suites
+                .iter()
+                .flat_map(|suite| &suite.decision.notes)
+                .any(Note::must_be_read),
             faults: list_judgements(suites)
                 .flat_map(|(suite, judgement)| hash_faults(suite, judgement))
                 .collect(),
@@ -87,12 +94,14 @@ impl PublishPage {
     }
 
     /// Returns whether the result is worth a comment on the pull request: the verdict is not a
-    /// pass, something is wrong, a regression was accepted, or something is faster.
+    /// pass, as if nothing was compared, something is wrong, a regression was accepted, something is
+    /// faster, or a note must be read.
     pub(crate) fn deserves_comment(&self) -> bool {
         self.verdict != Verdict::Pass
             || !self.faults.is_empty()
             || self.counts.accepted > 0
             || self.counts.improved > 0
+            || self.has_note_to_read
     }
 
     /// Returns each count with the name of its step output, the most important first.

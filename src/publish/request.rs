@@ -84,9 +84,15 @@ pub(crate) fn build_commit_status(page: &PublishPage, settings: &PublishSettings
     body
 }
 
-/// Returns the counts in words. The word *inconclusive* comes first if that is the verdict.
+/// Returns the counts in words. The word *inconclusive* comes first if that is the verdict, and then
+/// whether anything was compared.
 fn describe_outcome(page: &PublishPage) -> String {
+    let counts = &page.counts;
+    let is_compared = counts.total > counts.new + counts.failed;
     match page.verdict {
+        Verdict::Inconclusive if !is_compared && counts.new > 0 => {
+            format!("inconclusive: not compared with a baseline ({})", page.describe_counts())
+        }
         Verdict::Inconclusive => format!("inconclusive: {}", page.describe_counts()),
         Verdict::Pass | Verdict::Fail => page.describe_counts(),
     }

@@ -53,6 +53,7 @@ mod tests {
             is_blocking: true,
             counts: ChangeCounts::default(),
             targets: TargetCounts::default(),
+            has_note_to_read: false,
             faults: std::collections::BTreeSet::new(),
             commit: None,
             comment: "comment".to_owned(),

@@ -2,6 +2,8 @@
 //!
 //! A sentence begins in lower case and has no full stop, because it may follow a name or a colon.
 
+mod rules;
+
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
@@ -117,15 +119,20 @@ pub(crate) fn describe_note(note: &Note) -> String {
             "no baseline: the candidate is not a commit of this repository".to_owned()
         }
         Note::InvalidCommit { commit } => format!("no baseline: `{commit}` is not a commit id"),
-        Note::NothingStored => {
-            "no baseline yet: no ancestor of this commit has a stored run".to_owned()
-        }
+        Note::NothingStored => "no baseline yet: no ancestor of this commit has a stored run; \
+                                `--save-baseline` records one, in workflows a job on pushes to the \
+                                default branch"
+            .to_owned(),
         Note::StoredElsewhere { commit, machines } => format!(
             "no baseline from this machine: {commit} was measured on {}",
             machines.iter().map(describe_stored_machine).collect::<Vec<_>>().join(" and on ")
         ),
         Note::StoredRunIgnored { cause } => {
-            format!("a stored run was ignored: {}", join_lines(cause))
+            format!(
+                "a stored run was ignored, so what it shows is not known: {}; \
+                 `perfgate baseline prune` removes old runs",
+                join_lines(cause)
+            )
         }
         Note::BaselinesNotFetched { cause } => {
             format!("the stored baselines could not be fetched: {}", join_lines(cause))
@@ -162,6 +169,21 @@ pub(crate) fn describe_note(note: &Note) -> String {
                  the comparison: the merge base is {merge_base}"
             )
         }
+        Note::BaseNotMeasured { commit, cause } => {
+            format!("no baseline: base {commit} could not be measured: {}", join_lines(cause))
+        }
+        Note::BaseBesideRunFile { commit } => format!(
+            "no baseline: base {commit} is not measured beside a run file; check without `--run`, or \
+             name a run of the base with `--baseline FILE`"
+        ),
+        Note::BaseUnknown { cause } => {
+            let cause = cause.as_deref().map(|cause| format!(": {}", join_lines(cause)));
+            format!(
+                "no baseline: this checkout does not show where the candidate left the default \
+                 branch{}; check out with `fetch-depth: 0`",
+                cause.unwrap_or_default()
+            )
+        }
         Note::NotConfirmed { cause } => format!("not confirmed in rounds: {}", join_lines(cause)),
         Note::NotConfirmedWithoutBase { commit, cause } => format!(
             "not confirmed in rounds: base {commit} cannot be built: {}; {PREPARE_ADVICE}",
@@ -196,6 +218,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
                                      with `fetch-depth: 0`"
             .to_owned(),
 
+        Note::BaseRules { issue } => rules::describe_rules_issue(issue),
         Note::TargetMatchesNothing { pattern, nearest } => format!(
             "the target of `{pattern}` is unproven, because no benchmark matches{}",
             describe_nearest(nearest.as_deref())

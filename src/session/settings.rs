@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -53,9 +53,24 @@ impl GateSettings {
     ) -> Result<Self> {
         let config = read_config(gate, folder)?;
         let policy = resolve_policy(config.clone(), gate, bench)?;
-        let store = SessionStore::resolve(store, &config, folder)?;
+        let store = SessionStore::resolve(store, &config, &locate_config(gate, folder), folder)?;
         Ok(Self { config, policy, store })
     }
+}
+
+/// Returns the store of a command that needs nothing else of the configuration: the one that `args`
+/// name, else the configuration of `folder` or of `gate`, else the default store.
+///
+/// # Errors
+///
+/// Fails if the configuration cannot be read, or if the address is not that of a store.
+pub(crate) fn find_store(
+    folder: &Path,
+    gate: &GateArgs,
+    args: &StoreArgs,
+) -> Result<SessionStore> {
+    let config = read_config(gate, folder)?;
+    SessionStore::resolve(args, &config, &locate_config(gate, folder), folder)
 }
 
 /// Remedy for a pattern that is not valid.
@@ -99,34 +114,50 @@ fn to_duration(nanos: Nanos) -> Duration {
     Duration::try_from_secs_f64(nanos.get() / NANOS_PER_SECOND).unwrap_or(Duration::MAX)
 }
 
+/// Returns the path of the configuration: the named file, else the one in `folder`.
+pub(crate) fn locate_config(args: &GateArgs, folder: &Path) -> PathBuf {
+    args.config.clone().unwrap_or_else(|| folder.join(DEFAULT_CONFIG_FILE))
+}
+
 /// Reads the configuration: the named file, else the one in `folder`, else the default.
 ///
 /// # Errors
 ///
 /// Fails if a named file is missing, or if a file cannot be read or is not valid.
 pub(crate) fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
-    let path = args.config.clone().unwrap_or_else(|| folder.join(DEFAULT_CONFIG_FILE));
-    let text = match files::read_plain_text(&path) {
-        Ok(text) => text,
+    let path = locate_config(args, folder);
+    Config::from_toml(&read_config_text(args, &path)?)
+        .map_err(|error| explain_policy_error(&error))
+        .with_context(|| format!("failed to read configuration `{}`", path.display()))
+}
+
+/// Reads the text of the configuration at `path`, which is empty if the file is absent and the
+/// command line does not name it.
+///
+/// # Errors
+///
+/// Fails if a named file is missing, or if the file cannot be read.
+pub(crate) fn read_config_text(args: &GateArgs, path: &Path) -> Result<String> {
+    match files::read_plain_text(path) {
+        Ok(text) => Ok(text),
         Err(error) if error.kind() == ErrorKind::NotFound && args.config.is_none() => {
-            return Ok(Config::default());
+            Ok(String::new())
         }
         Err(error) => {
             let message = format!("failed to read configuration `{}`: {error}", path.display());
             let help = "name a file, or leave out --config: `perfgate init` writes perfgate.toml";
-            return Err(CommandError::new_usage(message).with_help(help).into());
+            Err(CommandError::new_usage(message).with_help(help).into())
         }
-    };
-    Config::from_toml(&text)
-        .map_err(|error| explain_policy_error(&error))
-        .with_context(|| format!("failed to read configuration `{}`", path.display()))
+    }
 }
 
 /// Returns the policy of `config`, overridden by the flags, for the benchmarks that `bench`
 /// selects.
 ///
+/// # Errors
+///
 /// Fails if a flag, a pattern or the resulting policy is not valid.
-fn resolve_policy(mut config: Config, args: &GateArgs, bench: &[String]) -> Result<Policy> {
+pub(crate) fn resolve_policy(mut config: Config, args: &GateArgs, bench: &[String]) -> Result<Policy> {
     let gate = &mut config.gate;
     gate.threshold = args.threshold.or(gate.threshold);
     gate.detect = args.detect.or(gate.detect);

@@ -14,23 +14,37 @@ use crate::store::{DEFAULT_STORE_URL, Store, StoreError};
 pub(crate) struct SessionStore {
     /// Address that the command line or the configuration names; `None` for the default store.
     url: Option<String>,
-    /// Folder that relative paths start from. A git store is in its repository.
+    /// Folder that relative paths start from: the current one if the command line names the store,
+    /// else that of the configuration. A git store is in its repository.
     folder: PathBuf,
     opened: OnceCell<Store>,
 }
 
 impl SessionStore {
-    /// Returns the store that the command line names, else the configuration, else the default
-    /// store, without opening it. This is the one place that chooses the store of a command.
+    /// Returns the store that the command line names, else the configuration at `config_path`, else
+    /// the default store, without opening it. A git store is in the repository around `folder`. This
+    /// is the one place that chooses the store of a command.
     ///
     /// # Errors
     ///
     /// Fails if the address is not that of a store, even if the command never opens it.
-    pub(crate) fn resolve(args: &StoreArgs, config: &Config, folder: &Path) -> Result<Self> {
+    pub(crate) fn resolve(
+        args: &StoreArgs,
+        config: &Config,
+        config_path: &Path,
+        folder: &Path,
+    ) -> Result<Self> {
         let url = args.store.as_ref().or(config.store.url.as_ref()).cloned();
         if let Some(url) = &url {
             Store::check_url(url).map_err(CommandError::from)?;
         }
+        // The same words name the same folder in every command that runs there.
+        let is_folder = url.as_ref().is_some_and(|url| url.starts_with("dir:"));
+        let folder = match config_path.parent() {
+            _ if !is_folder => folder,
+            Some(beside) if args.store.is_none() && !beside.as_os_str().is_empty() => beside,
+            _ => Path::new("."),
+        };
         Ok(Self { url, folder: folder.to_owned(), opened: OnceCell::new() })
     }
 

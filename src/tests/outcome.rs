@@ -232,3 +232,21 @@ fn the_mean_is_that_of_all_calls() {
     assert!((figures.mean.point.get() - 1.01e6).abs() < 1e-3);
     assert_eq!((figures.min, figures.max, figures.p90), (None, None, None));
 }
+
+#[test]
+fn an_unreadable_stored_run_is_no_pass_where_the_answer_rests_on_stored_runs() {
+    let candidate = run(&[("suite/a", steady(1e6))]);
+    let stored: Vec<Run> = (0..8).map(|_| run(&[("suite/a", steady(1e6))])).collect();
+    let unreadable = [Note::StoredRunIgnored { cause: "it is cut short".to_owned() }];
+    let judge = |notes: &[Note], toml: &str| {
+        let stored = BaselineEvidence::Stored(&stored);
+        let evidence = Evidence { notes, ..Evidence::from_sides(&candidate, stored) };
+        decide(&evidence, &policy(toml))
+    };
+    assert_eq!(judge(&[], "").verdict, Verdict::Pass);
+    let decision = judge(&unreadable, "");
+    assert_eq!(decision.benchmarks[0].change, Change::Unchanged);
+    assert_eq!((decision.verdict, decision.exit_status), (Verdict::Inconclusive, 0));
+    let decision = judge(&unreadable, "[gate]\nfail-on = [\"inconclusive\"]\n");
+    assert_eq!((decision.verdict, decision.exit_status), (Verdict::Inconclusive, 11));
+}

@@ -1,7 +1,7 @@
 //! What a check found out as a whole, and whether it blocks. The verdict states what is known;
 //! `fail-on` states what blocks.
 
-use super::evidence::Evidence;
+use super::evidence::{BaselineEvidence, Evidence};
 use crate::decision::{Change, CheckOutcome, Judgement, TargetStatus, Verdict};
 use crate::note::Note;
 use crate::policy::{FailOn, Policy, PolicyRule};
@@ -104,7 +104,16 @@ fn answers_enough(
     let is_unmatched = notes.iter().any(|note| note.check_reason().is_some());
     has_answer
         && !is_unmatched
+        && !lacks_stored_runs(evidence, notes)
         && !policy.list_rules().any(|rule| is_rule_undecided(&rule, judgements))
+}
+
+/// Returns whether the answer rests on stored runs and some of them could not be read. A nearer run
+/// may show what the others do not. Launches of both sides need no stored runs.
+fn lacks_stored_runs(evidence: &Evidence<'_>, notes: &[Note]) -> bool {
+    let rests_on_launches =
+        evidence.rounds.is_some() && matches!(evidence.baseline, BaselineEvidence::None);
+    !rests_on_launches && notes.iter().any(|note| matches!(note, Note::StoredRunIgnored { .. }))
 }
 
 /// Returns whether the rule names benchmarks and none of them is decided.

@@ -12,7 +12,7 @@ fn read(path: &str) -> String {
 }
 
 /// Returns name, description and default of each line in a section of `action.yml`.
-fn entries(section: &str) -> BTreeMap<String, (String, String)> {
+pub(crate) fn entries(section: &str) -> BTreeMap<String, (String, String)> {
     let action = read("action.yml");
     let lines = action.lines().skip_while(|line| *line != format!("{section}:")).skip(1);
     lines
@@ -337,58 +337,5 @@ fn no_step_after_the_measurement_reads_what_measured_code_may_have_set() {
         for name in ["BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"] {
             assert!(step.contains(&format!("{name}: \"\"\n")), "{name}: {step}");
         }
-    }
-}
-
-/// Returns whether `scripts/action/check` records the measured run in this environment.
-#[cfg(target_os = "linux")]
-fn records(variables: &[(&str, &str)]) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = tempfile::tempdir().unwrap();
-    let perfgate = folder.path().join("perfgate");
-    // This `perfgate` records its arguments and creates the file that a check creates.
-    let script = "#!/bin/sh\necho \"$*\" >>asked\nmkdir -p target/perfgate\ntouch target/perfgate/run.json\n";
-    fs::write(&perfgate, script).unwrap();
-    fs::set_permissions(&perfgate, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = Command::new(root().join("scripts/action/check"));
-    command.current_dir(folder.path()).env("PERFGATE", &perfgate).env("BASELINE", "auto");
-    for input in entries("inputs").keys() {
-        let name = input.replace('-', "_").to_uppercase();
-        if !matches!(&*name, "BASELINE" | "PATH" | "VERSION" | "GITHUB_TOKEN") {
-            command.env(name, "");
-        }
-    }
-    command
-        .env("RUNNER_TEMP", folder.path())
-        .env("GITHUB_OUTPUT", folder.path().join("output"))
-        .env("GITHUB_REPOSITORY", "octo/consumer")
-        .env("GITHUB_REF_TYPE", "branch")
-        .env("DEFAULT_BRANCH", "main")
-        .env("DATA_REPOSITORY", "origin")
-        .env("HEAD_REPOSITORY", "");
-    let output = command.envs(variables.iter().copied()).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
-    assert!(asked.contains("check --out target/perfgate --baseline auto"), "{asked}");
-    asked.contains("baseline save target/perfgate/run.json --push --data-repository origin")
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_push_to_the_default_branch_records_and_a_fork_never_does() {
-    let push = ("GITHUB_EVENT_NAME", "push");
-    let auto = ("RECORD", "auto");
-    assert!(records(&[push, auto, ("GITHUB_REF_NAME", "main")]));
-    assert!(!records(&[push, auto, ("GITHUB_REF_NAME", "other")]));
-    assert!(!records(&[push, ("RECORD", "never"), ("GITHUB_REF_NAME", "main")]));
-    let name = ("GITHUB_REF_NAME", "7/merge");
-    for event in ["pull_request", "pull_request_target", "workflow_run"] {
-        let event = ("GITHUB_EVENT_NAME", event);
-        let always =
-            |head| records(&[event, ("RECORD", "always"), name, ("HEAD_REPOSITORY", head)]);
-        assert!(!records(&[event, auto, name, ("HEAD_REPOSITORY", "octo/consumer")]));
-        assert!(always("octo/consumer"));
-        assert!(!always("evil/consumer"));
-        assert!(!always(""), "the fork is gone");
     }
 }

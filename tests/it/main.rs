@@ -12,6 +12,7 @@
 
 #[cfg(feature = "github")]
 mod action;
+mod base_of_change;
 mod bench_edits;
 mod cargo;
 mod checkout;
@@ -43,6 +44,8 @@ mod publish_troubles;
 mod output;
 mod release;
 mod report;
+#[cfg(feature = "github")]
+mod recording;
 mod repositories;
 mod rounds;
 mod settings;

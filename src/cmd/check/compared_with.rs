@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::change_base::BaseSearch;
 use super::inputs::{BaselineChoice, CheckInputs};
 use super::remote;
 use crate::git::{CommitId, Repository};
@@ -12,7 +13,7 @@ use crate::note::{Note, StoredMachine};
 use crate::policy::Policy;
 use crate::run::Run;
 use crate::session::pair::{Pair, PairAttempt, SideObstacle};
-use crate::session::{CommandError, read_run};
+use crate::session::{CommandError, print, read_run};
 use crate::store::{BaselineMatch, Store, StoredBaseline};
 use crate::verdict::{BaselineEvidence, keep_runs_like};
 
@@ -60,12 +61,8 @@ pub(super) fn find(check: &CheckInputs<'_>) -> Result<ComparedWith> {
             let pair = Box::new(Pair::from_commands(baseline, candidate, head));
             Ok(ComparedWith { pair: Some(pair), ..ComparedWith::default() })
         }
-        BaselineChoice::Auto | BaselineChoice::Stored => {
-            match check.session.store.open_if_present()? {
-                Some(store) => ComparedWith::find_stored(check, store),
-                None => Ok(ComparedWith::without_store()),
-            }
-        }
+        BaselineChoice::Auto => ComparedWith::find_stored(check)?.or_base_of_change(check),
+        BaselineChoice::Stored => ComparedWith::find_stored(check),
         BaselineChoice::Revision(revision) => {
             let (repository, commit) = check.session.project.resolve_commit(revision)?;
             // A candidate that is read from a file cannot be measured in rounds, so it needs a
@@ -111,8 +108,16 @@ impl ComparedWith {
         revision: &str,
         base: CommitId,
     ) -> Result<Self> {
+        let attempt = build_pair(check, repository, &base)?;
+        let mut found = Self::from_attempt(attempt, &base);
+        found.notes.extend(note_lacking_commits(check, repository, revision, &base));
+        Ok(Self { commit: Some(base), ..found })
+    }
+
+    /// Returns the pair of the attempt, or a note that names the side that cannot be built.
+    fn from_attempt(attempt: PairAttempt, base: &CommitId) -> Self {
         let commit = base.short_id().to_owned();
-        let mut found = match build_pair(check, repository, &base)? {
+        match attempt {
             PairAttempt::Ready(pair) => Self { pair: Some(pair), ..Self::default() },
             PairAttempt::NoBase(SideObstacle::NoManifest(manifest)) => {
                 Self::with_note(Note::BaseHasNoManifest { commit, manifest })
@@ -124,16 +129,65 @@ impl ComparedWith {
                 Self::with_note(Note::BaseNotBuilt { commit, cause })
             }
             PairAttempt::NoHead(cause) => Self::with_note(Note::HeadNotBuilt { cause }),
+        }
+    }
+
+    /// Returns this baseline if its stored runs are a usable screen. Else builds the base of the
+    /// change, to be measured in rounds. A base that cannot be measured is a note. Without a base
+    /// there is nothing else to compare with than what is stored.
+    ///
+    /// Fails if a signal interrupts the build.
+    fn or_base_of_change(mut self, check: &CheckInputs<'_>) -> Result<Self> {
+        if self.is_usable() {
+            return Ok(self);
+        }
+        let base = match &check.base {
+            BaseSearch::Found(base) => base.commit.clone(),
+            BaseSearch::NoChange => return Ok(self),
+            BaseSearch::Unknown(note) => {
+                self.notes.extend(note.clone());
+                return Ok(self);
+            }
         };
-        found.notes.extend(note_lacking_commits(check, repository, revision, &base));
-        Ok(Self { commit: Some(base), ..found })
+        let commit = base.short_id().to_owned();
+        let Some(repository) = &check.session.project.repository else { return Ok(self) };
+        if check.session.given_run.is_some() {
+            self.notes.push(Note::BaseBesideRunFile { commit });
+            return Ok(self);
+        }
+        print::print_note(&format!("no usable run is stored: measuring in rounds against {commit}"));
+        let found = match build_pair(check, repository, &base) {
+            Ok(attempt) => Self::from_attempt(attempt, &base),
+            Err(error) if check.session.interrupt.is_raised() => return Err(error),
+            Err(error) => {
+                Self::with_note(Note::BaseNotMeasured { commit, cause: format!("{error:#}") })
+            }
+        };
+        // What is not stored does not matter beside rounds, but what cannot be read is worth a word.
+        let is_measured = found.pair.is_some();
+        self.notes.retain(|note| !is_measured || !is_about_absence(note));
+        self.notes.extend(found.notes);
+        Ok(Self { commit: Some(base), notes: self.notes, ..found })
+    }
+
+    /// Returns whether the stored runs can screen: there are some of the candidate's machine, and
+    /// every run that should be among them can be read.
+    fn is_usable(&self) -> bool {
+        let has_runs = match &self.baseline {
+            FoundBaseline::Stored(runs) | FoundBaseline::Screen(runs) => !runs.is_empty(),
+            FoundBaseline::Nothing | FoundBaseline::File(_) => false,
+        };
+        has_runs && !self.notes.iter().any(|note| matches!(note, Note::StoredRunIgnored { .. }))
     }
 
     /// Finds the stored runs of the nearest measured ancestors of the candidate, on its machine.
     ///
     /// Fetches the store's branch and the history that a shallow clone lacks, if needed. Fails if
     /// the store cannot be read.
-    fn find_stored(check: &CheckInputs<'_>, store: &Store) -> Result<Self> {
+    fn find_stored(check: &CheckInputs<'_>) -> Result<Self> {
+        let Some(store) = check.session.store.open_if_present()? else {
+            return Ok(Self::without_store());
+        };
         // Plan: identify the candidate's commit, fetch what is missing, then look up the ancestry.
         let repository = check.session.project.repository.as_ref();
         let Some((repository, commit)) = repository.zip(check.head.as_ref()) else {
@@ -142,8 +196,9 @@ impl ComparedWith {
         let Some(commit) = CommitId::parse(&commit.id) else {
             return Ok(Self::with_note(Note::InvalidCommit { commit: commit.id.clone() }));
         };
+        let in_workflow = check.session.trigger.is_some();
         let mut notes: Vec<Note> =
-            remote::fetch_branch(store, &check.args.remote).into_iter().collect();
+            remote::fetch_branch(store, &check.args.remote, in_workflow).into_iter().collect();
         let has_runs = !store.list().map_err(CommandError::from)?.is_empty();
         let ancestry = remote::find_ancestry(repository, &commit, has_runs, &mut notes);
         let lookup =
@@ -258,6 +313,18 @@ pub(super) fn build_pair(
 ) -> Result<PairAttempt> {
     remote::fetch_commit(repository, base).map_err(CommandError::from)?;
     Pair::build_from_commits(&check.session.pair_builder(repository), base)
+}
+
+/// Returns whether the note is about runs that are not stored.
+fn is_about_absence(note: &Note) -> bool {
+    matches!(
+        note,
+        Note::NothingStored
+            | Note::NoRepository
+            | Note::StoredElsewhere { .. }
+            | Note::BaselinesNotFetched { .. }
+            | Note::HistoryNotFetched { .. }
+    )
 }
 
 fn to_stored_machine(host: Host) -> StoredMachine {

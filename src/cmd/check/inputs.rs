@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::base_rules::{RulesBase, apply_base_rules};
+use super::change_base::{BaseSearch, ChangeBase};
 use crate::cli::CheckArgs;
 use crate::measure::SampleNeeds;
+use crate::note::Note;
 use crate::run::{BenchmarkId, MeasuredCommit, SampleSource};
 use crate::session::settings::resolve_budget;
+use crate::session::workflow::WorkflowTrigger;
 use crate::session::{Session, SessionRequest};
 use crate::verdict::NoiseHistory;
 
@@ -50,6 +54,10 @@ pub(super) struct CheckInputs<'a> {
     pub(super) choice: BaselineChoice,
     /// The commit that is judged; `None` without a repository or a commit.
     pub(super) head: Option<MeasuredCommit>,
+    /// The commits that the candidate is measured against and judged by.
+    pub(super) base: BaseSearch,
+    /// What a reader must know about the rules of the base.
+    pub(super) rule_notes: Vec<Note>,
     /// The calibrated noise of each benchmark on the machine of the session. Empty without a
     /// calibration.
     pub(super) noise: BTreeMap<BenchmarkId, NoiseHistory>,
@@ -69,7 +77,7 @@ impl<'a> CheckInputs<'a> {
             }
             _ => BaselineChoice::parse(&args.baseline),
         };
-        let mut session = Session::open(&SessionRequest {
+        let request = SessionRequest {
             selection: &args.selection,
             effort: &args.effort,
             gate: &args.gate,
@@ -79,7 +87,13 @@ impl<'a> CheckInputs<'a> {
                 _ => SampleSource::Criterion,
             },
             given_run: args.run.as_deref(),
-        })?;
+        };
+        let mut session = Session::open(&request)?;
+        let base = find_change_base(&session, &choice)?;
+        let rule_notes = match find_rules_base(&session, &choice, &base) {
+            Some(rules) => apply_base_rules(&mut session, &request, &rules)?,
+            None => Vec::new(),
+        };
         session.policy = session
             .policy
             .with_required_baseline(args.require_baseline)
@@ -89,7 +103,7 @@ impl<'a> CheckInputs<'a> {
             Some(run) => run.commit.clone(),
             None => session.project.read_head()?,
         };
-        Ok(Self { args, choice, head, noise: session.read_noise(), session })
+        Ok(Self { args, choice, head, base, rule_notes, noise: session.read_noise(), session })
     }
 
     /// Returns the needs of targets, within the budget of the check. `find_needed` returns the
@@ -100,5 +114,50 @@ impl<'a> CheckInputs<'a> {
     ) -> SampleNeeds<'b> {
         let budget = resolve_budget(self.args.budget, &self.session.config.measure);
         SampleNeeds { find_needed, budget }
+    }
+}
+
+/// Finds the base of the change that is checked out. Nothing is searched outside of a repository.
+///
+/// What is not compared with a base commit needs one only where strangers may have made the change,
+/// for its rules. Fails if git fails.
+fn find_change_base(session: &Session, choice: &BaselineChoice) -> Result<BaseSearch> {
+    let trigger = session.trigger.as_ref();
+    let is_proposed = trigger.is_some_and(WorkflowTrigger::is_proposal);
+    let is_compared = matches!(choice, BaselineChoice::Auto | BaselineChoice::Revision(_));
+    let Some(repository) = session.project.repository.as_ref() else {
+        return Ok(BaseSearch::Unknown(None));
+    };
+    if !is_proposed && !is_compared {
+        return Ok(BaseSearch::Unknown(None));
+    }
+    let Some(head) = session.project.read_head()? else { return Ok(BaseSearch::Unknown(None)) };
+    // A run that was measured elsewhere is not what is checked out.
+    let is_other = session.given_run.as_ref().is_some_and(|run| {
+        run.commit.as_ref().is_none_or(|commit| commit.id != head.id)
+    });
+    if is_other && !is_proposed {
+        return Ok(BaseSearch::Unknown(None));
+    }
+    Ok(BaseSearch::run(repository, &head, trigger))
+}
+
+/// Returns the commit whose rules judge: that of the change. If it is not known whether there is one,
+/// a named revision takes its place.
+fn find_rules_base(
+    session: &Session,
+    choice: &BaselineChoice,
+    base: &BaseSearch,
+) -> Option<RulesBase> {
+    match (base, choice) {
+        (BaseSearch::Found(ChangeBase { rules, is_proposed, .. }), _) => {
+            Some(RulesBase { commit: rules.clone()?, is_proposed: *is_proposed })
+        }
+        (BaseSearch::Unknown(_), BaselineChoice::Revision(revision)) => {
+            // An unknown revision is reported when it is compared with.
+            let (_, commit) = session.project.resolve_commit(revision).ok()?;
+            Some(RulesBase { commit, is_proposed: false })
+        }
+        (BaseSearch::NoChange | BaseSearch::Unknown(_), _) => None,
     }
 }

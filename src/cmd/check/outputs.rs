@@ -11,8 +11,9 @@ use crate::files;
 use crate::render::{Colour, render_run_json};
 use crate::report::ReportContext;
 use crate::run::Run;
+use crate::session::recording::check_recordable;
 use crate::session::{CommandError, print};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// Writes the run to `run.json` in `folder`. A check calls this as soon as the run exists, because
 /// later steps may fail.
@@ -29,8 +30,7 @@ pub(super) fn write(check: &CheckInputs<'_>, candidate: &Run, decision: &Decisio
     write_decision(&check.args.out, decision)?;
     print::print_decision(decision, check.args.format)?;
     if check.args.save_baseline {
-        let store = check.session.store.open_if_present()?;
-        print::print_note(&save_baseline(store, candidate)?);
+        print::print_note(&save_baseline(check, candidate)?);
     }
     Ok(())
 }
@@ -63,10 +63,17 @@ fn write_output(folder: &Path, name: &str, content: &str) -> Result<()> {
 ///
 /// Returns a message that names the saved baseline, or why there is none. Fails if the store
 /// fails.
-fn save_baseline(store: Option<&Store>, run: &Run) -> Result<String> {
-    let Some(store) = store else {
+fn save_baseline(check: &CheckInputs<'_>, run: &Run) -> Result<String> {
+    let session = &check.session;
+    let Some(store) = session.store.open_if_present()? else {
         return Ok("not saved as a baseline: there is no git repository to keep it in".to_owned());
     };
+    // What a workflow saves is shared sooner or later. On the user's own machine it is their own.
+    if let Some((trigger, repository)) = session.trigger.as_ref().zip(session.project.repository.as_ref())
+        && let Err(refusal) = check_recordable(repository, run, Some(trigger))
+    {
+        return Ok(format!("not saved as a baseline: {refusal}"));
+    }
     match store.save(run) {
         Ok(key) => Ok(print::describe_saved_run("saved as baseline", &key, run)),
         Err(StoreError::Unfit(why)) => Ok(format!("not saved as a baseline: {why}")),

@@ -5,28 +5,27 @@
 //! baselines are missing, and with `--require-baseline` that counts.
 
 use crate::cli::RemoteArgs;
-use crate::git::{CommitId, FollowedParents, GitError, GitToken, Remote, Repository};
+use crate::git::{CommitId, FollowedParents, GitError, GitToken, ORIGIN, Remote, Repository};
 use crate::note::Note;
 use crate::store::{GitStore, Store, StoreError};
-
-/// Name of the remote that the code comes from.
-const ORIGIN: &str = "origin";
 
 /// Maximum number of commits behind a shallow clone that are searched for a stored one.
 const MAX_FETCHED_COMMITS: usize = 1000;
 
-/// Fetches the branch of a git store if this clone lacks it.
+/// Fetches the branch of a git store if this clone lacks it, and in a workflow always, because a
+/// runner that keeps its clone has an old one.
 ///
 /// Returns a note with the reason if the fetch failed.
-pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs) -> Option<Note> {
+pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs, in_workflow: bool) -> Option<Note> {
     let store = store.as_git().ok()?;
-    let error = fetch_if_missing(store, args).err()?;
+    let error = fetch_store(store, args, in_workflow).err()?;
     Some(Note::BaselinesNotFetched { cause: describe_store_error(&error) })
 }
 
-/// Fetches the data branch, unless the repository has it already. Fails if it cannot be fetched.
-fn fetch_if_missing(store: &GitStore, args: &RemoteArgs) -> Result<(), StoreError> {
-    if store.has_branch()? {
+/// Fetches the data branch. If the repository has it already, fetches it only if `always`. Fails if
+/// it cannot be fetched.
+fn fetch_store(store: &GitStore, args: &RemoteArgs, always: bool) -> Result<(), StoreError> {
+    if !always && store.has_branch()? {
         return Ok(());
     }
     let remote =
@@ -73,11 +72,25 @@ pub(super) fn fetch_commit(repository: &Repository, commit: &CommitId) -> Result
     open_origin(repository)?.fetch_commit(commit)
 }
 
+/// Fetches the histories of `head` and of the branch `name` of `origin`, without files, and returns
+/// the tip of that branch. Returns `None` if `origin` has no such branch. Fails if the remote cannot
+/// be opened or fetched.
+pub(super) fn fetch_default_branch(
+    repository: &Repository,
+    name: &str,
+    head: &CommitId,
+) -> Result<Option<CommitId>, GitError> {
+    let origin = open_origin(repository)?;
+    origin.fetch_ancestry(head, FollowedParents::All, MAX_FETCHED_COMMITS)?;
+    origin.fetch_branch_history(Some(name), MAX_FETCHED_COMMITS)
+}
+
 fn open_origin(repository: &Repository) -> Result<Remote<'_>, GitError> {
     repository.open_remote(ORIGIN, GitToken::from_environment())
 }
 
-fn describe_store_error(error: &StoreError) -> String {
+/// Returns the message of `error` with its cause.
+pub(super) fn describe_store_error(error: &StoreError) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

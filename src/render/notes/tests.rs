@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::note::RulesIssue;
 use crate::units::Nanos;
 
 /// Builds a list with one example of each variant of `$kind`. It does not compile if a variant is
@@ -117,6 +118,9 @@ fn list_notes() -> Vec<Note> {
         BaseHasNoManifest { commit: text("3f2a91c"), manifest: text("crates/demo/Cargo.toml") }
         HeadNotBuilt { cause: text("failed to build the benches") }
         BaseIsAhead { revision: text("main"), commits: 3, merge_base: text("3f2a91c") }
+        BaseNotMeasured { commit: text("3f2a91c"), cause: text("no such remote") }
+        BaseBesideRunFile { commit: text("3f2a91c") }
+        BaseUnknown { cause: Some(text("no such remote")) }
         NotConfirmed { cause: text("`git diff` failed: no such commit") }
         NotConfirmedWithoutBase { commit: text("3f2a91c"), cause: text("failed to build the benches") }
         TrailerMatchesNothing { trailer: text("encode/* +5 %") }
@@ -126,6 +130,13 @@ fn list_notes() -> Vec<Note> {
         TrailerInvalid { cause: text("`encode/*` gives no reason: end it with `because …`") }
         MessagesNotRead { cause: text("no such commit") }
         MessagesIncomplete {}
+        BaseRules {
+            issue: RulesIssue::Changed {
+                rule: text("gate.threshold"),
+                base: None,
+                candidate: Some(text("50%")),
+            },
+        }
         TargetMatchesNothing { pattern: text("encode/l*"), nearest: Some(text("encode/long")) }
         ExceptionMatchesNothing { pattern: text("decode/**"), nearest: None }
         RuleUndecided { pattern: text("encode/**") }
@@ -186,6 +197,14 @@ fn list_notes() -> Vec<Note> {
         NotMeasured {}
     };
     notes.extend([
+        Note::BaseRules { issue: RulesIssue::MoreChanged { count: 2 } },
+        Note::BaseRules {
+            issue: RulesIssue::Unreadable {
+                commit: text("3f2a91c"),
+                cause: text("line 2: unknown field"),
+            },
+        },
+        Note::BaseUnknown { cause: None },
         Note::OtherCondition { key: text("model"), baseline: None, candidate: Some(text("a")) },
         Note::BenchEdited { files: ["a", "b", "c", "d", "e"].map(text).to_vec() },
         Note::WorkChanged { unit: text("bytes"), baseline: None, candidate: Some(4096.0) },

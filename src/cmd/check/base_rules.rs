@@ -1,0 +1,116 @@
+//! The rules that judge a change: those of the commit that it goes into. A change cannot loosen its
+//! own gate, and what it edits is shown.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::remote;
+use crate::git::{CommitId, GitError, Repository};
+use crate::note::{Note, RulesIssue};
+use crate::policy::{Config, MeasureConfig, list_rule_changes};
+use crate::session::settings::{locate_config, read_config_text};
+use crate::session::{Session, SessionRequest};
+
+/// Maximum number of edited rules that are named.
+const MAX_NAMED_RULES: usize = 8;
+
+/// Maximum size of a configuration in bytes that is read from a commit.
+const MAX_CONFIG_BYTES: usize = 1 << 20;
+
+/// Rules of `[measure]` that say how the code is prepared, which belongs to the code.
+const CODE_RULES: [&str; 1] = ["measure.prepare"];
+
+/// The commit whose rules judge.
+pub(super) struct RulesBase {
+    /// The commit.
+    pub(super) commit: CommitId,
+    /// Whether a stranger may have made the change that is judged.
+    pub(super) is_proposed: bool,
+}
+
+/// Judges by the rules of the commit that the change goes into. Returns what a reader must know
+/// about them.
+///
+/// The sections `[gate]`, `[[bench]]` and `[[target]]` come from the base. Targets that the change
+/// adds or makes stricter judge it too. If strangers may have made the change, `[store]` and the
+/// amount of measuring come from the base as well. A configuration that the command line names
+/// outside of the repository is no part of the change, so it stays.
+///
+/// Fails if the configuration of the working tree cannot be read again, or if the rules cannot be
+/// combined.
+pub(super) fn apply_base_rules(
+    session: &mut Session,
+    request: &SessionRequest<'_>,
+    base: &RulesBase,
+) -> Result<Vec<Note>> {
+    let Some(repository) = &session.project.repository else { return Ok(Vec::new()) };
+    let path = locate_config(request.gate, &session.project.folder);
+    let Some(inside) = find_path_inside(repository.folder(), &path) else { return Ok(Vec::new()) };
+    let own_text = read_config_text(request.gate, &path)?;
+    let (text, config, unreadable) = match read_rules(repository, &base.commit, &inside) {
+        Ok((text, config)) => (text, config, None),
+        Err(cause) => (String::new(), Config::default(), Some(cause)),
+    };
+    let own = session.config.clone();
+    // How to prepare a build belongs to the code. A local change may also choose how much to
+    // measure, and where its baselines are.
+    let measure = if base.is_proposed && !text.is_empty() {
+        MeasureConfig { prepare: own.measure.prepare.clone(), ..config.measure.clone() }
+    } else {
+        own.measure.clone()
+    };
+    let store = if base.is_proposed { config.store.clone() } else { own.store.clone() };
+    let is_in_force = |rule: &str| {
+        CODE_RULES.contains(&rule)
+            || rule.starts_with("measure.") && (!base.is_proposed || text.is_empty())
+            || rule.starts_with("store.") && !base.is_proposed
+    };
+    let changes = list_rule_changes(&text, &own_text).into_iter();
+    let changes: Vec<_> = changes.filter(|change| !is_in_force(&change.rule)).collect();
+    let config = Config { measure, store, ..config };
+    session.replace_config(config, &own.target, request)?;
+    let mut issues = Vec::new();
+    issues.extend(unreadable.map(|cause| {
+        let commit = base.commit.short_id().to_owned();
+        RulesIssue::Unreadable { commit, cause }
+    }));
+    let more = u32::try_from(changes.len().saturating_sub(MAX_NAMED_RULES)).unwrap_or(u32::MAX);
+    issues.extend(changes.into_iter().take(MAX_NAMED_RULES).map(|change| RulesIssue::Changed {
+        rule: change.rule,
+        base: change.before,
+        candidate: change.after,
+    }));
+    issues.extend((more > 0).then_some(RulesIssue::MoreChanged { count: more }));
+    Ok(issues.into_iter().map(|issue| Note::BaseRules { issue }).collect())
+}
+
+/// Returns the path of the configuration in the repository, or `None` if it is outside of it.
+fn find_path_inside(root: &Path, path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new(".")).canonicalize().ok()?;
+    let inside = folder.strip_prefix(root.canonicalize().ok()?).ok()?.to_owned();
+    Some(inside.join(path.file_name()?))
+}
+
+/// Reads the configuration at `path` of `commit`, which is empty if the commit has none. Fetches the
+/// commit if a shallow clone lacks it.
+///
+/// Fails with the reason if it cannot be fetched, read or parsed.
+fn read_rules(
+    repository: &Repository,
+    commit: &CommitId,
+    path: &Path,
+) -> Result<(String, Config), String> {
+    let describe = |error: GitError| remote::describe_store_error(&error.into());
+    remote::fetch_commit(repository, commit).map_err(describe)?;
+    // Paths in git have slashes on every system.
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    let Some(file) = repository.find_file(commit, &parts.join("/")).map_err(describe)? else {
+        return Ok((String::new(), Config::default()));
+    };
+    let content = repository.read_file(&file, MAX_CONFIG_BYTES).map_err(describe)?;
+    let text = String::from_utf8(content).map_err(|error| error.to_string())?;
+    let config = Config::from_toml(&text).map_err(|error| error.to_string())?;
+    Ok((text, config))
+}
