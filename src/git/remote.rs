@@ -123,15 +123,16 @@ impl Remote<'_> {
     }
 }
 
-/// Messages of refusals that a retry does not change, each with the help that is shown for it.
+/// Messages of refusals that a retry does not change, each with the help that is shown for it. The
+/// first that fits counts: GitHub reports a protected branch as a hook that declined.
 const REFUSALS: [(&[&str], &str); 5] = [
-    (
-        &["hook declined", "pre-receive hook"],
-        "a hook of the server rejected the push; allow this branch there, or keep baselines in another repository: --data-repository REPOSITORY",
-    ),
     (
         &["protected branch", "GH006", "GH013", "rule violations", "prohibited by ruleset"],
         "the branch is protected; exempt it in the repository's rules, or keep baselines in another repository: --data-repository REPOSITORY",
+    ),
+    (
+        &["hook declined", "pre-receive hook"],
+        "a hook of the server rejected the push; allow this branch there, or keep baselines in another repository: --data-repository REPOSITORY",
     ),
     (
         &[
@@ -307,6 +308,8 @@ mod tests {
         ] {
             assert!(is_transient_message(passing), "{passing}");
         }
+        let protected = "!\ta:b\t[remote rejected] (protected branch hook declined)";
+        assert!(find_refusal_help(protected).is_some_and(|help| help.contains("is protected")));
         for lasting in [
             "!\ta:b\t[remote rejected] (pre-receive hook declined)",
             "!\ta:b\t[remote rejected] (protected branch hook declined)",

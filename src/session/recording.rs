@@ -46,9 +46,7 @@ impl RecordingRefusal {
             Self::NotMerged { .. } if in_workflow => {
                 "baselines are recorded after the merge, by a job on pushes to the default branch"
             }
-            Self::NotMerged { .. } => {
-                "push it after the merge, or share it as it is: --any-commit"
-            }
+            Self::NotMerged { .. } => "push it after the merge, or share it as it is: --any-commit",
             Self::NoDefaultBranch | Self::NotFetched(_) if in_workflow => {
                 "check out with `fetch-depth: 0`, and let the job read the repository: \
                  `contents: read`"

@@ -107,7 +107,9 @@ impl StoreError {
                 "run it in a git repository, or keep the store in a folder: --store dir:PATH"
             }
             Self::NotAStore { .. } => "use a separate branch: --store git:perfgate-data",
-            Self::Unfit(UnfitRun::Dirty) => "commit or stash the changes and measure again",
+            Self::Unfit(UnfitRun::Dirty) => {
+                "commit or stash the changes and measure again; in a workflow, `git status` shows what an earlier step changed"
+            }
             Self::Unfit(UnfitRun::NoCommit) => "measure inside a git repository",
             Self::Unfit(UnfitRun::Empty) => {
                 "measure again; the output of the first attempt shows what failed"

@@ -333,7 +333,7 @@ fn no_step_after_the_measurement_reads_what_measured_code_may_have_set() {
     let later: Vec<_> = later.split("    - name: ").skip(1).collect();
     assert!(!later.is_empty());
     for step in later {
-        assert!(step.contains("shell: bash -p "), "{step}");
+        assert!(step.contains("shell: bash --noprofile --norc -p "), "{step}");
         for name in ["BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"] {
             assert!(step.contains(&format!("{name}: \"\"\n")), "{name}: {step}");
         }

@@ -91,7 +91,8 @@ impl Shared {
             .env_remove("GITHUB_TOKEN");
         command.envs(inputs.iter().copied());
         let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", text_of(&output));
+        // The script ends with the status of the check.
+        assert!(matches!(output.status.code(), Some(0 | 10 | 11)), "{}", text_of(&output));
         output
     }
 
@@ -175,9 +176,14 @@ fn only_commits_of_the_default_branch_are_shared_as_baselines() {
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("is not in the default branch `main`"), "{text}");
     assert!(text.contains("help: ") && text.contains("--any-commit"), "{text}");
-    for event in
-        ["issue_comment", "workflow_dispatch", "schedule", "merge_group", "repository_dispatch", "push"]
-    {
+    for event in [
+        "issue_comment",
+        "workflow_dispatch",
+        "schedule",
+        "merge_group",
+        "repository_dispatch",
+        "push",
+    ] {
         let output = shared.push_run(Some(event), &proposed, &[]);
         let text = text_of(&output);
         assert_eq!(output.status.code(), Some(2), "{event}: {text}");
@@ -219,7 +225,8 @@ fn the_action_gives_the_real_cause_if_a_run_is_not_recorded() {
     let text = text_of(&output);
     let warning = text.lines().find(|line| line.starts_with("::warning")).unwrap_or_default();
     assert!(warning.contains("is not in the default branch `main`"), "{text}");
-    for (event, branch) in [("pull_request", "7/merge"), ("merge_group", "main"), ("push", "other")] {
+    for (event, branch) in [("pull_request", "7/merge"), ("merge_group", "main"), ("push", "other")]
+    {
         let output = shared.act(&folder, event, &run, &[("GITHUB_REF_NAME", branch)]);
         assert!(!text_of(&output).contains("::warning"), "{event}: {}", text_of(&output));
     }
@@ -248,5 +255,59 @@ fn a_shallow_checkout_of_a_merged_commit_is_recorded_after_a_look_at_the_default
         save.args(["baseline", "save", "--push"]).arg(&run);
         let output = shared.in_workflow(&mut save, "workflow_dispatch").output().unwrap();
         assert_eq!(output.status.success(), is_recorded, "{}", text_of(&output));
+    }
+}
+
+// 16
+
+#[cfg(target_os = "linux")]
+#[test]
+fn each_cause_of_a_baseline_that_is_not_recorded_is_one_line_with_its_remedy() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let hook = |text: &'static str| {
+        move |shared: &Shared| {
+            let hook = shared.bed.path("shared.git/hooks/pre-receive");
+            fs::write(&hook, format!("#!/bin/sh\necho '{text}' >&2\nexit 1\n")).unwrap();
+            fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    };
+    let no_remote = |shared: &Shared| {
+        shared.bed.git("work", &["remote", "remove", "origin"]);
+    };
+    let license = |shared: &Shared| {
+        let folder = shared.clone("other");
+        git_in(&folder, &["checkout", "--quiet", "--orphan", "perfgate-data"]);
+        fs::write(folder.join("LICENSE"), "free").unwrap();
+        git_in(&folder, &["add", "--all"]);
+        git_in(&folder, &["commit", "--quiet", "--message", "a licence"]);
+        git_in(&folder, &["push", "--quiet", "origin", "perfgate-data"]);
+    };
+    let protected =
+        hook("error: GH006: Protected branch update failed for refs/heads/perfgate-data.");
+    let forbidden = hook("remote: Permission to octo/repo.git denied to github-actions[bot].");
+    let nothing = |_: &Shared| {};
+    let causes: [(&dyn Fn(&Shared), bool, &str, &str); 5] = [
+        (&no_remote, false, "origin", "--data-repository"),
+        (&license, false, "holds `", "--store git:perfgate-data"),
+        (&protected, false, "Protected branch", "exempt it in the repository's rules"),
+        (&forbidden, false, "Permission to octo/repo.git", "; "),
+        (&nothing, true, "the working tree had changes", "commit or stash"),
+    ];
+    for (prepare, is_dirty, cause, remedy) in causes {
+        let shared = Shared::new();
+        shared.bed.git("work", &["checkout", "--quiet", "main"]);
+        let run = shared.write_run(&shared.merged, 100.0);
+        if is_dirty {
+            let text = fs::read_to_string(&run).unwrap();
+            fs::write(&run, text.replace("\"dirty\":false", "\"dirty\":true")).unwrap();
+        }
+        prepare(&shared);
+        let output = shared.act(&shared.bed.path("work"), "push", &run, &[]);
+        let text = text_of(&output);
+        let warnings: Vec<_> = text.lines().filter(|line| line.starts_with("::warning")).collect();
+        let [warning] = warnings[..] else { panic!("{cause}: {text}") };
+        assert!(warning.contains("was not recorded: "), "{cause}: {text}");
+        assert!(warning.contains(cause) && warning.contains(remedy), "{cause}: {text}");
+        assert!(!warning.contains("the job needs"), "{text}");
     }
 }

@@ -155,7 +155,9 @@ impl ComparedWith {
             self.notes.push(Note::BaseBesideRunFile { commit });
             return Ok(self);
         }
-        print::print_note(&format!("no usable run is stored: measuring in rounds against {commit}"));
+        print::print_note(&format!(
+            "no usable run is stored: measuring in rounds against {commit}"
+        ));
         let found = match build_pair(check, repository, &base) {
             Ok(attempt) => Self::from_attempt(attempt, &base),
             Err(error) if check.session.interrupt.is_raised() => return Err(error),
