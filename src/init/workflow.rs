@@ -139,7 +139,7 @@ pub(super) struct JobPermissions<'a>(&'a Value);
 
 impl JobPermissions<'_> {
     /// Returns whether the job may use `scope` at `level`, `read` or `write`.
-    pub(super) fn allows(&self, scope: &str, level: &str) -> bool {
+    pub(super) fn allows(self, scope: &str, level: &str) -> bool {
         match self.0 {
             Value::String(all) => all == "write-all" || (all == "read-all" && level == "read"),
             Value::Object(scopes) => {
@@ -151,7 +151,7 @@ impl JobPermissions<'_> {
     }
 
     /// Returns whether the job may write anything at all.
-    pub(super) fn may_write(&self) -> bool {
+    pub(super) fn may_write(self) -> bool {
         match self.0 {
             Value::String(all) => all == "write-all",
             Value::Object(scopes) => scopes.values().any(|level| level == "write"),
