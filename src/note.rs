@@ -14,8 +14,8 @@ mod failure;
 mod rules;
 
 pub(crate) use failure::FailureReason;
-pub(crate) use rules::RulesIssue;
 use recorded::{RecordedValue, RecordedVisitor};
+pub(crate) use rules::RulesIssue;
 
 /// Why an answer is what it is, or weaker than it looks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -374,9 +374,8 @@ impl Policy {
     /// Yields every rule that names benchmarks by a pattern.
     pub(crate) fn list_rules(&self) -> impl Iterator<Item = PolicyRule<'_>> {
         let exceptions = self.exceptions.iter().map(|(pattern, _)| (pattern, Vec::new()));
-        let targets = self
-            .target_rules()
-            .map(|rule| (&rule.pattern, rule.limits.keys().copied().collect()));
+        let targets =
+            self.target_rules().map(|rule| (&rule.pattern, rule.limits.keys().copied().collect()));
         exceptions.chain(targets).map(|(pattern, metrics)| PolicyRule { pattern, metrics })
     }
 

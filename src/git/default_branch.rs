@@ -23,7 +23,8 @@ impl Repository {
     /// Returns the default branch: the one called `named`, else the head of `origin`, else `main` or
     /// `master`. Returns `None` if this clone has no such branch.
     pub(crate) fn find_default_branch(&self, named: Option<&str>) -> Option<DefaultBranch> {
-        let names: Vec<String> = match named.map(str::to_owned).or_else(|| self.find_origin_head()) {
+        let names: Vec<String> = match named.map(str::to_owned).or_else(|| self.find_origin_head())
+        {
             Some(name) => vec![name],
             None => USUAL_NAMES.map(str::to_owned).to_vec(),
         };

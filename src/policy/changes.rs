@@ -34,12 +34,15 @@ pub(crate) fn list_rule_changes(before: &str, after: &str) -> Vec<RuleChange> {
     let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
     let mut names: Vec<&String> = names.collect();
     names.sort_unstable();
-    let changes: Vec<RuleChange> = names.into_iter().filter_map(|name| {
-        let (before, after) = (old.get(name).cloned(), new.get(name).cloned());
-        let is_change = before != after && !is_stricter(name, before.as_deref(), after.as_deref());
-        is_change.then(|| RuleChange { rule: name.clone(), before, after })
-    })
-    .collect();
+    let changes: Vec<RuleChange> = names
+        .into_iter()
+        .filter_map(|name| {
+            let (before, after) = (old.get(name).cloned(), new.get(name).cloned());
+            let is_change =
+                before != after && !is_stricter(name, before.as_deref(), after.as_deref());
+            is_change.then(|| RuleChange { rule: name.clone(), before, after })
+        })
+        .collect();
     // An added or removed exception changes the order too.
     let has_other = changes.iter().any(|change| change.rule.starts_with("bench "));
     let shown = changes.into_iter().filter(|change| !has_other || change.rule != ORDER_NAME);

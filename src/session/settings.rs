@@ -64,11 +64,7 @@ impl GateSettings {
 /// # Errors
 ///
 /// Fails if the configuration cannot be read, or if the address is not that of a store.
-pub(crate) fn find_store(
-    folder: &Path,
-    gate: &GateArgs,
-    args: &StoreArgs,
-) -> Result<SessionStore> {
+pub(crate) fn find_store(folder: &Path, gate: &GateArgs, args: &StoreArgs) -> Result<SessionStore> {
     let config = read_config(gate, folder)?;
     SessionStore::resolve(args, &config, &locate_config(gate, folder), folder)
 }
@@ -157,7 +153,11 @@ pub(crate) fn read_config_text(args: &GateArgs, path: &Path) -> Result<String> {
 /// # Errors
 ///
 /// Fails if a flag, a pattern or the resulting policy is not valid.
-pub(crate) fn resolve_policy(mut config: Config, args: &GateArgs, bench: &[String]) -> Result<Policy> {
+pub(crate) fn resolve_policy(
+    mut config: Config,
+    args: &GateArgs,
+    bench: &[String],
+) -> Result<Policy> {
     let gate = &mut config.gate;
     gate.threshold = args.threshold.or(gate.threshold);
     gate.detect = args.detect.or(gate.detect);

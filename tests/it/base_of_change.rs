@@ -161,7 +161,10 @@ fn a_local_branch_is_measured_against_where_it_left_main() {
     change.0.git("work", &["checkout", "--quiet", "main"]);
     let (decision, output) = change.check(&[]);
     assert_eq!(changes(&decision), [("a", "new")], "{}", text_of(&output));
-    assert_eq!((&decision["verdict"], &decision["exit_status"]), (&"inconclusive".into(), &0.into()));
+    assert_eq!(
+        (&decision["verdict"], &decision["exit_status"]),
+        (&"inconclusive".into(), &0.into())
+    );
     change.write(&[("benches/standin.rs", &bench(SLOWER))]);
     let (decision, output) = change.check(&[]);
     assert_eq!(changes(&decision), [("a", "regressed")], "{}", text_of(&output));
@@ -206,7 +209,8 @@ fn a_run_file_without_a_stored_baseline_is_told_to_name_one() {
     .merged();
     let (_, output) = change.check_under("pull_request", &["--baseline", "none"]);
     let run = change.0.path("run.json");
-    fs::copy(change.0.path("out/run.json"), &run).unwrap_or_else(|_| panic!("{}", text_of(&output)));
+    fs::copy(change.0.path("out/run.json"), &run)
+        .unwrap_or_else(|_| panic!("{}", text_of(&output)));
     let (decision, _) = change.check_under("pull_request", &["--run", run.to_str().unwrap()]);
     assert!(warns(&decision, "is not measured beside a run file"), "{decision:#}");
     assert_eq!(decision["verdict"], "inconclusive");
@@ -214,10 +218,8 @@ fn a_run_file_without_a_stored_baseline_is_told_to_name_one() {
 
 #[test]
 fn a_merge_checked_out_alone_is_measured_against_a_base_that_is_fetched() {
-    let base = [
-        ("benches/standin.rs", &*bench(CALM)),
-        ("perfgate.toml", "[gate]\nthreshold = \"2%\"\n"),
-    ];
+    let base =
+        [("benches/standin.rs", &*bench(CALM)), ("perfgate.toml", "[gate]\nthreshold = \"2%\"\n")];
     let change = Change::new(&base, &[("benches/standin.rs", &bench(SLOWER))]).merged();
     let Some(server) = Server::start(&change.0.path("server")) else { return };
     server.repository("code.git");
@@ -235,7 +237,8 @@ fn a_merge_checked_out_alone_is_measured_against_a_base_that_is_fetched() {
         git_in(&folder, &["checkout", "--quiet", "--detach", "refs/remotes/origin/checked-out"]);
     };
     // A push to a branch has no base in its event: the history that shows it is fetched.
-    for (event, reference) in [("pull_request", "refs/pull/7/merge"), ("push", "refs/heads/change")] {
+    for (event, reference) in [("pull_request", "refs/pull/7/merge"), ("push", "refs/heads/change")]
+    {
         check_out(reference);
         let mut command = change.check_in(&folder, &[]);
         change.in_workflow(&mut command, event);
@@ -290,7 +293,8 @@ fn find_files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn a_change_is_not_judged_by_the_rules_that_it_brings() {
-    let rules = "[gate]\nthreshold = \"50%\"\n[measure]\nlaunches = 1\n[store]\nurl = \"dir:mine\"\n";
+    let rules =
+        "[gate]\nthreshold = \"50%\"\n[measure]\nlaunches = 1\n[store]\nurl = \"dir:mine\"\n";
     let change = Change::new(
         &[("benches/standin.rs", &bench(CALM))],
         &[("benches/standin.rs", &bench(SLOWER)), ("perfgate.toml", rules)],
@@ -325,18 +329,17 @@ fn rules_of_the_base_hold_until_the_merge_and_a_target_of_the_change_judges_at_o
     let base = "[gate]\nthreshold = \"30%\"\n[[target]]\nbench = \"a\"\nmean = \"2ms\"\n";
     let own = "[gate]\nthreshold = \"1%\"\n[[target]]\nbench = \"b\"\nmean = \"1us\"\n";
     let change = Change::new(
-        &[
-            ("benches/standin.rs", &bench(r#"("a", 1e6), ("b", 1e6)"#)),
-            ("perfgate.toml", base),
-        ],
-        &[
-            ("benches/standin.rs", &bench(r#"("a", 1.2e6), ("b", 1e6)"#)),
-            ("perfgate.toml", own),
-        ],
+        &[("benches/standin.rs", &bench(r#"("a", 1e6), ("b", 1e6)"#)), ("perfgate.toml", base)],
+        &[("benches/standin.rs", &bench(r#"("a", 1.2e6), ("b", 1e6)"#)), ("perfgate.toml", own)],
     )
     .merged();
     let (decision, output) = change.check_under("pull_request", &[]);
-    assert_eq!(changes(&decision), [("a", "unchanged"), ("b", "unchanged")], "{}", text_of(&output));
+    assert_eq!(
+        changes(&decision),
+        [("a", "unchanged"), ("b", "unchanged")],
+        "{}",
+        text_of(&output)
+    );
     let status = |place: usize| decision["benchmarks"][place]["targets"][0]["status"].clone();
     assert_eq!((status(0), status(1)), (json!("met"), json!("missed")), "{decision:#}");
     assert!(warns(&decision, "`gate.threshold` (30% → 1%)"), "{decision:#}");
@@ -373,7 +376,8 @@ fn rules_of_the_base_that_cannot_be_read_give_way_to_the_defaults_and_a_warning(
 fn nothing_is_measured_where_strangers_start_jobs_with_rights() {
     let change = Change::new(&[("benches/standin.rs", &bench(CALM))], &[]).merged();
     for event in ["pull_request_target", "workflow_run"] {
-        for words in [&["check"][..], &["measure"], &["calibrate"], &["measure", "command", "--", "x"]]
+        for words in
+            [&["check"][..], &["measure"], &["calibrate"], &["measure", "command", "--", "x"]]
         {
             let mut command = perfgate_in(&change.folder());
             command.args(words);

@@ -175,9 +175,14 @@ fn only_commits_of_the_default_branch_are_shared_as_baselines() {
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("is not in the default branch `main`"), "{text}");
     assert!(text.contains("help: ") && text.contains("--any-commit"), "{text}");
-    for event in
-        ["issue_comment", "workflow_dispatch", "schedule", "merge_group", "repository_dispatch", "push"]
-    {
+    for event in [
+        "issue_comment",
+        "workflow_dispatch",
+        "schedule",
+        "merge_group",
+        "repository_dispatch",
+        "push",
+    ] {
         let output = shared.push_run(Some(event), &proposed, &[]);
         let text = text_of(&output);
         assert_eq!(output.status.code(), Some(2), "{event}: {text}");
@@ -219,7 +224,8 @@ fn the_action_gives_the_real_cause_if_a_run_is_not_recorded() {
     let text = text_of(&output);
     let warning = text.lines().find(|line| line.starts_with("::warning")).unwrap_or_default();
     assert!(warning.contains("is not in the default branch `main`"), "{text}");
-    for (event, branch) in [("pull_request", "7/merge"), ("merge_group", "main"), ("push", "other")] {
+    for (event, branch) in [("pull_request", "7/merge"), ("merge_group", "main"), ("push", "other")]
+    {
         let output = shared.act(&folder, event, &run, &[("GITHUB_REF_NAME", branch)]);
         assert!(!text_of(&output).contains("::warning"), "{event}: {}", text_of(&output));
     }

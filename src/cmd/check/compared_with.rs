@@ -155,7 +155,9 @@ impl ComparedWith {
             self.notes.push(Note::BaseBesideRunFile { commit });
             return Ok(self);
         }
-        print::print_note(&format!("no usable run is stored: measuring in rounds against {commit}"));
+        print::print_note(&format!(
+            "no usable run is stored: measuring in rounds against {commit}"
+        ));
         let found = match build_pair(check, repository, &base) {
             Ok(attempt) => Self::from_attempt(attempt, &base),
             Err(error) if check.session.interrupt.is_raised() => return Err(error),
@@ -163,7 +165,7 @@ impl ComparedWith {
                 Self::with_note(Note::BaseNotMeasured { commit, cause: format!("{error:#}") })
             }
         };
-        // What is not stored does not matter beside rounds, but what cannot be read is worth a word.
+        // What is not stored does not matter beside rounds, but what cannot be fetched or read does.
         let is_measured = found.pair.is_some();
         self.notes.retain(|note| !is_measured || !is_about_absence(note));
         self.notes.extend(found.notes);
@@ -317,14 +319,7 @@ pub(super) fn build_pair(
 
 /// Returns whether the note is about runs that are not stored.
 fn is_about_absence(note: &Note) -> bool {
-    matches!(
-        note,
-        Note::NothingStored
-            | Note::NoRepository
-            | Note::StoredElsewhere { .. }
-            | Note::BaselinesNotFetched { .. }
-            | Note::HistoryNotFetched { .. }
-    )
+    matches!(note, Note::NothingStored | Note::NoRepository | Note::StoredElsewhere { .. })
 }
 
 fn to_stored_machine(host: Host) -> StoredMachine {

@@ -133,9 +133,10 @@ fn find_change_base(session: &Session, choice: &BaselineChoice) -> Result<BaseSe
     }
     let Some(head) = session.project.read_head()? else { return Ok(BaseSearch::Unknown(None)) };
     // A run that was measured elsewhere is not what is checked out.
-    let is_other = session.given_run.as_ref().is_some_and(|run| {
-        run.commit.as_ref().is_none_or(|commit| commit.id != head.id)
-    });
+    let is_other = session
+        .given_run
+        .as_ref()
+        .is_some_and(|run| run.commit.as_ref().is_none_or(|commit| commit.id != head.id));
     if is_other && !is_proposed {
         return Ok(BaseSearch::Unknown(None));
     }

@@ -69,7 +69,8 @@ fn save_baseline(check: &CheckInputs<'_>, run: &Run) -> Result<String> {
         return Ok("not saved as a baseline: there is no git repository to keep it in".to_owned());
     };
     // What a workflow saves is shared sooner or later. On the user's own machine it is their own.
-    if let Some((trigger, repository)) = session.trigger.as_ref().zip(session.project.repository.as_ref())
+    if let Some((trigger, repository)) =
+        session.trigger.as_ref().zip(session.project.repository.as_ref())
         && let Err(refusal) = check_recordable(repository, run, Some(trigger))
     {
         return Ok(format!("not saved as a baseline: {refusal}"));
