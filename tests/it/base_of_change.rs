@@ -177,7 +177,7 @@ fn the_action_fails_the_first_pull_request_that_is_slower_and_names_what() {
     let output = action.output().unwrap();
     let text = text_of(&output);
     assert!(text.contains("FAIL   1 benchmark regressed"), "{text}");
-    assert!(text.contains("regressed   a   +20"), "{text}");
+    assert!(text.contains("regressed   a    +20.0 %"), "{text}");
     let outputs = fs::read_to_string(temporary.join("output")).unwrap();
     assert!(outputs.starts_with("exit-status=10\n"), "{outputs}");
     let decision = change.folder().join("target/perfgate/decision.json");
