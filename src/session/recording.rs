@@ -86,7 +86,13 @@ pub(crate) fn check_recordable(
     let commit = run.commit.as_ref().and_then(|commit| CommitId::parse(&commit.id));
     let Some(commit) = commit else { return Ok(()) };
     let name = trigger.and_then(WorkflowTrigger::default_branch);
-    let default = repository.find_default_branch(name);
+    // The event of a timetable names no branch. What `origin` has checked out is then better known
+    // than what this clone suggests.
+    let default = if trigger.is_some() && name.is_none() {
+        None
+    } else {
+        repository.find_default_branch(name)
+    };
     let name = name.map(str::to_owned).or_else(|| Some(default.as_ref()?.name.clone()));
     let local = name.as_deref().filter(|_| trigger.is_none());
     let local = local.and_then(|name| repository.find_local_branch(name));
@@ -101,11 +107,11 @@ pub(crate) fn check_recordable(
     } else {
         Ok(None)
     };
-    match (fetched.map_err(RecordingRefusal::NotFetched)?, name) {
-        (Some(tip), _) if repository.is_contained(&commit, &tip) => Ok(()),
-        (_, Some(branch)) => {
-            Err(RecordingRefusal::NotMerged { commit: commit.short_id().to_owned(), branch })
-        }
-        (_, None) => Err(RecordingRefusal::NoDefaultBranch),
+    let fetched = fetched.map_err(RecordingRefusal::NotFetched)?;
+    if fetched.as_ref().is_some_and(|tip| repository.is_contained(&commit, tip)) {
+        return Ok(());
     }
+    let branch = name.or_else(|| fetched.map(|_| "HEAD".to_owned()));
+    let branch = branch.ok_or(RecordingRefusal::NoDefaultBranch)?;
+    Err(RecordingRefusal::NotMerged { commit: commit.short_id().to_owned(), branch })
 }

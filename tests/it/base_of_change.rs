@@ -147,6 +147,46 @@ fn the_first_pull_request_ever_is_measured_against_its_base() {
     }
 }
 
+#[cfg(all(feature = "github", target_os = "linux"))]
+#[test]
+fn the_action_fails_the_first_pull_request_that_is_slower_and_names_what() {
+    let change = Change::new(
+        &[("benches/standin.rs", &bench(CALM))],
+        &[("benches/standin.rs", &bench(SLOWER))],
+    )
+    .merged();
+    let temporary = change.0.path("");
+    let mut action = Command::new(crate::github::root().join("scripts/action/check"));
+    crate::repositories::fixed(&mut action).current_dir(change.folder());
+    for input in crate::action::entries("inputs").keys().filter(|name| *name != "path") {
+        action.env(input.replace('-', "_").to_uppercase(), "");
+    }
+    change.in_workflow(&mut action, "pull_request");
+    action
+        .env("PERFGATE", env!("CARGO_BIN_EXE_perfgate"))
+        .env("PERFGATE_CACHE_DIR", change.0.path("cache"))
+        .env("BASELINE", "auto")
+        .env("RECORD", "auto")
+        .env("DATA_REPOSITORY", "origin")
+        .env("DEFAULT_BRANCH", "main")
+        .env("GITHUB_REF_NAME", "7/merge")
+        .env("GITHUB_REF_TYPE", "branch")
+        .env("GITHUB_OUTPUT", temporary.join("output"))
+        .env("RUNNER_TEMP", &temporary)
+        .env_remove("GITHUB_TOKEN");
+    let output = action.output().unwrap();
+    let text = text_of(&output);
+    assert!(text.contains("FAIL   1 benchmark regressed"), "{text}");
+    assert!(text.contains("regressed   a    +20.0 %"), "{text}");
+    let outputs = fs::read_to_string(temporary.join("output")).unwrap();
+    assert!(outputs.starts_with("exit-status=10\n"), "{outputs}");
+    let decision = change.folder().join("target/perfgate/decision.json");
+    fs::create_dir_all(change.0.path("out")).unwrap();
+    fs::copy(decision, change.0.path("out/decision.json")).unwrap();
+    let requests = change.list_requests();
+    assert!(requests.contains("\"1 regressed\"") && requests.contains("\"failure\""), "{requests}");
+}
+
 #[test]
 fn a_local_branch_is_measured_against_where_it_left_main() {
     let change = Change::new(

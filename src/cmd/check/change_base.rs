@@ -8,6 +8,9 @@ use crate::session::workflow::WorkflowTrigger;
 
 use super::remote;
 
+/// The event of a timetable. It always runs on the default branch, and names no branch.
+const SCHEDULE: &str = "schedule";
+
 /// The base of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ChangeBase {
@@ -83,6 +86,9 @@ fn find_base_in_history(
     commit: &CommitId,
     trigger: Option<&WorkflowTrigger>,
 ) -> BaseSearch {
+    if trigger.is_some_and(|trigger| trigger.event == SCHEDULE) {
+        return BaseSearch::NoChange;
+    }
     let name = trigger.and_then(WorkflowTrigger::default_branch);
     let default = repository.find_default_branch(name);
     let parted = match &default {

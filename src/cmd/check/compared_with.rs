@@ -165,21 +165,31 @@ impl ComparedWith {
                 Self::with_note(Note::BaseNotMeasured { commit, cause: format!("{error:#}") })
             }
         };
-        // What is not stored does not matter beside rounds, but what cannot be read is worth a word.
-        let is_measured = found.pair.is_some();
-        self.notes.retain(|note| !is_measured || !is_about_absence(note));
+        // What is not stored does not matter beside rounds, but what cannot be fetched or read does.
+        if found.pair.is_some() {
+            self.notes.retain(|note| !is_about_absence(note));
+        }
         self.notes.extend(found.notes);
+        // The runs that can be read are better than nothing.
+        if found.pair.is_none() && self.has_runs() {
+            return Ok(self);
+        }
         Ok(Self { commit: Some(base), notes: self.notes, ..found })
+    }
+
+    /// Returns whether there are stored runs of the candidate's machine.
+    fn has_runs(&self) -> bool {
+        match &self.baseline {
+            FoundBaseline::Stored(runs) | FoundBaseline::Screen(runs) => !runs.is_empty(),
+            FoundBaseline::Nothing | FoundBaseline::File(_) => false,
+        }
     }
 
     /// Returns whether the stored runs can screen: there are some of the candidate's machine, and
     /// every run that should be among them can be read.
     fn is_usable(&self) -> bool {
-        let has_runs = match &self.baseline {
-            FoundBaseline::Stored(runs) | FoundBaseline::Screen(runs) => !runs.is_empty(),
-            FoundBaseline::Nothing | FoundBaseline::File(_) => false,
-        };
-        has_runs && !self.notes.iter().any(|note| matches!(note, Note::StoredRunIgnored { .. }))
+        self.has_runs()
+            && !self.notes.iter().any(|note| matches!(note, Note::StoredRunIgnored { .. }))
     }
 
     /// Finds the stored runs of the nearest measured ancestors of the candidate, on its machine.
@@ -319,14 +329,7 @@ pub(super) fn build_pair(
 
 /// Returns whether the note is about runs that are not stored.
 fn is_about_absence(note: &Note) -> bool {
-    matches!(
-        note,
-        Note::NothingStored
-            | Note::NoRepository
-            | Note::StoredElsewhere { .. }
-            | Note::BaselinesNotFetched { .. }
-            | Note::HistoryNotFetched { .. }
-    )
+    matches!(note, Note::NothingStored | Note::NoRepository | Note::StoredElsewhere { .. })
 }
 
 fn to_stored_machine(host: Host) -> StoredMachine {
