@@ -216,6 +216,10 @@ pub(crate) struct CheckArgs {
     /// Count instructions of inconclusive benchmarks with callgrind; never changes the verdict
     #[arg(long, conflicts_with = "run")]
     pub(crate) counts: bool,
+    /// Also build and measure what the change cannot have affected: benchmarks whose program is the
+    /// same on both sides
+    #[arg(long)]
+    pub(crate) measure_unchanged: bool,
     /// Use this run file as the candidate instead of measuring
     #[arg(long, value_name = "FILE")]
     pub(crate) run: Option<PathBuf>,

@@ -399,7 +399,7 @@ impl Judgement {
     pub(crate) fn is_same_program(&self) -> bool {
         self.change == Change::Unchanged
             && self.ratio.is_none()
-            && self.notes.contains(&Note::SameProgram)
+            && self.notes.iter().any(Note::is_same_program)
     }
 
     /// Returns the id of the benchmark.

@@ -354,6 +354,14 @@ pub(crate) enum Note {
     // The change of one benchmark.
     /// Both commits build the same program for the benchmark.
     SameProgram,
+    /// Both commits have the same program for the benchmark, because the change touches nothing that
+    /// it is built from. It was not built.
+    Unaffected {
+        /// Bench target of the benchmark.
+        bench: String,
+        /// Number of files of the repository that the bench target is built from.
+        files: u64,
+    },
     /// The baseline was measured on another machine.
     OtherMachine,
     /// A condition differs between runs that were measured at different times, so that they are not
@@ -598,6 +606,13 @@ pub(crate) enum CountObstacle {
     },
     /// callgrind wrote no total.
     NoTotal,
+}
+
+impl Note {
+    /// Returns whether the note gives a reason why both sides have the same program.
+    pub(crate) fn is_same_program(&self) -> bool {
+        matches!(self, Self::SameProgram | Self::Unaffected { .. })
+    }
 }
 
 impl<'de> Deserialize<'de> for Note {

@@ -123,6 +123,13 @@ impl Selection {
         ranked.into_iter().take(MAX_NEAREST).map(|(_, id)| id.to_owned()).collect()
     }
 
+    /// Returns the patterns as they are written on a command line.
+    pub(crate) fn list_patterns(&self) -> Vec<String> {
+        let excluded = self.excluded.iter().map(|pattern| format!("!{}", pattern.as_str()));
+        let included = self.included.iter().map(|pattern| pattern.as_str().to_owned());
+        included.chain(excluded).collect()
+    }
+
     /// True if every benchmark is selected, because there are no patterns.
     pub(crate) fn selects_all(&self) -> bool {
         self.included.is_empty() && self.excluded.is_empty()

@@ -131,13 +131,16 @@ impl Session {
         RunKind { fingerprint: &self.host.fingerprint, source: self.source }
     }
 
-    /// Returns how to build two commits of `repository`, which contains the project.
+    /// Returns how to build two commits of `repository`, which contains the project. Both are always
+    /// built.
     pub(crate) fn pair_builder<'a>(&'a self, repository: &'a Repository) -> PairBuilder<'a> {
         PairBuilder {
             project: &self.project,
             repository,
             selection: &self.selection,
             prepare: self.config.measure.prepare.as_deref(),
+            host: &self.host,
+            skip_policy: None,
             interrupt: &self.interrupt,
         }
     }

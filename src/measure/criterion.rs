@@ -9,6 +9,7 @@ mod environment;
 mod runner;
 mod build;
 mod parts;
+mod sources;
 mod output;
 mod stages;
 mod callgrind;
@@ -40,6 +41,7 @@ pub(crate) use self::environment::record_environment;
 pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};
 pub(crate) use self::same_program::find_same_targets;
+pub(crate) use self::sources::TargetSources;
 #[cfg(feature = "internals")]
 pub(crate) use self::{callgrind::parse_instruction_total, output::parse_written_result};
 

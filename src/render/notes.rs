@@ -252,6 +252,13 @@ pub(crate) fn describe_note(note: &Note) -> String {
             "both commits build the same program, byte for byte, so there is nothing to measure"
                 .to_owned()
         }
+        Note::Unaffected { bench, files: 1 } => {
+            format!("the change does not touch the only file that `{bench}` is built from")
+        }
+        Note::Unaffected { bench, files } => format!(
+            "the change touches none of the {} files that `{bench}` is built from",
+            format_large_count(*files)
+        ),
         Note::OtherMachine => {
             "the baseline was measured on another machine, so it is not comparable".to_owned()
         }

@@ -67,10 +67,19 @@ pub(crate) struct RoundsEvidence<'a> {
     pub(crate) candidate: &'a Run,
     /// Number of benchmarks that entered the rounds. It is fixed before the first look.
     pub(crate) entered_count: usize,
-    /// Benchmarks that did not enter because both sides build the same program for them.
-    pub(crate) same_program: &'a [BenchmarkId],
+    /// Benchmarks that did not enter because both sides have the same program for them.
+    pub(crate) same_program: &'a [SameBenchmark],
     /// Whether no more rounds will come.
     pub(crate) has_ended: bool,
+}
+
+/// A benchmark that has the same program on both sides, so that it needs no launches.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SameBenchmark {
+    /// Id of the benchmark.
+    pub(crate) id: BenchmarkId,
+    /// How it is known that both programs are the same.
+    pub(crate) reason: Note,
 }
 
 /// Instructions that were counted as a second opinion on inconclusive benchmarks.
@@ -134,9 +143,11 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Returns whether both sides have the same program for this benchmark.
-    pub(super) fn has_same_program(&self, id: &BenchmarkId) -> bool {
-        self.rounds.is_some_and(|rounds| rounds.same_program.contains(id))
+    /// Returns how it is known that both sides have the same program for this benchmark, or `None`
+    /// if that is not known.
+    pub(super) fn find_same_program(&self, id: &BenchmarkId) -> Option<&'a Note> {
+        let mut same = self.rounds?.same_program.iter();
+        same.find(|same| same.id == *id).map(|same| &same.reason)
     }
 
     /// Returns whether there is a baseline. A base without any benchmark does not count as a

@@ -3,6 +3,7 @@
 //! the other's. The numbers in comments are those of issue 12.
 
 mod setup;
+mod unaffected;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::note::{Note, StoredMachine};
 use crate::policy::Policy;
 use crate::run::Run;
-use crate::session::pair::{Pair, PairAttempt, SideObstacle};
+use crate::session::pair::{Pair, PairAttempt, PairBuilder, SideObstacle};
 use crate::session::{CommandError, read_run};
 use crate::store::{BaselineMatch, Store, StoredBaseline};
 use crate::verdict::{BaselineEvidence, keep_runs_like};
@@ -248,7 +248,7 @@ fn note_lacking_commits(
     })
 }
 
-/// Builds the benches of `base` and of the checked-out head.
+/// Builds the benches of `base` and of the checked-out head, unless the change affects none.
 ///
 /// Fails if `base` cannot be fetched, or if Cargo rejects the workspace in the working tree.
 pub(super) fn build_pair(
@@ -257,7 +257,10 @@ pub(super) fn build_pair(
     base: &CommitId,
 ) -> Result<PairAttempt> {
     remote::fetch_commit(repository, base).map_err(CommandError::from)?;
-    Pair::build_from_commits(&check.session.pair_builder(repository), base)
+    let skips = !check.measures_everything();
+    let skip_policy = skips.then_some(&check.session.policy);
+    let builder = PairBuilder { skip_policy, ..check.session.pair_builder(repository) };
+    Pair::build_from_commits(&builder, base)
 }
 
 fn to_stored_machine(host: Host) -> StoredMachine {

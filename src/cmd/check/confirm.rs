@@ -18,8 +18,8 @@ use crate::session::print;
 use crate::session::progress::ProgressOutput;
 use crate::session::settings::resolve_budget;
 use crate::verdict::{
-    BaselineEvidence, Evidence, RoundsEvidence, count_needed_samples, decide, find_unconfirmed,
-    find_undecided,
+    BaselineEvidence, Evidence, RoundsEvidence, SameBenchmark, count_needed_samples, decide,
+    find_unconfirmed, find_undecided,
 };
 
 /// Returns the decision at a look, from the launches so far. It shows which benchmarks are
@@ -163,13 +163,18 @@ fn measure_benchmarks(
     if let Some(wanted) = wanted {
         plans = plans.map(|plan| plan.restrict_to(wanted));
     }
-    let same = find_same_programs(check, pair, &plans[1]);
+    let mut same = find_same_programs(check, pair, &plans[1]);
+    if let Some(wanted) = wanted {
+        same.retain(|same| wanted.contains(&same.id));
+    }
     if !same.is_empty() {
-        stages.print_line(&format!(
-            "same program on both sides, not measured: {}",
-            print::format_plural(same.len(), "benchmark")
-        ));
-        plans = plans.map(|plan| plan.exclude(&same));
+        let how = match &pair.unaffected {
+            Some(_) => "not affected by the change, neither built nor measured",
+            None => "same program on both sides, not measured",
+        };
+        stages.print_line(&format!("{how}: {}", print::format_plural(same.len(), "benchmark")));
+        let ids: Vec<BenchmarkId> = same.iter().map(|same| same.id.clone()).collect();
+        plans = plans.map(|plan| plan.exclude(&ids));
     }
     let find_needed = |id: &str| count_needed_samples(&session.policy, id);
     let shortages = plans[1].list_shortages(effort, 0, &check.sample_needs(&find_needed));
@@ -202,13 +207,20 @@ fn measure_benchmarks(
     .map_err(explain_measure_error)
 }
 
-/// Returns the planned benchmarks whose program is the same on both sides, which need no
-/// launches.
+/// Returns the benchmarks whose program is the same on both sides, which need no launches: those of
+/// the plan, or those that were not built.
 ///
-/// Leaves out benchmarks with a target, because a target needs launches. Returns none if the
-/// run is to be saved as a baseline, because every benchmark is then measured.
-fn find_same_programs(check: &CheckInputs<'_>, pair: &Pair, plan: &LaunchPlan) -> Vec<BenchmarkId> {
-    if check.args.save_baseline {
+/// Leaves out benchmarks with a target, because a target needs launches. Returns none if every
+/// benchmark is to be measured.
+fn find_same_programs(
+    check: &CheckInputs<'_>,
+    pair: &Pair,
+    plan: &LaunchPlan,
+) -> Vec<SameBenchmark> {
+    if let Some(unaffected) = &pair.unaffected {
+        return unaffected.benchmarks.clone();
+    }
+    if check.measures_everything() {
         return Vec::new();
     }
     let planned = plan.planned.iter().flatten().filter(|planned| {
@@ -216,5 +228,7 @@ fn find_same_programs(check: &CheckInputs<'_>, pair: &Pair, plan: &LaunchPlan) -
         target.is_some_and(|target| pair.same_targets.contains(&target))
             && check.session.policy.resolve_rules(&planned.id.name, None).targets.is_empty()
     });
-    planned.map(|planned| planned.id.clone()).collect()
+    let same =
+        planned.map(|planned| SameBenchmark { id: planned.id.clone(), reason: Note::SameProgram });
+    same.collect()
 }

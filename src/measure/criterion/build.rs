@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::environment::{BenchEnvironment, read_environment};
 use super::runner::{BenchRunner, RecorderProgram, RunnerConfig};
+use super::sources::{BenchSources, BuildReport};
 use crate::measure::survey::{self, SurveyError};
 use crate::note::Note;
 use crate::process::{self, Interrupt, ProcessError, StderrTarget};
@@ -122,6 +123,8 @@ pub(crate) struct BuiltBenches {
     pub(crate) companions: Vec<PathBuf>,
     /// Folders whose paths the executables may contain: the source folder and the target folder.
     pub(crate) folders: Vec<PathBuf>,
+    /// What the bench targets were built from; `None` if that is not known for sure.
+    pub(crate) sources: Option<BenchSources>,
 }
 
 /// A bench target that a manifest declares.
@@ -163,15 +166,13 @@ pub(crate) fn build_benches(
     runners.redirect(&mut cargo, &recorder);
     // If Cargo uses another runner in spite of this, benches only list and do not measure.
     cargo.args(["--", "--list"]);
-    let (mut executables, mut companions) = (Vec::new(), Vec::new());
+    let mut report = BuildReport::default();
     let (stderr, forever) = (StderrTarget::User, Duration::MAX);
     let ended = process::run_process(&mut cargo, stderr, forever, interrupt, |line| {
-        if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_slice(line.bytes) {
-            if !artifact.target.is_bench() {
-                companions.extend(list_loadable_files(artifact));
-            } else if let Some(executable) = artifact.executable {
-                executables.push((artifact.package_id, artifact.target.name, executable));
-            }
+        match serde_json::from_slice(line.bytes) {
+            Ok(Message::CompilerArtifact(artifact)) => report.artifacts.push(artifact),
+            Ok(Message::BuildScriptExecuted(script)) => report.scripts.push(script),
+            _ => {}
         }
         false
     })
@@ -179,12 +180,21 @@ pub(crate) fn build_benches(
     if !ended.status.is_some_and(|status| status.success()) {
         return Err(BuildError::Compile.into());
     }
+    let sources = report.find_sources(&metadata);
+    let (mut executables, mut companions) = (Vec::new(), Vec::new());
+    for artifact in report.artifacts {
+        if !artifact.target.is_bench() {
+            companions.extend(list_loadable_files(artifact));
+        } else if let Some(executable) = artifact.executable {
+            executables.push((artifact.package_id, artifact.target.name, executable));
+        }
+    }
     companions.sort();
     let folders =
         [Some(&workspace.folder), workspace.target_folder.as_ref()].into_iter().flatten().cloned();
     let mut built = collect_targets(declared, executables, &runners, records.path())?;
     built.notes.extend(runner_note);
-    Ok(BuiltBenches { companions, folders: folders.collect(), ..built })
+    Ok(BuiltBenches { companions, folders: folders.collect(), sources, ..built })
 }
 
 /// Returns a note with the packages that have benches, or `None` if no package of the workspace has.

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use cargo_metadata::Package;
+use cargo_metadata::camino::Utf8Path;
+use cargo_metadata::{Package, Target};
 
 use super::build::{BuildError, CargoWorkspace, PackageChoice};
 use crate::measure::survey;
@@ -20,6 +21,9 @@ pub(crate) struct WorkspaceParts {
     packages: BTreeMap<String, PackageParts>,
     /// Names of the packages that Cargo builds if none is named.
     default_packages: BTreeSet<String>,
+    /// The targets of which a bench may consist, as words. Cargo finds some of them by the names of
+    /// files, without a manifest that names them.
+    pub(crate) targets: BTreeSet<String>,
 }
 
 /// What a package has.
@@ -42,7 +46,13 @@ impl WorkspaceParts {
         let packages = metadata.workspace_packages();
         let parts = packages.iter().map(|package| (package.name.to_string(), list_parts(package)));
         let default_packages = survey::list_default_packages(&metadata).into_iter();
+        let targets = packages.iter().flat_map(|package| {
+            let targets = package.targets.iter();
+            let built = targets.filter(|target| !target.is_test() && !target.is_example());
+            built.map(|target| describe_target(package, target, &metadata.workspace_root))
+        });
         Ok(Self {
+            targets: targets.collect(),
             packages: parts.collect(),
             default_packages: default_packages.map(|package| package.name.to_string()).collect(),
             root: metadata.workspace_root.into_std_path_buf(),
@@ -67,6 +77,14 @@ impl WorkspaceParts {
             None => built.any(|parts| parts.dependencies.contains(owner.trim_end_matches('?'))),
         }
     }
+}
+
+/// Returns words that are the same for equal targets of two checkouts of a workspace, whose roots
+/// differ.
+fn describe_target(package: &Package, target: &Target, root: &Utf8Path) -> String {
+    let source = target.src_path.strip_prefix(root).unwrap_or(&target.src_path);
+    let Target { name, kind, required_features, .. } = target;
+    format!("{} {kind:?} {name} {source} {required_features:?}", package.name)
 }
 
 fn list_parts(package: &Package) -> PackageParts {

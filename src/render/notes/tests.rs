@@ -143,6 +143,7 @@ fn list_notes() -> Vec<Note> {
         InstructionsCounted { baseline: 10e6, candidate: 11e6 }
         InstructionsNotCounted { obstacle: CountObstacle::CallsTooShort }
         SameProgram {}
+        Unaffected { bench: text("tokenization"), files: 214 }
         OtherMachine {}
         OtherCondition {
             key: text("threads"),

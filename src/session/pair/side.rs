@@ -20,7 +20,7 @@ use crate::process::{Interrupt, StderrTarget, run_process};
 use crate::render::notes::describe_failure;
 
 /// Name of the file in which Cargo records the versions of dependencies.
-const LOCK_NAME: &str = "Cargo.lock";
+pub(super) const LOCK_NAME: &str = "Cargo.lock";
 
 /// The workspace in the user's working tree, which both sides stand for.
 pub(super) struct OriginalWorkspace {
@@ -85,6 +85,12 @@ impl OriginalWorkspace {
     /// Returns the path of the manifest in the folder `inside` of a checkout.
     fn locate_manifest(&self, inside: &Path) -> PathBuf {
         inside.join(self.workspace.manifest.as_deref().unwrap_or(Path::new("Cargo.toml")))
+    }
+
+    /// Returns words that name the workspace within its checkout, and the toolchain that is set for
+    /// it.
+    pub(super) fn describe(&self) -> String {
+        format!("{:?} {:?} {:?}", self.inside, self.workspace.manifest, self.toolchain)
     }
 
     /// Returns how to build the workspace in the checkout of a side.
