@@ -7,9 +7,9 @@
 
 mod environment;
 mod runner;
+mod sources;
 mod build;
 mod parts;
-mod sources;
 mod output;
 mod stages;
 mod callgrind;

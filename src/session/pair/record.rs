@@ -44,7 +44,7 @@ pub(super) struct BuildSetting {
 }
 
 /// A build of one commit, with its benchmarks.
-#[derive(Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BuildRecord {
     /// Hash of the setting of the build.
@@ -65,7 +65,7 @@ pub(super) struct BuildRecord {
 
 /// A bench target of a recorded build. Paths are relative to the root of the repository, and what is
 /// outside of it is left out.
-#[derive(Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecordedBench {
     /// The package that the bench belongs to.
@@ -199,28 +199,16 @@ impl RecordDraft {
         let Some(planned) = plan.planned.as_ref().filter(|_| plan.failed.is_empty()) else {
             return;
         };
-        let benches = self.build.benches.iter().map(|bench| {
+        let mut record = self.build.clone();
+        record.patterns = selection.list_patterns();
+        record.notes.clone_from(&plan.notes);
+        for bench in &mut record.benches {
             let own = planned.iter().filter(|planned| {
                 planned.id.package.as_ref() == Some(&bench.package)
                     && planned.target.as_ref() == Some(&bench.name)
             });
-            RecordedBench {
-                package: bench.package.clone(),
-                name: bench.name.clone(),
-                inputs: bench.inputs.clone(),
-                folders: bench.folders.clone(),
-                benchmarks: own.map(|planned| planned.id.name.clone()).collect(),
-            }
-        });
-        let record = BuildRecord {
-            setting: self.build.setting.clone(),
-            patterns: selection.list_patterns(),
-            variables: self.build.variables.clone(),
-            environment: self.build.environment.clone(),
-            layout: self.build.layout.clone(),
-            benches: benches.collect(),
-            notes: plan.notes.clone(),
-        };
+            bench.benchmarks = own.map(|planned| planned.id.name.clone()).collect();
+        }
         let Some(folder) = self.path.parent() else { return };
         if let Ok(json) = serde_json::to_vec(&record)
             && fs::create_dir_all(folder).is_ok()

@@ -1,7 +1,7 @@
 //! Recognizes a change that cannot have affected a benchmark, without building anything.
 //!
 //! An earlier build of the base has recorded what each bench target was built from. When in doubt,
-//! both sides are built. The decision record 0012 has the rules.
+//! both sides are built. Decision 0014 in `docs/decisions` has the rules.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

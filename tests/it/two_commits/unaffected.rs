@@ -119,6 +119,14 @@ fn what_a_bench_is_built_from_in_other_ways_is_built() {
         assert_not_built(&trial, base.as_str());
     }
     assert_built(&trial, base.as_str(), &["--features", "fast"]);
+    // A record that cannot be read is none, and the check writes it again.
+    let records = build_folders(&trial)[0].with_file_name("records");
+    let record = records.join(format!("{}.json", base.as_str()));
+    for text in ["", "{\"setting\": 1}"] {
+        fs::write(&record, text).unwrap();
+        assert_built(&trial, base.as_str(), &[]);
+        assert_not_built(&trial, base.as_str());
+    }
     for file in [
         "docs/intro.md",
         "notes/deep/one.md",
