@@ -104,6 +104,30 @@ pub(crate) enum Note {
         /// Names of the other packages.
         packages: Vec<String>,
     },
+    /// No package of the workspace has a bench target.
+    NoBenches,
+    /// A bench target failed before it listed its benchmarks, so that patterns cannot select any of
+    /// them.
+    BenchNotListed {
+        /// Name of the bench target.
+        bench: String,
+        /// Package of the bench target.
+        package: String,
+        /// Why it failed.
+        reason: FailureReason,
+        /// Last line of its error message; `None` if it printed none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// The two commits choose different compilers.
+    CompilerChanged {
+        /// Release of the baseline's compiler. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<String>,
+        /// Release of the candidate's compiler. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<String>,
+    },
     /// Cargo's configuration cannot be read, so a runner in it is not used.
     RunnerUnknown {
         /// The error.
@@ -175,6 +199,15 @@ pub(crate) enum Note {
         commit: String,
         /// The machines.
         machines: Vec<StoredMachine>,
+    },
+    /// The nearest ancestor with stored runs was built by another release of the compiler.
+    StoredWithOtherCompiler {
+        /// Short id of the ancestor.
+        commit: String,
+        /// Releases that built its runs.
+        stored: Vec<String>,
+        /// Release that builds the candidate.
+        current: String,
     },
     /// A stored run was ignored because it cannot be read.
     StoredRunIgnored {
@@ -364,6 +397,15 @@ pub(crate) enum Note {
     },
     /// The baseline was measured on another machine.
     OtherMachine,
+    /// The baseline was built by another release of the compiler, at another time.
+    OtherCompiler {
+        /// Release of the baseline's compiler. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<String>,
+        /// Release of the candidate's compiler. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<String>,
+    },
     /// A condition differs between runs that were measured at different times, so that they are not
     /// comparable.
     OtherCondition {

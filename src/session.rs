@@ -32,7 +32,7 @@ use crate::git::Repository;
 use crate::host::Host;
 use crate::policy::{Config, Policy};
 use crate::process::Interrupt;
-use crate::run::{BenchmarkId, Run, SampleSource};
+use crate::run::{BenchmarkId, Run, RunRequest, SampleSource};
 use crate::store::RunKind;
 use crate::verdict::NoiseHistory;
 
@@ -65,6 +65,8 @@ pub(crate) struct Session {
     pub(crate) policy: Policy,
     /// How much to measure.
     pub(crate) effort: EffortSettings,
+    /// What the command line asks for, as runs record it.
+    pub(crate) request: RunRequest,
     /// The store of baselines.
     pub(crate) store: SessionStore,
     /// The run to judge, which was measured before; `None` if the command measures.
@@ -104,6 +106,7 @@ impl Session {
         Ok(Self {
             selection: request.selection.clone(),
             effort: EffortSettings::resolve(request.effort, &config.measure),
+            request: record_request(request),
             project,
             config,
             policy,
@@ -147,6 +150,19 @@ impl Session {
 
     /// Returns a run without benchmarks for a measurement on this machine that begins now.
     pub(crate) fn create_run(&self, source: SampleSource) -> Run {
-        measurement::create_empty_run(source, self.host.clone(), &self.effort)
+        let mut run = measurement::create_empty_run(source, self.host.clone(), &self.effort);
+        run.settings.request = Some(self.request.clone());
+        run
+    }
+}
+
+/// Returns what a run records of the command line.
+fn record_request(request: &SessionRequest<'_>) -> RunRequest {
+    let SelectionArgs { manifest_path, features, profile, .. } = request.selection;
+    RunRequest {
+        manifest_path: manifest_path.as_ref().map(|path| path.display().to_string()),
+        features: features.clone(),
+        profile: profile.clone(),
+        launches: request.effort.launches,
     }
 }

@@ -31,6 +31,7 @@ use crate::host::Host;
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{BuiltBenches, find_same_targets};
 use crate::measure::{Effort, LaunchPlan, MeasureError, MeasureSubject};
+use crate::note::Note;
 use crate::policy::Policy;
 use crate::process::Interrupt;
 use crate::render::notes::describe_note;
@@ -48,6 +49,8 @@ pub(crate) struct Pair {
     /// Commits of base and candidate; `None` for the command of a base, or for a head without a
     /// commit.
     pub(crate) commits: [Option<MeasuredCommit>; 2],
+    /// Releases of the compilers of base and candidate; `None` if nothing was compiled.
+    pub(crate) compilers: Option<[Option<String>; 2]>,
     /// Bench targets that are the same program on both sides, as package and target name.
     pub(crate) same_targets: Vec<(String, String)>,
     /// The benchmarks if the change touches none of them, so that nothing was built. `None` if both
@@ -104,6 +107,7 @@ impl Pair {
             candidate,
             source: SampleSource::Command,
             commits: [None, head],
+            compilers: None,
             same_targets: Vec::new(),
             unaffected: None,
             drafts: [None, None],
@@ -161,13 +165,7 @@ impl Pair {
         let head_checkout = folder.check_out(repository, "head", &head_commit)?;
         let candidate = match sides.build(&head_checkout, &baseline.parts)? {
             Ok(candidate) => candidate,
-            Err(SideObstacle::NotBuilt(cause)) => return Ok(PairAttempt::NoHead(cause)),
-            Err(SideObstacle::NoManifest(path)) => {
-                return Ok(PairAttempt::NoHead(format!("git does not have `{path}`")));
-            }
-            Err(SideObstacle::NoProfile(profile)) => {
-                return Ok(PairAttempt::NoHead(format!("it has no profile `{profile}`")));
-            }
+            Err(obstacle) => return Ok(PairAttempt::NoHead(obstacle.describe_for_head())),
         };
         let same_targets = builder
             .find_same_targets((base, &baseline.subject), (&head_commit, &candidate.subject))?;
@@ -180,6 +178,7 @@ impl Pair {
             candidate: candidate.subject,
             source: SampleSource::Criterion,
             commits,
+            compilers: Some([baseline.rustc, candidate.rustc]),
             same_targets,
             unaffected: None,
             drafts,
@@ -200,6 +199,7 @@ impl Pair {
             candidate,
             source: SampleSource::Criterion,
             commits,
+            compilers: None,
             same_targets: Vec::new(),
             unaffected: Some(unaffected),
             drafts: [None, None],
@@ -239,6 +239,8 @@ impl Pair {
                 draft.complete(selection, plan);
             }
         }
+        // Advice on how to add a bench is for the candidate.
+        baseline.notes.retain(|note| *note != Note::NoBenches);
         // A benchmark that only one side has is new or missing. Only what matches nothing on both
         // sides is a mistake.
         let unmatched = (baseline.take_nothing_selected(), candidate.take_nothing_selected());

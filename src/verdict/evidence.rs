@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::NoiseHistory;
 use crate::decision::InstructionCounts;
+use crate::host::Host;
 use crate::note::{CountObstacle, Note};
 use crate::policy::trailer::AcceptTrailer;
 use crate::run::{BenchmarkId, Run};
@@ -171,14 +172,33 @@ impl<'a> Evidence<'a> {
         self.names_base && is_unmeasured && matches!(self.baseline, BaselineEvidence::None)
     }
 
-    /// Returns whether the baseline was measured on another machine. Looks at the nearest run only.
+    /// Returns whether the baseline was measured on another machine, or built by another compiler.
+    /// Looks at the nearest run only.
     pub(super) fn is_across_machines(&self) -> bool {
+        let candidate = &self.candidate.host;
+        self.find_baseline_host().is_some_and(|host| host.fingerprint != candidate.fingerprint)
+    }
+
+    /// Returns the note that names how the host of the baseline differs from that of the candidate.
+    pub(super) fn describe_other_host(&self) -> Note {
+        let candidate = &self.candidate.host;
+        match self.find_baseline_host() {
+            Some(host) if host.differs_by_compiler(candidate) => Note::OtherCompiler {
+                baseline: host.rustc.clone(),
+                candidate: candidate.rustc.clone(),
+            },
+            _ => Note::OtherMachine,
+        }
+    }
+
+    /// Returns the host of the nearest run of the baseline, or `None` if it was measured in rounds.
+    fn find_baseline_host(&self) -> Option<&'a Host> {
         let baseline = match self.baseline {
             BaselineEvidence::None => None,
             BaselineEvidence::File(run) => Some(run),
             BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs) => runs.first(),
         };
-        baseline.is_some_and(|run| run.host.fingerprint != self.candidate.host.fingerprint)
+        baseline.map(|run| &run.host)
     }
 
     /// Returns whether the nearest stored run is of the commit that is judged, without uncommitted

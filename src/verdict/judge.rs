@@ -262,7 +262,7 @@ fn judge_without_rounds(
             let mut finding = change::judge_two_runs(comparison, compared, rules);
             finding.change = Change::Inconclusive;
             finding.minimum_detectable = None;
-            finding.notes = vec![Note::OtherMachine];
+            finding.notes = vec![evidence.describe_other_host()];
             (finding, None)
         }
         _ if !condition_obstacles.is_empty() => {

@@ -180,10 +180,7 @@ impl ComparedWith {
                 runs
             }
             BaselineMatch::OtherHost { commit, hosts } => {
-                notes.push(Note::StoredElsewhere {
-                    commit: commit.short_id().to_owned(),
-                    machines: hosts.into_iter().map(to_stored_machine).collect(),
-                });
+                notes.push(describe_other_hosts(&commit, hosts, &check.session.host));
                 nearest = Some(commit);
                 Vec::new()
             }
@@ -261,6 +258,23 @@ pub(super) fn build_pair(
     let skip_policy = skips.then_some(&check.session.policy);
     let builder = PairBuilder { skip_policy, ..check.session.pair_builder(repository) };
     Pair::build_from_commits(&builder, base)
+}
+
+/// Returns the note that stored runs of `commit` were measured on other machines than `own`, or that
+/// another compiler built them.
+fn describe_other_hosts(commit: &CommitId, hosts: Vec<Host>, own: &Host) -> Note {
+    let commit = commit.short_id().to_owned();
+    let here = hosts.iter().filter(|host| host.differs_by_compiler(own));
+    let stored: Vec<String> = here.filter_map(|host| host.rustc.clone()).collect();
+    match &own.rustc {
+        Some(current) if !stored.is_empty() => {
+            Note::StoredWithOtherCompiler { commit, stored, current: current.clone() }
+        }
+        _ => Note::StoredElsewhere {
+            commit,
+            machines: hosts.into_iter().map(to_stored_machine).collect(),
+        },
+    }
 }
 
 fn to_stored_machine(host: Host) -> StoredMachine {

@@ -12,7 +12,8 @@ use crate::measure::LaunchPlan;
 use crate::note::Note;
 use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
 use crate::run::{BenchmarkId, Run};
-use crate::session::measurement::{explain_measure_error, name_rounds_session};
+use crate::session::Session;
+use crate::session::measurement::{detect_host_with, explain_measure_error, name_rounds_session};
 use crate::session::pair::{Pair, PairAttempt, SideObstacle};
 use crate::session::print;
 use crate::session::progress::ProgressOutput;
@@ -179,11 +180,7 @@ fn measure_benchmarks(
     let find_needed = |id: &str| count_needed_samples(&session.policy, id);
     let shortages = plans[1].list_shortages(effort, 0, &check.sample_needs(&find_needed));
     stages.show_shortages(&shortages);
-    let [baseline, candidate] = pair.commits.each_ref().map(|commit| {
-        let mut run = session.create_run(pair.source);
-        run.commit.clone_from(commit);
-        run
-    });
+    let [baseline, candidate] = create_runs(session, pair);
     let [baseline_plan, candidate_plan] = plans;
     let sides = RoundsPlan {
         baseline: &pair.baseline,
@@ -205,6 +202,28 @@ fn measure_benchmarks(
         stages.show_round(&progress);
     })
     .map_err(explain_measure_error)
+}
+
+/// Returns the runs of base and candidate without benchmarks, each with its commit and with the
+/// compiler that built it.
+fn create_runs(session: &Session, pair: &Pair) -> [Run; 2] {
+    let mut runs = pair.commits.each_ref().map(|commit| {
+        let mut run = session.create_run(pair.source);
+        run.commit.clone_from(commit);
+        run
+    });
+    let Some(compilers) = &pair.compilers else { return runs };
+    for (run, compiler) in runs.iter_mut().zip(compilers) {
+        if run.host.rustc != *compiler {
+            run.host = detect_host_with(compiler.clone());
+        }
+    }
+    let [baseline, candidate] = compilers;
+    if baseline != candidate {
+        let (baseline, candidate) = (baseline.clone(), candidate.clone());
+        runs[1].notes.push(Note::CompilerChanged { baseline, candidate });
+    }
+    runs
 }
 
 /// Returns the benchmarks whose program is the same on both sides, which need no launches: those of

@@ -1,6 +1,7 @@
 //! Builds the bench executables of a workspace, so that they can be started as Cargo would.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,17 @@ impl From<SurveyError> for BuildError {
             SurveyError::NoCargo(error) => Self::NoCargo(error),
             SurveyError::Workspace(message) => Self::Workspace(message),
         }
+    }
+}
+
+impl BuildError {
+    /// Returns the error that the workspace, whose packages are `known`, does not have `package`.
+    pub(super) fn new_unknown_package(
+        package: String,
+        known: impl Iterator<Item = impl fmt::Display>,
+    ) -> Self {
+        let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+        Self::NoPackage { package, known: known.join(", ") }
     }
 }
 
@@ -154,7 +166,7 @@ pub(crate) fn build_benches(
     let metadata = workspace.read_metadata()?;
     let declared = workspace.list_benches(&metadata)?;
     if declared.values().all(|bench| bench.is_enabled == Some(false)) {
-        let elsewhere = declared.is_empty().then(|| note_benches_elsewhere(&metadata)).flatten();
+        let elsewhere = declared.is_empty().then(|| note_benches_elsewhere(&metadata));
         let mut notes = list_left_out(declared.into_values());
         notes.extend(elsewhere);
         return Ok(BuiltBenches { notes, ..BuiltBenches::default() });
@@ -197,13 +209,13 @@ pub(crate) fn build_benches(
     Ok(BuiltBenches { companions, folders: folders.collect(), sources, ..built })
 }
 
-/// Returns a note with the packages that have benches, or `None` if no package of the workspace has.
-fn note_benches_elsewhere(metadata: &Metadata) -> Option<Note> {
+/// Returns a note with the packages that have benches, or that no package of the workspace has one.
+fn note_benches_elsewhere(metadata: &Metadata) -> Note {
     let members = metadata.workspace_packages().into_iter();
     let with_benches =
         members.filter(|package| package.targets.iter().any(cargo_metadata::Target::is_bench));
     let packages: Vec<String> = with_benches.map(|package| package.name.to_string()).collect();
-    (!packages.is_empty()).then_some(Note::BenchesElsewhere { packages })
+    if packages.is_empty() { Note::NoBenches } else { Note::BenchesElsewhere { packages } }
 }
 
 /// Returns the files of `artifact` that a bench might start or load while it runs.
@@ -309,9 +321,8 @@ impl CargoWorkspace {
                 let is_member =
                     |name: &&String| members.iter().any(|member| *member.name == name.as_str());
                 if let Some(unknown) = named.iter().find(|name| !is_member(name)) {
-                    let known = members.iter().map(|member| format!("`{}`", member.name));
-                    let known = known.collect::<Vec<_>>().join(", ");
-                    return Err(BuildError::NoPackage { package: unknown.clone(), known });
+                    let known = members.iter().map(|member| &member.name);
+                    return Err(BuildError::new_unknown_package(unknown.clone(), known));
                 }
                 members.retain(|member| named.iter().any(|name| *member.name == name.as_str()));
             }

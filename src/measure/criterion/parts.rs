@@ -98,6 +98,14 @@ fn list_parts(package: &Package) -> PackageParts {
 }
 
 impl CargoWorkspace {
+    /// Returns the error that Cargo would report for a requested package that the workspace with
+    /// these `parts` does not have. Returns `None` if it has all.
+    pub(crate) fn find_unknown_package(&self, parts: &WorkspaceParts) -> Option<BuildError> {
+        let PackageChoice::Named(names) = &self.packages else { return None };
+        let package = names.iter().find(|name| !parts.packages.contains_key(*name))?.clone();
+        Some(BuildError::new_unknown_package(package, parts.packages.keys()))
+    }
+
     /// Returns this workspace without the requested packages and features that it lacks and `other`
     /// has, with a note for each. `own` are the parts of this workspace. What both lack stays, so
     /// that the build reports it.
