@@ -185,6 +185,7 @@ Examples:
   perfgate check --target-p95 10ms --save-baseline
   perfgate check --bench 'tokenization/**' --launches 10
   perfgate check --run run.json --baseline none --target-p99 50ms")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct CheckArgs {
     /// Which benchmarks.
     #[command(flatten)]
@@ -216,6 +217,10 @@ pub(crate) struct CheckArgs {
     /// Count instructions of inconclusive benchmarks with callgrind; never changes the verdict
     #[arg(long, conflicts_with = "run")]
     pub(crate) counts: bool,
+    /// Also build and measure what the change cannot have affected: benchmarks whose program is the
+    /// same on both sides
+    #[arg(long)]
+    pub(crate) measure_unchanged: bool,
     /// Use this run file as the candidate instead of measuring
     #[arg(long, value_name = "FILE")]
     pub(crate) run: Option<PathBuf>,

@@ -15,7 +15,9 @@ use crate::compare::SideFigures;
 use crate::host::Host;
 use crate::note::Note;
 use crate::policy::{FailOn, Metric};
-use crate::run::{BenchmarkFailure, BenchmarkId, MeasuredCommit, Sampling, deserialize_or_default};
+use crate::run::{
+    BenchmarkFailure, BenchmarkId, MeasuredCommit, RunRequest, Sampling, deserialize_or_default,
+};
 use crate::units::{Confidence, Nanos, Percent, Ratio};
 
 /// The schema of the decision files that this version writes.
@@ -246,6 +248,9 @@ pub(crate) struct CandidateSource {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) conditions: BTreeMap<String, String>,
+    /// What was asked for on the command line. `None` if it was not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) request: Option<RunRequest>,
 }
 
 /// The judgement of one benchmark, with its evidence.
@@ -399,7 +404,7 @@ impl Judgement {
     pub(crate) fn is_same_program(&self) -> bool {
         self.change == Change::Unchanged
             && self.ratio.is_none()
-            && self.notes.contains(&Note::SameProgram)
+            && self.notes.iter().any(Note::is_same_program)
     }
 
     /// Returns the id of the benchmark.

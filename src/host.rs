@@ -36,3 +36,16 @@ pub(crate) struct Host {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rustc: Option<String>,
 }
+
+impl Host {
+    /// Returns whether `other` is this machine with another release of the compiler, as far as the
+    /// descriptions show it.
+    pub(crate) fn differs_by_compiler(&self, other: &Self) -> bool {
+        let alike = Self {
+            fingerprint: other.fingerprint.clone(),
+            rustc: other.rustc.clone(),
+            ..self.clone()
+        };
+        self.rustc != other.rustc && alike == *other
+    }
+}

@@ -106,6 +106,30 @@ pub(crate) enum Note {
         /// Names of the other packages.
         packages: Vec<String>,
     },
+    /// No package of the workspace has a bench target.
+    NoBenches,
+    /// A bench target failed before it listed its benchmarks, so that patterns cannot select any of
+    /// them.
+    BenchNotListed {
+        /// Name of the bench target.
+        bench: String,
+        /// Package of the bench target.
+        package: String,
+        /// Why it failed.
+        reason: FailureReason,
+        /// Last line of its error message; `None` if it printed none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// The two commits choose different compilers.
+    CompilerChanged {
+        /// Release of the baseline's compiler. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<String>,
+        /// Release of the candidate's compiler. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<String>,
+    },
     /// Cargo's configuration cannot be read, so a runner in it is not used.
     RunnerUnknown {
         /// The error.
@@ -177,6 +201,15 @@ pub(crate) enum Note {
         commit: String,
         /// The machines.
         machines: Vec<StoredMachine>,
+    },
+    /// The nearest ancestor with stored runs was built by another release of the compiler.
+    StoredWithOtherCompiler {
+        /// Short id of the ancestor.
+        commit: String,
+        /// Releases that built its runs.
+        stored: Vec<String>,
+        /// Release that builds the candidate.
+        current: String,
     },
     /// A stored run was ignored because it cannot be read.
     StoredRunIgnored {
@@ -379,8 +412,25 @@ pub(crate) enum Note {
     // The change of one benchmark.
     /// Both commits build the same program for the benchmark.
     SameProgram,
+    /// Both commits have the same program for the benchmark, because the change touches nothing that
+    /// it is built from. It was not built.
+    Unaffected {
+        /// Bench target of the benchmark.
+        bench: String,
+        /// Number of files of the repository that the bench target is built from.
+        files: u64,
+    },
     /// The baseline was measured on another machine.
     OtherMachine,
+    /// The baseline was built by another release of the compiler, at another time.
+    OtherCompiler {
+        /// Release of the baseline's compiler. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<String>,
+        /// Release of the candidate's compiler. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<String>,
+    },
     /// A condition differs between runs that were measured at different times, so that they are not
     /// comparable.
     OtherCondition {
@@ -623,6 +673,13 @@ pub(crate) enum CountObstacle {
     },
     /// callgrind wrote no total.
     NoTotal,
+}
+
+impl Note {
+    /// Returns whether the note gives a reason why both sides have the same program.
+    pub(crate) fn is_same_program(&self) -> bool {
+        matches!(self, Self::SameProgram | Self::Unaffected { .. })
+    }
 }
 
 impl<'de> Deserialize<'de> for Note {

@@ -88,8 +88,10 @@ pub(crate) struct Report<'a> {
     pub(crate) unchanged: Vec<UnchangedGroup>,
     /// What the sides of unchanged benchmarks differ in besides the code under test.
     pub(crate) remarks: Vec<RemarkGroup<'a>>,
-    /// Number of benchmarks that were not measured because both sides have the same program.
+    /// Number of benchmarks that were not measured because both sides build the same program.
     pub(crate) same: usize,
+    /// Benchmarks that were not built because the change does not touch them; `None` without any.
+    pub(crate) unaffected: Option<UnaffectedGroup<'a>>,
     /// What the table of figures has.
     pub(crate) figures: FigureColumns,
     /// Circumstances that weaken the decision.
@@ -180,6 +182,28 @@ pub(crate) struct UnchangedGroup {
     pub(crate) detect: Option<Percent>,
 }
 
+/// Benchmarks that were not built because the change does not touch them.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct UnaffectedGroup<'a> {
+    /// Number of these benchmarks.
+    pub(crate) count: usize,
+    /// The reason, if it is the same for all of them.
+    pub(crate) note: Option<&'a Note>,
+}
+
+impl<'a> UnaffectedGroup<'a> {
+    /// Returns the benchmarks of `judgements` that the change does not touch, or `None` if it touches
+    /// all.
+    fn from_judgements(judgements: &'a [Judgement]) -> Option<Self> {
+        let notes = judgements.iter().flat_map(|judgement| &judgement.notes);
+        let reasons: Vec<&Note> =
+            notes.filter(|note| matches!(note, Note::Unaffected { .. })).collect();
+        let note = reasons.first().copied()?;
+        let is_shared = reasons.iter().all(|reason| *reason == note);
+        Some(Self { count: reasons.len(), note: is_shared.then_some(note) })
+    }
+}
+
 /// Unchanged benchmarks that the same note is about.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct RemarkGroup<'a> {
@@ -247,8 +271,9 @@ impl<'a> Report<'a> {
             same: decision
                 .benchmarks
                 .iter()
-                .filter(|judgement| judgement.is_same_program())
+                .filter(|judgement| judgement.notes.contains(&Note::SameProgram))
                 .count(),
+            unaffected: UnaffectedGroup::from_judgements(&decision.benchmarks),
             figures,
             notes: &decision.notes,
             baseline: BaselineLine::new(decision),

@@ -18,7 +18,7 @@ use crate::measure::{
 use crate::note::Note;
 use crate::process::Interrupt;
 use crate::run::{Benchmark, BenchmarkId, Run};
-use crate::verdict::RoundsEvidence;
+use crate::verdict::{RoundsEvidence, SameBenchmark};
 
 /// The subjects of a measurement in rounds, and how they are measured.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct RoundsPlan<'a> {
     /// The same for the candidate.
     pub(crate) candidate_plan: LaunchPlan,
     /// Benchmarks that need no rounds because both sides have the same program.
-    pub(crate) same_program: Vec<BenchmarkId>,
+    pub(crate) same_program: Vec<SameBenchmark>,
     /// How much each launch measures.
     pub(crate) effort: &'a Effort,
     /// Seed for the order of the sides within a round.
@@ -54,7 +54,7 @@ pub(crate) struct MeasuredRounds {
     /// Number of benchmarks that entered the rounds: both sides measured them in the first round.
     pub(crate) entered_count: usize,
     /// Benchmarks that were not measured because both sides have the same program.
-    pub(crate) same_program: Vec<BenchmarkId>,
+    pub(crate) same_program: Vec<SameBenchmark>,
     /// Whether the budget ended the rounds before every benchmark was decided.
     pub(crate) is_budget_spent: bool,
 }

@@ -112,6 +112,32 @@ pub(crate) struct RunSettings {
     /// Command line that repeats the measurement; `None` if it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) command: Option<String>,
+    /// What was asked for on the command line; `None` if it was not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) request: Option<RunRequest>,
+}
+
+/// What a command line asks for, as far as it takes to ask for the same again. Patterns and packages
+/// are left out: they follow from the benchmarks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunRequest {
+    /// Path of the workspace's manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) manifest_path: Option<String>,
+    /// Cargo features, one entry per flag.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) features: Vec<String>,
+    /// Cargo profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) profile: Option<String>,
+    /// Number of launches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) launches: Option<u32>,
 }
 
 /// The commit that was measured.

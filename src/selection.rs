@@ -63,9 +63,9 @@ impl IdPattern {
         self.text.contains(['*', '?', '[', '{', '\\'])
     }
 
-    /// True if the pattern matches the benchmark `id`.
+    /// True if the pattern matches the benchmark `id`, or is this id.
     pub(crate) fn matches(&self, id: &str) -> bool {
-        self.matcher.is_match(id)
+        self.text == id || self.matcher.is_match(id)
     }
 }
 
@@ -123,6 +123,13 @@ impl Selection {
         ranked.into_iter().take(MAX_NEAREST).map(|(_, id)| id.to_owned()).collect()
     }
 
+    /// Returns the patterns as they are written on a command line.
+    pub(crate) fn list_patterns(&self) -> Vec<String> {
+        let excluded = self.excluded.iter().map(|pattern| format!("!{}", pattern.as_str()));
+        let included = self.included.iter().map(|pattern| pattern.as_str().to_owned());
+        included.chain(excluded).collect()
+    }
+
     /// True if every benchmark is selected, because there are no patterns.
     pub(crate) fn selects_all(&self) -> bool {
         self.included.is_empty() && self.excluded.is_empty()
@@ -160,6 +167,14 @@ mod tests {
         assert_eq!(selected(&["!a/**"], &ids), "a d/b");
         assert_eq!(selected(&["**", "!**/b"], &ids), "a a/b/c");
         assert_eq!(selected(&["d/b", "a"], &ids), "a d/b");
+    }
+
+    #[test]
+    fn an_exact_id_with_brackets_matches_itself() {
+        let ids = ["sort[10]", "sort1", "map{k}", "mapk", "what?"];
+        assert_eq!(selected(&["sort[10]"], &ids), "sort[10] sort1");
+        assert_eq!(selected(&["map{k}"], &ids), "map{k} mapk");
+        assert_eq!(selected(&["!sort[10]", "!what?"], &ids), "map{k} mapk");
     }
 
     #[test]

@@ -35,7 +35,7 @@ use crate::git::Repository;
 use crate::host::Host;
 use crate::policy::{Config, Policy, TargetConfig};
 use crate::process::Interrupt;
-use crate::run::{BenchmarkId, Run, SampleSource};
+use crate::run::{BenchmarkId, Run, RunRequest, SampleSource};
 use crate::store::RunKind;
 use crate::verdict::NoiseHistory;
 
@@ -68,6 +68,8 @@ pub(crate) struct Session {
     pub(crate) policy: Policy,
     /// How much to measure.
     pub(crate) effort: EffortSettings,
+    /// What the command line asks for, as runs record it.
+    pub(crate) request: RunRequest,
     /// The store of baselines.
     pub(crate) store: SessionStore,
     /// The run to judge, which was measured before; `None` if the command measures.
@@ -113,6 +115,7 @@ impl Session {
         Ok(Self {
             selection: request.selection.clone(),
             effort: EffortSettings::resolve(request.effort, &config.measure),
+            request: record_request(request),
             project,
             config,
             policy,
@@ -166,19 +169,35 @@ impl Session {
         RunKind { fingerprint: &self.host.fingerprint, source: self.source }
     }
 
-    /// Returns how to build two commits of `repository`, which contains the project.
+    /// Returns how to build two commits of `repository`, which contains the project. Both are always
+    /// built.
     pub(crate) fn pair_builder<'a>(&'a self, repository: &'a Repository) -> PairBuilder<'a> {
         PairBuilder {
             project: &self.project,
             repository,
             selection: &self.selection,
             prepare: self.config.measure.prepare.as_deref(),
+            host: &self.host,
+            skip_policy: None,
             interrupt: &self.interrupt,
         }
     }
 
     /// Returns a run without benchmarks for a measurement on this machine that begins now.
     pub(crate) fn create_run(&self, source: SampleSource) -> Run {
-        measurement::create_empty_run(source, self.host.clone(), &self.effort)
+        let mut run = measurement::create_empty_run(source, self.host.clone(), &self.effort);
+        run.settings.request = Some(self.request.clone());
+        run
+    }
+}
+
+/// Returns what a run records of the command line.
+fn record_request(request: &SessionRequest<'_>) -> RunRequest {
+    let SelectionArgs { manifest_path, features, profile, .. } = request.selection;
+    RunRequest {
+        manifest_path: manifest_path.as_ref().map(|path| path.display().to_string()),
+        features: features.clone(),
+        profile: profile.clone(),
+        launches: request.effort.launches,
     }
 }

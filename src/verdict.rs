@@ -30,7 +30,7 @@ pub(crate) use conditions::keep_runs_like;
 pub(crate) use decide::decide;
 pub(crate) use evidence::{
     BaselineEvidence, CountEvidence, EditedBenches, Evidence, ReleaseEvidence, RoundsEvidence,
-    TrailerEvidence,
+    SameBenchmark, TrailerEvidence,
 };
 pub(crate) use looks::{NoiseHistory, find_next_look};
 pub(crate) use open::{find_unconfirmed, find_undecided};

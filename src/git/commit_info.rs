@@ -29,6 +29,18 @@ impl Repository {
         self.list_differences(&[from.as_str(), to.as_str()])
     }
 
+    /// Returns the files that only one of two commits has, or that are of another type in each, as
+    /// paths relative to the repository root.
+    ///
+    /// Fails if `git diff` fails.
+    pub(crate) fn list_unpaired_files(
+        &self,
+        from: &CommitId,
+        to: &CommitId,
+    ) -> Result<Vec<PathBuf>, GitError> {
+        self.list_differences(&["--diff-filter=ADT", from.as_str(), to.as_str()])
+    }
+
     /// Returns the files of the working tree that differ from the commit `from`, as paths relative to
     /// the repository root. Files that git does not track are left out.
     ///

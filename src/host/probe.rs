@@ -157,8 +157,13 @@ fn detect_memory_bytes() -> u64 {
 }
 
 /// Returns the release of the compiler that Cargo uses in `folder`, or `None` if there is none.
-pub(crate) fn detect_rustc(folder: &Path) -> Option<String> {
-    let version = read_output(Command::new("rustc").arg("-V").current_dir(folder))?;
+/// `variables` are set for it, such as the one that names a toolchain.
+pub(crate) fn detect_rustc<'a>(
+    folder: &Path,
+    variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Option<String> {
+    let mut rustc = Command::new("rustc");
+    let version = read_output(rustc.arg("-V").current_dir(folder).envs(variables))?;
     Some(version.strip_prefix("rustc ").unwrap_or(&version).to_owned())
 }
 

@@ -7,6 +7,7 @@
 
 mod environment;
 mod runner;
+mod sources;
 mod build;
 mod parts;
 mod output;
@@ -40,6 +41,7 @@ pub(crate) use self::environment::record_environment;
 pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};
 pub(crate) use self::same_program::find_same_targets;
+pub(crate) use self::sources::TargetSources;
 #[cfg(feature = "internals")]
 pub(crate) use self::{callgrind::parse_instruction_total, output::parse_written_result};
 

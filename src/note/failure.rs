@@ -77,6 +77,13 @@ pub(crate) enum FailureReason {
     },
 }
 
+impl FailureReason {
+    /// Returns whether the process itself ended with an error, which its output may explain.
+    pub(crate) fn is_end_of_process(&self) -> bool {
+        matches!(self, Self::Panicked | Self::Exited { .. })
+    }
+}
+
 impl<'de> Deserialize<'de> for FailureReason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let visitor = RecordedVisitor(|value| Self::deserialize(value.into_deserializer()));

@@ -69,6 +69,21 @@ pub(crate) fn describe_note(note: &Note) -> String {
              chooses others, such as `{}`",
             packages.join("`, `")
         ),
+        Note::NoBenches => "no package has a bench target: add a Criterion bench with `[[bench]]` and \
+                            `harness = false` to a Cargo.toml, or measure any program with `perfgate \
+                            measure command`"
+            .to_owned(),
+        Note::BenchNotListed { bench, package, reason, message } => format!(
+            "bench `{bench}` of `{package}` failed before it listed its benchmarks, so no pattern can \
+             select them: {}{}",
+            describe_failure(reason),
+            message.as_ref().map(|message| format!(": {message}")).unwrap_or_default()
+        ),
+        Note::CompilerChanged { baseline, candidate } => format!(
+            "the baseline is built by {} and the candidate by {}, which may be what changed",
+            describe_compiler(baseline.as_deref()),
+            describe_compiler(candidate.as_deref())
+        ),
         Note::RunnerUnknown { cause } => format!(
             "benches are started without a runner, because Cargo's configuration cannot be read: {}",
             join_lines(cause)
@@ -126,6 +141,11 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::StoredElsewhere { commit, machines } => format!(
             "no baseline from this machine: {commit} was measured on {}",
             machines.iter().map(describe_stored_machine).collect::<Vec<_>>().join(" and on ")
+        ),
+        Note::StoredWithOtherCompiler { commit, stored, current } => format!(
+            "no baseline from this compiler: {commit} was built by rustc {}, and the candidate by \
+             rustc {current}",
+            stored.join(" and by rustc ")
         ),
         Note::StoredRunIgnored { cause } => {
             format!(
@@ -275,6 +295,19 @@ pub(crate) fn describe_note(note: &Note) -> String {
             "both commits build the same program, byte for byte, so there is nothing to measure"
                 .to_owned()
         }
+        Note::Unaffected { bench, files: 1 } => {
+            format!("the change does not touch the only file that `{bench}` is built from")
+        }
+        Note::Unaffected { bench, files } => format!(
+            "the change touches none of the {} files that `{bench}` is built from",
+            format_large_count(*files)
+        ),
+        Note::OtherCompiler { baseline, candidate } => format!(
+            "the baseline was built by {} at another time, and the candidate by {}, so the two are \
+             not comparable",
+            describe_compiler(baseline.as_deref()),
+            describe_compiler(candidate.as_deref())
+        ),
         Note::OtherMachine => {
             "the baseline was measured on another machine, so it is not comparable".to_owned()
         }
@@ -518,6 +551,11 @@ fn join_lines(message: &str) -> String {
         Some(':' | ';' | ',' | '.') => joined + " " + line,
         Some(_) => joined + "; " + line,
     })
+}
+
+/// Returns the name of a compiler of this release.
+fn describe_compiler(release: Option<&str>) -> String {
+    release.map_or_else(|| "an unknown rustc".to_owned(), |release| format!("rustc {release}"))
 }
 
 fn describe_stored_machine(machine: &StoredMachine) -> String {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::ReportRow;
 use crate::decision::{BaselineKind, Change, Decision, Judgement};
+use crate::run::RunRequest;
 use crate::units::Nanos;
 
 /// Maximum number of benchmark names in the command. Nobody would type a longer one.
@@ -51,7 +52,40 @@ pub(super) fn build_repeat_command(
             let _ = write!(command, " --target-{} {limit}", target.metric.name());
         }
     }
+    if let Some(request) = &decision.candidate.request {
+        add_request(&mut command, request)?;
+    }
     Some(command + " --baseline " + baseline)
+}
+
+/// Adds the flags of the command line that is repeated. Returns `None` if one cannot be typed in a
+/// terminal.
+fn add_request(command: &mut String, request: &RunRequest) -> Option<()> {
+    let RunRequest { manifest_path, features, profile, launches } = request;
+    let manifests = manifest_path.iter().map(|path| ("--manifest-path", path));
+    let features = features.iter().map(|feature| ("--features", feature));
+    let profiles = profile.iter().map(|profile| ("--profile", profile));
+    for (flag, value) in manifests.chain(features).chain(profiles) {
+        if !is_typable(value) {
+            return None;
+        }
+        let _ = write!(command, " {flag}={}", quote_if_needed(value));
+    }
+    if let Some(launches) = launches {
+        let _ = write!(command, " --launches {launches}");
+    }
+    Some(())
+}
+
+/// Returns `word` as one word for any POSIX shell, without quotes if none of its characters means
+/// anything to a shell.
+fn quote_if_needed(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        quote_for_shell(word)
+    }
 }
 
 /// Returns the limit as a flag reads it.

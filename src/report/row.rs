@@ -71,6 +71,9 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) candidate: Option<ReportSide<'a>>,
     /// Why the benchmark could not be measured; `None` if it was.
     pub(crate) failure: Option<&'a BenchmarkFailure>,
+    /// Last line of the error message of a process that panicked or ended with an error; `None` if it
+    /// printed none. After another failure, the output does not explain it.
+    pub(crate) failure_message: Option<String>,
     /// Targets of the benchmark, worst first.
     pub(crate) targets: Vec<TargetLine<'a>>,
     /// The waiver that accepts the regression; `None` if there is none.
@@ -357,6 +360,12 @@ impl<'a> ReportRow<'a> {
                 .as_ref()
                 .map(|summary| ReportSide::new(summary, is_batch)),
             failure: judgement.failure.as_ref(),
+            failure_message: judgement
+                .failure
+                .as_ref()
+                .filter(|failure| failure.reason.is_end_of_process())
+                .map(BenchmarkFailure::last_message)
+                .filter(|message| !message.is_empty()),
             targets,
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
             notes: &judgement.notes,

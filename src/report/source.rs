@@ -22,6 +22,8 @@ pub(crate) struct BaselineLine<'a> {
     pub(crate) screen: Option<ScreenOutcome>,
     /// Machine of the baseline; `None` if it is the candidate's or unknown.
     pub(crate) other_host: Option<HostLine<'a>>,
+    /// Release of the compiler of the baseline; `None` if it is the candidate's or unknown.
+    pub(crate) other_rustc: Option<&'a str>,
     /// Launches of the candidate in the benchmark that has the most; `None` without a baseline or
     /// launches. Benchmarks whose program is the same on both sides were not launched for this
     /// comparison, and those that the baseline lacks have nothing to compare with.
@@ -66,6 +68,8 @@ impl<'a> BaselineLine<'a> {
         let candidate_host = &decision.candidate.host;
         let other_host =
             baseline.host.as_ref().filter(|host| host.fingerprint != candidate_host.fingerprint);
+        let built_otherwise = other_host.filter(|host| host.differs_by_compiler(candidate_host));
+        let other_host = other_host.filter(|_| built_otherwise.is_none());
         let compared = decision
             .benchmarks
             .iter()
@@ -79,6 +83,7 @@ impl<'a> BaselineLine<'a> {
                 && baseline.stages.contains(&CheckStage::Confirmed),
             screen: baseline.screen,
             other_host: other_host.map(HostLine::new),
+            other_rustc: built_otherwise.and_then(|host| host.rustc.as_deref()),
             launches: launches
                 .max()
                 .filter(|launches| baseline.kind != BaselineKind::None && *launches > 0),

@@ -135,14 +135,28 @@ pub(crate) fn to_workspace(selection: &SelectionArgs) -> CargoWorkspace {
 /// The host of benches has the compiler that Cargo uses in `folder`. That of a command has none,
 /// because a command need not be built by one: its runs are comparable wherever they were measured.
 pub(crate) fn detect_host(source: SampleSource, folder: &Path) -> Host {
+    detect_host_with(match source {
+        SampleSource::Criterion => host::detect_rustc(folder, []),
+        SampleSource::Command => None,
+    })
+}
+
+/// Detects this machine, with benches that the compiler of this release builds.
+pub(crate) fn detect_host_with(rustc: Option<String>) -> Host {
     Host::detect(&BuildEnvironment {
         image: env::var("ImageOS").ok(),
         image_version: env::var("ImageVersion").ok(),
-        rustc: match source {
-            SampleSource::Criterion => host::detect_rustc(folder),
-            SampleSource::Command => None,
-        },
+        rustc,
     })
+}
+
+/// Returns the release of the compiler that builds `workspace`, or `None` if there is none.
+pub(crate) fn detect_workspace_rustc(workspace: &CargoWorkspace) -> Option<String> {
+    let toolchain = workspace.toolchain.as_deref();
+    host::detect_rustc(
+        &workspace.folder,
+        toolchain.map(|toolchain| (criterion::TOOLCHAIN_VARIABLE, toolchain)),
+    )
 }
 
 /// Turns a failed measurement into an error with its exit status and remedy.

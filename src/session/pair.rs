@@ -9,23 +9,30 @@ mod parents;
 mod folder;
 mod toolchain;
 mod side;
+mod record;
+mod unaffected;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
 use self::folder::PairFolder;
+use self::record::{BuildSetting, RecordDraft};
 pub(crate) use self::side::SideObstacle;
-use self::side::{BuiltSide, OriginalWorkspace, SideBuilder};
+use self::side::{OriginalWorkspace, SideBuilder};
+pub(crate) use self::unaffected::UnaffectedBenches;
 use super::error::CommandError;
 use super::measurement::explain_measure_error;
 use super::progress::ProgressOutput;
 use super::project::Project;
 use crate::cli::SelectionArgs;
 use crate::git::{CommitId, Repository, Worktree};
+use crate::host::Host;
 use crate::measure::command::SampleCommand;
-use crate::measure::criterion::find_same_targets;
+use crate::measure::criterion::{BuiltBenches, find_same_targets};
 use crate::measure::{Effort, LaunchPlan, MeasureError, MeasureSubject};
+use crate::note::Note;
+use crate::policy::Policy;
 use crate::process::Interrupt;
 use crate::render::notes::describe_note;
 use crate::run::{MeasuredCommit, SampleSource};
@@ -42,8 +49,15 @@ pub(crate) struct Pair {
     /// Commits of base and candidate; `None` for the command of a base, or for a head without a
     /// commit.
     pub(crate) commits: [Option<MeasuredCommit>; 2],
+    /// Releases of the compilers of base and candidate; `None` if nothing was compiled.
+    pub(crate) compilers: Option<[Option<String>; 2]>,
     /// Bench targets that are the same program on both sides, as package and target name.
     pub(crate) same_targets: Vec<(String, String)>,
+    /// The benchmarks if the change touches none of them, so that nothing was built. `None` if both
+    /// sides are built.
+    pub(crate) unaffected: Option<UnaffectedBenches>,
+    /// Records of the builds of base and candidate, to be completed by their pilots.
+    drafts: [Option<RecordDraft>; 2],
     _worktrees: Vec<Worktree>,
     _folder: Option<PairFolder>,
 }
@@ -69,6 +83,11 @@ pub(crate) struct PairBuilder<'a> {
     pub(crate) selection: &'a SelectionArgs,
     /// Shell command to run in each worktree before its build, if any.
     pub(crate) prepare: Option<&'a str>,
+    /// The machine that builds and measures.
+    pub(crate) host: &'a Host,
+    /// The policy, if benchmarks that the change cannot have affected need not be built; `None` if
+    /// both sides are always built.
+    pub(crate) skip_policy: Option<&'a Policy>,
     /// Raised when a signal asks perfgate to end.
     pub(crate) interrupt: &'a Interrupt,
 }
@@ -88,7 +107,10 @@ impl Pair {
             candidate,
             source: SampleSource::Command,
             commits: [None, head],
+            compilers: None,
             same_targets: Vec::new(),
+            unaffected: None,
+            drafts: [None, None],
             _worktrees: Vec::new(),
             _folder: None,
         }
@@ -100,7 +122,8 @@ impl Pair {
     /// The candidate is a checkout, too, so that only the source differs. If the working tree has
     /// changes that are not committed, a snapshot of it is checked out.
     ///
-    /// A side that cannot be built is not an error: the attempt names it.
+    /// Builds nothing if an earlier build of `base` shows that the change cannot have affected a
+    /// benchmark. A side that cannot be built is not an error: the attempt names it.
     ///
     /// # Errors
     ///
@@ -110,7 +133,8 @@ impl Pair {
         builder: &PairBuilder<'_>,
         base: &CommitId,
     ) -> Result<PairAttempt> {
-        // Plan: remove what killed checks left, build the base, build the head, then find the bench
+        // Plan: remove what killed checks left, and find out whether the change touches what the
+        // base was built from. If it does, build the base, build the head, then find the bench
         // targets that are the same program on both sides.
         let repository = builder.repository;
         repository.remove_stale_worktrees().map_err(CommandError::from)?;
@@ -123,7 +147,15 @@ impl Pair {
         };
         let head = builder.project.read_head()?;
         let head_commit = builder.commit_head(head.as_ref(), &original)?;
+        let base_commit = repository.read_commit(base).map_err(CommandError::from)?;
+        let commits = [Some(base_commit), head];
         let folder = PairFolder::claim(repository, builder.interrupt)?;
+        let setting = BuildSetting::read(builder, &original, &folder);
+        if let Some(unaffected) =
+            builder.find_unaffected(&setting, &original, base, &head_commit)?
+        {
+            return Ok(PairAttempt::Ready(Box::new(Self::from_unaffected(unaffected, commits))));
+        }
         let base_checkout = folder.check_out(repository, "base", base)?;
         let baseline = match sides.build(&base_checkout, &original.parts)? {
             Ok(baseline) => baseline,
@@ -132,26 +164,48 @@ impl Pair {
         folder.seed_build("head", "base")?;
         let head_checkout = folder.check_out(repository, "head", &head_commit)?;
         let candidate = match sides.build(&head_checkout, &baseline.parts)? {
-            Ok(BuiltSide { subject, .. }) => subject,
-            Err(SideObstacle::NotBuilt(cause)) => return Ok(PairAttempt::NoHead(cause)),
-            Err(SideObstacle::NoManifest(path)) => {
-                return Ok(PairAttempt::NoHead(format!("git does not have `{path}`")));
-            }
-            Err(SideObstacle::NoProfile(profile)) => {
-                return Ok(PairAttempt::NoHead(format!("it has no profile `{profile}`")));
-            }
+            Ok(candidate) => candidate,
+            Err(obstacle) => return Ok(PairAttempt::NoHead(obstacle.describe_for_head())),
         };
-        let same_targets =
-            builder.find_same_targets((base, &baseline.subject), (&head_commit, &candidate))?;
+        let same_targets = builder
+            .find_same_targets((base, &baseline.subject), (&head_commit, &candidate.subject))?;
+        let drafts = [
+            setting.draft_record(base, &base_checkout, &baseline),
+            setting.draft_record(&head_commit, &head_checkout, &candidate),
+        ];
         Ok(PairAttempt::Ready(Box::new(Self {
             baseline: baseline.subject,
-            candidate,
+            candidate: candidate.subject,
             source: SampleSource::Criterion,
-            commits: [Some(repository.read_commit(base).map_err(CommandError::from)?), head],
+            commits,
+            compilers: Some([baseline.rustc, candidate.rustc]),
             same_targets,
+            unaffected: None,
+            drafts,
             _worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
         })))
+    }
+
+    /// Returns a pair whose sides are not built, because the change affects no benchmark.
+    fn from_unaffected(
+        unaffected: UnaffectedBenches,
+        commits: [Option<MeasuredCommit>; 2],
+    ) -> Self {
+        let [baseline, candidate] =
+            [(); 2].map(|()| MeasureSubject::Criterion(BuiltBenches::default()));
+        Self {
+            baseline,
+            candidate,
+            source: SampleSource::Criterion,
+            commits,
+            compilers: None,
+            same_targets: Vec::new(),
+            unaffected: Some(unaffected),
+            drafts: [None, None],
+            _worktrees: Vec::new(),
+            _folder: None,
+        }
     }
 
     /// Runs a pilot launch of each side and returns the launch plans of base and candidate, merged
@@ -167,6 +221,12 @@ impl Pair {
         interrupt: &Interrupt,
         output: &mut ProgressOutput,
     ) -> Result<[LaunchPlan; 2]> {
+        if let Some(unaffected) = &self.unaffected {
+            let planned = Some(Vec::new());
+            let notes = unaffected.notes.clone();
+            let candidate = LaunchPlan { planned, notes, ..LaunchPlan::default() };
+            return Ok([LaunchPlan { notes: Vec::new(), ..candidate.clone() }, candidate]);
+        }
         let mut run_pilot = |subject: &MeasureSubject| -> Result<LaunchPlan, MeasureError> {
             subject.plan_launches(selection, effort, interrupt, &mut |progress| {
                 output.show_measurement(&progress);
@@ -174,6 +234,13 @@ impl Pair {
         };
         let mut baseline = run_pilot(&self.baseline).map_err(explain_measure_error)?;
         let mut candidate = run_pilot(&self.candidate).map_err(explain_measure_error)?;
+        for (draft, plan) in self.drafts.iter().zip([&baseline, &candidate]) {
+            if let Some(draft) = draft {
+                draft.complete(selection, plan);
+            }
+        }
+        // Advice on how to add a bench is for the candidate.
+        baseline.notes.retain(|note| *note != Note::NoBenches);
         // A benchmark that only one side has is new or missing. Only what matches nothing on both
         // sides is a mistake.
         let unmatched = (baseline.take_nothing_selected(), candidate.take_nothing_selected());

@@ -25,8 +25,13 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// Fails if the repository cannot be read.
+    /// Fails if the manifest does not exist, or if the repository cannot be read.
     pub(crate) fn find(manifest: Option<&Path>) -> Result<Self> {
+        if let Some(path) = manifest.filter(|path| !path.is_file()) {
+            let message = format!("there is no manifest `{}`", path.display());
+            let help = "--manifest-path takes the path of a Cargo.toml";
+            return Err(CommandError::new_usage(message).with_help(help).into());
+        }
         let folder = find_workspace_folder(manifest);
         let repository = Repository::discover(folder).map_err(CommandError::from)?;
         Ok(Self { folder: folder.to_owned(), repository })

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::decision::{Change, Decision, TargetStatus};
 use crate::note::Note;
 use crate::policy::{Config, Policy};
+use crate::render::{Colour, render_text};
+use crate::report::{Report, ReportContext};
 use crate::run::{Benchmark, Launch, LaunchData, MeasuredCommit, Run, SampleSource, Sampling};
 use crate::selection::Selection;
-use crate::units::Nanos;
+use crate::units::{Nanos, Percent};
 use crate::verdict::{BaselineEvidence, Evidence, RoundsEvidence, decide};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Effort, RngAlgorithm, TestRng, TestRunner};
@@ -70,6 +72,46 @@ fn decide_in_rounds(baseline: &Run, candidate: &Run) -> Decision {
         ..Evidence::from_sides(candidate, BaselineEvidence::None)
     };
     decide(&evidence, &policy())
+}
+
+#[test]
+fn a_busy_machine_is_reported_once() {
+    let busy = |others: f64| Note::BusyDuring { others: Percent::new(others).unwrap() };
+    let side = vec![vec![1e6; 10]; 3];
+    let mut first = run(&[side.clone()]);
+    first.notes = vec![busy(0.12)];
+    let (baseline, mut again) = (run(&[side.clone()]), run(&[side]));
+    again.notes = vec![busy(0.3)];
+    let rounds = RoundsEvidence {
+        baseline: &baseline,
+        candidate: &again,
+        entered_count: 1,
+        same_program: &[],
+        has_ended: true,
+    };
+    let evidence =
+        Evidence { rounds: Some(rounds), ..Evidence::from_sides(&first, BaselineEvidence::None) };
+    let decision = decide(&evidence, &policy());
+    let about_load = decision.notes.iter().filter(|note| matches!(note, Note::BusyDuring { .. }));
+    assert_eq!(about_load.collect::<Vec<_>>(), [&busy(0.3)]);
+}
+
+#[test]
+fn another_compiler_is_not_called_another_machine() {
+    let mut baseline = run(&[vec![vec![1e6; 10]; 3]]);
+    let candidate = run(&[vec![vec![1e6; 10]; 3]]);
+    baseline.host.rustc = Some("1.0.0".to_owned());
+    baseline.host.fingerprint = "another".to_owned();
+    let evidence = Evidence::from_sides(&candidate, BaselineEvidence::File(&baseline));
+    let decision = decide(&evidence, &policy());
+    let expected = Note::OtherCompiler {
+        baseline: Some("1.0.0".to_owned()),
+        candidate: candidate.host.rustc.clone(),
+    };
+    assert_eq!(decision.benchmarks[0].notes, [expected]);
+    let text = render_text(&Report::new(&decision, &ReportContext::default()), Colour::Off);
+    let text = text.unwrap();
+    assert!(text.contains("built by rustc 1.0.0") && !text.contains("another machine"), "{text}");
 }
 
 /// Decides on a candidate of commit `head` against three stored runs of commit `base`.

@@ -380,3 +380,50 @@ fn names_in_the_ratio_chart_are_not_cut() {
     let rule = html.lines().find(|line| line.starts_with(".ratios code {")).unwrap();
     assert!(!rule.contains("overflow") && !rule.contains("nowrap"), "{rule}");
 }
+
+#[test]
+fn batches_are_not_called_calls_in_a_page() {
+    let page = |name: &str| {
+        let decision = decision(name);
+        render::render_html(&Report::new(&decision, &ReportContext::default())).unwrap()
+    };
+    let batches = page("batch.json");
+    assert!(batches.contains("<title>Batches of tokenization/wordpiece/vocabulary</title>"));
+    assert!(batches.contains(" samples</text>") && batches.contains("mean times of batches"));
+    assert!(page("missed.json").contains("<title>Calls of graphsage/batch/1</title>"));
+}
+
+#[test]
+fn two_targets_of_a_benchmark_do_not_wrap_in_their_cell() {
+    let decision = decision("latencies.json");
+    let context = ReportContext::default();
+    let report = Report::new(&decision, &context);
+    let html = render::render_html(&report).unwrap();
+    let line = "<br>p95\u{a0}≤\u{a0}10.0\u{a0}ms\u{a0}met";
+    assert!(html.contains(&format!("{line}</td>")), "{html}");
+    let markdown = render::render_markdown(&report, COMMENT_LIMIT).unwrap();
+    assert!(markdown.contains(&format!("{line} |")), "{markdown}");
+}
+
+#[test]
+fn the_last_line_of_a_panic_is_in_every_format() {
+    let mut decision = decision("noted.json");
+    let output =
+        "thread 'main' panicked at a.rs:1:2:\nno model here\nnote: run with `RUST_BACKTRACE=1`";
+    for failure in decision.benchmarks.iter_mut().filter_map(|judged| judged.failure.as_mut()) {
+        failure.reason = crate::note::FailureReason::Panicked;
+        output.clone_into(&mut failure.output);
+    }
+    let context = ReportContext::default();
+    let report = Report::new(&decision, &context);
+    for shown in [
+        render::render_text(&report, Colour::Off).unwrap(),
+        render::render_markdown(&report, COMMENT_LIMIT).unwrap(),
+        render::render_html(&report).unwrap(),
+        render::render_csv(&report).unwrap(),
+        render::render_junit(&report).unwrap(),
+        render::render_json(&decision).unwrap(),
+    ] {
+        assert!(shown.contains("no model here"), "{shown}");
+    }
+}

@@ -37,6 +37,7 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
         commit: evidence.candidate.commit.clone(),
         host: evidence.candidate.host.clone(),
         conditions: evidence.candidate.conditions.clone(),
+        request: evidence.candidate.settings.request.clone(),
     };
     Decision::new(outcome, baseline, candidate, judgements, policy.fail_on().to_vec(), notes)
 }
@@ -97,9 +98,32 @@ fn collect_notes(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Pol
     notes.extend(waivers::list_unread_trailers(judgements, evidence.trailers));
     let mut once: Vec<Note> = Vec::with_capacity(notes.len());
     for note in notes {
-        if !once.contains(&note) {
+        if let Some(known) = once.iter_mut().find(|known| are_same_load(known, &note)) {
+            keep_larger_load(known, note);
+        } else if !once.contains(&note) {
             once.push(note);
         }
     }
     once
+}
+
+/// Returns whether both notes are about the load of the machine at the same time. The candidate's
+/// run and the rounds each measure it.
+fn are_same_load(one: &Note, other: &Note) -> bool {
+    matches!(
+        (one, other),
+        (Note::BusyBefore { .. }, Note::BusyBefore { .. })
+            | (Note::BusyDuring { .. }, Note::BusyDuring { .. })
+    )
+}
+
+/// Replaces `known` by `note`, which is about the same, if `note` has the larger load.
+fn keep_larger_load(known: &mut Note, note: Note) {
+    let read_load = |note: &Note| match note {
+        Note::BusyBefore { others } | Note::BusyDuring { others } => Some(others.get()),
+        _ => None,
+    };
+    if read_load(&note) > read_load(known) {
+        *known = note;
+    }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::NoiseHistory;
 use crate::decision::InstructionCounts;
+use crate::host::Host;
 use crate::note::{CountObstacle, Note};
 use crate::policy::trailer::AcceptTrailer;
 use crate::run::{BenchmarkId, Run};
@@ -67,10 +68,19 @@ pub(crate) struct RoundsEvidence<'a> {
     pub(crate) candidate: &'a Run,
     /// Number of benchmarks that entered the rounds. It is fixed before the first look.
     pub(crate) entered_count: usize,
-    /// Benchmarks that did not enter because both sides build the same program for them.
-    pub(crate) same_program: &'a [BenchmarkId],
+    /// Benchmarks that did not enter because both sides have the same program for them.
+    pub(crate) same_program: &'a [SameBenchmark],
     /// Whether no more rounds will come.
     pub(crate) has_ended: bool,
+}
+
+/// A benchmark that has the same program on both sides, so that it needs no launches.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SameBenchmark {
+    /// Id of the benchmark.
+    pub(crate) id: BenchmarkId,
+    /// How it is known that both programs are the same.
+    pub(crate) reason: Note,
 }
 
 /// Instructions that were counted as a second opinion on inconclusive benchmarks.
@@ -134,9 +144,11 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Returns whether both sides have the same program for this benchmark.
-    pub(super) fn has_same_program(&self, id: &BenchmarkId) -> bool {
-        self.rounds.is_some_and(|rounds| rounds.same_program.contains(id))
+    /// Returns how it is known that both sides have the same program for this benchmark, or `None`
+    /// if that is not known.
+    pub(super) fn find_same_program(&self, id: &BenchmarkId) -> Option<&'a Note> {
+        let mut same = self.rounds?.same_program.iter();
+        same.find(|same| same.id == *id).map(|same| &same.reason)
     }
 
     /// Returns whether there is a baseline. A base without any benchmark does not count as a
@@ -160,14 +172,33 @@ impl<'a> Evidence<'a> {
         self.names_base && is_unmeasured && matches!(self.baseline, BaselineEvidence::None)
     }
 
-    /// Returns whether the baseline was measured on another machine. Looks at the nearest run only.
+    /// Returns whether the baseline was measured on another machine, or built by another compiler.
+    /// Looks at the nearest run only.
     pub(super) fn is_across_machines(&self) -> bool {
+        let candidate = &self.candidate.host;
+        self.find_baseline_host().is_some_and(|host| host.fingerprint != candidate.fingerprint)
+    }
+
+    /// Returns the note that names how the host of the baseline differs from that of the candidate.
+    pub(super) fn describe_other_host(&self) -> Note {
+        let candidate = &self.candidate.host;
+        match self.find_baseline_host() {
+            Some(host) if host.differs_by_compiler(candidate) => Note::OtherCompiler {
+                baseline: host.rustc.clone(),
+                candidate: candidate.rustc.clone(),
+            },
+            _ => Note::OtherMachine,
+        }
+    }
+
+    /// Returns the host of the nearest run of the baseline, or `None` if it was measured in rounds.
+    fn find_baseline_host(&self) -> Option<&'a Host> {
         let baseline = match self.baseline {
             BaselineEvidence::None => None,
             BaselineEvidence::File(run) => Some(run),
             BaselineEvidence::Stored(runs) | BaselineEvidence::Screen(runs) => runs.first(),
         };
-        baseline.is_some_and(|run| run.host.fingerprint != self.candidate.host.fingerprint)
+        baseline.map(|run| &run.host)
     }
 
     /// Returns whether the nearest stored run is of the commit that is judged, without uncommitted

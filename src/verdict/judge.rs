@@ -40,8 +40,8 @@ pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgeme
             let rules = find_rules(comparison, policy);
             let (mut finding, stage) = match confirmed.get(&comparison.id) {
                 Some(finding) => (finding.clone(), Some(CheckStage::Confirmed)),
-                None if evidence.has_same_program(&comparison.id) => {
-                    let note = Some(Note::SameProgram);
+                None if let Some(reason) = evidence.find_same_program(&comparison.id) => {
+                    let note = Some(reason.clone());
                     let finding = ChangeFinding::without_test(Change::Unchanged, note);
                     (finding, Some(CheckStage::Confirmed))
                 }
@@ -99,7 +99,8 @@ fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkC
                 None => comparisons.push(comparison),
             }
         }
-        let unmeasured = rounds.same_program.iter().filter(|id| !places.contains_key(id));
+        let same = rounds.same_program.iter().map(|same| &same.id);
+        let unmeasured = same.filter(|id| !places.contains_key(id));
         comparisons.extend(unmeasured.map(|id| BenchmarkComparison::new_unmeasured(id.clone())));
     }
     comparisons
@@ -261,7 +262,7 @@ fn judge_without_rounds(
             let mut finding = change::judge_two_runs(comparison, compared, rules);
             finding.change = Change::Inconclusive;
             finding.minimum_detectable = None;
-            finding.notes = vec![Note::OtherMachine];
+            finding.notes = vec![evidence.describe_other_host()];
             (finding, None)
         }
         _ if !condition_obstacles.is_empty() => {

@@ -59,7 +59,7 @@ fn is_measurement_usable(
     policy: &Policy,
 ) -> bool {
     let is_measured = judgements.iter().any(|judgement| {
-        judgement.launches.candidate > 0 || evidence.has_same_program(&judgement.to_id())
+        judgement.launches.candidate > 0 || evidence.find_same_program(&judgement.to_id()).is_some()
     });
     (evidence.candidate.complete || is_failure_of_setup(evidence, judgements))
         && is_measured

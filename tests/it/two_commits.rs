@@ -2,7 +2,9 @@
 //! manifests, packages, lock files and files that git does not have. Neither side may see what is
 //! the other's. The numbers in comments are those of issue 12.
 
+mod causes;
 mod setup;
+mod unaffected;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};

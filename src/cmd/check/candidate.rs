@@ -26,6 +26,7 @@ pub(super) fn measure_or_read(check: &CheckInputs<'_>) -> Result<Run> {
             &session.interrupt,
         )?;
         run.commit.clone_from(&check.head);
+        run.settings.request = Some(session.request.clone());
         run
     };
     outputs::write_run(&check.args.out, &candidate)?;

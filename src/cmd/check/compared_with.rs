@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::note::{Note, StoredMachine};
 use crate::policy::Policy;
 use crate::run::Run;
-use crate::session::pair::{Pair, PairAttempt, SideObstacle};
+use crate::session::pair::{Pair, PairAttempt, PairBuilder, SideObstacle};
 use crate::session::{CommandError, print, read_run};
 use crate::store::{BaselineMatch, Store, StoredBaseline};
 use crate::verdict::{BaselineEvidence, keep_runs_like};
@@ -247,10 +247,7 @@ impl ComparedWith {
                 runs
             }
             BaselineMatch::OtherHost { commit, hosts } => {
-                notes.push(Note::StoredElsewhere {
-                    commit: commit.short_id().to_owned(),
-                    machines: hosts.into_iter().map(to_stored_machine).collect(),
-                });
+                notes.push(describe_other_hosts(&commit, hosts, &check.session.host));
                 nearest = Some(commit);
                 Vec::new()
             }
@@ -315,7 +312,7 @@ fn note_lacking_commits(
     })
 }
 
-/// Builds the benches of `base` and of the checked-out head.
+/// Builds the benches of `base` and of the checked-out head, unless the change affects none.
 ///
 /// Fails if `base` cannot be fetched, or if Cargo rejects the workspace in the working tree.
 pub(super) fn build_pair(
@@ -324,12 +321,38 @@ pub(super) fn build_pair(
     base: &CommitId,
 ) -> Result<PairAttempt> {
     remote::fetch_commit(repository, base).map_err(CommandError::from)?;
-    Pair::build_from_commits(&check.session.pair_builder(repository), base)
+    let skips = !check.measures_everything();
+    let skip_policy = skips.then_some(&check.session.policy);
+    let builder = PairBuilder { skip_policy, ..check.session.pair_builder(repository) };
+    Pair::build_from_commits(&builder, base)
+}
+
+/// Returns the note that stored runs of `commit` were measured on other machines than `own`, or that
+/// another compiler built them.
+fn describe_other_hosts(commit: &CommitId, hosts: Vec<Host>, own: &Host) -> Note {
+    let commit = commit.short_id().to_owned();
+    let here = hosts.iter().filter(|host| host.differs_by_compiler(own));
+    let stored: Vec<String> = here.filter_map(|host| host.rustc.clone()).collect();
+    match &own.rustc {
+        Some(current) if !stored.is_empty() => {
+            Note::StoredWithOtherCompiler { commit, stored, current: current.clone() }
+        }
+        _ => Note::StoredElsewhere {
+            commit,
+            machines: hosts.into_iter().map(to_stored_machine).collect(),
+        },
+    }
 }
 
 /// Returns whether the note is about runs that are not stored.
 fn is_about_absence(note: &Note) -> bool {
-    matches!(note, Note::NothingStored | Note::NoRepository | Note::StoredElsewhere { .. })
+    matches!(
+        note,
+        Note::NothingStored
+            | Note::NoRepository
+            | Note::StoredElsewhere { .. }
+            | Note::StoredWithOtherCompiler { .. }
+    )
 }
 
 fn to_stored_machine(host: Host) -> StoredMachine {

@@ -12,14 +12,15 @@ use crate::measure::LaunchPlan;
 use crate::note::Note;
 use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
 use crate::run::{BenchmarkId, Run};
-use crate::session::measurement::{explain_measure_error, name_rounds_session};
+use crate::session::Session;
+use crate::session::measurement::{detect_host_with, explain_measure_error, name_rounds_session};
 use crate::session::pair::{Pair, PairAttempt, SideObstacle};
 use crate::session::print;
 use crate::session::progress::ProgressOutput;
 use crate::session::settings::resolve_budget;
 use crate::verdict::{
-    BaselineEvidence, Evidence, RoundsEvidence, count_needed_samples, decide, find_unconfirmed,
-    find_undecided,
+    BaselineEvidence, Evidence, RoundsEvidence, SameBenchmark, count_needed_samples, decide,
+    find_unconfirmed, find_undecided,
 };
 
 /// Returns the decision at a look, from the launches so far. It shows which benchmarks are
@@ -163,22 +164,23 @@ fn measure_benchmarks(
     if let Some(wanted) = wanted {
         plans = plans.map(|plan| plan.restrict_to(wanted));
     }
-    let same = find_same_programs(check, pair, &plans[1]);
+    let mut same = find_same_programs(check, pair, &plans[1]);
+    if let Some(wanted) = wanted {
+        same.retain(|same| wanted.contains(&same.id));
+    }
     if !same.is_empty() {
-        stages.print_line(&format!(
-            "same program on both sides, not measured: {}",
-            print::format_plural(same.len(), "benchmark")
-        ));
-        plans = plans.map(|plan| plan.exclude(&same));
+        let how = match &pair.unaffected {
+            Some(_) => "not affected by the change, neither built nor measured",
+            None => "same program on both sides, not measured",
+        };
+        stages.print_line(&format!("{how}: {}", print::format_plural(same.len(), "benchmark")));
+        let ids: Vec<BenchmarkId> = same.iter().map(|same| same.id.clone()).collect();
+        plans = plans.map(|plan| plan.exclude(&ids));
     }
     let find_needed = |id: &str| count_needed_samples(&session.policy, id);
     let shortages = plans[1].list_shortages(effort, 0, &check.sample_needs(&find_needed));
     stages.show_shortages(&shortages);
-    let [baseline, candidate] = pair.commits.each_ref().map(|commit| {
-        let mut run = session.create_run(pair.source);
-        run.commit.clone_from(commit);
-        run
-    });
+    let [baseline, candidate] = create_runs(session, pair);
     let [baseline_plan, candidate_plan] = plans;
     let sides = RoundsPlan {
         baseline: &pair.baseline,
@@ -202,13 +204,42 @@ fn measure_benchmarks(
     .map_err(explain_measure_error)
 }
 
-/// Returns the planned benchmarks whose program is the same on both sides, which need no
-/// launches.
+/// Returns the runs of base and candidate without benchmarks, each with its commit and with the
+/// compiler that built it.
+fn create_runs(session: &Session, pair: &Pair) -> [Run; 2] {
+    let mut runs = pair.commits.each_ref().map(|commit| {
+        let mut run = session.create_run(pair.source);
+        run.commit.clone_from(commit);
+        run
+    });
+    let Some(compilers) = &pair.compilers else { return runs };
+    for (run, compiler) in runs.iter_mut().zip(compilers) {
+        if run.host.rustc != *compiler {
+            run.host = detect_host_with(compiler.clone());
+        }
+    }
+    let [baseline, candidate] = compilers;
+    if baseline != candidate {
+        let (baseline, candidate) = (baseline.clone(), candidate.clone());
+        runs[1].notes.push(Note::CompilerChanged { baseline, candidate });
+    }
+    runs
+}
+
+/// Returns the benchmarks whose program is the same on both sides, which need no launches: those of
+/// the plan, or those that were not built.
 ///
-/// Leaves out benchmarks with a target, because a target needs launches. Returns none if the
-/// run is to be saved as a baseline, because every benchmark is then measured.
-fn find_same_programs(check: &CheckInputs<'_>, pair: &Pair, plan: &LaunchPlan) -> Vec<BenchmarkId> {
-    if check.args.save_baseline {
+/// Leaves out benchmarks with a target, because a target needs launches. Returns none if every
+/// benchmark is to be measured.
+fn find_same_programs(
+    check: &CheckInputs<'_>,
+    pair: &Pair,
+    plan: &LaunchPlan,
+) -> Vec<SameBenchmark> {
+    if let Some(unaffected) = &pair.unaffected {
+        return unaffected.benchmarks.clone();
+    }
+    if check.measures_everything() {
         return Vec::new();
     }
     let planned = plan.planned.iter().flatten().filter(|planned| {
@@ -216,5 +247,7 @@ fn find_same_programs(check: &CheckInputs<'_>, pair: &Pair, plan: &LaunchPlan) -
         target.is_some_and(|target| pair.same_targets.contains(&target))
             && check.session.policy.resolve_rules(&planned.id.name, None).targets.is_empty()
     });
-    planned.map(|planned| planned.id.clone()).collect()
+    let same =
+        planned.map(|planned| SameBenchmark { id: planned.id.clone(), reason: Note::SameProgram });
+    same.collect()
 }

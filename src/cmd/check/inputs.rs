@@ -106,6 +106,12 @@ impl<'a> CheckInputs<'a> {
         Ok(Self { args, choice, head, base, rule_notes, noise: session.read_noise(), session })
     }
 
+    /// Returns whether every benchmark is measured, also one that has the same program on both sides.
+    /// A run that is saved as a baseline has all benchmarks.
+    pub(super) fn measures_everything(&self) -> bool {
+        self.args.save_baseline || self.args.measure_unchanged
+    }
+
     /// Returns the needs of targets, within the budget of the check. `find_needed` returns the
     /// number of samples that the targets of a benchmark need.
     pub(super) fn sample_needs<'b>(

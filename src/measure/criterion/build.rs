@@ -1,6 +1,7 @@
 //! Builds the bench executables of a workspace, so that they can be started as Cargo would.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use thiserror::Error;
 
 use super::environment::{BenchEnvironment, read_environment};
 use super::runner::{BenchRunner, RecorderProgram, RunnerConfig};
+use super::sources::{BenchSources, BuildReport};
 use crate::measure::survey::{self, SurveyError};
 use crate::note::Note;
 use crate::process::{self, Interrupt, ProcessError, StderrTarget};
@@ -61,6 +63,17 @@ impl From<SurveyError> for BuildError {
             SurveyError::NoCargo(error) => Self::NoCargo(error),
             SurveyError::Workspace(message) => Self::Workspace(message),
         }
+    }
+}
+
+impl BuildError {
+    /// Returns the error that the workspace, whose packages are `known`, does not have `package`.
+    pub(super) fn new_unknown_package(
+        package: String,
+        known: impl Iterator<Item = impl fmt::Display>,
+    ) -> Self {
+        let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+        Self::NoPackage { package, known: known.join(", ") }
     }
 }
 
@@ -122,6 +135,8 @@ pub(crate) struct BuiltBenches {
     pub(crate) companions: Vec<PathBuf>,
     /// Folders whose paths the executables may contain: the source folder and the target folder.
     pub(crate) folders: Vec<PathBuf>,
+    /// What the bench targets were built from; `None` if that is not known for sure.
+    pub(crate) sources: Option<BenchSources>,
 }
 
 /// A bench target that a manifest declares.
@@ -151,7 +166,7 @@ pub(crate) fn build_benches(
     let metadata = workspace.read_metadata()?;
     let declared = workspace.list_benches(&metadata)?;
     if declared.values().all(|bench| bench.is_enabled == Some(false)) {
-        let elsewhere = declared.is_empty().then(|| note_benches_elsewhere(&metadata)).flatten();
+        let elsewhere = declared.is_empty().then(|| note_benches_elsewhere(&metadata));
         let mut notes = list_left_out(declared.into_values());
         notes.extend(elsewhere);
         return Ok(BuiltBenches { notes, ..BuiltBenches::default() });
@@ -163,15 +178,13 @@ pub(crate) fn build_benches(
     runners.redirect(&mut cargo, &recorder);
     // If Cargo uses another runner in spite of this, benches only list and do not measure.
     cargo.args(["--", "--list"]);
-    let (mut executables, mut companions) = (Vec::new(), Vec::new());
+    let mut report = BuildReport::default();
     let (stderr, forever) = (StderrTarget::User, Duration::MAX);
     let ended = process::run_process(&mut cargo, stderr, forever, interrupt, |line| {
-        if let Ok(Message::CompilerArtifact(artifact)) = serde_json::from_slice(line.bytes) {
-            if !artifact.target.is_bench() {
-                companions.extend(list_loadable_files(artifact));
-            } else if let Some(executable) = artifact.executable {
-                executables.push((artifact.package_id, artifact.target.name, executable));
-            }
+        match serde_json::from_slice(line.bytes) {
+            Ok(Message::CompilerArtifact(artifact)) => report.artifacts.push(artifact),
+            Ok(Message::BuildScriptExecuted(script)) => report.scripts.push(script),
+            _ => {}
         }
         false
     })
@@ -179,21 +192,30 @@ pub(crate) fn build_benches(
     if !ended.status.is_some_and(|status| status.success()) {
         return Err(BuildError::Compile.into());
     }
+    let sources = report.find_sources(&metadata);
+    let (mut executables, mut companions) = (Vec::new(), Vec::new());
+    for artifact in report.artifacts {
+        if !artifact.target.is_bench() {
+            companions.extend(list_loadable_files(artifact));
+        } else if let Some(executable) = artifact.executable {
+            executables.push((artifact.package_id, artifact.target.name, executable));
+        }
+    }
     companions.sort();
     let folders =
         [Some(&workspace.folder), workspace.target_folder.as_ref()].into_iter().flatten().cloned();
     let mut built = collect_targets(declared, executables, &runners, records.path())?;
     built.notes.extend(runner_note);
-    Ok(BuiltBenches { companions, folders: folders.collect(), ..built })
+    Ok(BuiltBenches { companions, folders: folders.collect(), sources, ..built })
 }
 
-/// Returns a note with the packages that have benches, or `None` if no package of the workspace has.
-fn note_benches_elsewhere(metadata: &Metadata) -> Option<Note> {
+/// Returns a note with the packages that have benches, or that no package of the workspace has one.
+fn note_benches_elsewhere(metadata: &Metadata) -> Note {
     let members = metadata.workspace_packages().into_iter();
     let with_benches =
         members.filter(|package| package.targets.iter().any(cargo_metadata::Target::is_bench));
     let packages: Vec<String> = with_benches.map(|package| package.name.to_string()).collect();
-    (!packages.is_empty()).then_some(Note::BenchesElsewhere { packages })
+    if packages.is_empty() { Note::NoBenches } else { Note::BenchesElsewhere { packages } }
 }
 
 /// Returns the files of `artifact` that a bench might start or load while it runs.
@@ -299,9 +321,8 @@ impl CargoWorkspace {
                 let is_member =
                     |name: &&String| members.iter().any(|member| *member.name == name.as_str());
                 if let Some(unknown) = named.iter().find(|name| !is_member(name)) {
-                    let known = members.iter().map(|member| format!("`{}`", member.name));
-                    let known = known.collect::<Vec<_>>().join(", ");
-                    return Err(BuildError::NoPackage { package: unknown.clone(), known });
+                    let known = members.iter().map(|member| &member.name);
+                    return Err(BuildError::new_unknown_package(unknown.clone(), known));
                 }
                 members.retain(|member| named.iter().any(|name| *member.name == name.as_str()));
             }

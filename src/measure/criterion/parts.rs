@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use cargo_metadata::Package;
+use cargo_metadata::camino::Utf8Path;
+use cargo_metadata::{Package, Target};
 
 use super::build::{BuildError, CargoWorkspace, PackageChoice};
 use crate::measure::survey;
@@ -20,6 +21,9 @@ pub(crate) struct WorkspaceParts {
     packages: BTreeMap<String, PackageParts>,
     /// Names of the packages that Cargo builds if none is named.
     default_packages: BTreeSet<String>,
+    /// The targets of which a bench may consist, as words. Cargo finds some of them by the names of
+    /// files, without a manifest that names them.
+    pub(crate) targets: BTreeSet<String>,
 }
 
 /// What a package has.
@@ -42,7 +46,13 @@ impl WorkspaceParts {
         let packages = metadata.workspace_packages();
         let parts = packages.iter().map(|package| (package.name.to_string(), list_parts(package)));
         let default_packages = survey::list_default_packages(&metadata).into_iter();
+        let targets = packages.iter().flat_map(|package| {
+            let targets = package.targets.iter();
+            let built = targets.filter(|target| !target.is_test() && !target.is_example());
+            built.map(|target| describe_target(package, target, &metadata.workspace_root))
+        });
         Ok(Self {
+            targets: targets.collect(),
             packages: parts.collect(),
             default_packages: default_packages.map(|package| package.name.to_string()).collect(),
             root: metadata.workspace_root.into_std_path_buf(),
@@ -69,6 +79,14 @@ impl WorkspaceParts {
     }
 }
 
+/// Returns words that are the same for equal targets of two checkouts of a workspace, whose roots
+/// differ.
+fn describe_target(package: &Package, target: &Target, root: &Utf8Path) -> String {
+    let source = target.src_path.strip_prefix(root).unwrap_or(&target.src_path);
+    let Target { name, kind, required_features, .. } = target;
+    format!("{} {kind:?} {name} {source} {required_features:?}", package.name)
+}
+
 fn list_parts(package: &Package) -> PackageParts {
     let dependencies = package.dependencies.iter();
     PackageParts {
@@ -80,6 +98,14 @@ fn list_parts(package: &Package) -> PackageParts {
 }
 
 impl CargoWorkspace {
+    /// Returns the error that Cargo would report for a requested package that the workspace with
+    /// these `parts` does not have. Returns `None` if it has all.
+    pub(crate) fn find_unknown_package(&self, parts: &WorkspaceParts) -> Option<BuildError> {
+        let PackageChoice::Named(names) = &self.packages else { return None };
+        let package = names.iter().find(|name| !parts.packages.contains_key(*name))?.clone();
+        Some(BuildError::new_unknown_package(package, parts.packages.keys()))
+    }
+
     /// Returns this workspace without the requested packages and features that it lacks and `other`
     /// has, with a note for each. `own` are the parts of this workspace. What both lack stays, so
     /// that the build reports it.

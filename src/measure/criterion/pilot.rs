@@ -47,8 +47,9 @@ pub(crate) fn run_pilot(
         built.targets.iter().map(|_| None).collect()
     } else {
         let listed = list_targets(built, effort, interrupt)?;
+        notes.extend(note_unlisted(built, &listed));
         if listed.iter().all(|listed| listed.select(selection).is_empty()) {
-            notes.push(describe_nothing_selected(selection, &listed));
+            notes.extend(describe_nothing_selected(selection, &listed));
             for (target, TargetListing { failure, .. }) in built.targets.iter().zip(listed) {
                 let failed = failure.map(|failure| (target, target.name.clone(), Err(failure)));
                 found.extend(failed);
@@ -80,20 +81,16 @@ pub(crate) fn list_benchmark_ids(
 ) -> Result<(Vec<String>, Vec<Note>), MeasureError> {
     let listed = list_targets(built, effort, interrupt)?;
     let mut notes = built.notes.clone();
+    notes.extend(note_unlisted(built, &listed));
     for (target, listing) in built.targets.iter().zip(&listed) {
-        if let Some(failure) = &listing.failure {
-            notes.push(Note::BenchmarkFailed {
-                benchmark: target.name.clone(),
-                reason: failure.reason.clone(),
-            });
-        } else if listing.benchmarks.is_empty() {
+        if listing.failure.is_none() && listing.benchmarks.is_empty() {
             notes.push(target.note_empty());
         }
     }
     let selected = listed.iter().flat_map(|listing| listing.select(selection));
     let ids: Vec<String> = selected.map(pick_name).collect();
     if ids.is_empty() && !selection.selects_all() {
-        notes.push(describe_nothing_selected(selection, &listed));
+        notes.extend(describe_nothing_selected(selection, &listed));
     }
     Ok((ids, notes))
 }
@@ -123,10 +120,32 @@ fn list_targets(
     built.targets.iter().map(|target| target.list_benchmarks(effort, interrupt)).collect()
 }
 
-fn describe_nothing_selected(selection: &Selection, listed: &[TargetListing]) -> Note {
+/// Returns a note for each target that failed before it listed its benchmarks.
+fn note_unlisted<'a>(
+    built: &'a BuiltBenches,
+    listed: &'a [TargetListing],
+) -> impl Iterator<Item = Note> {
+    let failed = built.targets.iter().zip(listed);
+    failed.filter_map(|(target, listing)| {
+        let failure = listing.failure.as_ref()?;
+        Some(Note::BenchNotListed {
+            bench: target.name.clone(),
+            package: target.package.clone(),
+            reason: failure.reason.clone(),
+            message: Some(failure.last_message()).filter(|message| !message.is_empty()),
+        })
+    })
+}
+
+/// Returns a note that the patterns select nothing. Returns `None` if a target failed before it
+/// listed its benchmarks, which may be those that the patterns mean.
+fn describe_nothing_selected(selection: &Selection, listed: &[TargetListing]) -> Option<Note> {
+    if listed.iter().any(|listing| listing.failure.is_some()) {
+        return None;
+    }
     let ids = listed.iter().flat_map(|listing| &listing.benchmarks);
     let ids = ids.filter_map(|titles| titles.first()).map(String::as_str);
-    Note::NothingSelected { nearest: selection.find_nearest_ids(ids) }
+    Some(Note::NothingSelected { nearest: selection.find_nearest_ids(ids) })
 }
 
 /// Builds the plan from the results of all targets. Benchmarks that share an id cannot be

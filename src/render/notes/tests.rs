@@ -91,6 +91,14 @@ fn list_notes() -> Vec<Note> {
         BenchSkipped { bench: text("plain"), package: text("demo") }
         BenchLeftOut { bench: text("gated"), package: text("demo"), features: vec![text("extra")] }
         BenchesElsewhere { packages: vec![text("suites"), text("more")] }
+        NoBenches {}
+        BenchNotListed {
+            bench: text("encode"),
+            package: text("demo"),
+            reason: FailureReason::Panicked,
+            message: Some(text("no model.bin")),
+        }
+        CompilerChanged { baseline: Some(text("1.94.0")), candidate: Some(text("1.95.0")) }
         RunnerUnknown { cause: text("failed to parse `.cargo/config.toml`") }
         BenchEmpty { bench: text("empty"), package: text("demo") }
         OtherMeasurement { benchmark: text("encode/8"), unit: text("instructions") }
@@ -109,6 +117,11 @@ fn list_notes() -> Vec<Note> {
         StoredElsewhere {
             commit: text("3f2a91c"),
             machines: vec![stored("Xeon", 2), stored("EPYC", 4)],
+        }
+        StoredWithOtherCompiler {
+            commit: text("0123456789ab"),
+            stored: vec![text("1.93.0"), text("1.94.0")],
+            current: text("1.95.0"),
         }
         StoredRunIgnored { cause: text("failed to read stored run `runs/3f/…`: it is cut short") }
         BaselinesNotFetched { cause: text("no such remote") }
@@ -154,6 +167,8 @@ fn list_notes() -> Vec<Note> {
         InstructionsCounted { baseline: 10e6, candidate: 11e6 }
         InstructionsNotCounted { obstacle: CountObstacle::CallsTooShort }
         SameProgram {}
+        Unaffected { bench: text("tokenization"), files: 214 }
+        OtherCompiler { baseline: Some(text("1.94.0")), candidate: None }
         OtherMachine {}
         OtherCondition {
             key: text("threads"),

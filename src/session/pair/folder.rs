@@ -118,6 +118,17 @@ impl PairFolder {
         Ok(())
     }
 
+    /// Returns the folder of both sides.
+    pub(super) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns the folder of the records of builds; `None` if this process alone uses its folder,
+    /// which does not outlive it.
+    pub(super) fn locate_records(&self) -> Option<PathBuf> {
+        self.single_use.is_none().then(|| self.folder.join("build").join("records"))
+    }
+
     /// Returns the path of the file that records the files of the last checkout of this side, with
     /// their times.
     fn times_path(&self, side: &str) -> PathBuf {
@@ -144,7 +155,7 @@ fn remove_stale_folders(folder: &Path) {
 }
 
 /// Returns the canonical path of Cargo's home folder, or `None` if there is none.
-fn find_cargo_home() -> Option<PathBuf> {
+pub(super) fn find_cargo_home() -> Option<PathBuf> {
     let named = env::var_os("CARGO_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let home = named.or_else(|| Some(etcetera::home_dir().ok()?.join(".cargo")));
     home?.canonicalize().ok()

@@ -6,9 +6,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use thiserror::Error;
 
 use super::super::error::CommandError;
-use super::super::measurement::{build_subject, explain_measure_error, to_workspace};
+use super::super::measurement::{
+    build_subject, detect_workspace_rustc, explain_measure_error, to_workspace,
+};
 use super::super::print;
 use super::folder::SideCheckout;
 use super::toolchain::ToolchainOverride;
@@ -20,7 +23,7 @@ use crate::process::{Interrupt, StderrTarget, run_process};
 use crate::render::notes::describe_failure;
 
 /// Name of the file in which Cargo records the versions of dependencies.
-const LOCK_NAME: &str = "Cargo.lock";
+pub(super) const LOCK_NAME: &str = "Cargo.lock";
 
 /// The workspace in the user's working tree, which both sides stand for.
 pub(super) struct OriginalWorkspace {
@@ -40,7 +43,14 @@ pub(super) struct BuiltSide {
     pub(super) subject: MeasureSubject,
     /// Its packages and features.
     pub(super) parts: WorkspaceParts,
+    /// Release of the compiler that built it; `None` if it is not known.
+    pub(super) rustc: Option<String>,
 }
+
+/// The command line names what no side has, so that no side is at fault.
+#[derive(Debug, Error)]
+#[error(transparent)]
+struct MistakenRequest(anyhow::Error);
 
 /// Why a side cannot be built.
 #[derive(Debug)]
@@ -51,6 +61,17 @@ pub(crate) enum SideObstacle {
     NoProfile(String),
     /// The side cannot be prepared or built, because of this error.
     NotBuilt(String),
+}
+
+impl SideObstacle {
+    /// Returns the cause for which the head cannot be built.
+    pub(super) fn describe_for_head(self) -> String {
+        match self {
+            Self::NoManifest(path) => format!("git does not have `{path}`"),
+            Self::NoProfile(profile) => format!("it has no profile `{profile}`"),
+            Self::NotBuilt(cause) => cause,
+        }
+    }
 }
 
 /// How to build the sides of a pair.
@@ -87,6 +108,13 @@ impl OriginalWorkspace {
         inside.join(self.workspace.manifest.as_deref().unwrap_or(Path::new("Cargo.toml")))
     }
 
+    /// Returns words that name the workspace within its checkout, and the toolchain that is set for
+    /// it.
+    pub(super) fn describe(&self) -> String {
+        let inside = self.inside.display();
+        format!("{inside} {:?} {:?}", self.workspace.manifest, self.toolchain)
+    }
+
     /// Returns how to build the workspace in the checkout of a side.
     fn place_in(&self, side: &SideCheckout) -> CargoWorkspace {
         let worktree = side.worktree.path();
@@ -107,7 +135,7 @@ impl SideBuilder<'_> {
     ///
     /// # Errors
     ///
-    /// Fails if a signal interrupts the build.
+    /// Fails if a signal interrupts the build, or if neither side has a requested package.
     pub(super) fn build(
         &self,
         side: &SideCheckout,
@@ -132,6 +160,9 @@ impl SideBuilder<'_> {
                 Ok(Err(SideObstacle::NoManifest(manifest.display().to_string())))
             }
             Err(error) if self.interrupt.is_raised() => Err(error),
+            Err(error) if error.is::<MistakenRequest>() => {
+                error.downcast::<MistakenRequest>().map(|mistake| Err(mistake.0))?
+            }
             Err(error) => Ok(Err(match workspace.find_undefined_profile() {
                 Some(profile) => SideObstacle::NoProfile(profile.to_owned()),
                 None => SideObstacle::NotBuilt(describe_build_error(&error, side)),
@@ -151,8 +182,13 @@ impl SideBuilder<'_> {
         if share_lock(&self.original.parts.root, &parts.root)? {
             notes.push(Note::LockFromWorkingTree);
         }
+        let rustc = detect_workspace_rustc(workspace);
         let (workspace, absent) = workspace.leave_out_absent(&parts, other);
         notes.extend(absent);
+        if let Some(error) = workspace.as_ref().and_then(|asked| asked.find_unknown_package(&parts))
+        {
+            return Err(MistakenRequest(explain_measure_error(error.into())).into());
+        }
         let mut subject = match workspace {
             Some(workspace) => build_subject(&workspace, self.interrupt)?,
             None => MeasureSubject::Criterion(BuiltBenches::default()),
@@ -161,7 +197,7 @@ impl SideBuilder<'_> {
             built.folders.push(side.folder.clone());
             built.notes.extend(notes);
         }
-        Ok(BuiltSide { subject, parts })
+        Ok(BuiltSide { subject, parts, rustc })
     }
 
     /// Runs the command of `measure.prepare` in `folder`, if there is one, and prints its output.
