@@ -3,6 +3,7 @@
 //! A file is checked completely when it is read, before anything is computed from it. So a `Run`
 //! that was read is valid.
 
+mod bounded;
 mod file;
 mod digest;
 mod launch;
@@ -178,7 +179,7 @@ impl Run {
     ///
     /// Fails if `json` is not a run of a known schema or its content is invalid.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
-        check_schema(json, &READABLE_SCHEMAS)?;
+        check_schema(json, &READABLE_SCHEMAS, None)?;
         let mut run: Self = serde_json::from_slice(json)?;
         RUN_SCHEMA.clone_into(&mut run.schema);
         let RunSettings { threads, provider, .. } = &mut run.settings;

@@ -15,6 +15,10 @@ use crate::policy::Metric;
 use crate::run::{BenchmarkFailure, Sampling};
 use crate::units::{Nanos, Percent};
 
+/// Maximum number of targets, and of notes, that are shown of one benchmark. A decision may have more
+/// if a stranger wrote it.
+const MAX_ROW_LINES: usize = 10;
+
 /// One benchmark with everything that is shown about it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ReportRow<'a> {
@@ -69,13 +73,15 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) candidate: Option<ReportSide<'a>>,
     /// Why the benchmark could not be measured; `None` if it was.
     pub(crate) failure: Option<&'a BenchmarkFailure>,
-    /// Targets of the benchmark, worst first.
+    /// The first targets of the benchmark, worst first.
     pub(crate) targets: Vec<TargetLine<'a>>,
+    /// Number of targets that are not shown.
+    pub(crate) more_targets: usize,
     /// The waiver that accepts the regression; `None` if there is none.
     pub(crate) waiver: Option<WaiverLine<'a>>,
-    /// Why the change was found, and what weakens the answer.
+    /// Why the change was found, and what weakens the answer: the first notes.
     pub(crate) notes: &'a [Note],
-    /// The notes on what the sides differ in besides the code under test.
+    /// The first notes on what the sides differ in besides the code under test.
     pub(crate) remarks: Vec<&'a Note>,
 }
 
@@ -215,7 +221,7 @@ pub(crate) struct RowDoubt<'a> {
 impl<'a> RowDoubt<'a> {
     /// Returns `None` unless the change is inconclusive.
     fn from_judgement(judgement: &'a Judgement) -> Option<Self> {
-        let notes = judgement.notes.as_slice();
+        let notes = take_first_notes(judgement);
         let detectable = judgement.minimum_detectable.filter(|_| notes.is_empty());
         (judgement.change == Change::Inconclusive).then_some(Self { notes, detectable })
     }
@@ -325,6 +331,8 @@ impl<'a> ReportRow<'a> {
             || judgement.notes.iter().any(is_always_shown);
         let status = RowStatus::choose(judgement, targets.first().map(|target| target.status));
         let is_reason = is_change_reason || targets.iter().any(|target| target.is_reason);
+        let more_targets = targets.len().saturating_sub(MAX_ROW_LINES);
+        targets.truncate(MAX_ROW_LINES);
         Self {
             id: &judgement.id,
             package: judgement.package.as_deref(),
@@ -355,9 +363,15 @@ impl<'a> ReportRow<'a> {
                 .map(|summary| ReportSide::new(summary, is_batch)),
             failure: judgement.failure.as_ref(),
             targets,
+            more_targets,
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
-            notes: &judgement.notes,
-            remarks: judgement.notes.iter().filter(|note| is_side_difference(note)).collect(),
+            notes: take_first_notes(judgement),
+            remarks: judgement
+                .notes
+                .iter()
+                .filter(|note| is_side_difference(note))
+                .take(MAX_ROW_LINES)
+                .collect(),
         }
     }
 
@@ -382,6 +396,11 @@ impl<'a> ReportRow<'a> {
         let slowdown = |row: &Self| row.ratio.map(|ratio| ratio.point);
         rank(self).cmp(&rank(other)).then_with(|| slowdown(other).cmp(&slowdown(self)))
     }
+}
+
+/// Returns the notes about the benchmark that are shown.
+fn take_first_notes(judgement: &Judgement) -> &[Note] {
+    &judgement.notes[..judgement.notes.len().min(MAX_ROW_LINES)]
 }
 
 /// Returns whether a reader should look at a benchmark with this change.

@@ -116,7 +116,7 @@ impl State {
                 answer(200, &json!({ "statuses": self.statuses }))
             }
             ("POST", ["repos", _, _, "check-runs"]) => {
-                if let Some(refusal) = refuse_long(&body["output"]) {
+                if let Some(refusal) = refuse_output(&body["output"]) {
                     return refusal;
                 }
                 let mut run = body;
@@ -125,7 +125,7 @@ impl State {
                 answer(201, &run)
             }
             ("PATCH", ["repos", _, _, "check-runs", _]) => {
-                refuse_long(&body["output"]).unwrap_or_else(|| answer(200, &json!({ "id": 1 })))
+                refuse_output(&body["output"]).unwrap_or_else(|| answer(200, &json!({ "id": 1 })))
             }
             ("GET", ["repos", _, _, "commits", _, "check-runs"]) => {
                 answer(200, &json!({ "check_runs": self.check_runs }))
@@ -226,8 +226,30 @@ fn is_query(request: &Request) -> bool {
 }
 
 /// The texts that GitHub limits, each with its limit in bytes.
-const TEXT_LIMITS: [(&str, usize); 5] =
-    [("body", 65_535), ("summary", 65_535), ("text", 65_535), ("title", 255), ("description", 140)];
+const TEXT_LIMITS: [(&str, usize); 7] = [
+    ("body", 65_535),
+    ("summary", 65_535),
+    ("text", 65_535),
+    ("message", 65_535),
+    ("title", 255),
+    ("description", 140),
+    ("context", 255),
+];
+
+/// Number of annotations that GitHub takes in one request.
+const MAX_ANNOTATIONS: usize = 50;
+
+/// Returns GitHub's refusal if there is too much in the output of a check run.
+fn refuse_output(output: &Value) -> Option<ResponseTemplate> {
+    let annotations = output["annotations"].as_array().map_or(&[][..], Vec::as_slice);
+    if annotations.len() > MAX_ANNOTATIONS {
+        return Some(answer(
+            422,
+            &json!({ "message": "Invalid request. More than 50 annotations." }),
+        ));
+    }
+    annotations.iter().find_map(refuse_long).or_else(|| refuse_long(output))
+}
 
 /// Returns GitHub's refusal if a text of `body` is too long. GitHub counts bytes.
 fn refuse_long(body: &Value) -> Option<ResponseTemplate> {

@@ -39,6 +39,7 @@ mod openapi;
 #[cfg(feature = "github")]
 mod publish;
 #[cfg(feature = "github")]
+mod publish_limits;
 mod publish_troubles;
 mod output;
 mod report;
