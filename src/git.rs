@@ -19,6 +19,7 @@ mod command;
 mod commit_info;
 mod remote;
 mod history;
+mod partial;
 mod worktree;
 mod file_times;
 mod snapshot;
@@ -26,6 +27,7 @@ mod snapshot;
 pub(crate) use branch::{Branch, BranchFile};
 pub(crate) use command::hide_user_info;
 pub(crate) use history::CommitMessages;
+pub(crate) use partial::BranchView;
 pub(crate) use remote::{GitToken, PushOutcome, Remote};
 pub(crate) use worktree::Worktree;
 

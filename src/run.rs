@@ -11,7 +11,6 @@ mod benchmark;
 mod conditions;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
 use std::path::Path;
 
 use serde::de::Error as _;
@@ -27,6 +26,7 @@ pub(crate) use digest::Digest;
 pub(crate) use file::{FileError, check_schema, deserialize_or_default};
 pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
 
+use crate::files;
 use crate::host::Host;
 use crate::note::Note;
 use crate::text::shorten;
@@ -214,7 +214,7 @@ impl Run {
     ///
     /// Fails if the file cannot be read, or for the reasons of [`Run::from_json`].
     pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
-        Self::from_json(&fs::read(path)?)
+        Self::from_json(&files::read_given_file(path)?)
     }
 
     fn check(&self) -> Result<(), FileError> {
