@@ -16,6 +16,7 @@ mod error;
 mod key;
 mod dir;
 mod retention;
+mod backoff;
 mod git;
 
 pub(crate) use dir::DirStore;

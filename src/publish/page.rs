@@ -169,9 +169,10 @@ fn render_suites(
         page += &line;
         waiting.next();
     }
-    match waiting.count() {
-        0 => {}
-        more => page += &format!("\n**Truncated**: {more} more suites are not shown here.\n"),
+    let more = waiting.count();
+    if more > 0 {
+        let count = format!("\n**Truncated**: {more} more suites are not shown here.\n");
+        page.push_str(&count);
     }
     Ok(cut_text(&page, limit))
 }

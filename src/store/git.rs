@@ -18,12 +18,9 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rand::{RngExt as _, SeedableRng as _};
-use rand_pcg::Pcg64Mcg;
-
+use super::backoff::RetryBackoff;
 use super::key::{
     PRUNED_FILE, RUNS_FOLDER, compute_short_hash, format_pruned_ids, parse_pruned_ids,
 };
@@ -129,7 +126,7 @@ impl GitStore {
 
     pub(super) fn list_keys(&self) -> Result<Vec<RunKey>, StoreError> {
         let source = self.find_source()?;
-        source.map_or(Ok(Vec::new()), |(repository, tip)| self.list_live_keys(repository, &tip))
+        source.map_or(Ok(Vec::new()), |(repository, tip)| list_live_keys(repository, &tip))
     }
 
     /// Fetches the names of the runs of the remote, for reading only. The content of a run is fetched
@@ -163,18 +160,6 @@ impl GitStore {
         Ok(own.or_else(|| self.view.get().map(|view| (&view.repository, view.tip.clone()))))
     }
 
-    /// Returns the keys of the runs on `commit` that were not pruned.
-    fn list_live_keys(
-        &self,
-        repository: &Repository,
-        commit: &CommitId,
-    ) -> Result<Vec<RunKey>, StoreError> {
-        let pruned = self.read_pruned_in(repository, commit)?;
-        let files = repository.list_files(commit, RUNS_FOLDER, RUNS_DEPTH)?;
-        let keys = files.iter().filter_map(|file| RunKey::parse(&file.path));
-        Ok(keys.filter(|key| !pruned.contains(key.id())).collect())
-    }
-
     /// Returns the ids of the runs that `commit` lists as pruned; none without a commit.
     fn read_pruned_of(&self, commit: Option<&CommitId>) -> Result<BTreeSet<String>, StoreError> {
         commit.map_or_else(|| Ok(BTreeSet::new()), |commit| self.read_pruned(commit))
@@ -188,19 +173,7 @@ impl GitStore {
 
     /// Returns the ids of the runs that `commit` lists as pruned.
     fn read_pruned(&self, commit: &CommitId) -> Result<BTreeSet<String>, StoreError> {
-        self.read_pruned_in(&self.repository, commit)
-    }
-
-    fn read_pruned_in(
-        &self,
-        repository: &Repository,
-        commit: &CommitId,
-    ) -> Result<BTreeSet<String>, StoreError> {
-        let Some(file) = repository.find_file(commit, PRUNED_FILE)? else {
-            return Ok(BTreeSet::new());
-        };
-        repository.fetch_files([&file])?;
-        Ok(parse_pruned_ids(&repository.read_file(&file, MAX_RECORD_BYTES)?))
+        read_pruned_ids(&self.repository, commit)
     }
 
     pub(super) fn read_record(&self, key: &RunKey) -> Result<Vec<u8>, StoreError> {
@@ -449,7 +422,7 @@ impl GitStore {
         policy: &RetentionPolicy,
     ) -> Result<(Option<CommitId>, PruneSummary), StoreError> {
         self.refuse_code(tip)?;
-        let mut keys = self.list_live_keys(&self.repository, tip)?;
+        let mut keys = list_live_keys(&self.repository, tip)?;
         sort_newest_first(&mut keys);
         let summary = PruneSummary::new(keys, policy);
         let mut pruned = self.read_pruned(tip)?;
@@ -527,44 +500,29 @@ impl GitStore {
     }
 }
 
+/// Returns the keys of the runs on `commit` that were not pruned.
+fn list_live_keys(repository: &Repository, commit: &CommitId) -> Result<Vec<RunKey>, StoreError> {
+    let pruned = read_pruned_ids(repository, commit)?;
+    let files = repository.list_files(commit, RUNS_FOLDER, RUNS_DEPTH)?;
+    let keys = files.iter().filter_map(|file| RunKey::parse(&file.path));
+    Ok(keys.filter(|key| !pruned.contains(key.id())).collect())
+}
+
+/// Returns the ids of the runs that `commit` lists as pruned.
+fn read_pruned_ids(
+    repository: &Repository,
+    commit: &CommitId,
+) -> Result<BTreeSet<String>, StoreError> {
+    let Some(file) = repository.find_file(commit, PRUNED_FILE)? else {
+        return Ok(BTreeSet::new());
+    };
+    repository.fetch_files([&file])?;
+    Ok(parse_pruned_ids(&repository.read_file(&file, MAX_RECORD_BYTES)?))
+}
+
 /// Returns the name of the remote, or a hash of its address, for use in a reference name.
 fn format_remote_name(remote: &Remote<'_>) -> String {
     let shown = remote.display_name();
     let is_plain = shown.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if is_plain { shown } else { compute_short_hash(shown.as_bytes()) }
-}
-
-/// Pauses with full jitter: each pause is drawn from zero to a limit that doubles.
-struct RetryBackoff {
-    random: Pcg64Mcg,
-    limit: Duration,
-}
-
-impl RetryBackoff {
-    const FIRST_LIMIT: Duration = Duration::from_millis(10);
-    const MAX_LIMIT: Duration = Duration::from_secs(2);
-    const MAX_ATTEMPT_TIMES: u32 = 16;
-
-    /// Creates pauses that differ between two processes: the seed combines the commit to be written
-    /// with the process id.
-    fn new(target: Option<&CommitId>) -> Self {
-        let digits = target.map_or("", |commit| &commit.as_str()[..16]);
-        let seed = u64::from_str_radix(digits, 16).unwrap_or(0) ^ u64::from(std::process::id());
-        Self { random: Pcg64Mcg::seed_from_u64(seed), limit: Self::FIRST_LIMIT }
-    }
-
-    fn pause(&mut self) {
-        thread::sleep(self.limit.mul_f64(self.random.random_range(0.0..1.0)));
-        self.limit = (self.limit * 2).min(Self::MAX_LIMIT);
-    }
-
-    /// Pauses after an attempt that took `attempt`.
-    ///
-    /// The limit grows with the duration of an attempt. On a busy machine or a slow line, pauses
-    /// that are much shorter than an attempt would let all writers collide again and again.
-    fn pause_after_attempt(&mut self, attempt: Duration) {
-        let limit = self.limit.max(attempt);
-        thread::sleep(limit.mul_f64(self.random.random_range(0.0..1.0)));
-        self.limit = (limit * 2).min(Self::MAX_LIMIT.max(attempt * Self::MAX_ATTEMPT_TIMES));
-    }
 }

@@ -267,7 +267,17 @@ fn a_branch_with_code_on_it_is_not_written_to() {
 #[test]
 fn addresses_that_are_not_a_store_are_refused() {
     let bed = Bed::new();
-    for url in ["", "perfgate-data", "s3:bucket", "dir:", "git:", "git:a..b"] {
+    for url in [
+        "",
+        "perfgate-data",
+        "s3:bucket",
+        "dir:",
+        "git:",
+        "git:a..b",
+        "git:HEAD",
+        "git:refs/heads/x",
+        "git:-x",
+    ] {
         let refused = Store::open(url, &bed.path("work"));
         assert!(refused.is_err_and(|error| error.is_usage()), "{url}");
     }

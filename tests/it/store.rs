@@ -198,7 +198,20 @@ fn a_device_that_never_ends_is_refused_where_a_file_is_named() {
     ] {
         says(&work, arguments, 2, &["zero.json", "not a regular file"]);
     }
+    // Nobody ever writes to this pipe.
+    let event = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/github/events/pull_request.json");
+    assert!(
+        std::process::Command::new("mkfifo").arg(work.join("pipe")).status().unwrap().success()
+    );
+    for arguments in [
+        &["check", "--config", "pipe", "--run", "../run.json"][..],
+        &["publish", "--dry-run", "--event", "pipe", "../run.json"],
+        &["publish", "--dry-run", "--event", event, "--issues", "pipe"],
+    ] {
+        says(&work, arguments, 2, &["pipe", "not a regular file"]);
+    }
     fs::create_dir(work.join("site")).unwrap();
     std::os::unix::fs::symlink("/dev/zero", work.join("site/.perfgate-trend.jsonl")).unwrap();
+    says(&work, &["baseline", "save", "../run.json", "--store", "dir:../runs"], 0, &["saved"]);
     says(&work, &["trend", "--out", "site", "--store", "dir:../runs"], 0, &[]);
 }
