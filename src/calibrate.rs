@@ -157,7 +157,7 @@ impl Calibration {
     ///
     /// Fails if `json` is not a calibration of a known schema.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
-        check_schema(json, &[CALIBRATION_SCHEMA])?;
+        check_schema(json, &[CALIBRATION_SCHEMA], None)?;
         Ok(serde_json::from_slice(json)?)
     }
 

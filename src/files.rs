@@ -30,14 +30,44 @@ pub(crate) fn read_plain_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// Reads a file that the command line names: a regular file, or a pipe from another process. Nothing
+/// else has an end.
+///
+/// # Errors
+///
+/// Fails if the file is a device or a folder, or if it cannot be read.
+pub(crate) fn read_given_file(path: &Path) -> io::Result<Vec<u8>> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        if fs::metadata(path)?.file_type().is_fifo() {
+            return fs::read(path);
+        }
+    }
+    read_plain_file(path)
+}
+
+/// Reads a text file that the command line names.
+///
+/// # Errors
+///
+/// Fails if [`read_given_file`] does, or if the content is not UTF-8.
+pub(crate) fn read_given_text(path: &Path) -> io::Result<String> {
+    to_text(read_given_file(path)?)
+}
+
+fn to_text(content: Vec<u8>) -> io::Result<String> {
+    let text = String::from_utf8(content);
+    text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+}
+
 /// Reads a regular file that is text.
 ///
 /// # Errors
 ///
 /// Fails if [`read_plain_file`] does, or if the content is not UTF-8.
 pub(crate) fn read_plain_text(path: &Path) -> io::Result<String> {
-    let text = String::from_utf8(read_plain_file(path)?);
-    text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+    to_text(read_plain_file(path)?)
 }
 
 /// Writes `content` to a temporary file next to `path` and renames it to `path`. Creates the folder

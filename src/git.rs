@@ -20,6 +20,7 @@ mod commit_info;
 mod remote;
 mod history;
 mod default_branch;
+mod partial;
 mod worktree;
 mod file_times;
 mod snapshot;
@@ -28,6 +29,7 @@ pub(crate) use branch::{Branch, BranchFile};
 pub(crate) use command::hide_user_info;
 pub(crate) use default_branch::{DefaultBranch, ORIGIN};
 pub(crate) use history::CommitMessages;
+pub(crate) use partial::BranchView;
 pub(crate) use remote::{GitToken, PushOutcome, Remote};
 pub(crate) use worktree::Worktree;
 

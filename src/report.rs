@@ -3,7 +3,7 @@
 //!
 //! A report is built only from a decision. `render` decides how it looks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -26,6 +26,9 @@ pub(crate) use figures::{FigureColumns, RunReport, compute_run_figures};
 use row::CaseOutcome;
 pub(crate) use row::{ReportFigure, ReportRow, ReportSide};
 pub(crate) use source::{BaselineLine, CommitLine, HostLine};
+
+/// Maximum number of groups of unchanged benchmarks, and of groups of remarks about them.
+const MAX_GROUPS: usize = 10;
 
 /// Where a decision is shown, and what the report links to.
 #[derive(Clone, Debug, Default)]
@@ -366,24 +369,30 @@ fn build_headline(
 }
 
 /// Groups the remarks about unchanged benchmarks among the `folded` rows, in the order of the rows.
+/// Leaves out remarks beyond [`MAX_GROUPS`] different ones; their rows have them.
 fn group_remarks<'a>(folded: &[ReportRow<'a>]) -> Vec<RemarkGroup<'a>> {
     let mut groups: Vec<RemarkGroup<'a>> = Vec::new();
     let unchanged = folded.iter().filter(|row| row.change == Change::Unchanged);
     for &note in unchanged.flat_map(|row| &row.remarks) {
+        let is_room = groups.len() < MAX_GROUPS;
         match groups.iter_mut().find(|group| group.note == note) {
             Some(group) => group.count += 1,
-            None => groups.push(RemarkGroup { count: 1, note }),
+            None if is_room => groups.push(RemarkGroup { count: 1, note }),
+            None => {}
         }
     }
     groups
 }
 
-/// Groups the unchanged benchmarks by their excluded slowdown, in ascending order.
+/// Groups the unchanged benchmarks by their excluded slowdown, in ascending order. If there are more
+/// than [`MAX_GROUPS`] different ones, they are one group without a slowdown.
 fn group_unchanged(decision: &Decision) -> Vec<UnchangedGroup> {
     let mut groups: Vec<UnchangedGroup> = Vec::new();
     let judgements =
         decision.benchmarks.iter().filter(|judgement| judgement.change == Change::Unchanged);
-    for detect in judgements.map(|judgement| judgement.detect) {
+    let detected: BTreeSet<_> = judgements.clone().map(|judgement| judgement.detect).collect();
+    let is_one_group = detected.len() > MAX_GROUPS;
+    for detect in judgements.map(|judgement| judgement.detect.filter(|_| !is_one_group)) {
         match groups.iter_mut().find(|group| group.detect == detect) {
             Some(group) => group.count += 1,
             None => groups.push(UnchangedGroup { count: 1, detect }),

@@ -3,6 +3,7 @@
 //! A file is checked completely when it is read, before anything is computed from it. So a `Run`
 //! that was read is valid.
 
+mod bounded;
 mod file;
 mod digest;
 mod launch;
@@ -10,7 +11,6 @@ mod benchmark;
 mod conditions;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
 use std::path::Path;
 
 use serde::de::Error as _;
@@ -26,6 +26,7 @@ pub(crate) use digest::Digest;
 pub(crate) use file::{FileError, check_schema, deserialize_or_default};
 pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
 
+use crate::files;
 use crate::host::Host;
 use crate::note::Note;
 use crate::text::shorten;
@@ -204,7 +205,7 @@ impl Run {
     ///
     /// Fails if `json` is not a run of a known schema or its content is invalid.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
-        check_schema(json, &READABLE_SCHEMAS)?;
+        check_schema(json, &READABLE_SCHEMAS, None)?;
         let mut run: Self = serde_json::from_slice(json)?;
         RUN_SCHEMA.clone_into(&mut run.schema);
         let RunSettings { threads, provider, .. } = &mut run.settings;
@@ -239,7 +240,7 @@ impl Run {
     ///
     /// Fails if the file cannot be read, or for the reasons of [`Run::from_json`].
     pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
-        Self::from_json(&fs::read(path)?)
+        Self::from_json(&files::read_given_file(path)?)
     }
 
     fn check(&self) -> Result<(), FileError> {

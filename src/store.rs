@@ -15,12 +15,15 @@ use crate::run::{CallsPerSample, FileError, Launch, LaunchData, Run, SampleSourc
 mod error;
 mod key;
 mod dir;
+mod retention;
+mod backoff;
 mod git;
 
 pub(crate) use dir::DirStore;
 pub(crate) use error::{StoreError, UnfitRun};
 pub(crate) use git::GitStore;
 pub(crate) use key::RunKey;
+pub(crate) use retention::{PruneSummary, RetentionPolicy};
 
 /// The store that is used if none is given.
 pub(crate) const DEFAULT_STORE_URL: &str = "git:perfgate-data";
@@ -100,15 +103,6 @@ impl<'a> RunKind<'a> {
     pub(crate) fn from_run(run: &'a Run) -> Self {
         Self { fingerprint: &run.host.fingerprint, source: run.source }
     }
-}
-
-/// Which runs a prune removes, and how many it keeps.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct PruneSummary {
-    /// Keys of the removed runs.
-    pub(crate) removed: Vec<RunKey>,
-    /// Number of runs that are kept.
-    pub(crate) kept_count: usize,
 }
 
 /// A store of baselines.
@@ -262,6 +256,17 @@ impl Store {
         Ok(BaselineLookup { found, notes })
     }
 
+    /// Gets the content of these runs in one request, if this clone knows them by name only. Loading
+    /// them one by one would take a request each.
+    ///
+    /// Fails if the runs cannot be fetched.
+    pub(crate) fn fetch_records(&self, keys: &[RunKey]) -> Result<(), StoreError> {
+        match self {
+            Self::Git(store) => store.fetch_records(keys),
+            Self::Dir(_) => Ok(()),
+        }
+    }
+
     /// Returns up to `limit` runs of one kind along `commits`, and the key of the nearest run on
     /// each other host that was passed on the way.
     fn search_runs(
@@ -271,28 +276,41 @@ impl Store {
         limit: usize,
     ) -> Result<(FoundRuns, Vec<RunKey>), StoreError> {
         // Group the keys of the right source by commit. Then walk the commits, nearest first, and
-        // load the runs of this host; for every other host remember the first key only.
+        // collect the keys of this host; for every other host remember the first key only. Load as
+        // many runs as are wanted, and walk on if some of them cannot be read.
         let mut by_commit: HashMap<CommitId, Vec<RunKey>> = HashMap::new();
         for key in self.list()?.into_iter().filter(|key| key.source() == kind.source) {
             by_commit.entry(key.commit().clone()).or_default().push(key);
         }
         let mut found = FoundRuns::default();
         let mut other_host_keys: Vec<RunKey> = Vec::new();
-        for commit in commits.into_iter().take(MAX_SEARCHED_COMMITS) {
-            if by_commit.is_empty() || found.runs.len() >= limit {
-                break;
-            }
-            for key in by_commit.remove(&commit).unwrap_or_default() {
-                if !key.is_of_kind(kind) {
-                    if other_host_keys.iter().all(|known| known.fingerprint() != key.fingerprint())
-                    {
+        let mut commits = commits.into_iter().take(MAX_SEARCHED_COMMITS);
+        let mut waiting: Vec<RunKey> = Vec::new();
+        while found.runs.len() < limit {
+            let wanted = limit - found.runs.len();
+            while waiting.len() < wanted && !by_commit.is_empty() {
+                let Some(commit) = commits.next() else { break };
+                for key in by_commit.remove(&commit).unwrap_or_default() {
+                    let is_known = |known: &RunKey| known.fingerprint() == key.fingerprint();
+                    if key.is_of_kind(kind) {
+                        waiting.push(key);
+                    } else if !other_host_keys.iter().any(is_known) {
                         other_host_keys.push(key);
                     }
-                } else if found.runs.len() < limit {
-                    match self.load(&key) {
-                        Ok(run) => found.runs.push(StoredRun { key, run }),
-                        Err(error) => found.notes.push(note_ignored_run(&error)),
-                    }
+                }
+            }
+            let keys: Vec<RunKey> = waiting.drain(..wanted.min(waiting.len())).collect();
+            if keys.is_empty() {
+                break;
+            }
+            if let Err(error) = self.fetch_records(&keys) {
+                found.notes.push(Note::BaselinesNotFetched { cause: describe_cause(&error) });
+                break;
+            }
+            for key in keys {
+                match self.load(&key) {
+                    Ok(run) => found.runs.push(StoredRun { key, run }),
+                    Err(error) => found.notes.push(note_ignored_run(&error)),
                 }
             }
         }
@@ -302,19 +320,22 @@ impl Store {
     /// Returns what [`Store::prune`] would do, without doing it.
     ///
     /// Fails if the store cannot be read.
-    pub(crate) fn preview_prune(&self, keep: usize) -> Result<PruneSummary, StoreError> {
-        Ok(PruneSummary::new(self.list()?, keep))
+    pub(crate) fn preview_prune(
+        &self,
+        policy: &RetentionPolicy,
+    ) -> Result<PruneSummary, StoreError> {
+        Ok(PruneSummary::new(self.list()?, policy))
     }
 
-    /// Removes all but the newest `keep` runs of each kind.
+    /// Removes all runs but those that `policy` keeps.
     ///
     /// A git store then has a single commit, so that the removed runs do not survive in its
     /// history. Fails if the store cannot be read or written.
-    pub(crate) fn prune(&self, keep: usize) -> Result<PruneSummary, StoreError> {
+    pub(crate) fn prune(&self, policy: &RetentionPolicy) -> Result<PruneSummary, StoreError> {
         match self {
-            Self::Git(store) => store.prune(keep),
+            Self::Git(store) => store.prune(policy),
             Self::Dir(store) => {
-                let pruned = self.preview_prune(keep)?;
+                let pruned = self.preview_prune(policy)?;
                 store.remove_records(&pruned.removed)?;
                 Ok(pruned)
             }
@@ -332,31 +353,20 @@ impl Store {
     }
 }
 
-impl PruneSummary {
-    /// Keeps the first `keep` keys of each kind and removes the others. `keys` is ordered newest
-    /// first.
-    fn new(keys: Vec<RunKey>, keep: usize) -> Self {
-        let mut seen: HashMap<(String, &str), usize> = HashMap::new();
-        let (kept, removed) = keys.into_iter().partition::<Vec<_>, _>(|key| {
-            let count = seen.entry((key.fingerprint().to_owned(), key.source_name())).or_default();
-            *count += 1;
-            *count <= keep
-        });
-        Self { removed, kept_count: kept.len() }
-    }
-}
-
 /// Sorts keys newest first. Runs of the same second are ordered by id.
 fn sort_newest_first(keys: &mut [RunKey]) {
     keys.sort_by(|a, b| b.created().cmp(a.created()).then_with(|| a.id().cmp(b.id())));
 }
 
 fn note_ignored_run(error: &StoreError) -> Note {
-    let cause = match std::error::Error::source(error) {
+    Note::StoredRunIgnored { cause: describe_cause(error) }
+}
+
+fn describe_cause(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
-    };
-    Note::StoredRunIgnored { cause }
+    }
 }
 
 /// Returns the key of `run` and the content of the file that stores it.

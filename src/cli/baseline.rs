@@ -61,15 +61,25 @@ Examples:
         #[command(flatten)]
         read: StoreReadArgs,
     },
-    /// Remove all runs but the newest of each host and source
+    /// Remove runs that no screen, trend page or release needs
     #[command(after_help = "\
+Kept of each host and source: the newest runs, the last run of each day of 180 days and of each
+week before, and runs of commits with a tag.
+
 Examples:
-  perfgate baseline prune --keep 100 --dry-run
-  perfgate baseline prune --push                             nightly, on the data repository")]
+  perfgate baseline prune --dry-run
+  perfgate baseline prune --push                             on the data repository
+  perfgate baseline prune --keep 20 --only-newest            as small as screens allow")]
     Prune {
-        /// Runs to keep per host and source
-        #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+        /// Newest runs to keep per host and source
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
         keep: u32,
+        /// Keep nothing but the newest runs
+        #[arg(long)]
+        only_newest: bool,
+        /// Remove nothing if fewer than this many runs would go
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        at_least: u32,
         /// List what would be removed, and remove nothing
         #[arg(long)]
         dry_run: bool,

@@ -1,5 +1,6 @@
 //! `perfgate baseline`: saves, lists, shows and prunes stored runs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 use crate::cli::{
     BaselineAction, BaselineArgs, GateArgs, RemoteArgs, StoreArgs, StoreFormat, StoreReadArgs,
 };
-use crate::git::{GitToken, Repository};
+use crate::git::{CommitId, GitToken, ORIGIN, Repository};
 use crate::render::{RunDocument, escape_for_terminal};
 use crate::run::Run;
 use crate::session::print::{self, format_plural};
@@ -17,7 +18,7 @@ use crate::session::recording::check_recordable;
 use crate::session::settings::find_store;
 use crate::session::workflow::WorkflowTrigger;
 use crate::session::{CommandError, ExitStatus, SessionStore, read_run};
-use crate::store::{GitStore, PruneSummary, RunKey, Store, StoreError};
+use crate::store::{GitStore, PruneSummary, RetentionPolicy, RunKey, Store, StoreError};
 
 /// Runs `perfgate baseline`.
 ///
@@ -40,9 +41,15 @@ pub(super) fn run_baseline(args: &BaselineArgs) -> Result<ExitStatus> {
             let store = find_store(&read.store)?;
             show_runs(name, open_to_read(&store, read)?, read.format)?;
         }
-        BaselineAction::Prune { keep, dry_run, store, push, remote } => {
+        BaselineAction::Prune { keep, only_newest, at_least, dry_run, store, push, remote } => {
             let store = find_store(store)?;
-            prune_runs(*keep as usize, *dry_run, open_store(&store)?, push.then_some(remote))?;
+            let policy = RetentionPolicy {
+                newest: *keep as usize,
+                keeps_periods: !only_newest,
+                releases: if *only_newest { BTreeSet::new() } else { find_tagged_commits()? },
+                least_removed: *at_least as usize,
+            };
+            prune_runs(&policy, *dry_run, open_store(&store)?, push.then_some(remote))?;
         }
     }
     Ok(ExitStatus::Pass)
@@ -76,6 +83,23 @@ fn is_shared(store: &Store) -> bool {
         print::print_note("the store is a folder, so there is no remote");
     }
     is_shared
+}
+
+/// Returns the commits with a tag, here or on `origin`: a shallow clone may lack tags. Returns none
+/// outside a repository.
+///
+/// Fails if the repository cannot be opened or `origin` cannot be asked.
+fn find_tagged_commits() -> Result<BTreeSet<CommitId>> {
+    let discovered = Repository::discover(Path::new(".")).map_err(CommandError::from)?;
+    let Some(repository) = discovered else { return Ok(BTreeSet::new()) };
+    let mut commits: BTreeSet<_> =
+        repository.list_releases().map_err(CommandError::from)?.into_keys().collect();
+    if repository.is_shallow() {
+        let origin = repository.open_remote(ORIGIN, GitToken::from_environment());
+        let origin = origin.map_err(CommandError::from)?;
+        commits.extend(origin.list_tagged_commits().map_err(CommandError::from)?);
+    }
+    Ok(commits)
 }
 
 /// Opens the store. Fails if it cannot be opened.
@@ -273,16 +297,21 @@ fn print_run(key: &RunKey, run: &Run) -> Result<()> {
     print::print_answer(&out)
 }
 
-/// Removes all but the newest `keep` runs of each kind, and prints which runs were removed.
+/// Removes all runs but those that `policy` keeps, and prints which runs were removed.
 ///
 /// With `dry_run`, only prints what would be removed.
-fn prune_runs(keep: usize, dry_run: bool, store: &Store, push: Option<&RemoteArgs>) -> Result<()> {
+fn prune_runs(
+    policy: &RetentionPolicy,
+    dry_run: bool,
+    store: &Store,
+    push: Option<&RemoteArgs>,
+) -> Result<()> {
     let pruned = match push.filter(|_| is_shared(store)) {
-        _ if dry_run => store.preview_prune(keep).map_err(CommandError::from)?,
+        _ if dry_run => store.preview_prune(policy).map_err(CommandError::from)?,
         Some(remote) => {
-            with_remote(store, remote, |store, remote| store.prune_remote(remote, keep))?
+            with_remote(store, remote, |store, remote| store.prune_remote(remote, policy))?
         }
-        None => store.prune(keep).map_err(CommandError::from)?,
+        None => store.prune(policy).map_err(CommandError::from)?,
     };
     let PruneSummary { removed, kept_count: kept } = pruned;
     let mut out = String::new();

@@ -11,6 +11,9 @@ use crate::run::{FileError, check_schema};
 /// The schemas that this version reads, oldest first.
 const READABLE_DECISIONS: [&str; 2] = ["perfgate.decision/1", DECISION_SCHEMA];
 
+/// Maximum number of benchmarks in a decision, and of values in every other list of it.
+const MAX_VALUES: usize = 20_000;
+
 /// The sentence by which a file of schema 1 marks a benchmark whose sides are the same program.
 const SAME_PROGRAM_SENTENCE: &str =
     "both commits build the same program, byte for byte: there is nothing to measure";
@@ -20,9 +23,10 @@ impl Decision {
     ///
     /// # Errors
     ///
-    /// Fails if `json` is not a decision of a known schema, or if it contradicts itself.
+    /// Fails if `json` is not a decision of a known schema, if it contradicts itself, or if a text or
+    /// a list in it is too long.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self, FileError> {
-        check_schema(json, &READABLE_DECISIONS)?;
+        check_schema(json, &READABLE_DECISIONS, Some(MAX_VALUES))?;
         let mut decision: Self = serde_json::from_slice(json)?;
         decision.check_exit_status().map_err(FileError::Invalid)?;
         if decision.schema != DECISION_SCHEMA {

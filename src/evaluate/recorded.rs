@@ -5,8 +5,7 @@ mod machines;
 mod series;
 mod user;
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,6 +17,7 @@ pub(crate) use user::{
     ExpectedChange, LabelledCounts, evaluate_labelled, evaluate_unchanged_launches,
 };
 
+use crate::files;
 use crate::policy::Policy;
 
 /// Settings of a replay: how recordings are presented to the decision.
@@ -81,8 +81,7 @@ impl RecordingTable {
         let text = if path.extension().is_some_and(|extension| extension == "gz") {
             read_gzip(path)
         } else {
-            let mut text = String::new();
-            File::open(path).and_then(|mut file| file.read_to_string(&mut text)).map(|_| text)
+            files::read_given_text(path)
         };
         let path = path.to_owned();
         text.map(|text| Self { path: path.clone(), text })

@@ -13,7 +13,7 @@ use super::{CommitId, GitError, Repository};
 pub(crate) struct BranchFile {
     /// Path relative to the root, with slashes.
     pub(crate) path: String,
-    blob: Oid,
+    pub(super) blob: Oid,
 }
 
 /// A branch by name; it may not exist yet.

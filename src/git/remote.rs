@@ -11,7 +11,7 @@ use super::{CommitId, GitError, Repository};
 /// Another repository: the name of a remote, an address or a path.
 pub(crate) struct Remote<'a> {
     pub(super) repository: &'a Repository,
-    name: String,
+    pub(super) name: String,
     pub(super) url: String,
     pub(super) token: Option<GitToken>,
 }
@@ -76,7 +76,7 @@ impl Remote<'_> {
         let Some(message) = error_output else {
             return Ok(Some(self.repository.resolve_revision(into)?));
         };
-        if message.contains(&format!("couldn't find remote ref {from}")) {
+        if is_branch_missing(&message, branch) {
             return Ok(None);
         }
         Err(self.explain_failure("fetch", &message))
@@ -109,6 +109,20 @@ impl Remote<'_> {
         }
     }
 
+    /// Returns the commits that the tags of the remote name.
+    ///
+    /// Fails if the remote cannot be reached.
+    pub(crate) fn list_tagged_commits(&self) -> Result<Vec<CommitId>, GitError> {
+        let arguments = ["ls-remote", "--quiet", "--tags", "--", &self.name];
+        let (listed, error_output) = self.prepare_git().try_run(&arguments)?;
+        if let Some(message) = error_output {
+            return Err(self.explain_failure("ls-remote", &message));
+        }
+        // The line of an annotated tag is followed by one with the commit that it names.
+        let ids = listed.lines().filter_map(|line| line.split_whitespace().next());
+        Ok(ids.filter_map(CommitId::parse).collect())
+    }
+
     /// Returns whether the error of a failed fetch is temporary, so that a retry may succeed.
     pub(crate) fn is_transient(error: &GitError) -> bool {
         matches!(error, GitError::CommandFailed { message, .. } if is_transient_message(message))
@@ -125,7 +139,11 @@ impl Remote<'_> {
 
 /// Messages of refusals that a retry does not change, each with the help that is shown for it. The
 /// first that fits counts: GitHub reports a protected branch as a hook that declined.
-const REFUSALS: [(&[&str], &str); 5] = [
+const REFUSALS: [(&[&str], &str); 6] = [
+    (
+        &["denying non-fast-forward", "[remote rejected] (non-fast-forward)"],
+        "the server lets nobody replace a branch, which a prune does: set receive.denyNonFastForwards to false in that repository, or keep baselines in another one: --data-repository REPOSITORY",
+    ),
     (
         &["protected branch", "GH006", "GH013", "rule violations", "prohibited by ruleset"],
         "the branch is protected; exempt it in the repository's rules, or keep baselines in another repository: --data-repository REPOSITORY",
@@ -159,6 +177,11 @@ const REFUSALS: [(&[&str], &str); 5] = [
     ),
 ];
 
+/// Returns whether `message` is git's answer that the remote has no such branch.
+pub(super) fn is_branch_missing(message: &str, branch: &str) -> bool {
+    message.contains(&format!("couldn't find remote ref refs/heads/{branch}"))
+}
+
 fn find_refusal_help(message: &str) -> Option<&'static str> {
     let mut refusals = REFUSALS.iter();
     let found =
@@ -169,8 +192,7 @@ fn find_refusal_help(message: &str) -> Option<&'static str> {
 /// Returns whether a retry may succeed: another process was faster, a lock is held, or the server
 /// had a temporary problem.
 fn is_transient_message(message: &str) -> bool {
-    const TRANSIENT: [&str; 18] = [
-        "non-fast-forward",
+    const TRANSIENT: [&str; 17] = [
         "fetch first",
         "stale info",
         "cannot lock ref",
@@ -312,6 +334,8 @@ mod tests {
         assert!(find_refusal_help(protected).is_some_and(|help| help.contains("is protected")));
         for lasting in [
             "!\ta:b\t[remote rejected] (pre-receive hook declined)",
+            "!\ta:b\t[remote rejected] (non-fast-forward)",
+            "remote: error: denying non-fast-forward refs/heads/x (you should pull first)",
             "!\ta:b\t[remote rejected] (protected branch hook declined)",
             "remote: error: GH013: Repository rule violations found for refs/heads/x.",
             "fatal: unable to access 'https://h/': The requested URL returned error: 403",

@@ -1,8 +1,9 @@
 //! The source files of a bench target: its main file and the modules that it declares.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::files;
 
 /// Deepest nesting of modules that is followed. It ends a cycle of `#[path]` attributes.
 const MAX_MODULE_DEPTH: usize = 16;
@@ -21,7 +22,7 @@ pub(crate) fn list_bench_files(main: &Path) -> BTreeSet<PathBuf> {
         if depth > MAX_MODULE_DEPTH || !file.starts_with(folder) || !files.insert(file.clone()) {
             continue;
         }
-        let text = fs::read_to_string(&file).unwrap_or_default();
+        let text = files::read_plain_text(&file).unwrap_or_default();
         for module in list_declared_modules(&text) {
             let found = match module.path {
                 Some(path) => vec![file.parent().unwrap_or(folder).join(path)],
@@ -83,6 +84,8 @@ fn list_declared_modules(text: &str) -> Vec<DeclaredModule<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

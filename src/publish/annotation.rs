@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::decision::{Change, Judgement, TargetStatus, Verdict};
-use crate::publish::limits::{BODY_LIMIT, TITLE_LIMIT};
+use crate::publish::limits::{MESSAGE_LIMIT, TITLE_LIMIT};
 use crate::publish::page::{SuiteDecision, is_unwaived_fault};
-use crate::publish::source::{SourceFile, SourceLocation, locate_benchmark};
+use crate::publish::source::{SourceFile, SourceIndex, SourceLocation};
 use crate::render::notes::{describe_failure, describe_note};
 use crate::report::{DoubtGroup, group_undecided, group_unproven};
 use crate::text::{cut_text, replace_invisible};
@@ -54,7 +54,10 @@ impl Annotation {
             .map(|place| format!("file={},line={},", escape_property(&place.path), place.line));
         let place = place.unwrap_or_default();
         let title = escape_property(&self.title);
-        format!("::{level} {place}title={title}::{}", escape_data(&self.message))
+        format!(
+            "::{level} {place}title={title}::{}",
+            escape_data(&cut_text(&self.message, MESSAGE_LIMIT))
+        )
     }
 
     /// Returns the annotation for a check run, or `None` without a location, which a check run
@@ -68,7 +71,7 @@ impl Annotation {
         Some(json!({
             "path": path, "start_line": line, "end_line": line,
             "annotation_level": level, "title": cut_text(&self.title, TITLE_LIMIT),
-            "message": cut_text(&self.message, BODY_LIMIT),
+            "message": cut_text(&self.message, MESSAGE_LIMIT),
         }))
     }
 }
@@ -78,15 +81,15 @@ pub(crate) fn collect_annotations(
     suites: &[SuiteDecision],
     sources: &[SourceFile],
 ) -> Vec<Annotation> {
-    let mut found: Vec<_> =
-        suites.iter().flat_map(|suite| annotate_suite(suite, sources)).collect();
+    let index = SourceIndex::new(sources);
+    let mut found: Vec<_> = suites.iter().flat_map(|suite| annotate_suite(suite, &index)).collect();
     found.sort_by_key(|annotation| annotation.level == AnnotationLevel::Warning);
     found
 }
 
 /// Returns the annotations for one suite. Many undecided benchmarks, and many unproven targets, get
 /// one for each reason.
-fn annotate_suite(suite: &SuiteDecision, sources: &[SourceFile]) -> Vec<Annotation> {
+fn annotate_suite(suite: &SuiteDecision, sources: &SourceIndex<'_>) -> Vec<Annotation> {
     let is_failing = suite.decision.verdict == Verdict::Fail;
     let (undecided, unproven) = (group_undecided(&suite.decision), group_unproven(&suite.decision));
     let is_grouped = |outcome: &str| match outcome {
@@ -100,7 +103,7 @@ fn annotate_suite(suite: &SuiteDecision, sources: &[SourceFile]) -> Vec<Annotati
             level,
             title: format!("perfgate: {outcome}"),
             message: write_message(suite, judgement, outcome),
-            location: locate_benchmark(&judgement.id, sources),
+            location: sources.locate_benchmark(&judgement.id),
         })
     });
     let changes = undecided

@@ -7,13 +7,11 @@
 
 use std::io::{Cursor, Read as _};
 
-use serde::Serialize;
 use thiserror::Error;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::decision::Decision;
-use crate::note::Note;
 use crate::run::FileError;
 
 /// Maximum size of an archive, in bytes.
@@ -21,10 +19,6 @@ pub(crate) const ARCHIVE_LIMIT: usize = 16 << 20;
 /// Maximum size of a decision in an archive, in bytes. 5,000 benchmarks with histograms take half
 /// of it.
 pub(crate) const DECISION_LIMIT: usize = 32 << 20;
-/// Maximum number of benchmarks in a decision.
-const MAX_BENCHMARKS: usize = 20_000;
-/// Maximum length of a name, a note or a reason, in bytes.
-const LONGEST_TEXT: usize = 16 << 10;
 /// Name of the file in the archive that is read.
 const DECISION_FILE: &str = "decision.json";
 /// Name of the report for people. It is never read: a stranger may have written it.
@@ -57,15 +51,12 @@ pub(crate) enum ArtifactError {
     /// The file is not a decision of a known schema.
     #[error("`decision.json` in the artifact is not a decision: {0}")]
     Decision(#[from] FileError),
-    /// The decision has more benchmarks or longer texts than perfgate accepts.
-    #[error("`decision.json` in the artifact contradicts itself: {0}")]
-    Implausible(&'static str),
 }
 
 /// Reads the decision in `archive`.
 ///
-/// Fails if the archive is damaged, or if its `decision.json` is missing, too long, malformed or
-/// implausible.
+/// Fails if the archive is damaged, or if its `decision.json` is missing, too long or refused by
+/// [`Decision::from_json`].
 pub(crate) fn read_artifact(archive: &[u8]) -> Result<ArtifactContent, ArtifactError> {
     let mut archive = ZipArchive::new(Cursor::new(archive))?;
     let has_report = archive.index_for_name(REPORT_FILE).is_some();
@@ -81,44 +72,5 @@ pub(crate) fn read_artifact(archive: &[u8]) -> Result<ArtifactContent, ArtifactE
     if json.len() > DECISION_LIMIT {
         return Err(ArtifactError::TooLong);
     }
-    let decision = Decision::from_json(&json)?;
-    check_plausible(&decision).map_err(ArtifactError::Implausible)?;
-    Ok(ArtifactContent { decision, has_report })
-}
-
-fn check_plausible(decision: &Decision) -> Result<(), &'static str> {
-    if decision.benchmarks.len() > MAX_BENCHMARKS {
-        return Err("it has too many benchmarks");
-    }
-    let is_too_long = |text: &str| text.len() > LONGEST_TEXT;
-    let names = decision.benchmarks.iter().flat_map(|judgement| {
-        let waiver = judgement.waiver.iter().map(|waiver| &waiver.reason);
-        [&judgement.id].into_iter().chain(&judgement.package).chain(waiver)
-    });
-    let conditions = [&decision.baseline.conditions, &decision.candidate.conditions];
-    let conditions = conditions.into_iter().flatten().flat_map(|(name, value)| [name, value]);
-    let is_name_too_long = names.chain(conditions).any(|text| is_too_long(text));
-    if is_name_too_long || list_notes(decision).any(|note| is_too_long(&serialize(note))) {
-        return Err("a name or a note is too long");
-    }
-    let mut failures =
-        decision.benchmarks.iter().filter_map(|judgement| judgement.failure.as_ref());
-    if failures.any(|failure| is_too_long(&serialize(&failure.reason))) {
-        return Err("the reason of a failure is too long");
-    }
-    Ok(())
-}
-
-/// Returns all notes of `decision`: its own, and those of benchmarks and targets.
-fn list_notes(decision: &Decision) -> impl Iterator<Item = &Note> {
-    let of_benchmarks = decision.benchmarks.iter().flat_map(|judgement| {
-        let of_targets = judgement.targets.iter().filter_map(|target| target.note.as_ref());
-        judgement.notes.iter().chain(of_targets)
-    });
-    decision.notes.iter().chain(of_benchmarks)
-}
-
-/// Returns the JSON of a note or a reason. It is at least as long as all texts in it together.
-fn serialize(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("a value that was read can be written")
+    Ok(ArtifactContent { decision: Decision::from_json(&json)?, has_report })
 }

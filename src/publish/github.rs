@@ -6,8 +6,6 @@
 mod client;
 pub(crate) mod issues;
 
-use std::collections::HashMap;
-
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
@@ -67,8 +65,6 @@ struct CommentAnswer {
 #[derive(Deserialize)]
 struct AnswerUser {
     login: String,
-    #[serde(rename = "type")]
-    kind: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -287,11 +283,10 @@ impl Publication<'_> {
 
     /// Returns the comments of perfgate with this id, from all pages.
     ///
-    /// A comment counts only if [`is_author`] accepts its author, because anybody can copy the
-    /// marker.
+    /// A comment counts only if the token's own account wrote it. Anybody can copy the marker, and a
+    /// bot may repeat what somebody else wrote.
     async fn comments(&self, number: u64) -> Result<Vec<StickyComment>, ApiError> {
         let mut living = Vec::new();
-        let mut known_authors = HashMap::new();
         for page in 1.. {
             let path = self
                 .build_path(&format!("issues/{number}/comments?per_page={PAGE_SIZE}&page={page}"));
@@ -300,7 +295,7 @@ impl Publication<'_> {
             for CommentAnswer { id, body, user } in answer.parse::<Vec<CommentAnswer>>()? {
                 let (Some(body), Some(user)) = (body, user) else { continue };
                 if comment::is_own_comment(&body, self.settings.id.as_str())
-                    && is_author(&self.client, user, &mut known_authors).await?
+                    && self.client.find_own_login().await? == user.login
                 {
                     living.push(StickyComment { id, body });
                 }
@@ -358,30 +353,6 @@ impl Publication<'_> {
     fn build_path(&self, suffix: &str) -> String {
         format!("/repos/{}/{suffix}", self.event.repository)
     }
-}
-
-/// Returns whether `user` is a bot or the account of the token.
-///
-/// A workflow's own token has no permission to ask who it is; its account is a bot. `known` caches
-/// the answers by login.
-async fn is_author(
-    client: &ApiClient,
-    user: AnswerUser,
-    known: &mut HashMap<String, bool>,
-) -> Result<bool, ApiError> {
-    if user.kind.as_deref() == Some("Bot") {
-        return Ok(true);
-    }
-    if let Some(&known) = known.get(&user.login) {
-        return Ok(known);
-    }
-    let is_us = match client.get("/user").await {
-        Ok(answer) => answer.parse::<AnswerUser>()?.login == user.login,
-        Err(ApiError::Refused { .. } | ApiError::Gone { .. }) => false,
-        Err(error) => return Err(error),
-    };
-    known.insert(user.login, is_us);
-    Ok(is_us)
 }
 
 fn is_in_repository(side: &PullSide, repository: &str) -> bool {

@@ -10,9 +10,15 @@ use crate::render::{COMMENT_LIMIT, RenderError, render_markdown_body};
 use crate::report::{ChangeCounts, Report, ReportContext, TargetCounts};
 use crate::run::BenchmarkId;
 use crate::site::format_page_path;
+use crate::text::cut_text;
 
 /// Maximum length of a step summary in bytes. Other steps of the job need some of GitHub's 1 MiB.
 const SUMMARY_LENGTH: usize = 500_000;
+/// Minimum length of the report of one suite in bytes. If there is less room for each, only the worst
+/// suites have a report, and the others a line.
+const LEAST_SUITE_LENGTH: usize = 2_500;
+/// Maximum length of the sentence that counts the suites without a line, in bytes.
+const COUNT_LENGTH: usize = 100;
 /// Maximum length of a suite's heading in bytes. The name of a suite has a limited length.
 const HEADING_LENGTH: usize = 110;
 
@@ -106,60 +112,112 @@ impl PublishPage {
 
     /// Returns each count with the name of its step output, the most important first.
     pub(crate) fn list_named_counts(&self) -> [(&'static str, usize); 11] {
-        let (counts, targets) = (&self.counts, &self.targets);
-        [
-            ("regressed", counts.regressed),
-            ("missing", counts.missing),
-            ("failed", counts.failed),
-            ("targets-missed", targets.missed),
-            ("targets-unproven", targets.unproven),
-            ("inconclusive", counts.inconclusive),
-            ("waived", counts.accepted),
-            ("improved", counts.improved),
-            ("new", counts.new),
-            ("unchanged", counts.unchanged),
-            ("targets-met", targets.met),
-        ]
+        list_named_counts(&self.counts, &self.targets)
     }
 
     /// Returns the counts above zero in words.
     pub(crate) fn describe_counts(&self) -> String {
-        let words: Vec<_> = self
-            .list_named_counts()
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| match name.strip_prefix("targets-") {
-                Some(status) if *count == 1 => format!("1 target {status}"),
-                Some(status) => format!("{count} targets {status}"),
-                None => format!("{count} {name}"),
-            })
-            .collect();
-        if words.is_empty() { "nothing was measured".to_owned() } else { words.join(", ") }
+        describe_counts(&self.counts, &self.targets)
     }
 }
 
-/// Returns the reports of all suites, one below the other, in at most `limit` bytes, unless the
-/// parts without tables are longer.
+fn list_named_counts(counts: &ChangeCounts, targets: &TargetCounts) -> [(&'static str, usize); 11] {
+    [
+        ("regressed", counts.regressed),
+        ("missing", counts.missing),
+        ("failed", counts.failed),
+        ("targets-missed", targets.missed),
+        ("targets-unproven", targets.unproven),
+        ("inconclusive", counts.inconclusive),
+        ("waived", counts.accepted),
+        ("improved", counts.improved),
+        ("new", counts.new),
+        ("unchanged", counts.unchanged),
+        ("targets-met", targets.met),
+    ]
+}
+
+fn describe_counts(counts: &ChangeCounts, targets: &TargetCounts) -> String {
+    let words: Vec<_> = list_named_counts(counts, targets)
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| match name.strip_prefix("targets-") {
+            Some(status) if *count == 1 => format!("1 target {status}"),
+            Some(status) => format!("{count} targets {status}"),
+            None => format!("{count} {name}"),
+        })
+        .collect();
+    if words.is_empty() { "nothing was measured".to_owned() } else { words.join(", ") }
+}
+
+/// Returns the reports of all suites, one below the other, in at most `limit` bytes.
+///
+/// If they do not fit, only the worst suites have a report, and the others a line as long as there
+/// is room.
 fn render_suites(
     suites: &[SuiteDecision],
     links: PageLinks<'_>,
     limit: usize,
 ) -> Result<String, RenderError> {
     let each = (limit / suites.len().max(1)).saturating_sub(HEADING_LENGTH);
-    let reports: Result<Vec<_>, RenderError> = suites
-        .iter()
-        .map(|suite| {
-            let context = build_context(suite, links);
-            let report = render_markdown_body(&Report::new(&suite.decision, &context), each)?;
-            let heading = if suite.name.is_empty() {
-                String::new()
-            } else {
-                format!("## {}\n\n", suite.name)
-            };
-            Ok(format!("{heading}{}\n", report.trim()))
-        })
-        .collect();
-    Ok(reports?.join("\n"))
+    if each >= LEAST_SUITE_LENGTH {
+        let reports: Result<Vec<_>, RenderError> =
+            suites.iter().map(|suite| render_suite(suite, links, each)).collect();
+        let page = reports?.join("\n");
+        if page.len() <= limit {
+            return Ok(page);
+        }
+    }
+    let mut worst_first: Vec<_> = suites.iter().collect();
+    worst_first.sort_by_key(|suite| std::cmp::Reverse(suite.decision.verdict));
+    let mut waiting = worst_first.into_iter().peekable();
+    // The reports take up to half of the room, but the worst suite has one in any case.
+    let mut page = String::new();
+    while let Some(suite) = waiting.peek() {
+        let report = render_suite(suite, links, LEAST_SUITE_LENGTH)?;
+        if !page.is_empty() && page.len() + report.len() > limit / 2 {
+            break;
+        }
+        page += &report;
+        waiting.next();
+    }
+    page.push('\n');
+    while let Some(suite) = waiting.peek() {
+        let line = describe_suite(suite);
+        if page.len() + line.len() + COUNT_LENGTH > limit {
+            break;
+        }
+        page += &line;
+        waiting.next();
+    }
+    let more = waiting.count();
+    if more > 0 {
+        let count = format!("\n**Truncated**: {more} more suites are not shown here.\n");
+        page.push_str(&count);
+    }
+    Ok(cut_text(&page, limit))
+}
+
+/// Returns the report of one suite with its heading, in at most `limit` bytes, unless the part
+/// without tables is longer.
+fn render_suite(
+    suite: &SuiteDecision,
+    links: PageLinks<'_>,
+    limit: usize,
+) -> Result<String, RenderError> {
+    let context = build_context(suite, links);
+    let report = render_markdown_body(&Report::new(&suite.decision, &context), limit)?;
+    let heading =
+        if suite.name.is_empty() { String::new() } else { format!("## {}\n\n", suite.name) };
+    Ok(format!("{heading}{}\n", report.trim()))
+}
+
+/// Returns the line of a suite without a report.
+fn describe_suite(suite: &SuiteDecision) -> String {
+    let counts = ChangeCounts::from_judgements(&suite.decision.benchmarks);
+    let targets = TargetCounts::from_judgements(&suite.decision.benchmarks);
+    let (name, verdict) = (&suite.name, suite.decision.verdict.name());
+    format!("- <code>{name}</code> {verdict}: {}\n", describe_counts(&counts, &targets))
 }
 
 /// Returns what the report of one suite links to.

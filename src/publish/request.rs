@@ -9,7 +9,9 @@ use crate::decision::Verdict;
 use crate::publish::annotation::Annotation;
 use crate::publish::comment::{self, CommentPolicy, CommentStep};
 use crate::publish::event::{PullReference, WorkflowEvent};
-use crate::publish::limits::{ANNOTATIONS_PER_REQUEST, BODY_LIMIT, DESCRIPTION_LIMIT, TITLE_LIMIT};
+use crate::publish::limits::{
+    ANNOTATION_REQUESTS, ANNOTATIONS_PER_REQUEST, BODY_LIMIT, DESCRIPTION_LIMIT, TITLE_LIMIT,
+};
 use crate::publish::page::PublishPage;
 use crate::publish::summary;
 use crate::text::cut_text;
@@ -100,8 +102,9 @@ fn describe_outcome(page: &PublishPage) -> String {
 
 /// Returns the body of `POST /repos/…/check-runs`, and the bodies of the `PATCH` requests after it.
 ///
-/// Each body holds at most [`ANNOTATIONS_PER_REQUEST`] annotations. Annotations without a location
-/// are left out.
+/// Each body holds at most [`ANNOTATIONS_PER_REQUEST`] annotations, and there are at most
+/// [`ANNOTATION_REQUESTS`] bodies; the summary counts the annotations that are left out. Annotations
+/// without a location are left out too.
 pub(crate) fn build_check_run(
     head: &str,
     page: &PublishPage,
@@ -114,11 +117,18 @@ pub(crate) fn build_check_run(
         Verdict::Inconclusive if !page.is_blocking => "neutral",
         Verdict::Fail | Verdict::Inconclusive => "failure",
     };
-    let placed: Vec<_> = annotations.iter().filter_map(Annotation::to_check_run).collect();
+    let mut placed: Vec<_> = annotations.iter().filter_map(Annotation::to_check_run).collect();
+    let left_out = placed.len().saturating_sub(ANNOTATIONS_PER_REQUEST * ANNOTATION_REQUESTS);
+    placed.truncate(placed.len() - left_out);
+    let more = match left_out {
+        0 => String::new(),
+        left_out => format!("{left_out} more annotations are left out.\n\n"),
+    };
+    let summary = cut_text(&format!("{more}{}", page.comment), BODY_LIMIT);
     let build_output = |annotations: &[Value]| {
         json!({
             "title": cut_text(&describe_outcome(page), TITLE_LIMIT),
-            "summary": cut_text(&page.comment, BODY_LIMIT),
+            "summary": summary,
             "annotations": annotations,
         })
     };

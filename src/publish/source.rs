@@ -1,5 +1,7 @@
 //! Finds the line that declares a benchmark, by the benchmark's name in the sources of the benches.
 
+use std::collections::HashMap;
+
 /// Source file of a bench.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceFile {
@@ -18,29 +20,57 @@ pub(crate) struct SourceLocation {
     pub(crate) line: u32,
 }
 
-/// Returns the only line that contains the benchmark's id, or the longest possible beginning of the
-/// id, as a string literal.
-///
-/// Criterion builds an id from the names of group, function and parameter, so that the beginning is
-/// the group. Returns `None` if no beginning is on exactly one line: a wrong line is worse than no
-/// line.
-pub(crate) fn locate_benchmark(id: &str, sources: &[SourceFile]) -> Option<SourceLocation> {
-    let ends = id.match_indices('/').map(|(end, _)| end).chain([id.len()]);
-    let mut beginnings: Vec<_> = ends.map(|end| &id[..end]).collect();
-    beginnings.reverse();
-    beginnings.into_iter().filter(|name| !name.is_empty()).find_map(|name| {
-        let literal = format!("\"{name}\"");
-        let mut places = sources.iter().flat_map(|file| find_lines_with(file, &literal));
-        places.next().filter(|_| places.next().is_none())
-    })
+/// The string literals of the sources, each with its line. Thousands of benchmarks are looked up, so
+/// the sources are read once.
+pub(crate) struct SourceIndex<'a> {
+    /// The place of each literal; `None` if it is on more than one line.
+    places: HashMap<&'a str, Option<(&'a str, u32)>>,
 }
 
-/// Returns the lines of `file` that contain `literal` outside of comment lines.
-fn find_lines_with(file: &SourceFile, literal: &str) -> impl Iterator<Item = SourceLocation> {
-    let code =
-        (1..).zip(file.text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"));
-    code.filter(move |(_, line)| line.contains(literal))
-        .map(|(line, _)| SourceLocation { path: file.path.clone(), line })
+impl<'a> SourceIndex<'a> {
+    /// Reads the literals of `sources`, outside of comment lines.
+    pub(crate) fn new(sources: &'a [SourceFile]) -> Self {
+        let mut places: HashMap<&'a str, Option<(&'a str, u32)>> = HashMap::new();
+        for file in sources {
+            let lines = (1..).zip(file.text.lines());
+            for (line, text) in lines.filter(|(_, line)| !line.trim_start().starts_with("//")) {
+                let place = (file.path.as_str(), line);
+                for literal in list_literals(text) {
+                    let known = places.entry(literal).or_insert(Some(place));
+                    known.take_if(|known| *known != place);
+                }
+            }
+        }
+        Self { places }
+    }
+
+    /// Returns the only line that contains the benchmark's id, or the longest possible beginning of
+    /// the id, as a string literal.
+    ///
+    /// Criterion builds an id from the names of group, function and parameter, so that the beginning
+    /// is the group. Returns `None` if no beginning is on exactly one line: a wrong line is worse
+    /// than no line.
+    pub(crate) fn locate_benchmark(&self, id: &str) -> Option<SourceLocation> {
+        let ends = id.rmatch_indices('/').map(|(end, _)| end);
+        let mut beginnings = [id.len()]
+            .into_iter()
+            .chain(ends)
+            .map(|end| &id[..end])
+            .filter(|name| !name.is_empty());
+        let (path, line) = beginnings.find_map(|name| self.places.get(name).copied().flatten())?;
+        Some(SourceLocation { path: path.to_owned(), line })
+    }
+}
+
+/// Returns what stands between quotes on a line. What stands between two literals is in it too, and
+/// does no harm.
+fn list_literals(line: &str) -> impl Iterator<Item = &str> {
+    let mut parts = line.split('"').skip(1).peekable();
+    std::iter::from_fn(move || {
+        let part = parts.next()?;
+        // The last part has no quote at its end.
+        parts.peek().map(|_| part)
+    })
 }
 
 #[cfg(test)]
@@ -64,7 +94,8 @@ mod tests {
 
     #[track_caller]
     fn located(id: &str, expected: Option<(&str, u32)>) {
-        let place = locate_benchmark(id, &files());
+        let files = files();
+        let place = SourceIndex::new(&files).locate_benchmark(id);
         assert_eq!(place.as_ref().map(|place| (place.path.as_str(), place.line)), expected);
     }
 
@@ -73,6 +104,7 @@ mod tests {
         located("graph/batch/32", Some(("benches/a.rs", 3)));
         located("graph/batch", Some(("benches/a.rs", 3)));
         located("t/x", Some(("benches/b.rs", 3)));
+        located("/t", None);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::units::Percent;
 const MAX_SINGLE_CHANGES: usize = 5;
 /// Maximum number of unproven targets with a line of their own. More are grouped.
 const MAX_SINGLE_TARGETS: usize = 1;
+/// Maximum number of groups whose reason is a sentence of an old file. Other reasons are of few kinds.
+const MAX_SENTENCE_GROUPS: usize = 10;
 /// Maximum number of benchmarks that a group names.
 const MAX_EXAMPLES: usize = 3;
 
@@ -129,11 +131,13 @@ struct Doubt<'a> {
 }
 
 /// Groups doubts whose notes are of the same kind. Sentences of old files have no kind, so only
-/// equal ones belong together.
+/// equal ones belong together, unless there are more than [`MAX_SENTENCE_GROUPS`]: the last group
+/// then has the others.
 fn group_by_reason<'a>(doubts: impl Iterator<Item = Doubt<'a>>) -> Vec<DoubtGroup<'a>> {
     let mut groups: Vec<DoubtGroup<'a>> = Vec::new();
     for doubt in doubts {
         let place = groups.iter().position(|group| is_same_kind(group.note, doubt.note));
+        let place = place.or_else(|| find_last_sentence_group(&groups, doubt.note));
         let place = place.unwrap_or_else(|| {
             groups.push(DoubtGroup {
                 count: 0,
@@ -164,6 +168,17 @@ fn group_by_reason<'a>(doubts: impl Iterator<Item = Doubt<'a>>) -> Vec<DoubtGrou
     }
     groups.sort_by_key(|group| std::cmp::Reverse(group.count));
     groups
+}
+
+/// Returns the place of the last group of a sentence if `note` is a sentence too and there are as
+/// many such groups as there may be.
+fn find_last_sentence_group(groups: &[DoubtGroup<'_>], note: Option<&Note>) -> Option<usize> {
+    let is_sentence = |note: Option<&Note>| matches!(note, Some(Note::Recorded { .. }));
+    if !is_sentence(note) {
+        return None;
+    }
+    let mut places = (0..groups.len()).filter(|place| is_sentence(groups[*place].note));
+    places.nth(MAX_SENTENCE_GROUPS - 1)
 }
 
 fn is_same_kind(one: Option<&Note>, other: Option<&Note>) -> bool {

@@ -15,6 +15,10 @@ use crate::policy::Metric;
 use crate::run::{BenchmarkFailure, Sampling};
 use crate::units::{Nanos, Percent};
 
+/// Maximum number of targets, and of notes, that are shown of one benchmark. A decision may have more
+/// if a stranger wrote it.
+const MAX_ROW_LINES: usize = 10;
+
 /// One benchmark with everything that is shown about it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ReportRow<'a> {
@@ -74,13 +78,15 @@ pub(crate) struct ReportRow<'a> {
     /// Last line of the error message of a process that panicked or ended with an error; `None` if it
     /// printed none. After another failure, the output does not explain it.
     pub(crate) failure_message: Option<String>,
-    /// Targets of the benchmark, worst first.
+    /// The first targets of the benchmark, worst first.
     pub(crate) targets: Vec<TargetLine<'a>>,
+    /// Number of targets that are not shown.
+    pub(crate) more_targets: usize,
     /// The waiver that accepts the regression; `None` if there is none.
     pub(crate) waiver: Option<WaiverLine<'a>>,
-    /// Why the change was found, and what weakens the answer.
+    /// Why the change was found, and what weakens the answer: the first notes.
     pub(crate) notes: &'a [Note],
-    /// The notes on what the sides differ in besides the code under test.
+    /// The first notes on what the sides differ in besides the code under test.
     pub(crate) remarks: Vec<&'a Note>,
 }
 
@@ -220,7 +226,7 @@ pub(crate) struct RowDoubt<'a> {
 impl<'a> RowDoubt<'a> {
     /// Returns `None` unless the change is inconclusive.
     fn from_judgement(judgement: &'a Judgement) -> Option<Self> {
-        let notes = judgement.notes.as_slice();
+        let notes = take_first_notes(judgement);
         let detectable = judgement.minimum_detectable.filter(|_| notes.is_empty());
         (judgement.change == Change::Inconclusive).then_some(Self { notes, detectable })
     }
@@ -330,6 +336,8 @@ impl<'a> ReportRow<'a> {
             || judgement.notes.iter().any(is_always_shown);
         let status = RowStatus::choose(judgement, targets.first().map(|target| target.status));
         let is_reason = is_change_reason || targets.iter().any(|target| target.is_reason);
+        let more_targets = targets.len().saturating_sub(MAX_ROW_LINES);
+        targets.truncate(MAX_ROW_LINES);
         Self {
             id: &judgement.id,
             page: None,
@@ -367,9 +375,15 @@ impl<'a> ReportRow<'a> {
                 .map(BenchmarkFailure::last_message)
                 .filter(|message| !message.is_empty()),
             targets,
+            more_targets,
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
-            notes: &judgement.notes,
-            remarks: judgement.notes.iter().filter(|note| is_side_difference(note)).collect(),
+            notes: take_first_notes(judgement),
+            remarks: judgement
+                .notes
+                .iter()
+                .filter(|note| is_side_difference(note))
+                .take(MAX_ROW_LINES)
+                .collect(),
         }
     }
 
@@ -394,6 +408,11 @@ impl<'a> ReportRow<'a> {
         let slowdown = |row: &Self| row.ratio.map(|ratio| ratio.point);
         rank(self).cmp(&rank(other)).then_with(|| slowdown(other).cmp(&slowdown(self)))
     }
+}
+
+/// Returns the notes about the benchmark that are shown.
+fn take_first_notes(judgement: &Judgement) -> &[Note] {
+    &judgement.notes[..judgement.notes.len().min(MAX_ROW_LINES)]
 }
 
 /// Returns whether a reader should look at a benchmark with this change.

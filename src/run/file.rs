@@ -2,9 +2,12 @@
 
 use std::io;
 
+use serde::de::DeserializeSeed as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use thiserror::Error;
+
+use super::bounded::BoundedDocument;
 
 /// Why a run or a decision cannot be read.
 #[derive(Debug, Error)]
@@ -67,19 +70,22 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Checks the `schema` field of a document before the rest of the document is read.
+/// Checks the `schema` field of a document, and the lengths of its texts and lists, before the rest
+/// of the document is read.
 ///
 /// # Errors
 ///
 /// Fails if `json` is not JSON, has no `schema` field, or names a schema that is not in `known`,
-/// which is in ascending order and not empty.
-pub(crate) fn check_schema(json: &[u8], known: &'static [&'static str]) -> Result<(), FileError> {
-    #[derive(Deserialize)]
-    #[serde(expecting = "an object with a `schema`")]
-    struct SchemaField {
-        schema: String,
-    }
-    let SchemaField { schema: found } = serde_json::from_slice(json)?;
+/// which is in ascending order and not empty. Also fails if a text is longer than
+/// [`MAX_FILE_TEXT`](super::bounded::MAX_FILE_TEXT) bytes, or if a list has more than `max_list` values.
+pub(crate) fn check_schema(
+    json: &[u8],
+    known: &'static [&'static str],
+    max_list: Option<usize>,
+) -> Result<(), FileError> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let found = BoundedDocument { max_list }.deserialize(&mut reader)?;
+    reader.end()?;
     if known.contains(&found.as_str()) {
         return Ok(());
     }
@@ -106,10 +112,12 @@ fn split_schema(schema: &str) -> Option<(&str, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::bounded::MAX_FILE_TEXT;
 
     #[test]
     fn a_file_that_is_cut_short_or_not_json_is_called_that() {
-        let refusal = |json: &str| check_schema(json.as_bytes(), &["a/1"]).unwrap_err().to_string();
+        let refusal =
+            |json: &str| check_schema(json.as_bytes(), &["a/1"], None).unwrap_err().to_string();
         assert!(refusal("").starts_with("it is empty or cut short: EOF"));
         assert!(refusal("{\"schema\": \"a/").starts_with("it is empty or cut short: EOF"));
         assert!(refusal("words").starts_with("it is not JSON: "));
@@ -121,10 +129,28 @@ mod tests {
     }
 
     #[test]
+    fn no_text_and_no_list_of_any_field_is_without_a_limit() {
+        let check = |value: &str| {
+            let json = format!(r#"{{"schema": "a/1", "new": {{"x": [{value}]}}}}"#);
+            check_schema(json.as_bytes(), &["a/1"], Some(3)).map_err(|error| error.to_string())
+        };
+        let long = "x".repeat(MAX_FILE_TEXT);
+        assert!(check(&format!("1, -1.5, {{\"{long}\": \"{long}\"}}")).is_ok());
+        assert!(
+            check(&format!("\"{long}x\"")).unwrap_err().contains("a text is longer than 65536")
+        );
+        assert!(check(&format!("{{\"{long}x\": 1}}")).unwrap_err().contains("a text is longer"));
+        assert!(check("1, 2, null, true").unwrap_err().contains("more than 3 values"));
+        let fields = r#"{"a": 1, "b": 1, "c": 1, "d": 1}"#;
+        assert!(check(fields).unwrap_err().contains("more than 3 fields"));
+    }
+
+    #[test]
     fn a_newer_file_names_what_this_version_reads() {
         const KNOWN: [&str; 2] = ["perfgate.run/1", "perfgate.run/2"];
         let check = |schema: &str| {
-            check_schema(format!(r#"{{"schema": "{schema}", "more": 1}}"#).as_bytes(), &KNOWN)
+            let json = format!(r#"{{"schema": "{schema}", "more": 1}}"#);
+            check_schema(json.as_bytes(), &KNOWN, None)
         };
         assert!(check("perfgate.run/1").is_ok() && check("perfgate.run/2").is_ok());
         assert_eq!(

@@ -21,7 +21,7 @@ pub(crate) fn format_command_line() -> String {
 
 /// Masks the value after `NAME=`, `--name=` and `--name ` if the name ends with one of
 /// [`SECRET_WORDS`], in any case, and passwords in addresses.
-fn mask_secrets(command: &str) -> String {
+pub(super) fn mask_secrets(command: &str) -> String {
     let mut masked = String::with_capacity(command.len());
     let mut rest = command;
     while let Some(start) = rest.find(is_name_character) {

@@ -1,12 +1,12 @@
 //! Reads run files and decision files, and explains why one cannot be read.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
 
 use super::error::CommandError;
 use crate::decision::Decision;
+use crate::files;
 use crate::run::{FileError, Run};
 
 /// How the name of every schema of a run begins.
@@ -69,7 +69,7 @@ pub(crate) fn read_decision_file(path: &Path) -> Result<Decision> {
 }
 
 fn read_decision(path: &Path) -> Result<Decision, FileError> {
-    Decision::from_json(&fs::read(path)?)
+    Decision::from_json(&files::read_given_file(path)?)
 }
 
 /// Adds the path and the remedy to the error of a decision file.

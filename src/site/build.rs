@@ -120,7 +120,7 @@ fn describe_run_inputs(material: &SiteInput<'_>, place: usize, common: &str) -> 
 
 impl<'a> SiteFolder<'a> {
     fn open(path: &'a Path) -> Self {
-        let index = fs::read_to_string(path.join(INDEX_FILE)).unwrap_or_default();
+        let index = files::read_plain_text(&path.join(INDEX_FILE)).unwrap_or_default();
         let entries = index.lines().filter_map(|line| line.split_once(' '));
         let previous = entries.map(|(name, inputs)| (name.to_owned(), inputs.to_owned())).collect();
         Self { path, before: previous, index: String::new(), counts: SiteCounts::default() }
@@ -134,7 +134,7 @@ impl<'a> SiteFolder<'a> {
 
     /// Writes the file unless it already has this content.
     fn write_if_changed(&mut self, name: &str, content: &[u8]) -> Result<(), SiteError> {
-        if fs::read(self.path.join(name)).is_ok_and(|existing| existing == content) {
+        if files::read_plain_file(&self.path.join(name)).is_ok_and(|existing| existing == content) {
             self.record(name, "content");
             return Ok(());
         }

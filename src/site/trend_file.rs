@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Night;
 use super::night::{NightCell, NightFigure};
+use crate::files;
 use crate::host::Host;
 use crate::note::{FailureReason, Note};
 use crate::run::{MeasuredCommit, Sampling};
@@ -108,7 +109,7 @@ impl KnownNights {
     ///
     /// If any line cannot be read, the whole file is ignored and all runs are read again.
     pub(crate) fn read_folder(folder: &Path, confidence: f64) -> Self {
-        let text = std::fs::read_to_string(folder.join(TREND_FILE)).unwrap_or_default();
+        let text = files::read_plain_text(&folder.join(TREND_FILE)).unwrap_or_default();
         let mut lines = text.lines();
         let written: Option<TrendFileHead> =
             lines.next().and_then(|line| serde_json::from_str(line).ok());

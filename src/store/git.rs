@@ -10,21 +10,26 @@
 //! decide whether a record of this clone is new or was pruned elsewhere: a clone may have got it in
 //! another way, or may push to the same repository under another name.
 //!
+//! A check only reads. If the clone lacks the branch, the check fetches the names of its files into a
+//! separate repository (a [`BranchView`]), and the content of the few runs that it compares with.
+//!
 //! A prune of this clone alone hides runs in this clone only. The ids of runs that the remote has
 //! are therefore in the list of the local branch, and not in what is pushed.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rand::{RngExt as _, SeedableRng as _};
-use rand_pcg::Pcg64Mcg;
-
+use super::backoff::RetryBackoff;
 use super::key::{
     PRUNED_FILE, RUNS_FOLDER, compute_short_hash, format_pruned_ids, parse_pruned_ids,
 };
-use super::{MAX_RECORD_BYTES, PruneSummary, RunKey, StoreError, sort_newest_first};
-use crate::git::{Branch, BranchFile, CommitId, GitError, PushOutcome, Remote, Repository};
+use super::{
+    MAX_RECORD_BYTES, PruneSummary, RetentionPolicy, RunKey, StoreError, sort_newest_first,
+};
+use crate::git::{
+    Branch, BranchFile, BranchView, CommitId, GitError, GitToken, PushOutcome, Remote, Repository,
+};
 use crate::run::FileError;
 
 /// Maximum number of attempts to change a branch while other processes change it too.
@@ -32,6 +37,9 @@ const MAX_ATTEMPTS: u32 = 30;
 
 /// The remote of an ordinary clone.
 const DEFAULT_REMOTE: &str = "origin";
+
+/// Number of folders between the folder of all records and a record.
+const RUNS_DEPTH: usize = 2;
 
 const README_NAME: &str = "README.md";
 
@@ -45,6 +53,8 @@ Written by `perfgate baseline save`, listed by `perfgate baseline list`, thinned
 pub(crate) struct GitStore {
     repository: Repository,
     branch: String,
+    /// What reads use if this clone lacks the branch.
+    view: OnceCell<BranchView>,
 }
 
 /// The result of a push.
@@ -77,7 +87,7 @@ struct JoinedTips {
 impl GitStore {
     pub(super) fn open(repository: Repository, branch: &str) -> Result<Self, StoreError> {
         repository.open_branch(branch)?;
-        Ok(Self { repository, branch: branch.to_owned() })
+        Ok(Self { repository, branch: branch.to_owned(), view: OnceCell::new() })
     }
 
     /// Returns the repository that contains the branch.
@@ -115,15 +125,39 @@ impl GitStore {
     }
 
     pub(super) fn list_keys(&self) -> Result<Vec<RunKey>, StoreError> {
-        self.find_tip()?.map_or(Ok(Vec::new()), |tip| self.list_live_keys(&tip))
+        let source = self.find_source()?;
+        source.map_or(Ok(Vec::new()), |(repository, tip)| list_live_keys(repository, &tip))
     }
 
-    /// Returns the keys of the runs on `commit` that were not pruned.
-    fn list_live_keys(&self, commit: &CommitId) -> Result<Vec<RunKey>, StoreError> {
-        let pruned = self.read_pruned(commit)?;
-        let files = self.list_files(commit)?;
-        let keys = files.iter().filter_map(|file| RunKey::parse(&file.path));
-        Ok(keys.filter(|key| !pruned.contains(key.id())).collect())
+    /// Fetches the names of the runs of the remote, for reading only. The content of a run is fetched
+    /// when it is read.
+    ///
+    /// Fails if the fetch fails.
+    pub(crate) fn fetch_view(&self, remote: &Remote<'_>) -> Result<(), StoreError> {
+        if let Some(view) = remote.fetch_view(&self.branch)? {
+            // An earlier view is as good for the same command.
+            let _ = self.view.set(view);
+        }
+        Ok(())
+    }
+
+    /// Fetches the content of these runs, if this clone knows them by name only. Fails if it cannot
+    /// be fetched.
+    pub(super) fn fetch_records(&self, keys: &[RunKey]) -> Result<(), StoreError> {
+        let Some((repository, tip)) = self.find_source()? else { return Ok(()) };
+        if !repository.is_partial()? {
+            return Ok(());
+        }
+        let files: Result<Vec<_>, GitError> =
+            keys.iter().map(|key| repository.find_file(&tip, &key.path())).collect();
+        Ok(repository.fetch_files(files?.iter().flatten())?)
+    }
+
+    /// Returns the repository and the commit that reads start from: this clone if it has the branch,
+    /// or else the view of the remote. Returns `None` if nothing is stored.
+    fn find_source(&self) -> Result<Option<(&Repository, CommitId)>, GitError> {
+        let own = self.find_tip()?.map(|tip| (&self.repository, tip));
+        Ok(own.or_else(|| self.view.get().map(|view| (&view.repository, view.tip.clone()))))
     }
 
     /// Returns the ids of the runs that `commit` lists as pruned; none without a commit.
@@ -139,32 +173,30 @@ impl GitStore {
 
     /// Returns the ids of the runs that `commit` lists as pruned.
     fn read_pruned(&self, commit: &CommitId) -> Result<BTreeSet<String>, StoreError> {
-        let Some(file) = self.repository.find_file(commit, PRUNED_FILE)? else {
-            return Ok(BTreeSet::new());
-        };
-        Ok(parse_pruned_ids(&self.repository.read_file(&file, MAX_RECORD_BYTES)?))
+        read_pruned_ids(&self.repository, commit)
     }
 
     pub(super) fn read_record(&self, key: &RunKey) -> Result<Vec<u8>, StoreError> {
-        let tip = self.find_tip()?;
-        let file = tip.map_or(Ok(None), |tip| self.repository.find_file(&tip, &key.path()))?;
-        let file = file.ok_or_else(|| StoreError::Missing(key.id().to_owned()))?;
-        self.repository.read_file(&file, MAX_RECORD_BYTES).map_err(|error| StoreError::Broken {
+        let missing = || StoreError::Missing(key.id().to_owned());
+        let (repository, tip) = self.find_source()?.ok_or_else(missing)?;
+        let file = repository.find_file(&tip, &key.path())?.ok_or_else(missing)?;
+        repository.fetch_files([&file])?;
+        repository.read_file(&file, MAX_RECORD_BYTES).map_err(|error| StoreError::Broken {
             path: key.path(),
             source: FileError::Invalid(error.to_string()),
         })
     }
 
-    /// Reduces the branch to a single commit with the newest `keep` runs of each kind.
+    /// Reduces the branch to a single commit with the runs that `policy` keeps.
     ///
     /// Fails like [`GitStore::save_record`].
-    pub(super) fn prune(&self, keep: usize) -> Result<PruneSummary, StoreError> {
+    pub(super) fn prune(&self, policy: &RetentionPolicy) -> Result<PruneSummary, StoreError> {
         let mut pruned = PruneSummary { removed: Vec::new(), kept_count: 0 };
         self.change_branch(|tip| {
             let Some(tip) = tip else { return Ok(None) };
-            let (remaining, summary) = self.squash_runs(tip, keep)?;
+            let (remaining, summary) = self.squash_runs(tip, policy)?;
             pruned = summary;
-            Ok(Some(remaining))
+            Ok(remaining)
         })?;
         Ok(pruned)
     }
@@ -206,13 +238,16 @@ impl GitStore {
     pub(crate) fn prune_remote(
         &self,
         remote: &Remote<'_>,
-        keep: usize,
+        policy: &RetentionPolicy,
     ) -> Result<PruneSummary, StoreError> {
         let mut pruned = PruneSummary { removed: Vec::new(), kept_count: 0 };
         self.push_with_retries(remote, |tips| {
-            let (remaining, summary) = self.squash_runs(&tips.own, keep)?;
+            let (remaining, summary) = self.squash_runs(&tips.own, policy)?;
             pruned = summary;
-            Ok(JoinedTips { shared: remaining.clone(), own: remaining })
+            Ok(match remaining {
+                Some(remaining) => JoinedTips { shared: remaining.clone(), own: remaining },
+                None => tips,
+            })
         })?;
         Ok(pruned)
     }
@@ -337,6 +372,10 @@ impl GitStore {
         &self,
         mut edit: impl FnMut(Option<&CommitId>) -> Result<Option<CommitId>, StoreError>,
     ) -> Result<(), StoreError> {
+        // A view is not a branch that a record could be added to.
+        if let Some(view) = self.view.get().filter(|_| matches!(self.find_tip(), Ok(None))) {
+            self.fetch(&self.repository.open_remote(&view.remote, GitToken::from_environment())?)?;
+        }
         let mut backoff: Option<RetryBackoff> = None;
         for _ in 0..MAX_ATTEMPTS {
             // If the local branch does not exist yet, it starts from `origin`'s branch, and those
@@ -375,28 +414,32 @@ impl GitStore {
         Ok(self.repository.write_commit(tip, &files, message)?)
     }
 
-    /// Writes a commit without parents that keeps the newest `keep` runs of each kind, and lists the
-    /// others as pruned.
+    /// Writes a commit without parents that has the runs that `policy` keeps, and lists the others as
+    /// pruned. The commit is `None` if nothing is removed.
     fn squash_runs(
         &self,
         tip: &CommitId,
-        keep: usize,
-    ) -> Result<(CommitId, PruneSummary), StoreError> {
+        policy: &RetentionPolicy,
+    ) -> Result<(Option<CommitId>, PruneSummary), StoreError> {
         self.refuse_code(tip)?;
-        let mut keys = self.list_live_keys(tip)?;
+        let mut keys = list_live_keys(&self.repository, tip)?;
         sort_newest_first(&mut keys);
-        let summary = PruneSummary::new(keys, keep);
+        let summary = PruneSummary::new(keys, policy);
         let mut pruned = self.read_pruned(tip)?;
         pruned.extend(summary.removed.iter().map(|key| key.id().to_owned()));
         // An older perfgate may have brought back the files of runs that were pruned earlier.
         let files = self.list_files(tip)?.into_iter();
-        let removed = files
+        let removed: Vec<String> = files
             .map(|file| file.path)
-            .filter(|path| RunKey::parse(path).is_some_and(|key| pruned.contains(key.id())));
+            .filter(|path| RunKey::parse(path).is_some_and(|key| pruned.contains(key.id())))
+            .collect();
+        if removed.is_empty() {
+            return Ok((None, summary));
+        }
         let list = self.write_pruned(&pruned)?;
         let message = format!("{} runs, {} pruned", summary.kept_count, summary.removed.len());
         let commit = self.repository.write_root_commit(tip, removed, &[list], &message)?;
-        Ok((commit, summary))
+        Ok((Some(commit), summary))
     }
 
     /// Fails with [`StoreError::NotAStore`] if the branch holds anything but runs and the README:
@@ -410,7 +453,7 @@ impl GitStore {
     }
 
     fn list_files(&self, commit: &CommitId) -> Result<Vec<BranchFile>, GitError> {
-        self.repository.list_files(commit, RUNS_FOLDER, 2)
+        self.repository.list_files(commit, RUNS_FOLDER, RUNS_DEPTH)
     }
 
     /// Returns the tip that reads start from: this clone's branch, or else the branch of `origin`
@@ -457,44 +500,29 @@ impl GitStore {
     }
 }
 
+/// Returns the keys of the runs on `commit` that were not pruned.
+fn list_live_keys(repository: &Repository, commit: &CommitId) -> Result<Vec<RunKey>, StoreError> {
+    let pruned = read_pruned_ids(repository, commit)?;
+    let files = repository.list_files(commit, RUNS_FOLDER, RUNS_DEPTH)?;
+    let keys = files.iter().filter_map(|file| RunKey::parse(&file.path));
+    Ok(keys.filter(|key| !pruned.contains(key.id())).collect())
+}
+
+/// Returns the ids of the runs that `commit` lists as pruned.
+fn read_pruned_ids(
+    repository: &Repository,
+    commit: &CommitId,
+) -> Result<BTreeSet<String>, StoreError> {
+    let Some(file) = repository.find_file(commit, PRUNED_FILE)? else {
+        return Ok(BTreeSet::new());
+    };
+    repository.fetch_files([&file])?;
+    Ok(parse_pruned_ids(&repository.read_file(&file, MAX_RECORD_BYTES)?))
+}
+
 /// Returns the name of the remote, or a hash of its address, for use in a reference name.
 fn format_remote_name(remote: &Remote<'_>) -> String {
     let shown = remote.display_name();
     let is_plain = shown.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if is_plain { shown } else { compute_short_hash(shown.as_bytes()) }
-}
-
-/// Pauses with full jitter: each pause is drawn from zero to a limit that doubles.
-struct RetryBackoff {
-    random: Pcg64Mcg,
-    limit: Duration,
-}
-
-impl RetryBackoff {
-    const FIRST_LIMIT: Duration = Duration::from_millis(10);
-    const MAX_LIMIT: Duration = Duration::from_secs(2);
-    const MAX_ATTEMPT_TIMES: u32 = 16;
-
-    /// Creates pauses that differ between two processes: the seed combines the commit to be written
-    /// with the process id.
-    fn new(target: Option<&CommitId>) -> Self {
-        let digits = target.map_or("", |commit| &commit.as_str()[..16]);
-        let seed = u64::from_str_radix(digits, 16).unwrap_or(0) ^ u64::from(std::process::id());
-        Self { random: Pcg64Mcg::seed_from_u64(seed), limit: Self::FIRST_LIMIT }
-    }
-
-    fn pause(&mut self) {
-        thread::sleep(self.limit.mul_f64(self.random.random_range(0.0..1.0)));
-        self.limit = (self.limit * 2).min(Self::MAX_LIMIT);
-    }
-
-    /// Pauses after an attempt that took `attempt`.
-    ///
-    /// The limit grows with the duration of an attempt. On a busy machine or a slow line, pauses
-    /// that are much shorter than an attempt would let all writers collide again and again.
-    fn pause_after_attempt(&mut self, attempt: Duration) {
-        let limit = self.limit.max(attempt);
-        thread::sleep(limit.mul_f64(self.random.random_range(0.0..1.0)));
-        self.limit = (limit * 2).min(Self::MAX_LIMIT.max(attempt * Self::MAX_ATTEMPT_TIMES));
-    }
 }

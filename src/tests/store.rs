@@ -6,7 +6,9 @@ use std::fs;
 use crate::git::{CommitId, FollowedParents};
 use crate::note::{FailureReason, Note};
 use crate::run::{BenchmarkFailure, LaunchData, Run};
-use crate::store::{BaselineLookup, BaselineMatch, RunKind, Store, StoreError, UnfitRun};
+use crate::store::{
+    BaselineLookup, BaselineMatch, RetentionPolicy, RunKind, Store, StoreError, UnfitRun,
+};
 
 use super::repositories::{Bed, benchmark, host};
 
@@ -255,14 +257,27 @@ fn a_branch_with_code_on_it_is_not_written_to() {
         matches!(&refused, StoreError::NotAStore { found, .. } if found == "code.txt"),
         "{refused}"
     );
-    assert!(matches!(store.prune(1), Err(StoreError::NotAStore { .. })));
+    assert!(matches!(
+        store.prune(&RetentionPolicy::keep_newest(1)),
+        Err(StoreError::NotAStore { .. })
+    ));
     assert_eq!(bed.repository("work").resolve_revision("main").unwrap(), commit);
 }
 
 #[test]
 fn addresses_that_are_not_a_store_are_refused() {
     let bed = Bed::new();
-    for url in ["", "perfgate-data", "s3:bucket", "dir:", "git:", "git:a..b"] {
+    for url in [
+        "",
+        "perfgate-data",
+        "s3:bucket",
+        "dir:",
+        "git:",
+        "git:a..b",
+        "git:HEAD",
+        "git:refs/heads/x",
+        "git:-x",
+    ] {
         let refused = Store::open(url, &bed.path("work"));
         assert!(refused.is_err_and(|error| error.is_usage()), "{url}");
     }
@@ -283,9 +298,9 @@ fn pruning_keeps_the_newest_of_each_kind() {
         let mut elsewhere = Bed::run(&two, &at(0), 1.0);
         elsewhere.host = host("another");
         store.save(&elsewhere).unwrap();
-        let planned = store.preview_prune(2).unwrap();
+        let planned = store.preview_prune(&RetentionPolicy::keep_newest(2)).unwrap();
         assert_eq!(store.list().unwrap().len(), 6, "asking removes nothing");
-        let pruned = store.prune(2).unwrap();
+        let pruned = store.prune(&RetentionPolicy::keep_newest(2)).unwrap();
         assert_eq!(pruned, planned);
         assert_eq!((pruned.removed.len(), pruned.kept_count), (3, 3));
         let left: Vec<String> =

@@ -7,7 +7,8 @@ use std::thread;
 use super::git_server::Server;
 use super::repositories::{Bed, git_in};
 use crate::git::{CommitId, FollowedParents};
-use crate::store::{Store, StoreError};
+use crate::run::SampleSource;
+use crate::store::{BaselineMatch, RetentionPolicy, RunKind, Store, StoreError};
 
 const URL: &str = "git:perfgate-data";
 
@@ -76,7 +77,7 @@ fn pruned_runs_do_not_come_back_and_waiting_ones_are_not_lost() {
     assert_eq!(one_git.push(&one_remote).unwrap().runs, 5);
     two_git.fetch(&two_remote).unwrap();
     two.save(&Bed::run(&commit, &at(9), 1.0)).unwrap();
-    let pruned = one_git.prune_remote(&one_remote, 2).unwrap();
+    let pruned = one_git.prune_remote(&one_remote, &RetentionPolicy::keep_newest(2)).unwrap();
     assert_eq!((pruned.removed.len(), pruned.kept_count), (3, 2));
     assert_eq!(one.list().unwrap().len(), 2);
     assert_eq!(two_git.push(&two_remote).unwrap().runs, 1);
@@ -103,7 +104,7 @@ fn pruned_runs_do_not_come_back_with_a_push_of_a_clone_that_has_them_in_another_
     // Git made the local branch of this clone, so perfgate does not know where its runs are from.
     let older = clone(&bed, &server, "older", &[]);
     git_in(&older, &["branch", "perfgate-data", "origin/perfgate-data"]);
-    one_git.prune_remote(&one_remote, 2).unwrap();
+    one_git.prune_remote(&one_remote, &RetentionPolicy::keep_newest(2)).unwrap();
     let two = Store::open(URL, &older).unwrap();
     two.save(&Bed::run(&commit, &at(9), 1.0)).unwrap();
     let two_git = two.as_git().unwrap();
@@ -118,7 +119,7 @@ fn pruned_runs_do_not_come_back_with_a_push_of_a_clone_that_has_them_in_another_
     // What was pruned cannot be saved again without a word, and the next prune remembers it.
     let again = two.save(&Bed::run(&commit, &at(0), 1.0));
     assert!(matches!(again, Err(StoreError::Pruned(_))), "{again:?}");
-    one_git.prune_remote(&one_remote, 1).unwrap();
+    one_git.prune_remote(&one_remote, &RetentionPolicy::keep_newest(1)).unwrap();
     two_git.fetch(&two_remote).unwrap();
     assert_eq!((one.list().unwrap().len(), two.list().unwrap().len()), (1, 1));
     let again = two.save(&Bed::run(&commit, &at(0), 1.0));
@@ -134,7 +135,7 @@ fn what_was_pruned_before_the_first_push_stays_pruned() {
     for number in 0..2 {
         one.save(&Bed::run(&commit, &at(number), 1.0)).unwrap();
     }
-    one.prune(1).unwrap();
+    one.prune(&RetentionPolicy::keep_newest(1)).unwrap();
     one.save(&Bed::run(&commit, &at(2), 1.0)).unwrap();
     assert_eq!(git.push(&remote).unwrap().runs, 2, "the list of pruned runs is not a run");
     let two = Store::open(URL, &clone(&bed, &server, "other", &[])).unwrap();
@@ -158,7 +159,7 @@ fn a_fetch_or_push_does_not_undo_a_local_prune_and_does_not_prune_the_remote() {
         one.save(&Bed::run(&commit, &at(number), 1.0)).unwrap();
     }
     git.push(&remote).unwrap();
-    one.prune(1).unwrap();
+    one.prune(&RetentionPolicy::keep_newest(1)).unwrap();
     let again = |number| one.save(&Bed::run(&commit, &at(number), 1.0));
     for _ in 0..2 {
         git.fetch(&remote).unwrap();
@@ -172,7 +173,7 @@ fn a_fetch_or_push_does_not_undo_a_local_prune_and_does_not_prune_the_remote() {
     assert_eq!(one.list().unwrap().len(), 2);
     assert_eq!(stored(&clone(&bed, &server, "reader", &[])), 4);
     // With the remote, they are gone for all.
-    git.prune_remote(&remote, 1).unwrap();
+    git.prune_remote(&remote, &RetentionPolicy::keep_newest(1)).unwrap();
     assert_eq!(one.list().unwrap().len(), 1);
     let other = Store::open(URL, &clone(&bed, &server, "later", &[])).unwrap();
     assert_eq!(other.list().unwrap().len(), 1);
@@ -194,7 +195,7 @@ fn pruned_runs_that_an_older_perfgate_brought_back_are_not_listed_and_go_with_th
     git.push(&remote).unwrap();
     let other = clone(&bed, &server, "other", &["--branch=perfgate-data"]);
     let before = git_in(&other, &["rev-parse", "HEAD"]);
-    git.prune_remote(&remote, 1).unwrap();
+    git.prune_remote(&remote, &RetentionPolicy::keep_newest(1)).unwrap();
     git_in(&other, &["fetch", "--quiet"]);
     git_in(&other, &["reset", "--quiet", "--hard", "origin/perfgate-data"]);
     git_in(&other, &["checkout", "--quiet", before.trim(), "--", "runs"]);
@@ -202,7 +203,7 @@ fn pruned_runs_that_an_older_perfgate_brought_back_are_not_listed_and_go_with_th
     git_in(&other, &["push", "--quiet", "origin", "HEAD:perfgate-data"]);
     git.fetch(&remote).unwrap();
     assert_eq!(one.list().unwrap().len(), 1);
-    git.prune_remote(&remote, 1).unwrap();
+    git.prune_remote(&remote, &RetentionPolicy::keep_newest(1)).unwrap();
     let names = git_in(&bed.path("work"), &["ls-tree", "-r", "--name-only", "perfgate-data"]);
     assert_eq!(names.lines().filter(|name| name.contains("-criterion-")).count(), 1, "{names}");
 }
@@ -239,4 +240,101 @@ fn the_history_behind_a_shallow_merge_is_fetched_without_deepening_the_clone() {
         ancestry,
         "and again"
     );
+}
+
+/// Lets the server leave out the content of files, as GitHub does.
+fn allow_filters(bed: &Bed) {
+    git_in(&bed.path("server/git/data.git"), &["config", "uploadpack.allowFilter", "true"]);
+}
+
+/// Saves this many runs of `commit` in `work` and pushes them.
+fn push_runs(bed: &Bed, commit: &CommitId, count: usize) {
+    let store = Store::open(URL, &bed.path("work")).unwrap();
+    for number in 0..count {
+        store.save(&Bed::run(commit, &at(number), 1.0)).unwrap();
+    }
+    let git = store.as_git().unwrap();
+    git.push(&git.repository().open_remote("origin", None).unwrap()).unwrap();
+}
+
+/// Returns the number of files whose content the repository at `folder` has.
+fn count_contents(folder: &Path) -> usize {
+    let flags = ["cat-file", "--batch-all-objects", "--batch-check=%(objecttype)"];
+    git_in(folder, &flags).lines().filter(|kind| *kind == "blob").count()
+}
+
+#[track_caller]
+fn find_runs(store: &Store, commit: &CommitId) -> usize {
+    let kind = RunKind { fingerprint: "0f1e2d3c", source: SampleSource::Criterion };
+    match store.find_baseline([commit.clone()], kind).unwrap().found {
+        BaselineMatch::Baseline(baseline) => baseline.runs.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_check_fetches_only_the_runs_that_it_compares_with() {
+    for has_filters in [true, false] {
+        let Some((bed, server, commit)) = shared() else { return };
+        if has_filters {
+            allow_filters(&bed);
+        }
+        push_runs(&bed, &commit, 30);
+        let folder = clone(&bed, &server, "checkout", &["--depth=1"]);
+        let store = Store::open(URL, &folder).unwrap();
+        let git = store.as_git().unwrap();
+        git.fetch_view(&git.repository().open_remote("origin", None).unwrap()).unwrap();
+        assert_eq!(store.list().unwrap().len(), 30);
+        assert_eq!(find_runs(&store, &commit), 20);
+        let fetched = count_contents(&folder.join(".git/perfgate/data.git"));
+        // A server without filters sends everything: the runs and the README.
+        assert_eq!(fetched, if has_filters { 20 } else { 31 });
+        assert_eq!(count_contents(&folder), 1, "the clone has its own file and nothing else");
+        // What is saved then joins the runs of the remote, of which nothing is lost.
+        store.save(&Bed::run(&commit, &at(99), 1.0)).unwrap();
+        assert_eq!(store.list().unwrap().len(), 31);
+        let pushed = git.push(&git.repository().open_remote("origin", None).unwrap()).unwrap();
+        assert_eq!((pushed.runs, stored(&clone(&bed, &server, "reader", &[]))), (1, 31));
+    }
+}
+
+#[test]
+fn a_clone_with_a_filter_gets_what_is_read_and_what_is_built_and_nothing_else() {
+    let Some((bed, server, commit)) = shared() else { return };
+    allow_filters(&bed);
+    push_runs(&bed, &commit, 30);
+    let head = bed.commit("head");
+    bed.git("work", &["push", "--quiet", "origin", "main"]);
+    let folder = clone(&bed, &server, "checkout", &["--filter=blob:none"]);
+    assert_eq!(count_contents(&folder), 1, "what is checked out");
+    let store = Store::open(URL, &folder).unwrap();
+    assert_eq!((store.list().unwrap().len(), find_runs(&store, &commit)), (30, 20));
+    assert_eq!(count_contents(&folder), 21);
+    // The base can be checked out by a git that reaches no server.
+    let repository = bed.repository("checkout");
+    repository.fetch_files_of(&commit).unwrap();
+    git_in(&folder, &["remote", "set-url", "origin", "http://127.0.0.1:1/"]);
+    git_in(&folder, &["worktree", "add", "--quiet", "../base", commit.as_str()]);
+    assert_eq!(fs::read_to_string(bed.path("base/code.txt")).unwrap(), "measured");
+    repository.fetch_files_of(&head).unwrap();
+}
+
+#[test]
+fn a_prune_that_removes_nothing_leaves_the_branch_as_it_is() {
+    let Some((bed, _server, commit)) = shared() else { return };
+    push_runs(&bed, &commit, 5);
+    let store = Store::open(URL, &bed.path("work")).unwrap();
+    let git = store.as_git().unwrap();
+    let remote = git.repository().open_remote("origin", None).unwrap();
+    let data = bed.path("server/git/data.git");
+    let before = git_in(&data, &["rev-parse", "perfgate-data"]);
+    let policy = RetentionPolicy { least_removed: 4, ..RetentionPolicy::keep_newest(2) };
+    for policy in [RetentionPolicy::keep_newest(5), policy.clone()] {
+        let pruned = git.prune_remote(&remote, &policy).unwrap();
+        assert_eq!((pruned.removed.len(), pruned.kept_count), (0, 5));
+        assert_eq!(git_in(&data, &["rev-parse", "perfgate-data"]), before);
+    }
+    store.save(&Bed::run(&commit, &at(9), 1.0)).unwrap();
+    let pruned = git.prune_remote(&remote, &policy).unwrap();
+    assert_eq!((pruned.removed.len(), pruned.kept_count), (4, 2));
 }

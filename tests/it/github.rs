@@ -35,8 +35,15 @@ struct State {
     /// Method and end of the path, with the troubles of the matching requests in order.
     troubles: Vec<(&'static str, &'static str, VecDeque<Trouble>)>,
     read_only: bool,
+    /// Login that GraphQL names as the token's; `None` if it refuses.
+    viewer: Option<&'static str>,
+    /// Login that `/user` names as the token's; `None` if it refuses.
+    user: Option<&'static str>,
     base: String,
 }
+
+/// The account of a job's token.
+pub(crate) const BOT: &str = "github-actions[bot]";
 
 #[derive(Clone, Default)]
 struct Fake(Arc<Mutex<State>>);
@@ -67,6 +74,14 @@ impl State {
         let parts: Vec<_> = path.split('/').skip(1).collect();
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let method = request.method.as_str();
+        if is_query(request) {
+            return match self.viewer {
+                Some(login) => answer(200, &json!({ "data": { "viewer": { "login": login } } })),
+                None => {
+                    answer(403, &json!({ "message": "Resource not accessible by integration" }))
+                }
+            };
+        }
         if self.read_only && method != "GET" {
             return answer(403, &json!({ "message": "Resource not accessible by integration" }));
         }
@@ -101,7 +116,7 @@ impl State {
                 answer(200, &json!({ "statuses": self.statuses }))
             }
             ("POST", ["repos", _, _, "check-runs"]) => {
-                if let Some(refusal) = refuse_long(&body["output"]) {
+                if let Some(refusal) = refuse_output(&body["output"]) {
                     return refusal;
                 }
                 let mut run = body;
@@ -110,7 +125,7 @@ impl State {
                 answer(201, &run)
             }
             ("PATCH", ["repos", _, _, "check-runs", _]) => {
-                refuse_long(&body["output"]).unwrap_or_else(|| answer(200, &json!({ "id": 1 })))
+                refuse_output(&body["output"]).unwrap_or_else(|| answer(200, &json!({ "id": 1 })))
             }
             ("GET", ["repos", _, _, "commits", _, "check-runs"]) => {
                 answer(200, &json!({ "check_runs": self.check_runs }))
@@ -131,9 +146,12 @@ impl State {
                 }
                 None => ResponseTemplate::new(200).set_body_bytes(self.archive.clone()),
             },
-            ("GET", ["user"]) => {
-                answer(403, &json!({ "message": "Resource not accessible by integration" }))
-            }
+            ("GET", ["user"]) => match self.user {
+                Some(login) => answer(200, &json!({ "login": login, "type": "User" })),
+                None => {
+                    answer(403, &json!({ "message": "Resource not accessible by integration" }))
+                }
+            },
             _ => {
                 answer(404, &json!({ "message": format!("the stand-in knows no {method} {path}") }))
             }
@@ -146,7 +164,8 @@ impl State {
             return refusal;
         }
         self.next_comment += 1;
-        let comment = comment(self.next_comment, text, "github-actions[bot]", "Bot");
+        let author = self.user.unwrap_or(BOT);
+        let comment = comment(self.next_comment, text, author, "Bot");
         self.comments.insert(self.next_comment, comment.clone());
         answer(201, &comment)
     }
@@ -171,7 +190,7 @@ impl State {
         let issue = json!({
             "number": self.issues.len() + 1, "state": "open", "title": body["title"], "body": body["body"],
             "labels": if self.keeps_labels { labels } else { Vec::new() },
-            "user": { "login": "github-actions[bot]", "type": "Bot" },
+            "user": { "login": BOT, "type": "Bot" },
         });
         self.issues.push(issue.clone());
         issue
@@ -199,9 +218,38 @@ impl State {
     }
 }
 
+/// Returns whether the request is the GraphQL query for the token's account, which is beside the
+/// REST API on GitHub Enterprise.
+fn is_query(request: &Request) -> bool {
+    let is_asked = || request.body == br#"{"query":"query { viewer { login } }"}"#;
+    matches!(request.url.path(), "/graphql" | "/api/graphql") && is_asked()
+}
+
 /// The texts that GitHub limits, each with its limit in bytes.
-const TEXT_LIMITS: [(&str, usize); 5] =
-    [("body", 65_535), ("summary", 65_535), ("text", 65_535), ("title", 255), ("description", 140)];
+const TEXT_LIMITS: [(&str, usize); 7] = [
+    ("body", 65_535),
+    ("summary", 65_535),
+    ("text", 65_535),
+    ("message", 65_535),
+    ("title", 255),
+    ("description", 140),
+    ("context", 255),
+];
+
+/// Number of annotations that GitHub takes in one request.
+const MAX_ANNOTATIONS: usize = 50;
+
+/// Returns GitHub's refusal if there is too much in the output of a check run.
+fn refuse_output(output: &Value) -> Option<ResponseTemplate> {
+    let annotations = output["annotations"].as_array().map_or(&[][..], Vec::as_slice);
+    if annotations.len() > MAX_ANNOTATIONS {
+        return Some(answer(
+            422,
+            &json!({ "message": "Invalid request. More than 50 annotations." }),
+        ));
+    }
+    annotations.iter().find_map(refuse_long).or_else(|| refuse_long(output))
+}
 
 /// Returns GitHub's refusal if a text of `body` is too long. GitHub counts bytes.
 fn refuse_long(body: &Value) -> Option<ResponseTemplate> {
@@ -243,12 +291,23 @@ impl GitHub {
         fake.0.lock().unwrap().base = server.uri();
         fake.0.lock().unwrap().next_comment = 1000;
         fake.0.lock().unwrap().keeps_labels = true;
+        fake.0.lock().unwrap().viewer = Some(BOT);
         Self { runtime, server, fake, folder: tempfile::tempdir().unwrap(), prefix: "" }
     }
 
     /// Serves the API under `/api/v3`, like GitHub Enterprise.
     pub(crate) fn enterprise() -> Self {
         Self { prefix: "/api/v3", ..Self::new() }
+    }
+
+    /// Lets the server name these accounts as the token's: by GraphQL, and by `/user`.
+    pub(crate) fn with_account(
+        self,
+        viewer: Option<&'static str>,
+        user: Option<&'static str>,
+    ) -> Self {
+        self.state(|state| (state.viewer, state.user) = (viewer, user));
+        self
     }
 
     fn state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -348,9 +407,10 @@ impl GitHub {
         self.runtime.block_on(self.server.received_requests()).unwrap()
     }
 
-    /// Returns method and path of every request that was not a `GET`.
+    /// Returns method and path of every request that was neither a `GET` nor a query.
     pub(crate) fn writes(&self) -> Vec<String> {
-        let writes = self.requests().into_iter().filter(|request| request.method.as_str() != "GET");
+        let is_write = |request: &Request| request.method.as_str() != "GET" && !is_query(request);
+        let writes = self.requests().into_iter().filter(is_write);
         writes.map(|request| format!("{} {}", request.method, request.url.path())).collect()
     }
 
@@ -371,10 +431,10 @@ impl GitHub {
     pub(crate) fn run(&self, command: &mut Command) -> Output {
         let output = command.output().unwrap();
         let spec = Spec::load();
-        for request in self.requests() {
+        for request in self.requests().iter().filter(|request| !is_query(request)) {
             let path =
                 request.url.path().strip_prefix(self.prefix).expect("every path is below the base");
-            spec.check(&request, path)
+            spec.check(request, path)
                 .unwrap_or_else(|wrong| panic!("{} {}: {wrong}", request.method, request.url));
             assert_eq!(
                 request.headers["authorization"].to_str().unwrap(),

@@ -216,16 +216,16 @@ fn what_is_not_a_decision_is_refused() {
             "appears twice",
         ),
         (
-            with(&|whole| whole["warnings"] = json!(["x".repeat(20_000)])),
-            "a name or a note is too long",
+            with(&|whole| whole["warnings"] = json!(["x".repeat(70_000)])),
+            "a text is longer than 65536 bytes",
         ),
         (
             with(&|whole| {
                 let note =
-                    json!({"note": "bench-skipped", "bench": "b", "package": "x".repeat(20_000)});
+                    json!({"note": "bench-skipped", "bench": "b", "package": "x".repeat(70_000)});
                 whole["benchmarks"][0]["reasons"] = json!([{"note": "baseline", "about": note}]);
             }),
-            "a name or a note is too long",
+            "a text is longer than 65536 bytes",
         ),
         (archive(&[("decision.json", b"[")]), "is not a decision"),
         (b"PK not a zip".to_vec(), "not a readable archive"),

@@ -118,11 +118,15 @@ fn an_issue_that_was_closed_by_hand_stays_closed_until_another_slowdown() {
 fn an_issue_of_somebody_else_that_copies_the_marker_is_left_alone() {
     let github = GitHub::new();
     settled(&github, &slower());
-    let mut copied = github.issues().remove(0);
-    copied["user"] = json!({ "login": "mallory", "type": "User" });
+    let copies = [("mallory", "User"), ("evil-app[bot]", "Bot")].map(|(login, kind)| {
+        let mut copied = github.issues().remove(0);
+        copied["user"] = json!({ "login": login, "type": kind });
+        copied
+    });
     let mut pull = github.issues().remove(0);
     pull["pull_request"] = json!({});
-    let github = GitHub::new().with_issue(copied).with_issue(pull);
+    let [by_user, by_bot] = copies;
+    let github = GitHub::new().with_issue(by_user).with_issue(by_bot).with_issue(pull);
     settled(&github, &steady());
     assert!(github.writes().is_empty());
 }

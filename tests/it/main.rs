@@ -40,6 +40,7 @@ mod openapi;
 #[cfg(feature = "github")]
 mod publish;
 #[cfg(feature = "github")]
+mod publish_limits;
 mod publish_troubles;
 mod output;
 mod release;

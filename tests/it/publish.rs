@@ -7,7 +7,7 @@ use crate::github::{GitHub, decision};
 pub(crate) const HEAD: &str = "ec26c3e57ca3a959ca5aad62de7213c562f8c821";
 pub(crate) const REPOSITORY: &str = "Codertocat/Hello-World";
 pub(crate) const MARKER: &str = "<!-- perfgate:gate -->";
-pub(crate) const BOT: &str = "github-actions[bot]";
+pub(crate) use crate::github::BOT;
 
 pub(crate) fn github() -> GitHub {
     GitHub::new().with_pull(2, HEAD, REPOSITORY, REPOSITORY)
@@ -154,6 +154,62 @@ fn our_comment_is_found_on_any_page_and_by_its_author() {
     assert_eq!(comments.len(), 250);
     assert_eq!(comments[2].1, body, "a comment of somebody else was edited");
     assert!(comments[244].1.contains("accepted"), "{}", comments[244].1);
+}
+
+/// Returns a comment with our marker, and without anything that it reported.
+fn copied_comment() -> String {
+    format!("{MARKER}\n<!-- perfgate-state {{\"wrong\":[]}} -->\nold")
+}
+
+#[test]
+fn a_comment_of_another_bot_with_our_marker_is_left_alone() {
+    for (viewer, user) in [(Some(BOT), None), (None, None)] {
+        let github = github()
+            .with_account(viewer, user)
+            .with_comment(3, &copied_comment(), "evil-app[bot]", "Bot")
+            .with_comment(4, &copied_comment(), "github-actions", "User");
+        published(&github, "waived");
+        let comments = github.comments();
+        assert_eq!(comments.len(), 3, "{comments:?}");
+        assert_eq!([&comments[0].1, &comments[1].1], [&copied_comment(), &copied_comment()]);
+        published(&github, "fail");
+        assert!(github.comments()[2].1.starts_with("<!-- perfgate:gate:folded -->"));
+        assert_eq!(github.comments()[0].1, copied_comment());
+    }
+}
+
+#[test]
+fn the_account_of_any_token_finds_its_own_comment_and_nobody_elses() {
+    for (viewer, user) in
+        [(Some("our-app[bot]"), None), (Some("octocat"), Some("octocat")), (None, Some("octocat"))]
+    {
+        let own = viewer.or(user).unwrap();
+        let github = github()
+            .with_account(viewer, user)
+            .with_comment(3, &copied_comment(), own, "User")
+            .with_comment(4, &copied_comment(), BOT, "Bot");
+        published(&github, "waived");
+        let comments = github.comments();
+        assert_eq!((comments.len(), &comments[1].1), (2, &copied_comment()), "{own}");
+        assert!(comments[0].1.contains("accepted"), "{own}: {}", comments[0].1);
+    }
+}
+
+#[test]
+fn the_account_is_asked_for_at_most_once_and_beside_the_api_of_an_enterprise() {
+    let queries = |github: &GitHub| {
+        let paths = github.requests().into_iter().map(|request| request.url.path().to_owned());
+        paths.filter(|path| path.ends_with("graphql")).collect::<Vec<_>>()
+    };
+    let without = github();
+    published(&without, "fail");
+    assert_eq!(queries(&without), [""; 0], "there was no comment with the marker");
+    let github = GitHub::enterprise()
+        .with_pull(2, HEAD, REPOSITORY, REPOSITORY)
+        .with_comment(3, &copied_comment(), BOT, "Bot")
+        .with_comment(4, &copied_comment(), "evil-app[bot]", "Bot");
+    published(&github, "waived");
+    assert_eq!(queries(&github), ["/api/graphql"]);
 }
 
 #[test]

@@ -179,3 +179,38 @@ fn a_run_that_cannot_be_a_baseline_is_refused_with_a_remedy() {
     );
     says(&work, &["baseline", "list", "--fetch", "--store", "dir:x"], 0, &["no remote"]);
 }
+
+#[test]
+fn a_device_that_never_ends_is_refused_where_a_file_is_named() {
+    let bed = Bed::new();
+    let work = bed.path("work");
+    run_file(&bed, &bed.head(), 1);
+    std::os::unix::fs::symlink("/dev/zero", work.join("zero.json")).unwrap();
+    for arguments in [
+        &["check", "--run", "zero.json"][..],
+        &["check", "--config", "zero.json", "--run", "../run.json"],
+        &["compare", "zero.json", "../run.json"],
+        &["report", "zero.json"],
+        &["baseline", "save", "zero.json"],
+        &["trend", "changes", "zero.json"],
+        &["publish", "--dry-run", "--event", "zero.json", "../run.json"],
+    ] {
+        says(&work, arguments, 2, &["zero.json", "not a regular file"]);
+    }
+    // Nobody ever writes to this pipe.
+    let event = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/github/events/pull_request.json");
+    assert!(
+        std::process::Command::new("mkfifo").arg(work.join("pipe")).status().unwrap().success()
+    );
+    for arguments in [
+        &["check", "--config", "pipe", "--run", "../run.json"][..],
+        &["publish", "--dry-run", "--event", "pipe", "../run.json"],
+        &["publish", "--dry-run", "--event", event, "--issues", "pipe"],
+    ] {
+        says(&work, arguments, 2, &["pipe", "not a regular file"]);
+    }
+    fs::create_dir(work.join("site")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", work.join("site/.perfgate-trend.jsonl")).unwrap();
+    says(&work, &["baseline", "save", "../run.json", "--store", "dir:../runs"], 0, &["saved"]);
+    says(&work, &["trend", "--out", "site", "--store", "dir:../runs"], 0, &[]);
+}

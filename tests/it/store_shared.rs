@@ -239,3 +239,64 @@ fn a_folder_that_cannot_be_written_is_named() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("baselines/runs/"), "{text}");
 }
+
+#[test]
+fn a_prune_that_the_server_does_not_allow_is_reported_with_the_real_cause() {
+    let Some((bed, server, commit)) = shared() else { return };
+    let strict = server.repository("strict.git");
+    git_in(&strict, &["config", "receive.denyNonFastForwards", "true"]);
+    let address = server.open_url("strict.git");
+    for number in 0..3 {
+        let file = run_file(&bed.path(""), &commit, number);
+        let mut save = perfgate_in(&bed.path("work"));
+        save.args(["baseline", "save", "--push", "--data-repository", &address]).arg(file);
+        let output = save.output().unwrap();
+        assert!(output.status.success(), "{}", text_of(&output));
+    }
+    let mut prune = perfgate_in(&bed.path("work"));
+    prune.args(["baseline", "prune", "--keep", "1", "--only-newest", "--push"]);
+    let output = prune.args(["--data-repository", &address]).output().unwrap();
+    let text = text_of(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("non-fast-forward") && text.contains("help: "), "{text}");
+    assert!(text.contains("receive.denyNonFastForwards"), "{text}");
+    assert!(!text.contains("times in a row") && !text.contains(TOKEN), "{text}");
+}
+
+#[test]
+fn a_check_in_a_checkout_with_a_filter_and_without_credentials_finds_its_baseline() {
+    let Some((bed, server, commit)) = shared() else { return };
+    let data = bed.path("server/git/data.git");
+    git_in(&data, &["config", "uploadpack.allowFilter", "true"]);
+    for number in 0..3 {
+        let file = run_file(&bed.path(""), &commit, number);
+        perfgate_saves(&bed.path("work"), &file, URL);
+    }
+    let last = run_file(&bed.path(""), &commit, 3);
+    let mut save = perfgate_in(&bed.path("work"));
+    let output = save.args(["baseline", "save", "--push"]).arg(&last).output().unwrap();
+    assert!(output.status.success(), "{}", text_of(&output));
+    // As actions/checkout leaves it: everything but files, or one commit, and no credentials.
+    for (name, option) in [("filtered", "--filter=blob:none"), ("shallow", "--depth=1")] {
+        let checkout = clone(&bed, &server, name, &[option]);
+        git_in(&checkout, &["remote", "set-url", "origin", &server.url("data.git")]);
+        let mut check = perfgate_in(&checkout);
+        check.args(["check", "--baseline", "stored", "--format", "json", "--run"]).arg(&last);
+        let output = check.env("PERFGATE_TOKEN", TOKEN).output().unwrap();
+        let text = text_of(&output);
+        let decision: serde_json::Value = serde_json::from_slice(&output.stdout).expect(&text);
+        assert_eq!(decision["baseline"]["kind"], "stored", "{text}");
+        assert_eq!(decision["baseline"]["runs"], 4, "{text}");
+        if name == "filtered" {
+            let file = run_file(&bed.path(""), &commit, 4);
+            for arguments in [
+                &["baseline", "save", file.to_str().unwrap(), "--push"][..],
+                &["baseline", "prune", "--keep", "4", "--only-newest", "--push"],
+            ] {
+                let mut write = perfgate_in(&checkout);
+                let output = write.args(arguments).env("PERFGATE_TOKEN", TOKEN).output().unwrap();
+                assert!(output.status.success(), "{}", text_of(&output));
+            }
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Fetches what a check needs from the remote: the store's branch, and the history that a shallow
 //! clone lacks.
 //!
+//! Of a branch that this clone lacks, only the runs that the check compares with are fetched.
+//!
 //! A failed fetch of the branch or the history does not fail the check. The check warns that its
 //! baselines are missing, and with `--require-baseline` that counts.
 
@@ -22,8 +24,8 @@ pub(super) fn fetch_branch(store: &Store, args: &RemoteArgs, in_workflow: bool) 
     Some(Note::BaselinesNotFetched { cause: describe_store_error(&error) })
 }
 
-/// Fetches the data branch. If the repository has it already, fetches it only if `always`. Fails if
-/// it cannot be fetched.
+/// Fetches what the data branch has. If the repository has the branch already, fetches it only if
+/// `always`. Fails if it cannot be fetched.
 fn fetch_store(store: &GitStore, args: &RemoteArgs, always: bool) -> Result<(), StoreError> {
     if !always && store.has_branch()? {
         return Ok(());
@@ -34,7 +36,8 @@ fn fetch_store(store: &GitStore, args: &RemoteArgs, always: bool) -> Result<(), 
     if args.data_repository == ORIGIN && !remote.is_known() {
         return Ok(());
     }
-    store.fetch(&remote)
+    // The whole branch is the way that every server knows, and it retries what may succeed later.
+    store.fetch_view(&remote).or_else(|_| store.fetch(&remote))
 }
 
 /// Returns `head` and its ancestors.
@@ -62,12 +65,13 @@ pub(super) fn find_ancestry<'a>(
     }
 }
 
-/// Fetches a commit that a shallow clone lacks, so that it can be built.
+/// Fetches a commit that a shallow clone lacks, or the files that a clone with a filter lacks, so that
+/// it can be built.
 ///
-/// Does nothing if the commit is present. Fails if the remote cannot be opened or fetched.
+/// Does nothing if everything is present. Fails if the remote cannot be opened or fetched.
 pub(super) fn fetch_commit(repository: &Repository, commit: &CommitId) -> Result<(), GitError> {
     if !repository.is_shallow() || repository.has_commit(commit) {
-        return Ok(());
+        return repository.fetch_files_of(commit);
     }
     open_origin(repository)?.fetch_commit(commit)
 }

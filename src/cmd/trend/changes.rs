@@ -1,7 +1,6 @@
 //! `perfgate trend changes`: finds change points and drifts in series from any source.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::TrendFormat;
+use crate::files;
 use crate::render::escape_for_terminal;
 use crate::session::{CommandError, print};
 use crate::stats::change_points::MIN_SHIFT;
@@ -102,7 +102,7 @@ fn read_series(file: &Path) -> Result<String> {
         let mut text = String::new();
         io::stdin().read_to_string(&mut text).map(|_| text)
     } else {
-        fs::read_to_string(file)
+        files::read_given_text(file)
     };
     text.map_err(|error| {
         CommandError::new_usage(format!("failed to read series `{}`: {error}", file.display()))

@@ -76,6 +76,8 @@ impl TrendHistory {
             policy,
             branch,
         };
+        // A run that cannot be fetched is skipped below, with a warning.
+        let _ = store.fetch_records(&keys);
         for key in keys {
             let path = key.path();
             let known_night = known.take(&path);

@@ -1,6 +1,6 @@
 //! Single requests to GitHub: sending, waiting, retrying, and classifying the answers.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use octocrab::Octocrab;
 use octocrab::service::middleware::retry::RetryConfig;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::text::shorten;
@@ -25,6 +25,9 @@ const MAX_MESSAGE_CHARS: usize = 200;
 ///
 /// GitHub asks for one second between writes, but accepts the few writes that every run makes.
 const WRITES_AT_ONCE: u32 = 4;
+
+/// Account of the token that GitHub gives to the jobs of a workflow.
+const JOB_ACCOUNT: &str = "github-actions[bot]";
 
 /// Address of GitHub's API and the token to use.
 #[derive(Clone, Debug)]
@@ -135,6 +138,8 @@ enum ApiRequest<'a> {
     Get,
     Post(&'a Value),
     Patch(&'a Value),
+    /// A `POST` that changes nothing.
+    Query(&'a Value),
 }
 
 /// Runs `future` to completion on this thread. Fails if the runtime cannot be built.
@@ -150,10 +155,14 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, ApiError
 /// A client that retries temporary failures.
 pub(super) struct ApiClient {
     github: Octocrab,
+    /// Where the path `/graphql` is that of the GraphQL API.
+    graphql: Octocrab,
     /// What is left of [`PATIENCE_SECONDS`].
     patience: Cell<Duration>,
     /// Number of writes so far.
     writes: Cell<u32>,
+    /// Login of the token's account, once it was asked for.
+    own_login: OnceCell<String>,
 }
 
 impl ApiClient {
@@ -161,23 +170,53 @@ impl ApiClient {
     ///
     /// Must be called inside `block_on`: octocrab starts a task that lives as long as the runtime.
     pub(super) fn new(connection: &ApiConnection) -> Result<Self, ApiError> {
-        let ApiConnection { api_url, token } = connection;
-        let unusable = |error: octocrab::Error| ApiError::Unusable {
-            api_url: api_url.clone(),
-            message: describe_innermost(&error),
+        let rest_url = connection.api_url.trim_end_matches('/');
+        let github = connect(connection, rest_url)?;
+        // GitHub Enterprise has the REST API at `/api/v3`, and GraphQL at `/api/graphql`.
+        let graphql = match rest_url.strip_suffix("/v3") {
+            Some(above) => connect(connection, above)?,
+            None => github.clone(),
         };
-        let uri = api_url.trim_end_matches('/');
-        let github = Octocrab::builder()
-            .base_uri(uri)
-            .map_err(unusable)?
-            .personal_token(token.0.clone())
-            .set_connect_timeout(Some(Duration::from_secs(10)))
-            .set_read_timeout(Some(Duration::from_secs(30)))
-            .add_retry_config(RetryConfig::None)
-            .build()
-            .map_err(unusable)?;
-        let patience = Cell::new(Duration::from_secs(PATIENCE_SECONDS));
-        Ok(Self { github, patience, writes: Cell::new(0) })
+        Ok(Self {
+            github,
+            graphql,
+            patience: Cell::new(Duration::from_secs(PATIENCE_SECONDS)),
+            writes: Cell::new(0),
+            own_login: OnceCell::new(),
+        })
+    }
+
+    /// Returns the login of the account that the token acts for, and asks GitHub at most once.
+    ///
+    /// Fails if GitHub cannot be reached. A token that may not ask is taken for that of the job.
+    pub(super) async fn find_own_login(&self) -> Result<&str, ApiError> {
+        if self.own_login.get().is_none() {
+            let login = match self.query_viewer().await? {
+                Some(login) => login,
+                None => self.read_user().await?.unwrap_or_else(|| JOB_ACCOUNT.to_owned()),
+            };
+            // Nobody else sets it: the client belongs to one task.
+            let _ = self.own_login.set(login);
+        }
+        Ok(self.own_login.get().map_or(JOB_ACCOUNT, String::as_str))
+    }
+
+    /// Asks the GraphQL API whose token this is. It answers for every kind of token. Returns `None`
+    /// if the server does not answer the question.
+    async fn query_viewer(&self) -> Result<Option<String>, ApiError> {
+        let query = json!({ "query": "query { viewer { login } }" });
+        let answer = self.ask_repeatedly("/graphql", ApiRequest::Query(&query)).await;
+        let login = |answer: ApiAnswer| {
+            answer.value.pointer("/data/viewer/login").and_then(Value::as_str).map(str::to_owned)
+        };
+        answer_if_allowed(answer).map(|answer| answer.and_then(login))
+    }
+
+    /// Asks the REST API whose token this is, which a job's token may not ask. Returns `None` if
+    /// GitHub refuses.
+    async fn read_user(&self) -> Result<Option<String>, ApiError> {
+        let login = |answer: ApiAnswer| answer.value["login"].as_str().map(str::to_owned);
+        answer_if_allowed(self.get("/user").await).map(|answer| answer.and_then(login))
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<ApiAnswer, ApiError> {
@@ -259,7 +298,7 @@ impl ApiClient {
     }
 
     async fn ask(&self, path: &str, request: ApiRequest<'_>) -> Result<ApiAnswer, ApiError> {
-        if !matches!(request, ApiRequest::Get) {
+        if matches!(request, ApiRequest::Post(_) | ApiRequest::Patch(_)) {
             self.writes.set(self.writes.get() + 1);
             if self.writes.get() > WRITES_AT_ONCE {
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -282,6 +321,7 @@ impl ApiClient {
         let (method, answer) = match request {
             ApiRequest::Get => ("GET", self.github._get(path).await),
             ApiRequest::Post(body) => ("POST", self.github._post(path, Some(body)).await),
+            ApiRequest::Query(body) => ("POST", self.graphql._post(path, Some(body)).await),
             ApiRequest::Patch(body) => ("PATCH", self.github._patch(path, Some(body)).await),
         };
         let name = format!("{method} {}", path.split('?').next().unwrap_or(path));
@@ -309,6 +349,37 @@ impl ApiClient {
             200..=299 => Ok(ReceivedBody { name, bytes, has_next }),
             _ => Err(build_api_error(name, status, extract_message(&bytes), &limits)),
         }
+    }
+}
+
+/// Returns a client for the API at `base`. Fails if the address is not valid.
+fn connect(connection: &ApiConnection, base: &str) -> Result<Octocrab, ApiError> {
+    let unusable = |error: octocrab::Error| ApiError::Unusable {
+        api_url: connection.api_url.clone(),
+        message: describe_innermost(&error),
+    };
+    Octocrab::builder()
+        .base_uri(base)
+        .map_err(unusable)?
+        .personal_token(connection.token.0.clone())
+        .set_connect_timeout(Some(Duration::from_secs(10)))
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .add_retry_config(RetryConfig::None)
+        .build()
+        .map_err(unusable)
+}
+
+/// Returns `None` in place of an answer that GitHub refuses or does not have.
+fn answer_if_allowed(answer: Result<ApiAnswer, ApiError>) -> Result<Option<ApiAnswer>, ApiError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(
+            ApiError::Refused { .. }
+            | ApiError::Gone { .. }
+            | ApiError::Status { .. }
+            | ApiError::Answer { .. },
+        ) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,12 +1,10 @@
 //! Issues about slower benchmarks: finds them by label and marker, opens, edits and closes them.
 
-use std::collections::HashMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{ApiClient, ApiConnection, ApiError, block_on};
-use super::{AnswerUser, PAGE_SIZE, is_author};
+use super::{AnswerUser, PAGE_SIZE};
 use crate::publish::issues::{self, ISSUE_LABEL, IssuePlan, IssuePlanError, IssueStep, TrendIssue};
 use crate::publish::outcome::PublishOutcome;
 use crate::site::BenchmarkStatus;
@@ -130,9 +128,10 @@ impl IssueTracker<'_> {
         self.client.create(&self.build_path("issues"), body, has_label, find_existing).await
     }
 
-    /// Returns the issues of perfgate, open and closed, from all pages.
+    /// Returns the issues of perfgate, open and closed, from all pages. An issue counts only if the
+    /// token's own account opened it.
     async fn own_issues(&self) -> Result<Vec<TrendIssue>, ApiError> {
-        let (mut ours, mut known_authors) = (Vec::new(), HashMap::new());
+        let mut ours = Vec::new();
         for page in 1.. {
             let query = format!("labels={ISSUE_LABEL}&state=all&per_page={PAGE_SIZE}&page={page}");
             let answer = self.client.get(&self.build_path(&format!("issues?{query}"))).await?;
@@ -140,8 +139,7 @@ impl IssueTracker<'_> {
             for issue in answer.parse::<Vec<IssueAnswer>>()? {
                 let IssueAnswer { number, state, body, user, pull_request } = issue;
                 let (Some(body), Some(user), None) = (body, user, pull_request) else { continue };
-                if issues::is_own_issue(&body)
-                    && is_author(&self.client, user, &mut known_authors).await?
+                if issues::is_own_issue(&body) && self.client.find_own_login().await? == user.login
                 {
                     ours.push(TrendIssue { number, is_open: state == "open", body });
                 }

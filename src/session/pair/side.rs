@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use thiserror::Error;
 
+use super::super::command_line::mask_secrets;
 use super::super::error::CommandError;
 use super::super::measurement::{
     build_subject, detect_workspace_rustc, explain_measure_error, to_workspace,
@@ -205,6 +206,8 @@ impl SideBuilder<'_> {
     /// Fails if the command cannot be started or does not succeed.
     fn run_prepare(&self, folder: &Path) -> Result<()> {
         let Some(command) = self.prepare else { return Ok(()) };
+        // An error reaches the report, which others read.
+        let shown = mask_secrets(command);
         let mut shell = Command::new("sh");
         shell.args(["-c", command]).current_dir(folder);
         shell.env("PERFGATE_ROOT", &self.original.workspace.folder);
@@ -213,10 +216,10 @@ impl SideBuilder<'_> {
             print::print_note(&String::from_utf8_lossy(line.bytes));
             false
         })
-        .with_context(|| format!("failed to run `{command}`"))?;
+        .with_context(|| format!("failed to run `{shown}`"))?;
         let Some(failure) = outcome.to_failure(no_limit) else { return Ok(()) };
         let message =
-            format!("`{command}` in `{}`: {}", folder.display(), describe_failure(&failure.reason));
+            format!("`{shown}` in `{}`: {}", folder.display(), describe_failure(&failure.reason));
         Err(CommandError::new_usage(message)
             .with_help("see measure.prepare in perfgate.toml")
             .into())

@@ -93,6 +93,17 @@ fn data_that_git_does_not_have_is_a_matter_of_setup() {
 }
 
 #[test]
+fn a_secret_in_the_command_of_prepare_is_not_reported() {
+    let trial = Trial::with_package(&bench(CALM));
+    trial.commit(&[("benches/standin.rs", &format!("{}// more\n", bench(CALM)))]);
+    let prepare = "[measure]\nprepare = \"API_TOKEN=hunter2 false\"\n";
+    trial.write(&[("perfgate.toml", prepare)]);
+    let (decision, output) = trial.check(&[]);
+    let printed = format!("{decision}{}", text_of(&output));
+    assert!(printed.contains("API_TOKEN=*** false") && !printed.contains("hunter2"), "{printed}");
+}
+
+#[test]
 fn a_panic_of_the_candidate_alone_is_a_failure() {
     let trial = Trial::with_package(&bench(CALM));
     trial.commit(&[("benches/standin.rs", &bench(r#"("a", -1.0)"#))]);
