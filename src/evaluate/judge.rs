@@ -8,7 +8,8 @@ use crate::decision::Decision;
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::run::{
-    Benchmark, BenchmarkId, Digest, Launch, LaunchData, Run, SampleSource, Samples, Sampling,
+    Benchmark, BenchmarkId, Digest, Launch, LaunchData, LookHorizon, Run, SampleSource, Samples,
+    Sampling,
 };
 use crate::units::Nanos;
 use crate::verdict::{BaselineEvidence, Evidence, NoiseHistory, RoundsEvidence, decide};
@@ -93,6 +94,7 @@ pub(super) fn decide_in_rounds(
         candidate,
         entered_count: entered,
         same_program: &[],
+        horizon: LookHorizon::default(),
         has_ended: true,
     };
     let evidence = Evidence {

@@ -34,8 +34,17 @@ pub(crate) struct LookPlan {
 impl LookPlan {
     /// Creates a plan of `looks`, in the order of their rounds. No look, not even one between two
     /// planned ones, takes place before `min_rounds` rounds.
+    ///
+    /// Shares that do not add up to one are divided by their sum.
     pub(crate) const fn new(min_rounds: usize, looks: &'static [PlannedLook]) -> Self {
         Self { min_rounds, looks }
+    }
+
+    /// Returns the plan without the looks after `last` rounds. Its looks spend everything.
+    #[must_use]
+    pub(crate) fn end_at(self, last: usize) -> Self {
+        let kept = self.looks.iter().take_while(|look| look.rounds <= last).count();
+        Self { looks: &self.looks[..kept], ..self }
     }
 
     /// Returns the number of rounds of the first planned look after `rounds` rounds, or `None`
@@ -54,9 +63,10 @@ impl LookPlan {
             return None;
         }
         let (before, now) = (self.sum_shares_until(previous), self.sum_shares_until(rounds));
+        let total = self.sum_shares_until(usize::MAX);
         let share = ErrorShare {
-            alpha: now.alpha - before.alpha,
-            pass_error: now.pass_error - before.pass_error,
+            alpha: (now.alpha - before.alpha) / total.alpha,
+            pass_error: (now.pass_error - before.pass_error) / total.pass_error,
         };
         (share.alpha > 0.0).then_some(share)
     }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::decision::{Change, Decision, TargetStatus};
 use crate::note::Note;
 use crate::policy::{Config, Policy};
-use crate::run::{Benchmark, Launch, LaunchData, MeasuredCommit, Run, SampleSource, Sampling};
+use crate::run::{
+    Benchmark, Launch, LaunchData, LookHorizon, MeasuredCommit, Run, SampleSource, Sampling,
+};
 use crate::selection::Selection;
 use crate::units::Nanos;
 use crate::verdict::{BaselineEvidence, Evidence, RoundsEvidence, decide};
@@ -63,6 +65,7 @@ fn decide_in_rounds(baseline: &Run, candidate: &Run) -> Decision {
         candidate,
         entered_count: entered,
         same_program: &[],
+        horizon: LookHorizon::default(),
         has_ended: true,
     };
     let evidence = Evidence {

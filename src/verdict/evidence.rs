@@ -9,7 +9,7 @@ use super::NoiseHistory;
 use crate::decision::InstructionCounts;
 use crate::note::{CountObstacle, Note};
 use crate::policy::trailer::AcceptTrailer;
-use crate::run::{BenchmarkId, Run};
+use crate::run::{BenchmarkId, LookHorizon, Run};
 
 /// All inputs of a decision except the policy.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,11 @@ pub(crate) struct RoundsEvidence<'a> {
     pub(crate) entered_count: usize,
     /// Benchmarks that did not enter because both sides build the same program for them.
     pub(crate) same_program: &'a [BenchmarkId],
-    /// Whether no more rounds will come.
+    /// Largest number of rounds that a benchmark may take. It is fixed before the first round.
+    pub(crate) horizon: LookHorizon,
+    /// Whether no more rounds will come, because the time is up. If so, each benchmark that was
+    /// still measured is looked at once more. A benchmark that was given up right after a look has
+    /// nothing more to look at.
     pub(crate) has_ended: bool,
 }
 

@@ -220,6 +220,7 @@ fn judge_rounds(
         .collect();
     let context = LookContext {
         entered_count: rounds.entered_count,
+        horizon: rounds.horizon,
         has_screen: matches!(evidence.baseline, BaselineEvidence::Screen(runs) if runs.len() >= MIN_BASELINE_RUNS),
         has_ended: rounds.has_ended,
     };

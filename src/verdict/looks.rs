@@ -13,10 +13,14 @@ use crate::compare::PartnerMedians;
 use crate::decision::Change;
 use crate::note::Note;
 use crate::policy::BenchmarkRules;
+use crate::run::LookHorizon;
 use crate::stats::shrinkage::{self, VariancePrior};
 use crate::stats::spending::{self, ErrorShare, LookPlan};
 use crate::stats::summary;
 use crate::stats::test::t::{StandardError, TTest, TestForm, compute_t_test};
+
+/// Smallest number of rounds after which a benchmark may be given up as hopeless.
+pub(super) const MIN_FUTILITY_ROUNDS: usize = 10;
 
 /// Noise of one benchmark on this machine, from earlier rounds with the same code on both sides.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +55,8 @@ pub(super) struct RoundSeries {
 pub(super) struct LookContext {
     /// Number of benchmarks that entered the rounds.
     pub(super) entered_count: usize,
+    /// Largest number of rounds that a benchmark may take. It is fixed before the first round.
+    pub(super) horizon: LookHorizon,
     /// Whether a screen has already had its chance to pass a benchmark.
     pub(super) has_screen: bool,
     /// Whether no more rounds will come. If so, one more look takes the rounds after the last
@@ -84,13 +90,15 @@ impl RoundSeries {
     }
 
     /// Chooses the look plan. It depends on the history and the policy only, never on the launches.
-    fn choose_plan(&self) -> LookPlan {
-        let Some(noise) = self.long_history() else { return look_plan::WITHOUT_HISTORY_PLAN };
+    fn choose_plan(&self, horizon: LookHorizon) -> LookPlan {
+        let Some(noise) = self.long_history() else {
+            return look_plan::plan_without_history(horizon);
+        };
         let rounds = look_plan::REACH_ROUNDS;
         let margin = self.rules.detect.get().ln_1p() - self.rules.threshold.get().ln_1p();
         match noise.predict_standard_error(self.choose_form(rounds, None), rounds) {
-            Some(expected) => look_plan::choose_look_plan(margin, expected.value),
-            None => look_plan::OUT_OF_REACH_PLAN,
+            Some(expected) => look_plan::choose_look_plan(margin, expected.value, horizon),
+            None => look_plan::choose_look_plan(margin, f64::INFINITY, horizon),
         }
     }
 
@@ -134,12 +142,16 @@ impl RoundSeries {
 }
 
 /// Returns the number of rounds after which a benchmark with this noise is looked at next. Returns
-/// `None` after the last look.
-pub(crate) fn find_next_look(noise: Option<&NoiseHistory>, rounds: usize) -> Option<usize> {
+/// `None` after the last look, which is at the horizon.
+pub(crate) fn find_next_look(
+    noise: Option<&NoiseHistory>,
+    horizon: LookHorizon,
+    rounds: usize,
+) -> Option<usize> {
     let plan = match noise.filter(|noise| noise.is_long_enough()) {
         // Both plans with history look after the same rounds, so either gives the answer.
-        Some(_) => look_plan::WITHIN_REACH_PLAN,
-        None => look_plan::WITHOUT_HISTORY_PLAN,
+        Some(_) => look_plan::choose_look_plan(1.0, 0.0, horizon),
+        None => look_plan::plan_without_history(horizon),
     };
     plan.find_next_look(rounds)
 }
@@ -251,10 +263,10 @@ fn find_due_looks<'a>(
             progress.finding.is_none() && series.round_count() >= rounds
         })
         .filter_map(|(index, (series, progress))| {
-            let is_planned =
-                series.choose_plan().find_next_look(progress.last_look) == Some(rounds);
+            let plan = series.choose_plan(context.horizon);
+            let is_planned = plan.find_next_look(progress.last_look) == Some(rounds);
             let is_forced = context.has_ended && series.round_count() == rounds;
-            let share = series.choose_plan().spend(progress.last_look, rounds)?;
+            let share = plan.spend(progress.last_look, rounds)?;
             (is_planned || is_forced).then_some((index, series, share))
         })
         .collect();
