@@ -7,6 +7,7 @@ pub(crate) mod look_plan;
 pub(crate) mod test_form;
 mod clock;
 mod change;
+mod witness;
 mod looks;
 mod evidence;
 mod rounds_need;

@@ -12,6 +12,14 @@ pub(crate) struct ErrorShare {
     pub(crate) pass_error: f64,
 }
 
+impl ErrorShare {
+    /// Returns the share of one of two witnesses.
+    #[must_use]
+    pub(crate) fn halve(self) -> Self {
+        Self { alpha: 0.5 * self.alpha, pass_error: 0.5 * self.pass_error }
+    }
+}
+
 /// One planned look: its number of rounds, and the share of the errors that it spends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PlannedLook {

@@ -8,6 +8,7 @@ use crate::evaluate::{
     evaluate_series, simulate_scenario,
 };
 use crate::policy::{Config, Policy};
+use crate::run::LookHorizon;
 use crate::selection::Selection;
 use crate::units::Percent;
 
@@ -21,7 +22,15 @@ fn policy(threshold: f64, detect: f64) -> (String, Policy) {
 
 fn rates(scenario: &str, suites: u64, effects: &[f64], threads: usize) -> Vec<RateCell> {
     let policies = [policy(0.01, 0.05), policy(0.0, 0.02)];
-    let extent = SimulationPlan { suites, seed: 7, effects, policies: &policies, threads };
+    let extent = SimulationPlan {
+        suites,
+        seed: 7,
+        effects,
+        policies: &policies,
+        suite_size: 50,
+        horizon: LookHorizon::Rounds160,
+        threads,
+    };
     simulate_scenario(&Scenario::from_name(scenario).unwrap(), &extent, &|_| ()).0
 }
 

@@ -4,11 +4,12 @@
 //! answer, no matter when or how often it is computed.
 
 use super::change::{
-    ChangeFinding, ErrorRates, classify, compute_detectable_slowdown, note_undecided,
+    ChangeEstimate, ChangeFinding, ErrorRates, compute_detectable_slowdown, note_undecided,
 };
 use super::clock::ClockResolution;
 use super::look_plan::{self, MIN_HISTORY_ROUNDS, MIN_ROUNDS};
 use super::test_form::{MIN_CORRELATION_ROUNDS, choose_test_form};
+use super::witness::{ChangeLimits, MIN_SIGN_ROUNDS, SignBoundaries, combine_witnesses};
 use crate::compare::PartnerMedians;
 use crate::decision::Change;
 use crate::note::Note;
@@ -17,7 +18,17 @@ use crate::run::LookHorizon;
 use crate::stats::shrinkage::{self, VariancePrior};
 use crate::stats::spending::{self, ErrorShare, LookPlan};
 use crate::stats::summary;
+use crate::stats::test::sign::compute_smaller_sign_p;
 use crate::stats::test::t::{StandardError, TTest, TestForm, compute_t_test};
+
+/// Number of rounds from which a small change is called, without history.
+///
+/// Launches with two modes may all fall on the wrong sides in fewer rounds, and their variance then
+/// looks small.
+const MIN_CHANGE_ROUNDS: usize = 7;
+
+/// Size of a change that is called earlier, as a multiple of the slowdown that must be found.
+const EARLY_CHANGE_FACTOR: f64 = 5.0;
 
 /// Smallest number of rounds after which a benchmark may be given up as hopeless.
 pub(super) const MIN_FUTILITY_ROUNDS: usize = 10;
@@ -135,6 +146,22 @@ impl RoundSeries {
         }
     }
 
+    /// Returns the limits of the answers after `rounds` rounds.
+    fn find_limits(&self, rounds: usize) -> ChangeLimits {
+        let limits = ChangeLimits::from_rules(&self.rules);
+        if rounds >= MIN_CHANGE_ROUNDS || self.long_history().is_some() {
+            return limits;
+        }
+        let early = (EARLY_CHANGE_FACTOR * self.rules.detect.get()).ln_1p();
+        ChangeLimits { change: limits.change.max(early), ..limits }
+    }
+
+    /// Returns the differences of partners of the first `rounds` rounds.
+    fn compute_differences(&self, rounds: usize) -> Vec<f64> {
+        let (baseline, candidate) = self.take_first(rounds);
+        candidate.iter().zip(baseline).map(|(new, old)| new - old).collect()
+    }
+
     /// Returns the first `rounds` log medians of baseline and candidate.
     fn take_first(&self, rounds: usize) -> (&[f64], &[f64]) {
         (&self.partners.baseline[..rounds], &self.partners.candidate[..rounds])
@@ -164,7 +191,9 @@ struct LookProgress {
     last_look: usize,
     /// Form of the test at the last look. `None` before the first.
     last_form: Option<TestForm>,
-    /// The smaller one-sided p-value of each look, with the share of the errors that the look
+    /// The boundaries of the signs.
+    signs: SignBoundaries,
+    /// The smaller one-sided p-value of each witness of each look, with the share of the errors that the witness
     /// spent.
     p_values: Vec<(f64, ErrorShare)>,
 }
@@ -181,6 +210,7 @@ pub(super) fn judge_suite(suite: &[RoundSeries], context: LookContext) -> Vec<Ch
             finding: None,
             last_look: 0,
             last_form: None,
+            signs: SignBoundaries::new(),
             p_values: Vec::new(),
         })
         .collect();
@@ -223,25 +253,52 @@ fn look_at_suite(
     for (due, shrunk) in due.iter().zip(shrink_tests(rounds, &due)) {
         let errors = context.compute_error_rates(due.share);
         let progress = &mut progress[due.index];
-        let p_value = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
-        progress.p_values.push((p_value, due.share));
         (progress.last_look, progress.last_form) = (rounds, Some(due.form));
-        let change = classify(&shrunk, errors, &due.series.rules);
+        let (change, estimate) = progress.hear_witnesses(due, rounds, &shrunk, errors);
         if change != Change::Inconclusive {
             let p_values = std::mem::take(&mut progress.p_values);
+            let detectable = compute_detectable_slowdown(&shrunk, errors, &due.series.rules);
             progress.finding = Some(ChangeFinding {
                 change,
-                test: Some(due.test),
+                estimate: Some(estimate),
                 p_value: Some(spending::combine_look_p_values(p_values)),
-                minimum_detectable: Some(compute_detectable_slowdown(
-                    &shrunk,
-                    errors,
-                    &due.series.rules,
-                )),
+                minimum_detectable: Some(detectable),
                 rounds: Some(rounds),
                 notes: Vec::new(),
             });
         }
+    }
+}
+
+impl LookProgress {
+    /// Returns the answer of a look after `rounds` rounds and its estimate, and records the p-values.
+    /// `shrunk` is the test that decides.
+    fn hear_witnesses(
+        &mut self,
+        due: &DueLook<'_>,
+        rounds: usize,
+        shrunk: &TTest,
+        errors: ErrorRates,
+    ) -> (Change, ChangeEstimate) {
+        // From some number of rounds on, the signs are a second witness, and each has half of the
+        // errors.
+        let (series, share) = (due.series, due.share);
+        let limits = series.find_limits(rounds);
+        let p_value = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
+        if rounds < MIN_SIGN_ROUNDS {
+            self.p_values.push((p_value, share));
+            return (limits.classify(shrunk, errors), ChangeEstimate::Mean(due.test));
+        }
+        let (errors, share) = (errors.halve(), share.halve());
+        let differences = series.compute_differences(rounds);
+        self.p_values.push((p_value, share));
+        self.p_values.push((compute_smaller_sign_p(&differences), share));
+        let signs = self.signs.judge_signs(&differences, errors, limits, &series.clock);
+        let rounding = series.clock.largest_rounding();
+        combine_witnesses(
+            (limits.classify(shrunk, errors), due.test),
+            (signs, || ChangeEstimate::from_differences(differences, rounding)),
+        )
     }
 }
 
@@ -363,7 +420,7 @@ fn conclude_series(
     let p_value = spending::combine_look_p_values(progress.p_values);
     ChangeFinding {
         change: Change::Inconclusive,
-        test: Some(test),
+        estimate: Some(ChangeEstimate::Mean(test)),
         p_value: Some(p_value),
         minimum_detectable: Some(detectable),
         rounds: Some(rounds),
