@@ -12,14 +12,6 @@ pub(crate) struct ErrorShare {
     pub(crate) pass_error: f64,
 }
 
-impl ErrorShare {
-    /// Returns the share of one of two witnesses.
-    #[must_use]
-    pub(crate) fn halve(self) -> Self {
-        Self { alpha: 0.5 * self.alpha, pass_error: 0.5 * self.pass_error }
-    }
-}
-
 /// One planned look: its number of rounds, and the share of the errors that it spends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PlannedLook {
@@ -95,11 +87,11 @@ impl LookPlan {
     }
 }
 
-/// Returns the two-sided p-value over all looks so far, from each look's smaller one-sided p-value
-/// and its share of α.
+/// Returns the two-sided p-value over all looks so far, from the smaller one-sided p-value of each
+/// test and the share of α that the test spends.
 ///
 /// The value is `min(1, 2 · min(p ÷ share))`. It is valid at any stopping time, by Bonferroni's
-/// inequality. It is 1 without looks.
-pub(crate) fn combine_look_p_values(looks: impl IntoIterator<Item = (f64, ErrorShare)>) -> f64 {
-    looks.into_iter().map(|(p, share)| 2.0 * p / share.alpha).fold(1.0, f64::min)
+/// inequality, if all shares together are at most 1. It is 1 without looks.
+pub(crate) fn combine_look_p_values(tests: impl IntoIterator<Item = (f64, f64)>) -> f64 {
+    tests.into_iter().map(|(p, alpha_share)| 2.0 * p / alpha_share).fold(1.0, f64::min)
 }

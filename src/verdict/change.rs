@@ -132,13 +132,6 @@ pub(super) struct ErrorRates {
     pub(super) pass: f64,
 }
 
-impl ErrorRates {
-    /// Returns the rates of one of two witnesses.
-    pub(super) fn halve(self) -> Self {
-        Self { alpha: 0.5 * self.alpha, pass: 0.5 * self.pass }
-    }
-}
-
 /// Returns the slowdown, as a share, that a look with these errors calls regressed in 80 % of cases
 /// at the noise of `test`.
 pub(super) fn compute_detectable_slowdown(

@@ -9,7 +9,9 @@ use super::change::{
 use super::clock::ClockResolution;
 use super::look_plan::{self, MIN_HISTORY_ROUNDS, MIN_ROUNDS};
 use super::test_form::{MIN_CORRELATION_ROUNDS, choose_test_form};
-use super::witness::{ChangeLimits, MIN_SIGN_ROUNDS, SignBoundaries, combine_witnesses};
+use super::witness::{
+    ChangeLimits, MIN_SIGN_ROUNDS, SignBoundaries, combine_witnesses, split_errors,
+};
 use crate::compare::PartnerMedians;
 use crate::decision::Change;
 use crate::note::Note;
@@ -19,7 +21,9 @@ use crate::stats::shrinkage::{self, VariancePrior};
 use crate::stats::spending::{self, ErrorShare, LookPlan};
 use crate::stats::summary;
 use crate::stats::test::sign::compute_smaller_sign_p;
-use crate::stats::test::t::{StandardError, TTest, TestForm, compute_t_test};
+use crate::stats::test::t::{
+    StandardError, TTest, TestForm, compute_cautious_test, compute_t_test,
+};
 
 /// Number of rounds from which a small change is called, without history.
 ///
@@ -127,10 +131,27 @@ impl RoundSeries {
         )
     }
 
+    /// Chooses how the first `rounds` rounds are tested.
+    ///
+    /// Without history and without a suite, nobody knows whether partners repel each other. So from
+    /// some number of rounds on, Welch's test is then made cautious. Before, only large changes are
+    /// called.
+    fn choose_look_form(&self, rounds: usize, suite_correlation: Option<f64>) -> LookForm {
+        let form = self.choose_form(rounds, suite_correlation);
+        let is_unknown = suite_correlation.is_none() && self.long_history().is_none();
+        let is_cautious = form == TestForm::Welch && is_unknown && rounds >= MIN_CORRELATION_ROUNDS;
+        LookForm { form, is_cautious }
+    }
+
     /// Tests the first `rounds` rounds. Returns `None` if they do not allow a test.
-    fn run_test(&self, rounds: usize, form: TestForm) -> Option<TTest> {
+    fn run_test(&self, rounds: usize, look_form: LookForm) -> Option<TTest> {
         let (baseline, candidate) = self.take_first(rounds);
-        compute_t_test(form, baseline, candidate).ok().map(|test| self.clock.widen(test))
+        let test = if look_form.is_cautious {
+            compute_cautious_test(baseline, candidate)
+        } else {
+            compute_t_test(look_form.form, baseline, candidate)
+        };
+        test.ok().map(|test| self.clock.widen(test))
     }
 
     /// Returns the correlation of its partners: from history, or else from the first `rounds`
@@ -183,6 +204,14 @@ pub(crate) fn find_next_look(
     plan.find_next_look(rounds)
 }
 
+/// How the launches of one benchmark are tested at a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LookForm {
+    form: TestForm,
+    /// Whether Welch's test gets the standard error of the differences if that is larger.
+    is_cautious: bool,
+}
+
 /// State of the looks at one benchmark.
 struct LookProgress {
     /// The answer; `None` while the benchmark is undecided.
@@ -190,12 +219,12 @@ struct LookProgress {
     /// Rounds at the last look; 0 before the first.
     last_look: usize,
     /// Form of the test at the last look. `None` before the first.
-    last_form: Option<TestForm>,
+    last_form: Option<LookForm>,
     /// The boundaries of the signs.
     signs: SignBoundaries,
     /// The smaller one-sided p-value of each witness of each look, with the share of the errors that the witness
     /// spent.
-    p_values: Vec<(f64, ErrorShare)>,
+    p_values: Vec<(f64, f64)>,
 }
 
 /// Judges all benchmarks of a suite together, because they share information about the noise.
@@ -234,7 +263,7 @@ struct DueLook<'a> {
     series: &'a RoundSeries,
     /// Share of the errors that this look spends.
     share: ErrorShare,
-    form: TestForm,
+    form: LookForm,
     /// The plain test, not yet combined with history.
     test: TTest,
 }
@@ -280,23 +309,27 @@ impl LookProgress {
         shrunk: &TTest,
         errors: ErrorRates,
     ) -> (Change, ChangeEstimate) {
-        // From some number of rounds on, the signs are a second witness, and each has half of the
+        // From some number of rounds on, the signs are a second witness, and the two share the
         // errors.
-        let (series, share) = (due.series, due.share);
+        let series = due.series;
         let limits = series.find_limits(rounds);
+        let [of_test, of_signs] = split_errors(errors, rounds);
+        // The p-values are weighted with the part of α that their witness has.
         let p_value = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
+        self.p_values.push((p_value, due.share.alpha * of_test.alpha / errors.alpha));
+        let answer = limits.classify(shrunk, of_test);
         if rounds < MIN_SIGN_ROUNDS {
-            self.p_values.push((p_value, share));
-            return (limits.classify(shrunk, errors), ChangeEstimate::Mean(due.test));
+            return (answer, ChangeEstimate::Mean(due.test));
         }
-        let (errors, share) = (errors.halve(), share.halve());
         let differences = series.compute_differences(rounds);
-        self.p_values.push((p_value, share));
-        self.p_values.push((compute_smaller_sign_p(&differences), share));
-        let signs = self.signs.judge_signs(&differences, errors, limits, &series.clock);
+        if of_signs.alpha > 0.0 {
+            let sign_share = due.share.alpha * of_signs.alpha / errors.alpha;
+            self.p_values.push((compute_smaller_sign_p(&differences), sign_share));
+        }
+        let signs = self.signs.judge_signs(&differences, of_signs, limits, &series.clock);
         let rounding = series.clock.largest_rounding();
         combine_witnesses(
-            (limits.classify(shrunk, errors), due.test),
+            (answer, due.test),
             (signs, || ChangeEstimate::from_differences(differences, rounding)),
         )
     }
@@ -332,7 +365,7 @@ fn find_due_looks<'a>(
     undecided
         .into_iter()
         .filter_map(|(index, series, share)| {
-            let form = series.choose_form(rounds, suite_correlation);
+            let form = series.choose_look_form(rounds, suite_correlation);
             Some(DueLook { index, series, share, form, test: series.run_test(rounds, form)? })
         })
         .collect()
@@ -359,7 +392,7 @@ fn shrink_tests(rounds: usize, due: &[DueLook<'_>]) -> Vec<TTest> {
         .iter()
         .enumerate()
         .filter_map(|(place, due)| {
-            let prior = due.series.long_history()?.predict_standard_error(due.form, rounds)?;
+            let prior = due.series.long_history()?.predict_standard_error(due.form.form, rounds)?;
             let observed = StandardError {
                 value: due.test.standard_error,
                 degrees_of_freedom: due.test.degrees_of_freedom,
@@ -404,7 +437,7 @@ fn conclude_series(
         return finding;
     }
     let rounds = series.round_count();
-    let form = progress.last_form.unwrap_or_else(|| series.choose_form(rounds, None));
+    let form = progress.last_form.unwrap_or_else(|| series.choose_look_form(rounds, None));
     let Some(test) = series.run_test(rounds, form) else {
         let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
         let note = Note::TooFewRounds { rounds };

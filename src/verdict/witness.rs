@@ -12,9 +12,12 @@ use crate::stats::summary::Moments;
 use crate::stats::test::sign::{SignWalk, count_above, count_below};
 use crate::stats::test::t::TTest;
 
-/// Smallest number of rounds from which the signs are a witness. Fewer signs cannot reach the error
-/// rate of a suite.
+/// Smallest number of rounds from which the signs may show that a benchmark is unchanged.
 pub(super) const MIN_SIGN_ROUNDS: usize = 14;
+
+/// Smallest number of rounds from which the signs may show a change. Fourteen signs cannot reach the
+/// error rate of a suite of fifty, so the t test alone has the α of that look.
+const MIN_SIGN_CHANGE_ROUNDS: usize = 20;
 
 /// Limits of the logarithm of the ratio that define the answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,6 +91,17 @@ impl SignBoundaries {
             Change::Inconclusive
         }
     }
+}
+
+/// Returns what the t test and the signs may spend of `errors` at a look after `rounds` rounds, in
+/// this order. Where both are witnesses, each has half.
+pub(super) fn split_errors(errors: ErrorRates, rounds: usize) -> [ErrorRates; 2] {
+    let give = |error: f64, from: usize| {
+        if rounds < from { [error, 0.0] } else { [0.5 * error, 0.5 * error] }
+    };
+    let alpha = give(errors.alpha, MIN_SIGN_CHANGE_ROUNDS);
+    let pass = give(errors.pass, MIN_SIGN_ROUNDS);
+    [0, 1].map(|witness| ErrorRates { alpha: alpha[witness], pass: pass[witness] })
 }
 
 /// Returns the answer of a look with two witnesses, and the estimate of the witness that gave it. A
