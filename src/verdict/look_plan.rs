@@ -110,7 +110,7 @@ const LONG_WITHOUT_HISTORY_PLAN: LookPlan = LookPlan::new(
 );
 
 /// Share of the errors that the looks up to 20 rounds keep if later ones follow.
-const EARLY_SHARE: f64 = 0.7;
+const EARLY_SHARE: f64 = 0.75;
 
 /// Sums of the shares of the later looks of [`LONG_WITHOUT_HISTORY_PLAN`].
 const LATE_SUMS: ErrorShare = ErrorShare { alpha: 0.49, pass_error: 0.33 };
