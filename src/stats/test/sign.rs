@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn the_boundaries_are_those_of_exact_convolution() {
         // Python: convolution of binomials with math.comb, the smallest count at each look whose
-        // tail fits what may be spent so far (scripts/sign-walks).
+        // tail fits what may be spent so far. `boundaries` of scripts/sign-walks is the same.
         let rounds = [14, 20, 28, 40, 56, 80, 112, 160];
         let with = |shares: [f64; 8]| rounds.into_iter().zip(shares).collect::<Vec<_>>();
         let half_alpha = with([0.07, 0.06, 0.055, 0.05, 0.045, 0.04, 0.03, 0.025]);
