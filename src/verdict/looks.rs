@@ -174,7 +174,7 @@ impl RoundSeries {
             return limits;
         }
         let early = (EARLY_CHANGE_FACTOR * self.rules.detect.get()).ln_1p();
-        ChangeLimits { change: limits.change.max(early), ..limits }
+        ChangeLimits { called: limits.change.max(early), ..limits }
     }
 
     /// Returns the differences of partners of the first `rounds` rounds.

@@ -24,6 +24,8 @@ const MIN_SIGN_CHANGE_ROUNDS: usize = 20;
 pub(super) struct ChangeLimits {
     /// A change is slower than this, or faster than its negative.
     pub(super) change: f64,
+    /// A change that is certain but not beyond this leaves the benchmark open. At least `change`.
+    pub(super) called: f64,
     /// What is certainly below this is unchanged.
     pub(super) detect: f64,
 }
@@ -38,16 +40,20 @@ pub(super) struct SignBoundaries {
 impl ChangeLimits {
     /// Returns the limits that the rules set.
     pub(super) fn from_rules(rules: &BenchmarkRules) -> Self {
-        Self { change: rules.threshold.get().ln_1p(), detect: rules.detect.get().ln_1p() }
+        let change = rules.threshold.get().ln_1p();
+        Self { change, called: change, detect: rules.detect.get().ln_1p() }
     }
 
     /// Judges a log ratio by its bounds: the strict bounds at the α of a failure, the loose bound at
     /// the error of a pass.
     pub(super) fn classify(self, test: &TTest, errors: ErrorRates) -> Change {
-        if test.lower_bound(errors.alpha) > self.change {
+        let (low, high) = (test.lower_bound(errors.alpha), test.upper_bound(errors.alpha));
+        if low > self.called {
             Change::Regressed
-        } else if test.upper_bound(errors.alpha) < -self.change {
+        } else if high < -self.called {
             Change::Improved
+        } else if low > self.change || high < -self.change {
+            Change::Inconclusive
         } else if test.upper_bound(errors.pass) < self.detect {
             Change::Unchanged
         } else {
