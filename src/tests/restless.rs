@@ -156,8 +156,8 @@ fn a_benchmark_given_up_after_a_look_has_no_forced_look() {
     let given_up = judge(&sides, LookHorizon::Rounds160, 50, true);
     assert_eq!(given_up.change, Change::Inconclusive);
     assert_eq!(given_up.p_value, judge(&sides, LookHorizon::Rounds160, 50, false).p_value);
-    // After 16 rounds there is, if the time is up.
-    let sides = build_noise(16);
+    // After 19 rounds there is, if the time is up.
+    let sides = build_noise(19);
     let forced = judge(&sides, LookHorizon::Rounds160, 50, true).p_value;
     assert!(forced < judge(&sides, LookHorizon::Rounds160, 50, false).p_value);
 }
