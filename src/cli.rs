@@ -16,6 +16,7 @@ pub(crate) use trend::{
 
 use crate::measure::plan::MIN_LAUNCH_CALLS;
 use crate::policy::MAX_LAUNCHES;
+use crate::run::LookHorizon;
 use crate::units::{Confidence, Nanos, Percent};
 
 /// Decides whether inference code got slower and still meets its latency targets.
@@ -457,6 +458,12 @@ pub(crate) struct EvaluateArgs {
     /// Simulate only this scenario; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) scenario: Vec<String>,
+    /// Benchmarks per simulated suite
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) benchmarks: u16,
+    /// Largest number of rounds of a simulated benchmark: 20, 40, 80 or 160
+    #[arg(long, value_name = "ROUNDS", default_value = "160", value_parser = parse_horizon)]
+    pub(crate) horizon: LookHorizon,
     /// Suites per row, simulated or resampled from a recording
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) suites: u64,
@@ -487,4 +494,12 @@ pub(crate) struct EvaluateArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TableFormat,
+}
+
+/// Parses a number of rounds that looks may end at.
+///
+/// Fails if it is not a number, or if no plan of looks ends there.
+fn parse_horizon(rounds: &str) -> Result<LookHorizon, String> {
+    let rounds: u32 = rounds.parse().map_err(|error| format!("{error}"))?;
+    LookHorizon::try_from(rounds)
 }

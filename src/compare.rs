@@ -28,6 +28,13 @@ pub(crate) struct PartnerMedians {
     pub(crate) candidate: Vec<f64>,
 }
 
+impl PartnerMedians {
+    /// Returns candidate minus baseline of each round: the logarithms of the ratios of partners.
+    pub(crate) fn compute_differences(&self) -> Vec<f64> {
+        self.candidate.iter().zip(&self.baseline).map(|(new, old)| new - old).collect()
+    }
+}
+
 /// Places the benchmarks of two runs side by side: those of the candidate in their order, then
 /// those that only the baseline has.
 pub(crate) fn compare_benchmarks<'a>(

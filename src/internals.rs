@@ -24,7 +24,7 @@ use crate::publish::artifact;
 use crate::publish::event::{EventEnvironment, WorkflowEvent};
 use crate::render::{self, COMMENT_LIMIT};
 use crate::report::{Report, ReportContext};
-use crate::run::{FileError, Run};
+use crate::run::{FileError, LookHorizon, Run};
 use crate::site::{self, KnownNights, Night, SiteInput};
 use crate::stats::change_points::MIN_SHIFT;
 use crate::stats::drift::find_trend_changes;
@@ -176,6 +176,7 @@ impl ParsedRun {
             candidate: &self.0,
             entered_count: self.0.benchmarks.len(),
             same_program: &[],
+            horizon: LookHorizon::default(),
             has_ended: false,
         };
         let sides = Evidence::from_sides(&self.0, BaselineEvidence::None);

@@ -17,7 +17,7 @@ use crate::measure::{
 };
 use crate::note::Note;
 use crate::process::Interrupt;
-use crate::run::{Benchmark, BenchmarkId, Run};
+use crate::run::{Benchmark, BenchmarkId, LookHorizon, RoundsRecord, Run};
 use crate::verdict::{RoundsEvidence, SameBenchmark};
 
 /// The subjects of a measurement in rounds, and how they are measured.
@@ -42,6 +42,8 @@ pub(crate) struct RoundsPlan<'a> {
     pub(crate) session: String,
     /// Longest time that all rounds together may take. `None` for no limit.
     pub(crate) budget: Option<Duration>,
+    /// Largest number of rounds that a benchmark may take.
+    pub(crate) horizon: LookHorizon,
 }
 
 /// The launches of both sides after all rounds.
@@ -55,6 +57,8 @@ pub(crate) struct MeasuredRounds {
     pub(crate) entered_count: usize,
     /// Benchmarks that were not measured because both sides have the same program.
     pub(crate) same_program: Vec<SameBenchmark>,
+    /// Largest number of rounds that a benchmark may take, fixed before the first round.
+    pub(crate) horizon: LookHorizon,
     /// Whether the budget ended the rounds before every benchmark was decided.
     pub(crate) is_budget_spent: bool,
 }
@@ -90,6 +94,7 @@ impl MeasuredRounds {
             candidate: &self.candidate,
             entered_count: self.entered_count,
             same_program: &self.same_program,
+            horizon: self.horizon,
             has_ended: self.is_budget_spent,
         }
     }
@@ -144,6 +149,7 @@ pub(crate) fn measure_rounds(
             candidate: measured.candidate.run(),
             entered_count,
             same_program: &rounds_plan.same_program,
+            horizon: rounds_plan.horizon,
             has_ended: false,
         });
         if undecided.is_empty() {
@@ -156,9 +162,21 @@ pub(crate) fn measure_rounds(
         remaining = remaining.restrict_to(&undecided);
     }
     measured.candidate.add_notes(watch.end());
-    let (baseline, candidate) = measured.finish();
+    let (mut baseline, mut candidate) = measured.finish();
+    let horizon = rounds_plan.horizon;
+    for side in [&mut baseline, &mut candidate] {
+        let entered = u32::try_from(entered_count).unwrap_or(u32::MAX);
+        side.settings.rounds = Some(RoundsRecord { horizon, entered });
+    }
     let same_program = rounds_plan.same_program.clone();
-    Ok(MeasuredRounds { baseline, candidate, entered_count, same_program, is_budget_spent })
+    Ok(MeasuredRounds {
+        baseline,
+        candidate,
+        entered_count,
+        same_program,
+        horizon,
+        is_budget_spent,
+    })
 }
 
 /// Launches one job of one round on both sides, and repeats both launches if either was disturbed.

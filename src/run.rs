@@ -7,6 +7,7 @@ mod bounded;
 mod file;
 mod digest;
 mod launch;
+mod rounds_record;
 mod benchmark;
 mod conditions;
 
@@ -25,6 +26,7 @@ pub(crate) use conditions::{
 pub(crate) use digest::Digest;
 pub(crate) use file::{FileError, check_schema, deserialize_or_default};
 pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
+pub(crate) use rounds_record::{LookHorizon, RoundsRecord};
 
 use crate::files;
 use crate::host::Host;
@@ -110,6 +112,10 @@ pub(crate) struct RunSettings {
     /// that it is `None` in every run.
     #[serde(default, skip_serializing)]
     pub(crate) provider: Option<ProviderRecord>,
+    /// What was fixed before the first round; `None` if the run was not measured in rounds, or by a
+    /// version that did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rounds: Option<RoundsRecord>,
     /// Command line that repeats the measurement; `None` if it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) command: Option<String>,

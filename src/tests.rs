@@ -23,6 +23,7 @@ mod reference;
 mod report;
 #[path = "../tests/it/repositories.rs"]
 mod repositories;
+mod restless;
 mod rounds;
 mod schemas;
 mod standing;

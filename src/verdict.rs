@@ -7,8 +7,10 @@ pub(crate) mod look_plan;
 pub(crate) mod test_form;
 mod clock;
 mod change;
+mod witness;
 mod looks;
 mod evidence;
+mod rounds_need;
 mod conditions;
 mod bench_changes;
 mod counts;
@@ -34,4 +36,5 @@ pub(crate) use evidence::{
 };
 pub(crate) use looks::{NoiseHistory, find_next_look};
 pub(crate) use open::{find_unconfirmed, find_undecided};
+pub(crate) use rounds_need::{RoundsNeed, estimate_rounds_needs};
 pub(crate) use target::count_needed_samples;

@@ -13,7 +13,7 @@ use crate::git::CommitId;
 use crate::measure::{Effort, MeasureSubject};
 use crate::render::notes::describe_note;
 use crate::rounds::{MeasuredRounds, RoundsPlan, RoundsProgress, measure_rounds};
-use crate::run::{Benchmark, BenchmarkId, SampleSource};
+use crate::run::{Benchmark, BenchmarkId, LookHorizon, SampleSource};
 use crate::session::calibration::{locate_calibration, read_calibration};
 use crate::session::measurement::{
     build_subject, explain_measure_error, name_rounds_session, to_workspace,
@@ -171,6 +171,7 @@ fn measure_same_code(
         seed: session.effort.order_seed(),
         session: name_rounds_session(&run),
         budget: None,
+        horizon: LookHorizon::default(),
     };
     let mut look = |rounds: RoundsEvidence<'_>| -> HashSet<BenchmarkId> {
         let unfinished = rounds.candidate.benchmarks.iter().filter(|benchmark| {

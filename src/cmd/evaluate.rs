@@ -80,7 +80,15 @@ fn simulate_scenarios(
     results: &mut EvaluationResults,
 ) -> Result<()> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let plan = SimulationPlan { suites: args.suites, seed: args.seed, effects, policies, threads };
+    let plan = SimulationPlan {
+        suites: args.suites,
+        seed: args.seed,
+        effects,
+        policies,
+        suite_size: usize::from(args.benchmarks),
+        horizon: args.horizon,
+        threads,
+    };
     for scenario in select_scenarios(args)? {
         let bar = start_evaluation_bar(scenario.name, args.suites);
         let (cells, peers) = simulate_scenario(&scenario, &plan, &|done| bar.set_position(done));

@@ -8,7 +8,8 @@ use crate::decision::Decision;
 use crate::host::Host;
 use crate::policy::Policy;
 use crate::run::{
-    Benchmark, BenchmarkId, Digest, Launch, LaunchData, Run, SampleSource, Samples, Sampling,
+    Benchmark, BenchmarkId, Digest, Launch, LaunchData, LookHorizon, Run, SampleSource, Samples,
+    Sampling,
 };
 use crate::units::Nanos;
 use crate::verdict::{BaselineEvidence, Evidence, NoiseHistory, RoundsEvidence, decide};
@@ -80,25 +81,28 @@ pub(super) fn slow_down(digest: &Digest, factor: f64) -> Digest {
     }
 }
 
-/// Returns the answers of the decision on complete rounds; the looks are replayed.
+/// Returns the evidence of rounds up to the shortest horizon whose time is up.
+pub(super) fn end_rounds<'a>(baseline: &'a Run, candidate: &'a Run) -> RoundsEvidence<'a> {
+    RoundsEvidence {
+        baseline,
+        candidate,
+        entered_count: candidate.benchmarks.len(),
+        same_program: &[],
+        horizon: LookHorizon::default(),
+        has_ended: true,
+    }
+}
+
+/// Returns the answers of the decision on rounds; the looks are replayed.
 pub(super) fn decide_in_rounds(
-    baseline: &Run,
-    candidate: &Run,
+    rounds: RoundsEvidence<'_>,
     noise: &NoiseHistories,
     policy: &Policy,
 ) -> Vec<BenchmarkAnswer> {
-    let entered = candidate.benchmarks.len();
-    let rounds = RoundsEvidence {
-        baseline,
-        candidate,
-        entered_count: entered,
-        same_program: &[],
-        has_ended: true,
-    };
     let evidence = Evidence {
         rounds: Some(rounds),
         noise,
-        ..Evidence::from_sides(candidate, BaselineEvidence::None)
+        ..Evidence::from_sides(rounds.candidate, BaselineEvidence::None)
     };
     collect_answers(&decide(&evidence, policy))
 }

@@ -27,6 +27,13 @@ pub(crate) struct Scenario {
     pub(crate) slow_share: f64,
     /// Slowdown of the slower mode, on the log scale.
     pub(crate) slow_by: f64,
+    /// Share of launches that a burst hits, from 0 to 1.
+    pub(crate) burst_share: f64,
+    /// Mean slowdown of a launch that a burst hits, as a share. Slowdowns are exponentially
+    /// distributed.
+    pub(crate) burst_by: f64,
+    /// Another tenant that comes and goes. `None` without one.
+    pub(crate) neighbour: Option<NoisyNeighbour>,
     /// When the environment changes: with every sample or with every launch.
     pub(crate) pace: EnvironmentPace,
     /// Autoregression coefficient of the environment, from one step to the next.
@@ -54,6 +61,17 @@ pub(crate) struct Scenario {
     pub(crate) budget: Option<usize>,
 }
 
+/// Another tenant of the machine that comes and goes, and slows every launch while it is there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct NoisyNeighbour {
+    /// Mean number of launches that it stays.
+    pub(crate) stays: f64,
+    /// Mean number of launches that it is away.
+    pub(crate) is_away: f64,
+    /// Slowdown while it is there, as a share.
+    pub(crate) slows_by: f64,
+}
+
 /// When the environment changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EnvironmentPace {
@@ -74,6 +92,9 @@ const QUIET: Scenario = Scenario {
     launch: 0.0,
     slow_share: 0.0,
     slow_by: 0.0,
+    burst_share: 0.0,
+    burst_by: 0.0,
+    neighbour: None,
     pace: EnvironmentPace::Sample,
     phi: 0.0,
     environment: 0.0,
@@ -104,7 +125,7 @@ const MIXED: Scenario = Scenario {
 };
 
 /// All scenarios. The mixed one is first, because the floor refers to it.
-pub(crate) const SCENARIOS: [Scenario; 21] = [
+pub(crate) const SCENARIOS: [Scenario; 25] = [
     MIXED,
     Scenario { name: "iid", about: "independent samples with 2 %", ..QUIET },
     build_autoregressive("ar-0.5", "AR(1) 0.5 with 2 % through all launches", 0.5),
@@ -166,6 +187,37 @@ pub(crate) const SCENARIOS: [Scenario; 21] = [
         ..MIXED
     },
     Scenario {
+        name: "bursts",
+        about: "launches differ by 1.4 %, 15 % of them slower by an exponential of mean 30 %",
+        launch: 0.014,
+        burst_share: 0.15,
+        burst_by: 0.3,
+        ..QUIET
+    },
+    Scenario {
+        name: "neighbour",
+        about: "launches differ by 1.4 %, a neighbour stays for 3 launches at +40 %, is away for 9",
+        launch: 0.014,
+        neighbour: Some(NoisyNeighbour { stays: 3.0, is_away: 9.0, slows_by: 0.4 }),
+        ..QUIET
+    },
+    Scenario {
+        name: "two-speeds",
+        about: "half of the launches are 8 % slower, the others differ by 0.3 %",
+        launch: 0.003,
+        slow_share: 0.5,
+        slow_by: 0.08,
+        ..QUIET
+    },
+    Scenario {
+        name: "repelling",
+        about: "launches follow AR(1) −0.5 with 2 %, so that partners repel each other",
+        pace: EnvironmentPace::Launch,
+        phi: -0.5,
+        environment: 0.02,
+        ..QUIET
+    },
+    Scenario {
         name: "batch",
         about: "mixed, one value per launch",
         sampling: Sampling::Batch,
@@ -218,35 +270,18 @@ impl Scenario {
         Self { regime: 1.0, ..self }
     }
 
-    /// Draws `rounds` rounds of unchanged code on one machine and returns `(baseline, candidate)`.
-    ///
-    /// The order within each round is random.
-    pub(super) fn draw_rounds(
-        &self,
-        rounds: usize,
-        random: &mut Pcg64,
-    ) -> (SimulatedSide, SimulatedSide) {
-        let (mut baseline, mut candidate) = (Vec::new(), Vec::new());
-        let mut environment = self.environment * draw_normal(random);
-        for round in 0..rounds {
-            let first_launch = draw_normal(random);
-            let second_launch = self.partner_correlation * first_launch
-                + (1.0 - self.partner_correlation.powi(2)).sqrt() * draw_normal(random);
-            let is_candidate_first = random.random_bool(0.5);
-            for (place, launch) in [first_launch, second_launch].into_iter().enumerate() {
-                let trend = self.drift * (2 * round + place) as f64;
-                let shared = self.regime * self.launch * launch + trend + self.draw_mode(random);
-                let samples = self.draw_samples(shared, &mut environment, random);
-                let is_candidate = (place == 0) == is_candidate_first;
-                if is_candidate { candidate.push(samples) } else { baseline.push(samples) }
-            }
-        }
-        (baseline, candidate)
-    }
-
     /// Draws the difference between two machines, on the log scale.
     pub(super) fn draw_machine_difference(&self, random: &mut Pcg64) -> f64 {
         self.machine * std::f64::consts::SQRT_2 * draw_normal(random)
+    }
+
+    /// Draws the slowdown of a launch by a burst, on the log scale.
+    fn draw_burst(&self, random: &mut Pcg64) -> f64 {
+        if self.burst_share > 0.0 && random.random_bool(self.burst_share) {
+            (-self.burst_by * draw_positive(random).ln()).ln_1p()
+        } else {
+            0.0
+        }
     }
 
     fn draw_mode(&self, random: &mut Pcg64) -> f64 {
@@ -292,6 +327,82 @@ impl Scenario {
         let is_late = self.late_share > 0.0 && random.random_bool(self.late_share);
         let late = if is_late { -self.late_by * draw_positive(random).ln() } else { 0.0 };
         self.private_scale * noise + late
+    }
+}
+
+impl NoisyNeighbour {
+    /// Returns whether it is there at a random moment.
+    fn draw_presence(self, random: &mut Pcg64) -> bool {
+        random.random_bool(self.stays / (self.stays + self.is_away))
+    }
+
+    /// Returns whether it is there one launch later. How long it stays or is away is geometrically
+    /// distributed.
+    fn step_presence(self, is_there: bool, random: &mut Pcg64) -> bool {
+        if is_there {
+            !random.random_bool(1.0 / self.stays)
+        } else {
+            random.random_bool(1.0 / self.is_away)
+        }
+    }
+}
+
+/// Launches of unchanged code on one machine, drawn round by round.
+#[derive(Clone, Debug)]
+pub(super) struct RoundStream {
+    scenario: Scenario,
+    random: Pcg64,
+    /// State of the environment, on the log scale.
+    environment: f64,
+    /// Whether the neighbour is there.
+    has_neighbour: bool,
+    /// Number of launches drawn so far.
+    launch_count: u32,
+}
+
+impl RoundStream {
+    /// Begins at a random state of the machine.
+    pub(super) fn new(scenario: Scenario, mut random: Pcg64) -> Self {
+        let environment = scenario.environment * draw_normal(&mut random);
+        let neighbour = scenario.neighbour;
+        let has_neighbour = neighbour.is_some_and(|neighbour| neighbour.draw_presence(&mut random));
+        Self { scenario, random, environment, has_neighbour, launch_count: 0 }
+    }
+
+    /// Draws the next `rounds` rounds and returns `(baseline, candidate)`. The order within each
+    /// round is random.
+    pub(super) fn draw_rounds(&mut self, rounds: usize) -> (SimulatedSide, SimulatedSide) {
+        let correlation = self.scenario.partner_correlation;
+        let (mut baseline, mut candidate) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let first = draw_normal(&mut self.random);
+            let second = correlation * first
+                + (1.0 - correlation.powi(2)).sqrt() * draw_normal(&mut self.random);
+            let is_candidate_first = self.random.random_bool(0.5);
+            for (place, launch) in [first, second].into_iter().enumerate() {
+                let samples = self.draw_launch(launch);
+                let is_candidate = (place == 0) == is_candidate_first;
+                if is_candidate { candidate.push(samples) } else { baseline.push(samples) }
+            }
+        }
+        (baseline, candidate)
+    }
+
+    /// Draws the samples of the next launch. `launch` is its own deviation, a standard normal
+    /// number.
+    fn draw_launch(&mut self, launch: f64) -> Vec<f64> {
+        let Self { scenario, random, environment, has_neighbour, launch_count } = self;
+        let trend = scenario.drift * f64::from(*launch_count);
+        *launch_count += 1;
+        let mut shared = scenario.regime * scenario.launch * launch
+            + trend
+            + scenario.draw_mode(random)
+            + scenario.draw_burst(random);
+        if let Some(neighbour) = scenario.neighbour {
+            *has_neighbour = neighbour.step_presence(*has_neighbour, random);
+            shared += if *has_neighbour { neighbour.slows_by.ln_1p() } else { 0.0 };
+        }
+        scenario.draw_samples(shared, environment, random)
     }
 }
 

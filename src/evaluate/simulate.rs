@@ -9,18 +9,16 @@ use rand_pcg::Pcg64;
 
 use super::judge::{self, NoiseHistories};
 use super::peers::{PeerInput, PeerRule};
-use super::scenario::Scenario;
+use super::scenario::{RoundStream, Scenario};
 use super::tally::{AnswerTally, BenchmarkAnswer, PeerCell, RateCell};
 use crate::calibrate;
 use crate::compare::PartnerMedians;
 use crate::policy::Policy;
-use crate::run::{Benchmark, BenchmarkId, Digest, Run};
+use crate::run::{Benchmark, BenchmarkId, Digest, LookHorizon, Run};
+use crate::verdict::RoundsEvidence;
 
-/// Number of benchmarks in a suite.
-const SUITE_SIZE: usize = 50;
-
-/// Number of rounds at the last look.
-const LAST_LOOK_ROUNDS: usize = 20;
+/// Number of rounds that the simple rules see.
+const PEER_ROUNDS: usize = 20;
 
 /// Number of rounds of unchanged code in a history.
 const HISTORY_ROUNDS: usize = 20;
@@ -40,6 +38,10 @@ pub(crate) struct SimulationPlan<'a> {
     pub(crate) effects: &'a [f64],
     /// Policies and their names.
     pub(crate) policies: &'a [(String, Policy)],
+    /// Number of benchmarks in a suite.
+    pub(crate) suite_size: usize,
+    /// Largest number of rounds of a benchmark. A scenario with a budget ends earlier.
+    pub(crate) horizon: LookHorizon,
     /// Number of threads. The answers do not depend on it.
     pub(crate) threads: usize,
 }
@@ -97,14 +99,13 @@ impl ScenarioTallies {
     }
 
     fn add_suite(&mut self, scenario: &Scenario, plan: &SimulationPlan<'_>, number: u64) {
-        let suite = SimulatedSuite::draw(scenario, plan.seed, number);
+        let mut suite = SimulatedSuite::draw(scenario, plan, number);
+        let histories = [NoiseHistories::new(), std::mem::take(&mut suite.noise)];
         let mut decided = self.decision_tallies.iter_mut();
         for effect in plan.effects {
-            let candidate = suite.build_candidate(*effect);
             for (_, policy) in plan.policies {
-                for noise in [&NoiseHistories::new(), &suite.noise] {
-                    let answers =
-                        judge::decide_in_rounds(&suite.baseline, &candidate, noise, policy);
+                for noise in &histories {
+                    let answers = suite.decide(*effect, plan.horizon, noise, policy);
                     decided.next().expect("a tally for each cell").add_suite(&answers);
                 }
             }
@@ -163,11 +164,17 @@ impl ScenarioTallies {
 /// One suite of unchanged code, with the noise that its history showed.
 struct SimulatedSuite {
     scenario: Scenario,
-    baseline: Run,
-    /// Digests of the candidate's launches per benchmark, before the slowdown is put in.
-    candidate_digests: Vec<Vec<Digest>>,
+    benchmarks: Vec<SimulatedBenchmark>,
     noise: NoiseHistories,
     peers: Vec<PeerData>,
+}
+
+/// The launches of one benchmark, drawn as far as they are needed.
+struct SimulatedBenchmark {
+    stream: RoundStream,
+    baseline: Vec<Digest>,
+    /// Digests of the candidate's launches, before the slowdown is put in.
+    candidate: Vec<Digest>,
 }
 
 /// Data of one benchmark that the simple rules judge, as durations.
@@ -178,51 +185,103 @@ struct PeerData {
     candidate_launches: Vec<f64>,
 }
 
+impl SimulatedBenchmark {
+    /// Draws launches until there are `rounds` rounds.
+    fn extend_to(&mut self, rounds: usize) {
+        let missing = rounds.saturating_sub(self.baseline.len());
+        let (baseline, candidate) = self.stream.draw_rounds(missing);
+        self.baseline.extend(baseline.iter().map(|launch| judge::compute_digest(launch)));
+        self.candidate.extend(candidate.iter().map(|launch| judge::compute_digest(launch)));
+    }
+}
+
 impl SimulatedSuite {
-    fn draw(scenario: &Scenario, seed: u64, number: u64) -> Self {
+    fn draw(scenario: &Scenario, plan: &SimulationPlan<'_>, number: u64) -> Self {
         // Each suite has its own random stream, so that threads can take the suites in any order.
-        let mut random = Pcg64::new(u128::from(seed), u128::from(number));
+        // Each benchmark has one of its own, so that launches that nobody looks at need not be drawn.
+        let mut random = Pcg64::new(u128::from(plan.seed), u128::from(number));
         random = Pcg64::from_rng(&mut random);
-        let rounds = scenario.budget.unwrap_or(LAST_LOOK_ROUNDS);
-        let (mut noise, mut peers) = (NoiseHistories::new(), Vec::new());
-        let (mut baseline, mut candidate_digests) = (Vec::new(), Vec::new());
-        for index in 0..SUITE_SIZE {
-            let id = build_id(index);
-            let history = scenario.with_history_noise().draw_rounds(HISTORY_ROUNDS, &mut random);
+        let (mut noise, mut peers, mut benchmarks) =
+            (NoiseHistories::new(), Vec::new(), Vec::new());
+        for index in 0..plan.suite_size {
+            let id = BenchmarkId { name: build_id(index), package: None };
+            let earlier = Pcg64::from_rng(&mut random);
+            let (old, new) = RoundStream::new(scenario.with_history_noise(), earlier)
+                .draw_rounds(HISTORY_ROUNDS);
             let noise_history = calibrate::estimate_noise(&PartnerMedians {
-                baseline: compute_levels(&history.0),
-                candidate: compute_levels(&history.1),
+                baseline: compute_levels(&old),
+                candidate: compute_levels(&new),
             });
-            noise.extend(
-                noise_history.map(|known| (BenchmarkId { name: id.clone(), package: None }, known)),
-            );
-            let sides = scenario.draw_rounds(rounds, &mut random);
-            let digests: Vec<Digest> =
-                sides.0.iter().map(|launch| judge::compute_digest(launch)).collect();
-            candidate_digests
-                .push(sides.1.iter().map(|launch| judge::compute_digest(launch)).collect());
-            baseline.push(build_simulated_benchmark(id, scenario, digests));
+            noise.extend(noise_history.map(|known| (id, known)));
+            let stream = RoundStream::new(*scenario, Pcg64::from_rng(&mut random));
             if number < PEER_SUITES {
+                let (baseline, candidate) = stream.clone().draw_rounds(PEER_ROUNDS);
                 let machine_difference = scenario.draw_machine_difference(&mut random);
-                peers.push(PeerData::new(&sides.0, &sides.1, machine_difference));
+                peers.push(PeerData::new(&baseline, &candidate, machine_difference));
             }
+            benchmarks.push(SimulatedBenchmark {
+                stream,
+                baseline: Vec::new(),
+                candidate: Vec::new(),
+            });
         }
-        Self {
-            scenario: *scenario,
-            baseline: judge::build_run("simulated", baseline),
-            candidate_digests,
-            noise,
-            peers,
-        }
+        Self { scenario: *scenario, benchmarks, noise, peers }
     }
 
-    /// Returns the candidate's run with the slowdown `effect` in every benchmark.
-    fn build_candidate(&self, effect: f64) -> Run {
-        let benchmarks = self.candidate_digests.iter().enumerate().map(|(index, launches)| {
-            let slowed = launches.iter().map(|digest| judge::slow_down(digest, 1.0 + effect));
-            build_simulated_benchmark(build_id(index), &self.scenario, slowed)
-        });
-        judge::build_run("simulated", benchmarks.collect())
+    /// Returns the answers of the decision if every benchmark is slower by `effect`.
+    fn decide(
+        &mut self,
+        effect: f64,
+        horizon: LookHorizon,
+        noise: &NoiseHistories,
+        policy: &Policy,
+    ) -> Vec<BenchmarkAnswer> {
+        // As in a check, only undecided benchmarks get more rounds. They get them in few stages: what
+        // is measured after the look that decides does not change the answer.
+        let last = self.scenario.budget.unwrap_or(horizon.rounds());
+        let horizon = horizon.min(LookHorizon::choose(last));
+        let mut round_counts: Vec<usize> = vec![0; self.benchmarks.len()];
+        let mut is_open = vec![true; self.benchmarks.len()];
+        let mut answers = Vec::new();
+        let stages = LookHorizon::ALL.map(LookHorizon::rounds).into_iter();
+        for stage in stages.filter(|rounds| *rounds < last).chain([last]) {
+            let measured = self.benchmarks.iter_mut().zip(&mut round_counts).zip(&is_open);
+            for ((benchmark, round_count), _) in measured.filter(|(_, is_open)| **is_open) {
+                benchmark.extend_to(stage);
+                *round_count = stage;
+            }
+            let [baseline, candidate] = self.build_sides(&round_counts, effect);
+            let rounds = RoundsEvidence {
+                horizon,
+                has_ended: stage == last,
+                ..judge::end_rounds(&baseline, &candidate)
+            };
+            answers = judge::decide_in_rounds(rounds, noise, policy);
+            is_open = answers.iter().map(BenchmarkAnswer::is_undecided).collect();
+            if !is_open.contains(&true) {
+                break;
+            }
+        }
+        answers
+    }
+
+    /// Returns the runs of both sides, with `rounds` launches of each benchmark.
+    fn build_sides(&self, rounds: &[usize], effect: f64) -> [Run; 2] {
+        let build_side = |pick: &dyn Fn(&SimulatedBenchmark, usize) -> Vec<Digest>| {
+            let benchmarks = self.benchmarks.iter().zip(rounds).enumerate();
+            let benchmarks = benchmarks.map(|(index, (benchmark, rounds))| {
+                let digests = pick(benchmark, *rounds);
+                build_simulated_benchmark(build_id(index), &self.scenario, digests)
+            });
+            judge::build_run("simulated", benchmarks.collect())
+        };
+        let slow_down = |digest: &Digest| judge::slow_down(digest, 1.0 + effect);
+        [
+            build_side(&|benchmark, rounds| benchmark.baseline[..rounds].to_vec()),
+            build_side(&|benchmark, rounds| {
+                benchmark.candidate[..rounds].iter().map(slow_down).collect()
+            }),
+        ]
     }
 
     fn collect_peer_answers(&self, peer: PeerRule, effect: f64, seed: u64) -> Vec<BenchmarkAnswer> {
@@ -233,7 +292,10 @@ impl SimulatedSuite {
                 baseline_launches: &data.baseline_launches,
                 candidate_launches: &scale_durations(&data.candidate_launches, 1.0 + effect),
             };
-            peer.judge(&input, seed.wrapping_mul(SUITE_SIZE as u64).wrapping_add(index as u64))
+            peer.judge(
+                &input,
+                seed.wrapping_mul(self.peers.len() as u64).wrapping_add(index as u64),
+            )
         });
         answers.collect()
     }

@@ -11,7 +11,7 @@ pub(crate) enum TableLayout {
     Markdown,
 }
 
-const RATE_HEAD: [&str; 12] = [
+const RATE_HEAD: [&str; 13] = [
     "data",
     "effect",
     "policy",
@@ -24,6 +24,7 @@ const RATE_HEAD: [&str; 12] = [
     "improved",
     "rounds",
     "rounds per suite",
+    "seconds",
 ];
 
 const PEER_HEAD: [&str; 5] = ["data", "effect", "rule", "called slower", "suites failing"];
@@ -45,6 +46,7 @@ pub(crate) fn format_rate_cells(cells: &[RateCell], layout: TableLayout) -> Stri
             tally.improved.to_string(),
             format!("{:.2}", tally.mean_rounds()),
             format!("{:.1}", tally.mean_suite_rounds()),
+            format!("{:.1}", tally.mean_seconds()),
         ]
     });
     format_table(&RATE_HEAD, &rows.collect::<Vec<_>>(), layout)

@@ -6,6 +6,18 @@ use crate::decision::Change;
 use crate::stats::proportion::compute_clopper_pearson;
 use crate::units::Confidence;
 
+/// Time to start a process of a bench, in seconds. It is that of a small Criterion bench.
+const START_SECONDS: f64 = 0.12;
+
+/// Factor of the start-up in the square of the best time of calls, in seconds.
+const CALLS_FACTOR: f64 = 0.02;
+
+/// Least time of the calls of a benchmark in a launch, in seconds.
+const MIN_CALLS: f64 = 0.01;
+
+/// Longest time of the calls of a benchmark in a launch, in seconds.
+const MAX_CALLS: f64 = 0.2;
+
 /// Answer on one benchmark, and the number of rounds after which it was given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct BenchmarkAnswer {
@@ -13,6 +25,13 @@ pub(super) struct BenchmarkAnswer {
     pub(super) change: Change,
     /// Number of launches of the candidate on which the answer is based.
     pub(super) rounds: u32,
+}
+
+impl BenchmarkAnswer {
+    /// Returns whether more rounds may decide the benchmark.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.change == Change::Inconclusive
+    }
 }
 
 /// Number of times that each answer was given.
@@ -151,6 +170,21 @@ impl AnswerTally {
     /// Returns the mean number of rounds until a benchmark is decided; NaN without benchmarks.
     pub(crate) fn mean_rounds(&self) -> f64 {
         self.rounds as f64 / self.benchmarks as f64
+    }
+
+    /// Returns the mean number of seconds that a suite would take; NaN without suites.
+    ///
+    /// Assumes that all benchmarks share a process and leave when they are decided. A launch costs
+    /// [`START_SECONDS`], and for each benchmark the time of calls that is best for a suite of this
+    /// size: T = √(20 ms · start ÷ benchmarks), from 10 to 200 ms.
+    pub(crate) fn mean_seconds(&self) -> f64 {
+        let suites = self.suites as f64;
+        let suite_size = self.benchmarks as f64 / suites;
+        let call_seconds =
+            (CALLS_FACTOR * START_SECONDS / suite_size).sqrt().clamp(MIN_CALLS, MAX_CALLS);
+        let seconds_per_side =
+            START_SECONDS * self.suite_rounds as f64 + call_seconds * self.rounds as f64;
+        2.0 * seconds_per_side / suites
     }
 
     /// Returns the mean number of rounds until the last benchmark of a suite is decided; NaN

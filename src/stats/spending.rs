@@ -34,8 +34,17 @@ pub(crate) struct LookPlan {
 impl LookPlan {
     /// Creates a plan of `looks`, in the order of their rounds. No look, not even one between two
     /// planned ones, takes place before `min_rounds` rounds.
+    ///
+    /// Shares that do not add up to one are divided by their sum.
     pub(crate) const fn new(min_rounds: usize, looks: &'static [PlannedLook]) -> Self {
         Self { min_rounds, looks }
+    }
+
+    /// Returns the plan without the looks after `last` rounds. Its looks spend everything.
+    #[must_use]
+    pub(crate) fn end_at(self, last: usize) -> Self {
+        let kept = self.looks.iter().take_while(|look| look.rounds <= last).count();
+        Self { looks: &self.looks[..kept], ..self }
     }
 
     /// Returns the number of rounds of the first planned look after `rounds` rounds, or `None`
@@ -54,9 +63,10 @@ impl LookPlan {
             return None;
         }
         let (before, now) = (self.sum_shares_until(previous), self.sum_shares_until(rounds));
+        let total = self.sum_shares_until(usize::MAX);
         let share = ErrorShare {
-            alpha: now.alpha - before.alpha,
-            pass_error: now.pass_error - before.pass_error,
+            alpha: (now.alpha - before.alpha) / total.alpha,
+            pass_error: (now.pass_error - before.pass_error) / total.pass_error,
         };
         (share.alpha > 0.0).then_some(share)
     }
@@ -77,11 +87,11 @@ impl LookPlan {
     }
 }
 
-/// Returns the two-sided p-value over all looks so far, from each look's smaller one-sided p-value
-/// and its share of α.
+/// Returns the two-sided p-value over all looks so far, from the smaller one-sided p-value of each
+/// test and the share of α that the test spends.
 ///
 /// The value is `min(1, 2 · min(p ÷ share))`. It is valid at any stopping time, by Bonferroni's
-/// inequality. It is 1 without looks.
-pub(crate) fn combine_look_p_values(looks: impl IntoIterator<Item = (f64, ErrorShare)>) -> f64 {
-    looks.into_iter().map(|(p, share)| 2.0 * p / share.alpha).fold(1.0, f64::min)
+/// inequality, if all shares together are at most 1. It is 1 without looks.
+pub(crate) fn combine_look_p_values(tests: impl IntoIterator<Item = (f64, f64)>) -> f64 {
+    tests.into_iter().map(|(p, alpha_share)| 2.0 * p / alpha_share).fold(1.0, f64::min)
 }

@@ -2,3 +2,4 @@
 
 pub(crate) mod t;
 pub(crate) mod rank;
+pub(crate) mod sign;

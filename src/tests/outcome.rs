@@ -182,7 +182,7 @@ fn a_row_in_rounds_shows_the_rounds_that_decided() {
         }
         run
     };
-    let (baseline, mut candidate) = (in_session(1e6, 6), in_session(1.2e6, 6));
+    let (baseline, mut candidate) = (in_session(1e6, 6), in_session(1.4e6, 6));
     // A launch after the deciding look.
     candidate.benchmarks[0].launches[5].data = observed(&vec![9e6; 100]);
     let rounds = crate::verdict::RoundsEvidence {
@@ -190,6 +190,7 @@ fn a_row_in_rounds_shows_the_rounds_that_decided() {
         candidate: &candidate,
         entered_count: 1,
         same_program: &[],
+        horizon: crate::run::LookHorizon::default(),
         has_ended: true,
     };
     let sides = Evidence::from_sides(&candidate, BaselineEvidence::None);

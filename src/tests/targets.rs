@@ -10,7 +10,7 @@ use crate::note::Note;
 use crate::policy::{Config, Metric, Policy};
 use crate::render::{self, COMMENT_LIMIT, Colour};
 use crate::report::{Report, ReportContext};
-use crate::run::{Benchmark, BenchmarkId, CallsPerSample, Launch, LaunchData, Run};
+use crate::run::{Benchmark, BenchmarkId, CallsPerSample, Launch, LaunchData, LookHorizon, Run};
 use crate::run::{MeasuredCommit, SampleSource, Sampling};
 use crate::selection::Selection;
 use crate::units::Nanos;
@@ -255,6 +255,7 @@ fn decide_every_way(baseline: &[Vec<f64>], candidate: &[Vec<f64>]) -> [Decision;
         candidate: &new,
         entered_count: 1,
         same_program: &[],
+        horizon: LookHorizon::default(),
         has_ended: true,
     };
     let in_rounds =
@@ -472,6 +473,7 @@ fn a_target_without_enough_calls_asks_for_more_rounds() {
             candidate: &new,
             entered_count: 1,
             same_program: &[],
+            horizon: LookHorizon::default(),
             has_ended: false,
         };
         let sides = Evidence {

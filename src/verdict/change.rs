@@ -3,22 +3,38 @@
 use super::clock::ClockResolution;
 use super::look_plan::{PASS_ERROR, compute_benchmark_alpha};
 use super::test_form::choose_test_form;
+use super::witness::ChangeLimits;
 use crate::compare::BenchmarkComparison;
 use crate::decision::Change;
 use crate::note::Note;
 use crate::policy::BenchmarkRules;
+use crate::stats::order_statistics::{compute_quantile_lower_bound, compute_quantile_upper_bound};
 use crate::stats::power;
 use crate::stats::random_effects::{BaselineLevel, MIN_BASELINE_RUNS};
 use crate::stats::test::t::{self, TTest, TestForm};
 use crate::units::Percent;
 
-/// The answer for one benchmark, with the test that gave it.
+/// The log ratio that is shown, with what its interval is computed from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ChangeEstimate {
+    /// Difference of means, from a plain t test.
+    Mean(TTest),
+    /// Median of the differences of partners, from their signs.
+    Median {
+        /// The differences, in ascending order; never empty.
+        sorted: Vec<f64>,
+        /// Shift on each side that the clock's rounding may cause.
+        rounding: f64,
+    },
+}
+
+/// The answer for one benchmark, with the estimate behind it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ChangeFinding {
     /// What the data say.
     pub(super) change: Change,
-    /// The plain test behind the ratio that is shown. `None` if a side has too few launches.
-    pub(super) test: Option<TTest>,
+    /// The ratio that is shown. `None` if a side has too few launches.
+    pub(super) estimate: Option<ChangeEstimate>,
     /// Two-sided p-value, corrected for looking several times. `None` without a test.
     pub(super) p_value: Option<f64>,
     /// Slowdown found with 80 % power at the noise of this measurement, as a share. `None` without
@@ -34,7 +50,14 @@ impl ChangeFinding {
     /// Builds a finding without a test.
     pub(super) fn without_test(change: Change, note: Option<Note>) -> Self {
         let notes = note.into_iter().collect();
-        Self { change, test: None, p_value: None, minimum_detectable: None, rounds: None, notes }
+        Self {
+            change,
+            estimate: None,
+            p_value: None,
+            minimum_detectable: None,
+            rounds: None,
+            notes,
+        }
     }
 
     /// Returns this finding, or an inconclusive one if the clock allows no conclusion. A ratio of
@@ -49,13 +72,53 @@ impl ChangeFinding {
                 Self { rounds, ..Self::without_test(Change::Inconclusive, note) }
             }
             // Without a test there is a reason already.
-            _ if self.test.is_none() => self,
+            _ if self.estimate.is_none() => self,
             doubt => Self {
                 change: Change::Inconclusive,
                 minimum_detectable: None,
                 notes: vec![doubt.clone()],
                 ..self
             },
+        }
+    }
+}
+
+impl ChangeEstimate {
+    /// Builds the median of the differences of partners, which may not be empty.
+    pub(super) fn from_differences(mut differences: Vec<f64>, rounding: f64) -> Self {
+        differences.sort_by(f64::total_cmp);
+        Self::Median { sorted: differences, rounding }
+    }
+
+    /// Returns the log ratio.
+    pub(super) fn difference(&self) -> f64 {
+        match self {
+            Self::Mean(test) => test.difference,
+            Self::Median { sorted, .. } => {
+                let middle = sorted.len() / 2;
+                if sorted.len() % 2 == 1 {
+                    sorted[middle]
+                } else {
+                    sorted[middle - 1].midpoint(sorted[middle])
+                }
+            }
+        }
+    }
+
+    /// Returns the two-sided interval `(low, high)` of the log ratio.
+    ///
+    /// That of a median is between two order statistics, and ends at the smallest and the largest
+    /// difference if there are too few for `confidence`.
+    pub(super) fn confidence_interval(&self, confidence: f64) -> (f64, f64) {
+        match self {
+            Self::Mean(test) => test.confidence_interval(confidence),
+            Self::Median { sorted, rounding } => {
+                let one_sided = 0.5 * (1.0 + confidence);
+                let low = compute_quantile_lower_bound(sorted, 0.5, one_sided);
+                let high = compute_quantile_upper_bound(sorted, 0.5, one_sided);
+                let (first, last) = (sorted[0], sorted[sorted.len() - 1]);
+                (low.unwrap_or(first) - rounding, high.unwrap_or(last) + rounding)
+            }
         }
     }
 }
@@ -67,21 +130,6 @@ pub(super) struct ErrorRates {
     pub(super) alpha: f64,
     /// Probability of calling a slowdown of the size that must be found unchanged.
     pub(super) pass: f64,
-}
-
-/// Judges a log ratio by its bounds: the strict bounds at the α of a failure, the loose bound at
-/// the error of a pass.
-pub(super) fn classify(test: &TTest, errors: ErrorRates, rules: &BenchmarkRules) -> Change {
-    let tolerated = rules.threshold.get().ln_1p();
-    if test.lower_bound(errors.alpha) > tolerated {
-        Change::Regressed
-    } else if test.upper_bound(errors.alpha) < -tolerated {
-        Change::Improved
-    } else if test.upper_bound(errors.pass) < rules.detect.get().ln_1p() {
-        Change::Unchanged
-    } else {
-        Change::Inconclusive
-    }
 }
 
 /// Returns the slowdown, as a share, that a look with these errors calls regressed in 80 % of cases
@@ -166,7 +214,7 @@ fn judge_one_look(
     clock: &ClockResolution,
 ) -> ChangeFinding {
     let test = clock.widen(test);
-    let change = classify(&test, errors, rules);
+    let change = ChangeLimits::from_rules(rules).classify(&test, errors);
     let detectable = compute_detectable_slowdown(&test, errors, rules);
     let notes = match change {
         Change::Inconclusive => vec![note_undecided(None, detectable)],
@@ -174,7 +222,7 @@ fn judge_one_look(
     };
     let finding = ChangeFinding {
         change,
-        test: Some(test),
+        estimate: Some(ChangeEstimate::Mean(test)),
         p_value: Some(test.p_two_sided(0.0)),
         minimum_detectable: Some(detectable),
         rounds: None,

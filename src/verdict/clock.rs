@@ -31,6 +31,9 @@ pub(super) struct ClockStep {
 pub(super) struct ClockResolution {
     /// Least standard error of a log ratio: half a step of the clock on each side.
     error_floor: f64,
+    /// Largest shift of a log ratio that rounding to the clock's step causes: half a step on each
+    /// side.
+    largest_rounding: f64,
     /// Why the clock allows no conclusion. `None` if it is fine enough.
     doubt: Option<Note>,
 }
@@ -47,7 +50,7 @@ impl ClockResolution {
         let sides = [comparison.baseline, comparison.candidate];
         let sides: Vec<&Benchmark> = sides.into_iter().flatten().collect();
         if sides.iter().any(|side| side.has_median_of_zero()) {
-            return Self { error_floor: 0.0, doubt: Some(Note::SamplesOfZero) };
+            return Self { doubt: Some(Note::SamplesOfZero), ..Self::default() };
         }
         let medians: Vec<f64> =
             sides.iter().filter_map(|side| side.compute_typical_median()).map(Nanos::get).collect();
@@ -57,10 +60,11 @@ impl ClockResolution {
             return Self::default();
         };
         let errors = medians.iter().map(|median| 0.5 * step / median);
-        let error_floor = errors.fold(0.0, f64::hypot).min(MAX_ERROR_FLOOR);
+        let error_floor = errors.clone().fold(0.0, f64::hypot).min(MAX_ERROR_FLOOR);
+        let largest_rounding = errors.sum::<f64>().min(MAX_ERROR_FLOOR);
         let is_coarse = step > MAX_STEP_SHARE * rules.detect.get() * smallest;
         let doubt = is_coarse.then(|| note_coarse_clock(&sides, step, smallest));
-        Self { error_floor, doubt }
+        Self { error_floor, largest_rounding, doubt }
     }
 
     /// Returns `test` with a standard error of at least half a step of the clock on each side.
@@ -69,6 +73,12 @@ impl ClockResolution {
     /// more launches.
     pub(super) fn widen(&self, test: TTest) -> TTest {
         TTest { standard_error: test.standard_error.max(self.error_floor), ..test }
+    }
+
+    /// Returns the largest shift of a log ratio that the clock's rounding causes; zero for a fine
+    /// clock.
+    pub(super) fn largest_rounding(&self) -> f64 {
+        self.largest_rounding
     }
 
     /// Returns why the clock allows no conclusion, or `None` if it is fine enough.

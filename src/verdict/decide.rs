@@ -87,7 +87,9 @@ fn collect_notes(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Pol
     notes.extend(waivers::list_ineffective_trailers(judgements, accepted, has_baseline));
     notes.extend(unmatched::list_unmatched_rules(judgements, policy));
     notes.extend(outcome::list_undecided_rules(judgements, policy));
-    notes.extend(short_launches::suggest_longer_launches(judgements, evidence.candidate.source));
+    let horizon = evidence.rounds.map(|rounds| rounds.horizon).unwrap_or_default();
+    let source = evidence.candidate.source;
+    notes.extend(short_launches::suggest_longer_launches(judgements, source, horizon));
     notes.extend(counts::explain_missing_counts(evidence.counts));
     notes.extend_from_slice(evidence.notes);
     // The rounds repeat notes of the candidate's first run, for example about skipped benches.

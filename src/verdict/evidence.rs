@@ -3,14 +3,14 @@
 //! It is gathered elsewhere and complete before [`decide`](super::decide) sees it, so that nobody
 //! has to add to a decision afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::NoiseHistory;
 use crate::decision::InstructionCounts;
 use crate::host::Host;
 use crate::note::{CountObstacle, Note};
 use crate::policy::trailer::AcceptTrailer;
-use crate::run::{BenchmarkId, Run};
+use crate::run::{BenchmarkId, LookHorizon, RoundsRecord, Run};
 
 /// All inputs of a decision except the policy.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,11 @@ pub(crate) struct RoundsEvidence<'a> {
     pub(crate) entered_count: usize,
     /// Benchmarks that did not enter because both sides have the same program for them.
     pub(crate) same_program: &'a [SameBenchmark],
-    /// Whether no more rounds will come.
+    /// Largest number of rounds that a benchmark may take. It is fixed before the first round.
+    pub(crate) horizon: LookHorizon,
+    /// Whether no more rounds will come, because the time is up. If so, each benchmark that was
+    /// still measured is looked at once more. A benchmark that was given up right after a look has
+    /// nothing more to look at.
     pub(crate) has_ended: bool,
 }
 
@@ -126,13 +130,39 @@ pub(crate) struct ReleaseEvidence {
     pub(crate) runs: Vec<Run>,
 }
 
+impl<'a> RoundsEvidence<'a> {
+    /// Returns the rounds that two run files hold, which have ended. Returns `None` unless the files
+    /// record the same rounds and share a session.
+    fn from_files(baseline: &'a Run, candidate: &'a Run) -> Option<Self> {
+        let RoundsRecord { horizon, entered } = candidate.settings.rounds?;
+        let list_sessions = |run: &'a Run| -> HashSet<&'a str> {
+            let launches = run.benchmarks.iter().flat_map(|benchmark| &benchmark.launches);
+            launches.filter_map(|launch| launch.session.as_deref()).collect()
+        };
+        let is_together = baseline.settings.rounds == candidate.settings.rounds
+            && !list_sessions(baseline).is_disjoint(&list_sessions(candidate));
+        is_together.then_some(Self {
+            baseline,
+            candidate,
+            entered_count: usize::try_from(entered).unwrap_or(usize::MAX),
+            same_program: &[],
+            horizon,
+            has_ended: true,
+        })
+    }
+}
+
 impl<'a> Evidence<'a> {
-    /// Returns the evidence of a candidate and a baseline, with nothing else known.
+    /// Returns the evidence of a candidate and a baseline, with nothing else known. Two files of
+    /// rounds that were measured with each other are judged by their looks.
     pub(crate) fn from_sides(candidate: &'a Run, baseline: BaselineEvidence<'a>) -> Self {
         Self {
             candidate,
             baseline,
-            rounds: None,
+            rounds: match baseline {
+                BaselineEvidence::File(run) => RoundsEvidence::from_files(run, candidate),
+                _ => None,
+            },
             counts: &CountEvidence::NotWanted,
             trailers: &NO_TRAILERS,
             last_release: None,

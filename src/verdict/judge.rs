@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::bench_changes::list_bench_changes;
-use super::change::{self, ChangeFinding, ErrorRates};
+use super::change::{self, ChangeEstimate, ChangeFinding, ErrorRates};
 use super::clock::ClockResolution;
 use super::conditions::{self, BenchmarkInRun, ConditionFinding};
 use super::evidence::{BaselineEvidence, Evidence};
@@ -221,6 +221,7 @@ fn judge_rounds(
         .collect();
     let context = LookContext {
         entered_count: rounds.entered_count,
+        horizon: rounds.horizon,
         has_screen: matches!(evidence.baseline, BaselineEvidence::Screen(runs) if runs.len() >= MIN_BASELINE_RUNS),
         has_ended: rounds.has_ended,
     };
@@ -377,13 +378,13 @@ fn build_judgement(
     let axis = HistogramAxis::from_sides(baseline_runs.iter().chain(&candidate_runs).copied());
     let summarize = |runs: &[&Benchmark]| SideFigures::from_runs(runs, axis, policy.confidence);
     let (mut baseline, mut candidate) = (summarize(baseline_runs), summarize(&candidate_runs));
-    if let (Some(test), Some(baseline), Some(candidate)) =
-        (&finding.test, &mut baseline, &mut candidate)
+    if let (Some(estimate), Some(baseline), Some(candidate)) =
+        (&finding.estimate, &mut baseline, &mut candidate)
     {
-        let compared = find_compared_level(comparison, finding.rounds, stage);
+        let compared = find_compared_level(comparison, &finding, stage);
         let level = compared.unwrap_or_else(|| candidate.median.point.ln());
         candidate.median = candidate.median.move_to(level);
-        baseline.median = baseline.median.move_to(level - test.difference);
+        baseline.median = baseline.median.move_to(level - estimate.difference());
     }
     let count_launches = |runs: &[&Benchmark]| {
         let measured = runs.iter().map(|run| run.launches.len()).sum();
@@ -398,11 +399,11 @@ fn build_judgement(
         package: comparison.id.package.clone(),
         target: shown_side.and_then(|benchmark| benchmark.target.clone()),
         change: finding.change,
-        ratio: finding.test.as_ref().map(|test| {
-            let (low, high) = test.confidence_interval(policy.confidence.get());
+        ratio: finding.estimate.as_ref().map(|estimate| {
+            let (low, high) = estimate.confidence_interval(policy.confidence.get());
             RatioInterval {
                 low: Ratio::from_ln(low),
-                point: Ratio::from_ln(test.difference),
+                point: Ratio::from_ln(estimate.difference()),
                 high: Ratio::from_ln(high),
                 confidence: policy.confidence,
             }
@@ -434,12 +435,12 @@ fn build_judgement(
 /// launches: in rounds, or between two runs that were measured next to each other.
 fn find_compared_level(
     comparison: &BenchmarkComparison<'_>,
-    rounds: Option<usize>,
+    finding: &ChangeFinding,
     stage: Option<CheckStage>,
 ) -> Option<f64> {
     let is_screened = stage == Some(CheckStage::Screened);
     let partners = comparison.match_partners().candidate;
-    let compared = match rounds {
+    let compared = match finding.rounds {
         Some(rounds) => partners.get(..rounds)?,
         None if is_screened => return None,
         None => match choose_test_form(partners.len(), None, None) {
@@ -447,7 +448,12 @@ fn find_compared_level(
             TestForm::Welch => return None,
         },
     };
-    summary::Moments::from_values(compared).ok().map(|level| level.mean())
+    match finding.estimate {
+        Some(ChangeEstimate::Median { .. }) => {
+            summary::compute_median_in_place(&mut compared.to_vec())
+        }
+        _ => summary::Moments::from_values(compared).ok().map(|level| level.mean()),
+    }
 }
 
 /// Judges the targets of the candidate. All are unproven if it has no launches; there are none

@@ -4,19 +4,38 @@
 //! answer, no matter when or how often it is computed.
 
 use super::change::{
-    ChangeFinding, ErrorRates, classify, compute_detectable_slowdown, note_undecided,
+    ChangeEstimate, ChangeFinding, ErrorRates, compute_detectable_slowdown, note_undecided,
 };
 use super::clock::ClockResolution;
 use super::look_plan::{self, MIN_HISTORY_ROUNDS, MIN_ROUNDS};
 use super::test_form::{MIN_CORRELATION_ROUNDS, choose_test_form};
+use super::witness::{
+    ChangeLimits, MIN_SIGN_ROUNDS, SignBoundaries, combine_witnesses, split_errors,
+};
 use crate::compare::PartnerMedians;
 use crate::decision::Change;
 use crate::note::Note;
 use crate::policy::BenchmarkRules;
+use crate::run::LookHorizon;
 use crate::stats::shrinkage::{self, VariancePrior};
 use crate::stats::spending::{self, ErrorShare, LookPlan};
 use crate::stats::summary;
-use crate::stats::test::t::{StandardError, TTest, TestForm, compute_t_test};
+use crate::stats::test::sign::compute_smaller_sign_p;
+use crate::stats::test::t::{
+    StandardError, TTest, TestForm, compute_cautious_test, compute_t_test,
+};
+
+/// Number of rounds from which a small change is called, without history.
+///
+/// Launches with two modes may all fall on the wrong sides in fewer rounds, and their variance then
+/// looks small.
+const MIN_CHANGE_ROUNDS: usize = 7;
+
+/// Size of a change that is called earlier, as a multiple of the slowdown that must be found.
+const EARLY_CHANGE_FACTOR: f64 = 5.0;
+
+/// Smallest number of rounds after which a benchmark may be given up as hopeless.
+pub(super) const MIN_FUTILITY_ROUNDS: usize = 10;
 
 /// Noise of one benchmark on this machine, from earlier rounds with the same code on both sides.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +70,8 @@ pub(super) struct RoundSeries {
 pub(super) struct LookContext {
     /// Number of benchmarks that entered the rounds.
     pub(super) entered_count: usize,
+    /// Largest number of rounds that a benchmark may take. It is fixed before the first round.
+    pub(super) horizon: LookHorizon,
     /// Whether a screen has already had its chance to pass a benchmark.
     pub(super) has_screen: bool,
     /// Whether no more rounds will come. If so, one more look takes the rounds after the last
@@ -84,13 +105,15 @@ impl RoundSeries {
     }
 
     /// Chooses the look plan. It depends on the history and the policy only, never on the launches.
-    fn choose_plan(&self) -> LookPlan {
-        let Some(noise) = self.long_history() else { return look_plan::WITHOUT_HISTORY_PLAN };
+    fn choose_plan(&self, horizon: LookHorizon) -> LookPlan {
+        let Some(noise) = self.long_history() else {
+            return look_plan::plan_without_history(horizon);
+        };
         let rounds = look_plan::REACH_ROUNDS;
         let margin = self.rules.detect.get().ln_1p() - self.rules.threshold.get().ln_1p();
         match noise.predict_standard_error(self.choose_form(rounds, None), rounds) {
-            Some(expected) => look_plan::choose_look_plan(margin, expected.value),
-            None => look_plan::OUT_OF_REACH_PLAN,
+            Some(expected) => look_plan::choose_look_plan(margin, expected.value, horizon),
+            None => look_plan::choose_look_plan(margin, f64::INFINITY, horizon),
         }
     }
 
@@ -108,10 +131,27 @@ impl RoundSeries {
         )
     }
 
+    /// Chooses how the first `rounds` rounds are tested.
+    ///
+    /// Without history and without a suite, nobody knows whether partners repel each other. So from
+    /// some number of rounds on, Welch's test is then made cautious. Before, only large changes are
+    /// called.
+    fn choose_look_form(&self, rounds: usize, suite_correlation: Option<f64>) -> LookForm {
+        let form = self.choose_form(rounds, suite_correlation);
+        let is_unknown = suite_correlation.is_none() && self.long_history().is_none();
+        let is_cautious = form == TestForm::Welch && is_unknown && rounds >= MIN_CORRELATION_ROUNDS;
+        LookForm { form, is_cautious }
+    }
+
     /// Tests the first `rounds` rounds. Returns `None` if they do not allow a test.
-    fn run_test(&self, rounds: usize, form: TestForm) -> Option<TTest> {
+    fn run_test(&self, rounds: usize, look_form: LookForm) -> Option<TTest> {
         let (baseline, candidate) = self.take_first(rounds);
-        compute_t_test(form, baseline, candidate).ok().map(|test| self.clock.widen(test))
+        let test = if look_form.is_cautious {
+            compute_cautious_test(baseline, candidate)
+        } else {
+            compute_t_test(look_form.form, baseline, candidate)
+        };
+        test.ok().map(|test| self.clock.widen(test))
     }
 
     /// Returns the correlation of its partners: from history, or else from the first `rounds`
@@ -127,6 +167,22 @@ impl RoundSeries {
         }
     }
 
+    /// Returns the limits of the answers after `rounds` rounds.
+    fn find_limits(&self, rounds: usize) -> ChangeLimits {
+        let limits = ChangeLimits::from_rules(&self.rules);
+        if rounds >= MIN_CHANGE_ROUNDS || self.long_history().is_some() {
+            return limits;
+        }
+        let early = (EARLY_CHANGE_FACTOR * self.rules.detect.get()).ln_1p();
+        ChangeLimits { called: limits.change.max(early), ..limits }
+    }
+
+    /// Returns the differences of partners of the first `rounds` rounds.
+    fn compute_differences(&self, rounds: usize) -> Vec<f64> {
+        let (baseline, candidate) = self.take_first(rounds);
+        candidate.iter().zip(baseline).map(|(new, old)| new - old).collect()
+    }
+
     /// Returns the first `rounds` log medians of baseline and candidate.
     fn take_first(&self, rounds: usize) -> (&[f64], &[f64]) {
         (&self.partners.baseline[..rounds], &self.partners.candidate[..rounds])
@@ -134,14 +190,26 @@ impl RoundSeries {
 }
 
 /// Returns the number of rounds after which a benchmark with this noise is looked at next. Returns
-/// `None` after the last look.
-pub(crate) fn find_next_look(noise: Option<&NoiseHistory>, rounds: usize) -> Option<usize> {
+/// `None` after the last look, which is at the horizon.
+pub(crate) fn find_next_look(
+    noise: Option<&NoiseHistory>,
+    horizon: LookHorizon,
+    rounds: usize,
+) -> Option<usize> {
     let plan = match noise.filter(|noise| noise.is_long_enough()) {
         // Both plans with history look after the same rounds, so either gives the answer.
-        Some(_) => look_plan::WITHIN_REACH_PLAN,
-        None => look_plan::WITHOUT_HISTORY_PLAN,
+        Some(_) => look_plan::choose_look_plan(1.0, 0.0, horizon),
+        None => look_plan::plan_without_history(horizon),
     };
     plan.find_next_look(rounds)
+}
+
+/// How the launches of one benchmark are tested at a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LookForm {
+    form: TestForm,
+    /// Whether Welch's test gets the standard error of the differences if that is larger.
+    is_cautious: bool,
 }
 
 /// State of the looks at one benchmark.
@@ -151,10 +219,12 @@ struct LookProgress {
     /// Rounds at the last look; 0 before the first.
     last_look: usize,
     /// Form of the test at the last look. `None` before the first.
-    last_form: Option<TestForm>,
-    /// The smaller one-sided p-value of each look, with the share of the errors that the look
+    last_form: Option<LookForm>,
+    /// The boundaries of the signs.
+    signs: SignBoundaries,
+    /// The smaller one-sided p-value of each witness of each look, with the share of the errors that the witness
     /// spent.
-    p_values: Vec<(f64, ErrorShare)>,
+    p_values: Vec<(f64, f64)>,
 }
 
 /// Judges all benchmarks of a suite together, because they share information about the noise.
@@ -169,6 +239,7 @@ pub(super) fn judge_suite(suite: &[RoundSeries], context: LookContext) -> Vec<Ch
             finding: None,
             last_look: 0,
             last_form: None,
+            signs: SignBoundaries::new(),
             p_values: Vec::new(),
         })
         .collect();
@@ -192,7 +263,7 @@ struct DueLook<'a> {
     series: &'a RoundSeries,
     /// Share of the errors that this look spends.
     share: ErrorShare,
-    form: TestForm,
+    form: LookForm,
     /// The plain test, not yet combined with history.
     test: TTest,
 }
@@ -211,25 +282,56 @@ fn look_at_suite(
     for (due, shrunk) in due.iter().zip(shrink_tests(rounds, &due)) {
         let errors = context.compute_error_rates(due.share);
         let progress = &mut progress[due.index];
-        let p_value = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
-        progress.p_values.push((p_value, due.share));
         (progress.last_look, progress.last_form) = (rounds, Some(due.form));
-        let change = classify(&shrunk, errors, &due.series.rules);
+        let (change, estimate) = progress.hear_witnesses(due, rounds, &shrunk, errors);
         if change != Change::Inconclusive {
             let p_values = std::mem::take(&mut progress.p_values);
+            let detectable = compute_detectable_slowdown(&shrunk, errors, &due.series.rules);
             progress.finding = Some(ChangeFinding {
                 change,
-                test: Some(due.test),
+                estimate: Some(estimate),
                 p_value: Some(spending::combine_look_p_values(p_values)),
-                minimum_detectable: Some(compute_detectable_slowdown(
-                    &shrunk,
-                    errors,
-                    &due.series.rules,
-                )),
+                minimum_detectable: Some(detectable),
                 rounds: Some(rounds),
                 notes: Vec::new(),
             });
         }
+    }
+}
+
+impl LookProgress {
+    /// Returns the answer of a look after `rounds` rounds and its estimate, and records the p-values.
+    /// `shrunk` is the test that decides.
+    fn hear_witnesses(
+        &mut self,
+        due: &DueLook<'_>,
+        rounds: usize,
+        shrunk: &TTest,
+        errors: ErrorRates,
+    ) -> (Change, ChangeEstimate) {
+        // From some number of rounds on, the signs are a second witness, and the two share the
+        // errors.
+        let series = due.series;
+        let limits = series.find_limits(rounds);
+        let [of_test, of_signs] = split_errors(errors, rounds);
+        // The p-values are weighted with the part of α that their witness has.
+        let p_value = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
+        self.p_values.push((p_value, due.share.alpha * of_test.alpha / errors.alpha));
+        let answer = limits.classify(shrunk, of_test);
+        if rounds < MIN_SIGN_ROUNDS {
+            return (answer, ChangeEstimate::Mean(due.test));
+        }
+        let differences = series.compute_differences(rounds);
+        if of_signs.alpha > 0.0 {
+            let sign_share = due.share.alpha * of_signs.alpha / errors.alpha;
+            self.p_values.push((compute_smaller_sign_p(&differences), sign_share));
+        }
+        let signs = self.signs.judge_signs(&differences, of_signs, limits, &series.clock);
+        let rounding = series.clock.largest_rounding();
+        combine_witnesses(
+            (answer, due.test),
+            (signs, || ChangeEstimate::from_differences(differences, rounding)),
+        )
     }
 }
 
@@ -251,10 +353,10 @@ fn find_due_looks<'a>(
             progress.finding.is_none() && series.round_count() >= rounds
         })
         .filter_map(|(index, (series, progress))| {
-            let is_planned =
-                series.choose_plan().find_next_look(progress.last_look) == Some(rounds);
+            let plan = series.choose_plan(context.horizon);
+            let is_planned = plan.find_next_look(progress.last_look) == Some(rounds);
             let is_forced = context.has_ended && series.round_count() == rounds;
-            let share = series.choose_plan().spend(progress.last_look, rounds)?;
+            let share = plan.spend(progress.last_look, rounds)?;
             (is_planned || is_forced).then_some((index, series, share))
         })
         .collect();
@@ -263,7 +365,7 @@ fn find_due_looks<'a>(
     undecided
         .into_iter()
         .filter_map(|(index, series, share)| {
-            let form = series.choose_form(rounds, suite_correlation);
+            let form = series.choose_look_form(rounds, suite_correlation);
             Some(DueLook { index, series, share, form, test: series.run_test(rounds, form)? })
         })
         .collect()
@@ -290,7 +392,7 @@ fn shrink_tests(rounds: usize, due: &[DueLook<'_>]) -> Vec<TTest> {
         .iter()
         .enumerate()
         .filter_map(|(place, due)| {
-            let prior = due.series.long_history()?.predict_standard_error(due.form, rounds)?;
+            let prior = due.series.long_history()?.predict_standard_error(due.form.form, rounds)?;
             let observed = StandardError {
                 value: due.test.standard_error,
                 degrees_of_freedom: due.test.degrees_of_freedom,
@@ -335,7 +437,7 @@ fn conclude_series(
         return finding;
     }
     let rounds = series.round_count();
-    let form = progress.last_form.unwrap_or_else(|| series.choose_form(rounds, None));
+    let form = progress.last_form.unwrap_or_else(|| series.choose_look_form(rounds, None));
     let Some(test) = series.run_test(rounds, form) else {
         let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
         let note = Note::TooFewRounds { rounds };
@@ -351,7 +453,7 @@ fn conclude_series(
     let p_value = spending::combine_look_p_values(progress.p_values);
     ChangeFinding {
         change: Change::Inconclusive,
-        test: Some(test),
+        estimate: Some(ChangeEstimate::Mean(test)),
         p_value: Some(p_value),
         minimum_detectable: Some(detectable),
         rounds: Some(rounds),

@@ -48,10 +48,11 @@ pub(crate) fn find_undecided(
         let id = judgement.to_id();
         let noise = noise.get(&id);
         launch_counts.get(&id).is_some_and(|&count| {
-            let has_look_ahead = find_next_look(noise, count).is_some();
+            let has_look_ahead = find_next_look(noise, rounds.horizon, count).is_some();
             let is_open = match judgement.change {
                 Change::Inconclusive => {
-                    let has_looked = find_next_look(noise, 0).is_some_and(|first| count >= first);
+                    let first_look = find_next_look(noise, rounds.horizon, 0);
+                    let has_looked = first_look.is_some_and(|first| count >= first);
                     has_look_ahead && !(has_looked && lacks_clock(judgement))
                 }
                 Change::New => count < launches as usize,

@@ -22,11 +22,12 @@ pub(super) fn summarize_screen(
     let settled = judgements
         .iter()
         .filter(|one| one.stage == Some(CheckStage::Screened) && one.change == Change::Unchanged);
+    let horizon = evidence.rounds.map(|rounds| rounds.horizon).unwrap_or_default();
     let (mut count, mut launches, mut nanos) = (0, 0, 0.0);
     for judgement in settled {
         let id = judgement.to_id();
         let launches_to_first_look =
-            find_next_look(evidence.noise.get(&id), 0).unwrap_or_default() * 2;
+            find_next_look(evidence.noise.get(&id), horizon, 0).unwrap_or_default() * 2;
         let benchmark = evidence.candidate.benchmarks.iter().find(|side| side.to_id() == id);
         count += 1;
         launches += launches_to_first_look;

@@ -4,7 +4,7 @@
 use super::looks;
 use crate::decision::{Change, CheckStage, Judgement};
 use crate::note::Note;
-use crate::run::{SampleSource, Sampling};
+use crate::run::{LookHorizon, SampleSource, Sampling};
 use crate::units::Nanos;
 
 /// Length of a short launch: nanoseconds of calls. A shorter launch covers one moment of the
@@ -20,8 +20,10 @@ const LONG_LAUNCH_NANOS: f64 = 2.5e8;
 pub(super) fn suggest_longer_launches(
     judgements: &[Judgement],
     source: SampleSource,
+    horizon: LookHorizon,
 ) -> Option<Note> {
-    let mut calls: Vec<f64> = judgements.iter().filter_map(suggest_calls).collect();
+    let suggested = judgements.iter().filter_map(|judgement| suggest_calls(judgement, horizon));
+    let mut calls: Vec<f64> = suggested.collect();
     calls.sort_unstable_by(f64::total_cmp);
     let median_calls = *calls.get(calls.len() / 2)?;
     Some(Note::ShortLaunches {
@@ -38,13 +40,13 @@ pub(super) fn suggest_longer_launches(
 ///
 /// A launch of one call measures what happens once per process, such as a cold start. More calls
 /// would measure something else, so it gets no advice.
-fn suggest_calls(judgement: &Judgement) -> Option<f64> {
+fn suggest_calls(judgement: &Judgement, horizon: LookHorizon) -> Option<f64> {
     let candidate = judgement.candidate.as_ref()?;
     let rounds = judgement.launches.candidate;
     let is_undecided = judgement.change == Change::Inconclusive
         && judgement.stage == Some(CheckStage::Confirmed)
         && judgement.sampling == Some(Sampling::Call)
-        && looks::find_next_look(None, rounds as usize).is_none();
+        && looks::find_next_look(None, horizon, rounds as usize).is_none();
     let has_single_calls = candidate.samples <= u64::from(rounds);
     let call_nanos = candidate.mean.point.get();
     let launch_nanos = call_nanos * candidate.samples as f64 / f64::from(rounds);

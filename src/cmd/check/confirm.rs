@@ -11,7 +11,7 @@ use crate::decision::Decision;
 use crate::measure::LaunchPlan;
 use crate::note::Note;
 use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
-use crate::run::{BenchmarkId, Run};
+use crate::run::{BenchmarkId, LookHorizon, Run};
 use crate::session::Session;
 use crate::session::measurement::{detect_host_with, explain_measure_error, name_rounds_session};
 use crate::session::pair::{Pair, PairAttempt, SideObstacle};
@@ -192,6 +192,7 @@ fn measure_benchmarks(
         seed: session.effort.order_seed(),
         session: name_rounds_session(&candidate),
         budget: resolve_budget(check.args.budget, &session.config.measure),
+        horizon: LookHorizon::default(),
     };
     let mut look = |rounds: RoundsEvidence<'_>| {
         let decision = decide_look(rounds);

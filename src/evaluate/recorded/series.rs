@@ -161,13 +161,17 @@ fn replay_day(
     match comparison {
         SeriesComparison::Rounds => {
             let [baseline, candidate] = deal_sides(today, &benches, usize::MAX, effect, random);
-            Some(judge::decide_in_rounds(&baseline, &candidate, &NoiseHistories::new(), policy))
+            Some(judge::decide_in_rounds(
+                judge::end_rounds(&baseline, &candidate),
+                &NoiseHistories::new(),
+                policy,
+            ))
         }
         SeriesComparison::RoundsWithHistory => {
             let first_day = earlier.len().checked_sub(HISTORY_DAYS)?;
             let noise = learn_history(&earlier[first_day..], &benches, random);
             let [baseline, candidate] = deal_sides(today, &benches, usize::MAX, effect, random);
-            Some(judge::decide_in_rounds(&baseline, &candidate, &noise, policy))
+            Some(judge::decide_in_rounds(judge::end_rounds(&baseline, &candidate), &noise, policy))
         }
         SeriesComparison::OneLook(launches) => {
             let [baseline, candidate] = deal_sides(today, &benches, launches, effect, random);

@@ -101,7 +101,11 @@ fn replay_deals(
         }
         let [baseline, candidate] =
             [baseline, candidate].map(|side| judge::build_run("one machine", side));
-        tally.add_suite(&judge::decide_in_rounds(&baseline, &candidate, noise, policy));
+        tally.add_suite(&judge::decide_in_rounds(
+            judge::end_rounds(&baseline, &candidate),
+            noise,
+            policy,
+        ));
     }
     tally
 }

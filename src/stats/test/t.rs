@@ -207,6 +207,24 @@ pub(crate) fn compute_mean_interval(values: &Moments, tail: f64) -> Option<(f64,
     })
 }
 
+/// Computes Welch's test, with the standard error of the mean difference of pairs where that is
+/// larger.
+///
+/// It is for pairs whose correlation is not known: Welch's standard error is too small if partners
+/// repel each other. The degrees of freedom are those of Welch's test.
+///
+/// # Errors
+///
+/// Fails as [`compute_welch_test`] or [`compute_paired_test`] does.
+pub(crate) fn compute_cautious_test(
+    baseline: &[f64],
+    candidate: &[f64],
+) -> Result<TTest, StatsError> {
+    let paired = compute_paired_test(baseline, candidate)?;
+    let welch = compute_welch_test(baseline, candidate)?;
+    Ok(TTest { standard_error: welch.standard_error.max(paired.standard_error), ..welch })
+}
+
 /// Which launches of the two sides a test compares with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TestForm {

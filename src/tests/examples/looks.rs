@@ -2,25 +2,34 @@
 
 #[test]
 fn plan() {
-    use crate::verdict::look_plan::{OUT_OF_REACH_PLAN, WITHIN_REACH_PLAN, choose_look_plan};
-    assert_eq!(choose_look_plan(0.04, 0.007), WITHIN_REACH_PLAN);
-    assert_eq!(choose_look_plan(0.02, 0.007), OUT_OF_REACH_PLAN);
+    use crate::run::LookHorizon;
+    use crate::verdict::look_plan::choose_look_plan;
+    let spend_at_10 = |margin| {
+        let plan = choose_look_plan(margin, 0.007, LookHorizon::Rounds20);
+        plan.spend(8, 10).expect("a new look").alpha
+    };
+    assert!((spend_at_10(0.04) - 0.25).abs() < 1e-12, "within reach");
+    assert!((spend_at_10(0.02) - 0.04).abs() < 1e-12, "out of reach");
 }
 
 #[test]
 fn plan_next_look() {
-    use crate::verdict::look_plan::{WITHIN_REACH_PLAN, WITHOUT_HISTORY_PLAN};
-    assert_eq!(WITHIN_REACH_PLAN.find_next_look(0), Some(3));
-    assert_eq!(WITHOUT_HISTORY_PLAN.find_next_look(5), Some(7));
-    assert_eq!(WITHIN_REACH_PLAN.find_next_look(20), None);
+    use crate::run::LookHorizon;
+    use crate::verdict::look_plan::plan_without_history;
+    let plan = plan_without_history(LookHorizon::Rounds20);
+    assert_eq!(plan.find_next_look(5), Some(7));
+    assert_eq!(plan.find_next_look(20), None);
+    assert_eq!(plan_without_history(LookHorizon::Rounds40).find_next_look(20), Some(28));
 }
 
 #[test]
 fn plan_spend() {
-    use crate::verdict::look_plan::WITHOUT_HISTORY_PLAN;
-    let share = WITHOUT_HISTORY_PLAN.spend(5, 6).expect("a new round");
+    use crate::run::LookHorizon;
+    use crate::verdict::look_plan::plan_without_history;
+    let plan = plan_without_history(LookHorizon::Rounds20);
+    let share = plan.spend(5, 6).expect("a new round");
     assert!((share.alpha - 0.04375).abs() < 1e-12 && (share.pass_error - 0.05).abs() < 1e-12);
-    assert_eq!(WITHOUT_HISTORY_PLAN.spend(0, 2), None);
+    assert_eq!(plan.spend(0, 2), None);
 }
 
 #[test]
@@ -72,10 +81,6 @@ fn test() -> Result<(), crate::stats::StatsError> {
 
 #[test]
 fn p_over_looks() {
-    use crate::stats::spending::{ErrorShare, combine_look_p_values};
-    let looks = [
-        (0.01, ErrorShare { alpha: 0.1, pass_error: 0.1 }),
-        (0.0003, ErrorShare { alpha: 0.3, pass_error: 0.3 }),
-    ];
-    assert!((combine_look_p_values(looks) - 0.002).abs() < 1e-15);
+    use crate::stats::spending::combine_look_p_values;
+    assert!((combine_look_p_values([(0.01, 0.1), (0.0003, 0.3)]) - 0.002).abs() < 1e-15);
 }
