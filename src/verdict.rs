@@ -35,5 +35,5 @@ pub(crate) use evidence::{
 };
 pub(crate) use looks::{NoiseHistory, find_next_look};
 pub(crate) use open::{find_unconfirmed, find_undecided};
-pub(crate) use rounds_need::{RoundsNeed, estimate_rounds_needs};
+pub(crate) use rounds_need::estimate_rounds_needs;
 pub(crate) use target::count_needed_samples;

@@ -4,7 +4,7 @@
 const MIN_P: f64 = 0.0001;
 
 /// Formats nanoseconds with three significant digits and the largest unit that fits.
-pub(super) fn format_duration(ns: f64) -> String {
+pub(crate) fn format_duration(ns: f64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
     // A value that would round up to four digits is shown in the next unit.
     const ROUNDS_UP: f64 = 0.9995;

@@ -45,6 +45,7 @@ fn benchmark(index: usize, side: &Side) -> Benchmark {
         elements: None,
         per_call: BTreeMap::new(),
         conditions: BTreeMap::new(),
+        round_time: None,
         launches: (0..).zip(side).map(launch).collect(),
         failure: None,
     }

@@ -89,6 +89,8 @@ pub(crate) struct Benchmark {
     #[serde(default)]
     pub(crate) conditions: BTreeMap<String, String>,
     #[serde(default)]
+    pub(crate) round_time: Option<f64>,
+    #[serde(default)]
     pub(crate) launches: Vec<Launch>,
     pub(crate) failure: Option<BenchmarkFailure>,
 }
