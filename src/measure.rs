@@ -27,9 +27,9 @@ use crate::run::{
 };
 use crate::selection::Selection;
 
+pub(crate) use self::effort::Effort;
 use self::effort::EffortLevel;
 use self::needs::MAX_TARGET_LAUNCHES;
-pub(crate) use self::effort::Effort;
 pub(crate) use self::needs::{SampleNeeds, SampleShortage};
 pub(crate) use self::plan::{LaunchJob, LaunchPlan};
 

@@ -35,8 +35,8 @@ pub(crate) use html::render_html;
 pub(crate) use markdown::{
     COMMENT_LIMIT, format_comment_marker, render_markdown, render_markdown_body,
 };
-pub(crate) use rows::{render_csv, render_junit};
 pub(crate) use numbers::format_duration;
+pub(crate) use rows::{render_csv, render_junit};
 pub(crate) use run_json::{RunDocument, render_run_json};
 pub(crate) use run_report::{
     render_run_csv, render_run_figures, render_run_html, render_run_markdown, render_run_text,

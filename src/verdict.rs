@@ -16,6 +16,7 @@ mod counts;
 mod open;
 mod screen;
 mod short_launches;
+mod more_time;
 mod target_bound;
 mod batch_target;
 mod target;

@@ -93,8 +93,7 @@ fn measure_criterion_source(args: CriterionArgs, interrupt: &Interrupt) -> Resul
 }
 
 fn measure_command_source(args: CommandArgs, interrupt: &Interrupt) -> Result<(Run, PathBuf)> {
-    let effort_args =
-        EffortArgs {
+    let effort_args = EffortArgs {
         launches: args.launches,
         calls: args.calls,
         timeout: args.timeout,

@@ -28,8 +28,8 @@ use crate::run::{BenchmarkFailure, BenchmarkId};
 
 use self::output::{is_cut_title, is_title_of, read_bench_conditions, read_results};
 use self::stages::LaunchStages;
-use super::plan::MeasureMode;
 use super::effort::Effort;
+use super::plan::MeasureMode;
 use super::{LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
 
 pub(crate) use self::build::{
@@ -78,7 +78,8 @@ pub(super) fn launch_target(
     let mut time_outs = 0;
     while !remaining.is_empty() {
         let id_filter = build_exact_filter(remaining.iter().map(String::as_str));
-        let started = target.start_bench(Some(&id_filter), job.mode, job.launch_time, effort, interrupt)?;
+        let started =
+            target.start_bench(Some(&id_filter), job.mode, job.launch_time, effort, interrupt)?;
         notes.extend(
             started
                 .settings_error
@@ -309,8 +310,7 @@ mod tests {
 
     #[test]
     fn calls_are_asked_for_with_no_time_to_measure_and_batches_with_some() {
-        let effort =
-            Effort { calls: Some(30), warmup: Some(Duration::ZERO), ..Effort::default() };
+        let effort = Effort { calls: Some(30), warmup: Some(Duration::ZERO), ..Effort::default() };
         let given = |mode| build_flags(mode, Duration::from_millis(25), &effort).join(" ");
         assert_eq!(
             given(MeasureMode::Call(200)),

@@ -117,7 +117,10 @@ mod tests {
         let planned = modes.iter().map(|(id, mode)| {
             let id = BenchmarkId { name: (*id).to_owned(), package: Some("p".to_owned()) };
             let target = Some("t".to_owned());
-            PlannedBenchmark { mode: *mode, ..PlannedBenchmark::new(id, target, CallCost::default()) }
+            PlannedBenchmark {
+                mode: *mode,
+                ..PlannedBenchmark::new(id, target, CallCost::default())
+            }
         });
         LaunchPlan { planned: Some(planned.collect()), ..LaunchPlan::default() }
     }

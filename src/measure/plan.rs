@@ -323,7 +323,11 @@ fn merge_costs(one: CallCost, other: CallCost) -> CallCost {
     let is_short = |cost: CallCost| cost.call < MIN_SINGLE_CALL_NANOS;
     let slower = one.max(other);
     let shorter_call = one.call.min(other.call);
-    if is_short(one) || is_short(other) { CallCost { call: shorter_call, ..slower } } else { slower }
+    if is_short(one) || is_short(other) {
+        CallCost { call: shorter_call, ..slower }
+    } else {
+        slower
+    }
 }
 
 /// Splits benchmarks of one process that are measured in the same way into starts whose filters are
@@ -445,7 +449,10 @@ mod tests {
         assert_eq!(mine, theirs);
         assert_eq!(mine.startups.values().next(), Some(&Duration::from_millis(5)));
         let calls = MeasureMode::Call;
-        chooses(mine, &[("a", calls(50)), ("b", calls(50)), ("c", MeasureMode::Batch), ("d", calls(10))]);
+        chooses(
+            mine,
+            &[("a", calls(50)), ("b", calls(50)), ("c", MeasureMode::Batch), ("d", calls(10))],
+        );
     }
 
     #[test]

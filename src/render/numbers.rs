@@ -13,6 +13,17 @@ pub(crate) fn format_duration(ns: f64) -> String {
     format!("{} {unit}", format_significant(ns / scale, 3))
 }
 
+/// Formats nanoseconds as a time to wait: in seconds below two minutes, then in minutes.
+pub(super) fn format_wait(ns: f64) -> String {
+    const LEAST_MINUTES: f64 = 2.0;
+    let seconds = ns / 1e9;
+    if seconds < LEAST_MINUTES * 60.0 {
+        format!("{} s", seconds.ceil())
+    } else {
+        format!("{} min", (seconds / 60.0).ceil())
+    }
+}
+
 /// Formats nanoseconds for an axis: like [`format_duration`], without trailing zeros.
 pub(super) fn format_duration_tick(ns: f64) -> String {
     let text = format_duration(ns);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::measure::{MeasureProgress, SampleShortage};
-use crate::render::{escape_for_terminal, format_duration};
 use crate::render::notes::describe_note;
+use crate::render::{escape_for_terminal, format_duration};
 use crate::rounds::{LookAnswer, RoundsProgress};
 use crate::run::{PilotRecord, PilotedBenchmark};
 use crate::session::print::{self, format_plural};
@@ -172,11 +172,8 @@ impl ProgressOutput {
 
 /// Returns one line about a look: what it decided, what is left, and the time that is left.
 fn describe_look(rounds: u32, answer: &LookAnswer, left: Option<Duration>) -> String {
-    let mut decided: Vec<String> = answer
-        .decided
-        .iter()
-        .map(|(change, count)| format!("{count} {}", change.name()))
-        .collect();
+    let mut decided: Vec<String> =
+        answer.decided.iter().map(|(change, count)| format!("{count} {}", change.name())).collect();
     if answer.given_up > 0 {
         decided.push(format!("{} given up for lack of time", answer.given_up));
     }

@@ -254,9 +254,9 @@ impl LookHistory {
             let next = find_next_look(check.noise.get(id), rounds.horizon, count.saturating_sub(1));
             next == Some(count)
         };
-        let looked = undecided.iter().filter(|id| {
-            needs.get(*id).is_some_and(|need| is_planned_after(id, need.measured))
-        });
+        let looked = undecided
+            .iter()
+            .filter(|id| needs.get(*id).is_some_and(|need| is_planned_after(id, need.measured)));
         let looked: Vec<&BenchmarkId> = looked.collect();
         let is_planned = !looked.is_empty();
         let hopeless: HashSet<BenchmarkId> = looked

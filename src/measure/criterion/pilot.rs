@@ -8,9 +8,7 @@ use super::{
     BenchTarget, BuiltBenches, MAX_TIME_OUTS, TargetStart, build_title_filter, is_cut_title,
     make_unwritten_failure,
 };
-use crate::measure::effort::{
-    CallCost, Effort, EffortLevel, MIN_LAUNCH_CALLS, MIN_LAUNCH_TIME,
-};
+use crate::measure::effort::{CallCost, Effort, EffortLevel, MIN_LAUNCH_CALLS, MIN_LAUNCH_TIME};
 use crate::measure::plan::{
     LaunchPlan, MAX_FILTER_BYTES, MeasureMode, PlannedBenchmark, ProcessName,
 };
@@ -78,7 +76,8 @@ pub(crate) fn run_pilot(
             continue;
         }
         progress(MeasureProgress::Pilot(format!("{} ({})", target.name, target.package)));
-        let piloted = target.run_pilot(listing, selection, &effort.shorten_for_pilot(), interrupt)?;
+        let piloted =
+            target.run_pilot(listing, selection, &effort.shorten_for_pilot(), interrupt)?;
         found.extend(piloted.results.into_iter().map(|(id, cost)| (target, id, cost)));
         notes.extend(piloted.notes);
         if let Some(startup) = piloted.startup {
@@ -274,7 +273,13 @@ impl BenchTarget {
                 .as_ref()
                 .map(|left| build_title_filter(left.iter().flatten().map(String::as_str)));
             let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
-            let started = self.start_bench(title_filter.as_deref(), mode, MIN_LAUNCH_TIME, effort, interrupt)?;
+            let started = self.start_bench(
+                title_filter.as_deref(),
+                mode,
+                MIN_LAUNCH_TIME,
+                effort,
+                interrupt,
+            )?;
             // A cut title may also match benchmarks that an earlier start has measured.
             let found_ids: HashSet<String> = found.iter().map(|(id, _)| id.clone()).collect();
             has_begun |= !started.stages.begun.is_empty() || !started.results.is_empty();

@@ -7,6 +7,10 @@ const TIME_UNITS: [&str; 6] = ["ps", "ns", "µs", "μs", "ms", "s"];
 /// Part of the message with which Criterion rejects calls that take no measurable time.
 const ZERO_TIME_MESSAGE: &str = "took zero time";
 
+/// Shortest time between two benchmarks that counts as set-up. In a shorter one Criterion writes its
+/// files.
+const MIN_SETUP: Duration = Duration::from_millis(10);
+
 /// A benchmark that began to run, according to Criterion's output.
 pub(super) struct BegunBenchmark {
     /// Title under which Criterion prints the benchmark.
@@ -58,7 +62,10 @@ impl LaunchStages {
             return false;
         };
         if let Some((title, _)) = line.rsplit_once(": Warming up for ") {
-            self.idle += now.saturating_duration_since(self.idle_since);
+            let idle = now.saturating_duration_since(self.idle_since);
+            if self.begun.is_empty() || idle >= MIN_SETUP {
+                self.idle += idle;
+            }
             self.begun.push(BegunBenchmark {
                 title: title.to_owned(),
                 calls_began: None,
