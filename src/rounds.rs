@@ -44,8 +44,6 @@ pub(crate) struct RoundsPlan<'a> {
     pub(crate) seed: u64,
     /// Name of the session; it must be unique.
     pub(crate) session: String,
-    /// Largest number of rounds that a benchmark may take.
-    pub(crate) horizon: LookHorizon,
 }
 
 /// The launches of both sides after all rounds.
@@ -159,6 +157,7 @@ pub(crate) fn measure_rounds(
     };
     let mut undecided = selected.planned.as_ref().map_or(0, Vec::len);
     let mut entered_count = 0;
+    let mut horizon = schedule.choose_horizon();
     let mut is_budget_spent = false;
     for round in 0.. {
         let left = schedule.time_left();
@@ -183,13 +182,18 @@ pub(crate) fn measure_rounds(
         if round == 0 {
             entered_count = measured.find_common_ids().len();
             schedule.adapt_to_first_round(measured.list_means());
+            // A command has no pilot. The time of its first round counts both sides alike, so it
+            // says nothing about their difference.
+            if rounds_plan.candidate_plan.planned.is_none() {
+                horizon = schedule.choose_horizon();
+            }
         }
         let evidence = RoundsEvidence {
             baseline: measured.baseline.run(),
             candidate: measured.candidate.run(),
             entered_count,
             same_program: &rounds_plan.same_program,
-            horizon: rounds_plan.horizon,
+            horizon,
             has_ended: false,
         };
         let answer = look(evidence, &schedule);
@@ -211,7 +215,6 @@ pub(crate) fn measure_rounds(
         let time = schedule.estimate_alone(&benchmark.to_id());
         benchmark.round_time = time.and_then(|time| Nanos::new(time.as_secs_f64() * 1e9).ok());
     }
-    let horizon = rounds_plan.horizon;
     for side in [&mut baseline, &mut candidate] {
         let entered = u32::try_from(entered_count).unwrap_or(u32::MAX);
         side.settings.rounds = Some(RoundsRecord { horizon, entered });

@@ -14,7 +14,7 @@ use crate::render::notes::describe_note;
 use crate::rounds::{
     LookAnswer, MeasuredRounds, RoundSchedule, RoundsPlan, RoundsProgress, measure_rounds,
 };
-use crate::run::{Benchmark, BenchmarkId, LookHorizon, SampleSource};
+use crate::run::{Benchmark, BenchmarkId, SampleSource};
 use crate::session::calibration::{locate_calibration, read_calibration};
 use crate::session::measurement::{
     build_subject, explain_measure_error, name_rounds_session, to_workspace,
@@ -171,7 +171,6 @@ fn measure_same_code(
         effort,
         seed: session.effort.order_seed(),
         session: name_rounds_session(&run),
-        horizon: LookHorizon::default(),
     };
     let schedule = RoundSchedule::new(rounds_plan.candidate_plan.clone(), effort, None);
     output.show_pilot(&schedule.plan().to_pilot_records());

@@ -88,7 +88,8 @@ impl<'a> RoundSchedule<'a> {
         let round = SIDES * self.plan.estimate_launch_nanos(self.effort);
         let left = budget.time_left().as_secs_f64() * 1e9;
         // The cost of a command is not known before its first launch.
-        let rounds = if self.plan.planned.is_none() { 0.0 } else { left / round.max(1.0) };
+        let is_known = self.plan.planned.is_some() || !self.plan.startups.is_empty();
+        let rounds = if is_known { left / round.max(1.0) } else { 0.0 };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         LookHorizon::choose(rounds as usize)
     }
@@ -113,10 +114,15 @@ impl<'a> RoundSchedule<'a> {
     /// Returns the time that a round of this benchmark alone takes. Returns `None` if it is not
     /// planned.
     pub(crate) fn estimate_alone(&self, id: &BenchmarkId) -> Option<Duration> {
-        let mut planned = self.plan.planned.iter().flatten();
-        let planned = planned.find(|planned| planned.id == *id)?;
-        let start = self.estimate_start(&planned.process());
-        Some(Duration::from_secs_f64((start + self.estimate_benchmark(planned)) / 1e9))
+        let nanos = match &self.plan.planned {
+            None if self.plan.startups.is_empty() => return None,
+            None => self.estimate_start(&(None, None)),
+            Some(planned) => {
+                let planned = planned.iter().find(|planned| planned.id == *id)?;
+                self.estimate_start(&planned.process()) + self.estimate_benchmark(planned)
+            }
+        };
+        Some(Duration::from_secs_f64(nanos / 1e9))
     }
 
     /// Returns the nanoseconds of a start on both sides, corrected by the last round.
@@ -126,6 +132,10 @@ impl<'a> RoundSchedule<'a> {
 
     /// Returns the nanoseconds of a benchmark on both sides, corrected by the last round.
     fn estimate_benchmark(&self, planned: &PlannedBenchmark) -> f64 {
+        // The time of a command is not known by benchmark, so its start counts as a whole.
+        if planned.target.is_none() {
+            return 0.0;
+        }
         let correction = self.find_correction(&planned.process());
         SIDES * planned.estimate_nanos(self.effort) * correction
     }

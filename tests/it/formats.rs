@@ -55,6 +55,8 @@ pub(crate) enum SampleSource {
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) command: Option<String>,
+    #[serde(default)]
+    pub(crate) pilot: serde_json::Value,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -201,7 +201,6 @@ fn measure_benchmarks(
         effort,
         seed: session.effort.order_seed(),
         session: name_rounds_session(&candidate),
-        horizon: schedule.choose_horizon(),
     };
     let mut looks = LookHistory::default();
     let mut look = |rounds: RoundsEvidence<'_>, schedule: &RoundSchedule<'_>| {

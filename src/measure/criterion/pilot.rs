@@ -55,7 +55,8 @@ pub(crate) fn run_pilot(
         built.targets.iter().map(|_| None).collect()
     } else {
         let listed = list_targets(built, effort, interrupt)?;
-        if listed.iter().all(|listed| listed.select(selection).is_empty()) {
+        let is_empty = listed.iter().all(|listed| listed.select(selection).is_empty());
+        if is_empty && !selection.selects_all() {
             notes.push(describe_nothing_selected(selection, &listed));
             for (target, TargetListing { failure, .. }) in built.targets.iter().zip(listed) {
                 let failed = failure.map(|failure| (target, target.name.clone(), Err(failure)));
@@ -66,6 +67,10 @@ pub(crate) fn run_pilot(
         listed.into_iter().map(Some).collect::<Vec<_>>()
     };
     for (target, mut listing) in built.targets.iter().zip(listings) {
+        if selection.selects_all() {
+            // A target that cannot list its benchmarks is launched, so that the failure is found.
+            listing = listing.filter(|listing| listing.failure.is_none());
+        }
         let has_benchmarks = listing.as_ref().is_some_and(|one| !one.benchmarks.is_empty());
         if let (Some(known), Some(listing)) = (known, &mut listing) {
             let taken = target.take_known(listing, selection, known);
