@@ -360,4 +360,60 @@ mod tests {
         let calls = schedule.plan().planned.as_ref().unwrap()[0].mode;
         assert_eq!(calls, MeasureMode::Call(10));
     }
+
+    /// Returns a suite of 160 benchmarks in seven targets, with calls of 200 ns to 95 ms.
+    fn plan_large_suite() -> LaunchPlan {
+        let planned = (0..160).map(|at| {
+            let nanos = 200.0 * (95e6_f64 / 200.0).powf(f64::from(at) / 159.0);
+            let cost = CallCost { call: nanos, pace: nanos };
+            PlannedBenchmark::new(id(&format!("b{at}")), Some(format!("t{}", at % 7)), cost)
+        });
+        LaunchPlan { planned: Some(planned.collect()), ..LaunchPlan::default() }
+    }
+
+    /// Plays the rounds of the large suite on a machine on which everything takes as long as
+    /// estimated times `slowness`. A benchmark is decided after five rounds. Returns the number of
+    /// decided benchmarks and the seconds that the rounds took after a pilot.
+    fn play_large_suite(seconds: u64, slowness: f64) -> (usize, f64) {
+        let effort = Effort::default();
+        let mut schedule = schedule(plan_large_suite(), &effort, seconds);
+        let pilot = 0.5 * SIDES * schedule.plan.estimate_launch_nanos(&effort) / 1e9;
+        let mut elapsed = pilot * slowness;
+        let mut rounds: HashMap<BenchmarkId, u32> = HashMap::new();
+        let mut selected = schedule.select_first();
+        while !selected.list_jobs().is_empty() {
+            schedule.begin_round(&selected);
+            for job in selected.list_jobs() {
+                let ids = job.ids.iter().flatten();
+                let in_job: HashSet<BenchmarkId> = ids.map(|name| id(name)).collect();
+                let part = selected.restrict_to(&in_job);
+                let nanos: f64 = part.planned.iter().flatten().map(|one| one.estimate_nanos(&effort)).sum();
+                let start = schedule.plan.estimate_start_nanos(&job.process());
+                let took = SIDES * (nanos + start) * slowness / 1e9;
+                schedule.record_job(&job, Duration::from_secs_f64(took));
+                elapsed += took;
+                in_job.into_iter().for_each(|id| *rounds.entry(id).or_default() += 1);
+            }
+            let passed = Duration::from_secs_f64(elapsed);
+            let limit = Duration::from_secs(seconds);
+            let began = Instant::now().checked_sub(passed).unwrap();
+            schedule.budget = Some(RoundsBudget { began, limit });
+            let open = rounds.iter().filter(|(_, count)| **count < 5).map(|(id, _)| id.clone());
+            selected = schedule.select_next(&open.collect());
+        }
+        (rounds.values().filter(|count| **count >= 5).count(), elapsed)
+    }
+
+    #[test]
+    fn a_large_suite_is_decided_in_five_minutes() {
+        let (decided, seconds) = play_large_suite(300, 1.0);
+        assert!(decided == 160 && seconds < 300.0, "{decided} in {seconds} s");
+    }
+
+    #[test]
+    fn a_large_suite_keeps_to_its_budget_on_a_slow_machine() {
+        // Everything takes three times as long as in the pilot, so not all of it can be decided.
+        let (decided, seconds) = play_large_suite(300, 3.0);
+        assert!(decided >= 100 && seconds < 330.0, "{decided} in {seconds} s");
+    }
 }

@@ -122,8 +122,16 @@ impl ProgressOutput {
     pub(crate) fn show_round(&mut self, progress: &RoundsProgress) {
         match progress {
             RoundsProgress::Round { round, undecided, left } => {
-                let Some(bar) = &self.bar else { return };
                 let left = left.unwrap_or_default();
+                if *round == 1 {
+                    let subject = match undecided {
+                        0 => "the commands".to_owned(),
+                        count => format_plural(*count, "benchmark"),
+                    };
+                    let left = format_time(left);
+                    self.print_line(&format!("measuring {subject} in rounds, for at most {left}"));
+                }
+                let Some(bar) = &self.bar else { return };
                 bar.set_position(bar.length().unwrap_or(0).saturating_sub(left.as_secs()));
                 let left = format_time(left);
                 bar.set_message(match undecided {

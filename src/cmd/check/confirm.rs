@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::compared_with::{ComparedWith, build_pair};
 use super::inputs::CheckInputs;
 use super::outputs;
-use crate::decision::{Change, Decision};
+use crate::decision::{Change, Decision, Judgement};
 use crate::measure::LaunchPlan;
 use crate::note::Note;
 use crate::rounds::{
@@ -247,7 +247,7 @@ impl LookHistory {
             .benchmarks
             .iter()
             .filter(|judgement| judgement.change == Change::Inconclusive)
-            .map(|judgement| judgement.to_id())
+            .map(Judgement::to_id)
             .collect();
         let is_planned_after = |id: &BenchmarkId, count: usize| {
             let next = find_next_look(check.noise.get(id), rounds.horizon, count.saturating_sub(1));
