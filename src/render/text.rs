@@ -10,7 +10,7 @@ use crate::report::Report;
 /// the formats that show all of them.
 const MAX_ROWS: usize = 20;
 /// Maximum number of rows of the table of figures.
-const MAX_FIGURE_ROWS: usize = 12;
+const MAX_FIGURE_ROWS: usize = 20;
 /// Number of spaces between two columns.
 const COLUMN_GAP: usize = 3;
 

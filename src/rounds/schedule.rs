@@ -283,7 +283,7 @@ mod tests {
         let many: Vec<(String, f64)> = (0..160).map(|at| (format!("b{at}"), 3.0)).collect();
         let many: Vec<(&str, f64)> = many.iter().map(|(name, ms)| (&**name, *ms)).collect();
         // Fifty calls of 3 ms are 150 ms, and 160 of them on both sides 48 s.
-        assert_eq!(schedule(plan(&many), &effort, 300).level, EffortLevel::Full);
+        assert_eq!(schedule(plan(&many), &effort, 400).level, EffortLevel::Full);
         let lowered = schedule(plan(&many), &effort, 150);
         assert_eq!((lowered.level, lowered.find_needed_budget()), (EffortLevel::Few, None));
         let short = schedule(plan(&many), &effort, 20);
@@ -387,7 +387,8 @@ mod tests {
                 let ids = job.ids.iter().flatten();
                 let in_job: HashSet<BenchmarkId> = ids.map(|name| id(name)).collect();
                 let part = selected.restrict_to(&in_job);
-                let nanos: f64 = part.planned.iter().flatten().map(|one| one.estimate_nanos(&effort)).sum();
+                let nanos: f64 =
+                    part.planned.iter().flatten().map(|one| one.estimate_nanos(&effort)).sum();
                 let start = schedule.plan.estimate_start_nanos(&job.process());
                 let took = SIDES * (nanos + start) * slowness / 1e9;
                 schedule.record_job(&job, Duration::from_secs_f64(took));
