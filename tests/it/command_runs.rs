@@ -91,7 +91,7 @@ fn a_command_that_measures_nothing_does_not_end_with_zero() {
 fn restless(number: &str) -> String {
     format!(
         r#"n=$(cat {number} 2>/dev/null || echo 0); echo $((n + 1)) > {number}
-           echo "{{\"id\": \"work\", \"samples_ns\": [$(( 100000 * (10 + (n * 7 + 3) * 31 % 10) ))]}}""#
+           echo "{{\"id\": \"work\", \"samples_ns\": [$(( 100000 * (10 + (n * 7 + 3) * 31 % 10) + n * 7919 % 50021 ))]}}""#
     )
 }
 
