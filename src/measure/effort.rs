@@ -142,12 +142,11 @@ impl Effort {
         level: EffortLevel,
     ) -> u32 {
         let call = cost.call.max(1.0);
-        let wanted = match self.calls {
-            Some(calls) => f64::from(calls),
-            None => {
-                let floor = level.wanted_calls().min(to_nanos(MAX_LAUNCH_TIME) / call);
-                (to_nanos(launch_time) / call).max(floor)
-            }
+        let wanted = if let Some(calls) = self.calls {
+            f64::from(calls)
+        } else {
+            let floor = level.wanted_calls().min(to_nanos(MAX_LAUNCH_TIME) / call);
+            (to_nanos(launch_time) / call).max(floor)
         };
         to_call_count(wanted.min(MAX_CALLS_NANOS / cost.pace.max(call)))
     }

@@ -288,7 +288,7 @@ mod tests {
         assert_eq!((lowered.level, lowered.find_needed_budget()), (EffortLevel::Few, None));
         let short = schedule(plan(&many), &effort, 20);
         assert_eq!(short.level, EffortLevel::Fewest);
-        assert!(short.find_needed_budget().unwrap() > Duration::from_secs(60));
+        assert!(short.find_needed_budget().unwrap() > Duration::from_mins(1));
     }
 
     #[test]
@@ -393,7 +393,9 @@ mod tests {
                 let took = SIDES * (nanos + start) * slowness / 1e9;
                 schedule.record_job(&job, Duration::from_secs_f64(took));
                 elapsed += took;
-                in_job.into_iter().for_each(|id| *rounds.entry(id).or_default() += 1);
+                for id in in_job {
+                    *rounds.entry(id).or_default() += 1;
+                }
             }
             let passed = Duration::from_secs_f64(elapsed);
             let limit = Duration::from_secs(seconds);

@@ -188,15 +188,14 @@ fn describe_look(rounds: u32, answer: &LookAnswer, left: Option<Duration>) -> St
     if decided.is_empty() {
         decided.push("nothing new".to_owned());
     }
-    let mut line =
-        format!("after {}: {}", format_plural(rounds as usize, "round"), decided.join(", "));
-    if !answer.undecided.is_empty() {
-        line += &format!("; {} undecided", answer.undecided.len());
-        if let Some(left) = left {
-            line += &format!(", {} left", format_time(left));
-        }
-    }
-    line
+    let undecided = match answer.undecided.len() {
+        0 => String::new(),
+        count => format!("; {count} undecided"),
+    };
+    let left = left.filter(|_| !answer.undecided.is_empty());
+    let left = left.map(|left| format!(", {} left", format_time(left))).unwrap_or_default();
+    let rounds = format_plural(rounds as usize, "round");
+    format!("after {rounds}: {}{undecided}{left}", decided.join(", "))
 }
 
 /// Returns what the pilot found about a bench target, in one line.
