@@ -14,7 +14,7 @@ pub(crate) use trend::{
     ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat,
 };
 
-use crate::measure::plan::MIN_LAUNCH_CALLS;
+use crate::measure::effort::MIN_LAUNCH_CALLS;
 use crate::policy::MAX_LAUNCHES;
 use crate::run::LookHorizon;
 use crate::units::{Confidence, Nanos, Percent};
@@ -103,10 +103,13 @@ pub(crate) struct EffortArgs {
     /// Launches per side: processes started for each bench target
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LAUNCHES)))]
     pub(crate) launches: Option<u32>,
-    /// Maximum number of calls per launch (at least 10)
+    /// Maximum number of calls per launch (at least 10) [default: what fits into the launch time]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(MIN_LAUNCH_CALLS)..))]
     pub(crate) calls: Option<u32>,
-    /// Warm-up time per benchmark and launch
+    /// Time of the calls per benchmark and launch [default: 10 to 200 ms, by the start-up of the bench]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) launch_time: Option<Nanos>,
+    /// Warm-up time per benchmark and launch [default: as long as the calls, at most 100 ms]
     #[arg(long, value_name = "DURATION")]
     pub(crate) warmup: Option<Nanos>,
     /// Time limit of one launch
@@ -115,6 +118,9 @@ pub(crate) struct EffortArgs {
     /// Seed of every random choice
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// Print what the pilot launch found: set-up, time of a call, calls per launch
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
 }
 
 /// What is tolerated and what must hold.
@@ -212,7 +218,8 @@ pub(crate) struct CheckArgs {
     /// Command that measures the candidate
     #[arg(long, value_name = "CMD", requires = "baseline_command")]
     pub(crate) candidate_command: Option<String>,
-    /// Time limit of the rounds; what is undecided by then is inconclusive
+    /// Time limit of the rounds and their pilot launches; what is undecided by then is inconclusive
+    /// [default: 5m]
     #[arg(long, value_name = "DURATION")]
     pub(crate) budget: Option<Nanos>,
     /// Count instructions of inconclusive benchmarks with callgrind; never changes the verdict
@@ -301,6 +308,9 @@ pub(crate) struct CommandArgs {
     /// Launches: how often the command is started
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LAUNCHES)))]
     pub(crate) launches: Option<u32>,
+    /// Calls per launch; the command finds the number in `PERFGATE_CALLS`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) calls: Option<u32>,
     /// Time limit of one launch
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Nanos>,

@@ -4,6 +4,7 @@
 //! them. Then each job is launched as often as requested. The caller assigns the round of each
 //! launch.
 
+pub(crate) mod effort;
 pub(crate) mod plan;
 pub(crate) mod needs;
 pub(crate) mod survey;
@@ -13,7 +14,7 @@ pub(crate) mod criterion;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use thiserror::Error;
 
@@ -22,42 +23,19 @@ use crate::note::{Disturbance, Note};
 use crate::process::{Interrupt, ProcessError};
 use crate::run::{
     self, Benchmark, BenchmarkFailure, BenchmarkId, CallsPerSample, ConditionDifference, Launch,
-    Run, Samples, Sampling, borrow_conditions, list_condition_differences,
+    PilotRecord, Run, Samples, Sampling, borrow_conditions, list_condition_differences,
 };
 use crate::selection::Selection;
 
+pub(crate) use self::effort::Effort;
+use self::effort::EffortLevel;
 use self::needs::MAX_TARGET_LAUNCHES;
 pub(crate) use self::needs::{SampleNeeds, SampleShortage};
 pub(crate) use self::plan::{LaunchJob, LaunchPlan};
 
-/// How much to measure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Effort {
-    /// Number of launches per benchmark.
-    pub(crate) launches: u32,
-    /// Largest number of calls per launch and benchmark.
-    pub(crate) calls: u32,
-    /// Time spent on unmeasured calls of each benchmark before its measured calls; above zero.
-    pub(crate) warmup: Duration,
-    /// Longest time that one process start may take.
-    pub(crate) timeout: Duration,
-}
-
-impl Default for Effort {
-    /// Returns the default effort.
-    ///
-    /// The warm-up is long enough for caches, branch predictors and a processor that wakes up. It
-    /// is at most a tenth of the time that the calls of a benchmark with 10 ms per call take.
-    /// Criterion does not accept a warm-up of zero.
-    fn default() -> Self {
-        Self {
-            launches: 5,
-            calls: 200,
-            warmup: Duration::from_millis(100),
-            timeout: Duration::from_mins(10),
-        }
-    }
-}
+/// One launch of everything takes at most this part of the budget, if the effort can be lowered so far.
+/// Two sides have half as many rounds in it.
+pub(crate) const LAUNCHES_IN_BUDGET: u32 = 12;
 
 /// Why a measurement failed as a whole.
 #[derive(Debug, Error)]
@@ -81,6 +59,8 @@ impl From<io::Error> for MeasureError {
 pub(crate) enum MeasureProgress {
     /// The pilot launch of the named target begins.
     Pilot(String),
+    /// The pilot launches have ended. The value is what they found.
+    Piloted(Vec<PilotRecord>),
     /// The patterns of `--bench` match nothing. The value names similar benchmarks.
     NothingSelected(Note),
     /// The plan is complete: how many benchmarks are measured, and in how many process starts.
@@ -159,6 +139,9 @@ impl MeasureSubject {
     /// Finds out which benchmarks the subject has and how to measure them. Bench targets need a
     /// pilot launch for this; the plan of a command is empty.
     ///
+    /// `known` is the plan of another build of the same benches. Its benchmarks are listed and not
+    /// launched again, because they are measured like those of the other build.
+    ///
     /// # Errors
     ///
     /// Fails if a process cannot be started or perfgate was asked to end.
@@ -166,12 +149,13 @@ impl MeasureSubject {
         &self,
         selection: &Selection,
         effort: &Effort,
+        known: Option<&LaunchPlan>,
         interrupt: &Interrupt,
         progress: &mut dyn FnMut(MeasureProgress),
     ) -> Result<LaunchPlan, MeasureError> {
         match self {
             Self::Criterion(built) => {
-                criterion::run_pilot(built, selection, effort, interrupt, progress)
+                criterion::run_pilot(built, selection, effort, known, interrupt, progress)
             }
             Self::Command(_) => Ok(LaunchPlan::default()),
         }
@@ -376,13 +360,20 @@ pub(crate) fn measure_subject(
     // benchmarks go on whose targets need more samples.
     let watch = HostWatch::begin();
     let started = Instant::now();
-    let mut plan = subject.plan_launches(selection, effort, interrupt, progress)?;
+    let mut plan = subject.plan_launches(selection, effort, None, interrupt, progress)?;
     if let Some(note) = plan.take_nothing_selected() {
         progress(MeasureProgress::NothingSelected(note.clone()));
         plan.notes.push(note);
     }
+    if let Some(budget) = needs.budget {
+        let limit = budget.as_secs_f64() * 1e9 / f64::from(LAUNCHES_IN_BUDGET);
+        plan.fit_effort(effort, limit, EffortLevel::Full);
+    }
+    let records = plan.to_pilot_records();
+    progress(MeasureProgress::Piloted(records.clone()));
     let planned = plan.planned.take();
     let mut measured = Measurement::new(run, plan);
+    measured.run.settings.pilot = records;
     let mut remaining = LaunchPlan { planned, ..LaunchPlan::default() };
     let shortages = remaining.list_shortages(effort, effort.launches, needs);
     if !shortages.is_empty() {

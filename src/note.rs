@@ -519,6 +519,9 @@ pub(crate) enum Note {
         /// Slowdown that would have been detected. `None` if no slowdown would have been.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detectable: Option<Percent>,
+        /// Time of further rounds that would probably decide it. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        more_time: Option<Nanos>,
     },
     /// A step of the clock is too large a part of the median.
     ClockTooCoarse {
@@ -704,7 +707,11 @@ mod tests {
 
     #[test]
     fn a_note_is_read_back_without_its_text() {
-        let note = Note::Undecided { rounds: Some(14), detectable: Percent::new(0.042).ok() };
+        let note = Note::Undecided {
+            rounds: Some(14),
+            detectable: Percent::new(0.042).ok(),
+            more_time: None,
+        };
         let json = serde_json::to_string(&note).unwrap();
         assert_eq!(json, r#"{"note":"undecided","rounds":14,"detectable":0.042}"#);
         assert_eq!(serde_json::from_str::<Note>(&json).unwrap(), note);

@@ -35,6 +35,7 @@ pub(crate) use html::render_html;
 pub(crate) use markdown::{
     COMMENT_LIMIT, format_comment_marker, render_markdown, render_markdown_body,
 };
+pub(crate) use numbers::format_duration;
 pub(crate) use rows::{render_csv, render_junit};
 pub(crate) use run_json::{RunDocument, render_run_json};
 pub(crate) use run_report::{

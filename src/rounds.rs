@@ -4,12 +4,16 @@
 //! A round is one launch of each side, next to each other, in an order drawn at random. What a look
 //! concludes is decided elsewhere.
 
+mod schedule;
+
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 
+pub(crate) use self::schedule::{RoundSchedule, RoundsBudget};
+use crate::decision::Change;
 use crate::host::HostWatch;
 use crate::measure::{
     Effort, LaunchJob, LaunchPlan, LaunchPosition, LaunchResult, MeasureError, MeasureSubject,
@@ -18,6 +22,7 @@ use crate::measure::{
 use crate::note::Note;
 use crate::process::Interrupt;
 use crate::run::{Benchmark, BenchmarkId, LookHorizon, RoundsRecord, Run};
+use crate::units::Nanos;
 use crate::verdict::{RoundsEvidence, SameBenchmark};
 
 /// The subjects of a measurement in rounds, and how they are measured.
@@ -27,8 +32,7 @@ pub(crate) struct RoundsPlan<'a> {
     pub(crate) baseline: &'a MeasureSubject,
     /// The subject that is judged.
     pub(crate) candidate: &'a MeasureSubject,
-    /// Benchmarks of the base that enter the rounds, measured in the same way on both sides, and
-    /// the benchmarks of the base that have already failed.
+    /// Benchmarks of the base that have already failed, and the notes of its pilot.
     pub(crate) baseline_plan: LaunchPlan,
     /// The same for the candidate.
     pub(crate) candidate_plan: LaunchPlan,
@@ -40,10 +44,6 @@ pub(crate) struct RoundsPlan<'a> {
     pub(crate) seed: u64,
     /// Name of the session; it must be unique.
     pub(crate) session: String,
-    /// Longest time that all rounds together may take. `None` for no limit.
-    pub(crate) budget: Option<Duration>,
-    /// Largest number of rounds that a benchmark may take.
-    pub(crate) horizon: LookHorizon,
 }
 
 /// The launches of both sides after all rounds.
@@ -72,6 +72,17 @@ pub(crate) enum RoundsProgress {
         round: u32,
         /// Number of benchmarks that are still measured.
         undecided: usize,
+        /// Time that is left of the budget; `None` without a budget.
+        left: Option<Duration>,
+    },
+    /// A look has ended.
+    Looked {
+        /// Number of rounds so far.
+        rounds: u32,
+        /// What the look found.
+        answer: LookAnswer,
+        /// Time that is left of the budget; `None` without a budget.
+        left: Option<Duration>,
     },
     /// A round was disturbed and is repeated. The value names round and disturbance.
     Repeated(Note),
@@ -100,70 +111,110 @@ impl MeasuredRounds {
     }
 }
 
-/// A look at the launches so far: returns the benchmarks that need another round.
-pub(crate) type LookCallback<'a> = dyn FnMut(RoundsEvidence<'_>) -> HashSet<BenchmarkId> + 'a;
+/// What a look at the launches found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct LookAnswer {
+    /// The benchmarks that need another round.
+    pub(crate) undecided: HashSet<BenchmarkId>,
+    /// Numbers of benchmarks that were decided since the look before, by their change.
+    pub(crate) decided: Vec<(Change, usize)>,
+    /// Number of benchmarks that were given up since the look before: the rest of the budget does not
+    /// decide them.
+    pub(crate) given_up: usize,
+    /// Whether a look was planned after this number of rounds.
+    pub(crate) is_planned: bool,
+}
+
+/// A look at the launches so far. The schedule tells what further rounds would cost.
+pub(crate) type LookCallback<'a> =
+    dyn FnMut(RoundsEvidence<'_>, &RoundSchedule<'_>) -> LookAnswer + 'a;
 
 /// Measures in rounds until `look` leaves no benchmark undecided or the budget is spent.
 ///
 /// `baseline` and `candidate` are empty runs that describe what is measured. `look` gets the
-/// launches so far and returns the benchmarks that need another round.
+/// launches so far and returns the benchmarks that need another round. `schedule` chooses which of
+/// them the next round measures.
 ///
 /// # Errors
 ///
 /// Fails if a benchmark process cannot be launched or if the measurement is interrupted.
 pub(crate) fn measure_rounds(
     rounds_plan: &RoundsPlan<'_>,
-    baseline: Run,
-    candidate: Run,
+    mut schedule: RoundSchedule<'_>,
+    [baseline, candidate]: [Run; 2],
     interrupt: &Interrupt,
     look: &mut LookCallback<'_>,
     progress: &mut dyn FnMut(RoundsProgress),
 ) -> Result<MeasuredRounds, MeasureError> {
-    // Plan: in each round, launch every remaining job on both sides, then let `look` decide which
-    // benchmarks remain. The budget is checked between rounds, so that each round is complete.
+    // Plan: in each round, launch every job on both sides, then let `look` decide which benchmarks
+    // remain. The first round has everything. A round that would not end in time is not begun.
     let watch = HostWatch::begin();
-    let started = Instant::now();
     let mut random = Pcg64::seed_from_u64(rounds_plan.seed);
-    let mut remaining =
-        LaunchPlan { planned: rounds_plan.candidate_plan.planned.clone(), ..LaunchPlan::default() };
+    let mut selected = schedule.select_first();
     let mut measured = RoundsMeasurement {
         baseline: Measurement::new(baseline, rounds_plan.baseline_plan.clone()),
         candidate: Measurement::new(candidate, rounds_plan.candidate_plan.clone()),
     };
+    let mut undecided = selected.planned.as_ref().map_or(0, Vec::len);
     let mut entered_count = 0;
+    let mut horizon = schedule.choose_horizon();
     let mut is_budget_spent = false;
     for round in 0.. {
-        let undecided = remaining.planned.as_ref().map_or(0, Vec::len);
-        progress(RoundsProgress::Round { round: round + 1, undecided });
-        for job in remaining.list_jobs() {
+        let left = schedule.time_left();
+        progress(RoundsProgress::Round { round: round + 1, undecided, left });
+        schedule.begin_round(&selected);
+        for job in selected.list_jobs() {
             let place =
                 LaunchPosition { round, session: Some(rounds_plan.session.clone()), order: None };
             let is_swapped = random.random();
-            measure_job(rounds_plan, &job, is_swapped, &place, interrupt, &mut measured, progress)?;
+            let began = Instant::now();
+            let has_time = schedule.time_left().is_none_or(|left| !left.is_zero());
+            measure_job(
+                rounds_plan,
+                &job,
+                JobTurn { is_swapped, place: &place, may_repeat: has_time },
+                interrupt,
+                &mut measured,
+                progress,
+            )?;
+            schedule.record_job(&job, began.elapsed());
         }
         if round == 0 {
             entered_count = measured.find_common_ids().len();
+            schedule.adapt_to_first_round(measured.list_means());
+            // A command has no pilot. The time of its first round counts both sides alike, so it
+            // says nothing about their difference.
+            if rounds_plan.candidate_plan.planned.is_none() {
+                horizon = schedule.choose_horizon();
+            }
         }
-        let undecided = look(RoundsEvidence {
+        let evidence = RoundsEvidence {
             baseline: measured.baseline.run(),
             candidate: measured.candidate.run(),
             entered_count,
             same_program: &rounds_plan.same_program,
-            horizon: rounds_plan.horizon,
+            horizon,
             has_ended: false,
-        });
-        if undecided.is_empty() {
+        };
+        let answer = look(evidence, &schedule);
+        let left = schedule.time_left();
+        progress(RoundsProgress::Looked { rounds: round + 1, answer: answer.clone(), left });
+        if answer.undecided.is_empty() {
             break;
         }
-        if rounds_plan.budget.is_some_and(|budget| started.elapsed() >= budget) {
+        undecided = answer.undecided.len();
+        selected = schedule.select_next(&answer.undecided);
+        if selected.list_jobs().is_empty() {
             is_budget_spent = true;
             break;
         }
-        remaining = remaining.restrict_to(&undecided);
     }
     measured.candidate.add_notes(watch.end());
     let (mut baseline, mut candidate) = measured.finish();
-    let horizon = rounds_plan.horizon;
+    for benchmark in &mut candidate.benchmarks {
+        let time = schedule.estimate_alone(&benchmark.to_id());
+        benchmark.round_time = time.and_then(|time| Nanos::new(time.as_secs_f64() * 1e9).ok());
+    }
     for side in [&mut baseline, &mut candidate] {
         let entered = u32::try_from(entered_count).unwrap_or(u32::MAX);
         side.settings.rounds = Some(RoundsRecord { horizon, entered });
@@ -179,12 +230,22 @@ pub(crate) fn measure_rounds(
     })
 }
 
+/// The turn of a job in a round.
+#[derive(Clone, Copy)]
+struct JobTurn<'a> {
+    /// Whether the candidate is launched first.
+    is_swapped: bool,
+    /// The round.
+    place: &'a LaunchPosition,
+    /// Whether there is time to repeat disturbed launches.
+    may_repeat: bool,
+}
+
 /// Launches one job of one round on both sides, and repeats both launches if either was disturbed.
 fn measure_job(
     rounds_plan: &RoundsPlan<'_>,
     job: &LaunchJob,
-    is_swapped: bool,
-    place: &LaunchPosition,
+    JobTurn { is_swapped, place, may_repeat }: JobTurn<'_>,
     interrupt: &Interrupt,
     measured: &mut RoundsMeasurement,
     progress: &mut dyn FnMut(RoundsProgress),
@@ -196,7 +257,8 @@ fn measure_job(
         job.exclude_failed(|id| measured.candidate.has_failed(id)),
     ];
     let mut launched = launch_both(rounds_plan, &left, is_swapped, interrupt)?;
-    if let Some(disturbance) = launched.0.disturbance.or(launched.1.disturbance) {
+    let disturbance = launched.0.disturbance.or(launched.1.disturbance);
+    if let Some(disturbance) = disturbance.filter(|_| may_repeat) {
         let note = Note::RoundRepeated { round: place.round, job: job.name(), disturbance };
         progress(RoundsProgress::Repeated(note.clone()));
         measured.candidate.add_notes([note]);
@@ -252,6 +314,18 @@ impl RoundsMeasurement {
         let mut common_ids = collect_measured_ids(self.candidate.run());
         common_ids.retain(|id| baseline_ids.contains(id));
         common_ids
+    }
+
+    /// Returns the mean nanoseconds of the last launch of each benchmark on each side.
+    fn list_means(&self) -> Vec<(BenchmarkId, f64)> {
+        let sides = [self.baseline.run(), self.candidate.run()];
+        let benchmarks = sides.into_iter().flat_map(|run| &run.benchmarks);
+        benchmarks
+            .filter_map(|benchmark| {
+                let mean = benchmark.launches.last()?.digest().mean;
+                Some((benchmark.to_id(), mean.get()))
+            })
+            .collect()
     }
 
     /// Ends the measurement and returns the runs of base and candidate.

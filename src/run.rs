@@ -8,6 +8,7 @@ mod file;
 mod digest;
 mod launch;
 mod rounds_record;
+mod pilot_record;
 mod benchmark;
 mod conditions;
 
@@ -26,6 +27,7 @@ pub(crate) use conditions::{
 pub(crate) use digest::Digest;
 pub(crate) use file::{FileError, check_schema, deserialize_or_default};
 pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
+pub(crate) use pilot_record::{PilotRecord, PilotedBenchmark};
 pub(crate) use rounds_record::{LookHorizon, RoundsRecord};
 
 use crate::files;
@@ -116,6 +118,14 @@ pub(crate) struct RunSettings {
     /// version that did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rounds: Option<RoundsRecord>,
+    /// What the pilot launch found about each bench target. Empty for commands, and in files that do
+    /// not record it.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) pilot: Vec<PilotRecord>,
     /// Command line that repeats the measurement; `None` if it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) command: Option<String>,

@@ -17,6 +17,7 @@ mod counts;
 mod open;
 mod screen;
 mod short_launches;
+mod more_time;
 mod target_bound;
 mod batch_target;
 mod target;
@@ -36,5 +37,5 @@ pub(crate) use evidence::{
 };
 pub(crate) use looks::{NoiseHistory, find_next_look};
 pub(crate) use open::{find_unconfirmed, find_undecided};
-pub(crate) use rounds_need::{RoundsNeed, estimate_rounds_needs};
+pub(crate) use rounds_need::estimate_rounds_needs;
 pub(crate) use target::count_needed_samples;

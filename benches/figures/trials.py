@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
 """Counts how often whole checks in rounds find that code does more work, and how often they fail without a change.
 
-    cargo build --release && benches/figures/trials.py suite --calls 1000 && benches/figures/trials.py command
+    cargo build --release && benches/figures/trials.py suite && benches/figures/trials.py command
 
-`suite` gates a clone of this repository. Its candidate decodes a percentage of the tokens again, which it reads from an
+Checks run at the defaults, beside a seeded neighbour that keeps all processors busy now and then (`--neighbour none`: without
+it). `suite` gates a clone of this repository. Its candidate decodes a percentage of the tokens again, which it reads from an
 environment variable, so that all trials share two builds. `command` gates a loop in Python. The kinds take turns.
-`target/trials` keeps the decisions, and a trial with a decision is not repeated. `--more 10` runs the kinds with 10 % only.
+`target/trials` keeps the decisions, and a trial with a decision is not repeated. `--more 10` runs the kinds with 10 % only,
+and `--checks 2` at most two checks of each kind.
 """
 
 import argparse
 import json
+import math
 import os
+import random
 import shlex
+import signal
 import statistics
 import subprocess
 import sys
@@ -43,6 +48,10 @@ for _ in range(5):
 print(json.dumps({"id": "loop", "samples_ns": [call() for _ in range(int(sys.argv[2]))]}))
 """
 STEPS = 20_000
+LOOP_CALLS = 200
+# Mean seconds that the neighbour works, and that it is away: it is there a quarter of the time, for a few launches.
+NEIGHBOUR_SECONDS = (0.9, 2.7)
+NEIGHBOUR_BYTES = 8 << 20
 
 
 def run_git(folder, *words):
@@ -66,18 +75,44 @@ def clone_repository():
     return folder
 
 
-def make_suite_check(percent, calls):
+def disturb(seed):
+    """Keeps all processors busy for a while, now and then, until it is killed."""
+    draw = random.Random(seed)
+    block = bytearray(NEIGHBOUR_BYTES)
+    busy, away = NEIGHBOUR_SECONDS
+    while True:
+        time.sleep(draw.expovariate(1 / away))
+        end = time.monotonic() + draw.expovariate(1 / busy)
+        workers = []
+        for _ in range(os.cpu_count()):
+            worker = os.fork()
+            if worker == 0:
+                while time.monotonic() < end and os.getppid() > 1:
+                    bytes(block)
+                os._exit(0)
+            workers.append(worker)
+        for worker in workers:
+            os.waitpid(worker, 0)
+
+
+def start_neighbour(kind, seed):
+    if kind == "none":
+        return None
+    return subprocess.Popen([sys.executable, __file__, "neighbour", "--seed", str(seed)])
+
+
+def make_suite_check(percent):
     """Returns arguments, folder and environment of one check; without a percentage, of a commit against itself."""
     only = [word for glob in ONLY for word in ("--bench", glob)]
     base = "HEAD" if percent is None else "HEAD~1"
-    return ["check", "--baseline", base, "--calls", str(calls), *only], clone_repository(), {"TRIAL_AGAIN": str(percent or 0)}
+    return ["check", "--package", "perfgate-suites", "--baseline", base, *only], clone_repository(), {"TRIAL_AGAIN": str(percent or 0)}
 
 
-def make_command_check(percent, calls):
+def make_command_check(percent):
     FOLDER.mkdir(parents=True, exist_ok=True)
     script = FOLDER / "loop.py"
     script.write_text(LOOP)
-    run = lambda steps: shlex.join([sys.executable, str(script), str(steps), str(calls)])
+    run = lambda steps: shlex.join([sys.executable, str(script), str(steps), str(LOOP_CALLS)])
     slower = STEPS * (100 + percent) // 100
     return ["check", "--baseline-command", run(STEPS), "--candidate-command", run(slower)], FOLDER, {}
 
@@ -85,33 +120,50 @@ def make_command_check(percent, calls):
 # Name: the function that makes a check, groups of (percent more work, largest number of checks), and the benchmarks with
 # more work. The kinds of a group take turns. A commit against itself is a group, because it has another base to build.
 KINDS = {
-    "suite": (make_suite_check, [[(None, 20)], [(10, 10)], [(0, 10), (2, 10), (5, 10)]], SLOWED),
+    "suite": (make_suite_check, [[(None, 20)], [(2, 10), (5, 10), (10, 10)]], SLOWED),
     "command": (make_command_check, [[(0, 20), (2, 10), (5, 10), (10, 10)]], "loop"),
 }
 
 
-def run_trial(make, name, percent, number, calls):
-    decision = FOLDER / f"{name}-{calls}-{percent}-{number}.json"
+def measure_noise(run):
+    """Returns the standard deviation of the logarithmic medians of launches times the root of two, over the benchmarks."""
+    noises = []
+    for benchmark in run["benchmarks"]:
+        levels = [math.log(statistics.median(launch["samples"])) for launch in benchmark.get("launches") or []]
+        if len(levels) > 2:
+            noises.append(math.sqrt(2) * statistics.stdev(levels))
+    return statistics.median(noises) if noises else None
+
+
+def run_trial(make, name, percent, number, neighbour):
+    decision = FOLDER / f"{name}-{neighbour}-{percent}-{number}.json"
     if decision.exists():
         return
-    words, folder, more = make(percent, calls)
+    words, folder, more = make(percent)
     out = FOLDER / "out"
+    beside = start_neighbour(neighbour, number)
     start = time.monotonic()
-    done = subprocess.run(
-        [PERFGATE, *words, "--out", out, "--store", f"dir:{FOLDER / 'store'}"],
-        cwd=folder, env={**os.environ, **more}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )
+    try:
+        done = subprocess.run(
+            [PERFGATE, *words, "--out", out, "--store", f"dir:{FOLDER / 'store'}"],
+            cwd=folder, env={**os.environ, **more}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+    finally:
+        if beside:
+            beside.send_signal(signal.SIGKILL)
+            beside.wait()
     assert done.returncode in (0, 10, 11), done.stderr
     made = json.loads((out / "decision.json").read_text())
     made["seconds"] = time.monotonic() - start
+    made["noise"] = measure_noise(json.loads((out / "run.json").read_text()))
     partial = decision.with_suffix(".part")
     partial.write_text(json.dumps(made))
     partial.rename(decision)
     print(f"{decision.stem}: {made['verdict']}, {made['seconds']:.0f} s", file=sys.stderr)
 
 
-def make_row(name, percent, calls, slowed):
-    trials = [json.loads(path.read_text()) for path in sorted(FOLDER.glob(f"{name}-{calls}-{percent}-*.json"))]
+def make_row(name, percent, neighbour, slowed):
+    trials = [json.loads(path.read_text()) for path in sorted(FOLDER.glob(f"{name}-{neighbour}-{percent}-*.json"))]
     if not trials:
         return None
     does_more = lambda one: slowed in one["id"] and percent
@@ -121,36 +173,43 @@ def make_row(name, percent, calls, slowed):
     ratios = [one["ratio"]["point"] for one in touched if one.get("ratio")]
     measured = f"{100 * statistics.median(ratios) - 100:+.1f} %" if ratios else "–"
     rounds = statistics.mean(one["launches"]["candidate"] for one in judged)
+    noises = [made["noise"] for made in trials if made["noise"] is not None]
     return [
-        {None: "the same commit", 0: "nothing"}.get(percent, f"+{percent} %"), f"{calls:,}", measured, len(trials),
+        {None: "the same commit", 0: "nothing"}.get(percent, f"+{percent} %"), neighbour, measured, len(trials),
         sum(made["exit_status"] == 10 for made in trials),
         f"{called(touched, 'regressed')} of {len(touched)}" if touched else "–",
         called(touched, "unchanged") if touched else "–",
         f"{called(rest, 'regressed')} of {len(rest)}" if rest else "–",
-        called(judged, "inconclusive"),
+        f"{called(judged, 'inconclusive')} of {len(judged)}",
         f"{rounds:.1f}", f"{statistics.median(made['seconds'] for made in trials):.0f}",
+        f"{max(made['seconds'] for made in trials):.0f}",
+        f"{100 * statistics.median(noises):.1f} %" if noises else "–",
     ]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=KINDS)
-    parser.add_argument("--calls", type=int, default=1000, help="calls per launch")
+    parser.add_argument("name", choices=[*KINDS, "neighbour"])
+    parser.add_argument("--neighbour", choices=["bursty", "none"], default="bursty", help="what else uses the machine")
     parser.add_argument("--more", type=int, nargs="+", metavar="PERCENT", help="only checks with this much more work")
+    parser.add_argument("--checks", type=int, default=1000, help="largest number of checks of each kind")
+    parser.add_argument("--seed", type=int, default=1, help="of the neighbour, if this is all that runs")
     args = parser.parse_args()
+    if args.name == "neighbour":
+        disturb(args.seed)
     make, groups, slowed = KINDS[args.name]
     known = {percent for kinds in groups for percent, _ in kinds}
     if unknown := set(args.more or []) - known:
         parser.error(f"no check of {args.name} does {min(unknown)} % more work: {sorted(known - {None})}")
     wanted = [[kind for kind in kinds if not args.more or kind[0] in args.more] for kinds in groups]
     for kinds in filter(None, wanted):
-        for number in range(max(times for _, times in kinds)):
+        for number in range(min(args.checks, max(times for _, times in kinds))):
             for percent, times in kinds:
                 if number < times:
-                    run_trial(make, args.name, percent, number, args.calls)
-    rows = [make_row(args.name, percent, args.calls, slowed) for kinds in groups for percent, _ in kinds]
-    heads = ["more work", "calls", "ratio seen (median)", "checks", "failed", "slower ones found", "called unchanged",
-             "others called slower", "inconclusive", "rounds", "seconds (median)"]
+                    run_trial(make, args.name, percent, number, args.neighbour)
+    rows = [make_row(args.name, percent, args.neighbour, slowed) for kinds in groups for percent, _ in kinds]
+    heads = ["more work", "neighbour", "ratio seen (median)", "checks", "failed", "slower ones found", "called unchanged",
+             "others called slower", "inconclusive", "rounds", "seconds (median)", "seconds (longest)", "noise"]
     for cells in [heads, ["---"] * len(heads), *filter(None, rows)]:
         print("|", " | ".join(map(str, cells)), "|")
 

@@ -2,18 +2,19 @@
 
 mod table;
 
-use std::collections::HashSet;
-
 use anyhow::{Context as _, Result};
 
 use crate::calibrate::{Calibration, LaunchCost};
 use crate::cli::{CalibrateArgs, GateArgs, StoreArgs};
 use crate::files;
 use crate::git::CommitId;
+use crate::measure::effort::MIN_LAUNCH_TIME;
 use crate::measure::{Effort, MeasureSubject};
 use crate::render::notes::describe_note;
-use crate::rounds::{MeasuredRounds, RoundsPlan, RoundsProgress, measure_rounds};
-use crate::run::{Benchmark, BenchmarkId, LookHorizon, SampleSource};
+use crate::rounds::{
+    LookAnswer, MeasuredRounds, RoundSchedule, RoundsPlan, RoundsProgress, measure_rounds,
+};
+use crate::run::{Benchmark, BenchmarkId, SampleSource};
 use crate::session::calibration::{locate_calibration, read_calibration};
 use crate::session::measurement::{
     build_subject, explain_measure_error, name_rounds_session, to_workspace,
@@ -146,11 +147,11 @@ fn measure_same_code(
     let (selection, effort) = (&session.policy.selection, &session.effort.effort);
     let interrupt = &session.interrupt;
     let run = session.create_run(same_code.source());
-    let mut output = ProgressOutput::new();
+    let mut output = ProgressOutput::new().with_details(session.effort.is_verbose);
     let [baseline_plan, candidate_plan] = match same_code {
         SameCode::Pair(pair) => pair.plan(selection, effort, interrupt, &mut output)?,
         SameCode::OneBuild(subject) => {
-            let plan = subject.plan_launches(selection, effort, interrupt, &mut |progress| {
+            let plan = subject.plan_launches(selection, effort, None, interrupt, &mut |progress| {
                 output.show_measurement(&progress);
             });
             let plan = plan.map_err(explain_measure_error)?;
@@ -170,22 +171,25 @@ fn measure_same_code(
         effort,
         seed: session.effort.order_seed(),
         session: name_rounds_session(&run),
-        budget: None,
-        horizon: LookHorizon::default(),
     };
-    let mut look = |rounds: RoundsEvidence<'_>| -> HashSet<BenchmarkId> {
+    let schedule = RoundSchedule::new(rounds_plan.candidate_plan.clone(), effort, None);
+    output.show_pilot(&schedule.plan().to_pilot_records());
+    let mut look = |rounds: RoundsEvidence<'_>, _: &RoundSchedule<'_>| {
         let unfinished = rounds.candidate.benchmarks.iter().filter(|benchmark| {
             benchmark.failure.is_none() && benchmark.launches.len() < round_count
         });
-        unfinished.map(Benchmark::to_id).collect()
+        let undecided = unfinished.map(Benchmark::to_id).collect();
+        LookAnswer { undecided, ..LookAnswer::default() }
     };
     let mut progress = |progress| match progress {
         RoundsProgress::Round { round, .. } => {
             output.print_line(&format!("round {round} of {round_count}"));
         }
+        RoundsProgress::Looked { .. } => {}
         RoundsProgress::Repeated(note) => output.print_line(&describe_note(&note)),
     };
-    measure_rounds(&rounds_plan, run.clone(), run, interrupt, &mut look, &mut progress)
+    let runs = [run.clone(), run];
+    measure_rounds(&rounds_plan, schedule, runs, interrupt, &mut look, &mut progress)
         .map_err(explain_measure_error)
 }
 
@@ -198,7 +202,7 @@ fn estimate_launch_cost(rounds: &MeasuredRounds, id: &BenchmarkId, effort: &Effo
         .map(|launch| launch.digest().p50);
     let nanos = |ns: f64| Nanos::new(ns).expect("durations add up to one");
     LaunchCost {
-        start: nanos(effort.warmup.as_secs_f64() * 1e9 + START_NANOS),
+        start: nanos(effort.choose_warmup(MIN_LAUNCH_TIME).as_secs_f64() * 1e9 + START_NANOS),
         call: call.unwrap_or(nanos(0.0)),
     }
 }

@@ -12,11 +12,15 @@ use crate::host::{
     Host, HostFinding, HostFitness, RequiredTool, check_host_fitness, detect_program_version,
 };
 use crate::render::{FindingWords, describe_finding};
-use crate::run::SampleSource;
+use crate::run::{PilotRecord, Run, SampleSource};
 use crate::session::print::{self, format_plural};
 use crate::session::settings::find_store;
 use crate::session::{ExitStatus, measurement};
 use crate::store::RunKey;
+
+/// Run file that `perfgate check` writes unless it is given another folder.
+const LAST_RUN: &str = "target/perfgate/run.json";
+const NANOS_PER_SECOND: f64 = 1e9;
 
 /// The output of the command.
 #[derive(Serialize)]
@@ -36,6 +40,7 @@ pub(super) fn run_doctor(args: &DoctorArgs) -> Result<ExitStatus> {
     let command_host = measurement::detect_host(SampleSource::Command, Path::new("."));
     let fingerprints = [host.fingerprint.as_str(), &command_host.fingerprint];
     findings.push(check_stored_runs(Path::new("."), fingerprints));
+    findings.extend(check_bench_setups(Path::new(LAST_RUN)));
     findings.extend(RequiredTool::ALL.map(check_tool));
     let report = DoctorReport { host, findings: findings.iter().map(describe_finding).collect() };
     print::print_answer(&match args.format {
@@ -74,6 +79,18 @@ fn check_stored_runs(folder: &Path, fingerprints: [&str; 2]) -> HostFinding {
 fn list_stored_runs(folder: &Path) -> Result<Vec<RunKey>> {
     let store = find_store(folder, &GateArgs::default(), &StoreArgs::default())?;
     Ok(store.open()?.list()?)
+}
+
+/// Looks for bench targets with a long set-up in the run of the last check. Returns `None` if there is
+/// no such run, or if it has no record of the pilot launches.
+fn check_bench_setups(last_run: &Path) -> Option<HostFinding> {
+    let run = Run::read(last_run).ok()?;
+    if run.settings.pilot.is_empty() {
+        return None;
+    }
+    let long = run.settings.pilot.into_iter().filter(PilotRecord::has_long_setup);
+    let long = long.map(|record| (record.target, record.setup.get() / NANOS_PER_SECOND));
+    Some(HostFinding::BenchSetups { long: long.collect() })
 }
 
 /// Checks that a program is installed.

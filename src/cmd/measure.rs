@@ -96,8 +96,12 @@ fn measure_criterion_source(args: CriterionArgs, interrupt: &Interrupt) -> Resul
 }
 
 fn measure_command_source(args: CommandArgs, interrupt: &Interrupt) -> Result<(Run, PathBuf)> {
-    let effort_args =
-        EffortArgs { launches: args.launches, timeout: args.timeout, ..EffortArgs::default() };
+    let effort_args = EffortArgs {
+        launches: args.launches,
+        calls: args.calls,
+        timeout: args.timeout,
+        ..EffortArgs::default()
+    };
     let benchmarks = parse_selection(&args.bench)?;
     let folder = Path::new(".");
     // Read first: the command may write files, and that makes the tree dirty.
@@ -106,12 +110,11 @@ fn measure_command_source(args: CommandArgs, interrupt: &Interrupt) -> Result<(R
     let mut run = Run::new(Timestamp::now().to_string(), SampleSource::Command, host);
     run.commit = commit;
     let subject = MeasureSubject::Command(SampleCommand::from_words(&args.words));
-    let effort = resolve_effort(&effort_args).effort;
     let run = measurement::measure_into(
         run,
         &subject,
         &benchmarks,
-        &effort,
+        &resolve_effort(&effort_args),
         &SampleNeeds::NONE,
         interrupt,
     )?;

@@ -132,6 +132,12 @@ pub(crate) enum HostFinding {
         /// Fingerprints of other machines, each with its number of runs.
         others: Vec<(String, usize)>,
     },
+    /// Time that the bench targets of the last check spend on their own set-up.
+    BenchSetups {
+        /// The bench targets whose set-up takes longer than their calls, each with the seconds of
+        /// set-up per launch.
+        long: Vec<(String, f64)>,
+    },
     /// The stored runs cannot be read.
     StoreUnreadable {
         /// The error.
@@ -167,6 +173,7 @@ impl HostFinding {
             | Self::StoreUnreadable { .. } => false,
             // An empty store is fine.
             Self::StoredRuns { own, others } => *own > 0 || others.is_empty(),
+            Self::BenchSetups { long } => long.is_empty(),
             Self::Tool { version, .. } => version.is_some(),
         };
         if is_fine { HostFitness::Fine } else { HostFitness::Unfit }

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use super::{CallAmounts, Effort, LaunchJob, MeasureError, Observation, ObservedBenchmarks};
+use super::effort::Effort;
+use super::{CallAmounts, LaunchJob, MeasureError, Observation, ObservedBenchmarks};
 use crate::note::FailureReason;
 use crate::process::{self, Interrupt, OutputStream, StderrTarget};
 use crate::run::{BenchmarkFailure, BenchmarkId, CallsPerSample, Samples, Sampling};
@@ -14,6 +15,9 @@ use crate::units::Nanos;
 
 /// Environment variable that holds the requested benchmark ids, one per line.
 pub(crate) const ONLY_VARIABLE: &str = "PERFGATE_ONLY";
+/// Environment variable that holds the number of calls that is asked for per benchmark. It is not set
+/// if the user asks for none.
+const CALLS_VARIABLE: &str = "PERFGATE_CALLS";
 /// Id of the benchmark that fails if a failure belongs to none of the printed benchmarks.
 const WHOLE_COMMAND_ID: &str = "command";
 
@@ -139,9 +143,12 @@ impl SampleCommand {
         interrupt: &Interrupt,
     ) -> Result<ObservedBenchmarks, MeasureError> {
         let mut command = Command::new("sh");
-        command.args(["-c", &self.script]).env_remove(ONLY_VARIABLE);
+        command.args(["-c", &self.script]).env_remove(ONLY_VARIABLE).env_remove(CALLS_VARIABLE);
         if let Some(ids) = &job.ids {
             command.env(ONLY_VARIABLE, ids.join("\n"));
+        }
+        if let Some(calls) = effort.calls {
+            command.env(CALLS_VARIABLE, calls.to_string());
         }
         let mut printed = SampleParser::default();
         let ended = process::run_process(
@@ -266,11 +273,11 @@ fn quote_word(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::plan::MeasureMode;
+    use crate::measure::LaunchPlan;
 
     fn launch(script: &str, ids: Option<&[&str]>) -> ObservedBenchmarks {
         let ids = ids.map(|ids| ids.iter().map(|&id| id.to_owned()).collect());
-        let job = LaunchJob { package: None, target: None, ids, mode: MeasureMode::Batch };
+        let job = LaunchJob { ids, ..LaunchPlan::default().list_jobs().remove(0) };
         let command = SampleCommand::new(script.to_owned());
         command.launch_job(&job, &Effort::default(), &Interrupt::default()).unwrap()
     }

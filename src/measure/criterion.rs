@@ -21,7 +21,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::note::{FailureReason, Note};
 use crate::process::{self, Interrupt, ProcessEnd, ProcessError, StderrTarget, read_peak_memory};
@@ -29,8 +29,9 @@ use crate::run::{BenchmarkFailure, BenchmarkId};
 
 use self::output::{is_cut_title, is_title_of, read_bench_conditions, read_results};
 use self::stages::LaunchStages;
+use super::effort::Effort;
 use super::plan::MeasureMode;
-use super::{Effort, LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
+use super::{LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
 
 pub(crate) use self::build::{
     BenchTarget, BuildError, BuiltBenches, CargoWorkspace, PackageChoice, TOOLCHAIN_VARIABLE,
@@ -45,11 +46,11 @@ pub(crate) use self::sources::TargetSources;
 #[cfg(feature = "internals")]
 pub(crate) use self::{callgrind::parse_instruction_total, output::parse_written_result};
 
-/// Measurement time in seconds of a benchmark that is measured in batches.
-const BATCH_SECONDS: f64 = 0.1;
-/// Resamples of Criterion's bootstrap. perfgate does not use its result, so the number is small:
-/// Criterion accepts every number above zero and warns below 1000.
-const BOOTSTRAP_RESAMPLES: u32 = 1001;
+/// Resamples of Criterion's bootstrap. perfgate does not use its result, which would take as long as
+/// the calls. Criterion accepts every number above zero, and warns below 1000 on standard output.
+const BOOTSTRAP_RESAMPLES: u32 = 2;
+/// Shortest time in seconds that Criterion accepts as it is written in its flags.
+const SHORTEST_SECONDS: f64 = 1e-6;
 /// After this many time-outs in one launch, its remaining benchmarks are not tried any more.
 const MAX_TIME_OUTS: u32 = 3;
 
@@ -79,7 +80,8 @@ pub(super) fn launch_target(
     let mut time_outs = 0;
     while !remaining.is_empty() {
         let id_filter = build_exact_filter(remaining.iter().map(String::as_str));
-        let started = target.start_bench(Some(&id_filter), job.mode, effort, interrupt)?;
+        let started =
+            target.start_bench(Some(&id_filter), job.mode, job.launch_time, effort, interrupt)?;
         notes.extend(
             started
                 .settings_error
@@ -169,6 +171,7 @@ impl BenchTarget {
         &self,
         filter: Option<&str>,
         mode: MeasureMode,
+        launch_time: Duration,
         effort: &Effort,
         interrupt: &Interrupt,
     ) -> Result<TargetStart, ProcessError> {
@@ -179,9 +182,9 @@ impl BenchTarget {
         fs::create_dir_all(&home)?;
         let mut command = self.build_command(&home);
         command.args(["--bench", "--noplot"]);
-        command.args(build_flags(mode, effort));
+        command.args(build_flags(mode, launch_time, effort));
         command.args(filter);
-        let (mut stages, mut peak) = (LaunchStages::default(), None);
+        let (mut stages, mut peak) = (LaunchStages::begin(Instant::now()), None);
         let ended = process::run_process(
             &mut command,
             StderrTarget::Lines,
@@ -246,13 +249,15 @@ impl BenchTarget {
     }
 }
 
-fn build_flags(mode: MeasureMode, effort: &Effort) -> Vec<String> {
+/// Returns the flags with which a bench measures its benchmarks. All calls of one benchmark take
+/// about `launch_time`, if they are measured in batches.
+fn build_flags(mode: MeasureMode, launch_time: Duration, effort: &Effort) -> Vec<String> {
     let seconds = match mode {
-        MeasureMode::Call(_) => 1e-6,
-        MeasureMode::Batch => BATCH_SECONDS,
+        MeasureMode::Call(_) => SHORTEST_SECONDS,
+        MeasureMode::Batch => launch_time.as_secs_f64().max(SHORTEST_SECONDS),
     };
-    let samples = mode.count_samples(effort.calls);
-    let warmup = effort.warmup.as_secs_f64().max(1e-6);
+    let samples = mode.count_samples(effort);
+    let warmup = effort.choose_warmup(launch_time).as_secs_f64().max(SHORTEST_SECONDS);
     [
         ("--sample-size", samples.to_string()),
         ("--measurement-time", format!("{seconds:.6}")),
@@ -307,15 +312,15 @@ mod tests {
 
     #[test]
     fn calls_are_asked_for_with_no_time_to_measure_and_batches_with_some() {
-        let effort = Effort { calls: 30, warmup: std::time::Duration::ZERO, ..Effort::default() };
-        let given = |mode| build_flags(mode, &effort).join(" ");
+        let effort = Effort { calls: Some(30), warmup: Some(Duration::ZERO), ..Effort::default() };
+        let given = |mode| build_flags(mode, Duration::from_millis(25), &effort).join(" ");
         assert_eq!(
             given(MeasureMode::Call(200)),
-            "--sample-size 200 --measurement-time 0.000001 --nresamples 1001 --warm-up-time 0.000001"
+            "--sample-size 200 --measurement-time 0.000001 --nresamples 2 --warm-up-time 0.000001"
         );
         assert_eq!(
             given(MeasureMode::Batch),
-            "--sample-size 30 --measurement-time 0.100000 --nresamples 1001 --warm-up-time 0.000001"
+            "--sample-size 30 --measurement-time 0.025000 --nresamples 2 --warm-up-time 0.000001"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Effort;
+use super::effort::Effort;
 use super::plan::LaunchPlan;
 use crate::run::{Benchmark, BenchmarkId, Run};
 
@@ -75,7 +75,7 @@ impl LaunchPlan {
         let launches = launches.max(MAX_TARGET_LAUNCHES) as usize;
         let mut shortages = Vec::new();
         for job in self.list_jobs() {
-            let samples = job.mode.count_samples(effort.calls);
+            let samples = job.mode.count_samples(effort);
             for id in job.ids.into_iter().flatten() {
                 let needed = (needs.find_needed)(&id);
                 if needed > launches * samples {
@@ -97,7 +97,7 @@ impl LaunchPlan {
     pub(crate) fn count_launches(&self, effort: &Effort, needs: &SampleNeeds<'_>) -> u32 {
         let jobs = self.list_jobs();
         let launches = jobs.iter().flat_map(|job| {
-            let samples = job.mode.count_samples(effort.calls);
+            let samples = job.mode.count_samples(effort);
             let ids = job.ids.iter().flatten();
             ids.map(move |id| (needs.find_needed)(id).div_ceil(samples))
         });
@@ -109,14 +109,18 @@ impl LaunchPlan {
 
 #[cfg(test)]
 mod tests {
+    use super::super::effort::CallCost;
     use super::super::plan::{MeasureMode, PlannedBenchmark};
     use super::*;
 
     fn plan(modes: &[(&str, MeasureMode)]) -> LaunchPlan {
-        let planned = modes.iter().map(|(id, mode)| PlannedBenchmark {
-            id: BenchmarkId { name: (*id).to_owned(), package: Some("p".to_owned()) },
-            target: Some("t".to_owned()),
-            mode: *mode,
+        let planned = modes.iter().map(|(id, mode)| {
+            let id = BenchmarkId { name: (*id).to_owned(), package: Some("p".to_owned()) };
+            let target = Some("t".to_owned());
+            PlannedBenchmark {
+                mode: *mode,
+                ..PlannedBenchmark::new(id, target, CallCost::default())
+            }
         });
         LaunchPlan { planned: Some(planned.collect()), ..LaunchPlan::default() }
     }

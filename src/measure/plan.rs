@@ -1,28 +1,27 @@
 //! Which benchmarks a subject has, how each is measured, and how they share process starts.
 
+mod sharing;
+
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
+use self::sharing::share_starts;
+use super::effort::{CallCost, Effort, EffortLevel, MIN_LAUNCH_CALLS, MIN_LAUNCH_TIME};
 use crate::note::Note;
-use crate::run::{Benchmark, BenchmarkId};
+use crate::run::{Benchmark, BenchmarkId, PilotRecord, PilotedBenchmark};
+use crate::units::Nanos;
 
-/// Time in nanoseconds that the calls of one benchmark may take per launch.
-pub(crate) const MAX_LAUNCH_NANOS: f64 = 2e9;
-/// Fewest calls per launch: Criterion accepts no smaller number.
-pub(crate) const MIN_LAUNCH_CALLS: u32 = 10;
 /// Calls that take fewer nanoseconds than this are measured in batches. A clock reading takes
 /// 25 ns, which is half a percent of this.
 pub(crate) const MIN_SINGLE_CALL_NANOS: f64 = 5e3;
-/// Benchmarks share a process start if their numbers of calls differ by less than this factor.
-/// All of them then make the smallest of these numbers.
-const MAX_CALLS_RATIO: u32 = 2;
-/// Samples of a benchmark that is measured in batches. In a tenth of a second the smallest batch
-/// takes about 80 µs, which is thousands of clock readings, and an interval still has 50 values.
+/// Samples of a benchmark that is measured in batches. In 10 ms the smallest batch takes about
+/// 8 µs, which is hundreds of clock readings, and an interval still has 50 values.
 const BATCH_SAMPLES: u32 = 50;
 /// Longest filter in bytes that is passed to a bench: systems limit one argument to 128 KiB.
 pub(super) const MAX_FILTER_BYTES: usize = 100_000;
 
 /// How a benchmark is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum MeasureMode {
     /// Every sample is the time of one call. The value is the number of calls per launch.
     Call(u32),
@@ -31,41 +30,71 @@ pub(crate) enum MeasureMode {
 }
 
 impl MeasureMode {
-    /// Chooses how to measure a benchmark.
-    ///
-    /// A call takes `call` nanoseconds, or `pace` nanoseconds together with the work between two
-    /// calls. `calls` is the largest number of calls per launch.
-    pub(crate) fn choose(call: f64, pace: f64, calls: u32) -> Self {
-        if call < MIN_SINGLE_CALL_NANOS {
+    /// Chooses how to measure a benchmark whose calls cost `cost`.
+    fn choose(cost: CallCost, effort: &Effort, launch_time: Duration, level: EffortLevel) -> Self {
+        if cost.call < MIN_SINGLE_CALL_NANOS {
             return Self::Batch;
         }
-        // A number that does not fit into 32 bits saturates, far above any limit on calls.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-        let fitting = (MAX_LAUNCH_NANOS / pace.max(call)) as u32;
-        Self::Call(fitting.min(calls).max(MIN_LAUNCH_CALLS))
+        Self::Call(effort.choose_calls(cost, launch_time, level))
     }
 
     /// Returns the number of samples per launch and benchmark, at least [`MIN_LAUNCH_CALLS`].
-    /// `calls` is the largest number of calls per launch; batches are limited by it as well.
-    pub(super) fn count_samples(self, calls: u32) -> usize {
+    pub(super) fn count_samples(self, effort: &Effort) -> usize {
         let samples = match self {
             Self::Call(calls) => calls,
-            Self::Batch => BATCH_SAMPLES.min(calls),
+            Self::Batch => BATCH_SAMPLES.min(effort.calls.unwrap_or(BATCH_SAMPLES)),
         };
         samples.max(MIN_LAUNCH_CALLS) as usize
     }
 }
 
 /// A benchmark and how it is measured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PlannedBenchmark {
     /// Name and package of the benchmark.
     pub(crate) id: BenchmarkId,
     /// The bench target that the benchmark belongs to; `None` for a benchmark of a command.
     pub(crate) target: Option<String>,
+    /// Time of a call. Zero if it is not known or too short to be measured.
+    pub(crate) cost: CallCost,
     /// How the benchmark is measured.
     pub(crate) mode: MeasureMode,
+    /// Least time of the calls per launch.
+    pub(crate) launch_time: Duration,
 }
+
+impl PlannedBenchmark {
+    /// Returns a benchmark whose effort is not chosen yet: the fewest calls, in the least time.
+    pub(crate) fn new(id: BenchmarkId, target: Option<String>, cost: CallCost) -> Self {
+        let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
+        Self { id, target, cost, mode, launch_time: MIN_LAUNCH_TIME }
+    }
+
+    /// Returns the process that has the benchmark.
+    pub(crate) fn process(&self) -> ProcessName {
+        (self.id.package.clone(), self.target.clone())
+    }
+
+    /// Returns the nanoseconds that the benchmark takes in one launch, without the start of the
+    /// process.
+    pub(crate) fn estimate_nanos(&self, effort: &Effort) -> f64 {
+        let warmup = effort.choose_warmup(self.launch_time).as_secs_f64() * 1e9;
+        let pace = self.cost.pace.max(self.cost.call);
+        let calls = match self.mode {
+            MeasureMode::Call(calls) => f64::from(calls) * pace,
+            MeasureMode::Batch => self.launch_time.as_secs_f64() * 1e9,
+        };
+        warmup.max(pace) + calls + ANALYSIS_NANOS
+    }
+}
+
+/// A process that is started: package and bench target. Both are `None` for a command.
+pub(crate) type ProcessName = (Option<String>, Option<String>);
+
+/// Nanoseconds that a bench spends on a benchmark after its calls: it analyses and writes them.
+const ANALYSIS_NANOS: f64 = 3e6;
+/// Nanoseconds that starting and following a process takes, besides what it does itself.
+const START_NANOS: f64 = 10e6;
 
 /// One process start of a launch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,9 +107,16 @@ pub(crate) struct LaunchJob {
     pub(crate) ids: Option<Vec<String>>,
     /// How the benchmarks are measured.
     pub(crate) mode: MeasureMode,
+    /// Least time of the calls of each benchmark.
+    pub(crate) launch_time: Duration,
 }
 
 impl LaunchJob {
+    /// Returns the process that is started.
+    pub(crate) fn process(&self) -> ProcessName {
+        (self.package.clone(), self.target.clone())
+    }
+
     /// Returns the name of the started process, as progress and warnings show it.
     pub(crate) fn name(&self) -> String {
         match (&self.target, &self.package) {
@@ -114,9 +150,96 @@ pub(crate) struct LaunchPlan {
     pub(crate) failed: Vec<Benchmark>,
     /// Notes on bench targets that were left out.
     pub(crate) notes: Vec<Note>,
+    /// Time that each process takes besides its benchmarks: its start and its own set-up. Processes
+    /// that were not measured have no entry.
+    pub(crate) startups: BTreeMap<ProcessName, Duration>,
 }
 
 impl LaunchPlan {
+    /// Chooses how each benchmark is measured, and which benchmarks share a process start.
+    pub(crate) fn choose_effort(&mut self, effort: &Effort, level: EffortLevel) {
+        let startups = &self.startups;
+        let mut processes: BTreeMap<ProcessName, Vec<&mut PlannedBenchmark>> = BTreeMap::new();
+        for planned in self.planned.iter_mut().flatten() {
+            processes.entry(planned.process()).or_default().push(planned);
+        }
+        for (process, mut benchmarks) in processes {
+            let startup = startups.get(&process).copied().unwrap_or_default();
+            let launch_time = effort.choose_launch_time(startup, benchmarks.len(), level);
+            for planned in &mut benchmarks {
+                planned.launch_time = launch_time;
+                planned.mode = MeasureMode::choose(planned.cost, effort, launch_time, level);
+            }
+            share_starts(&mut benchmarks, startup);
+        }
+    }
+
+    /// Chooses the largest effort with which one launch on one side takes at most `limit`
+    /// nanoseconds, but not more than `most`. Returns it; it is the smallest one if none fits.
+    ///
+    /// An effort that the user fixed stays as it is.
+    pub(crate) fn fit_effort(
+        &mut self,
+        effort: &Effort,
+        limit: f64,
+        most: EffortLevel,
+    ) -> EffortLevel {
+        let mut chosen = most;
+        for level in EffortLevel::ALL.into_iter().filter(|level| *level >= most) {
+            chosen = level;
+            self.choose_effort(effort, level);
+            if effort.is_fixed() || self.estimate_launch_nanos(effort) <= limit {
+                break;
+            }
+        }
+        chosen
+    }
+
+    /// Returns the nanoseconds that the start of `process` takes until its first benchmark.
+    pub(crate) fn estimate_start_nanos(&self, process: &ProcessName) -> f64 {
+        let startup = self.startups.get(process).copied().unwrap_or_default();
+        START_NANOS + startup.as_secs_f64() * 1e9
+    }
+
+    /// Returns what the pilot found about each process that has planned benchmarks.
+    pub(crate) fn to_pilot_records(&self) -> Vec<PilotRecord> {
+        let mut processes: BTreeMap<ProcessName, Vec<&PlannedBenchmark>> = BTreeMap::new();
+        for planned in self.planned.iter().flatten() {
+            processes.entry(planned.process()).or_default().push(planned);
+        }
+        let starts = self.list_jobs();
+        let to_nanos = |nanos: f64| Nanos::new(nanos).expect("a time is finite and not negative");
+        let records = processes.into_iter().filter_map(|(process, benchmarks)| {
+            let setup = self.startups.get(&process).copied().unwrap_or_default();
+            let starts = starts.iter().filter(|job| job.process() == process).count();
+            let piloted = benchmarks.iter().map(|planned| PilotedBenchmark {
+                id: planned.id.name.clone(),
+                call: to_nanos(planned.cost.call),
+                calls: match planned.mode {
+                    MeasureMode::Call(calls) => Some(calls),
+                    MeasureMode::Batch => None,
+                },
+            });
+            Some(PilotRecord {
+                package: process.0,
+                target: process.1?,
+                setup: to_nanos(setup.as_secs_f64() * 1e9),
+                launch_time: to_nanos(benchmarks.first()?.launch_time.as_secs_f64() * 1e9),
+                starts: u32::try_from(starts).unwrap_or(u32::MAX),
+                benchmarks: piloted.collect(),
+            })
+        });
+        records.collect()
+    }
+
+    /// Returns the nanoseconds that one launch of all planned benchmarks takes on one side.
+    pub(crate) fn estimate_launch_nanos(&self, effort: &Effort) -> f64 {
+        let starts = self.list_jobs().into_iter();
+        let starts: f64 = starts.map(|job| self.estimate_start_nanos(&job.process())).sum();
+        let benchmarks = self.planned.iter().flatten();
+        starts + benchmarks.map(|planned| planned.estimate_nanos(effort)).sum::<f64>()
+    }
+
     /// Returns this plan, limited to the `selected` benchmarks.
     #[must_use]
     pub(crate) fn restrict_to(&self, selected: &HashSet<BenchmarkId>) -> Self {
@@ -125,8 +248,8 @@ impl LaunchPlan {
         } else {
             let mut ids: Vec<_> = selected.iter().cloned().collect();
             ids.sort();
-            let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
-            ids.into_iter().map(|id| PlannedBenchmark { id, target: None, mode }).collect()
+            let cost = CallCost::default();
+            ids.into_iter().map(|id| PlannedBenchmark::new(id, None, cost)).collect()
         };
         Self { planned: Some(planned), ..self.clone() }
     }
@@ -141,10 +264,10 @@ impl LaunchPlan {
         kept
     }
 
-    /// Returns the plans of both sides with the same benchmarks, measured in the same way.
+    /// Returns the plans of both sides with the same benchmarks and costs, so that both sides are
+    /// measured in the same way once the effort is chosen.
     ///
-    /// A benchmark that both sides have is measured with the smaller number of calls, or in batches
-    /// if it is measured in batches on either side. Failed benchmarks and notes stay with their
+    /// A benchmark that both sides have costs as much as on the slower side. Failed benchmarks and notes stay with their
     /// side; a note that both sides have is kept only on this one. If the benchmarks of either side
     /// are not known yet, both lists stay as they are.
     #[must_use]
@@ -157,11 +280,16 @@ impl LaunchPlan {
             mine.iter().enumerate().map(|(at, planned)| (planned.id.clone(), at)).collect();
         for planned in std::mem::take(theirs) {
             match places.get(&planned.id) {
-                Some(&at) => mine[at].mode = merge_modes(mine[at].mode, planned.mode),
+                Some(&at) => mine[at].cost = merge_costs(mine[at].cost, planned.cost),
                 None => mine.push(planned),
             }
         }
         theirs.clone_from(mine);
+        for (process, startup) in std::mem::take(&mut other.startups) {
+            let slower = self.startups.entry(process).or_default();
+            *slower = startup.max(*slower);
+        }
+        other.startups.clone_from(&self.startups);
         (self, other)
     }
 
@@ -172,59 +300,39 @@ impl LaunchPlan {
         Some(self.notes.remove(place))
     }
 
-    /// Returns the process starts of one launch: one per target, or several if the numbers of calls
-    /// differ by [`MAX_CALLS_RATIO`] or more or if the filter would be too long.
+    /// Returns the process starts of one launch: one per process and effort, or several if the
+    /// filter would be too long.
     pub(crate) fn list_jobs(&self) -> Vec<LaunchJob> {
         let Some(planned) = &self.planned else {
             let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
-            return vec![LaunchJob { package: None, target: None, ids: None, mode }];
+            let launch_time = MIN_LAUNCH_TIME;
+            return vec![LaunchJob { package: None, target: None, ids: None, mode, launch_time }];
         };
-        let mut targets: BTreeMap<_, Vec<&PlannedBenchmark>> = BTreeMap::new();
+        let mut starts: BTreeMap<_, Vec<&PlannedBenchmark>> = BTreeMap::new();
         for planned in planned {
-            targets.entry((&planned.id.package, &planned.target)).or_default().push(planned);
+            let start = (&planned.id.package, &planned.target, planned.mode, planned.launch_time);
+            starts.entry(start).or_default().push(planned);
         }
-        targets.values().flat_map(|planned| list_target_jobs(planned)).collect()
+        starts.values().flat_map(|planned| split_into_jobs(planned)).collect()
     }
 }
 
-fn merge_modes(one: MeasureMode, other: MeasureMode) -> MeasureMode {
-    match (one, other) {
-        (MeasureMode::Call(one), MeasureMode::Call(other)) => MeasureMode::Call(one.min(other)),
-        _ => MeasureMode::Batch,
+/// Returns the cost of a benchmark that both sides have. It is measured in batches if its calls are
+/// too short on either side.
+fn merge_costs(one: CallCost, other: CallCost) -> CallCost {
+    let is_short = |cost: CallCost| cost.call < MIN_SINGLE_CALL_NANOS;
+    let slower = one.max(other);
+    let shorter_call = one.call.min(other.call);
+    if is_short(one) || is_short(other) {
+        CallCost { call: shorter_call, ..slower }
+    } else {
+        slower
     }
 }
 
-fn list_target_jobs(planned: &[&PlannedBenchmark]) -> Vec<LaunchJob> {
-    // Sort the modes and group them into classes. A class is named by its smallest number of calls,
-    // which all its benchmarks make. Then list the jobs of each class.
-    let mut modes: Vec<MeasureMode> = planned.iter().map(|planned| planned.mode).collect();
-    modes.sort_unstable();
-    let mut classes: Vec<MeasureMode> = Vec::new();
-    // The largest number of calls is the ceiling. Benchmarks that are fast enough to reach it do
-    // not share a start with slower ones, which would lower their number of calls.
-    let ceiling = modes.iter().rev().find(|mode| **mode != MeasureMode::Batch).copied();
-    for mode in modes {
-        let fits_last = classes
-            .last()
-            .is_some_and(|last| mode == *last || Some(mode) != ceiling && is_near(*last, mode));
-        if !fits_last {
-            classes.push(mode);
-        }
-    }
-    let find_class =
-        |mode| classes.iter().rev().find(|class| **class <= mode).copied().unwrap_or(mode);
-    let in_class = |mode| planned.iter().filter(move |planned| find_class(planned.mode) == mode);
-    classes.iter().flat_map(|mode| split_into_jobs(in_class(*mode), *mode)).collect()
-}
-
-fn is_near(least: MeasureMode, mode: MeasureMode) -> bool {
-    matches!((least, mode), (MeasureMode::Call(least), MeasureMode::Call(calls)) if calls < least * MAX_CALLS_RATIO)
-}
-
-fn split_into_jobs<'a>(
-    planned: impl Iterator<Item = &'a &'a PlannedBenchmark>,
-    mode: MeasureMode,
-) -> Vec<LaunchJob> {
+/// Splits benchmarks of one process that are measured in the same way into starts whose filters are
+/// short enough.
+fn split_into_jobs(planned: &[&PlannedBenchmark]) -> Vec<LaunchJob> {
     let mut jobs: Vec<LaunchJob> = Vec::new();
     let mut length = 0;
     for planned in planned {
@@ -239,7 +347,8 @@ fn split_into_jobs<'a>(
                     package: planned.id.package.clone(),
                     target: planned.target.clone(),
                     ids: Some(vec![id]),
-                    mode,
+                    mode: planned.mode,
+                    launch_time: planned.launch_time,
                 });
             }
         }
@@ -253,7 +362,10 @@ mod tests {
 
     fn planned(id: &str, mode: MeasureMode) -> PlannedBenchmark {
         let id = BenchmarkId { name: id.to_owned(), package: Some("p".to_owned()) };
-        PlannedBenchmark { id, target: Some("t".to_owned()), mode }
+        PlannedBenchmark {
+            mode,
+            ..PlannedBenchmark::new(id, Some("t".to_owned()), CallCost::default())
+        }
     }
 
     fn plan(modes: &[(&str, MeasureMode)]) -> LaunchPlan {
@@ -272,17 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_stop_after_two_seconds_but_never_before_ten() {
-        assert_eq!(MeasureMode::choose(1e6, 1e6, 200), MeasureMode::Call(200));
-        assert_eq!(MeasureMode::choose(20e6, 20e6, 200), MeasureMode::Call(100));
-        assert_eq!(MeasureMode::choose(1e9, 1e9, 200), MeasureMode::Call(10));
-        assert_eq!(MeasureMode::choose(6e3, 40e6, 200), MeasureMode::Call(50));
-        assert_eq!(MeasureMode::choose(4e3, 40e6, 200), MeasureMode::Batch);
-        assert_eq!(MeasureMode::choose(6e3, 6e3, 200), MeasureMode::Call(200));
-    }
-
-    #[test]
-    fn benchmarks_of_like_pace_share_a_start() {
+    fn benchmarks_of_like_effort_share_a_start() {
         starts(
             &[("a", MeasureMode::Call(200)), ("b", MeasureMode::Call(200))],
             &[(MeasureMode::Call(200), "a b")],
@@ -297,19 +399,6 @@ mod tests {
                 (MeasureMode::Call(150), "b"),
                 (MeasureMode::Call(200), "a"),
                 (MeasureMode::Batch, "c"),
-            ],
-        );
-        starts(
-            &[
-                ("a", MeasureMode::Call(39)),
-                ("b", MeasureMode::Call(20)),
-                ("c", MeasureMode::Call(10)),
-                ("d", MeasureMode::Call(200)),
-            ],
-            &[
-                (MeasureMode::Call(10), "c"),
-                (MeasureMode::Call(20), "a b"),
-                (MeasureMode::Call(200), "d"),
             ],
         );
     }
@@ -330,25 +419,52 @@ mod tests {
         );
     }
 
+    /// Returns a plan of benchmarks of one target, whose calls take `costs` microseconds.
+    fn plan_costs(costs: &[(&str, f64)], startup_millis: u64) -> LaunchPlan {
+        let benchmarks = costs.iter().map(|(id, micros)| PlannedBenchmark {
+            cost: CallCost { call: micros * 1e3, pace: micros * 1e3 },
+            ..planned(id, MeasureMode::Batch)
+        });
+        let process = (Some("p".to_owned()), Some("t".to_owned()));
+        LaunchPlan {
+            planned: Some(benchmarks.collect()),
+            startups: BTreeMap::from([(process, Duration::from_millis(startup_millis))]),
+            ..LaunchPlan::default()
+        }
+    }
+
+    #[track_caller]
+    fn chooses(mut plan: LaunchPlan, expected: &[(&str, MeasureMode)]) {
+        plan.choose_effort(&Effort::default(), EffortLevel::Full);
+        let planned = plan.planned.iter().flatten();
+        let modes: Vec<_> = planned.map(|planned| (&*planned.id.name, planned.mode)).collect();
+        assert_eq!(modes, expected);
+    }
+
     #[test]
     fn two_sides_are_measured_alike() {
-        let mine = plan(&[
-            ("a", MeasureMode::Call(200)),
-            ("b", MeasureMode::Call(50)),
-            ("c", MeasureMode::Batch),
-        ]);
-        let theirs = plan(&[
-            ("a", MeasureMode::Call(100)),
-            ("c", MeasureMode::Call(200)),
-            ("d", MeasureMode::Call(10)),
-        ]);
-        let both = plan(&[
-            ("a", MeasureMode::Call(100)),
-            ("b", MeasureMode::Call(50)),
-            ("c", MeasureMode::Batch),
-            ("d", MeasureMode::Call(10)),
-        ]);
-        assert_eq!(mine.merge_with(theirs), (both.clone(), both));
+        let mine = plan_costs(&[("a", 100.0), ("b", 400.0), ("c", 1.0)], 2);
+        let theirs = plan_costs(&[("a", 200.0), ("c", 300.0), ("d", 95_000.0)], 5);
+        let (mine, theirs) = mine.merge_with(theirs);
+        assert_eq!(mine, theirs);
+        assert_eq!(mine.startups.values().next(), Some(&Duration::from_millis(5)));
+        let calls = MeasureMode::Call;
+        chooses(
+            mine,
+            &[("a", calls(50)), ("b", calls(50)), ("c", MeasureMode::Batch), ("d", calls(10))],
+        );
+    }
+
+    #[test]
+    fn a_start_that_costs_more_is_shared_by_more() {
+        // Ten milliseconds of calls of 10 and 100 µs are 1000 and 100 calls.
+        let costs = [("a", 10.0), ("b", 100.0)];
+        let calls = MeasureMode::Call;
+        chooses(plan_costs(&costs, 1), &[("a", calls(1000)), ("b", calls(100))]);
+        // With a set-up of ten seconds 200 ms of calls are asked for, and 2 s are the limit.
+        chooses(plan_costs(&costs, 10_000), &[("a", calls(20_000)), ("b", calls(20_000))]);
+        let slow = [("a", 10.0), ("b", 1000.0)];
+        chooses(plan_costs(&slow, 10_000), &[("a", calls(20_000)), ("b", calls(200))]);
     }
 
     #[test]

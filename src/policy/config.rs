@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 
 use super::{ConfigRemedy, FailOn, Metric, PolicyError};
-use crate::measure::plan::MIN_LAUNCH_CALLS;
+use crate::measure::effort::MIN_LAUNCH_CALLS;
 use crate::text::find_near_word;
 use crate::units::{Confidence, Nanos, Percent};
 
@@ -33,7 +33,7 @@ pub(crate) struct Config {
 /// `[measure]`: how much to measure. An absent key leaves the choice to the command line or to the
 /// default.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct MeasureConfig {
     /// Number of processes per side.
     #[serde(deserialize_with = "deserialize_launches")]
@@ -41,7 +41,10 @@ pub(crate) struct MeasureConfig {
     /// Largest number of calls per launch.
     #[serde(deserialize_with = "deserialize_calls")]
     pub(crate) calls: Option<u32>,
-    /// Longest time that all rounds together may take.
+    /// Least time of the calls of a benchmark per launch.
+    #[serde(deserialize_with = "deserialize_from_text")]
+    pub(crate) launch_time: Option<Nanos>,
+    /// Longest time that all rounds together may take, with their pilot launches.
     #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) budget: Option<Nanos>,
     /// Longest time that one launch may take.

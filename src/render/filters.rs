@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::numbers::{
     format_amount, format_count, format_duration, format_p_value, format_signed_percent,
-    format_significant, fraction,
+    format_significant, format_wait, fraction,
 };
 use super::{escape, notes};
 use crate::text::shorten;
@@ -17,6 +17,7 @@ const PROSE_WIDTH: usize = 400;
 
 pub(super) fn register_filters(environment: &mut Environment<'static>) {
     environment.add_filter("duration", format_duration);
+    environment.add_filter("wait", format_wait);
     environment.add_filter(
         "or_nothing",
         |value: Value| {

@@ -3,6 +3,10 @@
 use serde::Serialize;
 
 use crate::host::{HostFinding, HostFitness, RequiredTool, SilentCondition};
+use crate::text::shorten;
+
+/// Maximum number of characters of a bench name.
+const BENCH_WIDTH: usize = 80;
 
 /// One finding in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,6 +53,7 @@ fn name_condition(finding: &HostFinding) -> &'static str {
         | HostFinding::NoRepository
         | HostFinding::RepositoryUnreadable { .. } => "git history",
         HostFinding::StoredRuns { .. } | HostFinding::StoreUnreadable { .. } => "stored runs",
+        HostFinding::BenchSetups { .. } => "bench set-up",
         HostFinding::Tool { tool, .. } => tool.program(),
     }
 }
@@ -95,6 +100,15 @@ fn describe_state(finding: &HostFinding) -> String {
             cause.clone()
         }
         HostFinding::StoredRuns { own, others } => describe_stored_runs(*own, others),
+        HostFinding::BenchSetups { long } if long.is_empty() => {
+            "short in every bench of the last check".to_owned()
+        }
+        HostFinding::BenchSetups { long } => {
+            let benches = long.iter().map(|(bench, seconds)| {
+                format!("{} takes {seconds:.1} s per launch", shorten(bench, BENCH_WIDTH))
+            });
+            benches.collect::<Vec<_>>().join(", ")
+        }
         HostFinding::Tool { version, .. } => {
             version.clone().unwrap_or_else(|| "not installed".to_owned())
         }
@@ -147,6 +161,10 @@ fn suggest_remedy(finding: &HostFinding) -> &'static str {
         }
         HostFinding::StoreUnreadable { .. } => {
             "see `git history` above, or name a store with --store"
+        }
+        HostFinding::BenchSetups { .. } => {
+            "set up only what the selected benchmarks need, for example inside of the benchmark \
+             function and before `iter`"
         }
         HostFinding::Tool { tool: RequiredTool::Cargo | RequiredTool::Rustc, .. } => {
             "builds the benches: https://rustup.rs"
@@ -208,5 +226,12 @@ mod tests {
             line(&clock),
             "clock: 25 ns per reading, 10 ns per step, from tsc; nothing to do"
         );
+        let setups = |long: &[(&str, f64)]| HostFinding::BenchSetups {
+            long: long.iter().map(|(bench, seconds)| ((*bench).to_owned(), *seconds)).collect(),
+        };
+        let short = "bench set-up: short in every bench of the last check; nothing to do";
+        assert_eq!(line(&setups(&[])), short);
+        let long = line(&setups(&[("transformer", 47.04)]));
+        assert!(long.starts_with("bench set-up: transformer takes 47.0 s per launch; set up only"));
     }
 }

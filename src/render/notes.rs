@@ -7,7 +7,7 @@ mod rules;
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
-use super::numbers::{format_count, format_duration_tick};
+use super::numbers::{format_count, format_duration_tick, format_wait};
 use crate::note::{CountObstacle, Disturbance, FailureReason, MachineName, Note, StoredMachine};
 use crate::units::{Percent, Ratio};
 
@@ -368,17 +368,23 @@ pub(crate) fn describe_note(note: &Note) -> String {
             1 => "1 round is too few for a test".to_owned(),
             rounds => format!("{rounds} rounds are too few for a test"),
         },
-        Note::Undecided { rounds, detectable } => {
+        Note::Undecided { rounds, detectable, more_time } => {
             let rounds = match rounds {
                 None => String::new(),
                 Some(rounds) => format!("undecided after {rounds} rounds: "),
             };
+            let more = match more_time {
+                None => String::new(),
+                Some(time) => format!("; it would take {} more", format_wait(time.get())),
+            };
             match detectable {
                 Some(detectable) => format!(
-                    "{rounds}the smallest detectable slowdown is {}",
+                    "{rounds}the smallest detectable slowdown is {}{more}",
                     format_percent(*detectable, 1)
                 ),
-                None => format!("{rounds}its launches differ too much to detect any slowdown"),
+                None => {
+                    format!("{rounds}its launches differ too much to detect any slowdown{more}")
+                }
             }
         }
         Note::ClockTooCoarse { step, median } => format!(

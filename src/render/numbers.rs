@@ -4,13 +4,24 @@
 const MIN_P: f64 = 0.0001;
 
 /// Formats nanoseconds with three significant digits and the largest unit that fits.
-pub(super) fn format_duration(ns: f64) -> String {
+pub(crate) fn format_duration(ns: f64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
     // A value that would round up to four digits is shown in the next unit.
     const ROUNDS_UP: f64 = 0.9995;
     let reached = UNITS.iter().find(|(scale, _)| ns >= scale * ROUNDS_UP);
     let (scale, unit) = reached.unwrap_or(&UNITS[3]);
     format!("{} {unit}", format_significant(ns / scale, 3))
+}
+
+/// Formats nanoseconds as a time to wait: in seconds below two minutes, then in minutes.
+pub(super) fn format_wait(ns: f64) -> String {
+    const LEAST_MINUTES: f64 = 2.0;
+    let seconds = ns / 1e9;
+    if seconds < LEAST_MINUTES * 60.0 {
+        format!("{} s", seconds.ceil())
+    } else {
+        format!("{} min", (seconds / 60.0).ceil())
+    }
 }
 
 /// Formats nanoseconds for an axis: like [`format_duration`], without trailing zeros.

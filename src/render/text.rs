@@ -6,8 +6,11 @@ use unicode_width::UnicodeWidthStr;
 use super::{RenderError, render_template, serialize_report, serialize_rows};
 use crate::report::Report;
 
-/// Maximum number of rows. If there are more, the text names the formats that show all of them.
-const MAX_ROWS: usize = 40;
+/// Maximum number of rows, so that the whole report fits on a screen. If there are more, the text names
+/// the formats that show all of them.
+const MAX_ROWS: usize = 20;
+/// Maximum number of rows of the table of figures.
+const MAX_FIGURE_ROWS: usize = 20;
 /// Number of spaces between two columns.
 const COLUMN_GAP: usize = 3;
 
@@ -24,7 +27,7 @@ pub(crate) enum Colour {
 pub(crate) fn render_text(report: &Report<'_>, colour: Colour) -> Result<String, RenderError> {
     let shown = &report.notable[..report.notable.len().min(MAX_ROWS)];
     let measured: Vec<_> = report.rows().filter(|row| row.candidate.is_some()).collect();
-    let figures = measured.iter().take(MAX_ROWS).map(Value::from_serialize);
+    let figures = measured.iter().take(MAX_FIGURE_ROWS).map(Value::from_serialize);
     let text = render_template(
         "report.txt.j2",
         context! {
@@ -32,7 +35,7 @@ pub(crate) fn render_text(report: &Report<'_>, colour: Colour) -> Result<String,
             notable => serialize_rows(shown),
             left_out => report.notable.len() - shown.len(),
             figures_rows => figures.collect::<Value>(),
-            figures_left_out => measured.len().saturating_sub(MAX_ROWS),
+            figures_left_out => measured.len().saturating_sub(MAX_FIGURE_ROWS),
             colour => colour == Colour::On,
         },
     )?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::decision::{Change, Decision, Judgement, TargetStatus};
 use crate::note::Note;
-use crate::units::Percent;
+use crate::units::{Nanos, Percent};
 
 /// Maximum number of inconclusive benchmarks with a line of their own. More are grouped.
 const MAX_SINGLE_CHANGES: usize = 5;
@@ -40,6 +40,9 @@ pub(crate) struct DoubtGroup<'a> {
     pub(crate) is_same: bool,
     /// The slowdowns that are the smallest detectable ones; `None` unless this is the reason.
     pub(crate) detectable: Option<DetectableRange>,
+    /// Time of further rounds that would probably decide each of them, if it had them for itself: the
+    /// longest of these times. `None` if it is not known.
+    pub(crate) more_time: Option<Nanos>,
     /// The first benchmarks of the group.
     pub(crate) examples: Vec<&'a str>,
     /// Whether the group has other benchmarks than `examples`.
@@ -144,6 +147,7 @@ fn group_by_reason<'a>(doubts: impl Iterator<Item = Doubt<'a>>) -> Vec<DoubtGrou
                 note: doubt.note,
                 is_same: true,
                 detectable: None,
+                more_time: None,
                 examples: Vec::new(),
                 has_more: false,
                 is_reason: false,
@@ -154,8 +158,11 @@ fn group_by_reason<'a>(doubts: impl Iterator<Item = Doubt<'a>>) -> Vec<DoubtGrou
         group.count += 1;
         group.is_same &= group.note == doubt.note;
         group.is_reason |= doubt.is_reason;
-        if let Some(Note::Undecided { detectable: Some(one), .. }) = doubt.note {
-            group.detectable = Some(DetectableRange::extend(group.detectable, *one));
+        if let Some(Note::Undecided { detectable, more_time, .. }) = doubt.note {
+            if let Some(one) = detectable {
+                group.detectable = Some(DetectableRange::extend(group.detectable, *one));
+            }
+            group.more_time = group.more_time.max(*more_time);
         }
         // The targets of one benchmark are next to each other.
         if group.examples.last() != Some(&doubt.id) {
@@ -204,7 +211,11 @@ mod tests {
         let range = |shares: &[f64]| {
             let notes: Vec<Note> = shares
                 .iter()
-                .map(|share| Note::Undecided { rounds: None, detectable: Some(percent(*share)) })
+                .map(|share| Note::Undecided {
+                    rounds: None,
+                    detectable: Some(percent(*share)),
+                    more_time: None,
+                })
                 .collect();
             let doubts =
                 notes.iter().map(|note| Doubt { id: "a", note: Some(note), is_reason: false });

@@ -72,6 +72,10 @@ pub(crate) struct Benchmark {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) conditions: BTreeMap<String, String>,
+    /// Time that a round of this benchmark alone takes, with the starts of both sides; `None` if it
+    /// was not measured in rounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) round_time: Option<Nanos>,
     /// Launches of the benchmark; at least one unless it failed.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) launches: Vec<Launch>,
@@ -131,6 +135,7 @@ impl Benchmark {
             elements: None,
             per_call: BTreeMap::new(),
             conditions: BTreeMap::new(),
+            round_time: None,
             launches: Vec::new(),
             failure: None,
         }
@@ -146,6 +151,7 @@ impl Benchmark {
             elements: self.elements,
             per_call: self.per_call.clone(),
             conditions: self.conditions.clone(),
+            round_time: self.round_time,
             launches: Vec::new(),
             failure: self.failure.clone(),
         }

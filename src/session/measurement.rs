@@ -16,7 +16,7 @@ use super::settings::EffortSettings;
 use crate::cli::SelectionArgs;
 use crate::host::{self, BuildEnvironment, Host};
 use crate::measure::criterion::{self, BuildError, BuiltBenches, CargoWorkspace, PackageChoice};
-use crate::measure::{self, Effort, MeasureError, MeasureSubject, SampleNeeds};
+use crate::measure::{self, MeasureError, MeasureSubject, SampleNeeds};
 use crate::process::Interrupt;
 use crate::run::{Run, RunSettings, SampleSource};
 use crate::selection::Selection;
@@ -52,7 +52,7 @@ pub(crate) fn create_empty_run(source: SampleSource, host: Host, settings: &Effo
     let mut run = Run::new(Timestamp::now().to_string(), source, host);
     run.settings = RunSettings {
         seed: settings.seed,
-        calls: Some(settings.effort.calls),
+        calls: settings.effort.calls,
         command: Some(format_command_line()),
         ..RunSettings::default()
     };
@@ -83,7 +83,7 @@ pub(crate) fn measure_criterion(
 ) -> Result<Run> {
     let subject = build_subject(&to_workspace(selection), interrupt)?;
     let run = create_empty_run(SampleSource::Criterion, host, settings);
-    measure_into(run, &subject, benchmarks, &settings.effort, needs, interrupt)
+    measure_into(run, &subject, benchmarks, settings, needs, interrupt)
 }
 
 /// Measures `subject` and returns `run` with the benchmarks and the notes of the measurement.
@@ -95,11 +95,12 @@ pub(crate) fn measure_into(
     mut run: Run,
     subject: &MeasureSubject,
     selection: &Selection,
-    effort: &Effort,
+    settings: &EffortSettings,
     needs: &SampleNeeds<'_>,
     interrupt: &Interrupt,
 ) -> Result<Run> {
-    let mut output = ProgressOutput::new();
+    let effort = &settings.effort;
+    let mut output = ProgressOutput::new().with_details(settings.is_verbose);
     run.settings.command = Some(format_command_line());
     let run =
         measure::measure_subject(run, subject, selection, effort, needs, interrupt, &mut |step| {

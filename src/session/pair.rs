@@ -30,6 +30,7 @@ use crate::git::{CommitId, Repository, Worktree};
 use crate::host::Host;
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::{BuiltBenches, find_same_targets};
+use crate::measure::effort::EffortLevel;
 use crate::measure::{Effort, LaunchPlan, MeasureError, MeasureSubject};
 use crate::note::Note;
 use crate::policy::Policy;
@@ -208,8 +209,8 @@ impl Pair {
         }
     }
 
-    /// Runs a pilot launch of each side and returns the launch plans of base and candidate, merged
-    /// so that they agree.
+    /// Runs a pilot launch of the candidate, and of what only the base has. Returns the launch plans
+    /// of base and candidate, merged so that they agree.
     ///
     /// # Errors
     ///
@@ -227,13 +228,18 @@ impl Pair {
             let candidate = LaunchPlan { planned, notes, ..LaunchPlan::default() };
             return Ok([LaunchPlan { notes: Vec::new(), ..candidate.clone() }, candidate]);
         }
-        let mut run_pilot = |subject: &MeasureSubject| -> Result<LaunchPlan, MeasureError> {
-            subject.plan_launches(selection, effort, interrupt, &mut |progress| {
+        let mut run_pilot = |subject: &MeasureSubject,
+                             known: Option<&LaunchPlan>|
+         -> Result<LaunchPlan, MeasureError> {
+            subject.plan_launches(selection, effort, known, interrupt, &mut |progress| {
                 output.show_measurement(&progress);
             })
         };
-        let mut baseline = run_pilot(&self.baseline).map_err(explain_measure_error)?;
-        let mut candidate = run_pilot(&self.candidate).map_err(explain_measure_error)?;
+        // The candidate is launched, because a slowdown is the surprise that costs time. Of the
+        // base, only what the candidate lacks is.
+        let mut candidate = run_pilot(&self.candidate, None).map_err(explain_measure_error)?;
+        let mut baseline =
+            run_pilot(&self.baseline, Some(&candidate)).map_err(explain_measure_error)?;
         for (draft, plan) in self.drafts.iter().zip([&baseline, &candidate]) {
             if let Some(draft) = draft {
                 draft.complete(selection, plan);
@@ -249,7 +255,10 @@ impl Pair {
             candidate.notes.push(note);
         }
         let (candidate, baseline) = candidate.merge_with(baseline);
-        Ok([baseline, candidate])
+        Ok([baseline, candidate].map(|mut plan| {
+            plan.choose_effort(effort, EffortLevel::Full);
+            plan
+        }))
     }
 }
 

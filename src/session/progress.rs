@@ -1,14 +1,18 @@
 //! Shows the progress of long work on standard error.
 
 use std::io::{self, IsTerminal as _};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::measure::{MeasureProgress, SampleShortage};
-use crate::render::escape_for_terminal;
 use crate::render::notes::describe_note;
-use crate::rounds;
+use crate::render::{escape_for_terminal, format_duration};
+use crate::rounds::{LookAnswer, RoundsProgress};
+use crate::run::{PilotRecord, PilotedBenchmark};
 use crate::session::print::{self, format_plural};
+
+const SECONDS_PER_MINUTE: u64 = 60;
 
 /// Progress on standard error: a bar on a terminal, one line per stage elsewhere.
 pub(crate) struct ProgressOutput {
@@ -16,18 +20,27 @@ pub(crate) struct ProgressOutput {
     bar: Option<ProgressBar>,
     /// Number of planned launches, and the last launch that was printed.
     launches: (u32, Option<u32>),
+    /// Whether what the pilot launches found is printed.
+    shows_details: bool,
 }
 
 impl ProgressOutput {
     /// Returns an output that has shown nothing yet.
     pub(crate) fn new() -> Self {
-        Self { bar: None, launches: (0, None) }
+        Self { bar: None, launches: (0, None), shows_details: false }
+    }
+
+    /// Returns this output, which also shows what the pilot launches find if `shows_details` is true.
+    #[must_use]
+    pub(crate) fn with_details(self, shows_details: bool) -> Self {
+        Self { shows_details, ..self }
     }
 
     /// Shows the progress of a measurement.
     pub(crate) fn show_measurement(&mut self, progress: &MeasureProgress) {
         match progress {
             MeasureProgress::Pilot(target) => self.print_line(&format!("pilot launch of {target}")),
+            MeasureProgress::Piloted(records) => self.show_pilot(records),
             MeasureProgress::Planned { benchmarks, starts, launches } => {
                 let subject = match benchmarks {
                     Some(benchmarks) => format_plural(*benchmarks, "benchmark"),
@@ -80,16 +93,59 @@ impl ProgressOutput {
         ));
     }
 
-    /// Shows the progress of the rounds.
-    pub(crate) fn show_round(&mut self, progress: &rounds::RoundsProgress) {
+    /// Shows what the pilot launches found, if details are shown.
+    pub(crate) fn show_pilot(&self, records: &[PilotRecord]) {
+        for record in records.iter().filter(|_| self.shows_details) {
+            self.print_line(&describe_pilot(record));
+            for benchmark in &record.benchmarks {
+                self.print_line(&describe_piloted_benchmark(benchmark));
+            }
+        }
+    }
+
+    /// Warns that the budget is too short for the suite. `needed` would be enough.
+    pub(crate) fn show_short_budget(&self, limit: Duration, needed: Duration) {
+        self.print_line(&format!(
+            "a budget of {} is too short for this suite, so some benchmarks will stay undecided",
+            format_time(limit)
+        ));
+        let minutes = needed.as_secs().div_ceil(SECONDS_PER_MINUTE);
+        self.print_line(&format!("help: `--budget {minutes}m` is enough, or select with --bench"));
+    }
+
+    /// Starts the bar of rounds that may take `limit`.
+    pub(crate) fn start_rounds(&mut self, limit: Duration) {
+        self.start_bar(limit.as_secs());
+    }
+
+    /// Shows the progress of the rounds. Without a bar there is one line per look.
+    pub(crate) fn show_round(&mut self, progress: &RoundsProgress) {
         match progress {
-            rounds::RoundsProgress::Round { round, undecided: 0 } => {
-                self.print_line(&format!("round {round}"));
+            RoundsProgress::Round { round, undecided, left } => {
+                let left = left.unwrap_or_default();
+                if *round == 1 {
+                    let subject = match undecided {
+                        0 => "the commands".to_owned(),
+                        count => format_plural(*count, "benchmark"),
+                    };
+                    let left = format_time(left);
+                    self.print_line(&format!("measuring {subject} in rounds, for at most {left}"));
+                }
+                let Some(bar) = &self.bar else { return };
+                bar.set_position(bar.length().unwrap_or(0).saturating_sub(left.as_secs()));
+                let left = format_time(left);
+                bar.set_message(match undecided {
+                    0 => format!("round {round}, {left} left"),
+                    _ => format!("round {round}: {undecided} undecided, {left} left"),
+                });
             }
-            rounds::RoundsProgress::Round { round, undecided } => {
-                self.print_line(&format!("round {round}: {undecided} undecided"));
+            RoundsProgress::Looked { rounds, answer, left } => {
+                let is_last = answer.undecided.is_empty();
+                if answer.is_planned || is_last || !answer.decided.is_empty() {
+                    self.print_line(&describe_look(*rounds, answer, *left));
+                }
             }
-            rounds::RoundsProgress::Repeated(note) => self.print_line(&describe_note(note)),
+            RoundsProgress::Repeated(note) => self.print_line(&describe_note(note)),
         }
     }
 
@@ -119,6 +175,57 @@ impl ProgressOutput {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Returns one line about a look: what it decided, what is left, and the time that is left.
+fn describe_look(rounds: u32, answer: &LookAnswer, left: Option<Duration>) -> String {
+    let mut decided: Vec<String> =
+        answer.decided.iter().map(|(change, count)| format!("{count} {}", change.name())).collect();
+    if answer.given_up > 0 {
+        decided.push(format!("{} given up for lack of time", answer.given_up));
+    }
+    if decided.is_empty() {
+        decided.push("nothing new".to_owned());
+    }
+    let undecided = match answer.undecided.len() {
+        0 => String::new(),
+        count => format!("; {count} undecided"),
+    };
+    let left = left.filter(|_| !answer.undecided.is_empty());
+    let left = left.map(|left| format!(", {} left", format_time(left))).unwrap_or_default();
+    let rounds = format_plural(rounds as usize, "round");
+    format!("after {rounds}: {}{undecided}{left}", decided.join(", "))
+}
+
+/// Returns what the pilot found about a bench target, in one line.
+fn describe_pilot(record: &PilotRecord) -> String {
+    let long = if record.has_long_setup() { ", much longer than its calls" } else { "" };
+    format!(
+        "bench `{}`: set-up of {} per launch{long}; {} per benchmark in {}",
+        escape_for_terminal(&record.target),
+        format_duration(record.setup.get()),
+        format_duration(record.launch_time.get()),
+        format_plural(record.starts as usize, "start"),
+    )
+}
+
+fn describe_piloted_benchmark(benchmark: &PilotedBenchmark) -> String {
+    let calls = match benchmark.calls {
+        Some(calls) => format!("{calls} calls"),
+        None => "batches".to_owned(),
+    };
+    let call = format_duration(benchmark.call.get());
+    format!("  {}: {call} per call, {calls} per launch", escape_for_terminal(&benchmark.id))
+}
+
+/// Returns a time to wait in minutes and seconds.
+fn format_time(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / SECONDS_PER_MINUTE, seconds % SECONDS_PER_MINUTE) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
     }
 }
 

@@ -26,6 +26,9 @@ const NANOS_PER_SECOND: f64 = 1e9;
 /// is recorded.
 const DEFAULT_SEED: u64 = 1;
 
+/// Time limit of the rounds if nobody sets one.
+const DEFAULT_BUDGET: Duration = Duration::from_mins(5);
+
 /// What a command judges by, and the store of its baselines.
 pub(crate) struct GateSettings {
     /// The configuration file, before the flags override it.
@@ -79,6 +82,8 @@ pub(crate) struct EffortSettings {
     pub(crate) effort: Effort,
     /// Seed of every random choice; `None` if the command line names none.
     pub(crate) seed: Option<u64>,
+    /// Whether the findings of the pilot launch are printed.
+    pub(crate) is_verbose: bool,
 }
 
 impl EffortSettings {
@@ -87,11 +92,12 @@ impl EffortSettings {
         let default = Effort::default();
         let effort = Effort {
             launches: args.launches.or(config.launches).unwrap_or(default.launches),
-            calls: args.calls.or(config.calls).unwrap_or(default.calls),
-            warmup: args.warmup.map_or(default.warmup, to_duration),
+            calls: args.calls.or(config.calls),
+            launch_time: args.launch_time.or(config.launch_time).map(to_duration),
+            warmup: args.warmup.map(to_duration),
             timeout: args.timeout.or(config.timeout).map_or(default.timeout, to_duration),
         };
-        Self { effort, seed: args.seed }
+        Self { effort, seed: args.seed, is_verbose: args.verbose }
     }
 
     /// Returns the seed for the order of the sides within rounds.
@@ -100,9 +106,10 @@ impl EffortSettings {
     }
 }
 
-/// Returns the time limit of the rounds: the flag, else the configuration, else `None`.
-pub(crate) fn resolve_budget(flag: Option<Nanos>, config: &MeasureConfig) -> Option<Duration> {
-    flag.or(config.budget).map(to_duration)
+/// Returns the time limit of the rounds with their pilot launches: the flag, else the configuration,
+/// else five minutes.
+pub(crate) fn resolve_budget(flag: Option<Nanos>, config: &MeasureConfig) -> Duration {
+    flag.or(config.budget).map_or(DEFAULT_BUDGET, to_duration)
 }
 
 /// Returns `nanos` as a duration. A time that is too long for one becomes the longest duration.

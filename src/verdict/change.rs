@@ -237,5 +237,6 @@ pub(super) fn note_undecided(rounds: Option<usize>, detectable: f64) -> Note {
     Note::Undecided {
         rounds: rounds.map(|rounds| u32::try_from(rounds).unwrap_or(u32::MAX)),
         detectable: Percent::new(detectable).ok(),
+        more_time: None,
     }
 }

@@ -3,7 +3,7 @@
 use super::evidence::{BaselineEvidence, Evidence};
 use super::judge::judge_all;
 use super::screen::summarize_screen;
-use super::{counts, outcome, release, short_launches, unmatched, waivers};
+use super::{counts, more_time, outcome, release, short_launches, unmatched, waivers};
 use crate::decision::{
     BaselineKind, BaselineSource, CandidateSource, CheckStage, Decision, Judgement,
 };
@@ -20,6 +20,9 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     // waivers, collect the notes, and derive the verdict. The waivers come before the verdict
     // because an accepted regression does not fail it. Counts do not change it.
     let mut judgements = judge_all(evidence, policy);
+    if let Some(rounds) = evidence.rounds {
+        more_time::add_missing_time(&mut judgements, rounds, policy);
+    }
     let p_values: Vec<f64> = judgements.iter().filter_map(|judgement| judgement.p_value).collect();
     let mut q_values = multiplicity::adjust_benjamini_hochberg(&p_values).into_iter();
     for judgement in judgements.iter_mut().filter(|judgement| judgement.p_value.is_some()) {

@@ -9,6 +9,9 @@ use crate::note::Note;
 use crate::run::BenchmarkId;
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 
+/// Largest number of rounds that a benchmark takes only because a target needs samples.
+const MAX_TARGET_ROUNDS: usize = 20;
+
 /// Returns the benchmarks that rounds must confirm, because a decision on stored runs as a screen
 /// does not pass them.
 ///
@@ -31,7 +34,8 @@ pub(crate) fn find_unconfirmed(screen: &Decision) -> HashSet<BenchmarkId> {
 /// Returns the benchmarks that need another round after a look that led to `decision`.
 ///
 /// These are the inconclusive ones that have another look ahead, the new ones with fewer than
-/// `launches` launches, and until the last look those whose targets need more samples. Only
+/// `launches` launches, and those whose targets need more samples, for at most
+/// [`MAX_TARGET_ROUNDS`] rounds. Only
 /// benchmarks that were measured in `rounds` count.
 pub(crate) fn find_undecided(
     decision: &Decision,
@@ -58,7 +62,7 @@ pub(crate) fn find_undecided(
                 Change::New => count < launches as usize,
                 _ => false,
             };
-            is_open || has_look_ahead && lacks_samples(judgement)
+            is_open || has_look_ahead && count < MAX_TARGET_ROUNDS && lacks_samples(judgement)
         })
     });
     open.map(Judgement::to_id).collect()

@@ -1,5 +1,5 @@
-//! Advice for benchmarks that all rounds left undecided: longer launches, if the launches were
-//! short.
+//! Advice for benchmarks of a command that all rounds left undecided: longer launches, if the
+//! launches were short. A command chooses its number of calls itself; for benches perfgate does.
 
 use super::looks;
 use crate::decision::{Change, CheckStage, Judgement};
@@ -23,6 +23,9 @@ pub(super) fn suggest_longer_launches(
     horizon: LookHorizon,
 ) -> Option<Note> {
     let suggested = judgements.iter().filter_map(|judgement| suggest_calls(judgement, horizon));
+    if source != SampleSource::Command {
+        return None;
+    }
     let mut calls: Vec<f64> = suggested.collect();
     calls.sort_unstable_by(f64::total_cmp);
     let median_calls = *calls.get(calls.len() / 2)?;
@@ -30,8 +33,7 @@ pub(super) fn suggest_longer_launches(
         benchmarks: u32::try_from(calls.len()).unwrap_or(u32::MAX),
         limit: Nanos::new(SHORT_LAUNCH_NANOS).expect("a tenth of a second is a duration"),
         calls: round_to_one_digit(median_calls),
-        // A command chooses its number of calls itself, so the flag does not apply to it.
-        has_calls_flag: source == SampleSource::Criterion,
+        has_calls_flag: false,
     })
 }
 

@@ -85,3 +85,45 @@ fn a_command_that_measures_nothing_does_not_end_with_zero() {
         assert!(text.contains("nothing was measured"), "{text}");
     }
 }
+
+/// A command whose samples vary by tens of percent from launch to launch. `number` is the file that
+/// counts its launches.
+fn restless(number: &str) -> String {
+    format!(
+        r#"n=$(cat {number} 2>/dev/null || echo 0); echo $((n + 1)) > {number}
+           echo "{{\"id\": \"work\", \"samples_ns\": [$(( 100000 * (10 + (n * 7 + 3) * 31 % 10) + n * 7919 % 50021 ))]}}""#
+    )
+}
+
+#[test]
+fn what_a_budget_leaves_open_states_the_time_that_would_decide_it() {
+    let bed = CommandBed::new();
+    let (old, new) = (restless("../old"), restless("../new"));
+    fs::write(bed.0.path("new"), "5").unwrap();
+    let check = ["check", "--baseline-command", &old, "--candidate-command", &new];
+    let more = ["--budget", "5s", "--out", "../out", "--format", "json"];
+    let output = bed.perfgate(&[&check[..], &more].concat());
+    let decision: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let benchmark = &decision["benchmarks"][0];
+    assert_eq!(benchmark["change"], "inconclusive", "{decision:#}");
+    let note = &benchmark["notes"][0];
+    assert!(note["more_time"].as_f64().is_some_and(|time| time > 0.0), "{note}");
+    assert!(note["text"].as_str().unwrap().contains("it would take"), "{note}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("after 4 rounds: nothing new; 1 undecided, "), "{text}");
+}
+
+#[test]
+fn a_command_learns_how_many_calls_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run.json");
+    let script = r#"echo "{\"id\": \"work\", \"samples_ns\": [${PERFGATE_CALLS:-1}]}""#;
+    for (words, expected) in [(&["--calls", "300"][..], 300.0), (&[], 1.0)] {
+        let mut command = perfgate_in(folder.path());
+        command.args(["measure", "command", "--launches", "1", "--output"]).arg(&file).args(words);
+        let output = command.args(["--", script]).output().unwrap();
+        assert!(output.status.success(), "{}", text_of(&output));
+        let run: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        assert_eq!(run["benchmarks"][0]["launches"][0]["samples"][0], expected, "{run}");
+    }
+}

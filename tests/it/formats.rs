@@ -55,6 +55,8 @@ pub(crate) enum SampleSource {
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) command: Option<String>,
+    #[serde(default)]
+    pub(crate) pilot: serde_json::Value,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +90,8 @@ pub(crate) struct Benchmark {
     pub(crate) per_call: BTreeMap<String, f64>,
     #[serde(default)]
     pub(crate) conditions: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) round_time: Option<f64>,
     #[serde(default)]
     pub(crate) launches: Vec<Launch>,
     pub(crate) failure: Option<BenchmarkFailure>,

@@ -130,6 +130,11 @@ fn a_foreign_workspace_is_measured_without_configuration() {
     let many = calls_of("own settings/many calls a sample").as_ref().unwrap();
     assert_eq!(many.as_array().map_or(12, Vec::len), 12, "{many}");
     assert_eq!(calls_of("sum/one"), &None);
+    let pilot = &run.settings.pilot;
+    let setups = pilot.as_array().unwrap().iter().map(|record| record["setup"].as_f64().unwrap());
+    assert_eq!(setups.filter(|setup| *setup > 0.0).count(), 2, "{pilot}");
+    assert_eq!(pilot[1]["benchmarks"][0]["id"], "sum/one", "{pilot}");
+    assert_eq!(pilot[1]["benchmarks"][0]["calls"], 15, "{pilot}");
     let notes = ["bench `plain` of `alpha` was skipped", "bench `gated` of `alpha` was left out"];
     for note in notes {
         assert!(run.notes.iter().any(|one| one.text.starts_with(note)), "{:?}", run.notes);

@@ -70,6 +70,7 @@ pub(crate) fn benchmark(id: &str, samples: &[f64]) -> Benchmark {
         elements: None,
         per_call: std::collections::BTreeMap::new(),
         conditions: std::collections::BTreeMap::new(),
+        round_time: None,
         launches: vec![Launch {
             round: 0,
             session: None,

@@ -139,6 +139,7 @@ impl History {
                     elements: None,
                     per_call: std::collections::BTreeMap::new(),
                     conditions: std::collections::BTreeMap::new(),
+                    round_time: None,
                     launches: (0..self.launches).map(|round| launch(round, level, rng)).collect(),
                     failure: None::<BenchmarkFailure>,
                 }

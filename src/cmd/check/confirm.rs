@@ -1,17 +1,20 @@
 //! Measures both sides of a check in rounds, until no look leaves a benchmark undecided.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use anyhow::Result;
 
 use super::compared_with::{ComparedWith, build_pair};
 use super::inputs::CheckInputs;
 use super::outputs;
-use crate::decision::Decision;
+use crate::decision::{Change, Decision, Judgement};
 use crate::measure::LaunchPlan;
 use crate::note::Note;
-use crate::rounds::{MeasuredRounds, RoundsPlan, measure_rounds};
-use crate::run::{BenchmarkId, LookHorizon, Run};
+use crate::rounds::{
+    LookAnswer, MeasuredRounds, RoundSchedule, RoundsBudget, RoundsPlan, measure_rounds,
+};
+use crate::run::{BenchmarkId, Run};
 use crate::session::Session;
 use crate::session::measurement::{detect_host_with, explain_measure_error, name_rounds_session};
 use crate::session::pair::{Pair, PairAttempt, SideObstacle};
@@ -20,7 +23,7 @@ use crate::session::progress::ProgressOutput;
 use crate::session::settings::resolve_budget;
 use crate::verdict::{
     BaselineEvidence, Evidence, RoundsEvidence, SameBenchmark, count_needed_samples, decide,
-    find_unconfirmed, find_undecided,
+    estimate_rounds_needs, find_next_look, find_unconfirmed, find_undecided,
 };
 
 /// Returns the decision at a look, from the launches so far. It shows which benchmarks are
@@ -158,7 +161,9 @@ fn measure_benchmarks(
     // Steps: plan the launches, drop benchmarks that are not wanted or are the same program on
     // both sides, then measure rounds and decide at each look.
     let effort = &session.effort.effort;
-    let mut stages = ProgressOutput::new();
+    let limit = resolve_budget(check.args.budget, &session.config.measure);
+    let budget = RoundsBudget { began: Instant::now(), limit };
+    let mut stages = ProgressOutput::new().with_details(session.effort.is_verbose);
     let mut plans =
         pair.plan(&session.policy.selection, effort, &session.interrupt, &mut stages)?;
     if let Some(wanted) = wanted {
@@ -177,10 +182,19 @@ fn measure_benchmarks(
         let ids: Vec<BenchmarkId> = same.iter().map(|same| same.id.clone()).collect();
         plans = plans.map(|plan| plan.exclude(&ids));
     }
+    let schedule = RoundSchedule::new(plans[1].clone(), effort, Some(budget));
+    let records = schedule.plan().to_pilot_records();
+    stages.show_pilot(&records);
+    if let Some(needed) = schedule.find_needed_budget() {
+        stages.show_short_budget(limit, needed);
+    }
     let find_needed = |id: &str| count_needed_samples(&session.policy, id);
-    let shortages = plans[1].list_shortages(effort, 0, &check.sample_needs(&find_needed));
+    let shortages = schedule.plan().list_shortages(effort, 0, &check.sample_needs(&find_needed));
     stages.show_shortages(&shortages);
-    let [baseline, candidate] = create_runs(session, pair);
+    let [mut baseline, mut candidate] = create_runs(session, pair);
+    for run in [&mut baseline, &mut candidate] {
+        run.settings.pilot.clone_from(&records);
+    }
     let [baseline_plan, candidate_plan] = plans;
     let sides = RoundsPlan {
         baseline: &pair.baseline,
@@ -191,18 +205,97 @@ fn measure_benchmarks(
         effort,
         seed: session.effort.order_seed(),
         session: name_rounds_session(&candidate),
-        budget: resolve_budget(check.args.budget, &session.config.measure),
-        horizon: LookHorizon::default(),
     };
-    let mut look = |rounds: RoundsEvidence<'_>| {
+    let mut looks = LookHistory::default();
+    let mut look = |rounds: RoundsEvidence<'_>, schedule: &RoundSchedule<'_>| {
         let decision = decide_look(rounds);
-        find_undecided(&decision, rounds, &check.noise, effort.launches)
+        looks.conclude_look(check, &decision, rounds, schedule)
     };
     let interrupt = &session.interrupt;
-    measure_rounds(&sides, baseline, candidate, interrupt, &mut look, &mut |progress| {
+    stages.start_rounds(limit);
+    let runs = [baseline, candidate];
+    let measured = measure_rounds(&sides, schedule, runs, interrupt, &mut look, &mut |progress| {
         stages.show_round(&progress);
-    })
-    .map_err(explain_measure_error)
+    });
+    stages.finish();
+    measured.map_err(explain_measure_error)
+}
+
+/// What the looks of one check have concluded so far.
+#[derive(Default)]
+struct LookHistory {
+    /// The last change of each benchmark.
+    changes: HashMap<BenchmarkId, Change>,
+    /// Benchmarks that the rest of the budget does not decide.
+    given_up: HashSet<BenchmarkId>,
+}
+
+impl LookHistory {
+    /// Returns the benchmarks that a look at `rounds` leaves undecided, without those that the rest
+    /// of the budget does not decide even alone. These stay inconclusive.
+    fn conclude_look(
+        &mut self,
+        check: &CheckInputs<'_>,
+        decision: &Decision,
+        rounds: RoundsEvidence<'_>,
+        schedule: &RoundSchedule<'_>,
+    ) -> LookAnswer {
+        // Only right after a planned look may a benchmark be given up: a look between planned ones
+        // comes from the clock alone.
+        let policy = &check.session.policy;
+        let launches = check.session.effort.effort.launches;
+        let mut undecided = find_undecided(decision, rounds, &check.noise, launches);
+        undecided.retain(|id| !self.given_up.contains(id));
+        let needs = estimate_rounds_needs(rounds, policy);
+        let inconclusive: HashSet<BenchmarkId> = decision
+            .benchmarks
+            .iter()
+            .filter(|judgement| judgement.change == Change::Inconclusive)
+            .map(Judgement::to_id)
+            .collect();
+        let is_planned_after = |id: &BenchmarkId, count: usize| {
+            let next = find_next_look(check.noise.get(id), rounds.horizon, count.saturating_sub(1));
+            next == Some(count)
+        };
+        let looked = undecided
+            .iter()
+            .filter(|id| needs.get(*id).is_some_and(|need| is_planned_after(id, need.measured)));
+        let looked: Vec<&BenchmarkId> = looked.collect();
+        let is_planned = !looked.is_empty();
+        let hopeless: HashSet<BenchmarkId> = looked
+            .into_iter()
+            .filter(|id| inconclusive.contains(*id))
+            .filter(|id| {
+                let alone = schedule.estimate_alone(id).zip(schedule.time_left());
+                let affordable = alone.map_or(usize::MAX, |(round, left)| {
+                    usize::try_from(left.as_nanos() / round.as_nanos().max(1)).unwrap_or(usize::MAX)
+                });
+                needs.get(*id).is_some_and(|need| need.is_hopeless(affordable))
+            })
+            .cloned()
+            .collect();
+        undecided.retain(|id| !hopeless.contains(id));
+        let given_up = hopeless.len();
+        self.given_up.extend(hopeless);
+        LookAnswer { undecided, decided: self.count_decided(decision), given_up, is_planned }
+    }
+
+    /// Returns the numbers of benchmarks that are decided now and were not at the look before, by
+    /// their change.
+    fn count_decided(&mut self, decision: &Decision) -> Vec<(Change, usize)> {
+        let mut decided: Vec<(Change, usize)> = Vec::new();
+        for judgement in &decision.benchmarks {
+            let before = self.changes.insert(judgement.to_id(), judgement.change);
+            if judgement.change == Change::Inconclusive || before == Some(judgement.change) {
+                continue;
+            }
+            match decided.iter_mut().find(|(change, _)| *change == judgement.change) {
+                Some((_, count)) => *count += 1,
+                None => decided.push((judgement.change, 1)),
+            }
+        }
+        decided
+    }
 }
 
 /// Returns the runs of base and candidate without benchmarks, each with its commit and with the

@@ -119,7 +119,7 @@ impl<'a> CheckInputs<'a> {
         find_needed: &'b dyn Fn(&str) -> usize,
     ) -> SampleNeeds<'b> {
         let budget = resolve_budget(self.args.budget, &self.session.config.measure);
-        SampleNeeds { find_needed, budget }
+        SampleNeeds { find_needed, budget: Some(budget) }
     }
 }
 

@@ -1,34 +1,39 @@
 //! The pilot: a launch that only finds out which benchmarks exist and how long a call takes.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::time::Duration;
 
 use super::output::{BenchListing, is_title_of};
 use super::{
     BenchTarget, BuiltBenches, MAX_TIME_OUTS, TargetStart, build_title_filter, is_cut_title,
     make_unwritten_failure,
 };
+use crate::measure::effort::{CallCost, Effort, EffortLevel, MIN_LAUNCH_CALLS, MIN_LAUNCH_TIME};
 use crate::measure::plan::{
-    LaunchPlan, MAX_FILTER_BYTES, MIN_LAUNCH_CALLS, MeasureMode, PlannedBenchmark,
+    LaunchPlan, MAX_FILTER_BYTES, MeasureMode, PlannedBenchmark, ProcessName,
 };
-use crate::measure::{Effort, MeasureError, MeasureProgress, Observation};
+use crate::measure::{MeasureError, MeasureProgress, Observation};
 use crate::note::{FailureReason, Note};
 use crate::process::{self, Interrupt, OutputStream, ProcessError, StderrTarget};
 use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Sampling};
 use crate::selection::Selection;
 
-type PilotResults = Vec<(String, Result<MeasureMode, BenchmarkFailure>)>;
+type PilotResults = Vec<(String, Result<CallCost, BenchmarkFailure>)>;
 
 /// What the pilot of one target found.
 #[derive(Default)]
 struct TargetPilot {
-    /// The mode or the failure of each selected benchmark.
+    /// The time of a call or the failure of each selected benchmark.
     results: PilotResults,
+    /// Time that a start takes besides its benchmarks; `None` if none was measured.
+    startup: Option<Duration>,
     /// Notes on the target and on benchmarks that are left out.
     notes: Vec<Note>,
 }
 
 /// Runs the pilot of every target, with as few calls as Criterion accepts, and plans the launches
-/// from the results.
+/// from the results. The benchmarks of `known`, a plan of another build of the same benches, are
+/// listed and not launched.
 ///
 /// # Errors
 ///
@@ -37,34 +42,60 @@ pub(crate) fn run_pilot(
     built: &BuiltBenches,
     selection: &Selection,
     effort: &Effort,
+    known: Option<&LaunchPlan>,
     interrupt: &Interrupt,
     progress: &mut dyn FnMut(MeasureProgress),
 ) -> Result<LaunchPlan, MeasureError> {
     // List first if only some benchmarks are selected: a pattern that matches nothing is reported at
-    // once. A target whose benchmarks are all wanted reports them while it runs.
+    // once. A target whose benchmarks are all wanted reports them while it runs. What is known is
+    // listed, too, so that only the rest is launched.
     let (mut found, mut notes) = (Vec::new(), built.notes.clone());
-    let listings = if selection.selects_all() {
+    let mut startups = known.map(|known| known.startups.clone()).unwrap_or_default();
+    let listings = if selection.selects_all() && known.is_none() {
         built.targets.iter().map(|_| None).collect()
     } else {
         let listed = list_targets(built, effort, interrupt)?;
-        notes.extend(note_unlisted(built, &listed));
-        if listed.iter().all(|listed| listed.select(selection).is_empty()) {
+        // Without patterns, a target that cannot list its benchmarks is launched, which shows why.
+        if !selection.selects_all() {
+            notes.extend(note_unlisted(built, &listed));
+        }
+        let is_empty = listed.iter().all(|listed| listed.select(selection).is_empty());
+        if is_empty && !selection.selects_all() {
             notes.extend(describe_nothing_selected(selection, &listed));
             for (target, TargetListing { failure, .. }) in built.targets.iter().zip(listed) {
                 let failed = failure.map(|failure| (target, target.name.clone(), Err(failure)));
                 found.extend(failed);
             }
-            return Ok(build_plan(found, notes));
+            return Ok(build_plan(found, notes, startups));
         }
         listed.into_iter().map(Some).collect::<Vec<_>>()
     };
-    for (target, listing) in built.targets.iter().zip(listings) {
+    for (target, mut listing) in built.targets.iter().zip(listings) {
+        if selection.selects_all() {
+            // A target that cannot list its benchmarks is launched, so that the failure is found.
+            listing = listing.filter(|listing| listing.failure.is_none());
+        }
+        let has_benchmarks = listing.as_ref().is_some_and(|one| !one.benchmarks.is_empty());
+        if let (Some(known), Some(listing)) = (known, &mut listing) {
+            let taken = target.take_known(listing, selection, known);
+            found.extend(taken.into_iter().map(|(id, cost)| (target, id, Ok(cost))));
+        }
+        let is_known = has_benchmarks && listing.as_ref().is_some_and(TargetListing::is_finished);
+        if is_known {
+            continue;
+        }
         progress(MeasureProgress::Pilot(format!("{} ({})", target.name, target.package)));
-        let piloted = target.run_pilot(listing, selection, effort, interrupt)?;
-        found.extend(piloted.results.into_iter().map(|(id, mode)| (target, id, mode)));
+        let piloted =
+            target.run_pilot(listing, selection, &effort.shorten_for_pilot(), interrupt)?;
+        found.extend(piloted.results.into_iter().map(|(id, cost)| (target, id, cost)));
         notes.extend(piloted.notes);
+        if let Some(startup) = piloted.startup {
+            startups.insert((Some(target.package.clone()), Some(target.name.clone())), startup);
+        }
     }
-    Ok(build_plan(found, notes))
+    let mut plan = build_plan(found, notes, startups);
+    plan.choose_effort(effort, EffortLevel::Full);
+    Ok(plan)
 }
 
 /// Returns the ids of all selected benchmarks, in the order in which the targets list them, and the
@@ -103,6 +134,11 @@ struct TargetListing {
 }
 
 impl TargetListing {
+    /// Returns whether the listing is complete and has no benchmark left.
+    fn is_finished(&self) -> bool {
+        self.benchmarks.is_empty() && self.failure.is_none()
+    }
+
     /// Returns the benchmarks that may be selected. The id of a cut title is not known.
     fn select(&self, selection: &Selection) -> PendingTitles {
         let may_be_selected = |titles: &&Vec<String>| {
@@ -151,21 +187,22 @@ fn describe_nothing_selected(selection: &Selection, listed: &[TargetListing]) ->
 /// Builds the plan from the results of all targets. Benchmarks that share an id cannot be
 /// distinguished, so none of them is measured.
 fn build_plan(
-    found: Vec<(&BenchTarget, String, Result<MeasureMode, BenchmarkFailure>)>,
+    found: Vec<(&BenchTarget, String, Result<CallCost, BenchmarkFailure>)>,
     notes: Vec<Note>,
+    startups: BTreeMap<ProcessName, Duration>,
 ) -> LaunchPlan {
     let mut owners: BTreeMap<BenchmarkId, Vec<&str>> = BTreeMap::new();
     for (target, id, _) in &found {
         owners.entry(target.make_benchmark_id(id.clone())).or_default().push(&target.name);
     }
     let (mut planned, mut failed) = (Vec::new(), Vec::new());
-    for (target, id, mode) in found {
+    for (target, id, cost) in found {
         let id = target.make_benchmark_id(id);
         let Some(names) = owners.get_mut(&id) else { continue };
-        let mode = match std::mem::take(names).as_slice() {
+        let cost = match std::mem::take(names).as_slice() {
             // The first benchmark with this id has already reported the failure.
             [] => continue,
-            [_] => mode,
+            [_] => cost,
             [first, others @ ..] if others.iter().all(|name| name == first) => {
                 let count = others.len() as u64 + 1;
                 Err(make_failure(FailureReason::RepeatedId { bench: (*first).to_owned(), count }))
@@ -175,14 +212,14 @@ fn build_plan(
                 Err(make_failure(FailureReason::SharedId { benches }))
             }
         };
-        match mode {
-            Ok(mode) => {
-                planned.push(PlannedBenchmark { id, target: Some(target.name.clone()), mode });
+        match cost {
+            Ok(cost) => {
+                planned.push(PlannedBenchmark::new(id, Some(target.name.clone()), cost));
             }
             Err(failure) => failed.push(make_failed_benchmark(id, target, failure)),
         }
     }
-    LaunchPlan { planned: Some(planned), failed, notes }
+    LaunchPlan { planned: Some(planned), failed, notes, startups }
 }
 
 fn make_failure(reason: FailureReason) -> BenchmarkFailure {
@@ -204,6 +241,37 @@ fn make_failed_benchmark(
 type PendingTitles = Vec<Vec<String>>;
 
 impl BenchTarget {
+    /// Removes from `listing` the benchmarks that `known` has for a target of this name. Returns
+    /// them with the time of their calls. A benchmark with a cut title stays, because its id is not
+    /// known.
+    fn take_known(
+        &self,
+        listing: &mut TargetListing,
+        selection: &Selection,
+        known: &LaunchPlan,
+    ) -> Vec<(String, CallCost)> {
+        let known: BTreeMap<&str, CallCost> = known
+            .planned
+            .iter()
+            .flatten()
+            .filter(|planned| {
+                planned.id.package.as_ref() == Some(&self.package)
+                    && planned.target.as_ref() == Some(&self.name)
+            })
+            .map(|planned| (planned.id.name.as_str(), planned.cost))
+            .collect();
+        let mut taken = Vec::new();
+        listing.benchmarks.retain(|titles| {
+            let [title] = titles.as_slice() else { return true };
+            let cost = known.get(title.as_str()).filter(|_| !is_cut_title(title));
+            taken.extend(cost.map(|cost| (title.clone(), *cost)));
+            cost.is_none()
+        });
+        // What is not selected need not be launched either.
+        listing.benchmarks = listing.select(selection);
+        taken
+    }
+
     /// Runs the pilot of this target. `listing` are its benchmarks, if they are already known.
     fn run_pilot(
         &self,
@@ -232,13 +300,20 @@ impl BenchTarget {
                 .as_ref()
                 .map(|left| build_title_filter(left.iter().flatten().map(String::as_str)));
             let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
-            let started = self.start_bench(title_filter.as_deref(), mode, effort, interrupt)?;
+            let started = self.start_bench(
+                title_filter.as_deref(),
+                mode,
+                MIN_LAUNCH_TIME,
+                effort,
+                interrupt,
+            )?;
             // A cut title may also match benchmarks that an earlier start has measured.
             let found_ids: HashSet<String> = found.iter().map(|(id, _)| id.clone()).collect();
             has_begun |= !started.stages.begun.is_empty() || !started.results.is_empty();
             piloted.notes.extend(started.note_other_measurements(selection));
-            let modes = started.plan_modes(effort.calls);
-            found.extend(modes.filter(|(id, _)| selection.selects(id) && !found_ids.contains(id)));
+            piloted.startup = piloted.startup.max(started.stages.startup());
+            let costs = started.list_costs();
+            found.extend(costs.filter(|(id, _)| selection.selects(id) && !found_ids.contains(id)));
             let Some(failure) = started.to_failure(effort) else {
                 found.extend(started.plan_silent());
                 found.extend(started.fail_unbegun(left.unwrap_or_default()));
@@ -332,20 +407,17 @@ fn pick_name(titles: Vec<String>) -> String {
 }
 
 impl TargetStart {
-    /// Returns the mode or the failure of each benchmark that wrote results.
-    fn plan_modes(
-        &self,
-        calls: u32,
-    ) -> impl Iterator<Item = (String, Result<MeasureMode, BenchmarkFailure>)> {
+    /// Returns the time of a call or the failure of each benchmark that wrote results.
+    fn list_costs(&self) -> impl Iterator<Item = (String, Result<CallCost, BenchmarkFailure>)> {
         let times = self.results.iter().filter(|(id, _)| self.find_other_unit(id).is_none());
         times.map(move |(id, observed)| {
-            let mode = match observed {
-                Ok(observation) => Ok(self.choose_mode(id, observation, calls)),
+            let cost = match observed {
+                Ok(observation) => Ok(self.find_cost(id, observation)),
                 Err(failure) => {
                     Err(BenchmarkFailure { output: self.ended.output.clone(), ..failure.clone() })
                 }
             };
-            (id.clone(), mode)
+            (id.clone(), cost)
         })
     }
 
@@ -366,12 +438,13 @@ impl TargetStart {
         notes.collect()
     }
 
-    fn choose_mode(&self, id: &str, observation: &Observation, calls: u32) -> MeasureMode {
+    /// Returns the time of a call, and with the work between two calls.
+    fn find_cost(&self, id: &str, observation: &Observation) -> CallCost {
         let samples = &observation.samples;
-        let call_nanos = samples.digest().p50.get();
+        let call = samples.digest().p50.get();
         let begun = self.stages.begun.iter().find(|begun| is_title_of(&begun.title, id));
         let elapsed = begun.and_then(|begun| begun.elapsed).unwrap_or_default();
-        MeasureMode::choose(call_nanos, elapsed / samples.len() as f64, calls)
+        CallCost { call, pace: call.max(elapsed / samples.len() as f64) }
     }
 
     fn has_written_any(&self, titles: &[String]) -> bool {
@@ -395,21 +468,21 @@ impl TargetStart {
     /// Criterion rejects calls that take no measurable time, but batches of them are long enough. A
     /// benchmark whose title was cut fails, because its id is not known. A benchmark fails, too, if
     /// Criterion showed its result, which must then be in another folder.
-    fn plan_silent(&self) -> impl Iterator<Item = (String, Result<MeasureMode, BenchmarkFailure>)> {
+    fn plan_silent(&self) -> impl Iterator<Item = (String, Result<CallCost, BenchmarkFailure>)> {
         let silent = self
             .stages
             .begun
             .iter()
             .filter(|begun| self.results.iter().all(|(id, _)| !is_title_of(&begun.title, id)));
         silent.map(|begun| {
-            let mode = if begun.unit.is_some() && !begun.is_too_fast {
+            let cost = if begun.unit.is_some() && !begun.is_too_fast {
                 Err(make_failure(FailureReason::WrittenElsewhere))
             } else if is_cut_title(&begun.title) {
                 Err(make_unwritten_failure(self.ended.output.clone()))
             } else {
-                Ok(MeasureMode::Batch)
+                Ok(CallCost::default())
             };
-            (begun.title.clone(), mode)
+            (begun.title.clone(), cost)
         })
     }
 }

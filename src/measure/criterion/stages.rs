@@ -1,11 +1,15 @@
 //! Follows the stages of a launch by the lines that Criterion 0.5 to 0.8 prints.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Units in which Criterion shows times. The micro sign has two forms.
 const TIME_UNITS: [&str; 6] = ["ps", "ns", "µs", "μs", "ms", "s"];
 /// Part of the message with which Criterion rejects calls that take no measurable time.
 const ZERO_TIME_MESSAGE: &str = "took zero time";
+
+/// Shortest time between two benchmarks that counts as set-up. In a shorter one Criterion writes its
+/// files.
+const MIN_SETUP: Duration = Duration::from_millis(10);
 
 /// A benchmark that began to run, according to Criterion's output.
 pub(super) struct BegunBenchmark {
@@ -30,20 +34,38 @@ impl BegunBenchmark {
 }
 
 /// The stages of a launch, followed by Criterion's output.
-#[derive(Default)]
 pub(super) struct LaunchStages {
     /// The benchmarks that began, in order.
     pub(super) begun: Vec<BegunBenchmark>,
+    /// When the process started, or else when the last benchmark was finished.
+    idle_since: Instant,
+    /// Time so far in which no benchmark ran.
+    idle: Duration,
 }
 
 impl LaunchStages {
+    /// Returns the stages of a process that starts `now`.
+    pub(super) fn begin(now: Instant) -> Self {
+        Self { begun: Vec::new(), idle_since: now, idle: Duration::ZERO }
+    }
+
+    /// Returns the time that the process took besides its benchmarks: its start, and its own set-up
+    /// before each of them. Returns `None` if no benchmark began.
+    pub(super) fn startup(&self) -> Option<Duration> {
+        (!self.begun.is_empty()).then_some(self.idle)
+    }
+
     /// Reads one line that was printed at `now`. Returns true if a benchmark has ended its calls.
     pub(super) fn take_line(&mut self, line: &str, now: Instant) -> bool {
         let Some(line) = line.strip_prefix("Benchmarking ") else {
-            self.take_result(line);
+            self.take_result(line, now);
             return false;
         };
         if let Some((title, _)) = line.rsplit_once(": Warming up for ") {
+            let idle = now.saturating_duration_since(self.idle_since);
+            if self.begun.is_empty() || idle >= MIN_SETUP {
+                self.idle += idle;
+            }
             self.begun.push(BegunBenchmark {
                 title: title.to_owned(),
                 calls_began: None,
@@ -59,13 +81,14 @@ impl LaunchStages {
             && let Some(begun) = self.find_current(title)
         {
             begun.elapsed = begun.calls_began.map(|calls| (now - calls).as_nanos() as f64);
+            self.idle_since = now;
             return true;
         }
         false
     }
 
     /// Reads a line about the result of the benchmark that began last.
-    fn take_result(&mut self, line: &str) {
+    fn take_result(&mut self, line: &str, now: Instant) {
         let Some(begun) = self.begun.last_mut().filter(|begun| begun.elapsed.is_some()) else {
             return;
         };
@@ -73,6 +96,10 @@ impl LaunchStages {
             begun.is_too_fast = true;
         } else if begun.unit.is_none() {
             begun.unit = parse_result_unit(line);
+            // The analysis ends with the result. What follows is the set-up of the next benchmark.
+            if begun.unit.is_some() {
+                self.idle_since = now;
+            }
         }
     }
 
@@ -131,8 +158,8 @@ mod tests {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/criterion");
         for version in ["0.5", "0.6", "0.7", "0.8"] {
             let output = fs::read_to_string(fixtures.join(version).join("output.txt")).unwrap();
-            let mut stages = LaunchStages::default();
             let now = Instant::now();
+            let mut stages = LaunchStages::begin(now);
             let ended = output.lines().filter(|line| stages.take_line(line, now)).count();
             let begun: Vec<_> = stages.begun.iter().map(|begun| begun.title.as_str()).collect();
             let expected = [
@@ -153,8 +180,8 @@ mod tests {
 
     #[test]
     fn the_stages_of_a_benchmark_are_told_from_what_it_prints() {
-        let mut stages = LaunchStages::default();
         let now = Instant::now();
+        let mut stages = LaunchStages::begin(now);
         let ended = [
             "Benchmarking a: b/c",
             "Benchmarking a: b/c: Warming up for 100.00 ms",
@@ -167,5 +194,26 @@ mod tests {
         assert_eq!(ended, [false, false, false, false, true, false]);
         let begun = stages.begun.iter().map(|begun| (begun.title.as_str(), begun.elapsed));
         assert_eq!(begun.collect::<Vec<_>>(), [("a: b/c", Some(0.0)), ("d", None)]);
+    }
+
+    #[test]
+    fn the_start_up_is_the_time_in_which_no_benchmark_runs() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut stages = LaunchStages::begin(start);
+        assert_eq!(stages.startup(), None);
+        for (milliseconds, line) in [
+            (90, "loading the model"),
+            (100, "Benchmarking a: Warming up for 10.000 ms"),
+            (110, "Benchmarking a: Collecting 10 samples in estimated 1.0000 ms (10 iterations)"),
+            (150, "Benchmarking a: Analyzing"),
+            (155, "a                       time:   [9.4601 µs 9.4722 µs 9.4862 µs]"),
+            (160, "loading another model"),
+            (175, "Benchmarking b: Warming up for 10.000 ms"),
+            (900, "Benchmarking b: Analyzing"),
+        ] {
+            stages.take_line(line, at(milliseconds));
+        }
+        assert_eq!(stages.startup(), Some(Duration::from_millis(120)));
     }
 }

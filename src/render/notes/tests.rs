@@ -191,7 +191,7 @@ fn list_notes() -> Vec<Note> {
         SamplingDiffers {}
         TooFewLaunches {}
         TooFewRounds { rounds: 2 }
-        Undecided { rounds: Some(14), detectable: Some(percent(0.042)) }
+        Undecided { rounds: Some(14), detectable: Some(percent(0.042)), more_time: None }
         ClockTooCoarse { step: nanos(1e6), median: nanos(8e6) }
         SamplesAlike { value: nanos(8e6) }
         SamplesOfZero {}
@@ -239,9 +239,14 @@ fn list_notes() -> Vec<Note> {
         Note::FailedInCheckout { reason: FailureReason::Panicked, message: String::new() },
         Note::MoreSlowerThanRelease { count: 1, release: text("v1.2.0") },
         Note::TooFewRounds { rounds: 1 },
-        Note::Undecided { rounds: None, detectable: Some(percent(0.042)) },
-        Note::Undecided { rounds: Some(14), detectable: None },
-        Note::Undecided { rounds: None, detectable: None },
+        Note::Undecided { rounds: None, detectable: Some(percent(0.042)), more_time: None },
+        Note::Undecided { rounds: Some(14), detectable: None, more_time: None },
+        Note::Undecided { rounds: None, detectable: None, more_time: None },
+        Note::Undecided {
+            rounds: Some(40),
+            detectable: Some(percent(0.07)),
+            more_time: Some(nanos(250e9)),
+        },
         Note::FewStoredRuns { runs: 1, needed: 5, assumed: percent(0.05) },
         Note::TrailersNotRead { count: 1 },
         Note::TooFewBatches { metric: text("p99"), batches: 1, needed: 299 },
