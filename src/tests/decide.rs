@@ -91,6 +91,7 @@ fn a_busy_machine_is_reported_once() {
         candidate: &again,
         entered_count: 1,
         same_program: &[],
+        horizon: LookHorizon::default(),
         has_ended: true,
     };
     let evidence =

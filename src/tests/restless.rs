@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::decision::{Change, Decision, Judgement};
 use crate::policy::{Config, Policy};
 use crate::run::{
-    Benchmark, Launch, LaunchData, LookHorizon, RoundsRecord, Run, SampleSource, Sampling,
+    Benchmark, BenchmarkId, Launch, LaunchData, LookHorizon, RoundsRecord, Run, SampleSource,
+    Sampling,
 };
 use crate::selection::Selection;
 use crate::verdict::{BaselineEvidence, Evidence, RoundsEvidence, decide};
@@ -28,16 +29,10 @@ fn build_side(medians: &[f64]) -> Run {
         metrics: BTreeMap::new(),
     });
     let mut run = create_test_run(SampleSource::Command);
+    let id = BenchmarkId { name: "restless".to_owned(), package: None };
     run.benchmarks = vec![Benchmark {
-        id: "restless".to_owned(),
-        package: None,
-        target: None,
-        sampling: Sampling::Call,
-        elements: None,
-        per_call: BTreeMap::new(),
-        conditions: BTreeMap::new(),
         launches: launches.collect(),
-        failure: None,
+        ..Benchmark::new(id, None, Sampling::Call)
     }];
     run
 }
