@@ -12,6 +12,7 @@
 
 #[cfg(feature = "github")]
 mod action;
+mod adapters;
 mod bench_edits;
 mod cargo;
 mod checkout;

@@ -257,7 +257,11 @@ pub(super) fn build_pair(
     base: &CommitId,
 ) -> Result<PairAttempt> {
     remote::fetch_commit(repository, base).map_err(CommandError::from)?;
-    Pair::build_from_commits(&check.session.pair_builder(repository), base)
+    let builder = check.session.pair_builder(repository);
+    match check.harness_command() {
+        Some(command) => Pair::check_out_for_harness(&builder, base, &command),
+        None => Pair::build_from_commits(&builder, base),
+    }
 }
 
 fn to_stored_machine(host: Host) -> StoredMachine {

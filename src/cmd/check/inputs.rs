@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::cli::CheckArgs;
 use crate::measure::SampleNeeds;
+use crate::measure::harness::HarnessCommand;
 use crate::run::{BenchmarkId, MeasuredCommit, SampleSource};
 use crate::session::settings::resolve_budget;
 use crate::session::{Session, SessionRequest};
@@ -76,6 +77,7 @@ impl<'a> CheckInputs<'a> {
             store: &args.store,
             source: match &choice {
                 BaselineChoice::Commands(..) => SampleSource::Command,
+                _ if args.adapter.is_some() => SampleSource::Command,
                 _ => SampleSource::Criterion,
             },
             given_run: args.run.as_deref(),
@@ -90,6 +92,12 @@ impl<'a> CheckInputs<'a> {
             None => session.project.read_head()?,
         };
         Ok(Self { args, choice, head, noise: session.read_noise(), session })
+    }
+
+    /// Returns the command of `--adapter`, which measures in place of Criterion benches, if there is
+    /// one.
+    pub(super) fn harness_command(&self) -> Option<HarnessCommand> {
+        Some(HarnessCommand::new(self.args.words.clone(), self.args.adapter?))
     }
 
     /// Returns the needs of targets, within the budget of the check. `find_needed` returns the
