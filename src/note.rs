@@ -125,7 +125,7 @@ pub(crate) enum Note {
     },
     /// Entries of another harness's output are not times, and were left out.
     EntriesLeftOut {
-        /// Name of the adapter.
+        /// Name of the harness.
         adapter: String,
         /// Names of the first entries.
         entries: Vec<String>,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::measure::{read_head, write_measured};
 use crate::cli::ImportArgs;
-use crate::measure::adapter::{AdapterChoice, AdapterError, AdapterRun};
+use crate::measure::adapter::{AdapterChoice, AdapterError};
 use crate::measure::harness::describe_left_out;
 use crate::measure::{ObservedBenchmarks, import_launches};
 use crate::run::{Run, SampleSource};
@@ -29,10 +29,10 @@ pub(super) fn run_import(args: &ImportArgs) -> Result<ExitStatus> {
     run.settings.command = Some(measurement::format_command_line());
     let mut launches: Vec<ObservedBenchmarks> = Vec::new();
     for path in &args.files {
-        let AdapterRun { launches: read, left_out } =
+        let read =
             args.adapter.read_path(path).map_err(|error| explain(args.adapter, path, &error))?;
-        launches.extend(read);
-        run.notes.extend(describe_left_out(args.adapter, &left_out));
+        run.notes.extend(describe_left_out(&read));
+        launches.extend(read.launches);
     }
     for launch in &mut launches {
         launch.retain(|(id, _)| selection.selects(&id.name));

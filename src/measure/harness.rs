@@ -109,9 +109,9 @@ impl HarnessCommand {
         let mut launched = LaunchResult::default();
         // Why a process failed also explains why it wrote nothing that can be read.
         let failure = match read {
-            Ok(AdapterRun { launches, left_out }) => {
-                launched.benchmarks = merge_launches(launches);
-                launched.notes.extend(describe_left_out(self.adapter, &left_out));
+            Ok(run) => {
+                launched.notes.extend(describe_left_out(&run));
+                launched.benchmarks = merge_launches(run.launches);
                 failure
             }
             Err(error) => failure.or_else(|| {
@@ -139,11 +139,11 @@ impl HarnessCommand {
 }
 
 /// Returns the note that entries were left out because they are not times, if there are any.
-pub(crate) fn describe_left_out(adapter: AdapterChoice, left_out: &[String]) -> Option<Note> {
-    (!left_out.is_empty()).then(|| Note::EntriesLeftOut {
-        adapter: adapter.describe().to_owned(),
-        entries: left_out.iter().take(MAX_NAMED_ENTRIES).cloned().collect(),
-        count: left_out.len() as u64,
+pub(crate) fn describe_left_out(run: &AdapterRun) -> Option<Note> {
+    (!run.left_out.is_empty()).then(|| Note::EntriesLeftOut {
+        adapter: run.harness.clone(),
+        entries: run.left_out.iter().take(MAX_NAMED_ENTRIES).cloned().collect(),
+        count: run.left_out.len() as u64,
     })
 }
 

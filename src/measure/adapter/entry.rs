@@ -13,6 +13,8 @@ use crate::units::{Nanos, UnitError};
 
 /// Longest name of a benchmark, in bytes. Names of harnesses are far shorter.
 const MAX_NAME_BYTES: usize = 2000;
+/// Name of the condition that is the harness.
+const HARNESS_CONDITION: &str = "harness";
 /// Longest reason of a harness that is kept, in characters.
 const MAX_SENTENCE_CHARS: usize = 200;
 /// Longest part of a file's text in a message, in characters.
@@ -130,6 +132,8 @@ pub(super) fn shorten_name(name: &str) -> String {
 /// What one file of a harness holds.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct AdapterRun {
+    /// Name of the harness.
+    pub(crate) harness: String,
     /// The launches, each with its benchmarks; at least one.
     pub(crate) launches: Vec<ObservedBenchmarks>,
     /// Names of the entries that are not times and were left out.
@@ -289,7 +293,7 @@ impl RunCollector {
     /// Creates a collector for a file of `harness`, which is a condition of all its benchmarks.
     pub(super) fn new(harness: &str) -> Self {
         let mut created = Self::default();
-        created.conditions.insert("harness".to_owned(), harness.to_owned());
+        created.conditions.insert(HARNESS_CONDITION.to_owned(), harness.to_owned());
         created
     }
 
@@ -398,6 +402,7 @@ impl RunCollector {
                 observation.conditions.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }
-        Ok(AdapterRun { launches, left_out })
+        let harness = conditions.get(HARNESS_CONDITION).cloned().unwrap_or_default();
+        Ok(AdapterRun { harness, launches, left_out })
     }
 }
