@@ -6,6 +6,7 @@ mod trend;
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use baseline::{BaselineAction, BaselineArgs, RemoteArgs, StoreFormat, StoreReadArgs};
@@ -14,6 +15,7 @@ pub(crate) use trend::{
     ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat,
 };
 
+use crate::measure::adapter::AdapterChoice;
 use crate::measure::effort::MIN_LAUNCH_CALLS;
 use crate::policy::MAX_LAUNCHES;
 use crate::run::LookHorizon;
@@ -48,6 +50,8 @@ pub(crate) enum CliCommand {
     Check(CheckArgs),
     /// Measure and write a run file
     Measure(MeasureArgs),
+    /// Make a run file of files that another harness has written
+    Import(ImportArgs),
     /// Store runs as baselines, list, show and prune them
     Baseline(BaselineArgs),
     /// Compare two runs and print the decision
@@ -72,6 +76,12 @@ pub(crate) enum CliCommand {
     Publish(PublishArgs),
     /// Write perfgate.toml and workflows for this repository
     Init(InitArgs),
+}
+
+/// Returns the parser of `--adapter`. It knows the names, which `--help` then lists.
+fn parse_adapter() -> impl clap::builder::TypedValueParser<Value = AdapterChoice> {
+    PossibleValuesParser::new(AdapterChoice::list_choices())
+        .try_map(|name| AdapterChoice::find_choice(&name).ok_or("not an adapter"))
 }
 
 /// Which benchmarks, and how to build them.
@@ -191,7 +201,8 @@ Examples:
   perfgate check                                  compare with the stored baseline
   perfgate check --target-p95 10ms --save-baseline
   perfgate check --bench 'tokenization/**' --launches 10
-  perfgate check --run run.json --baseline none --target-p99 50ms")]
+  perfgate check --run run.json --baseline none --target-p99 50ms
+  perfgate check --adapter go -- go test -run '^$' -bench . ./...")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct CheckArgs {
     /// Which benchmarks.
@@ -218,6 +229,10 @@ pub(crate) struct CheckArgs {
     /// Command that measures the candidate
     #[arg(long, value_name = "CMD", requires = "baseline_command")]
     pub(crate) candidate_command: Option<String>,
+    /// Measure with the harness that CMD starts, in place of Criterion benches
+    #[arg(long, value_name = "NAME", value_parser = parse_adapter(), requires = "words",
+          conflicts_with_all = ["run", "baseline_command", "counts"])]
+    pub(crate) adapter: Option<AdapterChoice>,
     /// Time limit of the rounds and their pilot launches; what is undecided by then is inconclusive
     /// [default: 5m]
     #[arg(long, value_name = "DURATION")]
@@ -247,6 +262,9 @@ pub(crate) struct CheckArgs {
     /// Format of the report on standard output
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: DecisionFormat,
+    /// The command of --adapter
+    #[arg(last = true, value_name = "CMD", requires = "adapter")]
+    pub(crate) words: Vec<String>,
 }
 
 /// `perfgate measure`.
@@ -300,8 +318,18 @@ pub(crate) struct CriterionArgs {
 #[command(after_help = "\
 One start of the command is one launch. It prints one line per benchmark:
   {\"id\": \"encode/1\", \"samples_ns\": [1250.0, 1301.5]}
-A single CMD is a script of `sh`, several words are started as they stand.")]
+With --adapter, CMD starts another harness, and perfgate reads what it prints, or the file whose
+place in CMD is written {out}.
+A single CMD is a script of `sh`, several words are started as they stand.
+
+Examples:
+  perfgate measure command -- python3 bench.py
+  perfgate measure command --adapter go -- go test -run '^$' -bench . -benchmem ./...
+  perfgate measure command --adapter pytest-benchmark -- pytest bench --benchmark-json={out}")]
 pub(crate) struct CommandArgs {
+    /// Harness that the command starts
+    #[arg(long, value_name = "NAME", value_parser = parse_adapter())]
+    pub(crate) adapter: Option<AdapterChoice>,
     /// Only benchmarks whose id matches; `!GLOB` excludes; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub(crate) bench: Vec<String>,
@@ -320,6 +348,32 @@ pub(crate) struct CommandArgs {
     /// The command
     #[arg(required = true, last = true, value_name = "CMD")]
     pub(crate) words: Vec<String>,
+}
+
+/// `perfgate import`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+One file is one launch, unless the format has launches itself. The run names the commit that is
+checked out and this machine: import files where they were measured.
+
+Examples:
+  perfgate import results.json
+  perfgate import --adapter jmh --output run.json jmh-result.json
+  perfgate import --adapter criterion target/criterion
+  perfgate import --adapter pytest-benchmark launch-1.json launch-2.json launch-3.json")]
+pub(crate) struct ImportArgs {
+    /// Harness that wrote the files
+    #[arg(long, value_name = "NAME", value_parser = parse_adapter(), default_value = "auto")]
+    pub(crate) adapter: AdapterChoice,
+    /// Only benchmarks whose id matches; `!GLOB` excludes; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) bench: Vec<String>,
+    /// Where the run is written.
+    #[command(flatten)]
+    pub(crate) output: RunOutputArgs,
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Where a run is written.

@@ -9,6 +9,7 @@ mod evaluate;
 mod guard;
 mod init;
 mod measure;
+mod import;
 mod report;
 mod publish;
 mod trend;
@@ -32,6 +33,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitStatus> {
         CliCommand::Baseline(args) => baseline::run_baseline(&args),
         CliCommand::Check(args) => check::run_check(&args),
         CliCommand::Calibrate(args) => calibrate::run_calibrate(&args),
+        CliCommand::Import(args) => import::run_import(&args),
         CliCommand::Measure(args) => measure::run_measure(args),
         CliCommand::Doctor(args) => doctor::run_doctor(&args),
         CliCommand::Evaluate(args) => evaluate::run_evaluate(&args),

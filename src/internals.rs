@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::calibrate::Calibration;
 use crate::compare;
 use crate::decision::Decision;
+use crate::measure::adapter::{Adapter, detect_adapter};
 use crate::measure::command::is_sample_output;
 use crate::measure::criterion::{parse_instruction_total, parse_written_result};
 use crate::policy::trailer::parse_trailers;
@@ -39,6 +40,7 @@ pub type ParserProbe = fn(&[u8]) -> bool;
 pub const PARSERS: &[(&str, ParserProbe)] = &[
     #[cfg(feature = "github")]
     ("artifact", accepts_artifact),
+    ("adapter", accepts_adapter),
     ("calibration", accepts_calibration),
     ("callgrind", accepts_callgrind),
     ("command", accepts_command),
@@ -117,6 +119,13 @@ pub fn accepts_criterion(bytes: &[u8]) -> bool {
     let (benchmark, sample) = (files.next().unwrap_or_default(), files.next().unwrap_or_default());
     parse_written_result(benchmark, Ok(sample.to_vec()))
         .is_some_and(|result| result.observed.is_ok())
+}
+
+/// Returns whether `bytes` are a file of a harness that an adapter reads. Every adapter gets them.
+pub fn accepts_adapter(bytes: &[u8]) -> bool {
+    detect_adapter(bytes);
+    let adapters = Adapter::list_names().filter_map(Adapter::find);
+    adapters.filter(|adapter| adapter.parse(bytes).is_ok()).count() > 0
 }
 
 /// Returns whether `bytes` are the output of a command that prints samples.

@@ -1,4 +1,5 @@
-//! Where samples come from: Criterion bench targets, or any command that prints samples.
+//! Where samples come from: Criterion bench targets, any command that prints samples, or another
+//! harness.
 //!
 //! A subject is prepared once: a pilot launch finds out which benchmarks it has and how to measure
 //! them. Then each job is launched as often as requested. The caller assigns the round of each
@@ -9,8 +10,10 @@ pub(crate) mod plan;
 pub(crate) mod needs;
 pub(crate) mod survey;
 pub(crate) mod bench_sources;
-pub(crate) mod command;
 pub(crate) mod criterion;
+pub(crate) mod adapter;
+pub(crate) mod command;
+pub(crate) mod harness;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -133,6 +136,8 @@ pub(crate) enum MeasureSubject {
     Criterion(criterion::BuiltBenches),
     /// A command that prints samples.
     Command(command::SampleCommand),
+    /// A command whose output an adapter reads.
+    Harness(harness::HarnessCommand),
 }
 
 impl MeasureSubject {
@@ -157,7 +162,7 @@ impl MeasureSubject {
             Self::Criterion(built) => {
                 criterion::run_pilot(built, selection, effort, known, interrupt, progress)
             }
-            Self::Command(_) => Ok(LaunchPlan::default()),
+            Self::Command(_) | Self::Harness(_) => Ok(LaunchPlan::default()),
         }
     }
 
@@ -180,6 +185,7 @@ impl MeasureSubject {
                 let benchmarks = command.launch_job(job, effort, interrupt)?;
                 LaunchResult { benchmarks, ..LaunchResult::default() }
             }
+            Self::Harness(command) => command.launch_job(job, effort, interrupt)?,
         };
         let during = before.compute_disturbance_until(&HostCounters::read());
         Ok(LaunchResult { disturbance: during.find_disturbance(), ..launched })
@@ -338,6 +344,16 @@ impl Benchmark {
             metrics,
         });
     }
+}
+
+/// Returns `run` with launches that were measured before. Launches are numbered in their order.
+pub(crate) fn import_launches(run: Run, launches: Vec<ObservedBenchmarks>) -> Run {
+    let mut measured = Measurement::new(run, LaunchPlan::default());
+    for (round, benchmarks) in (0..).zip(launches) {
+        let launched = LaunchResult { benchmarks, ..LaunchResult::default() };
+        measured.add_launch(launched, None, &LaunchPosition { round, ..LaunchPosition::default() });
+    }
+    measured.finish()
 }
 
 /// Measures one subject and returns `run` with its benchmarks: plans its launches, then starts every

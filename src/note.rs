@@ -149,6 +149,15 @@ pub(crate) enum Note {
         /// Unit in which Criterion shows it; empty if there is none.
         unit: String,
     },
+    /// Entries of another harness's output are not times, and were left out.
+    EntriesLeftOut {
+        /// Name of the harness.
+        adapter: String,
+        /// Names of the first entries.
+        entries: Vec<String>,
+        /// Number of entries.
+        count: u64,
+    },
     /// The patterns of `--bench` match no benchmark.
     NothingSelected {
         /// Names of the benchmarks that are most similar to the patterns.

@@ -10,6 +10,7 @@ use crate::files;
 use crate::git::Repository;
 use crate::measure::command::SampleCommand;
 use crate::measure::criterion::list_benchmark_ids;
+use crate::measure::harness::HarnessCommand;
 use crate::measure::{MeasureSubject, SampleNeeds};
 use crate::note::Note;
 use crate::policy::MeasureConfig;
@@ -36,7 +37,15 @@ pub(super) fn run_measure(args: MeasureArgs) -> Result<ExitStatus> {
         MeasureSource::Criterion(args) => measure_criterion_source(args, &interrupt)?,
         MeasureSource::Command(args) => measure_command_source(args, &interrupt)?,
     };
-    files::write_atomically(&output, render_run_json(&run)?.as_bytes())
+    write_measured(&run, &output)
+}
+
+/// Writes `run` to `output` and prints what is to say about it. The status is inconclusive if no
+/// benchmark has samples.
+///
+/// Fails if the file cannot be written.
+pub(super) fn write_measured(run: &Run, output: &Path) -> Result<ExitStatus> {
+    files::write_atomically(output, render_run_json(run)?.as_bytes())
         .with_context(|| format!("failed to write `{}`", output.display()))?;
     // Progress has already shown the others.
     let is_new =
@@ -109,7 +118,10 @@ fn measure_command_source(args: CommandArgs, interrupt: &Interrupt) -> Result<(R
     let host = measurement::detect_host(SampleSource::Command, folder);
     let mut run = Run::new(Timestamp::now().to_string(), SampleSource::Command, host);
     run.commit = commit;
-    let subject = MeasureSubject::Command(SampleCommand::from_words(&args.words));
+    let subject = match args.adapter {
+        Some(adapter) => MeasureSubject::Harness(HarnessCommand::new(args.words, adapter)),
+        None => MeasureSubject::Command(SampleCommand::from_words(&args.words)),
+    };
     let run = measurement::measure_into(
         run,
         &subject,
@@ -130,6 +142,6 @@ fn resolve_effort(args: &EffortArgs) -> EffortSettings {
 ///
 /// Returns `None` if there is no repository or commit, and also if the repository cannot be read,
 /// because that must not prevent a measurement.
-fn read_head(folder: &Path) -> Option<MeasuredCommit> {
+pub(super) fn read_head(folder: &Path) -> Option<MeasuredCommit> {
     Repository::discover(folder).ok()??.read_head(folder).ok()?
 }

@@ -262,7 +262,8 @@ pub(crate) fn quote_words(words: &[String]) -> String {
     words.iter().map(|word| quote_word(word)).collect::<Vec<_>>().join(" ")
 }
 
-fn quote_word(word: &str) -> String {
+/// Quotes `word` if a shell would change it.
+pub(super) fn quote_word(word: &str) -> String {
     let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c));
     if is_plain && !word.is_empty() {
         return word.to_owned();

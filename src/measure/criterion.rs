@@ -27,7 +27,7 @@ use crate::note::{FailureReason, Note};
 use crate::process::{self, Interrupt, ProcessEnd, ProcessError, StderrTarget, read_peak_memory};
 use crate::run::{BenchmarkFailure, BenchmarkId};
 
-use self::output::{is_cut_title, is_title_of, read_bench_conditions, read_results};
+use self::output::{is_cut_title, is_title_of, read_bench_conditions};
 use self::stages::LaunchStages;
 use super::effort::Effort;
 use super::plan::MeasureMode;
@@ -39,6 +39,7 @@ pub(crate) use self::build::{
 };
 pub(crate) use self::callgrind::{VALGRIND, count_instructions};
 pub(crate) use self::environment::record_environment;
+pub(crate) use self::output::{WrittenResult, read_results};
 pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};
 pub(crate) use self::same_program::find_same_targets;

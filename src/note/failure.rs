@@ -63,6 +63,13 @@ pub(crate) enum FailureReason {
         /// The error.
         cause: String,
     },
+    /// What another harness printed or wrote cannot be read.
+    UnreadableOutput {
+        /// Name of the adapter.
+        adapter: String,
+        /// The error.
+        cause: String,
+    },
     /// One bench target has several benchmarks with this id.
     RepeatedId {
         /// Name of the bench target.

@@ -100,6 +100,12 @@ pub(crate) fn describe_note(note: &Note) -> String {
                 "`{benchmark}` was left out: Criterion measures something other than time in it{unit}"
             )
         }
+        Note::EntriesLeftOut { adapter, entries, count } => {
+            let left = count.saturating_sub(entries.len() as u64);
+            let more = if left > 0 { format!(" and {left} more") } else { String::new() };
+            let entries = entries.join("`, `");
+            format!("the output of {adapter} has entries that are not times: `{entries}`{more}")
+        }
         Note::NothingSelected { nearest } => {
             let nearest = match nearest.as_slice() {
                 [] => "the benches register none".to_owned(),
@@ -509,6 +515,9 @@ pub(crate) fn describe_failure(reason: &FailureReason) -> String {
         }
         FailureReason::InvalidResult { cause } => {
             format!("Criterion's results cannot be used: {}", join_lines(cause))
+        }
+        FailureReason::UnreadableOutput { adapter, cause } => {
+            format!("its output cannot be read as that of {adapter}: {}", join_lines(cause))
         }
         FailureReason::RepeatedId { bench, count } => {
             format!("bench `{bench}` has {count} benchmarks with this id")

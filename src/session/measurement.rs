@@ -8,7 +8,7 @@ use std::process;
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use super::command_line::format_command_line;
+pub(crate) use super::command_line::format_command_line;
 use super::error::CommandError;
 use super::progress::ProgressOutput;
 use super::project::find_manifest;

@@ -11,6 +11,7 @@ mod toolchain;
 mod side;
 mod record;
 mod unaffected;
+mod harness_sides;
 
 use std::path::Path;
 
@@ -147,7 +148,8 @@ impl Pair {
             interrupt: builder.interrupt,
         };
         let head = builder.project.read_head()?;
-        let head_commit = builder.commit_head(head.as_ref(), &original)?;
+        let target_folder = &original.parts.target_folder;
+        let head_commit = builder.commit_head(head.as_ref(), target_folder)?;
         let base_commit = repository.read_commit(base).map_err(CommandError::from)?;
         let commits = [Some(base_commit), head];
         let folder = PairFolder::claim(repository, builder.interrupt)?;
@@ -264,21 +266,17 @@ impl Pair {
 
 impl PairBuilder<'_> {
     /// Returns the commit of the candidate: the head if the tree is clean, else a snapshot of the
-    /// working tree.
+    /// working tree without untracked files in `target_folder`.
     ///
     /// Fails if git fails.
-    fn commit_head(
-        &self,
-        head: Option<&MeasuredCommit>,
-        original: &OriginalWorkspace,
-    ) -> Result<CommitId> {
+    fn commit_head(&self, head: Option<&MeasuredCommit>, target_folder: &Path) -> Result<CommitId> {
         if let Some(head) = head.filter(|head| !head.dirty) {
             return CommitId::parse(&head.id).context("the commit id of the head is invalid");
         }
         let scratch = self.interrupt.create_temporary_folder()?;
         let snapshot = self
             .repository
-            .snapshot_working_tree(&original.parts.target_folder, scratch.path())
+            .snapshot_working_tree(target_folder, scratch.path())
             .map_err(CommandError::from);
         snapshot.context("failed to take a snapshot of the working tree")
     }

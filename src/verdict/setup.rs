@@ -57,6 +57,7 @@ fn is_of_process(reason: &FailureReason) -> bool {
         | FailureReason::InvalidSample { .. }
         | FailureReason::InvalidLine { .. }
         | FailureReason::InvalidResult { .. }
+        | FailureReason::UnreadableOutput { .. }
         | FailureReason::RepeatedId { .. }
         | FailureReason::SharedId { .. } => false,
     }

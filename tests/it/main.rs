@@ -12,6 +12,7 @@
 
 #[cfg(feature = "github")]
 mod action;
+mod adapters;
 mod base_of_change;
 mod bench_edits;
 mod cargo;

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::inputs::CheckInputs;
 use super::outputs;
+use crate::measure::MeasureSubject;
 use crate::run::Run;
 use crate::session::measurement;
 use crate::session::settings::explain_policy_error;
@@ -17,12 +18,20 @@ pub(super) fn measure_or_read(check: &CheckInputs<'_>) -> Result<Run> {
     let candidate = if let Some(run) = &session.given_run {
         run.clone()
     } else {
-        let mut run = measurement::measure_criterion(
-            &session.selection,
+        let find_needed = |id: &str| count_needed_samples(&session.policy, id);
+        let subject = match check.harness_command() {
+            Some(command) => MeasureSubject::Harness(command),
+            None => measurement::build_subject(
+                &measurement::to_workspace(&session.selection),
+                &session.interrupt,
+            )?,
+        };
+        let mut run = measurement::measure_into(
+            session.create_run(session.source),
+            &subject,
             &session.policy.selection,
-            session.host.clone(),
-            &session.effort,
-            &check.sample_needs(&|id| count_needed_samples(&session.policy, id)),
+            &session.effort.effort,
+            &check.sample_needs(&find_needed),
             &session.interrupt,
         )?;
         run.commit.clone_from(&check.head);

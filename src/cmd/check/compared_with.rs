@@ -324,7 +324,10 @@ pub(super) fn build_pair(
     let skips = !check.measures_everything();
     let skip_policy = skips.then_some(&check.session.policy);
     let builder = PairBuilder { skip_policy, ..check.session.pair_builder(repository) };
-    Pair::build_from_commits(&builder, base)
+    match check.harness_command() {
+        Some(command) => Pair::check_out_for_harness(&builder, base, &command),
+        None => Pair::build_from_commits(&builder, base),
+    }
 }
 
 /// Returns the note that stored runs of `commit` were measured on other machines than `own`, or that

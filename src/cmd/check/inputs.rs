@@ -9,6 +9,7 @@ use super::base_rules::{RulesBase, apply_base_rules};
 use super::change_base::{BaseSearch, ChangeBase};
 use crate::cli::CheckArgs;
 use crate::measure::SampleNeeds;
+use crate::measure::harness::HarnessCommand;
 use crate::note::Note;
 use crate::run::{BenchmarkId, MeasuredCommit, SampleSource};
 use crate::session::settings::resolve_budget;
@@ -84,6 +85,7 @@ impl<'a> CheckInputs<'a> {
             store: &args.store,
             source: match &choice {
                 BaselineChoice::Commands(..) => SampleSource::Command,
+                _ if args.adapter.is_some() => SampleSource::Command,
                 _ => SampleSource::Criterion,
             },
             given_run: args.run.as_deref(),
@@ -110,6 +112,12 @@ impl<'a> CheckInputs<'a> {
     /// A run that is saved as a baseline has all benchmarks.
     pub(super) fn measures_everything(&self) -> bool {
         self.args.save_baseline || self.args.measure_unchanged
+    }
+
+    /// Returns the command of `--adapter`, which measures in place of Criterion benches, if there is
+    /// one.
+    pub(super) fn harness_command(&self) -> Option<HarnessCommand> {
+        Some(HarnessCommand::new(self.args.words.clone(), self.args.adapter?))
     }
 
     /// Returns the needs of targets, within the budget of the check. `find_needed` returns the

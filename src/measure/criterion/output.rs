@@ -109,7 +109,7 @@ pub(crate) struct WrittenResult {
 ///
 /// Fails if a folder cannot be listed. A sample file that cannot be read is a failure of its
 /// benchmark.
-pub(super) fn read_results(folder: &Path) -> io::Result<Vec<WrittenResult>> {
+pub(crate) fn read_results(folder: &Path) -> io::Result<Vec<WrittenResult>> {
     let mut found = Vec::new();
     collect_folders(folder, 0, &mut found)?;
     found.sort();

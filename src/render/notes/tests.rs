@@ -51,6 +51,7 @@ fn list_failures() -> Vec<FailureReason> {
         InvalidSample { cause: "`-1` is not a finite number of nanoseconds, zero or more".to_owned() }
         InvalidLine { line: 2, cause: "expected value at line 1 column 1".to_owned() }
         InvalidResult { cause: "sample.json: expected value at line 1 column 48".to_owned() }
+        UnreadableOutput { adapter: "go".to_owned(), cause: "it has no benchmark".to_owned() }
         RepeatedId { bench: "suite".to_owned(), count: 2 }
         SharedId { benches: vec!["one".to_owned(), "two".to_owned()] }
     }
@@ -102,6 +103,7 @@ fn list_notes() -> Vec<Note> {
         RunnerUnknown { cause: text("failed to parse `.cargo/config.toml`") }
         BenchEmpty { bench: text("empty"), package: text("demo") }
         OtherMeasurement { benchmark: text("encode/8"), unit: text("instructions") }
+        EntriesLeftOut { adapter: text("asv"), entries: vec![text("size"), text("ratio")], count: 3 }
         NothingSelected { nearest: vec![text("encode/8"), text("encode/16")] }
         PackageAbsent { package: text("extra") }
         FeatureAbsent { feature: text("fast") }

@@ -146,7 +146,7 @@ impl SideBuilder<'_> {
         // Without a manifest of its own, Cargo would search for one in the parents.
         let has_manifest = |folder: &Path| self.original.locate_manifest(folder).is_file();
         let built = if workspace.folder.is_dir() {
-            self.run_prepare(&workspace.folder).and_then(|()| {
+            self.run_prepare_in(&workspace.folder).and_then(|()| {
                 has_manifest(&workspace.folder)
                     .then(|| self.build_workspace(&workspace, side, other))
                     .transpose()
@@ -169,6 +169,10 @@ impl SideBuilder<'_> {
                 None => SideObstacle::NotBuilt(describe_build_error(&error, side)),
             })),
         }
+    }
+
+    fn run_prepare_in(&self, folder: &Path) -> Result<()> {
+        run_prepare(self.prepare, &self.original.workspace.folder, folder, self.interrupt)
     }
 
     fn build_workspace(
@@ -200,30 +204,36 @@ impl SideBuilder<'_> {
         }
         Ok(BuiltSide { subject, parts, rustc })
     }
+}
 
-    /// Runs the command of `measure.prepare` in `folder`, if there is one, and prints its output.
-    ///
-    /// Fails if the command cannot be started or does not succeed.
-    fn run_prepare(&self, folder: &Path) -> Result<()> {
-        let Some(command) = self.prepare else { return Ok(()) };
-        // An error reaches the report, which others read.
-        let shown = mask_secrets(command);
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).current_dir(folder);
-        shell.env("PERFGATE_ROOT", &self.original.workspace.folder);
-        let (stderr, no_limit) = (StderrTarget::User, Duration::MAX);
-        let outcome = run_process(&mut shell, stderr, no_limit, self.interrupt, |line| {
-            print::print_note(&String::from_utf8_lossy(line.bytes));
-            false
-        })
-        .with_context(|| format!("failed to run `{shown}`"))?;
-        let Some(failure) = outcome.to_failure(no_limit) else { return Ok(()) };
-        let message =
-            format!("`{shown}` in `{}`: {}", folder.display(), describe_failure(&failure.reason));
-        Err(CommandError::new_usage(message)
-            .with_help("see measure.prepare in perfgate.toml")
-            .into())
-    }
+/// Runs `prepare`, the command of `measure.prepare`, in `folder`, if there is one, and prints its
+/// output. `PERFGATE_ROOT` is `root`, the folder in the working tree that `folder` stands for.
+///
+/// # Errors
+///
+/// Fails if the command cannot be started or does not succeed.
+pub(super) fn run_prepare(
+    prepare: Option<&str>,
+    root: &Path,
+    folder: &Path,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let Some(command) = prepare else { return Ok(()) };
+    // An error reaches the report, which others read.
+    let shown = mask_secrets(command);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).current_dir(folder);
+    shell.env("PERFGATE_ROOT", root);
+    let (stderr, no_limit) = (StderrTarget::User, Duration::MAX);
+    let outcome = run_process(&mut shell, stderr, no_limit, interrupt, |line| {
+        print::print_note(&String::from_utf8_lossy(line.bytes));
+        false
+    })
+    .with_context(|| format!("failed to run `{shown}`"))?;
+    let Some(failure) = outcome.to_failure(no_limit) else { return Ok(()) };
+    let message =
+        format!("`{shown}` in `{}`: {}", folder.display(), describe_failure(&failure.reason));
+    Err(CommandError::new_usage(message).with_help("see measure.prepare in perfgate.toml").into())
 }
 
 /// Copies the lock file of the working tree's workspace to a side that has none, so that both sides

@@ -1,0 +1,56 @@
+//! `perfgate import`: makes a run of files that another harness has written.
+
+use std::path::Path;
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::measure::{read_head, write_measured};
+use crate::cli::ImportArgs;
+use crate::measure::adapter::{AdapterChoice, AdapterError};
+use crate::measure::harness::describe_left_out;
+use crate::measure::{ObservedBenchmarks, import_launches};
+use crate::run::{Run, SampleSource};
+use crate::session::settings::parse_selection;
+use crate::session::{CommandError, ExitStatus, measurement};
+
+/// Runs `perfgate import`.
+///
+/// The status is inconclusive if no benchmark has samples. Fails if a file cannot be read, is not
+/// what its harness writes, or if the run file cannot be written.
+pub(super) fn run_import(args: &ImportArgs) -> Result<ExitStatus> {
+    let selection = parse_selection(&args.bench)?;
+    let folder = Path::new(".");
+    // Read first: the run file may appear next to the sources, and that makes the tree dirty.
+    let commit = read_head(folder);
+    let host = measurement::detect_host(SampleSource::Command, folder);
+    let mut run = Run::new(Timestamp::now().to_string(), SampleSource::Command, host);
+    run.commit = commit;
+    run.settings.command = Some(measurement::format_command_line());
+    let mut launches: Vec<ObservedBenchmarks> = Vec::new();
+    for path in &args.files {
+        let read =
+            args.adapter.read_path(path).map_err(|error| explain(args.adapter, path, &error))?;
+        run.notes.extend(describe_left_out(&read));
+        launches.extend(read.launches);
+    }
+    for launch in &mut launches {
+        launch.retain(|(id, _)| selection.selects(&id.name));
+    }
+    write_measured(&import_launches(run, launches), &args.output.output)
+}
+
+/// Returns the error for a file that cannot be imported, with what to do.
+fn explain(adapter: AdapterChoice, path: &Path, error: &AdapterError) -> anyhow::Error {
+    let path = path.display();
+    let message = match adapter {
+        AdapterChoice::Auto => format!("failed to import `{path}`: {error}"),
+        named => format!("failed to import `{path}` as {}: {error}", named.describe()),
+    };
+    let help = match error {
+        AdapterError::Unrecognized => "name its harness with --adapter; --help lists the names",
+        AdapterError::Io(_) => "name files that the harness has written",
+        _ => "docs/adapters.md shows how each harness writes a file that perfgate reads",
+    };
+    CommandError::new_usage(message).with_help(help).into()
+}

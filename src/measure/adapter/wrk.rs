@@ -1,0 +1,79 @@
+//! wrk and wrk2: what they print with `--latency`.
+
+use super::entry::{AdapterEntry, AdapterError, AdapterRun, RunCollector};
+use super::parse::{describe_failures, list_lines, parse_duration, parse_number, read_text};
+
+/// What is read of the output of one run.
+#[derive(Default)]
+struct WrkOutput {
+    name: String,
+    mean: Option<f64>,
+    requests: Option<f64>,
+    percentiles: Vec<(&'static str, f64)>,
+    failed: f64,
+}
+
+/// The percentiles of the output and the metrics that they become.
+const PERCENTILES: [(&str, &str); 4] =
+    [("50", "p50_ns"), ("75", "p75_ns"), ("90", "p90_ns"), ("99", "p99_ns")];
+
+/// Reads the mean latency of all requests. A failed request fails the benchmark.
+///
+/// # Errors
+///
+/// Fails if the output is not that of wrk.
+pub(super) fn parse_wrk(bytes: &[u8]) -> Result<AdapterRun, AdapterError> {
+    let text = read_text(bytes)?;
+    let mut output = WrkOutput::default();
+    for (line, content) in list_lines(text) {
+        output.take_line(content.trim()).map_err(|cause| AdapterError::Line { line, cause })?;
+    }
+    let WrkOutput { name, mean, requests, percentiles, failed } = output;
+    let mut run = RunCollector::new("wrk");
+    if failed > 0.0 {
+        run.add_failure(0, &name, &describe_failures(failed, requests.unwrap_or(failed)))?;
+        return run.finish();
+    }
+    let Some(mean) = mean else { return run.finish() };
+    let missing = AdapterError::Missing { name: name.clone(), field: "number of requests" };
+    let mut entry = AdapterEntry::of_mean(name, mean, 1.0, Some(requests.ok_or(missing)?));
+    for (metric, time) in percentiles {
+        entry = entry.with_metric(metric, Some(time));
+    }
+    run.add(0, entry)?;
+    run.finish()
+}
+
+impl WrkOutput {
+    /// Reads one line. Fails with the reason if it begins like a known one and is not one.
+    fn take_line(&mut self, line: &str) -> Result<(), String> {
+        if let Some((_, address)) =
+            line.strip_prefix("Running ").and_then(|rest| rest.split_once(" @ "))
+        {
+            address.clone_into(&mut self.name);
+        } else if let Some(columns) = line.strip_prefix("Latency  ") {
+            // Mean, standard deviation, largest, share within a deviation.
+            let mean = columns.split_whitespace().next().unwrap_or_default();
+            self.mean = Some(parse_duration(mean)?);
+        } else if let Some((count, rest)) = line.split_once(" requests in ")
+            && !rest.is_empty()
+        {
+            self.requests = Some(parse_number(count.trim())?);
+        } else if let Some(count) = line.strip_prefix("Non-2xx or 3xx responses: ") {
+            self.failed += parse_number(count)?;
+        } else if let Some(counts) = line.strip_prefix("Socket errors: ") {
+            for count in counts.split(", ") {
+                let number = count.rsplit(' ').next().unwrap_or_default();
+                self.failed += parse_number(number)?;
+            }
+        } else if let Some((percentile, time)) = line.split_once('%') {
+            // wrk2 prints three decimals.
+            let percentile = percentile.trim_end_matches(".000");
+            let known = PERCENTILES.iter().find(|(text, _)| *text == percentile);
+            if let Some((_, metric)) = known {
+                self.percentiles.push((*metric, parse_duration(time)?));
+            }
+        }
+        Ok(())
+    }
+}
