@@ -125,7 +125,7 @@ pub(crate) struct LookAnswer {
     pub(crate) is_planned: bool,
 }
 
-/// A look at the launches so far. The schedule tells what further rounds would cost.
+/// A look at the launches so far. The schedule shows what further rounds would cost.
 pub(crate) type LookCallback<'a> =
     dyn FnMut(RoundsEvidence<'_>, &RoundSchedule<'_>) -> LookAnswer + 'a;
 
@@ -183,7 +183,7 @@ pub(crate) fn measure_rounds(
             entered_count = measured.find_common_ids().len();
             schedule.adapt_to_first_round(measured.list_means());
             // A command has no pilot. The time of its first round counts both sides alike, so it
-            // says nothing about their difference.
+            // does not depend on their difference.
             if rounds_plan.candidate_plan.planned.is_none() {
                 horizon = schedule.choose_horizon();
             }

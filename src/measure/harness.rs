@@ -157,7 +157,8 @@ mod tests {
         let words = words.iter().map(|&word| word.to_owned()).collect();
         let adapter = AdapterChoice::find_choice(adapter).unwrap();
         let ids = ids.map(|ids| ids.iter().map(|&id| id.to_owned()).collect());
-        let job = LaunchJob { package: None, target: None, ids, mode: MeasureMode::Batch };
+        let mode = MeasureMode::Batch;
+        let job = LaunchJob { package: None, target: None, ids, mode, launch_time: Duration::ZERO };
         let command = HarnessCommand::new(words, adapter);
         command.launch_job(&job, &Effort::default(), &Interrupt::default()).unwrap()
     }

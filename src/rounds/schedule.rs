@@ -16,7 +16,7 @@ use crate::run::{BenchmarkId, LookHorizon};
 const SIDES: f64 = 2.0;
 /// A round takes at most this part of the budget.
 pub(crate) const ROUNDS_IN_BUDGET: u32 = LAUNCHES_IN_BUDGET / 2;
-/// If the first round takes this many times what it may take, the effort is chosen anew.
+/// If the first round takes this many times what it may take, the effort is chosen again.
 const MAX_FIRST_EXCESS: f64 = 1.25;
 
 /// Time limit of the rounds, together with what came before them and counts.
@@ -225,7 +225,7 @@ impl<'a> RoundSchedule<'a> {
         *times = (times.0 + elapsed, times.1 + estimated);
     }
 
-    /// Chooses the effort anew if the first round took much longer than a round may, because calls
+    /// Chooses the effort again if the first round took much longer than a round may, because calls
     /// take longer on a side than in the pilot. `means` are the mean nanoseconds of the calls of each
     /// benchmark on either side.
     pub(super) fn adapt_to_first_round(

@@ -30,7 +30,7 @@ pub(super) fn measure_or_read(check: &CheckInputs<'_>) -> Result<Run> {
             session.create_run(session.source),
             &subject,
             &session.policy.selection,
-            &session.effort.effort,
+            &session.effort,
             &check.sample_needs(&find_needed),
             &session.interrupt,
         )?;

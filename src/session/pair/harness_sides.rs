@@ -67,7 +67,10 @@ impl Pair {
             candidate,
             source: SampleSource::Command,
             commits: [Some(repository.read_commit(base).map_err(CommandError::from)?), head],
+            compilers: None,
             same_targets: Vec::new(),
+            unaffected: None,
+            drafts: [None, None],
             _worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
         })))
