@@ -371,7 +371,8 @@ fn one_function_decides_and_everybody_calls_it() {
     let outside = |files: Vec<String>| -> Vec<String> {
         files.into_iter().filter(|file| !file.starts_with("verdict")).collect()
     };
-    assert_eq!(naming(&["fn classify(", "fn judge_signs("]), ["verdict/witness.rs"]);
+    assert_eq!(naming(&["fn classify("]), ["verdict/change.rs"]);
+    assert_eq!(naming(&["fn judge_signs("]), ["verdict/witness.rs"]);
     // No other module may use the bounds of a change or the α at which they are computed.
     assert_eq!(
         outside(naming(&["classify(&", "judge_signs(", ".lower(errors", ".upper(errors"])),

@@ -3,7 +3,6 @@
 use super::clock::ClockResolution;
 use super::look_plan::{PASS_ERROR, compute_benchmark_alpha};
 use super::test_form::choose_test_form;
-use super::witness::ChangeLimits;
 use crate::compare::BenchmarkComparison;
 use crate::decision::Change;
 use crate::note::Note;
@@ -130,6 +129,42 @@ pub(super) struct ErrorRates {
     pub(super) alpha: f64,
     /// Probability of calling a slowdown of the size that must be found unchanged.
     pub(super) pass: f64,
+}
+
+/// Limits of the logarithm of the ratio that define the answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct ChangeLimits {
+    /// A change is slower than this, or faster than its negative.
+    pub(super) change: f64,
+    /// A change that is certain but not beyond this leaves the benchmark open. At least `change`.
+    pub(super) called: f64,
+    /// What is certainly below this is unchanged.
+    pub(super) detect: f64,
+}
+
+impl ChangeLimits {
+    /// Returns the limits that the rules set.
+    pub(super) fn from_rules(rules: &BenchmarkRules) -> Self {
+        let change = rules.threshold.get().ln_1p();
+        Self { change, called: change, detect: rules.detect.get().ln_1p() }
+    }
+
+    /// Judges a log ratio by its bounds: the strict bounds at the α of a failure, the loose bound at
+    /// the error of a pass.
+    pub(super) fn classify(self, test: &TTest, errors: ErrorRates) -> Change {
+        let (low, high) = (test.lower_bound(errors.alpha), test.upper_bound(errors.alpha));
+        if low > self.called {
+            Change::Regressed
+        } else if high < -self.called {
+            Change::Improved
+        } else if low > self.change || high < -self.change {
+            Change::Inconclusive
+        } else if test.upper_bound(errors.pass) < self.detect {
+            Change::Unchanged
+        } else {
+            Change::Inconclusive
+        }
+    }
 }
 
 /// Returns the slowdown, as a share, that a look with these errors calls regressed in 80 % of cases

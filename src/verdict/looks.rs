@@ -4,14 +4,13 @@
 //! answer, no matter when or how often it is computed.
 
 use super::change::{
-    ChangeEstimate, ChangeFinding, ErrorRates, compute_detectable_slowdown, note_undecided,
+    ChangeEstimate, ChangeFinding, ChangeLimits, ErrorRates, compute_detectable_slowdown,
+    note_undecided,
 };
 use super::clock::ClockResolution;
 use super::look_plan::{self, MIN_HISTORY_ROUNDS, MIN_ROUNDS};
 use super::test_form::{MIN_CORRELATION_ROUNDS, choose_test_form};
-use super::witness::{
-    ChangeLimits, MIN_SIGN_ROUNDS, SignBoundaries, combine_witnesses, split_errors,
-};
+use super::witness::{MIN_SIGN_ROUNDS, SignBoundaries, combine_witnesses, split_errors};
 use crate::compare::PartnerMedians;
 use crate::decision::Change;
 use crate::note::Note;

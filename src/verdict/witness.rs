@@ -4,10 +4,9 @@
 //! A t test has no power where some launches are hit by bursts, because their variance is that of
 //! the bursts. Signs count each round once, whatever its size.
 
-use super::change::{ChangeEstimate, ErrorRates};
+use super::change::{ChangeEstimate, ChangeLimits, ErrorRates};
 use super::clock::ClockResolution;
 use crate::decision::Change;
-use crate::policy::BenchmarkRules;
 use crate::stats::summary::Moments;
 use crate::stats::test::sign::{SignWalk, count_above, count_below};
 use crate::stats::test::t::TTest;
@@ -19,47 +18,11 @@ pub(super) const MIN_SIGN_ROUNDS: usize = 14;
 /// error rate of a suite of fifty, so the t test alone has the α of that look.
 const MIN_SIGN_CHANGE_ROUNDS: usize = 20;
 
-/// Limits of the logarithm of the ratio that define the answers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct ChangeLimits {
-    /// A change is slower than this, or faster than its negative.
-    pub(super) change: f64,
-    /// A change that is certain but not beyond this leaves the benchmark open. At least `change`.
-    pub(super) called: f64,
-    /// What is certainly below this is unchanged.
-    pub(super) detect: f64,
-}
-
 /// How far the signs of one benchmark may go at its looks, in both error rates.
 #[derive(Clone, Debug)]
 pub(super) struct SignBoundaries {
     alpha: SignWalk,
     pass: SignWalk,
-}
-
-impl ChangeLimits {
-    /// Returns the limits that the rules set.
-    pub(super) fn from_rules(rules: &BenchmarkRules) -> Self {
-        let change = rules.threshold.get().ln_1p();
-        Self { change, called: change, detect: rules.detect.get().ln_1p() }
-    }
-
-    /// Judges a log ratio by its bounds: the strict bounds at the α of a failure, the loose bound at
-    /// the error of a pass.
-    pub(super) fn classify(self, test: &TTest, errors: ErrorRates) -> Change {
-        let (low, high) = (test.lower_bound(errors.alpha), test.upper_bound(errors.alpha));
-        if low > self.called {
-            Change::Regressed
-        } else if high < -self.called {
-            Change::Improved
-        } else if low > self.change || high < -self.change {
-            Change::Inconclusive
-        } else if test.upper_bound(errors.pass) < self.detect {
-            Change::Unchanged
-        } else {
-            Change::Inconclusive
-        }
-    }
 }
 
 impl SignBoundaries {
