@@ -149,6 +149,8 @@ pub(crate) fn describe_left_out(run: &AdapterRun) -> Option<Note> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::measure::plan::MeasureMode;
     use crate::run::CallsPerSample;
