@@ -14,6 +14,8 @@ pub(crate) mod settings;
 pub(crate) mod measurement;
 pub(crate) mod calibration;
 pub(crate) mod pair;
+pub(crate) mod explanation;
+pub(crate) mod output_files;
 
 use std::collections::BTreeMap;
 
@@ -139,6 +141,7 @@ impl Session {
             selection: &self.selection,
             prepare: self.config.measure.prepare.as_deref(),
             interrupt: &self.interrupt,
+            has_line_tables: false,
         }
     }
 

@@ -35,13 +35,17 @@ pub(crate) use self::build::{
     BenchTarget, BuildError, BuiltBenches, CargoWorkspace, PackageChoice, TOOLCHAIN_VARIABLE,
     build_benches,
 };
-pub(crate) use self::callgrind::{VALGRIND, count_instructions};
+pub(crate) use self::callgrind::{
+    CallProfile, CodeFunction, CodePlace, CountDetail, CountRequest, VALGRIND, profile_calls,
+};
+#[cfg(test)]
+pub(crate) use self::callgrind::CallCost;
 pub(crate) use self::environment::record_environment;
 pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};
 pub(crate) use self::same_program::find_same_targets;
 #[cfg(feature = "internals")]
-pub(crate) use self::{callgrind::parse_instruction_total, output::parse_written_result};
+pub(crate) use self::{callgrind::parse_call_profile, output::parse_written_result};
 
 /// Measurement time in seconds of a benchmark that is measured in batches.
 const BATCH_SECONDS: f64 = 0.1;

@@ -124,8 +124,11 @@ fn render_suites(
     run_url: Option<&str>,
     limit: usize,
 ) -> Result<String, RenderError> {
-    let context =
-        ReportContext { full_report: run_url.map(str::to_owned), ..ReportContext::default() };
+    let context = ReportContext {
+        full_report: run_url.map(str::to_owned),
+        repository: run_url.and_then(find_repository_of_run).map(str::to_owned),
+        ..ReportContext::default()
+    };
     let each = (limit / suites.len().max(1)).saturating_sub(HEADING_LENGTH);
     let reports: Result<Vec<_>, RenderError> = suites
         .iter()
@@ -140,6 +143,11 @@ fn render_suites(
         })
         .collect();
     Ok(reports?.join("\n"))
+}
+
+/// Returns the address of the repository that a workflow run belongs to.
+fn find_repository_of_run(run_url: &str) -> Option<&str> {
+    Some(run_url.split_once("/actions/runs/")?.0)
 }
 
 /// Returns the judgements of all suites, each with its suite.

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde::Serialize;
 
 use super::doubt::DoubtGrouping;
+use super::explanation::ExplanationView;
 use crate::compare::{Estimate, Histogram, SideFigures};
 use crate::decision::{
     Change, CheckStage, Decision, Judgement, LaunchCounts, RatioInterval, TargetJudgement,
@@ -77,6 +78,8 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) notes: &'a [Note],
     /// The notes on what the sides differ in besides the code under test.
     pub(crate) remarks: Vec<&'a Note>,
+    /// Where the added instructions are; `None` if this is unknown.
+    pub(crate) explanation: Option<ExplanationView<'a>>,
 }
 
 /// What a row is called: its change, unless something about the benchmark is more important.
@@ -307,11 +310,13 @@ pub(crate) struct WaiverLine<'a> {
 
 impl<'a> ReportRow<'a> {
     /// Builds the row of `judgement`. `is_ambiguous` means that another benchmark has the same id.
+    /// `source` is the address of the candidate's files; `None` if it is unknown.
     pub(super) fn new(
         judgement: &'a Judgement,
         decision: &Decision,
         grouping: DoubtGrouping,
         is_ambiguous: bool,
+        source: Option<&str>,
     ) -> Self {
         let is_batch = judgement.sampling == Some(Sampling::Batch);
         let targets = judgement.targets.iter();
@@ -358,6 +363,10 @@ impl<'a> ReportRow<'a> {
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
             notes: &judgement.notes,
             remarks: judgement.notes.iter().filter(|note| is_side_difference(note)).collect(),
+            explanation: judgement
+                .explanation
+                .as_ref()
+                .map(|explanation| ExplanationView::new(explanation, source)),
         }
     }
 

@@ -44,7 +44,7 @@ pub(crate) struct Pair {
     pub(crate) commits: [Option<MeasuredCommit>; 2],
     /// Bench targets that are the same program on both sides, as package and target name.
     pub(crate) same_targets: Vec<(String, String)>,
-    _worktrees: Vec<Worktree>,
+    worktrees: Vec<Worktree>,
     _folder: Option<PairFolder>,
 }
 
@@ -71,6 +71,9 @@ pub(crate) struct PairBuilder<'a> {
     pub(crate) prepare: Option<&'a str>,
     /// Raised when a signal asks perfgate to end.
     pub(crate) interrupt: &'a Interrupt,
+    /// Whether the programs get line tables and keep their symbols, so that a profile of them can
+    /// be read.
+    pub(crate) has_line_tables: bool,
 }
 
 impl Pair {
@@ -89,7 +92,7 @@ impl Pair {
             source: SampleSource::Command,
             commits: [None, head],
             same_targets: Vec::new(),
-            _worktrees: Vec::new(),
+            worktrees: Vec::new(),
             _folder: None,
         }
     }
@@ -115,7 +118,8 @@ impl Pair {
         let repository = builder.repository;
         repository.remove_stale_worktrees().map_err(CommandError::from)?;
         builder.interrupt.guard_worktrees(repository.folder());
-        let original = OriginalWorkspace::read(builder.selection, repository.folder())?;
+        let original = OriginalWorkspace::read(builder.selection, repository.folder())?
+            .with_line_tables(builder.has_line_tables);
         let sides = SideBuilder {
             original: &original,
             prepare: builder.prepare,
@@ -149,9 +153,15 @@ impl Pair {
             source: SampleSource::Criterion,
             commits: [Some(repository.read_commit(base).map_err(CommandError::from)?), head],
             same_targets,
-            _worktrees: vec![base_checkout.worktree, head_checkout.worktree],
+            worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
         })))
+    }
+
+    /// Returns the folders in which both commits are checked out, or `None` for commands.
+    pub(crate) fn checkout_folders(&self) -> Option<[&Path; 2]> {
+        let [base, head] = self.worktrees.as_slice() else { return None };
+        Some([base.path(), head.path()])
     }
 
     /// Runs a pilot launch of each side and returns the launch plans of base and candidate, merged
@@ -187,6 +197,11 @@ impl Pair {
 }
 
 impl PairBuilder<'_> {
+    /// Returns a builder of programs with line tables.
+    pub(crate) fn with_line_tables(self) -> Self {
+        Self { has_line_tables: true, ..self }
+    }
+
     /// Returns the commit of the candidate: the head if the tree is clean, else a snapshot of the
     /// working tree.
     ///

@@ -26,6 +26,7 @@ fn context() -> ReportContext {
         id: Some("suites".to_owned()),
         full_report: Some("https://example.com/report.html?a=1&b=(2)".to_owned()),
         methodology: Some("https://example.com/METHODOLOGY.md".to_owned()),
+        repository: Some("https://github.com/example/tokens".to_owned()),
     }
 }
 
