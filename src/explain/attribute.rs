@@ -59,10 +59,26 @@ pub(crate) struct AttributedCounts {
     pub(super) lines: BTreeMap<LineKey, (f64, String)>,
 }
 
+/// How the parts of paths begin that stand for closures, in older and in newer symbols.
+const CLOSURE_MARKS: [&str; 2] = ["::{{closure}}", "::{closure#"];
+
 impl From<&SourceFrame> for FunctionKey {
+    /// A closure is a part of the function that the source has it in. Its number changes with every
+    /// closure that is added before it.
     fn from(frame: &SourceFrame) -> Self {
-        Self { path: frame.function.clone(), arguments: frame.arguments.clone() }
+        match find_closure(&frame.function) {
+            Some(end) => Self { path: frame.function[..end].to_owned(), arguments: String::new() },
+            None => Self { path: frame.function.clone(), arguments: frame.arguments.clone() },
+        }
     }
+}
+
+/// Returns where the first closure begins in the path of a function, or `None` if it is not one.
+fn find_closure(path: &str) -> Option<usize> {
+    // Generic arguments may name the closures of other functions.
+    let is_plain = |at: &usize| path[..*at].matches('<').count() == path[..*at].replace("->", "").matches('>').count();
+    let starts = CLOSURE_MARKS.iter().flat_map(|mark| path.match_indices(mark));
+    starts.map(|(at, _)| at).filter(|at| *at > 0).filter(is_plain).min()
 }
 
 /// Gives the instructions of `profile` to functions and lines. `root` is the folder of the checkout
@@ -202,13 +218,18 @@ impl AttributedCounts {
         let mut outermost: HashMap<&CodeFunction, FunctionKey> = HashMap::new();
         for place in profile.own.keys() {
             let at = &frames[place];
-            if let Some(outer) = at.last() {
-                outermost.entry(&place.function).or_insert_with(|| outer.into());
-            }
-            for inlined in at.iter().rev().skip(1) {
-                if let Some(counts) = self.find_counts(&inlined.into()) {
+            let Some(outer) = at.last() else { continue };
+            let outer_key = FunctionKey::from(outer);
+            for inlined in at.iter().rev().skip(1).map(FunctionKey::from) {
+                // The closures of a function are inlined into it and do not make it inlined.
+                if inlined != outer_key
+                    && let Some(counts) = self.find_counts(&inlined)
+                {
                     counts.is_inlined = true;
                 }
+            }
+            if find_closure(&outer.function).is_none() {
+                outermost.entry(&place.function).or_insert(outer_key);
             }
         }
         let mut called: HashMap<&CodeFunction, f64> = HashMap::new();
@@ -367,6 +388,22 @@ mod tests {
         assert_eq!(lines.collect::<Vec<_>>(), expected);
         let small = FunctionKey { path: "small".to_owned(), arguments: String::new() };
         assert!(counts.functions[&small].is_inlined && !counts.functions[&small].is_called);
+    }
+
+    #[test]
+    fn a_closure_is_a_part_of_its_function() {
+        let key = |path: &str| FunctionKey::from(&frame(path, None, 0)).path;
+        assert_eq!(key("known::more::{{closure}}::{{closure}}"), "known::more");
+        assert_eq!(key("known::more::{closure#3}"), "known::more");
+        let other = "core::ops::call::<known::more::{closure#0}>";
+        assert_eq!(key(other), other);
+        let mut scene = Scene::default();
+        let more = frame("more", Some("/r/a.rs"), 1);
+        scene.run("more", 30.0, &[frame("more::{{closure}}", Some("/r/a.rs"), 2), more.clone()]);
+        scene.call("main", &[frame("main", Some("/r/a.rs"), 9)], "more", [4.0, 30.0]);
+        let counts = scene.attribute();
+        let more = &counts.functions[&FunctionKey::from(&more)];
+        assert_eq!((more.own, more.calls, more.is_inlined), (30.0, 4.0, false));
     }
 
     #[test]

@@ -147,14 +147,44 @@ fn contrast_function(function: String, pair: [Option<FunctionCounts>; 2]) -> Fun
     }
 }
 
+/// The lines of both sides by function, text, and place among the lines of the same function with
+/// the same text.
+type LinePairs<'a> = BTreeMap<(String, String, usize), [Option<(&'a LineKey, f64)>; 2]>;
+
+/// Pairs the lines that only one side has if both sides have as many of them in a function: their
+/// text was edited.
+fn pair_edited_lines(pairs: &mut LinePairs<'_>) {
+    let mut alone: BTreeMap<String, [Vec<(u32, (String, String, usize))>; 2]> = BTreeMap::new();
+    for (identity, pair) in &*pairs {
+        let side = match pair {
+            [Some((key, _)), None] => Some((0, key.line)),
+            [None, Some((key, _))] => Some((1, key.line)),
+            _ => None,
+        };
+        if let Some((side, line)) = side {
+            alone.entry(identity.0.clone()).or_default()[side].push((line, identity.clone()));
+        }
+    }
+    for mut sides in alone.into_values().filter(|sides| sides[0].len() == sides[1].len()) {
+        sides.iter_mut().for_each(|lines| lines.sort());
+        let [before, after] = sides;
+        for ((_, old), (_, new)) in before.into_iter().zip(after) {
+            if let Some([line, _]) = pairs.remove(&old)
+                && let Some(pair) = pairs.get_mut(&new)
+            {
+                pair[0] = line;
+            }
+        }
+    }
+}
+
 /// Sets the lines of both sides against each other. A change moves lines, so they are the same if
 /// their function and their text are the same, in their order.
 fn contrast_lines(
     sides: [&BTreeMap<LineKey, (f64, String)>; 2],
     apart: &BTreeSet<String>,
 ) -> Vec<LineChange> {
-    type Identity = (String, String, usize);
-    let mut pairs: BTreeMap<Identity, [Option<(&LineKey, f64)>; 2]> = BTreeMap::new();
+    let mut pairs: LinePairs<'_> = BTreeMap::new();
     for (at, side) in sides.into_iter().enumerate() {
         let mut seen: BTreeMap<(String, &str), usize> = BTreeMap::new();
         for (key, (own, text)) in side {
@@ -171,6 +201,7 @@ fn contrast_lines(
             pairs.entry((function, content, place)).or_default()[at] = Some((key, *own));
         }
     }
+    pair_edited_lines(&mut pairs);
     let lines = pairs.into_iter().filter_map(|((function, text, _), pair)| {
         let (key, _) = pair[1].or(pair[0])?;
         let [baseline, candidate] = pair.map(|side| side.map_or(0.0, |(_, own)| own));
@@ -274,7 +305,10 @@ mod tests {
         let after = BTreeMap::from([at(14, 90.0, "step();"), at(15, 20.0, "check();")]);
         let lines = contrast_lines([&before, &after], &BTreeSet::new());
         let rows = lines.iter().map(|line| (&*line.text, line.line, line.own.added()));
-        let expected = [("check();", 15, 20.0), ("more();", 11, -20.0), ("step();", 14, 40.0)];
-        assert_eq!(rows.collect::<Vec<_>>(), expected);
+        // As many lines are gone as are new, so one became the other.
+        assert_eq!(rows.collect::<Vec<_>>(), [("check();", 15, 0.0), ("step();", 14, 40.0)]);
+        let after = BTreeMap::from([at(14, 90.0, "step();"), at(15, 20.0, "a();"), at(16, 9.0, "b();")]);
+        let lines = contrast_lines([&before, &after], &BTreeSet::new());
+        assert_eq!(lines.iter().map(|line| line.own.added()).collect::<Vec<_>>(), [20.0, 9.0, -20.0, 40.0]);
     }
 }

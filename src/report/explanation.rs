@@ -25,6 +25,8 @@ pub(crate) struct ExplanationView<'a> {
     pub(crate) growth: f64,
     /// The function with most of the added instructions; `None` if no function has more than before.
     pub(crate) worst: Option<WorstFunction<'a>>,
+    /// Another function that the candidate calls and the baseline inlines; `None` if there is none.
+    pub(crate) outlined: Option<FunctionRow<'a>>,
     /// The functions, the most added first.
     pub(crate) functions: Vec<FunctionRow<'a>>,
     /// The source lines, the most added first.
@@ -162,6 +164,10 @@ impl<'a> ExplanationView<'a> {
         let worst = functions.first().filter(|row| row.added > 0.0 && added > 0.0).map(|row| {
             WorstFunction { row: row.clone(), share: (row.added / added).min(1.0) }
         });
+        let outlined = functions
+            .iter()
+            .skip(usize::from(worst.is_some()))
+            .find(|row| row.standing == FunctionStanding::NoLongerInlined);
         let misses = MissKind::ALL.into_iter().filter(|_| !explanation.events.is_empty());
         let sum = |kind: MissKind, side: fn(&SideCounts) -> f64| {
             kind.events().iter().filter_map(|event| explanation.events.get(*event)).map(side).sum()
@@ -179,6 +185,7 @@ impl<'a> ExplanationView<'a> {
             candidate,
             growth: candidate / baseline - 1.0,
             worst,
+            outlined: outlined.cloned(),
             worst_functions: functions.iter().take(WORST_ROWS).cloned().collect(),
             worst_lines: lines.iter().take(WORST_ROWS).cloned().collect(),
             functions,

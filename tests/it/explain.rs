@@ -93,13 +93,17 @@ pub fn depends(n: u64) -> u64 {
     dep::order((0..n).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40).collect())
 }
 
-pub trait Item: Copy { fn weigh(self) -> u64; }
-impl Item for u32 { fn weigh(self) -> u64 { u64::from(self) * 3 } }
-impl Item for u64 { fn weigh(self) -> u64 { GENERIC } }
+pub trait Item: Copy { const ROUNDS: u32; fn weigh(self) -> u64; }
+impl Item for u32 { const ROUNDS: u32 = 2; fn weigh(self) -> u64 { u64::from(self) * 3 } }
+impl Item for u64 { const ROUNDS: u32 = GENERIC; fn weigh(self) -> u64 { self * 5 } }
 
 #[inline(never)]
 pub fn total<T: Item>(items: &[T]) -> u64 {
-    items.iter().fold(0, |sum: u64, item| sum.rotate_left(3) ^ item.weigh())
+    let mut sum = 0_u64;
+    for item in items {
+        for round in 0..T::ROUNDS { sum = sum.rotate_left(round + 3) ^ item.weigh(); }
+    }
+    sum
 }
 
 pub fn generic(n: u64) -> u64 {
@@ -111,7 +115,25 @@ pub fn layout(n: u64) -> u64 {
     mix(n, n)
 }
 
+pub fn several(n: u64) -> u64 {
+    let step = |x| rotate(x) ^ multiply(x) ^ shift(x) ^ add(x);
+    (0..n).fold(0, |sum, i| sum ^ step(i))
+}
+
+#[inline(never)]
+fn rotate(x: u64) -> u64 { let mut y = x; for i in 0..N { y = y.rotate_left(5) ^ i; } y }
+#[inline(never)]
+fn multiply(x: u64) -> u64 { let mut y = x; for i in 0..N { y = y.wrapping_mul(31) ^ i; } y }
+#[inline(never)]
+fn shift(x: u64) -> u64 { let mut y = x; for i in 0..N { y = (y >> 3) ^ (y << i); } y }
+#[inline(never)]
+fn add(x: u64) -> u64 { let mut y = x; for i in 0..N { y = y.wrapping_add(x ^ y ^ i); } y }
+
+const N: u64 = 30;
+
 pub const NANOS: f64 = TIME;
+pub const OUTLINED_NANOS: f64 = OTHER;
+pub const SEVERAL_NANOS: f64 = 1e6;
 ";
 
 const DEPENDENCY: &str = "
@@ -134,8 +156,8 @@ const INSERTION: &str = "
     }
 ";
 
-const IDS: [&str; 7] =
-    ["more", "twice", "outlined", "allocates", "depends", "generic", "layout"];
+const IDS: [&str; 8] =
+    ["more", "twice", "outlined", "allocates", "depends", "generic", "layout", "several"];
 
 /// A repository with one commit, and a cache beside it.
 struct Known(Bed);
@@ -150,7 +172,13 @@ impl Known {
             known.write(&format!("{name}/Cargo.toml"), &manifest);
         }
         known.write("criterion/src/lib.rs", CRITERION);
-        let ids: Vec<_> = IDS.iter().map(|id| format!("(\"{id}\", known::NANOS)")).collect();
+        let times = |id: &str| match id {
+            "outlined" => "OUTLINED_NANOS",
+            "several" => "SEVERAL_NANOS",
+            _ => "NANOS",
+        };
+        let ids = IDS.iter().map(|id| format!("(\"{id}\", known::{})", times(id)));
+        let ids: Vec<_> = ids.collect();
         let arms: Vec<_> =
             IDS.iter().map(|id| format!("\"{id}\" => bencher.iter(|| known::{id}(n())),")).collect();
         let calls = format!(
@@ -183,7 +211,8 @@ impl Known {
             .replace("TWICE", choose("sum ^ i", "mix(sum ^ i, 20)"))
             .replace("INLINE", choose("#[inline(always)]", "#[inline(never)]"))
             .replace("ALLOCATION", choose("text.clear();", "text = String::new();"))
-            .replace("GENERIC", choose("self ^ 5", "(0..4).fold(self, |x, i| x.rotate_left(i) * 5)"))
+            .replace("GENERIC", choose("2", "6"))
+            .replace("OTHER", choose("1e6", "1.12e6"))
             .replace("TIME", choose("1e6", "1.4e6"));
         self.write("src/lib.rs", &library);
         let algorithm = choose("values.sort_unstable();", INSERTION);
@@ -260,20 +289,22 @@ fn the_function_that_a_known_change_made_slower_comes_first() {
     }
     let known = Known::new();
     known.commit(true);
-    let (decision, output) = known.check(&["--explain"]);
+    let (decision, output) = known.check(&["--explain", "--explain-budget", "20m"]);
     assert_eq!(output.status.code(), Some(10), "{}", text_of(&output));
     let more = assert_worst(&decision, "more", "known::third");
     assert!((1.2..1.4).contains(&ratio_of(&more["own"])), "{more:#}");
     let twice = assert_worst(&decision, "twice", "known::mix");
     assert_eq!(ratio_of(&twice["calls"]), 2.0, "{twice:#}");
-    let outlined = assert_worst(&decision, "outlined", "known::small");
-    assert_eq!(outlined["inlining"], "no-longer-inlined");
+    // The call itself is in the caller.
+    assert_worst(&decision, "outlined", "known::outlined");
+    let small = &explanation(&decision, "outlined")["functions"][1];
+    assert_eq!(small["function"], "known::small", "{small:#}");
+    assert_eq!(small["inlining"], "no-longer-inlined", "{small:#}");
     assert_worst(&decision, "allocates", "known::allocates");
     let allocates = explanation(&decision, "allocates");
     assert!(allocates["standard"].to_string().contains("malloc"), "{allocates:#}");
     assert_worst(&decision, "depends", "dep::order");
-    let generic = assert_worst(&decision, "generic", "known::total<u64>");
-    assert!(generic["function"].as_str().unwrap().ends_with("<u64>"));
+    assert_worst(&decision, "generic", "known::total<u64>");
     let layout = explanation(&decision, "layout");
     assert_eq!(layout["cause"], "not-instructions", "{layout:#}");
     assert!(layout["events"]["D1mr"].is_object(), "{layout:#}");
@@ -283,6 +314,7 @@ fn the_function_that_a_known_change_made_slower_comes_first() {
     assert!(line["text"].as_str().unwrap().contains("0..40"), "{line:#}");
     let report = fs::read_to_string(known.out().join("report.md")).unwrap();
     assert!(report.contains("of the added instructions are in known::third"), "{report}");
+    assert!(report.contains("known::small is no longer inlined"), "{report}");
 }
 
 #[test]
@@ -291,17 +323,17 @@ fn a_decision_is_explained_afterwards_and_decides_the_same() {
         return;
     }
     let known = Known::new();
-    known.commit(false);
     // Other flags make every function slower.
     known.write("Cargo.toml", &format!("{MANIFEST}\n[profile.bench]\nopt-level = 0\n"));
-    known.write("src/lib.rs", &fs::read_to_string(known.0.path("work/src/lib.rs")).unwrap().replace("1e6", "8e6"));
+    let library = fs::read_to_string(known.0.path("work").join("src/lib.rs")).unwrap();
+    known.write("src/lib.rs", &library.replace("1e6", "8e6"));
     known.commit_all();
-    let bench = ["--bench", "more", "--bench", "twice"];
+    let bench = ["--bench", "several"];
     let (before, _) = known.check(&bench);
-    let output = known.perfgate(&[&["explain"][..], &bench].concat()).output().unwrap();
+    let output = known.perfgate(&[&["explain", "--explain-budget", "20m"][..], &bench].concat()).output().unwrap();
     assert!(output.status.success(), "{}", text_of(&output));
     let mut after = known.decision(&output);
-    assert_eq!(explanation(&after, "more")["cause"], "everywhere", "{after:#}");
+    assert_eq!(explanation(&after, "several")["cause"], "everywhere", "{after:#}");
     for judgement in after["benchmarks"].as_array_mut().unwrap() {
         judgement.as_object_mut().unwrap().remove("explanation");
     }

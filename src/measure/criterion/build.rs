@@ -24,8 +24,9 @@ const CRITERION_HELP: &[u8] = b"This executable is a Criterion.rs benchmark.";
 
 /// The profile that `cargo bench` builds with by default.
 const DEFAULT_PROFILE: &str = "bench";
-/// Settings of a profile that add line tables to programs and keep their symbols.
-const LINE_TABLE_SETTINGS: [&str; 2] = ["debug=\"line-tables-only\"", "strip=false"];
+/// Settings of a profile that add line tables to programs and keep their symbols. With
+/// `line-tables-only`, inlined functions would have names without their paths.
+const LINE_TABLE_SETTINGS: [&str; 2] = ["debug=\"limited\"", "strip=false"];
 
 /// Variable that names the toolchain which rustup must use.
 pub(crate) const TOOLCHAIN_VARIABLE: &str = "RUSTUP_TOOLCHAIN";
