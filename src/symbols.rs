@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_has_no_hash_and_its_generic_arguments_stand_apart() {
+    fn a_path_has_no_hash_and_its_generic_arguments_are_apart() {
         let legacy = "_ZN5known5total17h7c1312147a872a73E";
         assert_eq!(demangle_symbol(legacy), "known::total");
         assert_eq!(demangle_symbol("malloc"), "malloc");

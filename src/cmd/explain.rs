@@ -13,7 +13,9 @@ use crate::run::SampleSource;
 use crate::session::explanation::explain_decision;
 use crate::session::output_files::write_decision_files;
 use crate::session::settings::to_duration;
-use crate::session::{CommandError, ExitStatus, Session, SessionRequest, print, read_decision_file};
+use crate::session::{
+    CommandError, ExitStatus, Session, SessionRequest, print, read_decision_file,
+};
 
 /// Explains a decision, writes it with its explanations, and prints it. The exit status is 0,
 /// whatever the verdict.

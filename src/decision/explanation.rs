@@ -136,7 +136,9 @@ impl Explanation {
     pub(super) fn validate(&self) -> Result<(), String> {
         let InstructionCounts { baseline, candidate } = self.instructions;
         if baseline <= 0.0 || candidate <= 0.0 {
-            return Err("an explanation has a count of instructions that is not above zero".to_owned());
+            return Err(
+                "an explanation has a count of instructions that is not above zero".to_owned()
+            );
         }
         let functions = self.functions.iter().chain(&self.standard);
         if functions.clone().any(|change| change.function.is_empty()) {

@@ -76,7 +76,9 @@ impl From<&SourceFrame> for FunctionKey {
 /// Returns where the first closure begins in the path of a function, or `None` if it is not one.
 fn find_closure(path: &str) -> Option<usize> {
     // Generic arguments may name the closures of other functions.
-    let is_plain = |at: &usize| path[..*at].matches('<').count() == path[..*at].replace("->", "").matches('>').count();
+    let is_plain = |at: &usize| {
+        path[..*at].matches('<').count() == path[..*at].replace("->", "").matches('>').count()
+    };
     let starts = CLOSURE_MARKS.iter().flat_map(|mark| path.match_indices(mark));
     starts.map(|(at, _)| at).filter(|at| *at > 0).filter(is_plain).min()
 }
@@ -114,18 +116,19 @@ fn resolve_frames(profile: &CallProfile) -> io::Result<FrameTable> {
     for (object, addresses) in addresses {
         // Code that belongs to no file has a made-up name.
         let path = Path::new(object);
-        let frames = if path.is_file() { resolve_addresses(path, &addresses)? } else { BTreeMap::new() };
+        let frames =
+            if path.is_file() { resolve_addresses(path, &addresses)? } else { BTreeMap::new() };
         resolved.insert(object, frames);
     }
     let with_frames = places.into_iter().map(|place| {
         let known = resolved.get(&*place.function.object).and_then(|at| at.get(&place.address));
-        (place.clone(), known.cloned().unwrap_or_else(|| vec![frame_of_symbol(&place.function)]))
+        (place.clone(), known.cloned().unwrap_or_else(|| vec![make_symbol_frame(&place.function)]))
     });
     Ok(with_frames.collect())
 }
 
 /// Returns the frame of a function that is known by its symbol alone.
-fn frame_of_symbol(function: &CodeFunction) -> SourceFrame {
+fn make_symbol_frame(function: &CodeFunction) -> SourceFrame {
     SourceFrame {
         function: demangle_symbol(&function.symbol),
         arguments: String::new(),
@@ -152,7 +155,7 @@ fn attribute_frames(
     let mut shares = HashMap::new();
     for ((place, callee), cost) in &profile.calls {
         if let Some(owner) = find_owner(&frames[place]) {
-            let share = ledger.share_of_call(callee, cost.instructions, cost.calls);
+            let share = ledger.compute_call_share(callee, cost.instructions, cost.calls);
             let on_behalf = share * ledger.sum_standard(callee, &mut shares, &mut HashSet::new());
             counts.add_own(owner, on_behalf, root, texts);
         }
@@ -174,8 +177,7 @@ impl AttributedCounts {
         if let (Some(path), Some(line)) = (&owner.file, owner.line.filter(|line| *line > 0)) {
             let is_in_repository = Path::new(path).starts_with(root);
             let key = LineKey { function, file: name_file(path, root), line, is_in_repository };
-            let entry =
-                self.lines.entry(key).or_insert_with(|| (0.0, texts.read_line(path, line)));
+            let entry = self.lines.entry(key).or_insert_with(|| (0.0, texts.read_line(path, line)));
             entry.0 += own;
         }
     }
@@ -206,7 +208,7 @@ impl AttributedCounts {
                 }
             }
         }
-        // Functions that call each other in turn are counted more than once.
+        // Functions that call each other are counted more than once.
         let total = self.total;
         for counts in self.functions.values_mut().chain(self.standard.values_mut()) {
             counts.inclusive = counts.inclusive.min(total).max(counts.own.min(total));
@@ -281,7 +283,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Returns which share of the instructions of `callee` these calls cause.
-    fn share_of_call(&self, callee: &CodeFunction, instructions: f64, calls: f64) -> f64 {
+    fn compute_call_share(&self, callee: &CodeFunction, instructions: f64, calls: f64) -> f64 {
         match self.incoming.get(callee) {
             Some((all, _)) if *all > 0.0 => (instructions / all).clamp(0.0, 1.0),
             Some((_, all)) if *all > 0.0 => (calls / all).clamp(0.0, 1.0),
@@ -305,7 +307,7 @@ impl<'a> Ledger<'a> {
         }
         let mut sum = self.own.get(function).copied().unwrap_or_default();
         for &(callee, instructions, calls) in self.calls.get(function).into_iter().flatten() {
-            let share = self.share_of_call(callee, instructions, calls);
+            let share = self.compute_call_share(callee, instructions, calls);
             sum += share * self.sum_standard(callee, known, open);
         }
         open.remove(function);

@@ -22,7 +22,7 @@ const MIN_EXPLAINED_SHARE: f64 = 0.5;
 const ALIKE_SHARE: f64 = 0.5;
 /// All functions grew alike if this share of the instructions is in functions that did.
 const MIN_ALIKE_INSTRUCTIONS: f64 = 0.9;
-/// Fewer functions than this cannot be said to have grown alike.
+/// Fewer functions than this do not show that all grew alike.
 const MIN_ALIKE_FUNCTIONS: usize = 3;
 /// Functions with less than this share of a call are not asked whether they grew like the others.
 const MIN_FUNCTION_SHARE: f64 = 0.02;
@@ -41,8 +41,7 @@ pub(crate) fn contrast_sides(
     events: BTreeMap<String, SideCounts>,
 ) -> Explanation {
     let [baseline, candidate] = sides;
-    let instructions =
-        InstructionCounts { baseline: baseline.total, candidate: candidate.total };
+    let instructions = InstructionCounts { baseline: baseline.total, candidate: candidate.total };
     let apart = find_distinct_instances(sides);
     let mut functions = contrast_functions([&baseline.functions, &candidate.functions], &apart);
     let mut standard = contrast_functions([&baseline.standard, &candidate.standard], &apart);
@@ -77,10 +76,10 @@ fn have_grown_alike(functions: &[FunctionChange], instructions: InstructionCount
     let large = functions.iter().filter(|change| change.own.candidate >= least);
     let alike = large.filter(|change| {
         let own = (change.own.candidate / change.own.baseline).ln();
-        change.own.baseline > 0.0
-            && (ALIKE_SHARE * growth..=growth / ALIKE_SHARE).contains(&own)
+        change.own.baseline > 0.0 && (ALIKE_SHARE * growth..=growth / ALIKE_SHARE).contains(&own)
     });
-    let (count, sum) = alike.fold((0, 0.0), |(count, sum), change| (count + 1, sum + change.own.candidate));
+    let (count, sum) =
+        alike.fold((0, 0.0), |(count, sum), change| (count + 1, sum + change.own.candidate));
     count >= MIN_ALIKE_FUNCTIONS && sum >= MIN_ALIKE_INSTRUCTIONS * instructions.candidate
 }
 
@@ -103,7 +102,11 @@ fn find_distinct_instances(sides: &[AttributedCounts; 2]) -> BTreeSet<String> {
 
 /// Returns the name of a function in a report.
 fn name_function(key: &FunctionKey, apart: &BTreeSet<String>) -> String {
-    if apart.contains(&key.path) { format!("{}{}", key.path, key.arguments) } else { key.path.clone() }
+    if apart.contains(&key.path) {
+        format!("{}{}", key.path, key.arguments)
+    } else {
+        key.path.clone()
+    }
 }
 
 fn contrast_functions(
@@ -307,8 +310,12 @@ mod tests {
         let rows = lines.iter().map(|line| (&*line.text, line.line, line.own.added()));
         // As many lines are gone as are new, so one became the other.
         assert_eq!(rows.collect::<Vec<_>>(), [("check();", 15, 0.0), ("step();", 14, 40.0)]);
-        let after = BTreeMap::from([at(14, 90.0, "step();"), at(15, 20.0, "a();"), at(16, 9.0, "b();")]);
+        let after =
+            BTreeMap::from([at(14, 90.0, "step();"), at(15, 20.0, "a();"), at(16, 9.0, "b();")]);
         let lines = contrast_lines([&before, &after], &BTreeSet::new());
-        assert_eq!(lines.iter().map(|line| line.own.added()).collect::<Vec<_>>(), [20.0, 9.0, -20.0, 40.0]);
+        assert_eq!(
+            lines.iter().map(|line| line.own.added()).collect::<Vec<_>>(),
+            [20.0, 9.0, -20.0, 40.0]
+        );
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn name_file(file: &str, root: &Path) -> String {
     }
     for mark in [REGISTRY_MARK, CHECKOUT_MARK] {
         if let Some((_, rest)) = file.split_once(mark) {
-            // The first folder is the registry or the repository, and says nothing.
+            // The first folder is that of the registry or the repository, which a reader does not need.
             return rest.split_once('/').map_or(rest, |(_, inside)| inside).to_owned();
         }
     }
@@ -61,7 +61,8 @@ impl SourceTexts {
 /// Returns the lines of a file, without indentation and cut. Returns none if it cannot be read.
 fn read_lines(path: &Path) -> Vec<String> {
     // The name comes from a program, so it may be that of a device or of a huge file.
-    let is_small = fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MAX_SOURCE_BYTES);
+    let is_small =
+        fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= MAX_SOURCE_BYTES);
     let text = if is_small { fs::read(path).unwrap_or_default() } else { Vec::new() };
     let text = String::from_utf8_lossy(&text);
     text.lines().map(|line| line.trim().chars().take(MAX_LINE_CHARS).collect()).collect()

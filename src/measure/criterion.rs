@@ -35,11 +35,11 @@ pub(crate) use self::build::{
     BenchTarget, BuildError, BuiltBenches, CargoWorkspace, PackageChoice, TOOLCHAIN_VARIABLE,
     build_benches,
 };
+#[cfg(test)]
+pub(crate) use self::callgrind::CallCost;
 pub(crate) use self::callgrind::{
     CallProfile, CodeFunction, CodePlace, CountDetail, CountRequest, VALGRIND, profile_calls,
 };
-#[cfg(test)]
-pub(crate) use self::callgrind::CallCost;
 pub(crate) use self::environment::record_environment;
 pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};

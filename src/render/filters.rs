@@ -4,8 +4,8 @@ use minijinja::{AutoEscape, Environment, Error, State, Value};
 use serde::Deserialize;
 
 use super::numbers::{
-    format_amount, format_count, format_duration, format_p_value, format_signed_percent,
-    format_significant, fraction, format_signed_amount,
+    format_amount, format_count, format_duration, format_p_value, format_signed_amount,
+    format_signed_percent, format_significant, fraction,
 };
 use super::{escape, notes};
 use crate::text::shorten;

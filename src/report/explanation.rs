@@ -161,9 +161,10 @@ impl<'a> ExplanationView<'a> {
         let functions: Vec<_> = explanation.functions.iter().map(FunctionRow::new).collect();
         let lines: Vec<_> =
             explanation.lines.iter().map(|line| LineRow::new(line, source)).collect();
-        let worst = functions.first().filter(|row| row.added > 0.0 && added > 0.0).map(|row| {
-            WorstFunction { row: row.clone(), share: (row.added / added).min(1.0) }
-        });
+        let worst = functions
+            .first()
+            .filter(|row| row.added > 0.0 && added > 0.0)
+            .map(|row| WorstFunction { row: row.clone(), share: (row.added / added).min(1.0) });
         let outlined = functions
             .iter()
             .skip(usize::from(worst.is_some()))

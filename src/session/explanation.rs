@@ -95,8 +95,7 @@ fn build_with_lines(
     }
     let base = decision.baseline.commit.as_ref().and_then(|base| CommitId::parse(&base.id));
     let judged = decision.candidate.commit.as_ref();
-    let (Some(base), Some(judged), Some(repository)) =
-        (base, judged, &session.project.repository)
+    let (Some(base), Some(judged), Some(repository)) = (base, judged, &session.project.repository)
     else {
         return Ok(Err(ExplainObstacle::NoCommits));
     };

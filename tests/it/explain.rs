@@ -179,8 +179,10 @@ impl Known {
         };
         let ids = IDS.iter().map(|id| format!("(\"{id}\", known::{})", times(id)));
         let ids: Vec<_> = ids.collect();
-        let arms: Vec<_> =
-            IDS.iter().map(|id| format!("\"{id}\" => bencher.iter(|| known::{id}(n())),")).collect();
+        let arms: Vec<_> = IDS
+            .iter()
+            .map(|id| format!("\"{id}\" => bencher.iter(|| known::{id}(n())),"))
+            .collect();
         let calls = format!(
             "let mut bencher = criterion::bencher::Bencher {{ calls: 1, unit: () }};
             fn n() -> u64 {{ std::hint::black_box(200) }}
@@ -330,7 +332,10 @@ fn a_decision_is_explained_afterwards_and_decides_the_same() {
     known.commit_all();
     let bench = ["--bench", "several"];
     let (before, _) = known.check(&bench);
-    let output = known.perfgate(&[&["explain", "--explain-budget", "20m"][..], &bench].concat()).output().unwrap();
+    let output = known
+        .perfgate(&[&["explain", "--explain-budget", "20m"][..], &bench].concat())
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", text_of(&output));
     let mut after = known.decision(&output);
     assert_eq!(explanation(&after, "several")["cause"], "everywhere", "{after:#}");

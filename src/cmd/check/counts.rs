@@ -10,9 +10,7 @@ use crate::cli::CheckArgs;
 use crate::decision::{Change, InstructionCounts, Judgement};
 use crate::host::detect_program_version;
 use crate::measure::MeasureSubject;
-use crate::measure::criterion::{
-    BuiltBenches, CountDetail, CountRequest, VALGRIND, profile_calls,
-};
+use crate::measure::criterion::{BuiltBenches, CountDetail, CountRequest, VALGRIND, profile_calls};
 use crate::note::CountObstacle;
 use crate::session::CommandError;
 use crate::session::progress::ProgressOutput;

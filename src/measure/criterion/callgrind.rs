@@ -19,9 +19,9 @@ use crate::process::{self, Interrupt, ProcessError, StderrTarget};
 use crate::run::{BenchmarkId, Sampling};
 use crate::symbols::{demangle_symbol, list_function_symbols};
 
-pub(crate) use self::profile::{CallProfile, CodeFunction, CodePlace, parse_call_profile};
 #[cfg(test)]
 pub(crate) use self::profile::CallCost;
+pub(crate) use self::profile::{CallProfile, CodeFunction, CodePlace, parse_call_profile};
 
 /// The program that counts instructions.
 pub(crate) const VALGRIND: &str = "valgrind";
@@ -191,7 +191,9 @@ fn is_bencher_method(path: &str) -> bool {
         }
     }
     let mut parts = plain.split("::").filter(|part| !part.is_empty()).skip(3);
-    is_bencher && parts.next().is_some_and(|name| name.starts_with("iter")) && parts.next().is_none()
+    is_bencher
+        && parts.next().is_some_and(|name| name.starts_with("iter"))
+        && parts.next().is_none()
 }
 
 #[cfg(test)]

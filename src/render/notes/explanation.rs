@@ -8,7 +8,8 @@ pub(super) fn describe_obstacle(obstacle: &CountObstacle) -> String {
     match obstacle {
         CountObstacle::UnknownTarget => "its bench target is not known".to_owned(),
         CountObstacle::NoSymbols => {
-            "the program has no symbols of Criterion's `Bencher`, because it was stripped".to_owned()
+            "the program has no symbols of Criterion's `Bencher`, because it was stripped"
+                .to_owned()
         }
         CountObstacle::NothingCounted => {
             "the thread that calls it runs no instructions of it".to_owned()

@@ -85,8 +85,8 @@ pub(crate) fn parse_call_profile(text: &str) -> Option<CallProfile> {
     reader.has_total.then_some(reader.profile)
 }
 
-/// The state while a file of callgrind is read. Names are written once, with a number that stands
-/// for them afterwards.
+/// The state while a file of callgrind is read. Names are written once, with a number that replaces
+/// them afterwards.
 #[derive(Default)]
 struct ProfileReader {
     profile: CallProfile,
@@ -154,7 +154,7 @@ impl ProfileReader {
     }
 }
 
-/// Returns the name that `value` holds or stands for: `(7) name` defines it, and `(7)` repeats it.
+/// Returns the name that `value` holds or refers to: `(7) name` defines it, and `(7)` repeats it.
 fn intern_name(known: &mut HashMap<String, Arc<str>>, value: &str) -> Arc<str> {
     let Some((number, name)) = value.strip_prefix('(').and_then(|rest| rest.split_once(')')) else {
         return value.into();
