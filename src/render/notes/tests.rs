@@ -251,7 +251,7 @@ fn every_sentence_can_be_read_aloud() {
         write_line("obstacle", describe_obstacle(&obstacle));
     }
     for obstacle in list_explain_obstacles() {
-        write_line("explain obstacle", describe_explain_obstacle(&obstacle));
+        write_line("explaining", describe_explain_obstacle(&obstacle));
     }
     insta::assert_snapshot!(table);
 }
