@@ -93,15 +93,15 @@ pub fn depends(n: u64) -> u64 {
     dep::order((0..n).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40).collect())
 }
 
-pub trait Item: Copy { const ROUNDS: u32; fn weigh(self) -> u64; }
-impl Item for u32 { const ROUNDS: u32 = 2; fn weigh(self) -> u64 { u64::from(self) * 3 } }
-impl Item for u64 { const ROUNDS: u32 = GENERIC; fn weigh(self) -> u64 { self * 5 } }
+pub trait Item: Copy { const PASSES: u32; fn weigh(self) -> u64; }
+impl Item for u32 { const PASSES: u32 = 2; fn weigh(self) -> u64 { u64::from(self) * 3 } }
+impl Item for u64 { const PASSES: u32 = GENERIC; fn weigh(self) -> u64 { self * 5 } }
 
 #[inline(never)]
 pub fn total<T: Item>(items: &[T]) -> u64 {
     let mut sum = 0_u64;
     for item in items {
-        for round in 0..T::ROUNDS { sum = sum.rotate_left(round + 3) ^ item.weigh(); }
+        for round in 0..T::PASSES { sum = sum.rotate_left(round + 3) ^ item.weigh(); }
     }
     sum
 }
