@@ -190,6 +190,7 @@ Examples:
   perfgate check --target-p95 10ms --save-baseline
   perfgate check --bench 'tokenization/**' --launches 10
   perfgate check --run run.json --baseline none --target-p99 50ms")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct CheckArgs {
     /// Which benchmarks.
     #[command(flatten)]

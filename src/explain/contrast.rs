@@ -152,12 +152,15 @@ fn contrast_function(function: String, pair: [Option<FunctionCounts>; 2]) -> Fun
 
 /// The lines of both sides by function, text, and place among the lines of the same function with
 /// the same text.
-type LinePairs<'a> = BTreeMap<(String, String, usize), [Option<(&'a LineKey, f64)>; 2]>;
+type LinePairs<'a> = BTreeMap<LineIdentity, [Option<(&'a LineKey, f64)>; 2]>;
+
+/// Function, text, and place among the lines of the same function with the same text.
+type LineIdentity = (String, String, usize);
 
 /// Pairs the lines that only one side has if both sides have as many of them in a function: their
 /// text was edited.
 fn pair_edited_lines(pairs: &mut LinePairs<'_>) {
-    let mut alone: BTreeMap<String, [Vec<(u32, (String, String, usize))>; 2]> = BTreeMap::new();
+    let mut alone: BTreeMap<String, [Vec<(u32, LineIdentity)>; 2]> = BTreeMap::new();
     for (identity, pair) in &*pairs {
         let side = match pair {
             [Some((key, _)), None] => Some((0, key.line)),
@@ -169,7 +172,9 @@ fn pair_edited_lines(pairs: &mut LinePairs<'_>) {
         }
     }
     for mut sides in alone.into_values().filter(|sides| sides[0].len() == sides[1].len()) {
-        sides.iter_mut().for_each(|lines| lines.sort());
+        for lines in &mut sides {
+            lines.sort();
+        }
         let [before, after] = sides;
         for ((_, old), (_, new)) in before.into_iter().zip(after) {
             if let Some([line, _]) = pairs.remove(&old)
