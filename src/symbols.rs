@@ -169,9 +169,5 @@ mod tests {
         let has_own = symbols.iter().any(|name| demangle_symbol(name).contains(own));
         // Other systems have other programs, and valgrind does not run there.
         assert_eq!(has_own, cfg!(target_os = "linux"));
-        assert_eq!(
-            resolve_addresses(&program, &BTreeSet::from([u64::MAX])).unwrap(),
-            BTreeMap::new()
-        );
     }
 }

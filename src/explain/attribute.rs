@@ -224,7 +224,7 @@ impl AttributedCounts {
             let outer_key = FunctionKey::from(outer);
             for inlined in at.iter().rev().skip(1).map(FunctionKey::from) {
                 // The closures of a function are inlined into it and do not make it inlined.
-                if inlined != outer_key
+                if inlined.path != outer_key.path
                     && let Some(counts) = self.find_counts(&inlined)
                 {
                     counts.is_inlined = true;

@@ -91,7 +91,9 @@ fn find_distinct_instances(sides: &[AttributedCounts; 2]) -> BTreeSet<String> {
     let mut apart = BTreeSet::new();
     for side in sides {
         let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-        for key in side.functions.keys().chain(side.standard.keys()) {
+        // The closures of a function have no arguments of their own.
+        let keys = side.functions.keys().chain(side.standard.keys());
+        for key in keys.filter(|key| !key.arguments.is_empty()) {
             if seen.insert(&key.path, &key.arguments).is_some_and(|other| other != key.arguments) {
                 apart.insert(key.path.clone());
             }
@@ -116,7 +118,15 @@ fn contrast_functions(
     let mut pairs: BTreeMap<String, [Option<FunctionCounts>; 2]> = BTreeMap::new();
     for (at, side) in sides.into_iter().enumerate() {
         for (key, counts) in side {
-            pairs.entry(name_function(key, apart)).or_default()[at] = Some(*counts);
+            let sum = &mut pairs.entry(name_function(key, apart)).or_default()[at];
+            let before = sum.unwrap_or_default();
+            *sum = Some(FunctionCounts {
+                own: before.own + counts.own,
+                inclusive: before.inclusive.max(counts.inclusive),
+                calls: before.calls + counts.calls,
+                is_inlined: before.is_inlined || counts.is_inlined,
+                is_called: before.is_called || counts.is_called,
+            });
         }
     }
     pairs.into_iter().map(|(function, pair)| contrast_function(function, pair)).collect()

@@ -314,7 +314,7 @@ fn the_function_that_a_known_change_made_slower_comes_first() {
     let line = &explanation(&decision, "more")["lines"][0];
     assert_eq!(line["file"], "src/lib.rs", "{line:#}");
     assert!(line["text"].as_str().unwrap().contains("0..40"), "{line:#}");
-    let report = fs::read_to_string(known.out().join("report.md")).unwrap();
+    let report = fs::read_to_string(known.out().join("report.html")).unwrap();
     assert!(report.contains("of the added instructions are in known::third"), "{report}");
     assert!(report.contains("known::small is no longer inlined"), "{report}");
 }
