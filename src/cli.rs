@@ -21,6 +21,9 @@ use crate::policy::MAX_LAUNCHES;
 use crate::run::LookHorizon;
 use crate::units::{Confidence, Nanos, Percent};
 
+/// Default of `--explain-budget`.
+const DEFAULT_EXPLAIN_BUDGET: &str = "2m";
+
 /// Decides whether inference code got slower and still meets its latency targets.
 #[derive(Debug, Parser)]
 #[command(
@@ -64,6 +67,8 @@ pub(crate) enum CliCommand {
     Report(ReportArgs),
     /// Print how often the decision is wrong, on simulated and recorded data
     Evaluate(EvaluateArgs),
+    /// Show in which functions and lines the added instructions of a decision's regressions are
+    Explain(ExplainArgs),
     /// Build the trend pages, or print and export the history
     Trend(TrendArgs),
     /// Record what Cargo passes to a bench; Cargo starts this in its place
@@ -244,6 +249,12 @@ pub(crate) struct CheckArgs {
     /// same on both sides
     #[arg(long)]
     pub(crate) measure_unchanged: bool,
+    /// Show in which functions and lines the added instructions of regressed benchmarks are
+    #[arg(long, conflicts_with = "run")]
+    pub(crate) explain: bool,
+    /// Time limit of `--explain`, without its builds; the worst benchmarks come first
+    #[arg(long, value_name = "DURATION", default_value = DEFAULT_EXPLAIN_BUDGET)]
+    pub(crate) explain_budget: Nanos,
     /// Use this run file as the candidate instead of measuring
     #[arg(long, value_name = "FILE")]
     pub(crate) run: Option<PathBuf>,
@@ -481,6 +492,36 @@ pub(crate) struct ReportArgs {
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// `perfgate explain`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  perfgate check --baseline main --explain    check and explain at once
+  perfgate explain                            explain the last decision of this workspace
+
+It needs valgrind, and the commit that was judged must be checked out. Both commits are built with
+line tables. The decision and its reports are written again, with the explanations.")]
+pub(crate) struct ExplainArgs {
+    /// Decision file
+    #[arg(default_value = "target/perfgate/decision.json")]
+    pub(crate) decision: PathBuf,
+    /// How to build the benchmarks; the same as for the check.
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// Configuration file [default: perfgate.toml beside Cargo.toml]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+    /// Time limit of counting, without the builds; the worst benchmarks come first
+    #[arg(long, value_name = "DURATION", default_value = DEFAULT_EXPLAIN_BUDGET)]
+    pub(crate) explain_budget: Nanos,
+    /// Folder for the decision and its reports [default: the folder of the decision]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Format of the report on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: DecisionFormat,
 }
 
 /// How a table is printed.

@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod doctor;
 mod evaluate;
+mod explain;
 mod guard;
 mod init;
 mod measure;
@@ -37,6 +38,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitStatus> {
         CliCommand::Measure(args) => measure::run_measure(args),
         CliCommand::Doctor(args) => doctor::run_doctor(&args),
         CliCommand::Evaluate(args) => evaluate::run_evaluate(&args),
+        CliCommand::Explain(args) => explain::run_explain(&args),
         CliCommand::Trend(args) => trend::run_trend(&args),
         CliCommand::RecordEnvironment(args) => {
             criterion::record_environment(&args.executable)?;

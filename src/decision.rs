@@ -4,6 +4,7 @@
 //! This module knows what a decision can hold and checks what it reads, because a decision file may
 //! come from a stranger. It does not know how a decision is made, or by whom.
 
+mod explanation;
 mod file;
 mod reason;
 
@@ -11,6 +12,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::explanation::{
+    ExplainedCause, Explanation, FunctionChange, FunctionPresence, InliningChange, LineChange,
+    SideCounts,
+};
 use crate::compare::SideFigures;
 use crate::host::Host;
 use crate::note::Note;
@@ -318,6 +323,9 @@ pub(crate) struct Judgement {
     /// Instructions of one call. `None` if they were not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) instructions: Option<InstructionCounts>,
+    /// Where the added instructions are. `None` if nobody asked, or if they could not be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) explanation: Option<Box<Explanation>>,
     /// Judgements of its targets.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) targets: Vec<TargetJudgement>,

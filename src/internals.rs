@@ -17,7 +17,7 @@ use crate::compare;
 use crate::decision::Decision;
 use crate::measure::adapter::{Adapter, detect_adapter};
 use crate::measure::command::is_sample_output;
-use crate::measure::criterion::{parse_instruction_total, parse_written_result};
+use crate::measure::criterion::{parse_call_profile, parse_written_result};
 use crate::policy::trailer::parse_trailers;
 use crate::policy::{Config, Policy};
 #[cfg(feature = "github")]
@@ -135,7 +135,7 @@ pub fn accepts_command(bytes: &[u8]) -> bool {
 
 /// Returns whether `bytes` are a file of callgrind with a total.
 pub fn accepts_callgrind(bytes: &[u8]) -> bool {
-    parse_instruction_total(&String::from_utf8_lossy(bytes)).is_some()
+    parse_call_profile(&String::from_utf8_lossy(bytes)).is_some()
 }
 
 /// Returns whether `bytes` are the path of a stored run.

@@ -12,7 +12,9 @@ use crate::units::{Nanos, Percent, Ratio};
 mod recorded;
 mod failure;
 mod rules;
+mod explanation;
 
+pub(crate) use explanation::{CountObstacle, ExplainObstacle};
 pub(crate) use failure::FailureReason;
 use recorded::{RecordedValue, RecordedVisitor};
 pub(crate) use rules::RulesIssue;
@@ -417,6 +419,16 @@ pub(crate) enum Note {
         /// Why they could not be counted.
         obstacle: CountObstacle,
     },
+    /// The slowdown of a benchmark was to be explained, and its instructions could not be counted.
+    SlowdownNotExplained {
+        /// Why they could not be counted.
+        obstacle: CountObstacle,
+    },
+    /// Slowdowns were to be explained, and none could be.
+    NothingExplained {
+        /// Why none could be.
+        obstacle: ExplainObstacle,
+    },
 
     // The change of one benchmark.
     /// Both commits build the same program for the benchmark.
@@ -659,32 +671,6 @@ pub(crate) struct StoredMachine {
     pub(crate) cores: u32,
     /// Kernel release.
     pub(crate) kernel: String,
-}
-
-/// Why the instructions of a benchmark could not be counted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "obstacle", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum CountObstacle {
-    /// The bench target of the benchmark is not known or was not built.
-    UnknownTarget,
-    /// Set-up before the first call takes most of the instructions.
-    SetupOutweighsCalls,
-    /// Calls are too short to be told apart from Criterion's own work.
-    CallsTooShort,
-    /// A sample is more than one call.
-    SeveralCallsPerSample,
-    /// The process under callgrind failed.
-    ProcessFailed {
-        /// Why it failed.
-        reason: FailureReason,
-    },
-    /// Benches are started through a program that callgrind cannot follow.
-    StartedByRunner {
-        /// The program and its arguments.
-        runner: String,
-    },
-    /// callgrind wrote no total.
-    NoTotal,
 }
 
 impl Note {

@@ -44,11 +44,14 @@ pub(crate) use run_report::{
 pub(crate) use text::{Colour, render_text};
 
 /// All templates by file name. The extension before `.j2` selects how values are escaped.
-const TEMPLATES: [(&str, &str); 15] = [
+const TEMPLATES: [(&str, &str); 18] = [
     ("_words.j2", include_str!("../templates/_words.j2")),
     ("_figures.txt.j2", include_str!("../templates/_figures.txt.j2")),
     ("_figures.md.j2", include_str!("../templates/_figures.md.j2")),
     ("_figures.html.j2", include_str!("../templates/_figures.html.j2")),
+    ("_explanation.txt.j2", include_str!("../templates/_explanation.txt.j2")),
+    ("_explanation.md.j2", include_str!("../templates/_explanation.md.j2")),
+    ("_explanation.html.j2", include_str!("../templates/_explanation.html.j2")),
     ("run.txt.j2", include_str!("../templates/run.txt.j2")),
     ("run.md.j2", include_str!("../templates/run.md.j2")),
     ("run.html.j2", include_str!("../templates/run.html.j2")),
@@ -100,6 +103,15 @@ pub(crate) fn escape_for_terminal(text: &str) -> String {
 
 fn render_template(template: &str, values: impl Serialize) -> Result<String, RenderError> {
     Ok(ENVIRONMENT.get_template(template)?.render(values)?)
+}
+
+/// Maximum number of benchmarks whose added instructions are shown outside of the HTML page.
+const MAX_EXPLAINED: usize = 5;
+
+/// Returns the worst rows that have an explanation, as values for templates.
+fn list_explained(report: &Report<'_>) -> Value {
+    let explained = report.notable.iter().filter(|row| row.explanation.is_some());
+    explained.take(MAX_EXPLAINED).map(Value::from_serialize).collect()
 }
 
 fn serialize_rows(rows: &[ReportRow<'_>]) -> Value {

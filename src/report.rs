@@ -14,6 +14,7 @@ use crate::units::Percent;
 
 mod counts;
 mod doubt;
+mod explanation;
 mod row;
 mod source;
 mod figures;
@@ -45,6 +46,9 @@ pub(crate) struct ReportContext {
     /// Address of the text that explains how the decision is made and how often it is wrong; `None`
     /// if there is none.
     pub(crate) methodology: Option<String>,
+    /// Address of the repository's web pages, as in `https://github.com/owner/name`; `None` if it is
+    /// unknown.
+    pub(crate) repository: Option<String>,
 }
 
 impl ReportContext {
@@ -232,10 +236,12 @@ impl<'a> Report<'a> {
         let ids = decision.benchmarks.iter().map(|judgement| judgement.id.as_str());
         let ambiguous = find_ambiguous_ids(ids);
         let grouping = DoubtGrouping::choose(decision);
+        let source = find_source_address(decision, context);
         let judgements = decision.benchmarks.iter();
         let rows = judgements.map(|judgement| {
             let is_ambiguous = ambiguous.contains(judgement.id.as_str());
-            let row = ReportRow::new(judgement, decision, grouping, is_ambiguous);
+            let row =
+                ReportRow::new(judgement, decision, grouping, is_ambiguous, source.as_deref());
             ReportRow { page: context.find_page(judgement), ..row }
         });
         let (mut notable, mut folded): (Vec<_>, Vec<_>) = rows.partition(ReportRow::is_notable);
@@ -297,6 +303,13 @@ impl<'a> Report<'a> {
     pub(crate) fn rows(&self) -> impl Iterator<Item = &ReportRow<'a>> {
         self.notable.iter().chain(&self.folded)
     }
+}
+
+/// Returns the address of the files of the candidate's commit. Returns `None` if the repository or
+/// the commit is unknown, or if the working tree differed from the commit.
+fn find_source_address(decision: &Decision, context: &ReportContext) -> Option<String> {
+    let commit = decision.candidate.commit.as_ref().filter(|commit| !commit.dirty)?;
+    Some(format!("{}/blob/{}", context.repository.as_ref()?, commit.id))
 }
 
 /// Returns the ids that more than one benchmark has.

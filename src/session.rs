@@ -16,6 +16,8 @@ pub(crate) mod settings;
 pub(crate) mod measurement;
 pub(crate) mod calibration;
 pub(crate) mod pair;
+pub(crate) mod explanation;
+pub(crate) mod output_files;
 
 use std::collections::BTreeMap;
 
@@ -180,6 +182,7 @@ impl Session {
             host: &self.host,
             skip_policy: None,
             interrupt: &self.interrupt,
+            has_line_tables: false,
         }
     }
 

@@ -11,6 +11,7 @@ mod confirm;
 mod waivers;
 mod last_release;
 mod counts;
+mod explain;
 
 use anyhow::Result;
 
@@ -55,8 +56,11 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
         ..Evidence::from_sides(launches.candidate(), compared_with.as_evidence())
     };
     let counts = counts::second_opinion(&check, &evidence, launches.rounds())?;
-    let decision = decide(&Evidence { counts: &counts, ..evidence }, &check.session.policy);
-    outputs::write(&check, launches.candidate(), &decision)?;
+    let mut decision = decide(&Evidence { counts: &counts, ..evidence }, &check.session.policy);
+    // The builds of the rounds make room for those with line tables.
+    let candidate = launches.into_candidate();
+    explain::explain_if_wanted(&check, &mut decision)?;
+    outputs::write(&check, &candidate, &decision)?;
     Ok(ExitStatus::from(&decision))
 }
 

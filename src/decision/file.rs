@@ -104,6 +104,9 @@ impl Judgement {
         if counts.flat_map(|sides| [sides.baseline, sides.candidate]).any(|count| count <= 0.0) {
             return Err("a count of instructions is not above zero".to_owned());
         }
+        if let Some(explanation) = &self.explanation {
+            explanation.validate()?;
+        }
         let sides = self.baseline.iter().chain(&self.candidate);
         let rates = sides.clone().flat_map(|side| side.throughput.values());
         if rates.into_iter().any(|rate| *rate < 0.0) {

@@ -37,7 +37,11 @@ pub(crate) use self::build::{
     BenchTarget, BuildError, BuiltBenches, CargoWorkspace, PackageChoice, TOOLCHAIN_VARIABLE,
     build_benches,
 };
-pub(crate) use self::callgrind::{VALGRIND, count_instructions};
+#[cfg(test)]
+pub(crate) use self::callgrind::CallCost;
+pub(crate) use self::callgrind::{
+    CallProfile, CodeFunction, CodePlace, CountDetail, CountRequest, VALGRIND, profile_calls,
+};
 pub(crate) use self::environment::record_environment;
 pub(crate) use self::output::{WrittenResult, read_results};
 pub(crate) use self::parts::WorkspaceParts;
@@ -45,7 +49,7 @@ pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};
 pub(crate) use self::same_program::find_same_targets;
 pub(crate) use self::sources::TargetSources;
 #[cfg(feature = "internals")]
-pub(crate) use self::{callgrind::parse_instruction_total, output::parse_written_result};
+pub(crate) use self::{callgrind::parse_call_profile, output::parse_written_result};
 
 /// Resamples of Criterion's bootstrap. perfgate does not use its result, which would take as long as
 /// the calls. Criterion accepts every number above zero, and warns below 1000 on standard output.

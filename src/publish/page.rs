@@ -239,10 +239,16 @@ fn build_context(suite: &SuiteDecision, links: PageLinks<'_>) -> ReportContext {
     });
     ReportContext {
         full_report,
+        repository: links.run_url.and_then(find_repository_of_run).map(str::to_owned),
         report_artifact: suite.report_artifact.clone(),
         pages: pages.into_iter().flatten().collect(),
         ..ReportContext::default()
     }
+}
+
+/// Returns the address of the repository that a workflow run belongs to.
+fn find_repository_of_run(run_url: &str) -> Option<&str> {
+    Some(run_url.split_once("/actions/runs/")?.0)
 }
 
 /// Returns the judgements of all suites, each with its suite.

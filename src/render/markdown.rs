@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use minijinja::{Value, context};
 
-use super::{RenderError, render_template, serialize_report, serialize_rows};
+use super::{RenderError, list_explained, render_template, serialize_report, serialize_rows};
 use crate::decision::BaselineKind;
 use crate::report::{Report, ReportRow};
 
@@ -111,6 +111,7 @@ fn render_with_rows(report: &Report<'_>, counts: RowCounts) -> Result<String, Re
             more_reasons => report.reasons.saturating_sub(MAX_SENTENCES),
             more_accepted => report.counts.accepted.saturating_sub(waived_rows.len()),
             accepted => serialize_rows(&waived_rows),
+            explained => list_explained(report),
             notable => serialize_rows(notable),
             folded => serialize_rows(folded),
             figures_rows => measured.take(counts.figures).map(Value::from_serialize).collect::<Value>(),

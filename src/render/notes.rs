@@ -7,9 +7,13 @@ mod rules;
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
+pub(crate) use self::explanation::describe_explain_obstacle;
+use self::explanation::describe_obstacle;
 use super::numbers::{format_count, format_duration_tick, format_wait};
-use crate::note::{CountObstacle, Disturbance, FailureReason, MachineName, Note, StoredMachine};
+use crate::note::{Disturbance, FailureReason, MachineName, Note, StoredMachine};
 use crate::units::{Percent, Ratio};
+
+mod explanation;
 
 /// Remedy for a checkout that lacks something which the working tree has.
 const PREPARE_ADVICE: &str =
@@ -296,6 +300,12 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::InstructionsNotCounted { obstacle } => {
             format!("instructions were not counted: {}", describe_obstacle(obstacle))
         }
+        Note::SlowdownNotExplained { obstacle } => {
+            format!("the slowdown is not explained: {}", describe_obstacle(obstacle))
+        }
+        Note::NothingExplained { obstacle } => {
+            format!("no slowdown is explained: {}", describe_explain_obstacle(obstacle))
+        }
 
         Note::SameProgram => {
             "both commits build the same program, byte for byte, so there is nothing to measure"
@@ -533,28 +543,6 @@ fn describe_setup_failure(reason: &FailureReason, message: &str) -> String {
     match message {
         "" => describe_failure(reason),
         message => format!("{}: {message}", describe_failure(reason)),
-    }
-}
-
-/// Returns the clause for why instructions could not be counted.
-fn describe_obstacle(obstacle: &CountObstacle) -> String {
-    match obstacle {
-        CountObstacle::UnknownTarget => "its bench target is not known".to_owned(),
-        CountObstacle::SetupOutweighsCalls => {
-            "set-up before the first call outweighs the calls".to_owned()
-        }
-        CountObstacle::CallsTooShort => {
-            "its calls are too short to be told apart from Criterion's own work".to_owned()
-        }
-        CountObstacle::SeveralCallsPerSample => "each sample has more than one call".to_owned(),
-        CountObstacle::ProcessFailed { reason } => {
-            format!("the process failed under callgrind: {}", describe_failure(reason))
-        }
-        CountObstacle::StartedByRunner { runner } => format!(
-            "Cargo's configuration starts benches with `{runner}`, and callgrind counts only what \
-             perfgate starts directly"
-        ),
-        CountObstacle::NoTotal => "callgrind wrote no total".to_owned(),
     }
 }
 

@@ -107,6 +107,12 @@ pub(super) fn format_count(number: usize) -> String {
     text
 }
 
+/// Formats a change of an amount with its sign and an SI prefix: `+1.20 M`, `−35.0`.
+pub(super) fn format_signed_amount(number: f64) -> String {
+    let sign = if number < 0.0 { '−' } else { '+' };
+    format!("{sign}{}", format_amount(number.abs()))
+}
+
 /// Formats a large amount with an SI prefix: `1.20 M`.
 pub(super) fn format_amount(number: f64) -> String {
     const PREFIXES: [(f64, &str); 4] = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];

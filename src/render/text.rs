@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 use unicode_width::UnicodeWidthStr;
 
-use super::{RenderError, render_template, serialize_report, serialize_rows};
+use super::{RenderError, list_explained, render_template, serialize_report, serialize_rows};
 use crate::report::Report;
 
 /// Maximum number of rows, so that the whole report fits on a screen. If there are more, the text names
@@ -33,6 +33,7 @@ pub(crate) fn render_text(report: &Report<'_>, colour: Colour) -> Result<String,
         context! {
             report => serialize_report(report),
             notable => serialize_rows(shown),
+            explained => list_explained(report),
             left_out => report.notable.len() - shown.len(),
             figures_rows => figures.collect::<Value>(),
             figures_left_out => measured.len().saturating_sub(MAX_FIGURE_ROWS),

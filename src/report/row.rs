@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde::Serialize;
 
 use super::doubt::DoubtGrouping;
+use super::explanation::ExplanationView;
 use crate::compare::{Estimate, Histogram, SideFigures};
 use crate::decision::{
     Change, CheckStage, Decision, Judgement, LaunchCounts, RatioInterval, TargetJudgement,
@@ -88,6 +89,8 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) notes: &'a [Note],
     /// The first notes on what the sides differ in besides the code under test.
     pub(crate) remarks: Vec<&'a Note>,
+    /// Where the added instructions are; `None` if this is unknown.
+    pub(crate) explanation: Option<ExplanationView<'a>>,
 }
 
 /// What a row is called: its change, unless something about the benchmark is more important.
@@ -318,11 +321,13 @@ pub(crate) struct WaiverLine<'a> {
 
 impl<'a> ReportRow<'a> {
     /// Builds the row of `judgement`. `is_ambiguous` means that another benchmark has the same id.
+    /// `source` is the address of the candidate's files; `None` if it is unknown.
     pub(super) fn new(
         judgement: &'a Judgement,
         decision: &Decision,
         grouping: DoubtGrouping,
         is_ambiguous: bool,
+        source: Option<&str>,
     ) -> Self {
         let is_batch = judgement.sampling == Some(Sampling::Batch);
         let targets = judgement.targets.iter();
@@ -384,6 +389,10 @@ impl<'a> ReportRow<'a> {
                 .filter(|note| is_side_difference(note))
                 .take(MAX_ROW_LINES)
                 .collect(),
+            explanation: judgement
+                .explanation
+                .as_ref()
+                .map(|explanation| ExplanationView::new(explanation, source)),
         }
     }
 

@@ -116,6 +116,7 @@ pub(crate) fn measure_into(
 pub(crate) fn to_workspace(selection: &SelectionArgs) -> CargoWorkspace {
     let (folder, manifest) = find_manifest(selection.manifest_path.as_deref()).unzip();
     CargoWorkspace {
+        has_line_tables: false,
         folder: folder.unwrap_or_default(),
         manifest,
         target_folder: None,

@@ -60,7 +60,7 @@ pub(crate) struct Pair {
     pub(crate) unaffected: Option<UnaffectedBenches>,
     /// Records of the builds of base and candidate, to be completed by their pilots.
     drafts: [Option<RecordDraft>; 2],
-    _worktrees: Vec<Worktree>,
+    worktrees: Vec<Worktree>,
     _folder: Option<PairFolder>,
 }
 
@@ -92,6 +92,9 @@ pub(crate) struct PairBuilder<'a> {
     pub(crate) skip_policy: Option<&'a Policy>,
     /// Raised when a signal asks perfgate to end.
     pub(crate) interrupt: &'a Interrupt,
+    /// Whether the programs get line tables and keep their symbols, so that a profile of them can
+    /// be read.
+    pub(crate) has_line_tables: bool,
 }
 
 impl Pair {
@@ -113,7 +116,7 @@ impl Pair {
             same_targets: Vec::new(),
             unaffected: None,
             drafts: [None, None],
-            _worktrees: Vec::new(),
+            worktrees: Vec::new(),
             _folder: None,
         }
     }
@@ -141,7 +144,8 @@ impl Pair {
         let repository = builder.repository;
         repository.remove_stale_worktrees().map_err(CommandError::from)?;
         builder.interrupt.guard_worktrees(repository.folder());
-        let original = OriginalWorkspace::read(builder.selection, repository.folder())?;
+        let original = OriginalWorkspace::read(builder.selection, repository.folder())?
+            .with_line_tables(builder.has_line_tables);
         let sides = SideBuilder {
             original: &original,
             prepare: builder.prepare,
@@ -185,7 +189,7 @@ impl Pair {
             same_targets,
             unaffected: None,
             drafts,
-            _worktrees: vec![base_checkout.worktree, head_checkout.worktree],
+            worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
         })))
     }
@@ -206,9 +210,15 @@ impl Pair {
             same_targets: Vec::new(),
             unaffected: Some(unaffected),
             drafts: [None, None],
-            _worktrees: Vec::new(),
+            worktrees: Vec::new(),
             _folder: None,
         }
+    }
+
+    /// Returns the folders in which both commits are checked out, or `None` for commands.
+    pub(crate) fn checkout_folders(&self) -> Option<[&Path; 2]> {
+        let [base, head] = self.worktrees.as_slice() else { return None };
+        Some([base.path(), head.path()])
     }
 
     /// Runs a pilot launch of the candidate, and of what only the base has. Returns the launch plans
@@ -265,6 +275,11 @@ impl Pair {
 }
 
 impl PairBuilder<'_> {
+    /// Returns a builder of programs with line tables.
+    pub(crate) fn with_line_tables(self) -> Self {
+        Self { has_line_tables: true, ..self }
+    }
+
     /// Returns the commit of the candidate: the head if the tree is clean, else a snapshot of the
     /// working tree without untracked files in `target_folder`.
     ///

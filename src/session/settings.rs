@@ -113,7 +113,8 @@ pub(crate) fn resolve_budget(flag: Option<Nanos>, config: &MeasureConfig) -> Dur
 }
 
 /// Returns `nanos` as a duration. A time that is too long for one becomes the longest duration.
-fn to_duration(nanos: Nanos) -> Duration {
+/// Returns the time as a duration. A time that is too long becomes the longest one.
+pub(crate) fn to_duration(nanos: Nanos) -> Duration {
     Duration::try_from_secs_f64(nanos.get() / NANOS_PER_SECOND).unwrap_or(Duration::MAX)
 }
 

@@ -28,6 +28,7 @@ fn context() -> ReportContext {
         report_artifact: None,
         pages: std::collections::HashMap::new(),
         methodology: Some("https://example.com/METHODOLOGY.md".to_owned()),
+        repository: Some("https://github.com/example/tokens".to_owned()),
     }
 }
 

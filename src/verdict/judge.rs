@@ -425,6 +425,7 @@ fn build_judgement(
         candidate,
         failure: comparison.candidate.and_then(|side| side.failure.clone()),
         instructions: None,
+        explanation: None,
         targets: judge_targets(comparison, rules),
         waiver: None,
         notes: finding.notes,

@@ -21,6 +21,7 @@ mod command;
 mod command_runs;
 mod conditions;
 mod errors;
+mod explain;
 mod formats;
 #[cfg(all(feature = "internals", feature = "github"))]
 mod fuzz;

@@ -60,6 +60,14 @@ impl CheckLaunches {
         }
     }
 
+    /// Returns the run that is judged, and gives up the builds.
+    pub(super) fn into_candidate(self) -> Run {
+        match self {
+            Self::Candidate { run, .. } => *run,
+            Self::Rounds(rounds) => rounds.measured.candidate,
+        }
+    }
+
     /// Returns the rounds, if there were any.
     pub(super) fn rounds(&self) -> Option<&PairRounds> {
         match self {

@@ -10,7 +10,7 @@ use crate::cli::CheckArgs;
 use crate::decision::{Change, InstructionCounts, Judgement};
 use crate::host::detect_program_version;
 use crate::measure::MeasureSubject;
-use crate::measure::criterion::{BuiltBenches, VALGRIND, count_instructions};
+use crate::measure::criterion::{BuiltBenches, CountDetail, CountRequest, VALGRIND, profile_calls};
 use crate::note::CountObstacle;
 use crate::session::CommandError;
 use crate::session::progress::ProgressOutput;
@@ -75,8 +75,17 @@ fn count_both_sides(
     };
     let mut counted = [0.0; 2];
     for (count, side) in counted.iter_mut().zip(sides) {
-        match count_instructions(side, target, &id, &session.effort.effort, &session.interrupt)? {
-            Ok(per_call) => *count = per_call,
+        let request = CountRequest {
+            built: side,
+            target,
+            id: &id,
+            detail: CountDetail::Instructions,
+            effort: &session.effort.effort,
+            deadline: None,
+            interrupt: &session.interrupt,
+        };
+        match profile_calls(&request)? {
+            Ok(profile) => *count = profile.count_instructions(),
             Err(obstacle) => return Ok(Err(obstacle)),
         }
     }

@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::inputs::CheckInputs;
-use crate::cli::DecisionFormat;
 use crate::decision::Decision;
-use crate::files;
-use crate::render::{Colour, render_run_json};
-use crate::report::ReportContext;
+use crate::render::render_run_json;
 use crate::run::Run;
+use crate::session::output_files::{write_decision_files, write_output};
 use crate::session::recording::check_recordable;
 use crate::session::{CommandError, print};
 use crate::store::StoreError;
@@ -27,35 +25,12 @@ pub(super) fn write_run(folder: &Path, run: &Run) -> Result<()> {
 ///
 /// Fails if an output cannot be written or the store fails.
 pub(super) fn write(check: &CheckInputs<'_>, candidate: &Run, decision: &Decision) -> Result<()> {
-    write_decision(&check.args.out, decision)?;
+    write_decision_files(&check.args.out, decision)?;
     print::print_decision(decision, check.args.format)?;
     if check.args.save_baseline {
         print::print_note(&save_baseline(check, candidate)?);
     }
     Ok(())
-}
-
-/// Writes the decision and its reports to `folder`.
-///
-/// Fails if a report cannot be rendered or a file cannot be written.
-fn write_decision(folder: &Path, decision: &Decision) -> Result<()> {
-    let formats = [
-        ("report.html", DecisionFormat::Html),
-        ("report.md", DecisionFormat::Markdown),
-        ("decision.json", DecisionFormat::Json),
-    ];
-    for (name, format) in formats {
-        let shown =
-            print::render_decision(decision, format, &ReportContext::default(), Colour::Off)?;
-        write_output(folder, name, &shown)?;
-    }
-    Ok(())
-}
-
-fn write_output(folder: &Path, name: &str, content: &str) -> Result<()> {
-    let path = folder.join(name);
-    files::write_atomically(&path, content.as_bytes())
-        .with_context(|| format!("failed to write `{}`", path.display()))
 }
 
 /// Saves the run as a baseline, whatever the verdict: later changes are compared with the commit as

@@ -24,6 +24,12 @@ use crate::secrets::hide_secrets;
 /// A sentence of Criterion's help text. Every executable that reads Criterion's flags contains it.
 const CRITERION_HELP: &[u8] = b"This executable is a Criterion.rs benchmark.";
 
+/// The profile that `cargo bench` builds with by default.
+const DEFAULT_PROFILE: &str = "bench";
+/// Settings of a profile that add line tables to programs and keep their symbols. With
+/// `line-tables-only`, inlined functions would have names without their paths.
+const LINE_TABLE_SETTINGS: [&str; 2] = ["debug=\"limited\"", "strip=false"];
+
 /// Variable that names the toolchain which rustup must use.
 pub(crate) const TOOLCHAIN_VARIABLE: &str = "RUSTUP_TOOLCHAIN";
 
@@ -94,6 +100,8 @@ pub(crate) struct CargoWorkspace {
     pub(crate) profile: Option<String>,
     /// Toolchain that rustup must use; `None` for the one that rustup chooses in the folder.
     pub(crate) toolchain: Option<String>,
+    /// Whether the programs get line tables and keep their symbols.
+    pub(crate) has_line_tables: bool,
 }
 
 /// The packages of a workspace whose benches are built.
@@ -421,6 +429,12 @@ impl CargoWorkspace {
         }
         if let Some(profile) = &self.profile {
             cargo.args(["--profile", profile]);
+        }
+        if self.has_line_tables {
+            let profile = self.profile.as_deref().unwrap_or(DEFAULT_PROFILE);
+            for setting in LINE_TABLE_SETTINGS {
+                cargo.arg("--config").arg(format!("profile.{profile}.{setting}"));
+            }
         }
         cargo.args(build_target_flags(declared));
         cargo

@@ -1,125 +1,199 @@
-//! Counts the instructions of one call with callgrind: second evidence, which clock noise does not
-//! affect.
+//! Counts the instructions of one call with callgrind: evidence that clock noise does not affect.
 //!
 //! Criterion has no option to count instructions. But with more samples it makes that many more
 //! calls, one per sample, and does everything else as before. So the difference between two starts
-//! is that of the calls, plus a few thousand instructions with which Criterion stores and writes
-//! each sample.
+//! is that of the calls. callgrind counts only while a method of Criterion's `Bencher` runs, so that
+//! neither set-up nor Criterion's own statistics are in the counts.
+
+mod profile;
 
 use std::fs;
+use std::io;
 use std::process::Command;
+use std::time::Instant;
 
 use super::{BenchTarget, BuiltBenches, build_exact_filter};
 use crate::measure::Effort;
 use crate::note::CountObstacle;
 use crate::process::{self, Interrupt, ProcessError, StderrTarget};
-use crate::run::BenchmarkId;
+use crate::run::{BenchmarkId, Sampling};
+use crate::symbols::{demangle_symbol, list_function_symbols};
+
+#[cfg(test)]
+pub(crate) use self::profile::CallCost;
+pub(crate) use self::profile::{CallProfile, CodeFunction, CodePlace, parse_call_profile};
 
 /// The program that counts instructions.
 pub(crate) const VALGRIND: &str = "valgrind";
 /// Numbers of samples of the two starts: the fewest that Criterion accepts, and some more.
 const SAMPLE_COUNTS: [u32; 2] = [10, 30];
-/// Fewest instructions of a call that can be distinguished from Criterion's own work. That work was
-/// observed to change by about two thousand instructions per call from one start to the next.
-const MIN_INSTRUCTIONS: f64 = 500_000.0;
-/// Smallest share of all instructions that the additional calls must have. The work before the
-/// first call is not the same in two starts, for example because of hash tables with random keys.
-const MIN_CALLS_SHARE: f64 = 0.01;
 
-/// Counts the instructions of one call of the benchmark `id` of `target`, including the work of
-/// the benchmark between two calls. The inner `Err` is the obstacle if they cannot be counted.
+/// How callgrind counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CountDetail {
+    /// Instructions only.
+    Instructions,
+    /// Also cache misses and mispredicted branches of a simulated processor, which takes longer.
+    Simulation,
+}
+
+/// What is counted, and how long that may take.
+#[derive(Clone, Copy)]
+pub(crate) struct CountRequest<'a> {
+    /// The build whose benchmark is counted.
+    pub(crate) built: &'a BuiltBenches,
+    /// Name of the bench target.
+    pub(crate) target: &'a str,
+    /// The benchmark.
+    pub(crate) id: &'a BenchmarkId,
+    /// How callgrind counts.
+    pub(crate) detail: CountDetail,
+    /// Limits of a launch.
+    pub(crate) effort: &'a Effort,
+    /// When counting must end; `None` without such a time.
+    pub(crate) deadline: Option<Instant>,
+    /// Raised when a signal asks perfgate to end.
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+/// Counts the instructions of one call, by address and by called function. This includes what
+/// Criterion's `Bencher` does for it, such as the set-up of `iter_batched`, and leaves out other
+/// threads. The inner `Err` is the obstacle if the calls cannot be counted.
 ///
 /// # Errors
 ///
 /// Fails if a process cannot be started, its files cannot be read, or perfgate was asked to end.
-pub(crate) fn count_instructions(
-    built: &BuiltBenches,
-    target: &str,
-    id: &BenchmarkId,
-    effort: &Effort,
-    interrupt: &Interrupt,
-) -> Result<Result<f64, CountObstacle>, ProcessError> {
+pub(crate) fn profile_calls(
+    request: &CountRequest<'_>,
+) -> Result<Result<CallProfile, CountObstacle>, ProcessError> {
     // Count two starts with different numbers of samples, and divide the difference by the number
     // of additional calls.
-    let mut targets = built.targets.iter();
-    let Some(target) =
-        targets.find(|bench| bench.name == target && Some(&bench.package) == id.package.as_ref())
-    else {
+    let mut targets = request.built.targets.iter();
+    let Some(target) = targets.find(|bench| {
+        bench.name == request.target && Some(&bench.package) == request.id.package.as_ref()
+    }) else {
         return Ok(Err(CountObstacle::UnknownTarget));
     };
     if let Some(runner) = &target.runner {
         let runner = runner.describe();
         return Ok(Err(CountObstacle::StartedByRunner { runner }));
     }
-    let mut counted = [0.0; 2];
-    for (count, samples) in counted.iter_mut().zip(SAMPLE_COUNTS) {
-        match target.count_with_samples(&id.name, samples, effort, interrupt)? {
-            Ok(instructions) => *count = instructions,
+    let methods = target.list_bencher_methods()?;
+    if methods.is_empty() {
+        return Ok(Err(CountObstacle::NoSymbols));
+    }
+    let mut profiles = [CallProfile::default(), CallProfile::default()];
+    for (profile, samples) in profiles.iter_mut().zip(SAMPLE_COUNTS) {
+        match target.profile_samples(request, &methods, samples)? {
+            Ok(counted) => *profile = counted,
             Err(obstacle) => return Ok(Err(obstacle)),
         }
     }
+    let [fewer, more] = profiles;
     let calls = f64::from(SAMPLE_COUNTS[1] - SAMPLE_COUNTS[0]);
-    let difference = counted[1] - counted[0];
-    if difference < MIN_CALLS_SHARE * counted[1] {
-        return Ok(Err(CountObstacle::SetupOutweighsCalls));
+    let profile = more.divide_difference(&fewer, calls);
+    if profile.count_instructions() <= 0.0 {
+        return Ok(Err(CountObstacle::NothingCounted));
     }
-    let per_call = difference / calls;
-    if per_call < MIN_INSTRUCTIONS {
-        return Ok(Err(CountObstacle::CallsTooShort));
-    }
-    Ok(Ok(per_call))
+    Ok(Ok(profile))
 }
 
 impl BenchTarget {
-    /// Counts all instructions of one start that takes `samples` samples. The inner `Err` is the
-    /// obstacle if they cannot be counted.
-    fn count_with_samples(
+    /// Returns the mangled names of the methods of Criterion's `Bencher` that call the code under
+    /// test. They are never inlined. Returns none if the program has no symbols.
+    ///
+    /// Fails if the executable cannot be read.
+    fn list_bencher_methods(&self) -> io::Result<Vec<String>> {
+        let mut symbols = list_function_symbols(&self.executable)?;
+        symbols.retain(|symbol| {
+            // Cheaper than reading every name: each of them has these letters.
+            symbol.contains("Bencher") && is_bencher_method(&demangle_symbol(symbol))
+        });
+        symbols.sort();
+        symbols.dedup();
+        Ok(symbols)
+    }
+
+    /// Profiles one start that takes `samples` samples. The inner `Err` is the obstacle if they
+    /// cannot be counted.
+    fn profile_samples(
         &self,
-        id: &str,
+        request: &CountRequest<'_>,
+        methods: &[String],
         samples: u32,
-        effort: &Effort,
-        interrupt: &Interrupt,
-    ) -> Result<Result<f64, CountObstacle>, ProcessError> {
+    ) -> Result<Result<CallProfile, CountObstacle>, ProcessError> {
         // Start the bench in Valgrind with the least effort that Criterion allows, check that each
-        // sample was one call, and read the total.
+        // sample was one call, and read the counts.
+        let left = request.deadline.map(|end| end.saturating_duration_since(Instant::now()));
+        let limit = left.map_or(request.effort.timeout, |left| left.min(request.effort.timeout));
+        if limit.is_zero() {
+            return Ok(Err(CountObstacle::BudgetSpent));
+        }
+        let interrupt = request.interrupt;
         let folder = interrupt.create_temporary_folder()?;
         let (home, out) = (folder.path().join("criterion"), folder.path().join("counts"));
         fs::create_dir_all(&home)?;
         let bench_command = self.build_command(&home);
         let mut command = Command::new(VALGRIND);
         command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
+        command.args(["--dump-instr=yes", "--dump-line=no", "--compress-pos=no", "--demangle=no"]);
+        if request.detail == CountDetail::Simulation {
+            command.args(["--cache-sim=yes", "--branch-sim=yes"]);
+        }
+        command.args(methods.iter().map(|symbol| format!("--toggle-collect={symbol}")));
         command.arg(bench_command.get_program()).current_dir(&self.environment.folder).env_clear();
         let variables = bench_command.get_envs();
         command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
         command.args(["--bench", "--noplot", "--measurement-time", "0.000001"]);
         command.args(["--warm-up-time", "0.000001", "--nresamples", "1", "--sample-size"]);
+        let id = request.id.name.as_str();
         command.args([samples.to_string(), build_exact_filter([id].into_iter())]);
-        let stderr = StderrTarget::Lines;
         let ended =
-            process::run_process(&mut command, stderr, effort.timeout, interrupt, |_| true)?;
-        if let Some(failure) = ended.to_failure(effort.timeout) {
+            process::run_process(&mut command, StderrTarget::Lines, limit, interrupt, |_| true)?;
+        if ended.status.is_none() && left.is_some_and(|left| left <= limit) {
+            return Ok(Err(CountObstacle::BudgetSpent));
+        }
+        if let Some(failure) = ended.to_failure(limit) {
             return Ok(Err(CountObstacle::ProcessFailed { reason: failure.reason }));
         }
         let written = super::read_results(folder.path())?;
         let mut own = written.iter().filter(|written| written.id == id);
         let is_single = own.any(|written| {
             written.observed.as_ref().is_ok_and(|seen| {
-                seen.sampling == crate::run::Sampling::Call
-                    && seen.samples.len() == samples as usize
+                seen.sampling == Sampling::Call && seen.samples.len() == samples as usize
             })
         });
         if !is_single {
             return Ok(Err(CountObstacle::SeveralCallsPerSample));
         }
-        let counts = fs::read_to_string(&out)?;
-        Ok(parse_instruction_total(&counts).ok_or(CountObstacle::NoTotal))
+        let counts = fs::read(&out)?;
+        let profile = parse_call_profile(&String::from_utf8_lossy(&counts));
+        Ok(profile.ok_or(CountObstacle::NoTotal))
     }
 }
 
-/// Returns the total number of instructions in a file that callgrind wrote. Returns `None` if the
-/// file has no total.
-pub(crate) fn parse_instruction_total(counts: &str) -> Option<f64> {
-    counts.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok())
+/// Returns whether `path` is a method of Criterion's `Bencher` that calls the code under test:
+/// `criterion::bencher::Bencher<M>::iter`, or `<criterion::bencher::Bencher<…>>::iter::<…>` in newer
+/// symbols. A closure in such a method is not one.
+fn is_bencher_method(path: &str) -> bool {
+    let path = path.trim_start_matches('<');
+    let is_bencher = ["criterion::bencher::Bencher", "criterion::bencher::AsyncBencher"]
+        .iter()
+        .any(|begin| path.strip_prefix(begin).is_some_and(|rest| rest.starts_with('<')));
+    // Look at the path without generic arguments, which may name anything.
+    let (mut depth, mut plain) = (0_u32, String::new());
+    for c in path.replace("->", "").chars() {
+        match c {
+            '<' => depth += 1,
+            '>' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => plain.push(c),
+            _ => {}
+        }
+    }
+    let mut parts = plain.split("::").filter(|part| !part.is_empty()).skip(3);
+    is_bencher
+        && parts.next().is_some_and(|name| name.starts_with("iter"))
+        && parts.next().is_none()
 }
 
 #[cfg(test)]
@@ -144,17 +218,38 @@ mod tests {
         };
         let built = BuiltBenches { targets: vec![target], ..BuiltBenches::default() };
         let id = BenchmarkId { name: "a".to_owned(), package: Some("p".to_owned()) };
-        let counted =
-            count_instructions(&built, "suite", &id, &Effort::default(), &Interrupt::default());
+        let counted = profile_calls(&CountRequest {
+            built: &built,
+            target: "suite",
+            id: &id,
+            detail: CountDetail::Instructions,
+            effort: &Effort::default(),
+            deadline: None,
+            interrupt: &Interrupt::default(),
+        });
         let obstacle = CountObstacle::StartedByRunner { runner: "taskset -c 1".to_owned() };
         assert_eq!(counted.unwrap(), Err(obstacle));
     }
 
     #[test]
-    fn the_total_is_read_from_what_callgrind_writes() {
-        // valgrind 3.19 --tool=callgrind true, its first and last lines
-        let counts = "# callgrind format\nversion: 1\nevents: Ir\nsummary: 1843517\n\nfn=(1)\n0 3\n\ntotals: 1843517\n";
-        assert_eq!(parse_instruction_total(counts), Some(1_843_517.0));
-        assert_eq!(parse_instruction_total("version: 1\n"), None);
+    fn instructions_count_while_a_method_of_the_bencher_runs() {
+        for path in [
+            "criterion::bencher::Bencher<M>::iter",
+            "criterion::bencher::Bencher<M>::iter_batched_ref",
+            "criterion::bencher::AsyncBencher<A,M>::iter_custom",
+            "<criterion::bencher::Bencher<criterion::measurement::WallTime>>::iter::<(), a::b::{closure#0}>",
+            "<criterion::bencher::Bencher<W>>::iter::<fn() -> u8, u8>",
+        ] {
+            assert!(is_bencher_method(path), "{path}");
+        }
+        for path in [
+            "criterion::bencher::Bencher<M>::iter::{{closure}}",
+            "<criterion::report::BencherReport as criterion::report::Report>::measurement_complete",
+            "core::ops::function::FnOnce::call_once::<criterion::bencher::Bencher<M>::iter>",
+            "criterion::bencher::Bencher<M>::assert_iterated",
+            "mine::bencher::Bencher<M>::iter",
+        ] {
+            assert!(!is_bencher_method(path), "{path}");
+        }
     }
 }

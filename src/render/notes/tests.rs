@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::note::RulesIssue;
+use crate::note::{CountObstacle, ExplainObstacle, RulesIssue};
 use crate::units::Nanos;
 
 /// Builds a list with one example of each variant of `$kind`. It does not compile if a variant is
@@ -60,12 +60,23 @@ fn list_failures() -> Vec<FailureReason> {
 fn list_obstacles() -> Vec<CountObstacle> {
     list_examples! { CountObstacle:
         UnknownTarget {}
-        SetupOutweighsCalls {}
-        CallsTooShort {}
+        NoSymbols {}
+        NothingCounted {}
+        BudgetSpent {}
         SeveralCallsPerSample {}
         ProcessFailed { reason: FailureReason::Killed { signal: 11 } }
         StartedByRunner { runner: "taskset -c 1".to_owned() }
         NoTotal {}
+    }
+}
+
+fn list_explain_obstacles() -> Vec<ExplainObstacle> {
+    list_examples! { ExplainObstacle:
+        NoValgrind {}
+        NoCommits {}
+        OtherCommit { judged: "0123456789ab".to_owned() }
+        NotCriterion {}
+        Failed { cause: "failed to build the benches".to_owned() }
     }
 }
 
@@ -167,7 +178,9 @@ fn list_notes() -> Vec<Note> {
         CountsWithoutRounds {}
         CountsNeedCriterion {}
         InstructionsCounted { baseline: 10e6, candidate: 11e6 }
-        InstructionsNotCounted { obstacle: CountObstacle::CallsTooShort }
+        InstructionsNotCounted { obstacle: CountObstacle::NoSymbols }
+        SlowdownNotExplained { obstacle: CountObstacle::BudgetSpent }
+        NothingExplained { obstacle: ExplainObstacle::NoValgrind }
         SameProgram {}
         Unaffected { bench: text("tokenization"), files: 214 }
         OtherCompiler { baseline: Some(text("1.94.0")), candidate: None }
@@ -276,6 +289,9 @@ fn every_sentence_can_be_read_aloud() {
     }
     for obstacle in list_obstacles() {
         write_line("obstacle", describe_obstacle(&obstacle));
+    }
+    for obstacle in list_explain_obstacles() {
+        write_line("explaining", describe_explain_obstacle(&obstacle));
     }
     insta::assert_snapshot!(table);
 }

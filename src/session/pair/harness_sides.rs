@@ -71,7 +71,7 @@ impl Pair {
             same_targets: Vec::new(),
             unaffected: None,
             drafts: [None, None],
-            _worktrees: vec![base_checkout.worktree, head_checkout.worktree],
+            worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
         })))
     }

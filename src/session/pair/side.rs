@@ -104,6 +104,12 @@ impl OriginalWorkspace {
         Ok(Self { inside: inside.to_owned(), workspace, parts, root, toolchain })
     }
 
+    /// Returns the workspace with `has_line_tables` for its programs.
+    pub(super) fn with_line_tables(mut self, has_line_tables: bool) -> Self {
+        self.workspace.has_line_tables = has_line_tables;
+        self
+    }
+
     /// Returns the path of the manifest in the folder `inside` of a checkout.
     fn locate_manifest(&self, inside: &Path) -> PathBuf {
         inside.join(self.workspace.manifest.as_deref().unwrap_or(Path::new("Cargo.toml")))

@@ -1,0 +1,208 @@
+//! Explains the regressions of a decision: builds both commits with line tables, and counts the
+//! instructions of their benchmarks.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use super::Session;
+use super::pair::{Pair, PairAttempt, SideObstacle};
+use super::progress::ProgressOutput;
+use crate::decision::{Change, Decision, Explanation, InstructionCounts, Judgement, SideCounts};
+use crate::explain::{
+    AttributedCounts, SourceTexts, attribute_profile, contrast_sides, explains_time,
+};
+use crate::git::CommitId;
+use crate::host::detect_program_version;
+use crate::measure::MeasureSubject;
+use crate::measure::criterion::{
+    BuiltBenches, CallProfile, CountDetail, CountRequest, VALGRIND, profile_calls,
+};
+use crate::note::{CountObstacle, ExplainObstacle, Note};
+use crate::units::Ratio;
+
+/// Returns whether the instructions of `judgement` can be explained: it is slower by a known ratio.
+fn is_explainable(judgement: &Judgement) -> bool {
+    judgement.change == Change::Regressed && judgement.ratio.is_some()
+}
+
+/// Adds to each regressed benchmark of `decision` where its added instructions are, or why they
+/// could not be counted. Everything else in the decision stays as it is. Counting takes at most
+/// `budget`, the worst benchmarks first.
+///
+/// The inner `Err` is the obstacle if nothing can be explained.
+///
+/// # Errors
+///
+/// Fails if Cargo rejects the workspace, if a process or a file fails, or if a signal interrupts it.
+pub(crate) fn explain_decision(
+    session: &Session,
+    decision: &mut Decision,
+    budget: Duration,
+) -> Result<Result<(), ExplainObstacle>> {
+    if !decision.benchmarks.iter().any(is_explainable) {
+        return Ok(Ok(()));
+    }
+    let pair = match build_with_lines(session, decision)? {
+        Ok(pair) => pair,
+        Err(obstacle) => return Ok(Err(obstacle)),
+    };
+    let (MeasureSubject::Criterion(baseline), MeasureSubject::Criterion(candidate)) =
+        (&pair.baseline, &pair.candidate)
+    else {
+        return Ok(Err(ExplainObstacle::NotCriterion));
+    };
+    let mut explainer = Explainer {
+        session,
+        sides: [baseline, candidate],
+        roots: pair.checkout_folders().context("the pair has no checkouts")?,
+        texts: SourceTexts::default(),
+        deadline: Instant::now() + budget,
+    };
+    let stages = ProgressOutput::new();
+    let mut slow: Vec<&mut Judgement> =
+        decision.benchmarks.iter_mut().filter(|judgement| is_explainable(judgement)).collect();
+    slow.sort_by_key(|judgement| Reverse(judgement.ratio.map(|ratio| ratio.point)));
+    for judgement in slow {
+        stages.print_line(&format!("explaining {}", judgement.id));
+        // An earlier explanation would contradict the new one.
+        judgement.notes.retain(|note| !matches!(note, Note::SlowdownNotExplained { .. }));
+        judgement.explanation = None;
+        match explainer.explain(judgement)? {
+            Ok(explanation) => judgement.explanation = Some(Box::new(explanation)),
+            Err(obstacle) => judgement.notes.push(Note::SlowdownNotExplained { obstacle }),
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Builds the two commits of `decision` with line tables. The inner `Err` is what prevents it.
+///
+/// Fails if Cargo rejects the workspace, if git or the folders fail, or if a signal interrupts the
+/// build.
+fn build_with_lines(
+    session: &Session,
+    decision: &Decision,
+) -> Result<Result<Box<Pair>, ExplainObstacle>> {
+    if detect_program_version(VALGRIND).is_none() {
+        return Ok(Err(ExplainObstacle::NoValgrind));
+    }
+    if decision.benchmarks.iter().all(|judgement| judgement.target.is_none()) {
+        return Ok(Err(ExplainObstacle::NotCriterion));
+    }
+    let base = decision.baseline.commit.as_ref().and_then(|base| CommitId::parse(&base.id));
+    let judged = decision.candidate.commit.as_ref();
+    let (Some(base), Some(judged), Some(repository)) = (base, judged, &session.project.repository)
+    else {
+        return Ok(Err(ExplainObstacle::NoCommits));
+    };
+    let head = session.project.read_head()?;
+    if head.is_none_or(|head| head.id != judged.id || head.dirty != judged.dirty) {
+        let judged = CommitId::parse(&judged.id);
+        let judged = judged.map_or_else(String::new, |commit| commit.short_id().to_owned());
+        return Ok(Err(ExplainObstacle::OtherCommit { judged }));
+    }
+    let builder = session.pair_builder(repository).with_line_tables();
+    let cause = match Pair::build_from_commits(&builder, &base) {
+        Ok(PairAttempt::Ready(pair)) => return Ok(Ok(pair)),
+        Ok(PairAttempt::NoBase(SideObstacle::NoManifest(path))) => {
+            format!("the base does not have `{path}`")
+        }
+        Ok(PairAttempt::NoBase(SideObstacle::NoProfile(profile))) => {
+            format!("the base has no profile `{profile}`")
+        }
+        Ok(PairAttempt::NoBase(SideObstacle::NotBuilt(cause)) | PairAttempt::NoHead(cause)) => {
+            cause
+        }
+        Err(error) if !session.interrupt.is_raised() => format!("{error:#}"),
+        Err(error) => return Err(error),
+    };
+    Ok(Err(ExplainObstacle::Failed { cause }))
+}
+
+/// Both sides, ready to be counted.
+struct Explainer<'a> {
+    session: &'a Session,
+    sides: [&'a BuiltBenches; 2],
+    /// Folders of the checkouts of both sides.
+    roots: [&'a Path; 2],
+    texts: SourceTexts,
+    deadline: Instant,
+}
+
+impl Explainer<'_> {
+    /// Explains one benchmark. The inner `Err` is the obstacle if it cannot be counted.
+    ///
+    /// Fails if a process cannot be started, or if its files or a program cannot be read.
+    fn explain(&mut self, judgement: &Judgement) -> Result<Result<Explanation, CountObstacle>> {
+        let ratio = judgement.ratio.map(|ratio| ratio.point).context("there is no ratio")?;
+        let profiles = match self.profile_sides(judgement, CountDetail::Instructions)? {
+            Ok(profiles) => profiles,
+            Err(obstacle) => return Ok(Err(obstacle)),
+        };
+        let [baseline, candidate] = &profiles;
+        let sides = [self.attribute(baseline, 0)?, self.attribute(candidate, 1)?];
+        let events = self.simulate_if_needed(judgement, &profiles, ratio)?;
+        Ok(Ok(contrast_sides(&sides, ratio, events)))
+    }
+
+    /// Counts one call of both sides. The inner `Err` is the obstacle if one cannot be counted.
+    fn profile_sides(
+        &self,
+        judgement: &Judgement,
+        detail: CountDetail,
+    ) -> Result<Result<[CallProfile; 2], CountObstacle>> {
+        let id = judgement.to_id();
+        let Some(target) = &judgement.target else {
+            return Ok(Err(CountObstacle::UnknownTarget));
+        };
+        let mut profiles = [CallProfile::default(), CallProfile::default()];
+        for (profile, built) in profiles.iter_mut().zip(self.sides) {
+            let request = CountRequest {
+                built,
+                target,
+                id: &id,
+                detail,
+                effort: &self.session.effort.effort,
+                deadline: Some(self.deadline),
+                interrupt: &self.session.interrupt,
+            };
+            match profile_calls(&request)? {
+                Ok(counted) => *profile = counted,
+                Err(obstacle) => return Ok(Err(obstacle)),
+            }
+        }
+        Ok(Ok(profiles))
+    }
+
+    fn attribute(&mut self, profile: &CallProfile, side: usize) -> Result<AttributedCounts> {
+        attribute_profile(profile, self.roots[side], &mut self.texts)
+            .context("failed to read a program that was counted")
+    }
+
+    /// Returns the events of a simulated processor on both sides if instructions do not explain the
+    /// time. Returns none if they do, or if there is no time left to simulate it.
+    fn simulate_if_needed(
+        &self,
+        judgement: &Judgement,
+        profiles: &[CallProfile; 2],
+        ratio: Ratio,
+    ) -> Result<BTreeMap<String, SideCounts>> {
+        let [baseline, candidate] = profiles.each_ref().map(CallProfile::count_instructions);
+        if explains_time(InstructionCounts { baseline, candidate }, ratio) {
+            return Ok(BTreeMap::new());
+        }
+        let Ok([baseline, candidate]) = self.profile_sides(judgement, CountDetail::Simulation)?
+        else {
+            return Ok(BTreeMap::new());
+        };
+        let events = candidate.events.into_iter().map(|(event, candidate)| {
+            let baseline = baseline.events.get(&event).copied().unwrap_or_default();
+            (event, SideCounts { baseline, candidate })
+        });
+        Ok(events.collect())
+    }
+}
