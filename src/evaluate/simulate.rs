@@ -257,7 +257,7 @@ impl SimulatedSuite {
                 ..judge::end_rounds(&baseline, &candidate)
             };
             answers = judge::decide_in_rounds(rounds, noise, policy);
-            is_open = answers.iter().map(BenchmarkAnswer::is_undecided).collect();
+            is_open = answers.iter().map(|answer| answer.is_undecided()).collect();
             if !is_open.contains(&true) {
                 break;
             }

@@ -29,7 +29,7 @@ pub(super) struct BenchmarkAnswer {
 
 impl BenchmarkAnswer {
     /// Returns whether more rounds may decide the benchmark.
-    pub(super) fn is_undecided(&self) -> bool {
+    pub(super) fn is_undecided(self) -> bool {
         self.change == Change::Inconclusive
     }
 }

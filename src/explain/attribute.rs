@@ -321,7 +321,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::measure::criterion::CallCost;
+    use crate::measure::criterion::EdgeCost;
 
     fn function(symbol: &str) -> CodeFunction {
         CodeFunction { object: Arc::from("/bench"), symbol: Arc::from(symbol) }
@@ -358,7 +358,7 @@ mod tests {
 
         fn call(&mut self, symbol: &str, frames: &[SourceFrame], callee: &str, cost: [f64; 2]) {
             let place = self.place(symbol, frames);
-            let cost = CallCost { calls: cost[0], instructions: cost[1] };
+            let cost = EdgeCost { calls: cost[0], instructions: cost[1] };
             self.profile.calls.insert((place, function(callee)), cost);
         }
 

@@ -38,7 +38,7 @@ pub(crate) use self::build::{
     build_benches,
 };
 #[cfg(test)]
-pub(crate) use self::callgrind::CallCost;
+pub(crate) use self::callgrind::EdgeCost;
 pub(crate) use self::callgrind::{
     CallProfile, CodeFunction, CodePlace, CountDetail, CountRequest, VALGRIND, profile_calls,
 };

@@ -16,6 +16,8 @@ use crate::run::{BenchmarkId, LookHorizon};
 const SIDES: f64 = 2.0;
 /// A round takes at most this part of the budget.
 pub(crate) const ROUNDS_IN_BUDGET: u32 = LAUNCHES_IN_BUDGET / 2;
+/// Most benchmarks are decided after this number of rounds, so the first rounds leave time for it.
+const DECIDING_ROUNDS: u32 = ROUNDS_IN_BUDGET - 1;
 /// If the first round takes this many times what it may take, the effort is chosen again.
 const MAX_FIRST_EXCESS: f64 = 1.25;
 
@@ -51,6 +53,8 @@ pub(crate) struct RoundSchedule<'a> {
     last_times: BTreeMap<ProcessName, (f64, f64)>,
     /// Nanoseconds that were spent on each benchmark.
     spent: HashMap<BenchmarkId, f64>,
+    /// Number of rounds that have begun.
+    begun: u32,
 }
 
 impl<'a> RoundSchedule<'a> {
@@ -64,6 +68,7 @@ impl<'a> RoundSchedule<'a> {
             budget,
             last_times: BTreeMap::new(),
             spent: HashMap::new(),
+            begun: 0,
         };
         schedule.fit_effort();
         schedule
@@ -155,13 +160,15 @@ impl<'a> RoundSchedule<'a> {
     /// up: if no benchmark can be measured in the rest of the budget.
     ///
     /// If a round of all of them takes too long, those on which the least time was spent come first.
-    /// Expensive benchmarks are thereby measured in every second or third round.
+    /// Expensive benchmarks are thereby measured in every second or third round. If the first round
+    /// took too long, the next ones are shorter, so that at least cheap benchmarks have enough of them.
     pub(super) fn select_next(&self, wanted: &HashSet<BenchmarkId>) -> LaunchPlan {
         let plan = LaunchPlan { planned: self.plan.planned.clone(), ..LaunchPlan::default() };
         let plan = plan.restrict_to(wanted);
         let Some(budget) = self.budget else { return plan };
         let left = budget.time_left().as_secs_f64() * 1e9;
-        let limit = budget.round_nanos().min(left);
+        let missing = DECIDING_ROUNDS.saturating_sub(self.begun).max(1);
+        let limit = budget.round_nanos().min(left / f64::from(missing));
         let mut candidates: Vec<&PlannedBenchmark> = plan.planned.iter().flatten().collect();
         candidates.sort_by(|one, other| self.compare_spent(one, other));
         let mut started: HashSet<(ProcessName, MeasureMode)> = HashSet::new();
@@ -190,6 +197,7 @@ impl<'a> RoundSchedule<'a> {
 
     /// Forgets the times of the last round. The next ones are those of a round that begins.
     pub(super) fn begin_round(&mut self, selected: &LaunchPlan) {
+        self.begun += 1;
         for job in selected.list_jobs() {
             self.last_times.remove(&job.process());
         }
@@ -371,12 +379,20 @@ mod tests {
         LaunchPlan { planned: Some(planned.collect()), ..LaunchPlan::default() }
     }
 
-    /// Plays the rounds of the large suite on a machine on which everything takes as long as
-    /// estimated times `slowness`. A benchmark is decided after five rounds. Returns the number of
+    /// Plays the rounds of the large suite on a machine on which everything takes as long as in the
+    /// pilot times `slowness`. A benchmark is decided after five rounds. Returns the number of
     /// decided benchmarks and the seconds that the rounds took after a pilot.
-    fn play_large_suite(seconds: u64, slowness: f64) -> (usize, f64) {
+    fn play_large_suite(seconds: u64, mut slowness: f64) -> (usize, f64) {
         let effort = Effort::default();
         let mut schedule = schedule(plan_large_suite(), &effort, seconds);
+        let calls: Vec<(BenchmarkId, f64)> = schedule
+            .plan
+            .planned
+            .iter()
+            .flatten()
+            .map(|one| (one.id.clone(), one.cost.pace * slowness))
+            .collect();
+        let mut is_first = true;
         let pilot = 0.5 * SIDES * schedule.plan.estimate_launch_nanos(&effort) / 1e9;
         let mut elapsed = pilot * slowness;
         let mut rounds: HashMap<BenchmarkId, u32> = HashMap::new();
@@ -401,6 +417,14 @@ mod tests {
             let limit = Duration::from_secs(seconds);
             let began = Instant::now().checked_sub(passed).unwrap();
             schedule.budget = Some(RoundsBudget { began, limit });
+            if std::mem::take(&mut is_first) {
+                let known = schedule.plan.clone();
+                schedule.adapt_to_first_round(calls.clone());
+                // From here on, the estimates know how slow the machine is.
+                if schedule.plan != known {
+                    slowness = 1.0;
+                }
+            }
             let open = rounds.iter().filter(|(_, count)| **count < 5).map(|(id, _)| id.clone());
             selected = schedule.select_next(&open.collect());
         }

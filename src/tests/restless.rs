@@ -79,7 +79,7 @@ fn bursts_do_not_hide_a_slowdown() {
     let judged = judge(&build_bursts(80, 1.05), LookHorizon::Rounds80, 50, false);
     assert_eq!((judged.change, judged.launches.candidate), (Change::Regressed, 28));
     let ratio = judged.ratio.unwrap();
-    let [low, point, high] = [ratio.low, ratio.point, ratio.high].map(|ratio| ratio.get());
+    let [low, point, high] = [ratio.low, ratio.point, ratio.high].map(crate::units::Ratio::get);
     assert!((point - 1.05).abs() < 0.002, "{point}");
     assert!(low <= point && point <= high && low > 1.045 && high < 1.055, "{low} to {high}");
     let [old, new] = [judged.baseline, judged.candidate].map(|side| side.unwrap().median.point);

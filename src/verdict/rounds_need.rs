@@ -95,12 +95,14 @@ fn estimate_need(differences: &[f64], rules: &BenchmarkRules) -> Option<RoundsNe
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::{RoundsNeed, estimate_need};
     use crate::policy::{BenchmarkRules, Config, Policy};
     use crate::selection::Selection;
 
     fn default_rules() -> BenchmarkRules {
-        let policy = Policy::new(&Config::default(), &Default::default(), Selection::default());
+        let policy = Policy::new(&Config::default(), &BTreeMap::new(), Selection::default());
         policy.unwrap().resolve_rules("any", None)
     }
 

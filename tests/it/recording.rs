@@ -141,6 +141,7 @@ fn a_store_in_a_folder_is_recorded_to_and_needs_no_push() {
     let shared = Shared::new();
     shared.bed.git("work", &["checkout", "--quiet", "main"]);
     fs::write(shared.bed.path("work/perfgate.toml"), "[store]\nurl = \"dir:../kept\"\n").unwrap();
+    fs::write(shared.bed.path("work/Cargo.toml"), "[workspace]\n").unwrap();
     let base = shared.bed.commit("configured");
     shared.bed.git("work", &["push", "--quiet", "origin", "main"]);
     let recorded = shared.write_run(&base, 100.0);

@@ -20,7 +20,7 @@ use crate::run::{BenchmarkId, Sampling};
 use crate::symbols::{demangle_symbol, list_function_symbols};
 
 #[cfg(test)]
-pub(crate) use self::profile::CallCost;
+pub(crate) use self::profile::EdgeCost;
 pub(crate) use self::profile::{CallProfile, CodeFunction, CodePlace, parse_call_profile};
 
 /// The program that counts instructions.

@@ -24,7 +24,7 @@ pub(crate) struct CodePlace {
 
 /// Calls from one instruction to one function.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct CallCost {
+pub(crate) struct EdgeCost {
     /// Number of calls.
     pub(crate) calls: f64,
     /// Instructions in the called function and in everything that it calls.
@@ -37,7 +37,7 @@ pub(crate) struct CallProfile {
     /// Number of executions of each instruction.
     pub(crate) own: BTreeMap<CodePlace, f64>,
     /// What each instruction called, with the cost.
-    pub(crate) calls: BTreeMap<(CodePlace, CodeFunction), CallCost>,
+    pub(crate) calls: BTreeMap<(CodePlace, CodeFunction), EdgeCost>,
     /// Number of events by callgrind's name, such as `Ir` for instructions.
     pub(crate) events: BTreeMap<String, f64>,
 }
@@ -66,7 +66,7 @@ impl CallProfile {
             *events.entry(event.clone()).or_default() -= count;
         }
         own.retain(|_, count| *count != 0.0);
-        edges.retain(|_, cost| *cost != CallCost::default());
+        edges.retain(|_, cost| *cost != EdgeCost::default());
         for count in own.values_mut().chain(events.values_mut()) {
             *count /= calls;
         }
@@ -244,7 +244,7 @@ totals: 9384
         };
         let call = parse(3000, 60).divide_difference(&parse(1000, 20), 20.0);
         assert_eq!(call.own.into_values().collect::<Vec<_>>(), [100.0]);
-        let cost = CallCost { calls: 2.0, instructions: 100.0 };
+        let cost = EdgeCost { calls: 2.0, instructions: 100.0 };
         assert_eq!(call.calls.into_values().collect::<Vec<_>>(), [cost]);
         assert!((call.events["Ir"] - 100.0).abs() < 1e-9);
     }
