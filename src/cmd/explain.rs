@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use crate::cli::{EffortArgs, ExplainArgs, GateArgs, StoreArgs};
 use crate::decision::Change;
-use crate::note::ExplainObstacle;
-use crate::render::notes::describe_explain_obstacle;
+use crate::note::{ExplainObstacle, Note};
+use crate::render::notes::describe_note;
 use crate::run::SampleSource;
 use crate::session::explanation::explain_decision;
 use crate::session::output_files::write_decision_files;
@@ -38,7 +38,7 @@ pub(super) fn run_explain(args: &ExplainArgs) -> Result<ExitStatus> {
     }
     match explain_decision(&session, &mut decision, to_duration(args.explain_budget))? {
         Ok(()) => {}
-        Err(obstacle) => return Err(explain_obstacle(&obstacle).into()),
+        Err(obstacle) => return Err(explain_obstacle(obstacle).into()),
     }
     let beside = args.decision.parent().unwrap_or(Path::new(""));
     write_decision_files(args.out.as_deref().unwrap_or(beside), &decision)?;
@@ -47,8 +47,8 @@ pub(super) fn run_explain(args: &ExplainArgs) -> Result<ExitStatus> {
 }
 
 /// Returns the error for an obstacle, with its remedy.
-fn explain_obstacle(obstacle: &ExplainObstacle) -> CommandError {
-    let message = format!("no slowdown is explained: {}", describe_explain_obstacle(obstacle));
+fn explain_obstacle(obstacle: ExplainObstacle) -> CommandError {
+    let message = describe_note(&Note::NothingExplained { obstacle: obstacle.clone() });
     match obstacle {
         ExplainObstacle::NoValgrind => CommandError::new_unavailable(message)
             .with_help("install it, for example: sudo apt install valgrind"),

@@ -11,8 +11,7 @@ mod texts;
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
-pub(crate) use self::explanation::describe_explain_obstacle;
-use self::explanation::describe_obstacle;
+use self::explanation::{describe_explain_obstacle, describe_obstacle};
 pub(crate) use self::failure::describe_failure;
 use self::failure::describe_setup_failure;
 pub(super) use self::texts::add_texts;
