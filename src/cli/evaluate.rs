@@ -34,7 +34,7 @@ pub(crate) enum ExpectArg {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  perfgate evaluate --scenario mixed --suites 4000           the table in docs/error-rates/mixed.md
+  perfgate evaluate --scenario mixed --effects 0%,2%,5%      the table in docs/error-rates/mixed.md
   perfgate evaluate --scenario mixed --threshold 0% --detect 2%
   perfgate evaluate --data series.csv.gz --suites 400        recorded launches of unchanged code
   perfgate evaluate --aa run.json                            your own launches of unchanged code

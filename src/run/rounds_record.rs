@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum LookHorizon {
     /// At most 20 rounds; also the horizon of files that name none.
     #[default]
-    Rounds20,
+    Rounds20 = 20,
     /// At most 40 rounds.
-    Rounds40,
+    Rounds40 = 40,
     /// At most 80 rounds.
-    Rounds80,
+    Rounds80 = 80,
     /// At most 160 rounds.
-    Rounds160,
+    Rounds160 = 160,
 }
 
 /// What was fixed before the first look at a measurement in rounds. Both sides have the same record.
@@ -45,12 +45,7 @@ impl LookHorizon {
 
     /// Returns the number of rounds.
     pub(crate) const fn rounds(self) -> usize {
-        match self {
-            Self::Rounds20 => 20,
-            Self::Rounds40 => 40,
-            Self::Rounds80 => 80,
-            Self::Rounds160 => 160,
-        }
+        self as usize
     }
 }
 
@@ -66,12 +61,7 @@ impl TryFrom<u32> for LookHorizon {
 
 impl From<LookHorizon> for u32 {
     fn from(horizon: LookHorizon) -> Self {
-        match horizon {
-            LookHorizon::Rounds20 => 20,
-            LookHorizon::Rounds40 => 40,
-            LookHorizon::Rounds80 => 80,
-            LookHorizon::Rounds160 => 160,
-        }
+        horizon as Self
     }
 }
 
