@@ -57,7 +57,7 @@ pub(crate) struct MeasuredRounds {
     pub(crate) entered_count: usize,
     /// Benchmarks that were not measured because both sides have the same program.
     pub(crate) same_program: Vec<SameBenchmark>,
-    /// Largest number of rounds that a benchmark may take, fixed before the first round.
+    /// Largest number of rounds that a benchmark may take, fixed before the first look.
     pub(crate) horizon: LookHorizon,
     /// Whether the budget ended the rounds before every benchmark was decided.
     pub(crate) is_budget_spent: bool,

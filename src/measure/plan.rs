@@ -267,9 +267,9 @@ impl LaunchPlan {
     /// Returns the plans of both sides with the same benchmarks and costs, so that both sides are
     /// measured in the same way once the effort is chosen.
     ///
-    /// A benchmark that both sides have costs as much as on the slower side. Failed benchmarks and notes stay with their
-    /// side; a note that both sides have is kept only on this one. If the benchmarks of either side
-    /// are not known yet, both lists stay as they are.
+    /// A benchmark that both sides have costs as much as on the slower side. Failed benchmarks and
+    /// notes stay with their side; a note that both sides have is kept only on this one. If the
+    /// benchmarks of either side are not known yet, both lists stay as they are.
     #[must_use]
     pub(crate) fn merge_with(mut self, mut other: Self) -> (Self, Self) {
         other.notes.retain(|note| !self.notes.contains(note));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Largest number of rounds that a benchmark may take. The looks of a benchmark share its error
-/// rates, so the number is fixed before the first round.
+/// rates, so the number is fixed before the first look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub(crate) enum LookHorizon {
@@ -36,8 +36,8 @@ impl LookHorizon {
     /// Returns the largest horizon that `affordable_rounds` rounds reach, or the smallest if they
     /// reach none.
     ///
-    /// Must be called before the first round, with a number that does not depend on the launches of
-    /// the rounds.
+    /// Must be called before the first look, with a number that does not depend on how the sides
+    /// differ.
     pub(crate) fn choose(affordable_rounds: usize) -> Self {
         let reached = Self::ALL.into_iter().rfind(|horizon| horizon.rounds() <= affordable_rounds);
         reached.unwrap_or_default()
