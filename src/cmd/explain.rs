@@ -10,7 +10,7 @@ use crate::decision::Change;
 use crate::note::{ExplainObstacle, Note};
 use crate::render::notes::describe_note;
 use crate::run::SampleSource;
-use crate::session::explanation::explain_decision;
+use crate::session::explanation::{VALGRIND_REMEDY, explain_decision};
 use crate::session::output_files::write_decision_files;
 use crate::session::settings::to_duration;
 use crate::session::{
@@ -50,8 +50,9 @@ pub(super) fn run_explain(args: &ExplainArgs) -> Result<ExitStatus> {
 fn explain_obstacle(obstacle: ExplainObstacle) -> CommandError {
     let message = describe_note(&Note::NothingExplained { obstacle: obstacle.clone() });
     match obstacle {
-        ExplainObstacle::NoValgrind => CommandError::new_unavailable(message)
-            .with_help("install it, for example: sudo apt install valgrind"),
+        ExplainObstacle::NoValgrind => {
+            CommandError::new_unavailable(message).with_help(VALGRIND_REMEDY)
+        }
         ExplainObstacle::NotCriterion => CommandError::new_unavailable(message),
         ExplainObstacle::NoCommits => CommandError::new_usage(message)
             .with_help("`perfgate check --baseline REVISION` compares two commits"),

@@ -13,7 +13,7 @@ use crate::units::Nanos;
 
 /// Calls that take fewer nanoseconds than this are measured in batches. A clock reading takes
 /// 25 ns, which is half a percent of this.
-pub(crate) const MIN_SINGLE_CALL_NANOS: f64 = 5e3;
+const MIN_SINGLE_CALL_NANOS: f64 = 5e3;
 /// Samples of a benchmark that is measured in batches. In 10 ms the smallest batch takes about
 /// 8 µs, which is hundreds of clock readings, and an interval still has 50 values.
 const BATCH_SAMPLES: u32 = 50;
