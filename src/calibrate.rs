@@ -23,7 +23,7 @@ use crate::verdict::look_plan::{MIN_HISTORY_ROUNDS, compute_benchmark_alpha};
 use crate::verdict::test_form::{choose_test_form, compute_partner_correlation};
 
 /// The schema of the calibration files that this version writes.
-pub(crate) const CALIBRATION_SCHEMA: &str = "perfgate.calibration/1";
+const CALIBRATION_SCHEMA: &str = "perfgate.calibration/1";
 
 /// Numbers of rounds for which the detectable slowdown is listed: some of the planned looks.
 pub(crate) const LISTED_ROUNDS: [usize; 6] = [3, 5, 7, 10, 14, 20];

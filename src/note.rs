@@ -13,9 +13,11 @@ mod recorded;
 mod failure;
 mod rules;
 mod explanation;
+mod machine;
 
 pub(crate) use explanation::{CountObstacle, ExplainObstacle};
 pub(crate) use failure::FailureReason;
+pub(crate) use machine::{Disturbance, MachineName, StoredMachine};
 use recorded::{RecordedValue, RecordedVisitor};
 pub(crate) use rules::RulesIssue;
 
@@ -635,44 +637,6 @@ pub(crate) enum Note {
     NotMeasured,
 }
 
-/// What disturbed a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "disturbance", rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum Disturbance {
-    /// The hypervisor gave processor time to other machines.
-    StolenTime {
-        /// Share of the processor time.
-        share: Percent,
-    },
-    /// The processor lowered its clock rate or the quota of the container was used up.
-    Throttled {
-        /// Number of times.
-        times: u64,
-    },
-}
-
-/// Names a machine for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MachineName {
-    /// Processor model.
-    pub(crate) cpu_model: String,
-    /// Kernel release.
-    pub(crate) kernel: String,
-}
-
-/// A machine that has stored runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct StoredMachine {
-    /// Processor model.
-    pub(crate) cpu_model: String,
-    /// Number of logical processors.
-    pub(crate) cores: u32,
-    /// Kernel release.
-    pub(crate) kernel: String,
-}
-
 impl Note {
     /// Returns whether the note gives a reason why both sides have the same program.
     pub(crate) fn is_same_program(&self) -> bool {
@@ -697,41 +661,4 @@ impl Serialize for Note {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_note_is_read_back_without_its_text() {
-        let note = Note::Undecided {
-            rounds: Some(14),
-            detectable: Percent::new(0.042).ok(),
-            more_time: None,
-        };
-        let json = serde_json::to_string(&note).unwrap();
-        assert_eq!(json, r#"{"note":"undecided","rounds":14,"detectable":0.042}"#);
-        assert_eq!(serde_json::from_str::<Note>(&json).unwrap(), note);
-        let with_text = r#"{"note":"undecided","text":"words","rounds":14,"detectable":0.042}"#;
-        assert_eq!(serde_json::from_str::<Note>(with_text).unwrap(), note);
-    }
-
-    #[test]
-    fn a_sentence_of_schema_1_is_kept() {
-        let note: Note = serde_json::from_str(r#""the tree was dirty""#).unwrap();
-        assert_eq!(note, Note::Recorded { sentence: "the tree was dirty".to_owned() });
-        let reason: FailureReason = serde_json::from_str(r#""panicked""#).unwrap();
-        assert_eq!(reason, FailureReason::Reported { sentence: "panicked".to_owned() });
-    }
-
-    #[test]
-    fn an_unknown_note_or_field_is_refused() {
-        for json in [
-            r#"{"note":"made-up"}"#,
-            r#"{"note":"dirty-tree","more":1}"#,
-            r#"{"text":"only words"}"#,
-            r#"{"note":"dirty-tree","text":1}"#,
-            "7",
-        ] {
-            assert!(serde_json::from_str::<Note>(json).is_err(), "{json}");
-        }
-    }
-}
+mod tests;

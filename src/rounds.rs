@@ -57,7 +57,7 @@ pub(crate) struct MeasuredRounds {
     pub(crate) entered_count: usize,
     /// Benchmarks that were not measured because both sides have the same program.
     pub(crate) same_program: Vec<SameBenchmark>,
-    /// Largest number of rounds that a benchmark may take, fixed before the first round.
+    /// Largest number of rounds that a benchmark may take, fixed before the first look.
     pub(crate) horizon: LookHorizon,
     /// Whether the budget ended the rounds before every benchmark was decided.
     pub(crate) is_budget_spent: bool,
@@ -149,9 +149,11 @@ pub(crate) fn measure_rounds(
     // Plan: in each round, launch every job on both sides, then let `look` decide which benchmarks
     // remain. The first round has everything. A round that would not end in time is not begun.
     let watch = HostWatch::begin();
-    let mut random = Pcg64::seed_from_u64(rounds_plan.seed);
     let mut selected = schedule.select_first();
     let mut measured = RoundsMeasurement {
+        plan: rounds_plan,
+        interrupt,
+        random: Pcg64::seed_from_u64(rounds_plan.seed),
         baseline: Measurement::new(baseline, rounds_plan.baseline_plan.clone()),
         candidate: Measurement::new(candidate, rounds_plan.candidate_plan.clone()),
     };
@@ -162,23 +164,7 @@ pub(crate) fn measure_rounds(
     for round in 0.. {
         let left = schedule.time_left();
         progress(RoundsProgress::Round { round: round + 1, undecided, left });
-        schedule.begin_round(&selected);
-        for job in selected.list_jobs() {
-            let place =
-                LaunchPosition { round, session: Some(rounds_plan.session.clone()), order: None };
-            let is_swapped = random.random();
-            let began = Instant::now();
-            let has_time = schedule.time_left().is_none_or(|left| !left.is_zero());
-            measure_job(
-                rounds_plan,
-                &job,
-                JobTurn { is_swapped, place: &place, may_repeat: has_time },
-                interrupt,
-                &mut measured,
-                progress,
-            )?;
-            schedule.record_job(&job, began.elapsed());
-        }
+        measured.measure_round(round, &selected, &mut schedule, progress)?;
         if round == 0 {
             entered_count = measured.find_common_ids().len();
             schedule.adapt_to_first_round(measured.list_means());
@@ -210,15 +196,8 @@ pub(crate) fn measure_rounds(
         }
     }
     measured.candidate.add_notes(watch.end());
-    let (mut baseline, mut candidate) = measured.finish();
-    for benchmark in &mut candidate.benchmarks {
-        let time = schedule.estimate_alone(&benchmark.to_id());
-        benchmark.round_time = time.and_then(|time| Nanos::new(time.as_secs_f64() * 1e9).ok());
-    }
-    for side in [&mut baseline, &mut candidate] {
-        let entered = u32::try_from(entered_count).unwrap_or(u32::MAX);
-        side.settings.rounds = Some(RoundsRecord { horizon, entered });
-    }
+    let entered = u32::try_from(entered_count).unwrap_or(u32::MAX);
+    let (baseline, candidate) = measured.finish(&schedule, RoundsRecord { horizon, entered });
     let same_program = rounds_plan.same_program.clone();
     Ok(MeasuredRounds {
         baseline,
@@ -230,71 +209,6 @@ pub(crate) fn measure_rounds(
     })
 }
 
-/// The turn of a job in a round.
-#[derive(Clone, Copy)]
-struct JobTurn<'a> {
-    /// Whether the candidate is launched first.
-    is_swapped: bool,
-    /// The round.
-    place: &'a LaunchPosition,
-    /// Whether there is time to repeat disturbed launches.
-    may_repeat: bool,
-}
-
-/// Launches one job of one round on both sides, and repeats both launches if either was disturbed.
-fn measure_job(
-    rounds_plan: &RoundsPlan<'_>,
-    job: &LaunchJob,
-    JobTurn { is_swapped, place, may_repeat }: JobTurn<'_>,
-    interrupt: &Interrupt,
-    measured: &mut RoundsMeasurement,
-    progress: &mut dyn FnMut(RoundsProgress),
-) -> Result<(), MeasureError> {
-    // A benchmark that has already failed on a side is not launched there again. Disturbed launches
-    // are repeated once, and the second result counts whatever happens.
-    let left = [
-        job.exclude_failed(|id| measured.baseline.has_failed(id)),
-        job.exclude_failed(|id| measured.candidate.has_failed(id)),
-    ];
-    let mut launched = launch_both(rounds_plan, &left, is_swapped, interrupt)?;
-    let disturbance = launched.0.disturbance.or(launched.1.disturbance);
-    if let Some(disturbance) = disturbance.filter(|_| may_repeat) {
-        let note = Note::RoundRepeated { round: place.round, job: job.name(), disturbance };
-        progress(RoundsProgress::Repeated(note.clone()));
-        measured.candidate.add_notes([note]);
-        launched = launch_both(rounds_plan, &left, is_swapped, interrupt)?;
-    }
-    let [baseline_place, candidate_place] = [is_swapped, !is_swapped]
-        .map(|order| LaunchPosition { order: Some(u32::from(order)), ..place.clone() });
-    let target = job.target.as_deref();
-    measured.baseline.add_launch(launched.0, target, &baseline_place);
-    measured.candidate.add_launch(launched.1, target, &candidate_place);
-    Ok(())
-}
-
-/// Launches what is left of a job on each side, baseline and candidate. If `is_swapped`, the
-/// candidate is launched first. A side without a job has an empty result.
-///
-/// Fails if a benchmark process cannot be launched or if the measurement is interrupted.
-fn launch_both(
-    rounds_plan: &RoundsPlan<'_>,
-    left: &[Option<LaunchJob>; 2],
-    is_swapped: bool,
-    interrupt: &Interrupt,
-) -> Result<(LaunchResult, LaunchResult), MeasureError> {
-    let launch = |subject: &MeasureSubject, left: &Option<LaunchJob>| match left {
-        Some(job) => subject.launch_job(job, rounds_plan.effort, interrupt),
-        None => Ok(LaunchResult::default()),
-    };
-    let [baseline, candidate] = left;
-    if is_swapped {
-        let candidate = launch(rounds_plan.candidate, candidate)?;
-        Ok((launch(rounds_plan.baseline, baseline)?, candidate))
-    } else {
-        Ok((launch(rounds_plan.baseline, baseline)?, launch(rounds_plan.candidate, candidate)?))
-    }
-}
-
 /// Returns the benchmarks of `run` that did not fail.
 fn collect_measured_ids(run: &Run) -> HashSet<BenchmarkId> {
     let successful = run.benchmarks.iter().filter(|benchmark| benchmark.failure.is_none());
@@ -302,12 +216,93 @@ fn collect_measured_ids(run: &Run) -> HashSet<BenchmarkId> {
 }
 
 /// Both sides while they are measured.
-struct RoundsMeasurement {
+struct RoundsMeasurement<'a> {
+    plan: &'a RoundsPlan<'a>,
+    interrupt: &'a Interrupt,
+    /// Draws which side is launched first.
+    random: Pcg64,
     baseline: Measurement,
     candidate: Measurement,
 }
 
-impl RoundsMeasurement {
+impl RoundsMeasurement<'_> {
+    /// Launches all jobs of a round. They are recorded in `schedule`.
+    ///
+    /// Fails if a benchmark process cannot be launched or if the measurement is interrupted.
+    fn measure_round(
+        &mut self,
+        round: u32,
+        selected: &LaunchPlan,
+        schedule: &mut RoundSchedule<'_>,
+        progress: &mut dyn FnMut(RoundsProgress),
+    ) -> Result<(), MeasureError> {
+        schedule.begin_round(selected);
+        let place = LaunchPosition { round, session: Some(self.plan.session.clone()), order: None };
+        for job in selected.list_jobs() {
+            let began = Instant::now();
+            let has_time = schedule.time_left().is_none_or(|left| !left.is_zero());
+            self.measure_job(&job, &place, has_time, progress)?;
+            schedule.record_job(&job, began.elapsed());
+        }
+        Ok(())
+    }
+
+    /// Launches one job of one round on both sides. If `may_repeat`, repeats both launches if either
+    /// was disturbed.
+    ///
+    /// Fails if a benchmark process cannot be launched or if the measurement is interrupted.
+    fn measure_job(
+        &mut self,
+        job: &LaunchJob,
+        place: &LaunchPosition,
+        may_repeat: bool,
+        progress: &mut dyn FnMut(RoundsProgress),
+    ) -> Result<(), MeasureError> {
+        let is_swapped = self.random.random();
+        // A benchmark that has already failed on a side is not launched there again. Disturbed
+        // launches are repeated once, and the second result counts whatever happens.
+        let left = [
+            job.exclude_failed(|id| self.baseline.has_failed(id)),
+            job.exclude_failed(|id| self.candidate.has_failed(id)),
+        ];
+        let mut launched = self.launch_both(&left, is_swapped)?;
+        let disturbance = launched.0.disturbance.or(launched.1.disturbance);
+        if let Some(disturbance) = disturbance.filter(|_| may_repeat) {
+            let note = Note::RoundRepeated { round: place.round, job: job.name(), disturbance };
+            progress(RoundsProgress::Repeated(note.clone()));
+            self.candidate.add_notes([note]);
+            launched = self.launch_both(&left, is_swapped)?;
+        }
+        let [baseline_place, candidate_place] = [is_swapped, !is_swapped]
+            .map(|order| LaunchPosition { order: Some(u32::from(order)), ..place.clone() });
+        let target = job.target.as_deref();
+        self.baseline.add_launch(launched.0, target, &baseline_place);
+        self.candidate.add_launch(launched.1, target, &candidate_place);
+        Ok(())
+    }
+
+    /// Launches what is left of a job on each side, baseline and candidate. If `is_swapped`, the
+    /// candidate is launched first. A side without a job has an empty result.
+    ///
+    /// Fails if a benchmark process cannot be launched or if the measurement is interrupted.
+    fn launch_both(
+        &self,
+        left: &[Option<LaunchJob>; 2],
+        is_swapped: bool,
+    ) -> Result<(LaunchResult, LaunchResult), MeasureError> {
+        let launch = |subject: &MeasureSubject, left: &Option<LaunchJob>| match left {
+            Some(job) => subject.launch_job(job, self.plan.effort, self.interrupt),
+            None => Ok(LaunchResult::default()),
+        };
+        let [baseline, candidate] = left;
+        if is_swapped {
+            let candidate = launch(self.plan.candidate, candidate)?;
+            Ok((launch(self.plan.baseline, baseline)?, candidate))
+        } else {
+            Ok((launch(self.plan.baseline, baseline)?, launch(self.plan.candidate, candidate)?))
+        }
+    }
+
     /// Returns the benchmarks that both sides have measured without failure.
     fn find_common_ids(&self) -> HashSet<BenchmarkId> {
         let baseline_ids = collect_measured_ids(self.baseline.run());
@@ -328,12 +323,13 @@ impl RoundsMeasurement {
             .collect()
     }
 
-    /// Ends the measurement and returns the runs of base and candidate.
+    /// Ends the measurement and returns the runs of base and candidate, with `record` and with what
+    /// a round of each benchmark costs.
     ///
     /// A benchmark that failed on the base and is not in the candidate does not count as missing.
     /// It becomes a note instead of a benchmark.
-    fn finish(mut self) -> (Run, Run) {
-        let candidate = self.candidate.finish();
+    fn finish(mut self, schedule: &RoundSchedule<'_>, record: RoundsRecord) -> (Run, Run) {
+        let mut candidate = self.candidate.finish();
         let candidate_ids: HashSet<BenchmarkId> =
             candidate.benchmarks.iter().map(Benchmark::to_id).collect();
         let unshared = self.baseline.take_failed(|id| !candidate_ids.contains(id));
@@ -342,6 +338,14 @@ impl RoundsMeasurement {
             Some(Note::BenchmarkFailed { benchmark: benchmark.id, reason })
         });
         self.baseline.add_notes(notes);
-        (self.baseline.finish(), candidate)
+        let mut baseline = self.baseline.finish();
+        for benchmark in &mut candidate.benchmarks {
+            let time = schedule.estimate_alone(&benchmark.to_id());
+            benchmark.round_time = time.and_then(|time| Nanos::new(time.as_secs_f64() * 1e9).ok());
+        }
+        for side in [&mut baseline, &mut candidate] {
+            side.settings.rounds = Some(record);
+        }
+        (baseline, candidate)
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use conditions::{
     list_runtime_conditions,
 };
 pub(crate) use digest::Digest;
-pub(crate) use file::{FileError, check_schema, deserialize_or_default};
+pub(crate) use file::{FileError, check_schema, deserialize_or_default, explain_json_error};
 pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
 pub(crate) use pilot_record::{PilotRecord, PilotedBenchmark};
 pub(crate) use rounds_record::{LookHorizon, RoundsRecord};

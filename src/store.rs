@@ -29,7 +29,7 @@ pub(crate) use retention::{PruneSummary, RetentionPolicy};
 pub(crate) const DEFAULT_STORE_URL: &str = "git:perfgate-data";
 
 /// Maximum number of runs in a baseline.
-pub(crate) const MAX_BASELINE_RUNS: usize = 20;
+const MAX_BASELINE_RUNS: usize = 20;
 
 /// Maximum size of a record in bytes. A longer record is neither written nor read.
 const MAX_RECORD_BYTES: usize = 50 << 20;

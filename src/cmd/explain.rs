@@ -7,10 +7,10 @@ use anyhow::Result;
 
 use crate::cli::{EffortArgs, ExplainArgs, GateArgs, StoreArgs};
 use crate::decision::Change;
-use crate::note::ExplainObstacle;
-use crate::render::notes::describe_explain_obstacle;
+use crate::note::{ExplainObstacle, Note};
+use crate::render::notes::describe_note;
 use crate::run::SampleSource;
-use crate::session::explanation::explain_decision;
+use crate::session::explanation::{VALGRIND_REMEDY, explain_decision};
 use crate::session::output_files::write_decision_files;
 use crate::session::settings::to_duration;
 use crate::session::{
@@ -38,7 +38,7 @@ pub(super) fn run_explain(args: &ExplainArgs) -> Result<ExitStatus> {
     }
     match explain_decision(&session, &mut decision, to_duration(args.explain_budget))? {
         Ok(()) => {}
-        Err(obstacle) => return Err(explain_obstacle(&obstacle).into()),
+        Err(obstacle) => return Err(explain_obstacle(obstacle).into()),
     }
     let beside = args.decision.parent().unwrap_or(Path::new(""));
     write_decision_files(args.out.as_deref().unwrap_or(beside), &decision)?;
@@ -47,11 +47,12 @@ pub(super) fn run_explain(args: &ExplainArgs) -> Result<ExitStatus> {
 }
 
 /// Returns the error for an obstacle, with its remedy.
-fn explain_obstacle(obstacle: &ExplainObstacle) -> CommandError {
-    let message = format!("no slowdown is explained: {}", describe_explain_obstacle(obstacle));
+fn explain_obstacle(obstacle: ExplainObstacle) -> CommandError {
+    let message = describe_note(&Note::NothingExplained { obstacle: obstacle.clone() });
     match obstacle {
-        ExplainObstacle::NoValgrind => CommandError::new_unavailable(message)
-            .with_help("install it, for example: sudo apt install valgrind"),
+        ExplainObstacle::NoValgrind => {
+            CommandError::new_unavailable(message).with_help(VALGRIND_REMEDY)
+        }
         ExplainObstacle::NotCriterion => CommandError::new_unavailable(message),
         ExplainObstacle::NoCommits => CommandError::new_usage(message)
             .with_help("`perfgate check --baseline REVISION` compares two commits"),

@@ -2,6 +2,7 @@
 
 use git2::Oid;
 
+use super::remote::is_reference_missing;
 use super::{CommitId, GitError, Remote, Repository};
 
 /// Name of the remote that the code comes from.
@@ -88,7 +89,7 @@ impl Remote<'_> {
         let message = self.fetch_history(&[&format!("+{from}:{FETCHED}")], depth)?;
         match message {
             None => Ok(Some(history.refname_to_id(FETCHED)?.into())),
-            Some(message) if message.contains("couldn't find remote ref") => Ok(None),
+            Some(message) if is_reference_missing(&message, &from) => Ok(None),
             Some(message) => Err(self.explain_failure("fetch", &message)),
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use git2::{ObjectType, Oid, TreeWalkMode, TreeWalkResult};
 
 use super::command::GitCommand;
-use super::remote::is_branch_missing;
+use super::remote::is_reference_missing;
 use super::{BranchFile, CommitId, GitError, GitToken, Remote, Repository};
 
 /// Maximum number of files that one request asks for. Their ids are arguments of a command.
@@ -39,7 +39,7 @@ impl Remote<'_> {
         let git = GitCommand::new(&folder).with_token(self.token.as_ref(), &self.url);
         match git.try_run(&[&arguments[..], &flags].concat())? {
             (_, None) => {}
-            (_, Some(message)) if is_branch_missing(&message, branch) => return Ok(None),
+            (_, Some(message)) if is_reference_missing(&message, &from) => return Ok(None),
             (_, Some(message)) => return Err(self.explain_failure("fetch", &message)),
         }
         let repository = Repository { inner };

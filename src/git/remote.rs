@@ -76,7 +76,7 @@ impl Remote<'_> {
         let Some(message) = error_output else {
             return Ok(Some(self.repository.resolve_revision(into)?));
         };
-        if is_branch_missing(&message, branch) {
+        if is_reference_missing(&message, &format!("refs/heads/{branch}")) {
             return Ok(None);
         }
         Err(self.explain_failure("fetch", &message))
@@ -177,9 +177,9 @@ const REFUSALS: [(&[&str], &str); 6] = [
     ),
 ];
 
-/// Returns whether `message` is git's answer that the remote has no such branch.
-pub(super) fn is_branch_missing(message: &str, branch: &str) -> bool {
-    message.contains(&format!("couldn't find remote ref refs/heads/{branch}"))
+/// Returns whether `message` is git's answer to a fetch that the remote does not have `reference`.
+pub(super) fn is_reference_missing(message: &str, reference: &str) -> bool {
+    message.contains(&format!("couldn't find remote ref {reference}"))
 }
 
 fn find_refusal_help(message: &str) -> Option<&'static str> {

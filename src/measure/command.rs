@@ -14,7 +14,7 @@ use crate::run::{BenchmarkFailure, BenchmarkId, CallsPerSample, Samples, Samplin
 use crate::units::Nanos;
 
 /// Environment variable that holds the requested benchmark ids, one per line.
-pub(crate) const ONLY_VARIABLE: &str = "PERFGATE_ONLY";
+const ONLY_VARIABLE: &str = "PERFGATE_ONLY";
 /// Environment variable that holds the number of calls that is asked for per benchmark. It is not set
 /// if the user asks for none.
 const CALLS_VARIABLE: &str = "PERFGATE_CALLS";
@@ -25,6 +25,16 @@ const WHOLE_COMMAND_ID: &str = "command";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SampleCommand {
     script: String,
+}
+
+/// Returns the command that starts `script` for the benchmarks of `job`.
+pub(super) fn build_shell_command(script: &str, job: &LaunchJob) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).env_remove(ONLY_VARIABLE);
+    if let Some(ids) = &job.ids {
+        command.env(ONLY_VARIABLE, ids.join("\n"));
+    }
+    command
 }
 
 /// A line with the samples of one benchmark.
@@ -142,11 +152,8 @@ impl SampleCommand {
         effort: &Effort,
         interrupt: &Interrupt,
     ) -> Result<ObservedBenchmarks, MeasureError> {
-        let mut command = Command::new("sh");
-        command.args(["-c", &self.script]).env_remove(ONLY_VARIABLE).env_remove(CALLS_VARIABLE);
-        if let Some(ids) = &job.ids {
-            command.env(ONLY_VARIABLE, ids.join("\n"));
-        }
+        let mut command = build_shell_command(&self.script, job);
+        command.env_remove(CALLS_VARIABLE);
         if let Some(calls) = effort.calls {
             command.env(CALLS_VARIABLE, calls.to_string());
         }

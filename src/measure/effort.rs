@@ -8,7 +8,7 @@ pub(crate) const MIN_LAUNCH_CALLS: u32 = 10;
 /// Least time of the calls of one benchmark per launch.
 pub(crate) const MIN_LAUNCH_TIME: Duration = Duration::from_millis(10);
 /// Largest time of the calls of one benchmark per launch that the rule asks for.
-pub(crate) const MAX_LAUNCH_TIME: Duration = Duration::from_millis(200);
+const MAX_LAUNCH_TIME: Duration = Duration::from_millis(200);
 /// The time of the calls is the root of this time and the start-up that a benchmark pays for.
 ///
 /// The optimum is flat: between 10 and 50 ms the noise of a launch hardly falls with its length.

@@ -1,10 +1,9 @@
 //! Starts another harness once per launch, and reads with an adapter what it prints or writes.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::adapter::{AdapterChoice, AdapterError, AdapterRun, merge_launches};
-use super::command::{ONLY_VARIABLE, make_whole_command_id, quote_word, quote_words};
+use super::command::{build_shell_command, make_whole_command_id, quote_word, quote_words};
 use super::{Effort, LaunchJob, LaunchResult, MeasureError};
 use crate::note::{FailureReason, Note};
 use crate::process::{self, Interrupt, OutputStream, StderrTarget};
@@ -52,11 +51,7 @@ impl HarnessCommand {
         let folder = interrupt.create_temporary_folder()?;
         let path = folder.path().join("out");
         let writes_file = self.words.iter().any(|word| word.contains(OUTPUT_PLACE));
-        let mut command = Command::new("sh");
-        command.args(["-c", &self.format_script(&path)]).env_remove(ONLY_VARIABLE);
-        if let Some(ids) = &job.ids {
-            command.env(ONLY_VARIABLE, ids.join("\n"));
-        }
+        let mut command = build_shell_command(&self.format_script(&path), job);
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }

@@ -13,7 +13,7 @@ use crate::units::Nanos;
 
 /// Calls that take fewer nanoseconds than this are measured in batches. A clock reading takes
 /// 25 ns, which is half a percent of this.
-pub(crate) const MIN_SINGLE_CALL_NANOS: f64 = 5e3;
+const MIN_SINGLE_CALL_NANOS: f64 = 5e3;
 /// Samples of a benchmark that is measured in batches. In 10 ms the smallest batch takes about
 /// 8 µs, which is hundreds of clock readings, and an interval still has 50 values.
 const BATCH_SAMPLES: u32 = 50;
@@ -267,9 +267,9 @@ impl LaunchPlan {
     /// Returns the plans of both sides with the same benchmarks and costs, so that both sides are
     /// measured in the same way once the effort is chosen.
     ///
-    /// A benchmark that both sides have costs as much as on the slower side. Failed benchmarks and notes stay with their
-    /// side; a note that both sides have is kept only on this one. If the benchmarks of either side
-    /// are not known yet, both lists stay as they are.
+    /// A benchmark that both sides have costs as much as on the slower side. Failed benchmarks and
+    /// notes stay with their side; a note that both sides have is kept only on this one. If the
+    /// benchmarks of either side are not known yet, both lists stay as they are.
     #[must_use]
     pub(crate) fn merge_with(mut self, mut other: Self) -> (Self, Self) {
         other.notes.retain(|note| !self.notes.contains(note));

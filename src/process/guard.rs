@@ -14,7 +14,7 @@ use std::process::{ChildStdin, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Command-line word that starts perfgate as a guard.
-pub(crate) const GUARD_COMMAND: &str = "guard";
+const GUARD_COMMAND: &str = "guard";
 
 /// Perfgate's connection to its guard.
 #[derive(Debug)]

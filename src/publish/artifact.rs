@@ -18,7 +18,7 @@ use crate::run::FileError;
 pub(crate) const ARCHIVE_LIMIT: usize = 16 << 20;
 /// Maximum size of a decision in an archive, in bytes. 5,000 benchmarks with histograms take half
 /// of it.
-pub(crate) const DECISION_LIMIT: usize = 32 << 20;
+const DECISION_LIMIT: usize = 32 << 20;
 /// Name of the file in the archive that is read.
 const DECISION_FILE: &str = "decision.json";
 /// Name of the report for people. It is never read: a stranger may have written it.

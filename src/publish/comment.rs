@@ -123,7 +123,7 @@ pub(crate) fn is_own_comment(body: &str, id: &str) -> bool {
 }
 
 /// Returns the Markdown of the comment for `page`, with marker and state.
-pub(crate) fn write_comment_body(id: &str, page: &PublishPage) -> String {
+fn write_comment_body(id: &str, page: &PublishPage) -> String {
     prepend_state(id, &CommentState::from_page(page, !page.deserves_comment()), &page.comment)
 }
 

@@ -252,9 +252,7 @@ fn find_repository_of_run(run_url: &str) -> Option<&str> {
 }
 
 /// Returns the judgements of all suites, each with its suite.
-pub(crate) fn list_judgements(
-    suites: &[SuiteDecision],
-) -> impl Iterator<Item = (&SuiteDecision, &Judgement)> {
+fn list_judgements(suites: &[SuiteDecision]) -> impl Iterator<Item = (&SuiteDecision, &Judgement)> {
     suites
         .iter()
         .flat_map(|suite| suite.decision.benchmarks.iter().map(move |judgement| (suite, judgement)))

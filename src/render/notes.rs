@@ -2,18 +2,27 @@
 //!
 //! A sentence begins in lower case and has no full stop, because it may follow a name or a colon.
 
+mod values;
+mod failure;
 mod rules;
+mod explanation;
+mod texts;
 
 use minijinja::{Error, Value};
 use serde::Deserialize;
 
-pub(crate) use self::explanation::describe_explain_obstacle;
-use self::explanation::describe_obstacle;
-use super::numbers::{format_count, format_duration_tick, format_wait};
-use crate::note::{Disturbance, FailureReason, MachineName, Note, StoredMachine};
-use crate::units::{Percent, Ratio};
-
-mod explanation;
+use self::explanation::{describe_explain_obstacle, describe_obstacle};
+pub(crate) use self::failure::describe_failure;
+use self::failure::describe_setup_failure;
+pub(super) use self::texts::add_texts;
+pub(crate) use self::values::describe_disturbance;
+use self::values::{
+    count_from_one, describe_amount, describe_compiler, describe_condition, describe_machine,
+    describe_nearest, describe_stored_machine, format_large_count, format_percent, format_slowdown,
+    join_lines,
+};
+use super::numbers::{format_duration_tick, format_wait};
+use crate::note::{FailureReason, Note};
 
 /// Remedy for a checkout that lacks something which the working tree has.
 const PREPARE_ADVICE: &str =
@@ -469,124 +478,6 @@ pub(crate) fn describe_note(note: &Note) -> String {
     }
 }
 
-/// Returns the clause that names the id nearest to a pattern; empty without one.
-fn describe_nearest(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |id| format!(": the nearest is `{id}`"))
-}
-
-/// Formats a number with commas between the thousands.
-fn format_large_count(number: u64) -> String {
-    format_count(usize::try_from(number).unwrap_or(usize::MAX))
-}
-
-/// Returns the number of a launch or a round as people count: from 1. Files count from 0.
-fn count_from_one(number: u32) -> u64 {
-    u64::from(number) + 1
-}
-
-/// Returns the clause that names `disturbance`.
-pub(crate) fn describe_disturbance(disturbance: Disturbance) -> String {
-    match disturbance {
-        Disturbance::StolenTime { share } => {
-            format!("{} of the processor time was stolen", format_percent(share, 1))
-        }
-        Disturbance::Throttled { times: 1 } => "the processor was throttled once".to_owned(),
-        Disturbance::Throttled { times } => format!("the processor was throttled {times} times"),
-    }
-}
-
-/// Returns the clause that names `reason`.
-pub(crate) fn describe_failure(reason: &FailureReason) -> String {
-    match reason {
-        FailureReason::Reported { sentence } => sentence.clone(),
-        FailureReason::Panicked => "panicked".to_owned(),
-        FailureReason::TimedOut { limit } => {
-            format!("timed out after {}", format_duration_tick(limit.get()))
-        }
-        FailureReason::Exited { status } => format!("exited with status {status}"),
-        FailureReason::Killed { signal } => format!("killed by signal {signal}"),
-        FailureReason::EndedUnknown => "ended in an unknown way".to_owned(),
-        FailureReason::ListedNotRun => "listed but not run".to_owned(),
-        FailureReason::NoSamplesWritten => "wrote no samples".to_owned(),
-        FailureReason::WrittenElsewhere => {
-            "ran, but wrote no results to the folder that Criterion gets \
-                                            (`CRITERION_HOME`): does the bench set \
-                                            `output_directory`?"
-                .to_owned()
-        }
-        FailureReason::NoSamplesPrinted => "printed no samples".to_owned(),
-        FailureReason::EmptySamples => "was printed without samples".to_owned(),
-        FailureReason::PrintedTwice => "was printed twice in one launch".to_owned(),
-        FailureReason::InvalidSample { cause } => {
-            format!("printed an invalid time: {}", join_lines(cause))
-        }
-        FailureReason::InvalidLine { line, cause } => {
-            format!("line {line} does not contain samples: {}", join_lines(cause))
-        }
-        FailureReason::InvalidResult { cause } => {
-            format!("Criterion's results cannot be used: {}", join_lines(cause))
-        }
-        FailureReason::UnreadableOutput { adapter, cause } => {
-            format!("its output cannot be read as that of {adapter}: {}", join_lines(cause))
-        }
-        FailureReason::RepeatedId { bench, count } => {
-            format!("bench `{bench}` has {count} benchmarks with this id")
-        }
-        FailureReason::SharedId { benches } => {
-            format!("benches `{}` have a benchmark with this id", benches.join("` and `"))
-        }
-    }
-}
-
-/// Returns the clause that names `reason`, with the error message of the process if it printed one.
-fn describe_setup_failure(reason: &FailureReason, message: &str) -> String {
-    match message {
-        "" => describe_failure(reason),
-        message => format!("{}: {message}", describe_failure(reason)),
-    }
-}
-
-/// Returns the message of an error on one line. Its lines are joined, because a note is a sentence.
-fn join_lines(message: &str) -> String {
-    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.fold(String::new(), |joined, line| match joined.chars().next_back() {
-        None => line.to_owned(),
-        Some(':' | ';' | ',' | '.') => joined + " " + line,
-        Some(_) => joined + "; " + line,
-    })
-}
-
-/// Returns the name of a compiler of this release.
-fn describe_compiler(release: Option<&str>) -> String {
-    release.map_or_else(|| "an unknown rustc".to_owned(), |release| format!("rustc {release}"))
-}
-
-fn describe_stored_machine(machine: &StoredMachine) -> String {
-    let StoredMachine { cpu_model, cores, kernel } = machine;
-    let unit = if *cores == 1 { "core" } else { "cores" };
-    format!("{cpu_model} ({cores} {unit}, {kernel})")
-}
-
-fn describe_machine(machine: &MachineName) -> String {
-    format!("{} (kernel {})", machine.cpu_model, machine.kernel)
-}
-
-fn describe_condition(value: Option<&str>) -> String {
-    value.map_or_else(|| "not recorded".to_owned(), |value| format!("`{value}`"))
-}
-
-fn describe_amount(amount: Option<f64>) -> String {
-    amount.map_or_else(|| "none".to_owned(), |amount| amount.to_string())
-}
-
-fn format_percent(share: Percent, digits: usize) -> String {
-    format!("{:.digits$} %", share.get() * 100.0)
-}
-
-fn format_slowdown(ratio: Ratio) -> String {
-    format!("{:.1} %", (ratio.get() - 1.0) * 100.0)
-}
-
 /// Returns the sentence of a note that a template holds as a value.
 ///
 /// Fails if the value is not a note.
@@ -601,48 +492,6 @@ pub(super) fn describe_note_value(value: Value) -> Result<String, Error> {
 pub(super) fn describe_failure_value(value: Value) -> Result<String, Error> {
     let reason: FailureReason = Deserialize::deserialize(value)?;
     Ok(describe_failure(&reason))
-}
-
-/// Adds a `text` to each note and failure reason of a run or a decision, for people who read the
-/// JSON.
-pub(super) fn add_texts(document: &mut serde_json::Value) {
-    for_each_in(document, "notes", add_note_text);
-    for_each_in(document, "benchmarks", |benchmark| {
-        for_each_in(benchmark, "notes", add_note_text);
-        for_each_in(benchmark, "targets", |target| {
-            if let Some(note) = target.get_mut("note") {
-                add_note_text(note);
-            }
-        });
-        if let Some(reason) = benchmark.pointer_mut("/failure/reason") {
-            add_text(reason, |reason: FailureReason| describe_failure(&reason));
-        }
-    });
-}
-
-fn for_each_in(
-    parent: &mut serde_json::Value,
-    field: &str,
-    visit: impl FnMut(&mut serde_json::Value),
-) {
-    if let Some(values) = parent.get_mut(field).and_then(serde_json::Value::as_array_mut) {
-        values.iter_mut().for_each(visit);
-    }
-}
-
-fn add_note_text(note: &mut serde_json::Value) {
-    add_text(note, |note: Note| describe_note(&note));
-}
-
-fn add_text<T: serde::de::DeserializeOwned>(
-    object: &mut serde_json::Value,
-    describe: impl FnOnce(T) -> String,
-) {
-    if let Ok(value) = T::deserialize(&*object)
-        && let Some(map) = object.as_object_mut()
-    {
-        map.insert("text".to_owned(), describe(value).into());
-    }
 }
 
 #[cfg(test)]

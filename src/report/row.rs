@@ -205,7 +205,7 @@ impl RowEvidence {
 }
 
 /// Returns whether the note names something besides the code under test in which the sides differ.
-pub(super) fn is_side_difference(note: &Note) -> bool {
+fn is_side_difference(note: &Note) -> bool {
     is_always_shown(note)
         || matches!(note, Note::ConditionChanged { .. } | Note::BenchEdited { .. })
 }

@@ -15,7 +15,7 @@ use crate::run::{BenchmarkId, LookHorizon};
 /// Number of sides that a round launches.
 const SIDES: f64 = 2.0;
 /// A round takes at most this part of the budget.
-pub(crate) const ROUNDS_IN_BUDGET: u32 = LAUNCHES_IN_BUDGET / 2;
+const ROUNDS_IN_BUDGET: u32 = LAUNCHES_IN_BUDGET / 2;
 /// Most benchmarks are decided after this number of rounds, so the first rounds leave time for it.
 const DECIDING_ROUNDS: u32 = ROUNDS_IN_BUDGET - 1;
 /// If the first round takes this many times what it may take, the effort is chosen again.

@@ -48,8 +48,8 @@ impl From<serde_json::Error> for FileError {
     }
 }
 
-/// Returns the error, after what it means for the file if that is not obvious.
-fn explain_json_error(error: &serde_json::Error) -> String {
+/// Returns the error of reading JSON, after what it means for the file if that is not obvious.
+pub(crate) fn explain_json_error(error: &serde_json::Error) -> String {
     match error.classify() {
         Category::Eof => format!("it is empty or cut short: {error}"),
         Category::Syntax => format!("it is not JSON: {error}"),

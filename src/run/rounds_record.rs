@@ -3,19 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 /// Largest number of rounds that a benchmark may take. The looks of a benchmark share its error
-/// rates, so the number is fixed before the first round.
+/// rates, so the number is fixed before the first look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub(crate) enum LookHorizon {
     /// At most 20 rounds; also the horizon of files that name none.
     #[default]
-    Rounds20,
+    Rounds20 = 20,
     /// At most 40 rounds.
-    Rounds40,
+    Rounds40 = 40,
     /// At most 80 rounds.
-    Rounds80,
+    Rounds80 = 80,
     /// At most 160 rounds.
-    Rounds160,
+    Rounds160 = 160,
 }
 
 /// What was fixed before the first look at a measurement in rounds. Both sides have the same record.
@@ -36,8 +36,8 @@ impl LookHorizon {
     /// Returns the largest horizon that `affordable_rounds` rounds reach, or the smallest if they
     /// reach none.
     ///
-    /// Must be called before the first round, with a number that does not depend on the launches of
-    /// the rounds.
+    /// Must be called before the first look, with a number that does not depend on how the sides
+    /// differ.
     pub(crate) fn choose(affordable_rounds: usize) -> Self {
         let reached = Self::ALL.into_iter().rfind(|horizon| horizon.rounds() <= affordable_rounds);
         reached.unwrap_or_default()
@@ -45,12 +45,7 @@ impl LookHorizon {
 
     /// Returns the number of rounds.
     pub(crate) const fn rounds(self) -> usize {
-        match self {
-            Self::Rounds20 => 20,
-            Self::Rounds40 => 40,
-            Self::Rounds80 => 80,
-            Self::Rounds160 => 160,
-        }
+        self as usize
     }
 }
 
@@ -66,12 +61,7 @@ impl TryFrom<u32> for LookHorizon {
 
 impl From<LookHorizon> for u32 {
     fn from(horizon: LookHorizon) -> Self {
-        match horizon {
-            LookHorizon::Rounds20 => 20,
-            LookHorizon::Rounds40 => 40,
-            LookHorizon::Rounds80 => 80,
-            LookHorizon::Rounds160 => 160,
-        }
+        horizon as Self
     }
 }
 

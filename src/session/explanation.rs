@@ -24,6 +24,9 @@ use crate::measure::criterion::{
 use crate::note::{CountObstacle, ExplainObstacle, Note};
 use crate::units::Ratio;
 
+/// Remedy if valgrind is not installed.
+pub(crate) const VALGRIND_REMEDY: &str = "install it, for example: sudo apt install valgrind";
+
 /// Returns whether the instructions of `judgement` can be explained: it is slower by a known ratio.
 fn is_explainable(judgement: &Judgement) -> bool {
     judgement.change == Change::Regressed && judgement.ratio.is_some()

@@ -128,7 +128,7 @@ pub(crate) fn locate_config(args: &GateArgs, folder: &Path) -> PathBuf {
 /// # Errors
 ///
 /// Fails if a named file is missing, or if a file cannot be read or is not valid.
-pub(crate) fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
+fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
     let path = locate_config(args, folder);
     Config::from_toml(&read_config_text(args, &path)?)
         .map_err(|error| explain_policy_error(&error))

@@ -19,7 +19,7 @@ pub(crate) struct BatchTotal {
 impl BatchTotal {
     /// Returns the largest number of its calls that can have taken longer than `limit`, which is not
     /// negative.
-    pub(crate) fn bound_calls_above(&self, limit: f64) -> f64 {
+    fn bound_calls_above(&self, limit: f64) -> f64 {
         if self.time <= limit {
             return 0.0;
         }
@@ -68,7 +68,7 @@ pub(crate) fn compute_batch_quantile_upper_bound(
 /// If every share is zero, the proof is that of [`find_min_sample_count`]: a batch has a slow call at
 /// least as often as a call is slow. Else the sum of independent shares with the mean `p` is at most
 /// an integer `s` with probability at most `e · P(Bin(batches, p) ≤ s)` (Bentkus 2004, theorem 1.2).
-pub(crate) fn find_max_exceeding_share(batches: usize, q: f64, confidence: f64) -> Option<f64> {
+fn find_max_exceeding_share(batches: usize, q: f64, confidence: f64) -> Option<f64> {
     if batches < find_min_sample_count(q, confidence) {
         return None;
     }

@@ -7,7 +7,7 @@ use super::test::t::{StandardError, TTest};
 
 /// Largest number of degrees of freedom that history contributes to one variance. Variances differ
 /// between days by more than their sampling error.
-pub(crate) const MAX_PRIOR_DEGREES: f64 = 15.0;
+const MAX_PRIOR_DEGREES: f64 = 15.0;
 
 /// Smallest number of benchmarks from which a common change of the noise is estimated.
 pub(crate) const MIN_SUITE_SIZE: usize = 10;

@@ -28,15 +28,13 @@ use super::{
     MAX_RECORD_BYTES, PruneSummary, RetentionPolicy, RunKey, StoreError, sort_newest_first,
 };
 use crate::git::{
-    Branch, BranchFile, BranchView, CommitId, GitError, GitToken, PushOutcome, Remote, Repository,
+    Branch, BranchFile, BranchView, CommitId, GitError, GitToken, ORIGIN, PushOutcome, Remote,
+    Repository,
 };
 use crate::run::FileError;
 
 /// Maximum number of attempts to change a branch while other processes change it too.
 const MAX_ATTEMPTS: u32 = 30;
-
-/// The remote of an ordinary clone.
-const DEFAULT_REMOTE: &str = "origin";
 
 /// Number of folders between the folder of all records and a record.
 const RUNS_DEPTH: usize = 2;
@@ -384,7 +382,7 @@ impl GitStore {
             if own.is_none()
                 && let Some(theirs) = self.find_tip()?
             {
-                self.mark_synced(DEFAULT_REMOTE, &theirs)?;
+                self.mark_synced(ORIGIN, &theirs)?;
             }
             let tip = own.clone().or(self.find_tip()?);
             let Some(changed) = edit(tip.as_ref())? else { return Ok(()) };
@@ -461,9 +459,9 @@ impl GitStore {
     fn find_tip(&self) -> Result<Option<CommitId>, GitError> {
         match self.open_own_branch()?.read_tip()? {
             Some(tip) => Ok(Some(tip)),
-            None => self
-                .open_reference(&format!("refs/remotes/{DEFAULT_REMOTE}/{}", self.branch))?
-                .read_tip(),
+            None => {
+                self.open_reference(&format!("refs/remotes/{ORIGIN}/{}", self.branch))?.read_tip()
+            }
         }
     }
 

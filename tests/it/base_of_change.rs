@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::command::{perfgate_in, text_of};
+use crate::command::{perfgate_in, run_to_decision, text_of};
 use crate::git_server::Server;
 use crate::repositories::{Bed, git_in};
 use crate::rounds::{BENCH, MANIFEST, changes, warns};
@@ -91,11 +91,7 @@ impl Change {
     }
 
     fn decide(&self, mut command: Command) -> (Value, Output) {
-        let decision = self.0.path("out/decision.json");
-        let _ = fs::remove_file(&decision);
-        let output = command.output().unwrap();
-        let json = fs::read(decision).unwrap_or_else(|_| panic!("{}", text_of(&output)));
-        (serde_json::from_slice(&json).unwrap(), output)
+        run_to_decision(&mut command, &self.0.path("out/decision.json"))
     }
 
     /// Checks on the user's own machine.

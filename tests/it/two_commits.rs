@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::command::{perfgate_in, text_of};
+use crate::command::{perfgate_in, run_to_decision, text_of};
 use crate::repositories::Bed;
 use crate::rounds::{BENCH, MANIFEST, candidate_launches, changes, warns};
 
@@ -86,11 +86,7 @@ impl Trial {
         command.env("PERFGATE_CACHE_DIR", cache);
         // The tests themselves may run under a toolchain that Cargo has chosen.
         command.args(words).env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
-        let decision = self.0.path("out/decision.json");
-        let _ = fs::remove_file(&decision);
-        let output = command.output().unwrap();
-        let json = fs::read(decision).unwrap_or_else(|_| panic!("{}", text_of(&output)));
-        (serde_json::from_slice(&json).unwrap(), output)
+        run_to_decision(&mut command, &self.0.path("out/decision.json"))
     }
 
     /// Checks the working tree against the commit before the head.

@@ -116,18 +116,9 @@ impl ComparedWith {
 
     /// Returns the pair of the attempt, or a note that names the side that cannot be built.
     fn from_attempt(attempt: PairAttempt, base: &CommitId) -> Self {
-        let commit = base.short_id().to_owned();
         match attempt {
             PairAttempt::Ready(pair) => Self { pair: Some(pair), ..Self::default() },
-            PairAttempt::NoBase(SideObstacle::NoManifest(manifest)) => {
-                Self::with_note(Note::BaseHasNoManifest { commit, manifest })
-            }
-            PairAttempt::NoBase(SideObstacle::NoProfile(profile)) => {
-                Self::with_note(Note::BaseHasNoProfile { commit, profile })
-            }
-            PairAttempt::NoBase(SideObstacle::NotBuilt(cause)) => {
-                Self::with_note(Note::BaseNotBuilt { commit, cause })
-            }
+            PairAttempt::NoBase(obstacle) => Self::with_note(note_unbuilt_base(obstacle, base)),
             PairAttempt::NoHead(cause) => Self::with_note(Note::HeadNotBuilt { cause }),
         }
     }
@@ -310,6 +301,16 @@ fn note_lacking_commits(
         commits: commits as u64,
         merge_base: merge_base.short_id().to_owned(),
     })
+}
+
+/// Returns the note that there is no baseline because `base` cannot be built.
+pub(super) fn note_unbuilt_base(obstacle: SideObstacle, base: &CommitId) -> Note {
+    let commit = base.short_id().to_owned();
+    match obstacle {
+        SideObstacle::NoManifest(manifest) => Note::BaseHasNoManifest { commit, manifest },
+        SideObstacle::NoProfile(profile) => Note::BaseHasNoProfile { commit, profile },
+        SideObstacle::NotBuilt(cause) => Note::BaseNotBuilt { commit, cause },
+    }
 }
 
 /// Builds the benches of `base` and of the checked-out head, unless the change affects none.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::compared_with::{ComparedWith, build_pair};
+use super::compared_with::{ComparedWith, build_pair, note_unbuilt_base};
 use super::inputs::CheckInputs;
 use super::outputs;
 use crate::decision::{Change, Decision, Judgement};
@@ -136,15 +136,10 @@ pub(super) fn rounds_if_needed(
             })?;
             return Ok(Some(PairRounds { pair, measured: Box::new(measured) }));
         }
-        Ok(PairAttempt::NoBase(SideObstacle::NoManifest(manifest))) => {
-            Note::BaseHasNoManifest { commit: base.short_id().to_owned(), manifest }
-        }
-        Ok(PairAttempt::NoBase(SideObstacle::NoProfile(profile))) => {
-            Note::BaseHasNoProfile { commit: base.short_id().to_owned(), profile }
-        }
         Ok(PairAttempt::NoBase(SideObstacle::NotBuilt(cause))) => {
             Note::NotConfirmedWithoutBase { commit: base.short_id().to_owned(), cause }
         }
+        Ok(PairAttempt::NoBase(obstacle)) => note_unbuilt_base(obstacle, &base),
         Ok(PairAttempt::NoHead(cause)) => Note::HeadNotBuilt { cause },
         Err(error) if !session.interrupt.is_raised() => {
             Note::NotConfirmed { cause: format!("{error:#}") }

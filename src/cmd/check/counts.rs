@@ -13,15 +13,15 @@ use crate::measure::MeasureSubject;
 use crate::measure::criterion::{BuiltBenches, CountDetail, CountRequest, VALGRIND, profile_calls};
 use crate::note::CountObstacle;
 use crate::session::CommandError;
+use crate::session::explanation::VALGRIND_REMEDY;
 use crate::session::progress::ProgressOutput;
 use crate::verdict::{CountEvidence, Evidence, decide};
 
 /// Fails before anything is measured if `--counts` is given and valgrind is not installed.
 pub(super) fn require_valgrind(args: &CheckArgs) -> Result<()> {
     if args.counts && detect_program_version(VALGRIND).is_none() {
-        let help = "install it, for example: sudo apt install valgrind";
         return Err(CommandError::new_unavailable("--counts needs valgrind")
-            .with_help(help)
+            .with_help(VALGRIND_REMEDY)
             .into());
     }
     Ok(())

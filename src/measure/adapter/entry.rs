@@ -7,7 +7,9 @@ use thiserror::Error;
 
 use crate::measure::{CallAmounts, Observation, ObservedBenchmarks};
 use crate::note::FailureReason;
-use crate::run::{BenchmarkFailure, BenchmarkId, CallsPerSample, Samples, Sampling};
+use crate::run::{
+    BenchmarkFailure, BenchmarkId, CallsPerSample, Samples, Sampling, explain_json_error,
+};
 use crate::text::shorten;
 use crate::units::{Nanos, UnitError};
 
@@ -24,7 +26,7 @@ const MAX_SHOWN_CHARS: usize = 80;
 #[derive(Debug, Error)]
 pub(crate) enum AdapterError {
     /// The file is not JSON, is cut short, or has other fields than the harness writes.
-    #[error("{}", explain_json(.0))]
+    #[error("{}", explain_json_error(.0))]
     Json(#[from] serde_json::Error),
     /// The file cannot be read.
     #[error(transparent)]
@@ -112,16 +114,6 @@ pub(crate) enum AdapterError {
         /// Version that the adapter reads.
         known: &'static str,
     },
-}
-
-/// Returns the error, after what it means for the file.
-fn explain_json(error: &serde_json::Error) -> String {
-    use serde_json::error::Category;
-    match error.classify() {
-        Category::Eof => format!("it is empty or cut short: {error}"),
-        Category::Syntax => format!("it is not JSON: {error}"),
-        Category::Data | Category::Io => error.to_string(),
-    }
 }
 
 /// Shortens text of a file for a message.

@@ -28,7 +28,7 @@ pub(super) fn describe_obstacle(obstacle: &CountObstacle) -> String {
 }
 
 /// Returns the clause for why no slowdown can be explained.
-pub(crate) fn describe_explain_obstacle(obstacle: &ExplainObstacle) -> String {
+pub(super) fn describe_explain_obstacle(obstacle: &ExplainObstacle) -> String {
     match obstacle {
         ExplainObstacle::NoValgrind => "valgrind is not installed".to_owned(),
         ExplainObstacle::NoCommits => {

@@ -1,8 +1,11 @@
 use std::fmt::Write as _;
 
+use super::texts::add_note_text;
 use super::*;
-use crate::note::{CountObstacle, ExplainObstacle, RulesIssue};
-use crate::units::Nanos;
+use crate::note::{
+    CountObstacle, Disturbance, ExplainObstacle, MachineName, RulesIssue, StoredMachine,
+};
+use crate::units::{Nanos, Percent, Ratio};
 
 /// Builds a list with one example of each variant of `$kind`. It does not compile if a variant is
 /// missing.

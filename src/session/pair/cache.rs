@@ -20,7 +20,7 @@ use super::super::error::CommandError;
 use crate::files;
 
 /// Variable that names the cache folder instead of the system's own convention.
-pub(crate) const CACHE_VARIABLE: &str = "PERFGATE_CACHE_DIR";
+const CACHE_VARIABLE: &str = "PERFGATE_CACHE_DIR";
 
 /// Name of the file in the folder of a checkout that holds the path of the checkout.
 const CHECKOUT_FILE: &str = "checkout";

@@ -17,8 +17,9 @@ const SETTINGS: [&str; 3] = [CARGO_FOLDER, "rust-toolchain", "rust-toolchain.tom
 /// Name of the folder that holds Cargo's settings.
 const CARGO_FOLDER: &str = ".cargo";
 
-/// Name of the file that Cargo may write when it builds a package below it.
-const LOCK_NAME: &str = "Cargo.lock";
+/// Name of the file in which Cargo records the versions of dependencies. Cargo may write it when it
+/// builds a package below it.
+pub(super) const LOCK_NAME: &str = "Cargo.lock";
 
 /// The folders around a checkout, which decide what the parents of a side show.
 pub(super) struct ParentFolders<'a> {

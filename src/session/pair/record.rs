@@ -13,7 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::PairBuilder;
 use super::folder::{PairFolder, SideCheckout, find_cargo_home};
-use super::side::{BuiltSide, LOCK_NAME, OriginalWorkspace};
+use super::parents::LOCK_NAME;
+use super::side::{BuiltSide, OriginalWorkspace};
 use crate::files;
 use crate::git::CommitId;
 use crate::measure::criterion::TargetSources;

@@ -15,6 +15,7 @@ use super::super::measurement::{
 };
 use super::super::print;
 use super::folder::SideCheckout;
+use super::parents::LOCK_NAME;
 use super::toolchain::ToolchainOverride;
 use crate::cli::SelectionArgs;
 use crate::measure::MeasureSubject;
@@ -22,9 +23,6 @@ use crate::measure::criterion::{BuiltBenches, CargoWorkspace, WorkspaceParts};
 use crate::note::Note;
 use crate::process::{Interrupt, StderrTarget, run_process};
 use crate::render::notes::describe_failure;
-
-/// Name of the file in which Cargo records the versions of dependencies.
-pub(super) const LOCK_NAME: &str = "Cargo.lock";
 
 /// The workspace in the user's working tree, which both sides stand for.
 pub(super) struct OriginalWorkspace {
