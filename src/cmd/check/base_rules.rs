@@ -1,12 +1,12 @@
 //! The rules that judge a change: those of the commit that it goes into. A change cannot loosen its
 //! own gate, and what it edits is shown.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 
 use super::remote;
-use crate::git::{CommitId, GitError, Repository};
+use crate::git::{BranchFile, CommitId, GitError, Repository};
 use crate::note::{Note, RulesIssue};
 use crate::policy::{Config, MeasureConfig, list_rule_changes};
 use crate::session::settings::{locate_config, read_config_text};
@@ -34,7 +34,7 @@ pub(super) struct RulesBase {
 ///
 /// The sections `[gate]`, `[[bench]]` and `[[target]]` come from the base. Targets that the change
 /// adds or makes stricter judge it too. If strangers may have made the change, `[store]` and the
-/// amount of measuring come from the base as well. A configuration that the command line names
+/// amount of measuring come from the base as well, also if it has no such file. A configuration that the command line names
 /// outside of the repository is no part of the change, so it stays.
 ///
 /// Fails if the configuration of the working tree cannot be read again, or if the rules cannot be
@@ -55,7 +55,7 @@ pub(super) fn apply_base_rules(
     let own = session.config.clone();
     // How to prepare a build belongs to the code. A local change may also choose how much to
     // measure, and where its baselines are.
-    let measure = if base.is_proposed && !text.is_empty() {
+    let measure = if base.is_proposed {
         MeasureConfig { prepare: own.measure.prepare.clone(), ..config.measure.clone() }
     } else {
         own.measure.clone()
@@ -63,8 +63,7 @@ pub(super) fn apply_base_rules(
     let store = if base.is_proposed { config.store.clone() } else { own.store.clone() };
     let is_in_force = |rule: &str| {
         CODE_RULES.contains(&rule)
-            || rule.starts_with("measure.") && (!base.is_proposed || text.is_empty())
-            || rule.starts_with("store.") && !base.is_proposed
+            || !base.is_proposed && (rule.starts_with("measure.") || rule.starts_with("store."))
     };
     let changes = list_rule_changes(&text, &own_text).into_iter();
     let changes: Vec<_> = changes.filter(|change| !is_in_force(&change.rule)).collect();
@@ -86,11 +85,25 @@ pub(super) fn apply_base_rules(
 }
 
 /// Returns the path of the configuration in the repository, or `None` if it is outside of it.
+///
+/// Links within the repository stay on the path. They are part of the change, and may lead elsewhere
+/// in the base.
 fn find_path_inside(root: &Path, path: &Path) -> Option<PathBuf> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or_else(|| Path::new(".")).canonicalize().ok()?;
-    let inside = folder.strip_prefix(root.canonicalize().ok()?).ok()?.to_owned();
-    Some(inside.join(path.file_name()?))
+    let root = root.canonicalize().ok()?;
+    // The current folder has no links, so `..` leads to the folder above it.
+    let mut whole = std::env::current_dir().ok()?.canonicalize().ok()?;
+    let mut rest = path.components().peekable();
+    while rest.next_if(|part| *part == Component::ParentDir).is_some() {
+        whole.pop();
+    }
+    whole.extend(rest);
+    let is_root = |folder: &&Path| folder.canonicalize().is_ok_and(|folder| folder == root);
+    if let Some(outermost) = whole.ancestors().filter(is_root).last() {
+        return Some(whole.strip_prefix(outermost).ok()?.to_owned());
+    }
+    // A link from outside may lead into the repository.
+    let folder = whole.parent()?.canonicalize().ok()?;
+    Some(folder.strip_prefix(&root).ok()?.join(path.file_name()?))
 }
 
 /// Reads the configuration at `path` of `commit`, which is empty if the commit has none. Fetches the
@@ -104,13 +117,36 @@ fn read_rules(
 ) -> Result<(String, Config), String> {
     let describe = |error: GitError| remote::describe_store_error(&error.into());
     remote::fetch_commit(repository, commit).map_err(describe)?;
-    // Paths in git have slashes on every system.
-    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-    let Some(file) = repository.find_file(commit, &parts.join("/")).map_err(describe)? else {
-        return Ok((String::new(), Config::default()));
+    let file = match repository.follow_file(commit, path).map_err(describe)? {
+        Some(file) => Some(file),
+        None => find_moved_file(repository, commit, path).map_err(describe)?,
     };
+    let Some(file) = file else { return Ok((String::new(), Config::default())) };
     let content = repository.read_file(&file, MAX_CONFIG_BYTES).map_err(describe)?;
     let text = String::from_utf8(content).map_err(|error| error.to_string())?;
     let config = Config::from_toml(&text).map_err(|error| error.to_string())?;
     Ok((text, config))
+}
+
+/// Returns the configuration that `commit` has in the folder of `path`, if that folder had another
+/// name there, which is now a link to it. Returns `None` if there is none.
+///
+/// A change that moves the folder and leaves a link at its place would be judged by other rules,
+/// without an edit of the workflow. Fails if the commit cannot be read.
+fn find_moved_file(
+    repository: &Repository,
+    commit: &CommitId,
+    path: &Path,
+) -> Result<Option<BranchFile>, GitError> {
+    let root = repository.folder();
+    let find_folder = |path: &Path| root.join(path).parent()?.canonicalize().ok();
+    let Some(folder) = find_folder(path) else { return Ok(None) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for candidate in repository.list_files_named(commit, &name)? {
+        let candidate = Path::new(&candidate);
+        if find_folder(candidate).as_ref() == Some(&folder) {
+            return repository.follow_file(commit, candidate);
+        }
+    }
+    Ok(None)
 }
