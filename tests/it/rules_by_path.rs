@@ -35,6 +35,18 @@ fn a_change_does_not_choose_how_little_is_measured_where_the_base_has_no_rules()
     }
 }
 
+#[test]
+fn a_command_that_a_change_brings_does_not_prepare_the_base() {
+    let own =
+        "[measure]\nprepare = 'cp \"$PERFGATE_ROOT/benches/standin.rs\" benches/standin.rs'\n";
+    let files = [("benches/standin.rs", &*bench(CALM))];
+    let slower = [("benches/standin.rs", &*bench(SLOWER)), ("perfgate.toml", own)];
+    let change = Change::new(&files, &slower).merged();
+    let (decision, output) = change.check_under("pull_request", &[]);
+    assert_eq!(changes(&decision), [("a", "regressed")], "{}", text_of(&output));
+    assert!(warns(&decision, "the change edits `measure.prepare`"), "{decision:#}");
+}
+
 /// Returns the decision about recorded runs in `folder`, where a pull request is checked out.
 #[cfg(unix)]
 fn judge(change: &Change, folder: &Path, words: &[&str]) -> Value {

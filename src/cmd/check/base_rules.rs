@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::remote;
 use crate::git::{BranchFile, CommitId, GitError, Repository};
 use crate::note::{Note, RulesIssue};
-use crate::policy::{Config, MeasureConfig, list_rule_changes};
+use crate::policy::{Config, MeasureConfig, RuleChange, list_rule_changes};
 use crate::session::settings::{locate_config, read_config_text};
 use crate::session::{Session, SessionRequest};
 
@@ -18,8 +18,8 @@ const MAX_NAMED_RULES: usize = 8;
 /// Maximum size of a configuration in bytes that is read from a commit.
 const MAX_CONFIG_BYTES: usize = 1 << 20;
 
-/// Rules of `[measure]` that say how the code is prepared, which belongs to the code.
-const CODE_RULES: [&str; 1] = ["measure.prepare"];
+/// The rule that says how the code is prepared for a build, which belongs to the code of each side.
+const PREPARE_RULE: &str = "measure.prepare";
 
 /// The commit whose rules judge.
 pub(super) struct RulesBase {
@@ -62,26 +62,35 @@ pub(super) fn apply_base_rules(
     };
     let store = if base.is_proposed { config.store.clone() } else { own.store.clone() };
     let is_in_force = |rule: &str| {
-        CODE_RULES.contains(&rule)
-            || !base.is_proposed && (rule.starts_with("measure.") || rule.starts_with("store."))
+        !base.is_proposed && (rule.starts_with("measure.") || rule.starts_with("store."))
     };
     let changes = list_rule_changes(&text, &own_text).into_iter();
     let changes: Vec<_> = changes.filter(|change| !is_in_force(&change.rule)).collect();
+    // A command of the change could edit what the base is built from.
+    if base.is_proposed {
+        session.base_prepare.clone_from(&config.measure.prepare);
+    }
     let config = Config { measure, store, ..config };
     session.replace_config(config, &own.target, request)?;
-    let mut issues = Vec::new();
-    issues.extend(unreadable.map(|cause| {
+    let unreadable = unreadable.map(|cause| {
         let commit = base.commit.short_id().to_owned();
         RulesIssue::Unreadable { commit, cause }
-    }));
+    });
+    let issues = unreadable.into_iter().chain(name_changes(changes));
+    Ok(issues.map(|issue| Note::BaseRules { issue }).collect())
+}
+
+/// Returns what a reader must know about the edited rules, the first of them by name.
+fn name_changes(changes: Vec<RuleChange>) -> Vec<RulesIssue> {
     let more = u32::try_from(changes.len().saturating_sub(MAX_NAMED_RULES)).unwrap_or(u32::MAX);
-    issues.extend(changes.into_iter().take(MAX_NAMED_RULES).map(|change| RulesIssue::Changed {
-        rule: change.rule,
-        base: change.before,
-        candidate: change.after,
-    }));
-    issues.extend((more > 0).then_some(RulesIssue::MoreChanged { count: more }));
-    Ok(issues.into_iter().map(|issue| Note::BaseRules { issue }).collect())
+    let named = changes.into_iter().take(MAX_NAMED_RULES).map(|change| {
+        let (base, candidate) = (change.before, change.after);
+        if change.rule == PREPARE_RULE {
+            return RulesIssue::PrepareChanged { base, candidate };
+        }
+        RulesIssue::Changed { rule: change.rule, base, candidate }
+    });
+    named.chain((more > 0).then_some(RulesIssue::MoreChanged { count: more })).collect()
 }
 
 /// Returns the path of the configuration in the repository, or `None` if it is outside of it.
