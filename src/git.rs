@@ -23,6 +23,7 @@ mod default_branch;
 mod partial;
 mod worktree;
 mod file_times;
+mod tree_files;
 mod snapshot;
 
 pub(crate) use branch::{Branch, BranchFile};
@@ -85,6 +86,9 @@ pub(crate) enum GitError {
     /// The object is larger than the reader accepts; its size in bytes.
     #[error("it is {0} bytes long")]
     TooLarge(usize),
+    /// The path leaves the repository.
+    #[error("`{}` leads out of the repository", .0.display())]
+    LeadsOutside(PathBuf),
     /// The `git` program could not be started.
     #[error("`git` could not be started")]
     NoGit(#[source] io::Error),

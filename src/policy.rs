@@ -13,7 +13,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub(crate) use changes::list_rule_changes;
+pub(crate) use changes::{RuleChange, list_rule_changes};
 pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig, TargetConfig};
 
 use crate::run::{Benchmark, LaunchData, Sampling};

@@ -66,6 +66,8 @@ pub(crate) struct Session {
     pub(crate) project: Project,
     /// The configuration file.
     pub(crate) config: Config,
+    /// Command that prepares the checkout of a base; `config` has the one of the candidate.
+    pub(crate) base_prepare: Option<String>,
     /// The configuration, overridden by the flags.
     pub(crate) policy: Policy,
     /// How much to measure.
@@ -115,6 +117,7 @@ impl Session {
             None => measurement::detect_host(request.source, &project.folder),
         };
         Ok(Self {
+            base_prepare: config.measure.prepare.clone(),
             selection: request.selection.clone(),
             effort: EffortSettings::resolve(request.effort, &config.measure),
             request: record_request(request),
@@ -179,6 +182,7 @@ impl Session {
             repository,
             selection: &self.selection,
             prepare: self.config.measure.prepare.as_deref(),
+            base_prepare: self.base_prepare.as_deref(),
             host: &self.host,
             skip_policy: None,
             interrupt: &self.interrupt,

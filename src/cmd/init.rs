@@ -106,9 +106,11 @@ fn read_workflows(root: &Path) -> Result<Vec<(String, String)>> {
         .into_iter()
         .map(|name| {
             let path = folder.join(&name);
-            let text = files::read_plain_text(&path).map_err(|error| {
+            let content = files::read_plain_file(&path).map_err(|error| {
                 CommandError::new_usage(format!("failed to read `{}`: {error}", path.display()))
             })?;
+            // A file of somebody else may be anything. Whether it is a workflow is seen later.
+            let text = String::from_utf8_lossy(&content).into_owned();
             if text.len() > MAX_WORKFLOW_BYTES {
                 let message =
                     format!("`{}` is longer than {MAX_WORKFLOW_BYTES} bytes", path.display());

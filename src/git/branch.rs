@@ -206,7 +206,7 @@ impl Repository {
         Ok(self.inner.find_commit(Oid::from_str(id.as_str())?)?)
     }
 
-    fn find_tree(&self, commit: &CommitId) -> Result<git2::Tree<'_>, GitError> {
+    pub(super) fn find_tree(&self, commit: &CommitId) -> Result<git2::Tree<'_>, GitError> {
         Ok(self.find_commit(commit)?.tree()?)
     }
 }

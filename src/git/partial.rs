@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use git2::{ObjectType, Oid, TreeWalkMode, TreeWalkResult};
+use git2::Oid;
 
 use super::command::GitCommand;
 use super::remote::is_reference_missing;
@@ -69,13 +69,9 @@ impl Repository {
         if !self.is_partial()? || !self.has_commit(commit) {
             return Ok(());
         }
-        let tree = self.inner.find_commit(Oid::from_str(commit.as_str())?)?.tree()?;
         let mut files = BTreeSet::new();
-        tree.walk(TreeWalkMode::PreOrder, |_, entry| {
-            if entry.kind() == Some(ObjectType::Blob) {
-                files.insert(entry.id());
-            }
-            TreeWalkResult::Ok
+        self.visit_files(commit, |_, entry| {
+            files.insert(entry.id());
         })?;
         self.fetch_objects(files)
     }

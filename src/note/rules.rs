@@ -22,6 +22,15 @@ pub(crate) enum RulesIssue {
         /// Number of rules that are not named.
         count: u32,
     },
+    /// The change edits the command that prepares a checkout before its build.
+    PrepareChanged {
+        /// Command at the base, which prepares the base. `None` if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base: Option<String>,
+        /// Command in the candidate, which prepares the candidate. `None` if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<String>,
+    },
     /// The rules of the base cannot be read, so the defaults judge.
     Unreadable {
         /// Abbreviated id of the base.

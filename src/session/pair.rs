@@ -83,8 +83,11 @@ pub(crate) struct PairBuilder<'a> {
     pub(crate) repository: &'a Repository,
     /// The packages, features and profile to build.
     pub(crate) selection: &'a SelectionArgs,
-    /// Shell command to run in each worktree before its build, if any.
+    /// Shell command to run in the worktree of the candidate before its build, if any.
     pub(crate) prepare: Option<&'a str>,
+    /// Shell command to run in the worktree of the base before its build, if any. It is another one
+    /// if the candidate must not prepare the base.
+    pub(crate) base_prepare: Option<&'a str>,
     /// The machine that builds and measures.
     pub(crate) host: &'a Host,
     /// The policy, if benchmarks that the change cannot have affected need not be built; `None` if
@@ -146,11 +149,9 @@ impl Pair {
         builder.interrupt.guard_worktrees(repository.folder());
         let original = OriginalWorkspace::read(builder.selection, repository.folder())?
             .with_line_tables(builder.has_line_tables);
-        let sides = SideBuilder {
-            original: &original,
-            prepare: builder.prepare,
-            interrupt: builder.interrupt,
-        };
+        let [base_side, head_side] = [builder.base_prepare, builder.prepare].map(|prepare| {
+            SideBuilder { original: &original, prepare, interrupt: builder.interrupt }
+        });
         let head = builder.project.read_head()?;
         let target_folder = &original.parts.target_folder;
         let head_commit = builder.commit_head(head.as_ref(), target_folder)?;
@@ -164,13 +165,13 @@ impl Pair {
             return Ok(PairAttempt::Ready(Box::new(Self::from_unaffected(unaffected, commits))));
         }
         let base_checkout = folder.check_out(repository, "base", base)?;
-        let baseline = match sides.build(&base_checkout, &original.parts)? {
+        let baseline = match base_side.build(&base_checkout, &original.parts)? {
             Ok(baseline) => baseline,
             Err(obstacle) => return Ok(PairAttempt::NoBase(obstacle)),
         };
         folder.seed_build("head", "base")?;
         let head_checkout = folder.check_out(repository, "head", &head_commit)?;
-        let candidate = match sides.build(&head_checkout, &baseline.parts)? {
+        let candidate = match head_side.build(&head_checkout, &baseline.parts)? {
             Ok(candidate) => candidate,
             Err(obstacle) => return Ok(PairAttempt::NoHead(obstacle.describe_for_head())),
         };

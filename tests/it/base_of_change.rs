@@ -12,20 +12,20 @@ use crate::git_server::Server;
 use crate::repositories::{Bed, git_in};
 use crate::rounds::{BENCH, MANIFEST, changes, warns};
 
-const CALM: &str = r#"("a", 1e6)"#;
-const SLOWER: &str = r#"("a", 1.2e6)"#;
+pub(crate) const CALM: &str = r#"("a", 1e6)"#;
+pub(crate) const SLOWER: &str = r#"("a", 1.2e6)"#;
 
 /// Returns the source of a bench with these ids and times.
-fn bench(ids: &str) -> String {
+pub(crate) fn bench(ids: &str) -> String {
     BENCH.replace("/* ids */", ids)
 }
 
 /// A repository whose `main` has a package with one bench, and a change of it that is not merged.
-struct Change(Bed);
+pub(crate) struct Change(pub(crate) Bed);
 
 impl Change {
     /// Creates the repository. The branch `change` is checked out, and its commit has these files.
-    fn new(base: &[(&str, &str)], change: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(base: &[(&str, &str)], change: &[(&str, &str)]) -> Self {
         let bed = Bed::new();
         let this = Self(bed);
         this.commit(&[(".gitignore", "target\nCargo.lock\nmine\n"), ("Cargo.toml", MANIFEST)]);
@@ -36,13 +36,13 @@ impl Change {
     }
 
     /// Merges the change as GitHub does, without moving `main`, and checks the merge out.
-    fn merged(self) -> Self {
+    pub(crate) fn merged(self) -> Self {
         self.0.git("work", &["checkout", "--quiet", "--detach", "main"]);
         self.0.git("work", &["merge", "--quiet", "--no-ff", "--message", "Merge", "change"]);
         self
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.0.path("work")
     }
 
@@ -54,7 +54,7 @@ impl Change {
         }
     }
 
-    fn commit(&self, files: &[(&str, &str)]) {
+    pub(crate) fn commit(&self, files: &[(&str, &str)]) {
         self.write(files);
         self.0.git("work", &["add", "--all"]);
         self.0.git("work", &["commit", "--quiet", "--allow-empty", "--message", "next"]);
@@ -65,7 +65,7 @@ impl Change {
     }
 
     /// Returns a quick check in `folder`.
-    fn check_in(&self, folder: &Path, words: &[&str]) -> Command {
+    pub(crate) fn check_in(&self, folder: &Path, words: &[&str]) -> Command {
         let mut command = perfgate_in(folder);
         command.args(["check", "--calls", "15", "--warmup", "1ms", "--out"]);
         command.arg(self.0.path("out")).args(words);
@@ -74,7 +74,7 @@ impl Change {
     }
 
     /// Lets `command` run in a workflow that this event started.
-    fn in_workflow(&self, command: &mut Command, event: &str) {
+    pub(crate) fn in_workflow(&self, command: &mut Command, event: &str) {
         let payload = json!({
             "repository": { "full_name": "octo/repo", "default_branch": "main" },
             "pull_request": {
@@ -90,17 +90,17 @@ impl Change {
         command.env("GITHUB_EVENT_PATH", path).env("GITHUB_REPOSITORY", "octo/repo");
     }
 
-    fn decide(&self, mut command: Command) -> (Value, Output) {
+    pub(crate) fn decide(&self, mut command: Command) -> (Value, Output) {
         run_to_decision(&mut command, &self.0.path("out/decision.json"))
     }
 
     /// Checks on the user's own machine.
-    fn check(&self, words: &[&str]) -> (Value, Output) {
+    pub(crate) fn check(&self, words: &[&str]) -> (Value, Output) {
         self.decide(self.check_in(&self.folder(), words))
     }
 
     /// Checks in a workflow that this event started.
-    fn check_under(&self, event: &str, words: &[&str]) -> (Value, Output) {
+    pub(crate) fn check_under(&self, event: &str, words: &[&str]) -> (Value, Output) {
         let mut command = self.check_in(&self.folder(), words);
         self.in_workflow(&mut command, event);
         self.decide(command)

@@ -270,3 +270,18 @@ fn a_repository_without_workflows_is_told_how_to_get_them() {
     let output = init(outside.path(), &["--check"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
+
+#[test]
+fn a_workflow_of_somebody_else_that_is_not_text_stops_no_audit() {
+    let folder = repository(CRITERION);
+    init(folder.path(), &[]);
+    let workflows = folder.path().join(".github/workflows");
+    fs::write(workflows.join("another.yml"), b"on: push\nname: \xff\xfe\n").unwrap();
+    let output = init(folder.path(), &["--check"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("nothing is wrong with 3 workflows"), "{said}");
+    fs::write(workflows.join("another.yml"), b"perfgate: [\xff\n").unwrap();
+    let output = init(folder.path(), &["--check"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with(".github/workflows/another.yml: it is not a workflow"), "{said}");
+}

@@ -51,6 +51,7 @@ mod report;
 mod recording;
 mod repositories;
 mod rounds;
+mod rules_by_path;
 mod settings;
 mod source;
 mod store;

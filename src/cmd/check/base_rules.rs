@@ -1,14 +1,14 @@
 //! The rules that judge a change: those of the commit that it goes into. A change cannot loosen its
 //! own gate, and what it edits is shown.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::Result;
 
 use super::remote;
-use crate::git::{CommitId, GitError, Repository};
+use crate::git::{BranchFile, CommitId, GitError, Repository};
 use crate::note::{Note, RulesIssue};
-use crate::policy::{Config, MeasureConfig, list_rule_changes};
+use crate::policy::{Config, MeasureConfig, RuleChange, list_rule_changes};
 use crate::session::settings::{locate_config, read_config_text};
 use crate::session::{Session, SessionRequest};
 
@@ -18,8 +18,8 @@ const MAX_NAMED_RULES: usize = 8;
 /// Maximum size of a configuration in bytes that is read from a commit.
 const MAX_CONFIG_BYTES: usize = 1 << 20;
 
-/// Rules of `[measure]` that say how the code is prepared, which belongs to the code.
-const CODE_RULES: [&str; 1] = ["measure.prepare"];
+/// The rule that says how the code is prepared for a build, which belongs to the code of each side.
+const PREPARE_RULE: &str = "measure.prepare";
 
 /// The commit whose rules judge.
 pub(super) struct RulesBase {
@@ -34,7 +34,7 @@ pub(super) struct RulesBase {
 ///
 /// The sections `[gate]`, `[[bench]]` and `[[target]]` come from the base. Targets that the change
 /// adds or makes stricter judge it too. If strangers may have made the change, `[store]` and the
-/// amount of measuring come from the base as well. A configuration that the command line names
+/// amount of measuring come from the base as well, also if it has no such file. A configuration that the command line names
 /// outside of the repository is no part of the change, so it stays.
 ///
 /// Fails if the configuration of the working tree cannot be read again, or if the rules cannot be
@@ -55,42 +55,64 @@ pub(super) fn apply_base_rules(
     let own = session.config.clone();
     // How to prepare a build belongs to the code. A local change may also choose how much to
     // measure, and where its baselines are.
-    let measure = if base.is_proposed && !text.is_empty() {
+    let measure = if base.is_proposed {
         MeasureConfig { prepare: own.measure.prepare.clone(), ..config.measure.clone() }
     } else {
         own.measure.clone()
     };
     let store = if base.is_proposed { config.store.clone() } else { own.store.clone() };
     let is_in_force = |rule: &str| {
-        CODE_RULES.contains(&rule)
-            || rule.starts_with("measure.") && (!base.is_proposed || text.is_empty())
-            || rule.starts_with("store.") && !base.is_proposed
+        !base.is_proposed && (rule.starts_with("measure.") || rule.starts_with("store."))
     };
     let changes = list_rule_changes(&text, &own_text).into_iter();
     let changes: Vec<_> = changes.filter(|change| !is_in_force(&change.rule)).collect();
+    // A command of the change could edit what the base is built from.
+    if base.is_proposed {
+        session.base_prepare.clone_from(&config.measure.prepare);
+    }
     let config = Config { measure, store, ..config };
     session.replace_config(config, &own.target, request)?;
-    let mut issues = Vec::new();
-    issues.extend(unreadable.map(|cause| {
+    let unreadable = unreadable.map(|cause| {
         let commit = base.commit.short_id().to_owned();
         RulesIssue::Unreadable { commit, cause }
-    }));
+    });
+    let issues = unreadable.into_iter().chain(name_changes(changes));
+    Ok(issues.map(|issue| Note::BaseRules { issue }).collect())
+}
+
+/// Returns what a reader must know about the edited rules, the first of them by name.
+fn name_changes(changes: Vec<RuleChange>) -> Vec<RulesIssue> {
     let more = u32::try_from(changes.len().saturating_sub(MAX_NAMED_RULES)).unwrap_or(u32::MAX);
-    issues.extend(changes.into_iter().take(MAX_NAMED_RULES).map(|change| RulesIssue::Changed {
-        rule: change.rule,
-        base: change.before,
-        candidate: change.after,
-    }));
-    issues.extend((more > 0).then_some(RulesIssue::MoreChanged { count: more }));
-    Ok(issues.into_iter().map(|issue| Note::BaseRules { issue }).collect())
+    let named = changes.into_iter().take(MAX_NAMED_RULES).map(|change| {
+        let (base, candidate) = (change.before, change.after);
+        if change.rule == PREPARE_RULE {
+            return RulesIssue::PrepareChanged { base, candidate };
+        }
+        RulesIssue::Changed { rule: change.rule, base, candidate }
+    });
+    named.chain((more > 0).then_some(RulesIssue::MoreChanged { count: more })).collect()
 }
 
 /// Returns the path of the configuration in the repository, or `None` if it is outside of it.
+///
+/// Links within the repository stay on the path. They are part of the change, and may lead elsewhere
+/// in the base.
 fn find_path_inside(root: &Path, path: &Path) -> Option<PathBuf> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or_else(|| Path::new(".")).canonicalize().ok()?;
-    let inside = folder.strip_prefix(root.canonicalize().ok()?).ok()?.to_owned();
-    Some(inside.join(path.file_name()?))
+    let root = root.canonicalize().ok()?;
+    // The current folder has no links, so `..` leads to the folder above it.
+    let mut whole = std::env::current_dir().ok()?.canonicalize().ok()?;
+    let mut rest = path.components().peekable();
+    while rest.next_if(|part| *part == Component::ParentDir).is_some() {
+        whole.pop();
+    }
+    whole.extend(rest);
+    let is_root = |folder: &&Path| folder.canonicalize().is_ok_and(|folder| folder == root);
+    if let Some(outermost) = whole.ancestors().filter(is_root).last() {
+        return Some(whole.strip_prefix(outermost).ok()?.to_owned());
+    }
+    // A link from outside may lead into the repository.
+    let folder = whole.parent()?.canonicalize().ok()?;
+    Some(folder.strip_prefix(&root).ok()?.join(path.file_name()?))
 }
 
 /// Reads the configuration at `path` of `commit`, which is empty if the commit has none. Fetches the
@@ -104,13 +126,36 @@ fn read_rules(
 ) -> Result<(String, Config), String> {
     let describe = |error: GitError| remote::describe_store_error(&error.into());
     remote::fetch_commit(repository, commit).map_err(describe)?;
-    // Paths in git have slashes on every system.
-    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-    let Some(file) = repository.find_file(commit, &parts.join("/")).map_err(describe)? else {
-        return Ok((String::new(), Config::default()));
+    let file = match repository.follow_file(commit, path).map_err(describe)? {
+        Some(file) => Some(file),
+        None => find_moved_file(repository, commit, path).map_err(describe)?,
     };
+    let Some(file) = file else { return Ok((String::new(), Config::default())) };
     let content = repository.read_file(&file, MAX_CONFIG_BYTES).map_err(describe)?;
     let text = String::from_utf8(content).map_err(|error| error.to_string())?;
     let config = Config::from_toml(&text).map_err(|error| error.to_string())?;
     Ok((text, config))
+}
+
+/// Returns the configuration that `commit` has in the folder of `path`, if that folder had another
+/// name there, which is now a link to it. Returns `None` if there is none.
+///
+/// A change that moves the folder and leaves a link at its place would be judged by other rules,
+/// without an edit of the workflow. Fails if the commit cannot be read.
+fn find_moved_file(
+    repository: &Repository,
+    commit: &CommitId,
+    path: &Path,
+) -> Result<Option<BranchFile>, GitError> {
+    let root = repository.folder();
+    let find_folder = |path: &Path| root.join(path).parent()?.canonicalize().ok();
+    let Some(folder) = find_folder(path) else { return Ok(None) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for candidate in repository.list_files_named(commit, &name)? {
+        let candidate = Path::new(&candidate);
+        if find_folder(candidate).as_ref() == Some(&folder) {
+            return repository.follow_file(commit, candidate);
+        }
+    }
+    Ok(None)
 }

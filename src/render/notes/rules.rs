@@ -14,6 +14,14 @@ pub(super) fn describe_rules_issue(issue: &RulesIssue) -> String {
                  until then the base commit's rule judges"
             )
         }
+        RulesIssue::PrepareChanged { base, candidate } => {
+            let [base, candidate] =
+                [base, candidate].map(|value| value.as_deref().unwrap_or("not set"));
+            format!(
+                "the change edits `measure.prepare` in `perfgate.toml` ({base} → {candidate}): \
+                 the base is prepared by its own command, the candidate by the new one"
+            )
+        }
         RulesIssue::MoreChanged { count } => {
             let rules = match count {
                 1 => "1 more rule".to_owned(),

@@ -232,6 +232,9 @@ fn list_notes() -> Vec<Note> {
     notes.extend([
         Note::BaseRules { issue: RulesIssue::MoreChanged { count: 2 } },
         Note::BaseRules {
+            issue: RulesIssue::PrepareChanged { base: None, candidate: Some("make data".into()) },
+        },
+        Note::BaseRules {
             issue: RulesIssue::Unreadable {
                 commit: text("3f2a91c"),
                 cause: text("line 2: unknown field"),

@@ -11,6 +11,7 @@ use super::{Pair, PairAttempt, PairBuilder, SideObstacle};
 use crate::git::CommitId;
 use crate::measure::MeasureSubject;
 use crate::measure::harness::HarnessCommand;
+use crate::process::Interrupt;
 use crate::run::SampleSource;
 use crate::session::error::CommandError;
 
@@ -43,13 +44,13 @@ impl Pair {
         let head = builder.project.read_head()?;
         let head_commit = builder.commit_head(head.as_ref(), &project.join(OUTPUT_FOLDER))?;
         let folder = PairFolder::claim(repository, builder.interrupt)?;
-        let prepare = |side: &SideCheckout| {
+        let prepare = |side: &SideCheckout, preparation: Option<&str>| {
             let place = side.worktree.path().join(inside);
-            prepare_side(builder, &project, &place)
+            prepare_side(preparation, &project, &place, builder.interrupt)
                 .map(|()| MeasureSubject::Harness(command.in_folder(place)))
         };
         let base_checkout = folder.check_out(repository, "base", base)?;
-        let baseline = match prepare(&base_checkout) {
+        let baseline = match prepare(&base_checkout, builder.base_prepare) {
             Ok(baseline) => baseline,
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => {
@@ -57,7 +58,7 @@ impl Pair {
             }
         };
         let head_checkout = folder.check_out(repository, "head", &head_commit)?;
-        let candidate = match prepare(&head_checkout) {
+        let candidate = match prepare(&head_checkout, builder.prepare) {
             Ok(candidate) => candidate,
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => return Ok(PairAttempt::NoHead(format!("{error:#}"))),
@@ -78,10 +79,15 @@ impl Pair {
 }
 
 /// Prepares `place`, the folder of a side in which the command runs. Fails if the commit does not
-/// have it, or if `measure.prepare` fails.
-fn prepare_side(builder: &PairBuilder<'_>, project: &Path, place: &Path) -> Result<()> {
+/// have it, or if the `preparation` fails.
+fn prepare_side(
+    preparation: Option<&str>,
+    project: &Path,
+    place: &Path,
+    interrupt: &Interrupt,
+) -> Result<()> {
     if !place.is_dir() {
         anyhow::bail!("the commit does not have the folder `{}`", project.display());
     }
-    run_prepare(builder.prepare, project, place, builder.interrupt)
+    run_prepare(preparation, project, place, interrupt)
 }

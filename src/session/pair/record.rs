@@ -98,7 +98,7 @@ impl BuildSetting {
         let selection = builder.selection;
         // The patterns of a selection do not change what is built.
         let built = format!(
-            "{} {:?} {:?} {} {:?} {:?} {:?} {:?}",
+            "{} {:?} {:?} {} {:?} {:?} {:?} {:?} {:?}",
             env!("CARGO_PKG_VERSION"),
             original.describe(),
             selection.package,
@@ -106,6 +106,7 @@ impl BuildSetting {
             selection.features,
             selection.profile,
             builder.prepare,
+            builder.base_prepare,
             builder.host.fingerprint,
         );
         hash.update(built);

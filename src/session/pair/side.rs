@@ -73,11 +73,11 @@ impl SideObstacle {
     }
 }
 
-/// How to build the sides of a pair.
+/// How to build one side of a pair.
 pub(super) struct SideBuilder<'a> {
     /// The workspace in the working tree.
     pub(super) original: &'a OriginalWorkspace,
-    /// Shell command to run in each worktree before its build, if any.
+    /// Shell command to run in the worktree before the build, if any.
     pub(super) prepare: Option<&'a str>,
     /// Raised when a signal asks perfgate to end.
     pub(super) interrupt: &'a Interrupt,

@@ -53,8 +53,8 @@ impl PairBuilder<'_> {
         head: &CommitId,
     ) -> Result<Option<UnaffectedBenches>> {
         // The user's own preparation may read anything, and build programs from any source.
-        let Some(policy) = self.skip_policy.filter(|_| self.prepare.is_none() && base != head)
-        else {
+        let has_preparation = self.prepare.or(self.base_prepare).is_some();
+        let Some(policy) = self.skip_policy.filter(|_| !has_preparation && base != head) else {
             return Ok(None);
         };
         let selection = &policy.selection;
