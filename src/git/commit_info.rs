@@ -51,8 +51,10 @@ impl Repository {
 
     /// Returns the files that `git diff` names for these revisions.
     fn list_differences(&self, revisions: &[&str]) -> Result<Vec<PathBuf>, GitError> {
-        let flags = ["diff", "--name-only", "--no-renames", "-z"];
-        let changed = GitCommand::new(self.folder()).run(&[&flags, revisions, &["--"]].concat())?;
+        // `.gitmodules`, which belongs to the commits, may hide the changes of a submodule.
+        let flags = ["diff", "--name-only", "--no-renames", "--ignore-submodules=none", "-z"];
+        let changed =
+            GitCommand::new(self.folder()).run(&[&flags[..], revisions, &["--"]].concat())?;
         let names = changed.split('\0').filter(|name| !name.is_empty());
         Ok(names.map(PathBuf::from).collect())
     }

@@ -15,6 +15,9 @@ pub(crate) const MAX_FILE_TEXT: usize = 64 << 10;
 pub(super) struct BoundedDocument {
     /// Maximum number of values in a list; `None` without a limit.
     pub(super) max_list: Option<usize>,
+    /// The schemas to which the maximum applies. Files of another kind have other lists, and are
+    /// refused by their schema.
+    pub(super) known: &'static [&'static str],
 }
 
 impl<'de> DeserializeSeed<'de> for BoundedDocument {
@@ -33,10 +36,12 @@ impl<'de> Visitor<'de> for BoundedDocument {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<String, A::Error> {
-        let mut schema = None;
+        let mut schema: Option<String> = None;
         while let Some(name) = map.next_key::<String>()? {
             if name != "schema" {
-                map.next_value_seed(BoundedValue { max_list: self.max_list })?;
+                let is_known = |schema: &String| self.known.contains(&schema.as_str());
+                let max_list = self.max_list.filter(|_| schema.as_ref().is_none_or(is_known));
+                map.next_value_seed(BoundedValue { max_list })?;
             } else if schema.replace(map.next_value::<String>()?).is_some() {
                 return Err(A::Error::duplicate_field("schema"));
             }

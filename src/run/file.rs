@@ -84,7 +84,7 @@ pub(crate) fn check_schema(
     max_list: Option<usize>,
 ) -> Result<(), FileError> {
     let mut reader = serde_json::Deserializer::from_slice(json);
-    let found = BoundedDocument { max_list }.deserialize(&mut reader)?;
+    let found = BoundedDocument { max_list, known }.deserialize(&mut reader)?;
     reader.end()?;
     if known.contains(&found.as_str()) {
         return Ok(());
@@ -113,6 +113,13 @@ fn split_schema(schema: &str) -> Option<(&str, u32)> {
 mod tests {
     use super::*;
     use crate::run::bounded::MAX_FILE_TEXT;
+
+    #[test]
+    fn a_long_list_does_not_hide_that_a_file_is_of_another_kind() {
+        let json = r#"{"schema": "b/1", "samples": [1, 2, 3, 4]}"#;
+        let error = check_schema(json.as_bytes(), &["a/1"], Some(3)).unwrap_err();
+        assert!(matches!(&error, FileError::Schema { found, .. } if found == "b/1"), "{error}");
+    }
 
     #[test]
     fn a_file_that_is_cut_short_or_not_json_is_called_that() {

@@ -106,7 +106,7 @@ impl ProgressOutput {
     /// Warns that the budget is too short for the suite. `needed` would be enough.
     pub(crate) fn show_short_budget(&self, limit: Duration, needed: Duration) {
         self.print_line(&format!(
-            "a budget of {} is too short for this suite, so some benchmarks will stay undecided",
+            "a budget of {} is too short for this suite, so some benchmarks may stay undecided",
             format_time(limit)
         ));
         let minutes = needed.as_secs().div_ceil(SECONDS_PER_MINUTE);
@@ -124,12 +124,7 @@ impl ProgressOutput {
             RoundsProgress::Round { round, undecided, left } => {
                 let left = left.unwrap_or_default();
                 if *round == 1 {
-                    let subject = match undecided {
-                        0 => "the commands".to_owned(),
-                        count => format_plural(*count, "benchmark"),
-                    };
-                    let left = format_time(left);
-                    self.print_line(&format!("measuring {subject} in rounds, for at most {left}"));
+                    self.print_line(&describe_rounds_start(*undecided, left));
                 }
                 let Some(bar) = &self.bar else { return };
                 bar.set_position(bar.length().unwrap_or(0).saturating_sub(left.as_secs()));
@@ -238,4 +233,29 @@ pub(crate) fn start_evaluation_bar(label: &str, steps: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} suites, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(steps).with_style(style).with_message(label.to_owned())
+}
+
+/// Returns the line before the first round of `benchmarks`, or of commands if it is zero. The first
+/// round is measured even if no time is left for it.
+fn describe_rounds_start(benchmarks: usize, left: Duration) -> String {
+    let subject = match benchmarks {
+        0 => "the commands".to_owned(),
+        count => format_plural(count, "benchmark"),
+    };
+    if left.as_secs() == 0 {
+        return format!("measuring {subject} in one round, because the time is up");
+    }
+    format!("measuring {subject} in rounds, for at most {}", format_time(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_without_time_is_not_announced_as_zero_seconds() {
+        let start = |seconds| describe_rounds_start(3, Duration::from_secs(seconds));
+        assert_eq!(start(0), "measuring 3 benchmarks in one round, because the time is up");
+        assert_eq!(start(17), "measuring 3 benchmarks in rounds, for at most 17 s");
+    }
 }

@@ -215,10 +215,16 @@ fn measure_benchmarks(
         looks.conclude_look(check, &decision, rounds, schedule)
     };
     let interrupt = &session.interrupt;
-    stages.start_rounds(limit);
+    // A command has no plan, and a plan without benchmarks has no rounds to show.
+    let has_rounds = sides.candidate_plan.planned.as_ref().is_none_or(|ids| !ids.is_empty());
+    if has_rounds {
+        stages.start_rounds(limit);
+    }
     let runs = [baseline, candidate];
     let measured = measure_rounds(&sides, schedule, runs, interrupt, &mut look, &mut |progress| {
-        stages.show_round(&progress);
+        if has_rounds {
+            stages.show_round(&progress);
+        }
     });
     stages.finish();
     measured.map_err(explain_measure_error)

@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::Path;
 
+use serde::de::IgnoredAny;
+
 use super::criterion_folder::read_criterion_folder;
 use super::detect::detect_adapter;
 use super::entry::{AdapterError, AdapterRun};
 use super::kind::Adapter;
+use super::parse::quote_non_numbers;
 
 /// Name that stands for the adapter that recognizes a file.
 const AUTO_NAME: &str = "auto";
@@ -70,7 +73,21 @@ impl AdapterChoice {
         match self {
             Self::Files(adapter) => adapter.parse(bytes),
             Self::CriterionFolder => Err(AdapterError::NoFolder),
-            Self::Auto => detect_adapter(bytes).ok_or(AdapterError::Unrecognized)?.parse(bytes),
+            Self::Auto => match detect_adapter(bytes) {
+                Some(adapter) => adapter.parse(bytes),
+                None => Err(explain_unrecognized(bytes)),
+            },
         }
+    }
+}
+
+/// Returns why no adapter recognizes `bytes`. A file that is empty, or that ends within a JSON
+/// document, was not written to its end, and no named adapter would read it.
+fn explain_unrecognized(bytes: &[u8]) -> AdapterError {
+    let start = bytes.trim_ascii_start();
+    let is_json_like = start.is_empty() || start.starts_with(b"{") || start.starts_with(b"[");
+    match serde_json::from_slice::<IgnoredAny>(&quote_non_numbers(start)) {
+        Err(error) if is_json_like && error.is_eof() => AdapterError::Json(error),
+        _ => AdapterError::Unrecognized,
     }
 }

@@ -1,6 +1,6 @@
 //! What adapters build: the benchmarks of one file by launch, checked as they are added.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 
 use thiserror::Error;
@@ -277,6 +277,9 @@ fn is_positive(value: f64) -> bool {
 pub(super) struct RunCollector {
     launches: Vec<ObservedBenchmarks>,
     seen: Vec<HashSet<String>>,
+    /// Number of launches with each benchmark, from the first launch on without a gap. A file may
+    /// have a million launches of one benchmark, so they are not counted anew each time.
+    counts: HashMap<String, usize>,
     left_out: Vec<String>,
     conditions: BTreeMap<String, String>,
 }
@@ -345,9 +348,10 @@ impl RunCollector {
         self.left_out.push(shorten_name(name));
     }
 
-    /// Returns the number of launches that already have the benchmark `name`.
+    /// Returns the number of launches that already have the benchmark `name`, up to the first that
+    /// does not have it.
     pub(super) fn count_launches_of(&self, name: &str) -> usize {
-        self.seen.iter().take_while(|seen| seen.contains(name)).count()
+        self.counts.get(name).copied().unwrap_or(0)
     }
 
     fn reserve_name(&mut self, launch: usize, name: &str) -> Result<(), AdapterError> {
@@ -361,10 +365,14 @@ impl RunCollector {
             self.seen.push(HashSet::new());
             self.launches.push(Vec::new());
         }
-        if self.seen[launch].insert(name.to_owned()) {
-            return Ok(());
+        if !self.seen[launch].insert(name.to_owned()) {
+            return Err(AdapterError::Repeated(shorten_name(name)));
         }
-        Err(AdapterError::Repeated(shorten_name(name)))
+        let count = self.counts.entry(name.to_owned()).or_default();
+        while self.seen.get(*count).is_some_and(|seen| seen.contains(name)) {
+            *count += 1;
+        }
+        Ok(())
     }
 
     fn push(

@@ -8,6 +8,13 @@ use serde::Deserialize;
 use super::entry::{AdapterEntry, AdapterError, AdapterRun, RunCollector};
 use super::parse::{list_lines, make_metric_name, parse_json_line, parse_number, read_text};
 
+/// How the name of every benchmark begins.
+const NAME_START: &str = "Benchmark";
+/// What Go prints before the name of a benchmark that failed.
+const FAILED_MARK: &str = "--- FAIL: ";
+/// Reason of a failure without a log.
+const FAILED_SENTENCE: &str = "the benchmark failed without a message";
+
 /// An event of `go test -json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -27,7 +34,8 @@ struct GoResult {
 }
 
 /// Reads each line of a benchmark. With `-count`, the first line of each benchmark belongs to the
-/// first launch, the second line to the second.
+/// first launch, the second line to the second. A benchmark with failed parts is left out: the parts
+/// are failed benchmarks.
 ///
 /// # Errors
 ///
@@ -38,9 +46,18 @@ pub(super) fn parse_go_testing(bytes: &[u8]) -> Result<AdapterRun, AdapterError>
     let mut run = RunCollector::new("go");
     let mut package = String::new();
     let mut results = Vec::new();
-    for (number, line) in list_lines(&text) {
+    let mut failures = Vec::new();
+    let mut lines = list_lines(&text).peekable();
+    while let Some((number, line)) = lines.next() {
         if let Some(name) = line.strip_prefix("pkg: ") {
             package = format!("{name}/");
+        }
+        if let Some(name) = find_failed_name(line) {
+            // The first line of its log follows, with a deeper margin.
+            let log = lines.peek().filter(|(_, next)| next.starts_with("    "));
+            let sentence = log.map_or(FAILED_SENTENCE, |(_, next)| next.trim());
+            failures.push((package.clone(), name, sentence));
+            continue;
         }
         let result =
             parse_result(line).map_err(|cause| AdapterError::Line { line: number, cause })?;
@@ -48,13 +65,35 @@ pub(super) fn parse_go_testing(bytes: &[u8]) -> Result<AdapterRun, AdapterError>
     }
     let procs = find_shared_procs(&results);
     run.add_condition("gomaxprocs", procs.as_deref());
+    let full_name = |package: &str, name: &str| {
+        let bare = procs.as_deref().and_then(|procs| name.strip_suffix(procs)?.strip_suffix('-'));
+        format!("{package}{}", bare.unwrap_or(name))
+    };
     for (package, result) in results {
         let GoResult { name, iterations, figures } = result;
-        let bare = procs.as_deref().and_then(|procs| name.strip_suffix(procs)?.strip_suffix('-'));
-        let name = format!("{package}{}", bare.unwrap_or(&name));
-        add_result(&mut run, &name, iterations, figures)?;
+        add_result(&mut run, &full_name(&package, &name), iterations, figures)?;
+    }
+    for (package, name, sentence) in &failures {
+        let is_parent = failures.iter().any(|(other_package, other, _)| {
+            other_package == package
+                && other.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
+        });
+        if !is_parent {
+            let name = full_name(package, name);
+            run.add_failure(run.count_launches_of(&name), &name, sentence)?;
+        }
     }
     run.finish()
+}
+
+/// Returns the name of the benchmark that failed according to `line`. Returns `None` if the line is
+/// another one.
+///
+/// A benchmark that fails in its first call has a line that begins so; else its name comes first.
+fn find_failed_name(line: &str) -> Option<&str> {
+    let (before, name) = line.split_once(FAILED_MARK)?;
+    let is_mark = before.is_empty() || before.starts_with(NAME_START);
+    name.split_whitespace().next().filter(|name| is_mark && name.starts_with(NAME_START))
 }
 
 /// Joins the output of `go test -json`, package by package: those of several packages are mixed, and
@@ -73,7 +112,7 @@ fn join_events(text: &str) -> Result<Cow<'_, str>, AdapterError> {
 /// Parses a line. Returns `None` if it is not the result of a benchmark.
 fn parse_result(line: &str) -> Result<Option<GoResult>, String> {
     let mut words = line.split_whitespace();
-    let Some(name) = words.next().filter(|name| name.starts_with("Benchmark")) else {
+    let Some(name) = words.next().filter(|name| name.starts_with(NAME_START)) else {
         return Ok(None);
     };
     // With `-v`, the name alone comes first. Other output may follow it.

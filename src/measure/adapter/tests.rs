@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::detect::detect_adapter;
+use super::entry::{AdapterEntry, RunCollector};
 use super::kind::Adapter;
 use super::*;
 use crate::measure::Observation;
-use crate::run::CallsPerSample;
+use crate::note::FailureReason;
+use crate::run::{BenchmarkFailure, CallsPerSample};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/adapters");
 
@@ -239,6 +241,54 @@ fn go_results_without_a_shared_suffix_keep_their_names() {
     // With `-cpu 1,8`, the same benchmark is measured twice.
     let two = [line("BenchmarkA"), line("BenchmarkA-8")].concat();
     assert_eq!(names(&two), ["BenchmarkA", "BenchmarkA-8"]);
+}
+
+#[test]
+fn a_benchmark_that_go_calls_failed_is_a_failed_benchmark() {
+    // What Go 1.19 prints. C itself only has a failed part, and D failed after its first call.
+    let text = "pkg: m\nBenchmarkA-2\t10\t0.39 ns/op\n--- FAIL: BenchmarkB\n    m_test.go:4: boom\n\
+                --- FAIL: BenchmarkC/sub\n    m_test.go:5: bad\nBenchmarkC/ok-2\t10\t0.23 ns/op\n\
+                --- FAIL: BenchmarkC\nBenchmarkD-2          \t--- FAIL: BenchmarkD-2\nFAIL\n";
+    let run = Adapter::GoTesting.parse(text.as_bytes()).unwrap();
+    let failed = run.launches[0].iter().filter_map(|(id, observed)| match observed {
+        Err(BenchmarkFailure { reason: FailureReason::Reported { sentence }, .. }) => {
+            Some(format!("{}: {sentence}", id.name))
+        }
+        _ => None,
+    });
+    let expected = [
+        "m/BenchmarkB: m_test.go:4: boom",
+        "m/BenchmarkC/sub: m_test.go:5: bad",
+        "m/BenchmarkD: the benchmark failed without a message",
+    ];
+    assert_eq!(failed.collect::<Vec<_>>(), expected);
+    assert_eq!((run.launches.len(), run.launches[0].len()), (1, 5));
+}
+
+#[test]
+fn launches_of_one_benchmark_are_counted_without_a_walk_over_them() {
+    // A walk over the launches for each line took more than ten minutes for 85 MB. A small file
+    // shows only that the count is right: up to the first launch without the benchmark.
+    let mut run = RunCollector::new("go");
+    let entry = |name: &str| AdapterEntry::of_mean(name, 5.0, 1.0, None);
+    for launch in [0, 1, 3] {
+        run.add(launch, entry("a")).unwrap();
+    }
+    assert_eq!((run.count_launches_of("a"), run.count_launches_of("b")), (2, 0));
+    run.add(2, entry("a")).unwrap();
+    assert_eq!(run.count_launches_of("a"), 4);
+}
+
+#[test]
+fn a_file_that_is_empty_or_cut_short_is_called_that_without_a_named_harness() {
+    let explain =
+        |text: &str| AdapterChoice::Auto.parse_bytes(text.as_bytes()).unwrap_err().to_string();
+    for text in ["", " \n", "{\"context\": {", "[{\"name\": NaN, "] {
+        assert!(explain(text).starts_with("it is empty or cut short: "), "{text}");
+    }
+    for text in ["{}", "[]", "words", "{\"a\": 1}\n{\"a\": 2}"] {
+        assert!(explain(text).contains("recognizes"), "{text}");
+    }
 }
 
 #[test]

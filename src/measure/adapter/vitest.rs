@@ -42,7 +42,8 @@ struct VitestBenchmark<'a> {
     sample_count: Option<f64>,
 }
 
-/// Reads the time of each call if the file has them (`benchmark.includeSamples`); else the mean.
+/// Reads the mean. Vitest 1 to 4 leave the samples out of the file, also with
+/// `benchmark.includeSamples`; if a file has them, they are times of calls.
 ///
 /// # Errors
 ///

@@ -31,6 +31,7 @@ fn assert_not_built(trial: &Trial, base: &str) -> Value {
     assert_eq!(candidate_launches(&decision), [0], "{text}");
     assert_eq!(decision["benchmarks"][0]["notes"][0]["note"], "unaffected", "{decision:#}");
     assert!(text.contains(NOT_BUILT) && !text.contains("pilot"), "{text}");
+    assert!(!text.contains("measuring") && !text.contains("after 1 round"), "{text}");
     assert_eq!(build_folders(trial).map(|folder| folder.exists()), [false; 2], "{text}");
     assert_eq!(output.status.code(), Some(0), "{text}");
     decision
@@ -66,6 +67,24 @@ fn a_change_of_documents_is_not_built_and_not_measured() {
     // Nothing else is known of the commit before, and a commit and itself are a trial of the gate.
     trial.0.git("work", &["checkout", "--quiet", "--", "."]);
     assert_built(&trial, "HEAD", &[]);
+}
+
+#[test]
+fn a_change_of_a_submodule_that_gitmodules_hides_is_built() {
+    let trial = Trial::with_package(&bench(CALM));
+    let modules = "[submodule \"sub\"]\npath = sub\nurl = ../sub\nignore = all\n";
+    trial.commit(&[(".gitmodules", modules), ("README.md", "")]);
+    fs::create_dir_all(trial.path("sub")).unwrap();
+    let commit_link = |digit: &str| {
+        let link = format!("160000,{},sub", digit.repeat(40));
+        trial.0.git("work", &["update-index", "--add", "--cacheinfo", &link]);
+        trial.0.git("work", &["commit", "--quiet", "--message", "link"]);
+    };
+    commit_link("a");
+    trial.write(&[("README.md", "more")]);
+    assert_built(&trial, "HEAD", &[]);
+    commit_link("b");
+    assert_built(&trial, "HEAD~1", &[]);
 }
 
 #[test]
