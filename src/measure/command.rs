@@ -27,12 +27,16 @@ pub(crate) struct SampleCommand {
     script: String,
 }
 
-/// Returns the command that starts `script` for the benchmarks of `job`.
-pub(super) fn build_shell_command(script: &str, job: &LaunchJob) -> Command {
+/// Returns the command that starts `script` for the benchmarks of `job`, with the number of calls of
+/// `effort` if it asks for one.
+pub(super) fn build_shell_command(script: &str, job: &LaunchJob, effort: &Effort) -> Command {
     let mut command = Command::new("sh");
-    command.args(["-c", script]).env_remove(ONLY_VARIABLE);
+    command.args(["-c", script]).env_remove(ONLY_VARIABLE).env_remove(CALLS_VARIABLE);
     if let Some(ids) = &job.ids {
         command.env(ONLY_VARIABLE, ids.join("\n"));
+    }
+    if let Some(calls) = effort.calls {
+        command.env(CALLS_VARIABLE, calls.to_string());
     }
     command
 }
@@ -152,11 +156,7 @@ impl SampleCommand {
         effort: &Effort,
         interrupt: &Interrupt,
     ) -> Result<ObservedBenchmarks, MeasureError> {
-        let mut command = build_shell_command(&self.script, job);
-        command.env_remove(CALLS_VARIABLE);
-        if let Some(calls) = effort.calls {
-            command.env(CALLS_VARIABLE, calls.to_string());
-        }
+        let mut command = build_shell_command(&self.script, job, effort);
         let mut printed = SampleParser::default();
         let ended = process::run_process(
             &mut command,

@@ -51,7 +51,7 @@ impl HarnessCommand {
         let folder = interrupt.create_temporary_folder()?;
         let path = folder.path().join("out");
         let writes_file = self.words.iter().any(|word| word.contains(OUTPUT_PLACE));
-        let mut command = build_shell_command(&self.format_script(&path), job);
+        let mut command = build_shell_command(&self.format_script(&path), job, effort);
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
@@ -151,13 +151,32 @@ mod tests {
     use crate::run::CallsPerSample;
 
     fn launch(words: &[&str], adapter: &str, ids: Option<&[&str]>) -> LaunchResult {
+        launch_with(words, adapter, ids, &Effort::default())
+    }
+
+    fn launch_with(
+        words: &[&str],
+        adapter: &str,
+        ids: Option<&[&str]>,
+        effort: &Effort,
+    ) -> LaunchResult {
         let words = words.iter().map(|&word| word.to_owned()).collect();
         let adapter = AdapterChoice::find_choice(adapter).unwrap();
         let ids = ids.map(|ids| ids.iter().map(|&id| id.to_owned()).collect());
         let mode = MeasureMode::Batch;
         let job = LaunchJob { package: None, target: None, ids, mode, launch_time: Duration::ZERO };
         let command = HarnessCommand::new(words, adapter);
-        command.launch_job(&job, &Effort::default(), &Interrupt::default()).unwrap()
+        command.launch_job(&job, effort, &Interrupt::default()).unwrap()
+    }
+
+    #[test]
+    fn a_harness_learns_how_many_calls_are_asked_for() {
+        let script = r#"echo "Benchmark${PERFGATE_CALLS:-None} 1 5 ns/op""#;
+        for (calls, id) in [(Some(70), "Benchmark70"), (None, "BenchmarkNone")] {
+            let effort = Effort { calls, ..Effort::default() };
+            let launched = launch_with(&[script], "go", None, &effort);
+            assert_eq!(&*launched.benchmarks[0].0.name, id);
+        }
     }
 
     const TWO_COUNTS: &str = r"printf 'BenchmarkA\t10\t5.0 ns/op\nBenchmarkA\t20\t7.0 ns/op\n'";
