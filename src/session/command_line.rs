@@ -128,7 +128,10 @@ mod tests {
             ("sh -c 'wrk -H \"X-Api-Key: a b\" y'", "sh -c 'wrk -H \"X-Api-Key: ***\" y'"),
             ("hey -H 'Cookie: a=b; c=d' y", "hey -H 'Cookie: ***' y"),
             (r#"x '{"api_key":"a b","n":3}'"#, r#"x '{"api_key":***,"n":3}'"#),
-            (r#"x '{"api_key": "a", "max_tokens": 3}'"#, r#"x '{"api_key": ***, "max_tokens": 3}'"#),
+            (
+                r#"x '{"api_key": "a", "max_tokens": 3}'"#,
+                r#"x '{"api_key": ***, "max_tokens": 3}'"#,
+            ),
             ("x 'Authorization: Bearer abc", "x 'Authorization: ***"),
         ] {
             assert_eq!(mask_secrets(command), recorded);
