@@ -169,7 +169,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::StoredRunIgnored { cause } => {
             format!(
                 "a stored run was ignored, so what it shows is not known: {}; \
-                 `perfgate baseline prune` removes old runs",
+                 remove its file from the store",
                 join_lines(cause)
             )
         }
