@@ -18,7 +18,7 @@ const MAX_NAMED_RULES: usize = 8;
 /// Maximum size of a configuration in bytes that is read from a commit.
 const MAX_CONFIG_BYTES: usize = 1 << 20;
 
-/// The rule that says how the code is prepared for a build, which belongs to the code of each side.
+/// The rule for how the code is prepared for a build, which belongs to the code of each side.
 const PREPARE_RULE: &str = "measure.prepare";
 
 /// The commit whose rules judge.

@@ -278,7 +278,7 @@ pub(super) struct RunCollector {
     launches: Vec<ObservedBenchmarks>,
     seen: Vec<HashSet<String>>,
     /// Number of launches with each benchmark, from the first launch on without a gap. A file may
-    /// have a million launches of one benchmark, so they are not counted anew each time.
+    /// have a million launches of one benchmark, so they are not counted again each time.
     counts: HashMap<String, usize>,
     left_out: Vec<String>,
     conditions: BTreeMap<String, String>,
