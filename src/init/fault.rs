@@ -15,7 +15,7 @@ pub(crate) enum WorkflowFault {
     Unused,
     /// No workflow records baselines.
     NoRecording,
-    /// A measuring job leaves publishing to another workflow, and there is none.
+    /// A measuring job leaves publishing to another workflow, which does not exist.
     NoPublishing,
     /// The publishing workflow waits for other workflows than the one of this name, which measures.
     OtherName(String),

@@ -160,7 +160,7 @@ impl<'a> RoundSchedule<'a> {
     /// up: if no benchmark can be measured in the rest of the budget.
     ///
     /// If a round of all of them takes too long, those on which the least time was spent come first.
-    /// Expensive benchmarks are thereby measured in every second or third round. If the first round
+    /// So expensive benchmarks are measured in every second or third round. If the first round
     /// took too long, the next ones are shorter, so that at least cheap benchmarks have enough of them.
     pub(super) fn select_next(&self, wanted: &HashSet<BenchmarkId>) -> LaunchPlan {
         let plan = LaunchPlan { planned: self.plan.planned.clone(), ..LaunchPlan::default() };

@@ -33,45 +33,39 @@ const fn plan_look(rounds: usize, alpha: f64, pass: f64) -> PlannedLook {
     PlannedLook { rounds, share: ErrorShare { alpha, pass_error: pass } }
 }
 
-/// Plan for a benchmark whose variance on this machine is known from earlier rounds, and for which
+/// Looks at a benchmark whose variance on this machine is known from earlier rounds, and for which
 /// this variance predicts early detection.
 ///
 /// A slowdown of the size that must be found will be found early, so most of α is spent by then.
-const WITHIN_REACH_PLAN: LookPlan = LookPlan::new(
-    MIN_ROUNDS,
-    &[
-        plan_look(3, 0.025, 0.15),
-        plan_look(4, 0.035, 0.075),
-        plan_look(5, 0.04, 0.075),
-        plan_look(6, 0.105, 0.075),
-        plan_look(7, 0.105, 0.075),
-        plan_look(8, 0.125, 0.07),
-        plan_look(10, 0.25, 0.13),
-        plan_look(12, 0.125, 0.10),
-        plan_look(14, 0.125, 0.10),
-        plan_look(20, 0.065, 0.15),
-    ],
-);
+const WITHIN_REACH_LOOKS: [PlannedLook; 10] = [
+    plan_look(3, 0.025, 0.15),
+    plan_look(4, 0.035, 0.075),
+    plan_look(5, 0.04, 0.075),
+    plan_look(6, 0.105, 0.075),
+    plan_look(7, 0.105, 0.075),
+    plan_look(8, 0.125, 0.07),
+    plan_look(10, 0.25, 0.13),
+    plan_look(12, 0.125, 0.10),
+    plan_look(14, 0.125, 0.10),
+    plan_look(20, 0.065, 0.15),
+];
 
-/// Plan for a benchmark whose variance is known from history, but for which such a slowdown takes
+/// Looks at a benchmark whose variance is known from history, but for which such a slowdown takes
 /// all available rounds.
 ///
 /// α is kept for the last look.
-const OUT_OF_REACH_PLAN: LookPlan = LookPlan::new(
-    MIN_ROUNDS,
-    &[
-        plan_look(3, 0.01, 0.15),
-        plan_look(4, 0.005, 0.075),
-        plan_look(5, 0.005, 0.075),
-        plan_look(6, 0.01, 0.075),
-        plan_look(7, 0.01, 0.075),
-        plan_look(8, 0.02, 0.07),
-        plan_look(10, 0.04, 0.13),
-        plan_look(12, 0.075, 0.10),
-        plan_look(14, 0.075, 0.10),
-        plan_look(20, 0.75, 0.15),
-    ],
-);
+const OUT_OF_REACH_LOOKS: [PlannedLook; 10] = [
+    plan_look(3, 0.01, 0.15),
+    plan_look(4, 0.005, 0.075),
+    plan_look(5, 0.005, 0.075),
+    plan_look(6, 0.01, 0.075),
+    plan_look(7, 0.01, 0.075),
+    plan_look(8, 0.02, 0.07),
+    plan_look(10, 0.04, 0.13),
+    plan_look(12, 0.075, 0.10),
+    plan_look(14, 0.075, 0.10),
+    plan_look(20, 0.75, 0.15),
+];
 
 /// Plan for a benchmark whose variance is not known.
 const WITHOUT_HISTORY_PLAN: LookPlan = LookPlan::new(
@@ -112,63 +106,44 @@ const LONG_WITHOUT_HISTORY_PLAN: LookPlan = LookPlan::new(
 /// Share of the errors that the looks up to 20 rounds keep if later ones follow.
 const EARLY_SHARE: f64 = 0.75;
 
-/// Sums of the shares of the later looks of [`LONG_WITHOUT_HISTORY_PLAN`].
+/// Sums of the shares of [`LATE_LOOKS`].
 const LATE_SUMS: ErrorShare = ErrorShare { alpha: 0.49, pass_error: 0.33 };
 
-const fn plan_early_look(rounds: usize, alpha: f64, pass: f64) -> PlannedLook {
-    plan_look(rounds, EARLY_SHARE * alpha, EARLY_SHARE * pass)
+/// The looks after more than 20 rounds, with their shares before they are scaled.
+const LATE_LOOKS: [PlannedLook; 6] = [
+    plan_look(28, 0.11, 0.09),
+    plan_look(40, 0.10, 0.07),
+    plan_look(56, 0.09, 0.06),
+    plan_look(80, 0.08, 0.05),
+    plan_look(112, 0.06, 0.03),
+    plan_look(160, 0.05, 0.03),
+];
+
+/// Returns `early`, scaled to [`EARLY_SHARE`], followed by [`LATE_LOOKS`], scaled to the rest.
+const fn add_late_looks(early: [PlannedLook; 10]) -> [PlannedLook; 16] {
+    let mut looks = [LATE_LOOKS[0]; 16];
+    let mut at = 0;
+    while at < looks.len() {
+        looks[at] = if at < early.len() {
+            let PlannedLook { rounds, share } = early[at];
+            plan_look(rounds, EARLY_SHARE * share.alpha, EARLY_SHARE * share.pass_error)
+        } else {
+            let PlannedLook { rounds, share } = LATE_LOOKS[at - early.len()];
+            let rest = 1.0 - EARLY_SHARE;
+            let alpha = rest * share.alpha / LATE_SUMS.alpha;
+            plan_look(rounds, alpha, rest * share.pass_error / LATE_SUMS.pass_error)
+        };
+        at += 1;
+    }
+    looks
 }
 
-const fn plan_late_look(rounds: usize, alpha: f64, pass: f64) -> PlannedLook {
-    let share = 1.0 - EARLY_SHARE;
-    plan_look(rounds, share * alpha / LATE_SUMS.alpha, share * pass / LATE_SUMS.pass_error)
-}
-
-/// [`WITHIN_REACH_PLAN`] with later looks.
-const LONG_WITHIN_REACH_PLAN: LookPlan = LookPlan::new(
-    MIN_ROUNDS,
-    &[
-        plan_early_look(3, 0.025, 0.15),
-        plan_early_look(4, 0.035, 0.075),
-        plan_early_look(5, 0.04, 0.075),
-        plan_early_look(6, 0.105, 0.075),
-        plan_early_look(7, 0.105, 0.075),
-        plan_early_look(8, 0.125, 0.07),
-        plan_early_look(10, 0.25, 0.13),
-        plan_early_look(12, 0.125, 0.1),
-        plan_early_look(14, 0.125, 0.1),
-        plan_early_look(20, 0.065, 0.15),
-        plan_late_look(28, 0.11, 0.09),
-        plan_late_look(40, 0.1, 0.07),
-        plan_late_look(56, 0.09, 0.06),
-        plan_late_look(80, 0.08, 0.05),
-        plan_late_look(112, 0.06, 0.03),
-        plan_late_look(160, 0.05, 0.03),
-    ],
-);
-
-/// [`OUT_OF_REACH_PLAN`] with later looks.
-const LONG_OUT_OF_REACH_PLAN: LookPlan = LookPlan::new(
-    MIN_ROUNDS,
-    &[
-        plan_early_look(3, 0.01, 0.15),
-        plan_early_look(4, 0.005, 0.075),
-        plan_early_look(5, 0.005, 0.075),
-        plan_early_look(6, 0.01, 0.075),
-        plan_early_look(7, 0.01, 0.075),
-        plan_early_look(8, 0.02, 0.07),
-        plan_early_look(10, 0.04, 0.13),
-        plan_early_look(12, 0.075, 0.1),
-        plan_early_look(14, 0.075, 0.1),
-        plan_early_look(20, 0.75, 0.15),
-        plan_late_look(28, 0.11, 0.09),
-        plan_late_look(40, 0.1, 0.07),
-        plan_late_look(56, 0.09, 0.06),
-        plan_late_look(80, 0.08, 0.05),
-        plan_late_look(112, 0.06, 0.03),
-        plan_late_look(160, 0.05, 0.03),
-    ],
-);
+const WITHIN_REACH_PLAN: LookPlan = LookPlan::new(MIN_ROUNDS, &WITHIN_REACH_LOOKS);
+const OUT_OF_REACH_PLAN: LookPlan = LookPlan::new(MIN_ROUNDS, &OUT_OF_REACH_LOOKS);
+const LONG_WITHIN_REACH_PLAN: LookPlan =
+    LookPlan::new(MIN_ROUNDS, &add_late_looks(WITHIN_REACH_LOOKS));
+const LONG_OUT_OF_REACH_PLAN: LookPlan =
+    LookPlan::new(MIN_ROUNDS, &add_late_looks(OUT_OF_REACH_LOOKS));
 
 /// Number of rounds whose precision, as predicted by history, determines the plan.
 pub(crate) const REACH_ROUNDS: usize = 14;
