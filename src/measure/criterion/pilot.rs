@@ -1,9 +1,15 @@
 //! The pilot: a launch that only finds out which benchmarks exist and how long a call takes.
 
+mod listing;
+
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use super::output::{BenchListing, is_title_of};
+pub(crate) use self::listing::list_benchmark_ids;
+use self::listing::{
+    PendingTitles, TargetListing, describe_nothing_selected, list_targets, note_unlisted, pick_name,
+};
+use super::output::is_title_of;
 use super::{
     BenchTarget, BuiltBenches, MAX_TIME_OUTS, TargetStart, build_title_filter, is_cut_title,
     make_unwritten_failure,
@@ -14,7 +20,7 @@ use crate::measure::plan::{
 };
 use crate::measure::{MeasureError, MeasureProgress, Observation};
 use crate::note::{FailureReason, Note};
-use crate::process::{self, Interrupt, OutputStream, ProcessError, StderrTarget};
+use crate::process::Interrupt;
 use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Sampling};
 use crate::selection::Selection;
 
@@ -98,92 +104,6 @@ pub(crate) fn run_pilot(
     Ok(plan)
 }
 
-/// Returns the ids of all selected benchmarks, in the order in which the targets list them, and the
-/// notes on the targets. Nothing is measured.
-///
-/// # Errors
-///
-/// Fails if a process cannot be started or perfgate was asked to end.
-pub(crate) fn list_benchmark_ids(
-    built: &BuiltBenches,
-    selection: &Selection,
-    effort: &Effort,
-    interrupt: &Interrupt,
-) -> Result<(Vec<String>, Vec<Note>), MeasureError> {
-    let listed = list_targets(built, effort, interrupt)?;
-    let mut notes = built.notes.clone();
-    notes.extend(note_unlisted(built, &listed));
-    for (target, listing) in built.targets.iter().zip(&listed) {
-        if listing.failure.is_none() && listing.benchmarks.is_empty() {
-            notes.push(target.note_empty());
-        }
-    }
-    let selected = listed.iter().flat_map(|listing| listing.select(selection));
-    let ids: Vec<String> = selected.map(pick_name).collect();
-    if ids.is_empty() && !selection.selects_all() {
-        notes.extend(describe_nothing_selected(selection, &listed));
-    }
-    Ok((ids, notes))
-}
-
-/// The benchmarks that a target lists.
-struct TargetListing {
-    benchmarks: PendingTitles,
-    /// Why the listing may be incomplete; `None` if it is complete.
-    failure: Option<BenchmarkFailure>,
-}
-
-impl TargetListing {
-    /// Returns whether the listing is complete and has no benchmark left.
-    fn is_finished(&self) -> bool {
-        self.benchmarks.is_empty() && self.failure.is_none()
-    }
-
-    /// Returns the benchmarks that may be selected. The id of a cut title is not known.
-    fn select(&self, selection: &Selection) -> PendingTitles {
-        let may_be_selected = |titles: &&Vec<String>| {
-            titles.iter().any(|title| is_cut_title(title) || selection.selects(title))
-        };
-        self.benchmarks.iter().filter(may_be_selected).cloned().collect()
-    }
-}
-
-fn list_targets(
-    built: &BuiltBenches,
-    effort: &Effort,
-    interrupt: &Interrupt,
-) -> Result<Vec<TargetListing>, ProcessError> {
-    built.targets.iter().map(|target| target.list_benchmarks(effort, interrupt)).collect()
-}
-
-/// Returns a note for each target that failed before it listed its benchmarks.
-fn note_unlisted<'a>(
-    built: &'a BuiltBenches,
-    listed: &'a [TargetListing],
-) -> impl Iterator<Item = Note> {
-    let failed = built.targets.iter().zip(listed);
-    failed.filter_map(|(target, listing)| {
-        let failure = listing.failure.as_ref()?;
-        Some(Note::BenchNotListed {
-            bench: target.name.clone(),
-            package: target.package.clone(),
-            reason: failure.reason.clone(),
-            message: Some(failure.last_message()).filter(|message| !message.is_empty()),
-        })
-    })
-}
-
-/// Returns a note that the patterns select nothing. Returns `None` if a target failed before it
-/// listed its benchmarks, which may be those that the patterns mean.
-fn describe_nothing_selected(selection: &Selection, listed: &[TargetListing]) -> Option<Note> {
-    if listed.iter().any(|listing| listing.failure.is_some()) {
-        return None;
-    }
-    let ids = listed.iter().flat_map(|listing| &listing.benchmarks);
-    let ids = ids.filter_map(|titles| titles.first()).map(String::as_str);
-    Some(Note::NothingSelected { nearest: selection.find_nearest_ids(ids) })
-}
-
 /// Builds the plan from the results of all targets. Benchmarks that share an id cannot be
 /// distinguished, so none of them is measured.
 fn build_plan(
@@ -236,9 +156,6 @@ fn make_failed_benchmark(
         ..Benchmark::new(id, Some(target.name.clone()), Sampling::Call)
     }
 }
-
-/// Benchmarks that were not started yet, each with the titles it may have.
-type PendingTitles = Vec<Vec<String>>;
 
 impl BenchTarget {
     /// Removes from `listing` the benchmarks that `known` has for a target of this name. Returns
@@ -346,32 +263,6 @@ impl BenchTarget {
         Ok(piloted)
     }
 
-    fn note_empty(&self) -> Note {
-        Note::BenchEmpty { bench: self.name.clone(), package: self.package.clone() }
-    }
-
-    /// Lists all benchmarks of the target, each with the titles it may have.
-    fn list_benchmarks(
-        &self,
-        effort: &Effort,
-        interrupt: &Interrupt,
-    ) -> Result<TargetListing, ProcessError> {
-        let folder = interrupt.create_temporary_folder()?;
-        let mut command = self.build_command(folder.path());
-        command.args(["--bench", "--list"]);
-        let mut listing = BenchListing::default();
-        let stderr = StderrTarget::Lines;
-        let ended = process::run_process(&mut command, stderr, effort.timeout, interrupt, |line| {
-            if line.stream == OutputStream::Stdout {
-                listing.take_line(&String::from_utf8_lossy(line.bytes));
-            }
-            line.stream == OutputStream::Stderr
-        })
-        .map_err(|error| self.explain_start_error(error))?;
-        let failure = ended.to_failure(effort.timeout);
-        Ok(TargetListing { benchmarks: listing.benchmarks, failure })
-    }
-
     /// Fails all `pending` benchmarks. If there are none because the target could not even list
     /// them, fails one benchmark with the name of the target.
     fn fail_all(&self, mut pending: PendingTitles, failure: &BenchmarkFailure) -> PilotResults {
@@ -399,11 +290,6 @@ fn split_to_fit(pending: PendingTitles) -> Vec<Option<PendingTitles>> {
         }
     }
     parts
-}
-
-/// Returns the first title of a benchmark, which is the shortest.
-fn pick_name(titles: Vec<String>) -> String {
-    titles.into_iter().next().unwrap_or_default()
 }
 
 impl TargetStart {
