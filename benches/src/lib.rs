@@ -82,6 +82,9 @@ pub enum InferenceError {
         /// Its value.
         value: String,
     },
+    /// The threads of the tokenizers cannot be started.
+    #[error("failed to start the threads of the tokenizers")]
+    ThreadPool(#[source] LibraryError),
 }
 
 /// Returns the path of a file that `make setup` makes, such as `models/graphsage.onnx`.

@@ -12,6 +12,15 @@ use crate::{InferenceError, find_set_up_file, session};
 
 const BERT: &str = "models/bert/tokenizer.json";
 
+/// Whether a byte-pair encoding keeps the tokens of words that it has met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WordCache {
+    /// The default of `tokenizers`: the tokens of up to ten thousand words are kept.
+    Kept,
+    /// Every word is merged anew, so that the merge loop is what is measured.
+    Off,
+}
+
 /// Turns text into tokens and back. It neither truncates nor pads; the batcher pads.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
@@ -44,13 +53,18 @@ impl Tokenizer {
     /// # Errors
     ///
     /// Returns an error if one of the files is missing or unreadable.
-    pub fn open_gpt2() -> Result<Self, InferenceError> {
+    pub fn open_gpt2(cache: WordCache) -> Result<Self, InferenceError> {
         let (vocabulary, merges) = (
             find_set_up_file("models/gpt2/encoder.json")?,
             find_set_up_file("models/gpt2/vocab.bpe")?,
         );
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let model = BPE::from_file(&text(&vocabulary), &text(&merges))
+        let builder = BPE::from_file(&text(&vocabulary), &text(&merges));
+        let builder = match cache {
+            WordCache::Kept => builder,
+            WordCache::Off => builder.cache_capacity(0),
+        };
+        let model = builder
             .build()
             .map_err(|source| InferenceError::Unreadable { path: vocabulary, source })?;
         let bytes = ByteLevel::new(false, true, true);
@@ -102,9 +116,16 @@ impl Tokenizer {
     }
 }
 
-/// Makes batches use one thread, or all threads of the machine if `options` has more than one.
-pub fn set_threads(options: &session::SessionOptions) {
-    parallelism::set_parallelism(options.threads.get() > 1);
+/// Makes batches use as many threads as `options` has. The first call in a process counts.
+///
+/// # Errors
+///
+/// Returns [`InferenceError::ThreadPool`] if the threads cannot be started, or were started before.
+pub fn set_threads(options: &session::SessionOptions) -> Result<(), InferenceError> {
+    let threads = options.threads.get();
+    parallelism::set_parallelism(threads > 1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build_global().map_err(|error| InferenceError::ThreadPool(error.into()))
 }
 
 /// Shortest and longest sentence of [`generate_prose`], in words.

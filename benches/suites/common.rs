@@ -13,7 +13,12 @@ use serde_json::json;
 pub(crate) fn run_suite(
     suite: fn(&mut Criterion, &SessionOptions) -> anyhow::Result<()>,
 ) -> ExitCode {
-    match try_suite(suite) {
+    end(try_suite(suite))
+}
+
+/// Prints an error as one line, and returns the status of the process.
+pub(crate) fn end(result: anyhow::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -27,7 +32,7 @@ fn try_suite(
 ) -> anyhow::Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
     let options = SessionOptions::from_environment()?;
-    tokenization::set_threads(&options);
+    tokenization::set_threads(&options)?;
     record_settings(&options)?;
     suite(&mut criterion, &options)?;
     criterion.final_summary();

@@ -1,11 +1,14 @@
-//! `GraphSAGE` on features alone, and on sampled neighbourhoods: sampling, gathering and forward pass separately.
+//! `GraphSAGE` on features alone, and on sampled neighbourhoods: sampling, gathering and forward pass separately and as
+//! one prediction.
 #![expect(clippy::print_stderr, reason = "a bench prints to standard error")]
 
+mod cold_start;
 mod common;
 
 use std::hint::black_box;
 use std::process::ExitCode;
 
+use cold_start::ColdStart;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use perfgate_suites::graphsage::{FAN_OUT, FEATURES, Graph, GraphSage};
 use perfgate_suites::session::SessionOptions;
@@ -18,8 +21,11 @@ const NODES: u32 = 2000;
 const DEGREE: usize = 8;
 const SEED: u64 = 42;
 
+const COLD_STARTS: [ColdStart; 1] =
+    [("graphsage", |options| GraphSage::open_with_neighbours(options).map(drop))];
+
 fn main() -> ExitCode {
-    common::run_suite(bench_all)
+    cold_start::answer(&COLD_STARTS).unwrap_or_else(|| common::run_suite(bench_all))
 }
 
 fn bench_all(criterion: &mut Criterion, options: &SessionOptions) -> anyhow::Result<()> {
@@ -27,6 +33,9 @@ fn bench_all(criterion: &mut Criterion, options: &SessionOptions) -> anyhow::Res
     let mut with_neighbours = GraphSage::open_with_neighbours(options)?;
     let graph = Graph::generate(NODES, DEGREE, SEED);
     let mut group = criterion.benchmark_group("graphsage");
+    group.bench_function("cold_create", |bencher| {
+        cold_start::time_cold_starts(bencher, "graphsage");
+    });
     for batch in BATCH_SIZES {
         let features =
             (0..batch).flat_map(|node| graph.features(node)).copied().collect::<Vec<_>>();
@@ -57,6 +66,12 @@ fn bench_all(criterion: &mut Criterion, options: &SessionOptions) -> anyhow::Res
         group.bench_function(BenchmarkId::new("forward", count), |bencher| {
             bencher.iter(|| {
                 with_neighbours.predict_neighbourhood(black_box(&gathered)).expect("it ran before")
+            });
+        });
+        group.bench_function(BenchmarkId::new("predict", count), |bencher| {
+            bencher.iter(|| {
+                let gathered = graph.gather(&sample());
+                with_neighbours.predict_neighbourhood(&gathered).expect("it ran before")
             });
         });
     }

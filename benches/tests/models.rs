@@ -14,7 +14,7 @@ use perfgate_suites::parameters::{ModelSize, count_parameters};
 use perfgate_suites::session::{
     DEFAULT_THREADS, ElementType, Model, Provider, SessionOptions, TensorSpec,
 };
-use perfgate_suites::tokenization::{Tokenizer, generate_prose};
+use perfgate_suites::tokenization::{Tokenizer, WordCache, generate_prose};
 use perfgate_suites::transformer::{Decoder, Encoder, KeyValueCache, Sampler, cosine_similarity};
 use perfgate_suites::{InferenceError, find_set_up_file};
 use serde::Deserialize;
@@ -160,7 +160,8 @@ fn the_runtime_that_set_up_installs_cannot_reach_the_network() {
 
 #[test]
 fn both_tokenizers_return_the_published_tokens() {
-    let (gpt2, bert) = (Tokenizer::open_gpt2().unwrap(), Tokenizer::open_bert().unwrap());
+    let (gpt2, bert) =
+        (Tokenizer::open_gpt2(WordCache::Kept).unwrap(), Tokenizer::open_bert().unwrap());
     assert_eq!(gpt2.encode("Hello world").unwrap(), [15496, 995]);
     assert_eq!(bert.encode("Hello world").unwrap(), [101, 7592, 2088, 102]);
     assert_eq!(bert.decode(&[101, 7592, 2088, 102]).unwrap(), "hello world");
@@ -168,13 +169,46 @@ fn both_tokenizers_return_the_published_tokens() {
 
 #[test]
 fn gpt2_decodes_every_text_byte_for_byte_alone_and_in_a_batch() {
-    let tokenizer = Tokenizer::open_gpt2().unwrap();
+    let tokenizer = Tokenizer::open_gpt2(WordCache::Kept).unwrap();
     let made_up = generate_prose(&Tokenizer::open_bert().unwrap().list_words(), 5000, 9);
     let texts = ["", " two  spaces\tand\nlines\n", "naïve 東京 🦀 \u{0}", &made_up];
     for (text, tokens) in texts.iter().zip(tokenizer.encode_batch(&texts).unwrap()) {
         assert_eq!(tokens, tokenizer.encode(text).unwrap());
         assert_eq!(tokenizer.decode(&tokens).unwrap(), *text);
     }
+}
+
+#[test]
+fn words_have_the_same_tokens_without_a_cache() {
+    let [kept, off] =
+        [WordCache::Kept, WordCache::Off].map(|cache| Tokenizer::open_gpt2(cache).unwrap());
+    let text = generate_prose(&Tokenizer::open_bert().unwrap().list_words(), 5000, 4);
+    assert_eq!(kept.encode(&text).unwrap(), off.encode(&text).unwrap());
+}
+
+/// What `models/minilm_reference.py` computed with Python's ONNX Runtime.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EmbeddingReference {
+    requests: Vec<Vec<u32>>,
+    embeddings: Vec<Vec<f32>>,
+}
+
+#[test]
+fn embeddings_agree_with_those_of_the_runtime_in_python() {
+    let text = std::fs::read_to_string("models/minilm_reference.json").unwrap();
+    let reference = serde_json::from_str::<EmbeddingReference>(&text).unwrap();
+    let mut encoder = Encoder::open(&OPTIONS).unwrap();
+    let embeddings = encoder.embed(&PaddedBatch::new(&reference.requests)).unwrap();
+    assert_eq!(embeddings.len(), reference.embeddings.len());
+    for (embedding, expected) in embeddings.iter().zip(&reference.embeddings) {
+        assert_eq!(embedding.len(), expected.len());
+        // Other instruction sets round 8-bit products differently.
+        let similarity = cosine_similarity(embedding, expected);
+        assert!((similarity - 1.0).abs() < 1e-3, "{similarity}");
+    }
+    let other = cosine_similarity(&embeddings[0], &reference.embeddings[1]);
+    assert!(other < 0.9, "another request has another embedding: {other}");
 }
 
 #[test]
