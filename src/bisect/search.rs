@@ -92,13 +92,25 @@ pub(crate) struct BisectSearch {
     states: Vec<PositionState>,
 }
 
-/// A gap between positions with rounds, with the program at its end.
-struct MeasuredGap {
+/// A stretch between two positions whose program is known, with none in between.
+struct KnownStretch {
     after: usize,
-    /// Root of the program before the gap: the position whose rounds stand for it.
+    /// The position whose rounds stand for the program before the stretch.
     after_root: usize,
     until: usize,
     until_root: usize,
+}
+
+impl KnownStretch {
+    /// Returns whether the level may change. It does not between two commits with the same program,
+    /// unless a commit in between is known to differ.
+    fn is_gap(&self) -> bool {
+        self.after_root != self.until_root
+    }
+
+    fn count_commits(&self) -> usize {
+        self.until - self.after
+    }
 }
 
 impl BisectSearch {
@@ -136,37 +148,34 @@ impl BisectSearch {
         if let Some(position) = built.into_iter().chain(0..=last).find(fresh) {
             return SearchStep::Measure(position);
         }
-        let gaps = self.list_gaps();
-        let rounds = self.collect_rounds(&gaps);
-        if rounds.is_empty() {
-            return SearchStep::Finish;
-        }
-        let posterior = HistoryModel::new(&rounds).summarize();
-        let judged: Vec<(&MeasuredGap, f64)> =
-            gaps.iter().zip(posterior.changes.iter().copied()).collect();
-        let unclear = judged.iter().filter(|(_, probability)| !is_clear(*probability));
-        if let Some(position) = self.choose_repeat(unclear.map(|(gap, _)| *gap), built) {
+        let stretches = self.list_stretches();
+        let gaps: Vec<&KnownStretch> = stretches.iter().filter(|one| one.is_gap()).collect();
+        let posterior = HistoryModel::new(&self.collect_rounds(&gaps)).summarize();
+        let judged = || gaps.iter().copied().zip(posterior.changes.iter().copied());
+        let unclear = judged().filter(|(_, probability)| !is_clear(*probability));
+        if let Some(position) = self.choose_repeat(unclear.map(|(gap, _)| gap), built) {
             return SearchStep::Measure(position);
         }
-        let changed: Vec<&MeasuredGap> =
-            judged.iter().filter(|(_, probability)| *probability > 0.5).map(|(gap, _)| *gap).collect();
-        let longest = if changed.is_empty() {
-            let limit = (self.states.len() - 1).div_ceil(PROBED_PARTS);
-            let long = gaps.iter().filter(|gap| gap.until - gap.after > limit);
+        let changed: Vec<&KnownStretch> = judged()
+            .filter(|(_, probability)| *probability > 0.5)
+            .map(|(gap, _)| gap)
+            .collect();
+        let middle = if changed.is_empty() {
+            let limit = last.div_ceil(PROBED_PARTS);
+            let long = stretches.iter().filter(|stretch| stretch.count_commits() > limit);
             self.find_middle_of_longest(long)
         } else {
             self.find_middle_of_longest(changed.into_iter())
         };
-        longest.map_or(SearchStep::Finish, SearchStep::Measure)
+        middle.map_or(SearchStep::Finish, SearchStep::Measure)
     }
 
     /// Returns what is known, with the gaps in which something changes.
     pub(crate) fn summarize(&self) -> SearchSummary {
-        let gaps = self.list_gaps();
+        let stretches = self.list_stretches();
+        let longest_gap = stretches.iter().map(KnownStretch::count_commits).max();
+        let gaps: Vec<&KnownStretch> = stretches.iter().filter(|one| one.is_gap()).collect();
         let rounds = self.collect_rounds(&gaps);
-        if rounds.is_empty() {
-            return self.summarize_unmeasured();
-        }
         let model = HistoryModel::new(&rounds);
         let posterior = model.summarize();
         let suspects = gaps.iter().enumerate().map(|(at, gap)| SuspectGap {
@@ -183,26 +192,14 @@ impl BisectSearch {
         let per_commit = |gap: &SuspectGap| gap.probability / gap.count_commits() as f64;
         others.sort_by(|one, other| per_commit(other).total_cmp(&per_commit(one)));
         SearchSummary {
-            is_settled: posterior.changes.iter().all(|probability| is_clear(*probability))
+            is_settled: longest_gap.is_some()
+                && posterior.changes.iter().all(|probability| is_clear(*probability))
                 && changes.iter().all(|gap| gap.is_narrow),
             changes,
             others,
-            unchanged: posterior.unchanged,
-            longest_gap: gaps.iter().map(|gap| gap.until - gap.after).max().unwrap_or(0),
-        }
-    }
-
-    /// Returns the summary of a history without any round of its own: if the bad commit is built, its
-    /// program is that of the good one.
-    fn summarize_unmeasured(&self) -> SearchSummary {
-        let last = self.states.last();
-        let is_same = matches!(last, Some(PositionState::SameProgram(_)));
-        SearchSummary {
-            changes: Vec::new(),
-            others: Vec::new(),
-            unchanged: if is_same { 1.0 } else { 0.0 },
-            is_settled: is_same,
-            longest_gap: if is_same { 0 } else { self.states.len() - 1 },
+            // Without the bad commit, nothing is known.
+            unchanged: longest_gap.map_or(0.0, |_| posterior.unchanged),
+            longest_gap: longest_gap.unwrap_or(self.states.len() - 1),
         }
     }
 
@@ -222,27 +219,24 @@ impl BisectSearch {
         }
     }
 
-    /// Returns the gaps between positions with rounds. Two neighbours with the same program have no
-    /// gap between them: what lies between them changes nothing that lasts.
-    fn list_gaps(&self) -> Vec<MeasuredGap> {
-        let mut gaps = Vec::new();
+    /// Returns the stretches between positions whose program is known.
+    fn list_stretches(&self) -> Vec<KnownStretch> {
+        let mut stretches = Vec::new();
         let (mut after, mut after_root) = (0, 0);
         for until in 1..self.states.len() {
             let Some(until_root) = self.find_root(until) else { continue };
-            if until_root != after_root {
-                gaps.push(MeasuredGap { after, after_root, until, until_root });
-            }
+            stretches.push(KnownStretch { after, after_root, until, until_root });
             (after, after_root) = (until, until_root);
         }
-        gaps
+        stretches
     }
 
     /// Returns the rounds at the end of each gap. The good commit's program has none, because it is
     /// at zero by definition. The rounds of a program that returns count again where it returns.
-    fn collect_rounds(&self, gaps: &[MeasuredGap]) -> Vec<PositionRounds> {
+    fn collect_rounds(&self, gaps: &[&KnownStretch]) -> Vec<PositionRounds> {
         gaps.iter()
             .map(|gap| PositionRounds {
-                candidates: gap.until - gap.after,
+                candidates: gap.count_commits(),
                 differences: match &self.states[gap.until_root] {
                     PositionState::Measured(differences) => differences.clone(),
                     _ => Vec::new(),
@@ -255,7 +249,7 @@ impl BisectSearch {
     /// the one with the fewest rounds. Returns `None` if none may have more.
     fn choose_repeat<'a>(
         &self,
-        unclear: impl Iterator<Item = &'a MeasuredGap>,
+        unclear: impl Iterator<Item = &'a KnownStretch>,
         built: Option<usize>,
     ) -> Option<usize> {
         let mut ends: Vec<usize> =
@@ -279,15 +273,15 @@ impl BisectSearch {
 
     fn find_middle_of_longest<'a>(
         &self,
-        gaps: impl Iterator<Item = &'a MeasuredGap>,
+        gaps: impl Iterator<Item = &'a KnownStretch>,
     ) -> Option<usize> {
-        let divisible = gaps.filter_map(|gap| Some((gap.until - gap.after, self.find_middle(gap)?)));
+        let divisible = gaps.filter_map(|gap| Some((gap.count_commits(), self.find_middle(gap)?)));
         divisible.max_by_key(|(length, _)| *length).map(|(_, middle)| middle)
     }
 
     /// Returns the unknown position that is nearest to the middle of the gap, or `None` if there is
     /// none.
-    fn find_middle(&self, gap: &MeasuredGap) -> Option<usize> {
+    fn find_middle(&self, gap: &KnownStretch) -> Option<usize> {
         let inside = gap.after + 1..gap.until;
         let unknown = inside.filter(|at| self.states[*at] == PositionState::Unknown);
         unknown.min_by_key(|at| (2 * at).abs_diff(gap.after + gap.until))

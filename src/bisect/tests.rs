@@ -155,16 +155,17 @@ fn a_program_that_returns_is_a_change_and_its_repair() {
     assert_eq!(list_suspects(&summary), [(4, 4), (7, 7)], "{summary:#?}");
     // Without rounds there is nothing but the good program.
     let mut search = BisectSearch::new(1);
+    assert!(!search.summarize().is_settled);
     search.set_state(1, PositionState::SameProgram(0));
     assert_eq!(search.next_step(None), SearchStep::Finish);
-    assert_eq!(search.summarize().unchanged.to_bits(), 1.0_f64.to_bits());
+    assert!(search.summarize().unchanged > 0.999 && search.summarize().is_settled);
 }
 
 #[test]
 fn a_stated_probability_is_right_about_as_often_as_it_states() {
     // Histories like those of the prior, searched for a random number of rounds: the gaps that are
     // named then have probabilities of all sizes.
-    const TRIALS: u64 = 400;
+    const TRIALS: u64 = 150;
     const COMMITS: usize = 8;
     let mut bins = [(0.0, 0.0, 0.0); 4];
     for seed in 0..TRIALS {
@@ -199,7 +200,7 @@ fn a_stated_probability_is_right_about_as_often_as_it_states() {
     for (number, stated, right) in bins {
         let (stated, right) = (stated / number, right / number);
         let error = (stated * (1.0 - stated) / number).sqrt();
-        assert!(number > 20.0, "{bins:?}");
+        assert!(number > 10.0, "{bins:?}");
         assert!((stated - right).abs() < 4.0 * error + 0.03, "{stated} {right}: {bins:?}");
     }
 }
