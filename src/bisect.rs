@@ -12,9 +12,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use log::{
-    BisectLog, BisectRequest, CommitResult, LogError, SearchLog, SkipReason,
-};
+pub(crate) use log::{BisectLog, BisectRequest, CommitResult, LogError, SearchLog, SkipReason};
 pub(crate) use report::{
     BisectOutcome, BisectReport, NamedCommit, ReportedChange, SearchReport, SkippedCommit,
 };

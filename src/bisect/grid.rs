@@ -84,9 +84,10 @@ impl LevelGrid {
         let offsets = levels
             .iter()
             .map(|level| {
-                let cells = levels.iter().zip(&widths).map(|(build, width)| {
-                    weigh_build_offset(build - level) * width
-                });
+                let cells = levels
+                    .iter()
+                    .zip(&widths)
+                    .map(|(build, width)| weigh_build_offset(build - level) * width);
                 normalize(cells.collect())
             })
             .collect();
@@ -105,11 +106,7 @@ impl LevelGrid {
     /// Returns the probability of each level of the good commit, whose build is at zero.
     pub(super) fn weigh_start(&self) -> Vec<f64> {
         let cells = self.levels.iter().zip(&self.widths);
-        normalize(
-            cells
-                .map(|(level, width)| weigh_build_offset(*level) * width)
-                .collect(),
-        )
+        normalize(cells.map(|(level, width)| weigh_build_offset(*level) * width).collect())
     }
 
     /// Returns the likelihood of rounds with these differences for each level, divided by the largest
@@ -139,11 +136,8 @@ impl LevelGrid {
             .collect();
         let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let builds: Vec<f64> = logs.iter().map(|log| (log - largest).exp()).collect();
-        let mut weights: Vec<f64> = self
-            .offsets
-            .iter()
-            .map(|cells| cells.iter().zip(&builds).map(|(cell, build)| cell * build).sum())
-            .collect();
+        let mut weights: Vec<f64> =
+            self.offsets.iter().map(|cells| multiply_weights(cells, &builds)).collect();
         let most = weights.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         weights.iter_mut().for_each(|weight| *weight /= most);
         (weights, largest + most.ln())
@@ -192,6 +186,21 @@ fn weigh_build_offset(offset: f64) -> f64 {
     let distance = offset / BUILD_OFFSET;
     let factor = 1.0 + distance * distance / TAIL_DEGREES;
     1.0 / (factor * factor * factor.sqrt())
+}
+
+/// Returns the sum of the products of two rows. Four sums at once take a quarter of the time, because
+/// none waits for another.
+pub(super) fn multiply_weights(one: &[f64], other: &[f64]) -> f64 {
+    let (fours, rest) = one.as_chunks::<4>();
+    let (other_fours, other_rest) = other.as_chunks::<4>();
+    let mut sums = [0.0; 4];
+    for (four, other) in fours.iter().zip(other_fours) {
+        for (sum, (one, other)) in sums.iter_mut().zip(four.iter().zip(other)) {
+            *sum += one * other;
+        }
+    }
+    let rest: f64 = rest.iter().zip(other_rest).map(|(one, other)| one * other).sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 fn normalize(mut weights: Vec<f64>) -> Vec<f64> {

@@ -7,7 +7,7 @@
 //! problems*). The noise of a round is Student's t with a scale that is integrated out, so a burst
 //! moves nothing far.
 
-use super::grid::{LEAST_CHANGE, LevelGrid};
+use super::grid::{LEAST_CHANGE, LevelGrid, multiply_weights};
 
 /// Typical size of a change, as a log ratio. Its prior has the tails of a t distribution with two
 /// degrees of freedom, because some changes double the time.
@@ -19,9 +19,8 @@ const CHANGE_DEGREES: f64 = 2.0;
 const CHANGE_COUNTS: [f64; 5] = [0.25, 0.5, 0.15, 0.07, 0.03];
 /// Scales of the noise of a round on the log scale that are considered, from a machine at rest to
 /// one that is hardly usable.
-const NOISE_SCALES: [f64; 13] = [
-    0.0005, 0.001, 0.0017, 0.003, 0.005, 0.008, 0.013, 0.02, 0.032, 0.05, 0.08, 0.13, 0.25,
-];
+const NOISE_SCALES: [f64; 13] =
+    [0.0005, 0.001, 0.0017, 0.003, 0.005, 0.008, 0.013, 0.02, 0.032, 0.05, 0.08, 0.13, 0.25];
 /// Median of the prior of the noise of a round, as a log ratio.
 const TYPICAL_NOISE: f64 = 0.012;
 /// Standard deviation of the logarithm of the noise in its prior: a factor of three.
@@ -103,8 +102,11 @@ impl<'a> HistoryModel<'a> {
             let distance = (noise / TYPICAL_NOISE).ln() / NOISE_SPREAD;
             pass.log_likelihood - 0.5 * distance * distance
         };
-        let logs: Vec<f64> =
-            NOISE_SCALES.iter().zip(&passes).map(|(noise, pass)| log_weight(*noise, pass)).collect();
+        let logs: Vec<f64> = NOISE_SCALES
+            .iter()
+            .zip(&passes)
+            .map(|(noise, pass)| log_weight(*noise, pass))
+            .collect();
         let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let total: f64 = logs.iter().map(|log| (log - largest).exp()).sum();
         let shares = logs.iter().map(|log| (log - largest).exp() / total);
@@ -140,8 +142,9 @@ impl<'a> HistoryModel<'a> {
                     .map(|(share, pass)| {
                         let (forward, backward) = (&pass.forward[at], &pass.backward[at]);
                         let counts = 1..self.weights.len();
-                        let joint: f64 =
-                            counts.map(|count| forward[count - 1][from] * backward[count][to]).sum();
+                        let joint: f64 = counts
+                            .map(|count| forward[count - 1][from] * backward[count][to])
+                            .sum();
                         share * joint * prior[to]
                     })
                     .sum();
@@ -249,12 +252,12 @@ impl NoisePass {
             let (mut stays, mut moves) = (0.0, 0.0);
             for count in 0..counts {
                 let forward = &self.forward[at][count];
-                stays += multiply(forward, &state[count]);
+                stays += multiply_weights(forward, &state[count]);
                 let Some(after) = state.get(count + 1) else { continue };
                 let after: Vec<f64> =
                     after.iter().zip(prior).map(|(weight, prior)| weight * prior).collect();
                 let leaving = grid.sum_distant(&after);
-                moves += places * multiply(forward, &leaving);
+                moves += places * multiply_weights(forward, &leaving);
                 for (weight, leaving) in before[count].iter_mut().zip(&leaving) {
                     *weight += places * leaving;
                 }
@@ -274,8 +277,4 @@ fn rescale(rows: &mut [Vec<f64>]) -> f64 {
     let largest = rows.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
     rows.iter_mut().flatten().for_each(|weight| *weight /= largest);
     largest.ln()
-}
-
-fn multiply(one: &[f64], other: &[f64]) -> f64 {
-    one.iter().zip(other).map(|(one, other)| one * other).sum()
 }

@@ -141,22 +141,22 @@ impl BisectSearch {
         if self.states[last] == PositionState::Unknown {
             return SearchStep::Measure(last);
         }
-        let fresh = |position: &usize| {
+        let is_fresh = |position: &usize| {
             (1..MIN_COMMIT_ROUNDS).contains(&self.count_rounds(*position))
                 && matches!(self.states[*position], PositionState::Measured(_))
         };
-        if let Some(position) = built.into_iter().chain(0..=last).find(fresh) {
+        if let Some(position) = built.into_iter().chain(0..=last).find(is_fresh) {
             return SearchStep::Measure(position);
         }
         let stretches = self.list_stretches();
         let gaps: Vec<&KnownStretch> = stretches.iter().filter(|one| one.is_gap()).collect();
         let posterior = HistoryModel::new(&self.collect_rounds(&gaps)).summarize();
-        let judged = || gaps.iter().copied().zip(posterior.changes.iter().copied());
-        let unclear = judged().filter(|(_, probability)| !is_clear(*probability));
+        let list_judged = || gaps.iter().copied().zip(posterior.changes.iter().copied());
+        let unclear = list_judged().filter(|(_, probability)| !is_clear(*probability));
         if let Some(position) = self.choose_repeat(unclear.map(|(gap, _)| gap), built) {
             return SearchStep::Measure(position);
         }
-        let changed: Vec<&KnownStretch> = judged()
+        let changed: Vec<&KnownStretch> = list_judged()
             .filter(|(_, probability)| *probability > 0.5)
             .map(|(gap, _)| gap)
             .collect();

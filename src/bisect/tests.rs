@@ -171,14 +171,11 @@ fn a_stated_probability_is_right_about_as_often_as_it_states() {
     for seed in 0..TRIALS {
         let mut random = Pcg64::seed_from_u64(1000 + seed);
         let count = [0, 0, 1, 1, 1, 2][random.random_range(0..6)];
-        let mut places: Vec<usize> =
-            (0..count).map(|_| random.random_range(1..=COMMITS)).collect();
+        let mut places: Vec<usize> = (0..count).map(|_| random.random_range(1..=COMMITS)).collect();
         places.sort_unstable();
         places.dedup();
-        let changes: Vec<(usize, f64)> = places
-            .iter()
-            .map(|at| (*at, (0.02 + 0.08 * random.random::<f64>()).exp()))
-            .collect();
+        let changes: Vec<(usize, f64)> =
+            places.iter().map(|at| (*at, (0.02 + 0.08 * random.random::<f64>()).exp())).collect();
         let noise = 0.005 + 0.02 * random.random::<f64>();
         let mut history = SimulatedHistory::new(COMMITS, &changes, noise, seed);
         let most = random.random_range(2..20);

@@ -137,9 +137,7 @@ fn choose_command(args: &BisectArgs) -> Option<Box<CommandPlacer<'static>>> {
         }));
     }
     let command = SampleCommand::from_words(&args.words);
-    Some(Box::new(move |folder: PathBuf| {
-        MeasureSubject::Command(command.start_in_folder(folder))
-    }))
+    Some(Box::new(move |folder: PathBuf| MeasureSubject::Command(command.start_in_folder(folder))))
 }
 
 /// Returns the commits inside of the merge that `found` names as the only change. Returns `None` if

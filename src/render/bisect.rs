@@ -70,17 +70,17 @@ pub(crate) fn describe_skip(why: &SkipReason) -> String {
 /// Returns one line about the rounds of a commit, given as log ratios, and what is known after them.
 pub(crate) fn describe_commit_rounds(differences: &[f64], summary: &SearchSummary) -> String {
     let mean = differences.iter().sum::<f64>() / differences.len().max(1) as f64;
-    let rounds = count(differences.len(), "round");
+    let rounds = pluralize(differences.len(), "round");
     let known = match summary.changes.as_slice() {
         [] => format!("no change with probability {}", format_probability(summary.unchanged)),
         [one] => format!(
             "the change is in one of {} with probability {}",
-            count(one.count_commits(), "commit"),
+            pluralize(one.count_commits(), "commit"),
             format_probability(one.probability)
         ),
         several => {
             let commits = several.iter().map(|gap| gap.count_commits()).sum();
-            format!("{} changes in {}", several.len(), count(commits, "commit"))
+            format!("{} changes in {}", several.len(), pluralize(commits, "commit"))
         }
     };
     format!("  {} in {rounds}; {known}", format_signed_percent(mean.exp_m1()))
@@ -115,7 +115,7 @@ fn write_search(text: &mut String, bench: &str, search: &SearchReport) {
         let _ = writeln!(
             text,
             "  a change that is taken back within {} may be missed",
-            count(search.longest_gap, "commit")
+            pluralize(search.longest_gap, "commit")
         );
     }
     if !search.others.is_empty() {
@@ -135,15 +135,15 @@ fn write_search(text: &mut String, bench: &str, search: &SearchReport) {
     }
     let same = match search.same_program {
         0 => String::new(),
-        same => format!(", {} with the program of another one", count(same, "commit")),
+        same => format!(", {} with the program of another one", pluralize(same, "commit")),
     };
     let _ = writeln!(
         text,
         "\nmeasured {} of {}{same}: {}, {}",
         search.measured,
-        count(search.commits, "commit"),
-        count(search.rounds, "round"),
-        count(2 * search.rounds, "launch")
+        pluralize(search.commits, "commit"),
+        pluralize(search.rounds, "round"),
+        pluralize(2 * search.rounds, "launch")
     );
 }
 
@@ -155,12 +155,10 @@ fn write_change(text: &mut String, bench: &str, change: &ReportedChange) {
     let size = format!("{point} [{low}, {high}]");
     if let [commit] = change.commits.as_slice() {
         let name = format_commit(commit);
-        let _ = writeln!(
-            text,
-            "{name} makes `{bench}` {verb}: {size}, with probability {probability}"
-        );
+        let _ =
+            writeln!(text, "{name} makes `{bench}` {verb}: {size}, with probability {probability}");
     } else {
-        let commits = count(change.commits.len(), "commit");
+        let commits = pluralize(change.commits.len(), "commit");
         let _ = writeln!(
             text,
             "one of {commits} makes `{bench}` {verb}: {size}, with probability {probability}"
@@ -187,7 +185,7 @@ fn describe_commits(commits: &[NamedCommit]) -> String {
         [one] => format!("{}  {}", format_commit(one), format_subject(one)),
         [first, .., last] => format!(
             "one of {}, {} to {}",
-            count(commits.len(), "commit"),
+            pluralize(commits.len(), "commit"),
             format_commit(first),
             format_commit(last)
         ),
@@ -215,7 +213,7 @@ fn format_probability(probability: f64) -> String {
 }
 
 /// Returns the number with its noun, in the singular for 1 and else in the plural.
-fn count(number: usize, noun: &str) -> String {
+fn pluralize(number: usize, noun: &str) -> String {
     match (number, noun) {
         (1, _) => format!("1 {noun}"),
         (_, "launch") => format!("{number} {noun}es"),

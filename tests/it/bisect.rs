@@ -32,12 +32,17 @@ impl History {
         history
     }
 
+    /// Adds a commit with these files. Without Cargo, each commit has another number in a file, so that
+    /// no two are equal.
     fn commit(&mut self, files: &[(&str, &str)]) {
         let number = self.commits.len();
-        for (name, text) in files.iter().chain(&[("number", number.to_string().as_str())]) {
-            let path = self.bed.path("work").join(name);
+        for (name, text) in files {
+            let path = self.path("work").join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
+        }
+        if !self.path("work/Cargo.toml").exists() {
+            fs::write(self.path("work/number"), number.to_string()).unwrap();
         }
         self.bed.git("work", &["add", "--all"]);
         self.bed.git("work", &["commit", "--quiet", "--message", &format!("commit {number}")]);
@@ -60,8 +65,7 @@ impl History {
     /// Searches between two commits with the command, and returns the answer with the status.
     fn search(&self, good: &str, bad: &str, words: &[&str]) -> (Value, Option<i32>) {
         let bench = ["--bench", "decode", "--format", "json"];
-        let output =
-            self.run(&[&[good, bad][..], &bench, words, &["--", COMMAND]].concat());
+        let output = self.run(&[&[good, bad][..], &bench, words, &["--", COMMAND]].concat());
         let answer = serde_json::from_slice(&output.stdout);
         (answer.unwrap_or_else(|_| panic!("{}", text_of(&output))), output.status.code())
     }
@@ -266,11 +270,10 @@ fn benches_are_built_per_commit_and_what_cannot_be_built_is_skipped() {
     history.commit(&[(source, "this is not Rust")]);
     history.commit(&[(source, &slow)]);
     history.commit(&[("README.md", "read me again")]);
-    let words =
-        ["--bench", "decode", "--format", "json", "--calls", "15", "--warmup", "1ms"];
+    let words = ["--bench", "decode", "--format", "json", "--calls", "15", "--warmup", "1ms"];
     let output = history.run(&[&["HEAD~5", "HEAD"][..], &words].concat());
-    let answer: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|_| panic!("{}", text_of(&output)));
+    let answer: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text_of(&output)));
     assert_eq!(output.status.code(), Some(0), "{answer:#}");
     let search = &answer["searches"][0];
     assert_eq!(changed(&answer, 0), [["commit 2", "commit 3", "commit 4"]], "{answer:#}");

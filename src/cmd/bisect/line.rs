@@ -48,10 +48,10 @@ fn explain_obstacle(obstacle: RangeObstacle, good: &CommitId, bad: &CommitId) ->
         RangeObstacle::SameCommit => {
             CommandError::new_usage(format!("GOOD and BAD are the same commit, {good}"))
         }
-        RangeObstacle::Swapped => CommandError::new_usage(format!(
-            "GOOD ({good}) comes after BAD ({bad}) in the history"
-        ))
-        .with_help(format!("perfgate bisect {bad} {good} also finds what became faster")),
+        RangeObstacle::Swapped => {
+            CommandError::new_usage(format!("GOOD ({good}) comes after BAD ({bad}) in the history"))
+                .with_help(format!("perfgate bisect {bad} {good} also finds what became faster"))
+        }
         RangeObstacle::Unrelated => {
             CommandError::new_usage(format!("GOOD ({good}) is not an ancestor of BAD ({bad})"))
                 .with_help(format!("`git merge-base {good} {bad}` names the last commit of both"))

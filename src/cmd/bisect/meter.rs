@@ -9,6 +9,7 @@ use crate::git::CommitId;
 use crate::measure::effort::EffortLevel;
 use crate::measure::{LaunchPlan, MeasureSubject};
 use crate::note::FailureReason;
+use crate::render::describe_skip;
 use crate::render::notes::{describe_failure, describe_note};
 use crate::rounds::{
     LookAnswer, RoundSchedule, RoundsBudget, RoundsPlan, RoundsProgress, measure_rounds,
@@ -16,9 +17,7 @@ use crate::rounds::{
 use crate::run::{Benchmark, BenchmarkId, Run, SampleSource};
 use crate::selection::find_nearest_id;
 use crate::session::measurement::{explain_measure_error, name_rounds_session};
-use crate::session::pair::{
-    CommandPlacer, CommitSeries, PairBuilder, SeriesCommit, SideObstacle,
-};
+use crate::session::pair::{CommandPlacer, CommitSeries, PairBuilder, SeriesCommit, SideObstacle};
 use crate::session::progress::ProgressOutput;
 use crate::session::{CommandError, Session};
 use crate::verdict::RoundsEvidence;
@@ -190,9 +189,8 @@ impl<'a> CommitMeter<'a> {
         };
         let runs = [run.clone(), run];
         let interrupt = &session.interrupt;
-        let measured =
-            measure_rounds(&sides, schedule, runs, interrupt, &mut look, &mut progress)
-                .map_err(explain_measure_error)?;
+        let measured = measure_rounds(&sides, schedule, runs, interrupt, &mut look, &mut progress)
+            .map_err(explain_measure_error)?;
         if let Some(reason) = find_run_failure(&measured.candidate, &self.id) {
             return Ok(RoundsEnd::Skipped(SkipReason::Failed { failure: reason }));
         }
@@ -209,16 +207,11 @@ impl<'a> CommitMeter<'a> {
 }
 
 /// Returns the error that one end of the range cannot be measured.
-pub(super) fn explain_unmeasured(
-    end: &str,
-    commit: &CommitId,
-    why: &SkipReason,
-) -> CommandError {
+pub(super) fn explain_unmeasured(end: &str, commit: &CommitId, why: &SkipReason) -> CommandError {
     let commit = commit.short_id();
-    let why = crate::render::describe_skip(why);
-    CommandError::new_failure(format!("{end} ({commit}) cannot be measured: {why}")).with_help(
-        format!("name another commit as {end}; see measure.prepare in perfgate.toml"),
-    )
+    let why = describe_skip(why);
+    CommandError::new_failure(format!("{end} ({commit}) cannot be measured: {why}"))
+        .with_help(format!("name another commit as {end}; see measure.prepare in perfgate.toml"))
 }
 
 fn describe_obstacle(obstacle: SideObstacle) -> SkipReason {
@@ -239,53 +232,68 @@ fn find_benchmark(
     subject: &MeasureSubject,
     bench: &str,
 ) -> Result<Result<FoundBenchmark, CommandError>> {
-    let (effort, interrupt) = (&session.effort.effort, &session.interrupt);
-    let mut output = ProgressOutput::new();
-    if !matches!(subject, MeasureSubject::Criterion(_)) {
-        // The command prints what it has, whatever it is asked for.
-        let plan = LaunchPlan::default();
-        let job = plan.list_jobs().remove(0);
-        let launched = subject.launch_job(&job, effort, interrupt).map_err(explain_measure_error)?;
-        let id = BenchmarkId { name: bench.to_owned(), package: None };
-        let found = launched.benchmarks.iter().find(|(other, _)| *other == id);
-        if let Some((_, observed)) = found {
-            let plan = plan.restrict_to(&HashSet::from([id.clone()]));
-            let checked = observed.as_ref().map_err(|failure| explain_failed(&id, &failure.reason));
-            return Ok(checked.map(|_| (id, None, plan)));
+    match subject {
+        MeasureSubject::Criterion(_) => find_in_benches(session, subject, bench),
+        MeasureSubject::Command(_) | MeasureSubject::Harness(_) => {
+            find_in_command(session, subject, bench)
         }
-        let failed = launched.benchmarks.iter().find_map(|(id, observed)| {
-            Some(explain_failed(id, &observed.as_ref().err()?.reason))
+    }
+}
+
+/// Launches a command once, and finds the benchmark in what it prints. Fails if it cannot be started.
+fn find_in_command(
+    session: &Session,
+    subject: &MeasureSubject,
+    bench: &str,
+) -> Result<Result<FoundBenchmark, CommandError>> {
+    let plan = LaunchPlan::default();
+    let job = plan.list_jobs().remove(0);
+    let launched = subject.launch_job(&job, &session.effort.effort, &session.interrupt);
+    let benchmarks = launched.map_err(explain_measure_error)?.benchmarks;
+    let id = BenchmarkId { name: bench.to_owned(), package: None };
+    if let Some((_, observed)) = benchmarks.iter().find(|(other, _)| *other == id) {
+        let plan = plan.restrict_to(&HashSet::from([id.clone()]));
+        let checked = observed.as_ref().map_err(|failure| explain_failed(&id, &failure.reason));
+        return Ok(checked.map(|_| (id, None, plan)));
+    }
+    // A command that failed as a whole has printed nothing else.
+    let mut failures = benchmarks
+        .iter()
+        .filter_map(|(id, observed)| Some(explain_failed(id, &observed.as_ref().err()?.reason)));
+    let names: Vec<&str> = benchmarks.iter().map(|(id, _)| id.name.as_str()).collect();
+    Ok(Err(failures.next().unwrap_or_else(|| explain_unknown(bench, &names))))
+}
+
+/// Finds the benchmark in built benches by a pilot launch. Fails if a process cannot be started.
+fn find_in_benches(
+    session: &Session,
+    subject: &MeasureSubject,
+    bench: &str,
+) -> Result<Result<FoundBenchmark, CommandError>> {
+    let (selection, effort) = (&session.policy.selection, &session.effort.effort);
+    let mut output = ProgressOutput::new();
+    let planned =
+        subject.plan_launches(selection, effort, None, &session.interrupt, &mut |progress| {
+            output.show_measurement(&progress);
         });
-        let names = launched.benchmarks.iter().map(|(id, _)| id.name.as_str());
-        return Ok(Err(failed.unwrap_or_else(|| explain_unknown(bench, &names.collect::<Vec<_>>()))));
-    }
-    let selection = &session.policy.selection;
-    let planned = subject.plan_launches(selection, effort, None, interrupt, &mut |progress| {
-        output.show_measurement(&progress);
-    });
     let mut plan = planned.map_err(explain_measure_error)?;
-    let has_name = |id: &BenchmarkId| id.name == bench;
-    let planned = plan.planned.iter().flatten().filter(|planned| has_name(&planned.id));
-    let found: Vec<FoundBenchmark> = planned
-        .map(|planned| {
-            let target = planned.id.package.clone().zip(planned.target.clone());
-            let only = HashSet::from([planned.id.clone()]);
-            (planned.id.clone(), target, without_notes(&plan.restrict_to(&only)))
-        })
-        .collect();
-    if let Some(failed) = plan.failed.iter().find(|failed| has_name(&failed.to_id())) {
-        let reason = failed.failure.as_ref().map(|failure| &failure.reason);
-        return Ok(Err(reason.map_or_else(
-            || explain_unknown(bench, &[]),
-            |reason| explain_failed(&failed.to_id(), reason),
-        )));
-    }
-    if found.len() > 1 {
+    let planned = plan.planned.iter().flatten().filter(|planned| planned.id.name == bench);
+    let mut found = planned.map(|planned| {
+        let target = planned.id.package.clone().zip(planned.target.clone());
+        let only = HashSet::from([planned.id.clone()]);
+        (planned.id.clone(), target, without_notes(&plan.restrict_to(&only)))
+    });
+    if let Some(first) = found.next() {
+        if found.next().is_none() {
+            return Ok(Ok(first));
+        }
         let message = format!("several packages have the benchmark `{bench}`");
         return Ok(Err(CommandError::new_usage(message).with_help("name one with --package")));
     }
-    if let Some(found) = found.into_iter().next() {
-        return Ok(Ok(found));
+    if let Some(failed) = plan.failed.iter().find(|failed| failed.id == bench)
+        && let Some(failure) = &failed.failure
+    {
+        return Ok(Err(explain_failed(&failed.to_id(), &failure.reason)));
     }
     if let Some(note) = plan.take_nothing_selected() {
         return Ok(Err(CommandError::new_usage(describe_note(&note))));
@@ -332,13 +340,13 @@ fn find_run_failure(run: &Run, id: &BenchmarkId) -> Option<FailureReason> {
 
 /// Returns the logarithm of the candidate's median ÷ the baseline's for each round that both have.
 fn list_log_ratios(baseline: &Run, candidate: &Run, id: &BenchmarkId) -> Vec<f64> {
-    let find = |run: &'_ Run| -> Vec<(u32, f64)> {
+    let list_medians = |run: &Run| -> Vec<(u32, f64)> {
         let benchmark = run.benchmarks.iter().find(|benchmark| benchmark.to_id() == *id);
         let launches = benchmark.into_iter().flat_map(|benchmark| &benchmark.launches);
         launches.map(|launch| (launch.round, launch.digest().p50.get())).collect()
     };
-    let partners = find(baseline);
-    find(candidate)
+    let partners = list_medians(baseline);
+    list_medians(candidate)
         .into_iter()
         .filter_map(|(round, median)| {
             let (_, partner) = partners.iter().find(|(other, _)| *other == round)?;

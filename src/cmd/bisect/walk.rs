@@ -14,7 +14,7 @@ use crate::bisect::{
 use crate::git::Repository;
 use crate::render::{describe_commit_rounds, describe_skip, escape_for_terminal};
 use crate::rounds::RoundsBudget;
-use crate::session::pair::CommandPlacer;
+use crate::session::pair::{CommandPlacer, PairBuilder};
 use crate::session::progress::ProgressOutput;
 use crate::session::{CommandError, Session};
 
@@ -60,44 +60,30 @@ impl SearchWalk<'_> {
     pub(super) fn run(&self, log: &mut LogFile, depth: usize) -> Result<WalkEnd> {
         // Plan: take up the log, then do what the search asks for. The good commit is built when the
         // first commit is to be measured, so that a finished search builds nothing.
-        let ids = self.line.list_ids();
-        let (good, bad) = (&ids[0], &ids[ids.len() - 1]);
-        let restored = log.take_up(depth, good, bad).restore_search(&ids);
-        let search = restored.map_err(|error| log.explain_contradiction(error))?;
-        let mut logged = LoggedSearch { search, log, depth, ids };
+        let mut logged = self.take_up(log, depth)?;
         let builder = self.session.pair_builder(self.repository);
         let mut output = ProgressOutput::new();
         let (mut meter, mut built): (Option<CommitMeter<'_>>, Option<(usize, MeterCommit)>) =
             (None, None);
-        let mut is_spent = false;
-        while let SearchStep::Measure(position) =
-            logged.search.next_step(built.as_ref().map(|(position, _)| *position))
-        {
+        let is_spent = loop {
+            let built_at = built.as_ref().map(|(position, _)| *position);
+            let SearchStep::Measure(position) = logged.search.next_step(built_at) else {
+                break false;
+            };
             if self.budget.time_left().is_zero() {
-                is_spent = true;
-                break;
+                break true;
             }
             if self.share_equal_files(&mut logged, position)? {
                 continue;
             }
-            if meter.is_none() {
-                output.print_line(&format!("building {}, the good commit", self.describe(0)));
-                let good = &self.line.commits[0];
-                let started = CommitMeter::start(
-                    self.session,
-                    &builder,
-                    good,
-                    self.placer,
-                    self.bench,
-                    self.budget,
-                )?;
-                match started {
-                    Ok(started) => meter = Some(started),
+            let meter = match &meter {
+                Some(meter) => meter,
+                None => match self.start_meter(&builder, &output)? {
+                    Ok(started) => &*meter.insert(started),
                     Err(why) => return Ok(WalkEnd::Impossible(why)),
-                }
-            }
-            let Some(meter) = &meter else { break };
-            if built.as_ref().is_none_or(|(other, _)| *other != position) {
+                },
+            };
+            if built_at != Some(position) {
                 // The checkout of the commit before must be gone.
                 drop(built.take());
                 built = self.build(meter, &mut logged, position, &output)?;
@@ -110,8 +96,29 @@ impl SearchWalk<'_> {
                 let commit = &self.line.commits[last];
                 return Ok(WalkEnd::Impossible(explain_unmeasured("BAD", commit, &why)));
             }
-        }
+        };
         Ok(WalkEnd::Ended(self.report(&mut logged, is_spent)))
+    }
+
+    /// Returns the search as far as it is logged. Fails if the log contradicts the history.
+    fn take_up<'l>(&self, log: &'l mut LogFile, depth: usize) -> Result<LoggedSearch<'l>> {
+        let ids = self.line.list_ids();
+        let (good, bad) = (&ids[0], &ids[ids.len() - 1]);
+        let restored = log.take_up(depth, good, bad).restore_search(&ids);
+        let search = restored.map_err(|error| log.explain_contradiction(error))?;
+        Ok(LoggedSearch { search, log, depth, ids })
+    }
+
+    /// Builds the good commit. The inner `Err` is why it cannot be measured. Fails if git, a folder or
+    /// a process fails.
+    fn start_meter<'m>(
+        &'m self,
+        builder: &'m PairBuilder<'m>,
+        output: &ProgressOutput,
+    ) -> Result<Result<CommitMeter<'m>, CommandError>> {
+        output.print_line(&format!("building {}, the good commit", self.describe(0)));
+        let good = &self.line.commits[0];
+        CommitMeter::start(self.session, builder, good, self.placer, self.bench, self.budget)
     }
 
     /// Shares the rounds of a commit with the same files, if there is one, and returns whether there
@@ -120,12 +127,12 @@ impl SearchWalk<'_> {
         if logged.search.states()[position] != PositionState::Unknown {
             return Ok(false);
         }
-        let read = |at: usize| {
+        let read_tree = |at: usize| {
             self.repository.read_tree_id(&self.line.commits[at]).map_err(CommandError::from)
         };
-        let tree = read(position)?;
+        let tree = read_tree(position)?;
         for at in logged.list_roots() {
-            if read(at)? == tree {
+            if read_tree(at)? == tree {
                 logged.set(position, CommitResult::SameProgram(logged.ids[at].clone()))?;
                 return Ok(true);
             }
@@ -149,7 +156,10 @@ impl SearchWalk<'_> {
         let commit = match meter.build(&self.line.commits[position])? {
             Ok(commit) => commit,
             Err(why) => {
-                output.print_line(&format!("  skipped: {}", escape_for_terminal(&describe_skip(&why))));
+                output.print_line(&format!(
+                    "  skipped: {}",
+                    escape_for_terminal(&describe_skip(&why))
+                ));
                 logged.set(position, CommitResult::Skipped(why))?;
                 return Ok(None);
             }
@@ -211,9 +221,9 @@ impl SearchWalk<'_> {
 
     fn report(&self, logged: &mut LoggedSearch<'_>, is_spent: bool) -> SearchReport {
         let summary = logged.search.summarize();
-        let name = |position: usize| self.line.name_commit(self.repository, position);
+        let name_at = |position: usize| self.line.name_commit(self.repository, position);
         let report_change = |gap: &SuspectGap| ReportedChange {
-            commits: (gap.after + 1..=gap.until).map(name).collect(),
+            commits: (gap.after + 1..=gap.until).map(name_at).collect(),
             probability: gap.probability,
             ratio: gap.change.into(),
         };
@@ -224,7 +234,7 @@ impl SearchWalk<'_> {
             _ => BisectOutcome::Several,
         };
         let states = logged.search.states();
-        let count = |is_counted: &dyn Fn(&PositionState) -> bool| {
+        let count_states = |is_counted: &dyn Fn(&PositionState) -> bool| {
             states.iter().skip(1).filter(|state| is_counted(state)).count()
         };
         let rounds = states.iter().map(|state| match state {
@@ -233,20 +243,20 @@ impl SearchWalk<'_> {
         });
         SearchReport {
             outcome,
-            good: name(0),
-            bad: name(states.len() - 1),
+            good: name_at(0),
+            bad: name_at(states.len() - 1),
             commits: states.len() - 1,
             unchanged: summary.unchanged,
             changes: summary.changes.iter().map(report_change).collect(),
             others: summary.others.iter().map(report_change).collect(),
-            measured: count(&|state| matches!(state, PositionState::Measured(_))),
-            same_program: count(&|state| matches!(state, PositionState::SameProgram(_))),
+            measured: count_states(&|state| matches!(state, PositionState::Measured(_))),
+            same_program: count_states(&|state| matches!(state, PositionState::SameProgram(_))),
             rounds: rounds.sum(),
             longest_gap: summary.longest_gap,
             skipped: logged
                 .list_skipped()
                 .into_iter()
-                .map(|(position, why)| SkippedCommit { commit: name(position), why })
+                .map(|(position, why)| SkippedCommit { commit: name_at(position), why })
                 .collect(),
         }
     }

@@ -108,13 +108,11 @@ impl<'a> CommitSeries<'a> {
         let builder = self.builder;
         let checkout = self.folder.check_out(builder.repository, "head", commit)?;
         let built = match &self.source {
-            SeriesSource::Benches { original, base_parts } => SideBuilder {
-                original,
-                prepare: builder.prepare,
-                interrupt: builder.interrupt,
+            SeriesSource::Benches { original, base_parts } => {
+                SideBuilder { original, prepare: builder.prepare, interrupt: builder.interrupt }
+                    .build(&checkout, base_parts)?
+                    .map(|side| side.subject)
             }
-            .build(&checkout, base_parts)?
-            .map(|side| side.subject),
             source @ SeriesSource::Command { .. } => {
                 source.prepare(builder, builder.prepare, &checkout)?
             }
@@ -133,10 +131,9 @@ impl<'a> CommitSeries<'a> {
         commit: &SeriesCommit,
         target: &(String, String),
     ) -> Result<bool> {
-        let same = self.builder.find_same_targets(
-            (&self.base, &self.baseline),
-            (&commit.id, &commit.subject),
-        )?;
+        let same = self
+            .builder
+            .find_same_targets((&self.base, &self.baseline), (&commit.id, &commit.subject))?;
         Ok(same.contains(target))
     }
 
@@ -163,8 +160,7 @@ impl SeriesCommit {
     pub(crate) fn hash_program(&self, target: &(String, String)) -> Result<Option<String>> {
         let MeasureSubject::Criterion(built) = &self.subject else { return Ok(None) };
         let mut targets = built.targets.iter();
-        let found =
-            targets.find(|other| other.package == target.0 && other.name == target.1);
+        let found = targets.find(|other| other.package == target.0 && other.name == target.1);
         let hash = found.map(|found| hash_bench_program(built, found)).transpose();
         hash.context("failed to read a program")
     }
@@ -177,9 +173,9 @@ fn locate_command<'a>(
 ) -> Result<SeriesSource<'a>> {
     let root = builder.repository.folder().canonicalize()?;
     let project = builder.project.folder.canonicalize()?;
-    let inside = project.strip_prefix(&root).with_context(|| {
-        format!("`{}` is not inside `{}`", project.display(), root.display())
-    })?;
+    let inside = project
+        .strip_prefix(&root)
+        .with_context(|| format!("`{}` is not inside `{}`", project.display(), root.display()))?;
     let inside = inside.to_owned();
     Ok(SeriesSource::Command { project, inside, placer })
 }
