@@ -89,6 +89,13 @@ def make_history(folder, kind, places):
     return commits
 
 
+def pool_deviation(groups):
+    """Standard deviation within groups, the noise of a round."""
+    squares = [statistics.variance(group) * (len(group) - 1) for group in groups if len(group) > 1]
+    freedom = sum(len(group) - 1 for group in groups if len(group) > 1)
+    return (sum(squares) / freedom) ** 0.5 if freedom else None
+
+
 def bisect(perfgate, folder, commits):
     words = [perfgate, "bisect", commits[0], commits[-1], "--bench", "loop", "--format", "json", "--", "./loop"]
     environment = os.environ | {"PERFGATE_CACHE_DIR": str(folder.parent / "cache")}
@@ -98,11 +105,10 @@ def bisect(perfgate, folder, commits):
     search = json.loads(done.stdout)["searches"][0]
     log = json.loads((folder / "target/perfgate/bisect.json").read_text())
     rounds = [one["result"].get("measured", []) for one in log["searches"][0]["commits"]]
-    noise = [statistics.stdev(one) for one in rounds if len(one) > 2]
     found = [[commits.index(commit["id"]) for commit in change["commits"]] for change in search["changes"]]
     return {
         "found": found, "launches": 2 * search["rounds"], "builds": search["measured"] + 1,
-        "seconds": time.monotonic() - start, "noise": statistics.median(noise) if noise else None,
+        "seconds": time.monotonic() - start, "noise": pool_deviation(rounds),
         "probabilities": [change["probability"] for change in search["changes"]],
     }
 

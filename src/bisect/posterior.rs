@@ -203,10 +203,11 @@ impl NoisePass {
         for (measured, (emission, _)) in rounds.iter().zip(&emissions) {
             forward.push(state.clone());
             let mut next = state.clone();
-            for count in 1..counts {
-                let arriving = grid.sum_distant(&state[count - 1]);
-                for (level, arriving) in arriving.iter().enumerate() {
-                    next[count][level] += measured.candidates as f64 * arriving * prior[level];
+            let places = measured.candidates as f64;
+            for (row, fewer) in next.iter_mut().skip(1).zip(&state) {
+                let arriving = grid.sum_distant(fewer);
+                for (weight, (arriving, prior)) in row.iter_mut().zip(arriving.iter().zip(prior)) {
+                    *weight += places * arriving * prior;
                 }
             }
             for row in &mut next {
@@ -240,7 +241,6 @@ impl NoisePass {
         weights: &[f64],
         emissions: &[(Vec<f64>, f64)],
     ) {
-        let counts = weights.len();
         let mut state: Vec<Vec<f64>> =
             weights.iter().map(|weight| vec![*weight; grid.levels.len()]).collect();
         for (at, (emission, _)) in emissions.iter().enumerate().rev() {
@@ -250,7 +250,7 @@ impl NoisePass {
             let places = rounds[at].candidates as f64;
             let mut before = state.clone();
             let (mut stays, mut moves) = (0.0, 0.0);
-            for count in 0..counts {
+            for (count, row) in before.iter_mut().enumerate() {
                 let forward = &self.forward[at][count];
                 stays += multiply_weights(forward, &state[count]);
                 let Some(after) = state.get(count + 1) else { continue };
@@ -258,7 +258,7 @@ impl NoisePass {
                     after.iter().zip(prior).map(|(weight, prior)| weight * prior).collect();
                 let leaving = grid.sum_distant(&after);
                 moves += places * multiply_weights(forward, &leaving);
-                for (weight, leaving) in before[count].iter_mut().zip(&leaving) {
+                for (weight, leaving) in row.iter_mut().zip(&leaving) {
                     *weight += places * leaving;
                 }
             }

@@ -63,7 +63,7 @@ pub(super) fn run_bisect(args: &BisectArgs) -> Result<ExitStatus> {
             budget,
         };
         match walk.run(&mut log, depth)? {
-            WalkEnd::Ended(report) => searches.push(report),
+            WalkEnd::Ended(report) => searches.push(*report),
             WalkEnd::Impossible(why) if depth == 0 => return Err(why.into()),
             WalkEnd::Impossible(why) => {
                 print::print_note(&format!("the merge is not searched: {why}"));

@@ -37,7 +37,7 @@ pub(super) struct SearchWalk<'a> {
 /// How a search ended.
 pub(super) enum WalkEnd {
     /// With an answer, if only that there is none yet.
-    Ended(SearchReport),
+    Ended(Box<SearchReport>),
     /// One end of the line cannot be measured.
     Impossible(CommandError),
 }
@@ -97,7 +97,7 @@ impl SearchWalk<'_> {
                 return Ok(WalkEnd::Impossible(explain_unmeasured("BAD", commit, &why)));
             }
         };
-        Ok(WalkEnd::Ended(self.report(&mut logged, is_spent)))
+        Ok(WalkEnd::Ended(Box::new(self.report(&mut logged, is_spent))))
     }
 
     /// Returns the search as far as it is logged. Fails if the log contradicts the history.
