@@ -1,9 +1,9 @@
 //! The command line, as types.
 
 mod baseline;
-mod bisect;
 mod measure;
 mod check;
+mod bisect;
 mod evaluate;
 mod publish;
 mod trend;

@@ -180,10 +180,13 @@ def main():
     args = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     heads = ["change", "bisect: right", "launches", "builds", "seconds", "halving: right", "launches", "builds", "seconds", "noise of a round"]
-    rows = []
-    for kind, steps in KINDS.items():
-        number = args.trials if len(steps) == 1 else args.others
-        rows.append(make_row(kind, [run_trial(args.perfgate.resolve(), kind, seed) for seed in range(number)]))
+    # The kinds take turns, so that all of them meet the machine as it is at that time.
+    trials = {kind: [] for kind in KINDS}
+    for seed in range(max(args.trials, args.others)):
+        for kind, steps in KINDS.items():
+            if seed < (args.trials if len(steps) == 1 else args.others):
+                trials[kind].append(run_trial(args.perfgate.resolve(), kind, seed))
+    rows = [make_row(kind, made) for kind, made in trials.items() if made]
     for cells in [heads, ["---"] * len(heads), *rows]:
         print("|", " | ".join(map(str, cells)), "|")
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use self::line::CommitLine;
+use self::line::SearchLine;
 use self::log_file::LogFile;
 use self::walk::{SearchWalk, WalkEnd};
 use crate::bisect::{BisectOutcome, BisectReport, BisectRequest, SearchReport};
@@ -46,7 +46,7 @@ pub(super) fn run_bisect(args: &BisectArgs) -> Result<ExitStatus> {
     let resolve =
         |revision: &str| repository.resolve_revision(revision).map_err(CommandError::from);
     let (good, bad) = (resolve(&args.good)?, resolve(&args.bad)?);
-    let mut line = CommitLine::find(repository, &good, &bad)?;
+    let mut line = SearchLine::find(repository, &good, &bad)?;
     let request = describe_request(args, &session, bench, (&good, &bad));
     let mut log = LogFile::open(&args.log, request, args.restart)?;
     let placer = choose_command(args);
@@ -145,12 +145,12 @@ fn choose_command(args: &BisectArgs) -> Option<Box<CommandPlacer<'static>>> {
 fn find_merged_line(
     repository: &Repository,
     found: Option<&SearchReport>,
-) -> Result<Option<CommitLine>> {
+) -> Result<Option<SearchLine>> {
     let Some(found) = found.filter(|found| found.outcome == BisectOutcome::Found) else {
         return Ok(None);
     };
     let [commit] = found.changes[0].commits.as_slice() else { return Ok(None) };
     let Some(commit) = CommitId::parse(&commit.id) else { return Ok(None) };
     let range = repository.find_merged_range(&commit).map_err(CommandError::from)?;
-    range.map(|(parted, merged)| CommitLine::find(repository, &parted, &merged)).transpose()
+    range.map(|(parted, merged)| SearchLine::find(repository, &parted, &merged)).transpose()
 }

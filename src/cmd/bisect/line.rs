@@ -7,12 +7,12 @@ use crate::git::{CommitId, RangeObstacle, Repository};
 use crate::session::CommandError;
 
 /// The commits of a search: the good one at position 0, the bad one at the end.
-pub(super) struct CommitLine {
+pub(super) struct SearchLine {
     /// The commits, oldest first.
     pub(super) commits: Vec<CommitId>,
 }
 
-impl CommitLine {
+impl SearchLine {
     /// Finds the commits from `good` to `bad`, along first parents.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 
-use super::line::CommitLine;
+use super::line::SearchLine;
 use super::log_file::LogFile;
 use super::meter::{CommitMeter, MeterCommit, RoundsEnd, explain_unmeasured};
 use crate::bisect::{
@@ -25,7 +25,7 @@ pub(super) struct SearchWalk<'a> {
     /// The repository of the project.
     pub(super) repository: &'a Repository,
     /// The commits.
-    pub(super) line: &'a CommitLine,
+    pub(super) line: &'a SearchLine,
     /// Id of the benchmark.
     pub(super) bench: &'a str,
     /// How a command is started in a checkout; `None` for benches.
