@@ -17,7 +17,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +98,6 @@ def pool_deviation(groups):
 def bisect(perfgate, folder, commits):
     words = [perfgate, "bisect", commits[0], commits[-1], "--bench", "loop", "--format", "json", "--", "./loop"]
     environment = os.environ | {"PERFGATE_CACHE_DIR": str(folder.parent / "cache")}
-    start = time.monotonic()
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, env=environment)
     assert done.returncode in (0, 11), done.stderr
     search = json.loads(done.stdout)["searches"][0]
@@ -108,7 +106,7 @@ def bisect(perfgate, folder, commits):
     found = [[commits.index(commit["id"]) for commit in change["commits"]] for change in search["changes"]]
     return {
         "found": found, "launches": 2 * search["rounds"], "builds": search["measured"] + 1,
-        "seconds": time.monotonic() - start, "noise": pool_deviation(rounds),
+        "noise": pool_deviation(rounds),
         "probabilities": [change["probability"] for change in search["changes"]],
     }
 
@@ -116,7 +114,6 @@ def bisect(perfgate, folder, commits):
 def halve(perfgate, folder, commits):
     """One check of two commands per step, each with the good and another program."""
     spent = {"launches": 0, "builds": 0}
-    start = time.monotonic()
 
     def build(number):
         place = folder.parent / f"built-{number}"
@@ -142,7 +139,7 @@ def halve(perfgate, folder, commits):
             middle = (good + bad) // 2
             good, bad = (good, middle) if regressed(middle) else (middle, bad)
         found = [[bad]]
-    return {"found": found, **spent, "seconds": time.monotonic() - start}
+    return {"found": found, **spent}
 
 
 def run_trial(perfgate, kind, seed):
@@ -165,7 +162,7 @@ def make_row(kind, trials):
     def cells(method):
         right = sum(one[method]["found"] == [[place] for place in one["places"]] for one in trials)
         mean = lambda what: statistics.mean(one[method][what] for one in trials)
-        return [f"{right} of {len(trials)}", f"{mean('launches'):.1f}", f"{mean('builds'):.1f}", f"{mean('seconds'):.1f}"]
+        return [f"{right} of {len(trials)}", f"{mean('launches'):.1f}", f"{mean('builds'):.1f}"]
 
     noises = [one["bisect"]["noise"] for one in trials if one["bisect"]["noise"]]
     noise = f"{100 * statistics.median(noises):.1f} %" if noises else "–"
@@ -179,7 +176,7 @@ def main():
     parser.add_argument("--perfgate", type=Path, default=ROOT / "target/release/perfgate")
     args = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    heads = ["change", "bisect: right", "launches", "builds", "seconds", "halving: right", "launches", "builds", "seconds", "noise of a round"]
+    heads = ["change", "bisect: right", "launches", "builds", "halving: right", "launches", "builds", "noise of a round"]
     # The kinds take turns, so that all of them meet the machine as it is at that time.
     trials = {kind: [] for kind in KINDS}
     for seed in range(max(args.trials, args.others)):

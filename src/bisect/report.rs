@@ -62,7 +62,7 @@ pub(crate) struct SearchReport {
 /// A change at one of some commits.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct ReportedChange {
-    /// The commits, oldest first; nothing tells them apart.
+    /// The commits, oldest first; nothing distinguishes them.
     pub(crate) commits: Vec<NamedCommit>,
     /// Probability that one of them changes the benchmark.
     pub(crate) probability: f64,

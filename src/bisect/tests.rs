@@ -106,7 +106,7 @@ fn bursts_do_not_lead_the_search_astray() {
 }
 
 #[test]
-fn several_changes_are_told_apart() {
+fn several_changes_are_distinguished() {
     assert_found(&[(6, 1.1), (20, 1.0 / 1.1)], 0.005, 0.0, 90);
     assert_found(&[(6, 1.1), (25, 1.1)], 0.005, 0.0, 90);
 }

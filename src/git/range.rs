@@ -14,7 +14,7 @@ const MAX_RANGE_LENGTH: usize = 100_000;
 pub(crate) enum RangeObstacle {
     /// Both are the same commit.
     SameCommit,
-    /// The first is not an ancestor of the second, which is its ancestor in turn.
+    /// The second is an ancestor of the first.
     Swapped,
     /// Neither is an ancestor of the other.
     Unrelated,

@@ -17,7 +17,7 @@ use crate::text::shorten;
 const SHORT_DIGITS: usize = 12;
 /// Longest subject of a commit in columns.
 const SUBJECT_WIDTH: usize = 72;
-/// Largest number of commits that are listed if nothing tells them apart.
+/// Largest number of commits that are listed if nothing distinguishes them.
 const MAX_LISTED: usize = 10;
 /// Largest number of next likely places that are shown.
 const MAX_OTHERS: usize = 3;
