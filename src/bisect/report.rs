@@ -41,6 +41,9 @@ pub(crate) struct SearchReport {
     pub(crate) bad: NamedCommit,
     /// Number of commits after the good one.
     pub(crate) commits: usize,
+    /// Whether it is clear where something changes. If not, and the search has ended by itself, the
+    /// difference is about as large as that of two builds.
+    pub(crate) is_settled: bool,
     /// Probability that nothing changes.
     pub(crate) unchanged: f64,
     /// The changes, in the order of the history.

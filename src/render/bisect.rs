@@ -118,6 +118,12 @@ fn write_search(text: &mut String, bench: &str, search: &SearchReport) {
             pluralize(search.longest_gap, "commit")
         );
     }
+    if !search.is_settled && search.outcome != BisectOutcome::Unfinished {
+        let _ = writeln!(
+            text,
+            "  more rounds would not make it clearer: two builds of the same code differ by as much"
+        );
+    }
     if !search.others.is_empty() {
         let _ = writeln!(text, "\nnext likely:");
     }

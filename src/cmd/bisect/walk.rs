@@ -246,6 +246,7 @@ impl SearchWalk<'_> {
             good: name_at(0),
             bad: name_at(states.len() - 1),
             commits: states.len() - 1,
+            is_settled: summary.is_settled,
             unchanged: summary.unchanged,
             changes: summary.changes.iter().map(report_change).collect(),
             others: summary.others.iter().map(report_change).collect(),
