@@ -80,7 +80,9 @@ impl History {
         let mut levels: Vec<f64> =
             (0..=COMMITS).map(|_| BUILD_SPREAD * draw_normal(&mut random)).collect();
         for (place, step) in &steps {
-            levels[*place..].iter_mut().for_each(|level| *level += step);
+            for level in &mut levels[*place..] {
+                *level += step;
+            }
         }
         let places = steps.iter().map(|(place, _)| *place).collect();
         Self { levels, places, noise, has_bursts, random }

@@ -139,7 +139,9 @@ impl LevelGrid {
         let mut weights: Vec<f64> =
             self.offsets.iter().map(|cells| multiply_weights(cells, &builds)).collect();
         let most = weights.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-        weights.iter_mut().for_each(|weight| *weight /= most);
+        for weight in &mut weights {
+            *weight /= most;
+        }
         (weights, largest + most.ln())
     }
 
@@ -205,6 +207,8 @@ pub(super) fn multiply_weights(one: &[f64], other: &[f64]) -> f64 {
 
 fn normalize(mut weights: Vec<f64>) -> Vec<f64> {
     let total: f64 = weights.iter().sum();
-    weights.iter_mut().for_each(|weight| *weight /= total);
+    for weight in &mut weights {
+        *weight /= total;
+    }
     weights
 }

@@ -151,12 +151,12 @@ impl SearchLog {
 
     /// Sets what `commit` gave. Its program stays as it was.
     pub(crate) fn set_result(&mut self, commit: &str, result: CommitResult) {
-        match self.commits.iter_mut().find(|logged| logged.commit == commit) {
-            Some(logged) => logged.result = result,
-            None => {
-                let commit = commit.to_owned();
-                self.commits.push(LoggedCommit { commit, program: None, result });
-            }
+        let mut commits = self.commits.iter_mut();
+        if let Some(logged) = commits.find(|logged| logged.commit == commit) {
+            logged.result = result;
+        } else {
+            let commit = commit.to_owned();
+            self.commits.push(LoggedCommit { commit, program: None, result });
         }
     }
 

@@ -275,6 +275,8 @@ impl NoisePass {
 /// Divides all weights by the largest one, and returns its logarithm.
 fn rescale(rows: &mut [Vec<f64>]) -> f64 {
     let largest = rows.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max);
-    rows.iter_mut().flatten().for_each(|weight| *weight /= largest);
+    for weight in rows.iter_mut().flatten() {
+        *weight /= largest;
+    }
     largest.ln()
 }

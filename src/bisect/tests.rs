@@ -27,13 +27,17 @@ impl SimulatedHistory {
         let mut random = Pcg64::seed_from_u64(seed);
         let mut levels = vec![0.0; commits + 1];
         for (at, ratio) in changes {
-            levels[*at..].iter_mut().for_each(|level| *level += ratio.ln());
+            for level in &mut levels[*at..] {
+                *level += ratio.ln();
+            }
         }
         for level in &mut levels {
             *level += BUILD_OFFSET * draw_normal(&mut random);
         }
         let good = levels[0];
-        levels.iter_mut().for_each(|level| *level -= good);
+        for level in &mut levels {
+            *level -= good;
+        }
         Self { levels, noise, bursts: 0.0, random }
     }
 
@@ -138,8 +142,10 @@ fn a_program_that_is_known_is_not_measured_again() {
     // Commits up to 7 are the good program, and all from 9 on are one program.
     let mut history = SimulatedHistory::new(16, &[(8, 1.1)], 0.005, 1);
     let mut search = BisectSearch::new(16);
-    (1..8).for_each(|at| search.set_state(at, PositionState::SameProgram(0)));
-    (9..16).for_each(|at| search.set_state(at, PositionState::SameProgram(16)));
+    for at in 1..8 {
+        search.set_state(at, PositionState::SameProgram(0));
+        search.set_state(at + 8, PositionState::SameProgram(16));
+    }
     let (summary, rounds) = history.search(&mut search, 1000);
     assert_eq!(list_suspects(&summary), [(8, 8)]);
     assert!(rounds <= 8, "{rounds} rounds");

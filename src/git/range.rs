@@ -50,13 +50,11 @@ impl Repository {
         }
         let mut line: Vec<CommitId> =
             self.walk_ancestry(bad, FollowedParents::First).take(MAX_RANGE_LENGTH).collect();
-        let end = match line.iter().position(|commit| commit == good) {
-            Some(end) => end,
-            None => {
-                let older: HashSet<CommitId> =
-                    self.walk_ancestry(good, FollowedParents::All).collect();
-                line.iter().position(|commit| older.contains(commit)).unwrap_or(line.len())
-            }
+        let end = if let Some(end) = line.iter().position(|commit| commit == good) {
+            end
+        } else {
+            let older: HashSet<CommitId> = self.walk_ancestry(good, FollowedParents::All).collect();
+            line.iter().position(|commit| older.contains(commit)).unwrap_or(line.len())
         };
         line.truncate(end);
         if line.iter().any(|commit| !self.has_commit(commit)) {

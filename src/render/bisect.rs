@@ -9,7 +9,7 @@ use super::notes::describe_failure;
 use super::numbers::{format_signed_percent, format_significant};
 use crate::bisect::{
     BisectOutcome, BisectReport, NamedCommit, ReportedChange, SearchReport, SearchSummary,
-    SkipReason,
+    SkipReason, SuspectGap,
 };
 use crate::text::shorten;
 
@@ -73,13 +73,16 @@ pub(crate) fn describe_commit_rounds(differences: &[f64], summary: &SearchSummar
     let rounds = pluralize(differences.len(), "round");
     let known = match summary.changes.as_slice() {
         [] => format!("no change with probability {}", format_probability(summary.unchanged)),
+        [one] if one.count_commits() == 1 => {
+            format!("one commit is left, with probability {}", format_probability(one.probability))
+        }
         [one] => format!(
             "the change is in one of {} with probability {}",
             pluralize(one.count_commits(), "commit"),
             format_probability(one.probability)
         ),
         several => {
-            let commits = several.iter().map(|gap| gap.count_commits()).sum();
+            let commits = several.iter().map(SuspectGap::count_commits).sum();
             format!("{} changes in {}", several.len(), pluralize(commits, "commit"))
         }
     };

@@ -89,7 +89,7 @@ impl SearchWalk<'_> {
                 built = self.build(meter, &mut logged, position, &output)?;
             }
             if let Some((_, commit)) = &built {
-                self.measure(meter, commit, &mut logged, position, &mut output)?;
+                Self::measure(meter, commit, &mut logged, position, &mut output)?;
             }
             let last = self.line.commits.len() - 1;
             if let Some(why) = logged.find_skipped(last) {
@@ -186,7 +186,6 @@ impl SearchWalk<'_> {
     ///
     /// Fails if a process or the log fails.
     fn measure(
-        &self,
         meter: &CommitMeter<'_>,
         commit: &MeterCommit,
         logged: &mut LoggedSearch<'_>,
@@ -289,11 +288,13 @@ impl LoggedSearch<'_> {
         differences: Vec<f64>,
         program: Option<&String>,
     ) -> Result<()> {
-        self.set(position, CommitResult::Measured(differences))?;
+        let logged = self.log.search_at(self.depth);
+        logged.set_result(&self.ids[position], CommitResult::Measured(differences.clone()));
         if let Some(program) = program {
-            self.log.search_at(self.depth).set_program(&self.ids[position], program.clone());
+            logged.set_program(&self.ids[position], program.clone());
         }
-        Ok(())
+        self.search.set_state(position, PositionState::Measured(differences));
+        self.log.write()
     }
 
     fn list_differences(&mut self, position: usize) -> Vec<f64> {
