@@ -3,6 +3,7 @@
 mod baseline;
 mod measure;
 mod check;
+mod bisect;
 mod evaluate;
 mod publish;
 mod trend;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use baseline::{BaselineAction, BaselineArgs, RemoteArgs, StoreFormat, StoreReadArgs};
+pub(crate) use bisect::{BisectArgs, BisectFormat};
 pub(crate) use check::{CheckArgs, ExplainArgs};
 pub(crate) use evaluate::{EvaluateArgs, ExpectArg, TableFormat};
 pub(crate) use measure::{CommandArgs, CriterionArgs, ImportArgs, MeasureArgs, MeasureSource};
@@ -69,6 +71,8 @@ pub(crate) enum CliCommand {
     Evaluate(EvaluateArgs),
     /// Show in which functions and lines the added instructions of a decision's regressions are
     Explain(ExplainArgs),
+    /// Find the commit that made a benchmark slower, with how sure that is
+    Bisect(BisectArgs),
     /// Build the trend pages, or print and export the history
     Trend(TrendArgs),
     /// Record what Cargo passes to a bench; Cargo starts this in its place

@@ -1,6 +1,7 @@
 //! The commands, one module per command. Each module reads like a table of contents.
 
 mod baseline;
+mod bisect;
 mod calibrate;
 mod check;
 mod compare;
@@ -39,6 +40,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitStatus> {
         CliCommand::Doctor(args) => doctor::run_doctor(&args),
         CliCommand::Evaluate(args) => evaluate::run_evaluate(&args),
         CliCommand::Explain(args) => explain::run_explain(&args),
+        CliCommand::Bisect(args) => bisect::run_bisect(&args),
         CliCommand::Trend(args) => trend::run_trend(&args),
         CliCommand::RecordEnvironment(args) => {
             criterion::record_environment(&args.executable)?;

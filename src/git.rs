@@ -20,6 +20,7 @@ mod commit_info;
 mod remote;
 mod history;
 mod default_branch;
+mod range;
 mod partial;
 mod worktree;
 mod file_times;
@@ -31,6 +32,7 @@ pub(crate) use command::hide_user_info;
 pub(crate) use default_branch::{DefaultBranch, ORIGIN};
 pub(crate) use history::CommitMessages;
 pub(crate) use partial::BranchView;
+pub(crate) use range::RangeObstacle;
 pub(crate) use remote::{GitToken, PushOutcome, Remote};
 pub(crate) use worktree::Worktree;
 
@@ -356,8 +358,12 @@ fn parse_parents(commit: &git2::Commit<'_>) -> Vec<Oid> {
 }
 
 fn format_commit_time(commit: &git2::Commit<'_>) -> Option<String> {
-    let time = jiff::Timestamp::from_second(commit.time().seconds()).ok()?;
-    Some(time.to_string())
+    format_seconds(commit.time().seconds())
+}
+
+/// Returns a time in seconds since 1970 as text. Returns `None` if there is no such time.
+fn format_seconds(seconds: i64) -> Option<String> {
+    Some(jiff::Timestamp::from_second(seconds).ok()?.to_string())
 }
 
 /// Parses the two to four numbers of a release tag, in order. Returns `None` for any other tag.

@@ -12,6 +12,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::bisect::{BisectSearch, PositionState, SearchStep};
 use crate::calibrate::Calibration;
 use crate::compare;
 use crate::decision::Decision;
@@ -195,7 +196,49 @@ impl ParsedRun {
     }
 }
 
+/// A search for the commit that changed a benchmark. The caller measures the rounds.
+#[derive(Debug)]
+pub struct ChangeSearch(BisectSearch);
+
+impl ChangeSearch {
+    /// Begins a search among this number of commits after the good one, which is commit 0.
+    pub fn new(commits: usize) -> Self {
+        Self(BisectSearch::new(commits))
+    }
+
+    /// Returns the commit of which the next round is measured; `None` if the search has ended.
+    /// `built` is the commit that was measured last.
+    pub fn next_commit(&self, built: Option<usize>) -> Option<usize> {
+        match self.0.next_step(built) {
+            SearchStep::Measure(commit) => Some(commit),
+            SearchStep::Finish => None,
+        }
+    }
+
+    /// Adds a round of `commit`: the logarithm of its time ÷ that of the good one.
+    pub fn add_round(&mut self, commit: usize, difference: f64) {
+        let mut differences = match &self.0.states()[commit] {
+            PositionState::Measured(differences) => differences.clone(),
+            _ => Vec::new(),
+        };
+        differences.push(difference);
+        self.0.set_state(commit, PositionState::Measured(differences));
+    }
+
+    /// Returns the first and the last suspect of each change, with the probability that it is one of
+    /// them.
+    pub fn list_suspects(&self) -> Vec<(usize, usize, f64)> {
+        let changes = self.0.summarize().changes;
+        changes.iter().map(|gap| (gap.after + 1, gap.until, gap.probability)).collect()
+    }
+}
+
 impl ParsedDecision {
+    /// Returns what the data show about each benchmark: `regressed`, `unchanged` and so on.
+    pub fn list_changes(&self) -> Vec<&'static str> {
+        self.0.benchmarks.iter().map(|judgement| judgement.change.name()).collect()
+    }
+
     /// Reads a decision file. Returns `None` if perfgate refuses `json`.
     pub fn parse(json: &[u8]) -> Option<Self> {
         Decision::from_json(json).ok().map(Self)

@@ -28,6 +28,7 @@ mod decision;
 mod verdict;
 mod rounds;
 mod explain;
+mod bisect;
 mod calibrate;
 mod evaluate;
 mod report;

@@ -29,7 +29,11 @@ pub(crate) mod plot;
 pub(crate) mod site;
 mod text;
 mod run_report;
+mod bisect;
 
+pub(crate) use bisect::{
+    describe_commit_rounds, describe_skip, render_bisect_json, render_bisect_text,
+};
 pub(crate) use findings::{FindingWords, describe_finding};
 pub(crate) use html::render_html;
 pub(crate) use markdown::{

@@ -2,6 +2,7 @@
 //! described in `docs/command-source.md`.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde::Deserialize;
@@ -25,6 +26,8 @@ const WHOLE_COMMAND_ID: &str = "command";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SampleCommand {
     script: String,
+    /// Folder that it is started in; `None` for the current folder.
+    folder: Option<PathBuf>,
 }
 
 /// Returns the command that starts `script` for the benchmarks of `job`, with the number of calls of
@@ -132,7 +135,12 @@ fn make_benchmark_id(id: String) -> BenchmarkId {
 impl SampleCommand {
     /// Creates a command from a script for `sh`.
     pub(crate) fn new(script: String) -> Self {
-        Self { script }
+        Self { script, folder: None }
+    }
+
+    /// Returns the command, to be started in `folder`.
+    pub(crate) fn start_in_folder(&self, folder: PathBuf) -> Self {
+        Self { folder: Some(folder), ..self.clone() }
     }
 
     /// Creates a command from `words`. A single word is a whole script; several words are a program
@@ -157,6 +165,9 @@ impl SampleCommand {
         interrupt: &Interrupt,
     ) -> Result<ObservedBenchmarks, MeasureError> {
         let mut command = build_shell_command(&self.script, job, effort);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         let mut printed = SampleParser::default();
         let ended = process::run_process(
             &mut command,

@@ -46,7 +46,7 @@ pub(crate) use self::environment::record_environment;
 pub(crate) use self::output::{WrittenResult, read_results};
 pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};
-pub(crate) use self::same_program::find_same_targets;
+pub(crate) use self::same_program::{find_same_targets, hash_bench_program};
 pub(crate) use self::sources::TargetSources;
 #[cfg(feature = "internals")]
 pub(crate) use self::{callgrind::parse_call_profile, output::parse_written_result};

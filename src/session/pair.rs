@@ -12,6 +12,7 @@ mod side;
 mod record;
 mod unaffected;
 mod harness_sides;
+mod series;
 
 use std::path::Path;
 
@@ -19,6 +20,7 @@ use anyhow::{Context as _, Result};
 
 use self::folder::PairFolder;
 use self::record::{BuildSetting, RecordDraft};
+pub(crate) use self::series::{CommandPlacer, CommitSeries, SeriesCommit};
 pub(crate) use self::side::SideObstacle;
 use self::side::{OriginalWorkspace, SideBuilder};
 pub(crate) use self::unaffected::UnaffectedBenches;

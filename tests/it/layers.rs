@@ -17,8 +17,8 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
 ];
 
 /// Modules that read no clock, no environment and no global random source.
-const PURE: [&str; 8] =
-    ["stats", "run", "compare", "policy", "decision", "verdict", "report", "render"];
+const PURE: [&str; 9] =
+    ["stats", "run", "compare", "policy", "decision", "verdict", "bisect", "report", "render"];
 
 /// Paths, and the beginnings of paths, that a pure module may not name.
 const IMPURE: [&str; 9] = [

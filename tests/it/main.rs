@@ -15,6 +15,7 @@ mod action;
 mod adapters;
 mod base_of_change;
 mod bench_edits;
+mod bisect;
 mod cargo;
 mod checkout;
 mod command;

@@ -9,6 +9,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use super::runner::BenchRunner;
 use super::{BenchTarget, BuiltBenches};
 
@@ -56,6 +58,35 @@ pub(crate) fn find_same_targets(
         }
     }
     Ok(same)
+}
+
+/// Returns a hash of everything that a launch of a bench target depends on: its program, its runner,
+/// its environment from Cargo, and all programs and libraries of the workspace. Builds of two commits
+/// in the same folder with equal hashes are the same program.
+///
+/// # Errors
+///
+/// Fails if a program or library cannot be read.
+pub(crate) fn hash_bench_program(built: &BuiltBenches, target: &BenchTarget) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    for path in [&target.executable].into_iter().chain(&built.companions) {
+        add(&fs::read(path)?);
+    }
+    let mut variables: Vec<_> = target.environment.variables.iter().collect();
+    variables.sort();
+    for (name, value) in variables {
+        add(name.as_bytes());
+        add(value.as_bytes());
+    }
+    add(target.environment.folder.as_os_str().as_bytes());
+    for word in target.runner.iter().flat_map(BenchRunner::words) {
+        add(word.as_bytes());
+    }
+    Ok(hex::encode(hash.finalize()))
 }
 
 /// Pairs of folders: a path of the first side, and the path that replaces it on the other side.

@@ -80,7 +80,7 @@ impl Pair {
 
 /// Prepares `place`, the folder of a side in which the command runs. Fails if the commit does not
 /// have it, or if the `preparation` fails.
-fn prepare_side(
+pub(super) fn prepare_side(
     preparation: Option<&str>,
     project: &Path,
     place: &Path,
