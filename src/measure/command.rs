@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::process::Command;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -94,7 +95,7 @@ impl SampleLine {
                 calls_per_sample: calls_per_sample.map_err(refuse)?,
                 amounts: CallAmounts { elements, per_call },
                 metrics,
-                conditions,
+                conditions: Arc::new(conditions),
             })
         };
         (id, observe())
@@ -243,8 +244,9 @@ impl SampleParser {
     ) -> ObservedBenchmarks {
         let Self { conditions, seen, mut observed, first_invalid, .. } = self;
         for observation in observed.iter_mut().filter_map(|(_, observed)| observed.as_mut().ok()) {
+            let own = Arc::make_mut(&mut observation.conditions);
             for (key, value) in &conditions {
-                observation.conditions.entry(key.clone()).or_insert_with(|| value.clone());
+                own.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }
         let reason =
@@ -362,7 +364,7 @@ mod tests {
             observed.into_iter().map(|(_, observed)| observed.unwrap().conditions).collect();
         let expect = |threads: &str| {
             let pairs = [("threads", threads), ("provider", "cpu")];
-            pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+            Arc::new(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into())
         };
         assert_eq!(conditions, [expect("1"), expect("4")]);
     }
