@@ -8,6 +8,7 @@
 mod environment;
 mod runner;
 mod sources;
+mod first_error;
 mod build;
 mod parts;
 mod output;
