@@ -111,6 +111,7 @@ fn what_a_budget_leaves_open_states_the_time_that_would_decide_it() {
     assert!(note["text"].as_str().unwrap().contains("it would take"), "{note}");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("after 4 rounds: nothing new; 1 undecided, "), "{text}");
+    assert!(text.contains("time is up after "), "the clock forces the last look: {text}");
 }
 
 #[test]
