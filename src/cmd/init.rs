@@ -65,8 +65,8 @@ fn check_workflows(manifest: Option<&Path>) -> Result<ExitStatus> {
         CommandError::new_usage(format!("`{}` is not in a git repository", folder.display()))
             .with_help("run it in the repository whose workflows it looks at")
     })?;
-    let (files, skipped) = read_workflows(&root)?;
-    let audit = audit_workflows(&files);
+    let FoundWorkflows { read, skipped } = read_workflows(&root)?;
+    let audit = audit_workflows(&read);
     let faults: Vec<_> = audit
         .faults
         .iter()
@@ -93,12 +93,20 @@ fn check_workflows(manifest: Option<&Path>) -> Result<ExitStatus> {
     Ok(status)
 }
 
-/// Returns the workflow files of the repository at `root`, each with its path from there, in the
-/// order of their names. Returns also the paths of those that are too long, and are skipped: GitHub
-/// starts none of them, and they may be somebody else's.
+/// The workflow files of a repository, in the order of their names.
+#[derive(Default)]
+struct FoundWorkflows {
+    /// Path of each file from the root of the repository, with its content.
+    read: Vec<(String, String)>,
+    /// Paths of the files that are too long. GitHub starts none of them, and they may be somebody
+    /// else's.
+    skipped: Vec<String>,
+}
+
+/// Returns the workflow files of the repository at `root`.
 ///
 /// Fails if a file cannot be read.
-fn read_workflows(root: &Path) -> Result<(Vec<(String, String)>, Vec<String>)> {
+fn read_workflows(root: &Path) -> Result<FoundWorkflows> {
     let folder = root.join(".github").join("workflows");
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries
@@ -109,7 +117,7 @@ fn read_workflows(root: &Path) -> Result<(Vec<(String, String)>, Vec<String>)> {
         })
         .collect();
     names.sort_unstable();
-    let (mut read, mut skipped) = (Vec::new(), Vec::new());
+    let mut found = FoundWorkflows::default();
     for name in names {
         let path = folder.join(&name);
         let shown = format!(".github/workflows/{name}");
@@ -117,13 +125,13 @@ fn read_workflows(root: &Path) -> Result<(Vec<(String, String)>, Vec<String>)> {
             CommandError::new_usage(format!("failed to read `{}`: {error}", path.display()))
         })?;
         if content.len() > MAX_WORKFLOW_BYTES {
-            skipped.push(shown);
+            found.skipped.push(shown);
             continue;
         }
         // A file of somebody else may be anything. Whether it is a workflow is seen later.
-        read.push((shown, String::from_utf8_lossy(&content).into_owned()));
+        found.read.push((shown, String::from_utf8_lossy(&content).into_owned()));
     }
-    Ok((read, skipped))
+    Ok(found)
 }
 
 /// Returns the ids of the benchmarks in the last run that was measured in the workspace; none if

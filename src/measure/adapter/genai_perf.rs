@@ -56,7 +56,7 @@ struct GenaiResponse<'a> {
     response: Option<Cow<'a, str>>,
 }
 
-/// The part of a response that says whether it has content.
+/// The part of a response that shows whether it has content.
 #[derive(Deserialize)]
 struct GenaiContent<'a> {
     #[serde(borrow)]
