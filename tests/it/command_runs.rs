@@ -111,7 +111,17 @@ fn what_a_budget_leaves_open_states_the_time_that_would_decide_it() {
     assert!(note["text"].as_str().unwrap().contains("it would take"), "{note}");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("after 4 rounds: nothing new; 1 undecided, "), "{text}");
-    assert!(text.contains("time is up after "), "the clock forces the last look: {text}");
+}
+
+#[test]
+fn the_look_that_the_clock_forces_is_shown() {
+    let bed = CommandBed::new();
+    let (old, new) = (restless("../old"), restless("../new"));
+    let check = ["check", "--baseline-command", &old, "--candidate-command", &new];
+    // The first round is measured even if no time is left for it.
+    let output = bed.perfgate(&[&check[..], &["--budget", "1ms", "--out", "../out"]].concat());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("time is up after 1 round: nothing new; 1 stays undecided\n"), "{text}");
 }
 
 #[test]
