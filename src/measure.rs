@@ -17,6 +17,7 @@ pub(crate) mod harness;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use thiserror::Error;
@@ -112,7 +113,8 @@ pub(crate) struct Observation {
     /// Further figures of the process, by name with unit: `peak_rss_bytes`.
     pub(crate) metrics: BTreeMap<String, f64>,
     /// What must be alike for two measurements to be comparable, by name: `threads`, `provider`.
-    pub(crate) conditions: BTreeMap<String, String>,
+    /// The launches of one file share them.
+    pub(crate) conditions: Arc<BTreeMap<String, String>>,
 }
 
 /// The benchmarks of a launch, each with its observation or its failure.
@@ -326,7 +328,7 @@ impl Benchmark {
         let Observation { sampling, samples, calls_per_sample, amounts, metrics, conditions } =
             observation;
         if self.launches.is_empty() {
-            self.conditions = conditions;
+            self.conditions = Arc::unwrap_or_clone(conditions);
         }
         // If launches differ in sampling, the weaker claim holds for all of them.
         if sampling == Sampling::Batch {

@@ -84,6 +84,13 @@ pub(crate) enum RoundsProgress {
         /// Time that is left of the budget; `None` without a budget.
         left: Option<Duration>,
     },
+    /// The budget has ended the rounds. The value is what the last look found, which the clock forces.
+    Ended {
+        /// Number of rounds.
+        rounds: u32,
+        /// What the look found.
+        answer: LookAnswer,
+    },
     /// A round was disturbed and is repeated. The value names round and disturbance.
     Repeated(Note),
 }
@@ -192,6 +199,9 @@ pub(crate) fn measure_rounds(
         selected = schedule.select_next(&answer.undecided);
         if selected.list_jobs().is_empty() {
             is_budget_spent = true;
+            // The clock forces one more look at what is undecided, and it may decide something.
+            let answer = look(RoundsEvidence { has_ended: true, ..evidence }, &schedule);
+            progress(RoundsProgress::Ended { rounds: round + 1, answer });
             break;
         }
     }

@@ -185,7 +185,7 @@ fn measure_same_code(
         RoundsProgress::Round { round, .. } => {
             output.print_line(&format!("round {round} of {round_count}"));
         }
-        RoundsProgress::Looked { .. } => {}
+        RoundsProgress::Looked { .. } | RoundsProgress::Ended { .. } => {}
         RoundsProgress::Repeated(note) => output.print_line(&describe_note(&note)),
     };
     let runs = [run.clone(), run];

@@ -65,7 +65,8 @@ fn check_workflows(manifest: Option<&Path>) -> Result<ExitStatus> {
         CommandError::new_usage(format!("`{}` is not in a git repository", folder.display()))
             .with_help("run it in the repository whose workflows it looks at")
     })?;
-    let audit = audit_workflows(&read_workflows(&root)?);
+    let FoundWorkflows { read, skipped } = read_workflows(&root)?;
+    let audit = audit_workflows(&read);
     let faults: Vec<_> = audit
         .faults
         .iter()
@@ -82,16 +83,30 @@ fn check_workflows(manifest: Option<&Path>) -> Result<ExitStatus> {
         let faults = print::format_plural(faults.len(), "fault");
         (format!("{faults} in {count} of perfgate"), ExitStatus::Usage)
     };
-    let lines: Vec<_> = faults.iter().map(|line| escape_for_terminal(line)).chain([last]).collect();
+    let skipped = skipped.into_iter().map(|path| {
+        let path = escape_for_terminal(&path);
+        format!("skipped `{path}`: it is longer than {MAX_WORKFLOW_BYTES} bytes")
+    });
+    let faults = faults.iter().map(|line| escape_for_terminal(line));
+    let lines: Vec<_> = skipped.chain(faults).chain([last]).collect();
     print::print_answer(&(lines.join("\n") + "\n"))?;
     Ok(status)
 }
 
-/// Returns the workflow files of the repository at `root`, each with its path from there, in the
-/// order of their names.
+/// The workflow files of a repository, in the order of their names.
+#[derive(Default)]
+struct FoundWorkflows {
+    /// Path of each file from the root of the repository, with its content.
+    read: Vec<(String, String)>,
+    /// Paths of the files that are too long. GitHub starts none of them, and they may be somebody
+    /// else's.
+    skipped: Vec<String>,
+}
+
+/// Returns the workflow files of the repository at `root`.
 ///
-/// Fails if a file cannot be read or is too long.
-fn read_workflows(root: &Path) -> Result<Vec<(String, String)>> {
+/// Fails if a file cannot be read.
+fn read_workflows(root: &Path) -> Result<FoundWorkflows> {
     let folder = root.join(".github").join("workflows");
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries
@@ -102,23 +117,21 @@ fn read_workflows(root: &Path) -> Result<Vec<(String, String)>> {
         })
         .collect();
     names.sort_unstable();
-    names
-        .into_iter()
-        .map(|name| {
-            let path = folder.join(&name);
-            let content = files::read_plain_file(&path).map_err(|error| {
-                CommandError::new_usage(format!("failed to read `{}`: {error}", path.display()))
-            })?;
-            // A file of somebody else may be anything. Whether it is a workflow is seen later.
-            let text = String::from_utf8_lossy(&content).into_owned();
-            if text.len() > MAX_WORKFLOW_BYTES {
-                let message =
-                    format!("`{}` is longer than {MAX_WORKFLOW_BYTES} bytes", path.display());
-                return Err(CommandError::new_usage(message).into());
-            }
-            Ok((format!(".github/workflows/{name}"), text))
-        })
-        .collect()
+    let mut found = FoundWorkflows::default();
+    for name in names {
+        let path = folder.join(&name);
+        let shown = format!(".github/workflows/{name}");
+        let content = files::read_plain_file(&path).map_err(|error| {
+            CommandError::new_usage(format!("failed to read `{}`: {error}", path.display()))
+        })?;
+        if content.len() > MAX_WORKFLOW_BYTES {
+            found.skipped.push(shown);
+            continue;
+        }
+        // A file of somebody else may be anything. Whether it is a workflow is seen later.
+        found.read.push((shown, String::from_utf8_lossy(&content).into_owned()));
+    }
+    Ok(found)
 }
 
 /// Returns the ids of the benchmarks in the last run that was measured in the workspace; none if

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -97,7 +98,7 @@ impl SampleLine {
                 calls_per_sample: calls_per_sample.map_err(refuse)?,
                 amounts: CallAmounts { elements, per_call },
                 metrics,
-                conditions,
+                conditions: Arc::new(conditions),
             })
         };
         (id, observe())
@@ -254,8 +255,9 @@ impl SampleParser {
     ) -> ObservedBenchmarks {
         let Self { conditions, seen, mut observed, first_invalid, .. } = self;
         for observation in observed.iter_mut().filter_map(|(_, observed)| observed.as_mut().ok()) {
+            let own = Arc::make_mut(&mut observation.conditions);
             for (key, value) in &conditions {
-                observation.conditions.entry(key.clone()).or_insert_with(|| value.clone());
+                own.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }
         let reason =
@@ -373,7 +375,7 @@ mod tests {
             observed.into_iter().map(|(_, observed)| observed.unwrap().conditions).collect();
         let expect = |threads: &str| {
             let pairs = [("threads", threads), ("provider", "cpu")];
-            pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+            Arc::new(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into())
         };
         assert_eq!(conditions, [expect("1"), expect("4")]);
     }

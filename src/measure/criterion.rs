@@ -8,6 +8,7 @@
 mod environment;
 mod runner;
 mod sources;
+mod first_error;
 mod build;
 mod parts;
 mod output;
@@ -21,6 +22,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::note::{FailureReason, Note};
@@ -209,12 +211,12 @@ impl BenchTarget {
         let metrics: BTreeMap<_, _> =
             peak.map(|bytes| ("peak_rss_bytes".to_owned(), bytes)).into_iter().collect();
         let (conditions, settings_error) = match read_bench_conditions(&home) {
-            Ok(conditions) => (conditions, None),
-            Err(cause) => (BTreeMap::new(), Some(cause)),
+            Ok(conditions) => (Arc::new(conditions), None),
+            Err(cause) => (Arc::default(), Some(cause)),
         };
         let written = read_results(folder.path())?.into_iter().map(|written| {
             let observed = written.observed;
-            let (metrics, conditions) = (metrics.clone(), conditions.clone());
+            let (metrics, conditions) = (metrics.clone(), Arc::clone(&conditions));
             let complete = |observation| Observation { metrics, conditions, ..observation };
             (written.id, observed.map(complete))
         });

@@ -117,8 +117,9 @@ fn is_call_count(count: f64) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct Samples {
     values: Vec<Nanos>,
-    sorted: OnceLock<Vec<f64>>,
-    digest: OnceLock<Digest>,
+    sorted: OnceLock<Box<[f64]>>,
+    /// In a box, so that it takes no room before it is needed: a run may have a million launches.
+    digest: OnceLock<Box<Digest>>,
 }
 
 impl Samples {
@@ -135,12 +136,12 @@ impl Samples {
     pub(crate) fn digest(&self) -> Digest {
         // This does not use `sorted`: it takes as much memory as the samples, and few callers need
         // it.
-        *self.digest.get_or_init(|| Digest::from_sorted(&sort_samples(&self.values)))
+        **self.digest.get_or_init(|| Box::new(Digest::from_sorted(&sort_samples(&self.values))))
     }
 
     /// Returns the samples in nanoseconds, in ascending order.
     pub(crate) fn sorted_nanos(&self) -> &[f64] {
-        self.sorted.get_or_init(|| sort_samples(&self.values))
+        self.sorted.get_or_init(|| sort_samples(&self.values).into_boxed_slice())
     }
 }
 

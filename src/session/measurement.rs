@@ -181,6 +181,6 @@ pub(crate) fn explain_measure_error(error: MeasureError) -> anyhow::Error {
                 "perfgate needs a `cargo bench` that starts benches by `target.<triple>.runner`",
             )
             .into(),
-        BuildError::Compile => error.into(),
+        BuildError::Compile(_) => error.into(),
     }
 }

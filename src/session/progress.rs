@@ -140,6 +140,9 @@ impl ProgressOutput {
                     self.print_line(&describe_look(*rounds, answer, *left));
                 }
             }
+            RoundsProgress::Ended { rounds, answer } => {
+                self.print_line(&describe_end(*rounds, answer));
+            }
             RoundsProgress::Repeated(note) => self.print_line(&describe_note(note)),
         }
     }
@@ -175,6 +178,29 @@ impl ProgressOutput {
 
 /// Returns one line about a look: what it decided, what is left, and the time that is left.
 fn describe_look(rounds: u32, answer: &LookAnswer, left: Option<Duration>) -> String {
+    let undecided = match answer.undecided.len() {
+        0 => String::new(),
+        count => format!("; {count} undecided"),
+    };
+    let left = left.filter(|_| !answer.undecided.is_empty());
+    let left = left.map(|left| format!(", {} left", format_time(left))).unwrap_or_default();
+    let rounds = format_plural(rounds as usize, "round");
+    format!("after {rounds}: {}{undecided}{left}", describe_decided(answer))
+}
+
+/// Returns one line about the last look, after which there is no time for a round.
+fn describe_end(rounds: u32, answer: &LookAnswer) -> String {
+    let undecided = match answer.undecided.len() {
+        0 => String::new(),
+        1 => "; 1 stays undecided".to_owned(),
+        count => format!("; {count} stay undecided"),
+    };
+    let rounds = format_plural(rounds as usize, "round");
+    format!("time is up after {rounds}: {}{undecided}", describe_decided(answer))
+}
+
+/// Returns what a look decided, without what is left.
+fn describe_decided(answer: &LookAnswer) -> String {
     let mut decided: Vec<String> =
         answer.decided.iter().map(|(change, count)| format!("{count} {}", change.name())).collect();
     if answer.given_up > 0 {
@@ -183,14 +209,7 @@ fn describe_look(rounds: u32, answer: &LookAnswer, left: Option<Duration>) -> St
     if decided.is_empty() {
         decided.push("nothing new".to_owned());
     }
-    let undecided = match answer.undecided.len() {
-        0 => String::new(),
-        count => format!("; {count} undecided"),
-    };
-    let left = left.filter(|_| !answer.undecided.is_empty());
-    let left = left.map(|left| format!(", {} left", format_time(left))).unwrap_or_default();
-    let rounds = format_plural(rounds as usize, "round");
-    format!("after {rounds}: {}{undecided}{left}", decided.join(", "))
+    decided.join(", ")
 }
 
 /// Returns what the pilot found about a bench target, in one line.
@@ -251,11 +270,24 @@ fn describe_rounds_start(benchmarks: usize, left: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::Change;
+    use crate::run::BenchmarkId;
 
     #[test]
     fn a_round_without_time_is_not_announced_as_zero_seconds() {
         let start = |seconds| describe_rounds_start(3, Duration::from_secs(seconds));
         assert_eq!(start(0), "measuring 3 benchmarks in one round, because the time is up");
         assert_eq!(start(17), "measuring 3 benchmarks in rounds, for at most 17 s");
+    }
+
+    #[test]
+    fn the_look_that_the_clock_forces_has_a_line() {
+        let id = BenchmarkId { name: "a".to_owned(), package: None };
+        let decided = vec![(Change::Unchanged, 2)];
+        let mut answer = LookAnswer { undecided: [id].into(), decided, ..LookAnswer::default() };
+        let line = "time is up after 7 rounds: 2 unchanged; 1 stays undecided";
+        assert_eq!(describe_end(7, &answer), line);
+        answer.undecided.clear();
+        assert_eq!(describe_end(1, &answer), "time is up after 1 round: 2 unchanged");
     }
 }

@@ -94,8 +94,13 @@ impl GitStore {
     }
 
     pub(super) fn list_keys(&self) -> Result<Vec<RunKey>, StoreError> {
-        let source = self.find_source()?;
-        source.map_or(Ok(Vec::new()), |(repository, tip)| list_live_keys(repository, &tip))
+        let Some((repository, tip)) = self.find_source()? else { return Ok(Vec::new()) };
+        let keys = list_live_keys(repository, &tip)?;
+        if keys.is_empty() {
+            // Somebody's branch has no runs either, and never will.
+            self.refuse_code(repository, &tip)?;
+        }
+        Ok(keys)
     }
 
     /// Fetches the names of the runs of the remote, for reading only. The content of a run is fetched
@@ -210,7 +215,7 @@ impl GitStore {
         message: &str,
     ) -> Result<CommitId, StoreError> {
         if let Some(tip) = tip {
-            self.refuse_code(tip)?;
+            self.refuse_code(&self.repository, tip)?;
         } else {
             let readme = README_TEXT.as_bytes();
             files.push(self.repository.write_file(README_NAME.to_owned(), readme)?);
@@ -225,7 +230,7 @@ impl GitStore {
         tip: &CommitId,
         policy: &RetentionPolicy,
     ) -> Result<(Option<CommitId>, PruneSummary), StoreError> {
-        self.refuse_code(tip)?;
+        self.refuse_code(&self.repository, tip)?;
         let mut keys = list_live_keys(&self.repository, tip)?;
         sort_newest_first(&mut keys);
         let summary = PruneSummary::new(keys, policy);
@@ -248,8 +253,8 @@ impl GitStore {
 
     /// Fails with [`StoreError::NotAStore`] if the branch holds anything but runs and the README:
     /// it is then somebody's work, and perfgate must not write to it.
-    fn refuse_code(&self, tip: &CommitId) -> Result<(), StoreError> {
-        let names = self.repository.list_root_names(tip)?;
+    fn refuse_code(&self, repository: &Repository, tip: &CommitId) -> Result<(), StoreError> {
+        let names = repository.list_root_names(tip)?;
         match names.into_iter().find(|name| name != RUNS_FOLDER && name != README_NAME) {
             Some(found) => Err(StoreError::NotAStore { branch: self.branch.clone(), found }),
             None => Ok(()),

@@ -57,7 +57,7 @@ fn launches_of_a_format_are_kept_and_the_folder_of_criterion_is_read() {
         run["benchmarks"][0]["launches"].as_array().unwrap().len()
     };
     assert_eq!(count_launches(&[&fixture("go/bench.txt")]), 3);
-    assert_eq!(count_launches(&["--adapter", "jmh", &fixture("jmh/documented.json")]), 2);
+    assert_eq!(count_launches(&["--adapter", "jmh", &fixture("jmh/jmh.json")]), 2);
     let home = format!("{}/fixtures/criterion/0.8/home", env!("CARGO_MANIFEST_DIR"));
     assert_eq!(count_launches(&["--adapter", "criterion", &home]), 1);
 }
@@ -84,6 +84,61 @@ fn what_cannot_be_imported_is_one_clear_line_with_a_remedy() {
     );
     assert!(report(&["gone.json"]).contains("help: name files that the harness has written"));
     assert!(report(&["--adapter", "gone", "words.txt"]).contains("google-benchmark"));
+}
+
+#[test]
+fn a_run_is_not_written_into_a_folder_that_does_not_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = fixture("go/bench.txt");
+    let output = run_in(folder.path(), &["import", &file, "--output", "rusn/run.json"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text_of(&output));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: there is no folder `rusn` to write the run to\n\
+         help: name a folder that exists with --output, or create it first\n"
+    );
+    assert!(!folder.path().join("rusn").exists());
+}
+
+#[test]
+fn an_import_neither_replaces_its_source_nor_takes_a_file_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("run.json");
+    fs::copy(fixture("mitata/run.json"), &source).unwrap();
+    let refuses = |words: &[&str], expected: &str| {
+        let output = run_in(folder.path(), &[&["import"], words].concat());
+        let said = text_of(&output);
+        assert!(output.status.code() == Some(2) && said.contains(expected), "{said}");
+    };
+    refuses(&["run.json"], "error: the run would replace `run.json`, which is imported\n");
+    assert!(fs::read_to_string(&source).unwrap().contains("layout"), "the source is kept");
+    refuses(
+        &["run.json", "./run.json", "--output", "other.json"],
+        "error: `./run.json` is named twice, and each file is a launch\n",
+    );
+    // Two files may have the same benchmarks: they are two launches.
+    fs::copy(&source, folder.path().join("second.json")).unwrap();
+    let words = ["import", "run.json", "second.json", "--output", "other.json"];
+    assert!(run_in(folder.path(), &words).status.success());
+    let run = read_json(&folder.path().join("other.json"));
+    assert_eq!(run["benchmarks"][0]["launches"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn another_version_of_a_harness_is_compared_only_if_that_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(fixture("jmh/jmh.json")).unwrap();
+    fs::write(folder.path().join("new.json"), text.replace("1.38-SNAPSHOT", "1.99")).unwrap();
+    for (file, run) in [(fixture("jmh/jmh.json"), "a.json"), ("new.json".to_owned(), "b.json")] {
+        let output = run_in(folder.path(), &["import", &file, "--output", run]);
+        assert!(output.status.success(), "{}", text_of(&output));
+    }
+    let refuses = |words: &[&str]| {
+        let words = [&["compare", "a.json", "b.json", "--format", "text"], words].concat();
+        text_of(&run_in(folder.path(), &words)).contains("not comparable (`--vary harness-version`")
+    };
+    assert!(refuses(&[]));
+    assert!(!refuses(&["--vary", "harness-version"]));
 }
 
 /// A Go benchmark whose time is that in `code.txt`, with some noise.

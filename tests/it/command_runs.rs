@@ -114,6 +114,17 @@ fn what_a_budget_leaves_open_states_the_time_that_would_decide_it() {
 }
 
 #[test]
+fn the_look_that_the_clock_forces_is_shown() {
+    let bed = CommandBed::new();
+    let (old, new) = (restless("../old"), restless("../new"));
+    let check = ["check", "--baseline-command", &old, "--candidate-command", &new];
+    // The first round is measured even if no time is left for it.
+    let output = bed.perfgate(&[&check[..], &["--budget", "1ms", "--out", "../out"]].concat());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("time is up after 1 round: nothing new; 1 stays undecided\n"), "{text}");
+}
+
+#[test]
 fn a_command_learns_how_many_calls_are_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("run.json");

@@ -209,6 +209,21 @@ fn what_init_writes_has_no_fault() {
 }
 
 #[test]
+fn a_long_workflow_of_somebody_else_is_skipped_with_a_note() {
+    let folder = repository(CRITERION);
+    assert!(init(folder.path(), &[]).status.success());
+    let long = folder.path().join(".github/workflows/data.yml");
+    fs::write(long, "# data\n".repeat(200_000)).unwrap();
+    let output = init(folder.path(), &["--check"]);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "skipped `.github/workflows/data.yml`: it is longer than 1048576 bytes\n\
+         nothing is wrong with 3 workflows of perfgate\n"
+    );
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn each_fault_of_a_workflow_is_one_line_with_its_remedy() {
     let gate = "perfgate.yml";
     let publish = "perfgate-publish.yml";

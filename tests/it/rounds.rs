@@ -233,6 +233,9 @@ fn a_base_that_does_not_build_makes_everything_new() {
     let said = warns(&decision, "cannot be built");
     assert!(said && output.status.code() == Some(11), "{}", text_of(&output));
     assert_eq!(decision["verdict"], "inconclusive");
+    // Readers of the report do not see what the compiler printed.
+    let error = "failed to build the benches: benches/standin.rs:4: expected one of";
+    assert!(warns(&decision, error), "{decision:#}");
     tiny.assert_clean(&text_of(&output));
 }
 

@@ -116,6 +116,17 @@ fn a_check_of_a_pruned_run_ends_with_its_verdict_and_reports_that_nothing_was_sa
 }
 
 #[test]
+fn a_branch_of_code_is_not_called_an_empty_store() {
+    let bed = Bed::new();
+    bed.commit("code");
+    let work = bed.path("work");
+    let branch = bed.git("work", &["branch", "--show-current"]);
+    let store = format!("git:{}", branch.trim());
+    let words = ["baseline", "list", "--store", &store];
+    says(&work, &words, 2, &["holds `code.txt`, so it is not a store of baselines", "help: "]);
+}
+
+#[test]
 fn the_commands_save_list_show_and_prune() {
     let bed = Bed::new();
     let commit = bed.commit("measured");

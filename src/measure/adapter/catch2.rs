@@ -1,5 +1,7 @@
 //! Catch2, versions 2 and 3: `--reporter xml`.
 
+use std::collections::HashMap;
+
 use roxmltree::{Document, Node};
 
 use super::entry::{AdapterEntry, AdapterError, AdapterRun, RunCollector, shorten_name};
@@ -8,7 +10,9 @@ use super::parse::{parse_number, read_text};
 /// Deepest nesting of elements that is read.
 const MAX_DEPTH: usize = 100;
 
-/// Reads the mean of each benchmark, with its number of calls.
+/// Reads the mean of each benchmark, with its number of calls. Catch2 starts a test case again for
+/// each of its sections. A benchmark outside of the sections is then measured several times, and has
+/// several means in the same launch.
 ///
 /// # Errors
 ///
@@ -20,23 +24,52 @@ pub(super) fn parse_catch2(bytes: &[u8]) -> Result<AdapterRun, AdapterError> {
     let mut run = RunCollector::new("catch2");
     let version = document.root_element().attribute("catch2-version");
     run.add_condition("harness-version", version);
-    let nodes = document.descendants().filter(|node| node.has_tag_name("BenchmarkResults"));
-    for node in nodes {
+    let mut order: Vec<String> = Vec::new();
+    let mut found: HashMap<String, Result<CatchMeans, &str>> = HashMap::new();
+    for node in document.descendants().filter(|node| node.has_tag_name("BenchmarkResults")) {
         let name = format_path(node);
-        let mean = node.children().find(|child| child.has_tag_name("mean"));
-        let mean =
-            mean.ok_or(AdapterError::Missing { name: shorten_name(&name), field: "mean" })?;
-        let mean = read_number(&name, mean, "value")?;
-        let calls = read_number(&name, node, "samples")? * read_number(&name, node, "iterations")?;
-        run.add(0, AdapterEntry::of_mean(name, mean, 1.0, Some(calls)))?;
+        let means = found.entry(name.clone()).or_insert_with(|| {
+            order.push(name.clone());
+            Ok(CatchMeans::default())
+        });
+        if let Some(failed) = find_child(node, "failed") {
+            *means = Err(failed.attribute("message").unwrap_or("the benchmark threw an exception"));
+        } else if let Ok(means) = means {
+            means.add_node(&name, node)?;
+        }
     }
-    let failed = document.descendants().filter(|node| node.has_tag_name("BenchmarkResults_failed"));
-    let failed = failed.chain(document.descendants().filter(|node| node.has_tag_name("failed")));
-    for node in failed {
-        let message = node.attribute("message").unwrap_or("the benchmark threw an exception");
-        run.add_failure(0, &format_path(node), message)?;
+    for name in order {
+        match found.remove(&name) {
+            Some(Ok(CatchMeans { times, calls })) => {
+                run.add(0, AdapterEntry::of_batches(name, times, 1.0, Some(calls)))?;
+            }
+            Some(Err(message)) => run.add_failure(0, &name, message)?,
+            None => {}
+        }
     }
     run.finish()
+}
+
+/// The means of one benchmark, each with its number of calls.
+#[derive(Default)]
+struct CatchMeans {
+    times: Vec<f64>,
+    calls: Vec<f64>,
+}
+
+impl CatchMeans {
+    fn add_node(&mut self, name: &str, node: Node<'_, '_>) -> Result<(), AdapterError> {
+        let missing = || AdapterError::Missing { name: shorten_name(name), field: "mean" };
+        let mean = find_child(node, "mean").ok_or_else(missing)?;
+        self.times.push(read_number(name, mean, "value")?);
+        self.calls
+            .push(read_number(name, node, "samples")? * read_number(name, node, "iterations")?);
+        Ok(())
+    }
+}
+
+fn find_child<'a, 'input>(node: Node<'a, 'input>, tag: &str) -> Option<Node<'a, 'input>> {
+    node.children().find(|child| child.has_tag_name(tag))
 }
 
 /// Fails if elements are nested more deeply than a test writes them: the parser is recursive.

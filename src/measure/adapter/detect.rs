@@ -37,14 +37,17 @@ fn detect_json(shape: &JsonShape) -> Option<Adapter> {
     let has = |keys: &[&str]| keys.iter().all(|key| shape.keys.contains(*key));
     let inner = |key: &str| shape.inner.contains(key);
     // The first that fits.
-    let of_lists: [(&[&str], Adapter); 5] = [
-        (&["benchmark", "primaryMetric"], Adapter::Jmh),
+    // package-benchmark has the shape of JMH without the machine. Early JMH names its options otherwise.
+    let of_lists: [(&[&str], Adapter); 7] = [
+        (&["benchmark", "primaryMetric", "jvmArgs"], Adapter::Jmh),
+        (&["benchmark", "primaryMetric", "vmArgs"], Adapter::Jmh),
+        (&["benchmark", "primaryMetric"], Adapter::PackageBenchmark),
         (&["n_prompt", "samples_ns"], Adapter::LlamaBench),
         (&["num_requests", "response_times"], Adapter::Locust),
         (&["name", "microseconds", "iterations"], Adapter::BenchmarkIps),
         (&["name", "result"], Adapter::Tinybench),
     ];
-    let of_objects: [(&[&str], Adapter); 18] = [
+    let of_objects: [(&[&str], Adapter); 20] = [
         (&["machine_info", "benchmarks"], Adapter::PytestBenchmark),
         (&["layout", "benchmarks", "context"], Adapter::Mitata),
         (&["context", "benchmarks"], Adapter::GoogleBenchmark),
@@ -53,6 +56,8 @@ fn detect_json(shape: &JsonShape) -> Option<Adapter> {
         (&["benchmarks", "version"], Adapter::Pyperf),
         (&["benchmarks", "metadata"], Adapter::Guidellm),
         (&["files"], Adapter::Vitest),
+        (&["numTotalTests", "testResults"], Adapter::Vitest),
+        (&["experiments", "service_kind"], Adapter::GenaiPerf),
         (&["summary", "statusCodeDistribution"], Adapter::Oha),
         (&["mean_ttft_ms", "completed"], Adapter::Vllm),
         (&["latencies", "success"], Adapter::Vegeta),
@@ -66,8 +71,14 @@ fn detect_json(shape: &JsonShape) -> Option<Adapter> {
     ];
     let known: &[(&[&str], Adapter)] = if shape.is_list { &of_lists } else { &of_objects };
     let found = known.iter().find(|(keys, _)| has(keys)).map(|(_, adapter)| *adapter);
-    if found.is_some() || !has(&["results"]) {
+    if found.is_some() {
         return found;
+    }
+    if has(&["benchmarks"]) && inner("name") && inner("iterations") {
+        return Some(Adapter::SwiftBenchmark);
+    }
+    if !has(&["results"]) {
+        return None;
     }
     let of_results = [("command", Adapter::Hyperfine), ("measurements", Adapter::Nanobench)];
     of_results.iter().find(|(key, _)| inner(key)).map(|(_, adapter)| *adapter)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -263,7 +264,7 @@ impl AdapterEntry {
             calls_per_sample: calls.and_then(CallsPerSample::new),
             amounts,
             metrics,
-            conditions,
+            conditions: Arc::new(conditions),
         })
     }
 }
@@ -272,14 +273,34 @@ fn is_positive(value: f64) -> bool {
     value.is_finite() && value > 0.0
 }
 
+/// The launches that have a benchmark. A file may have a million of them, so they are neither counted
+/// again each time nor kept one by one.
+#[derive(Debug, Default)]
+struct SeenLaunches {
+    /// Number of launches from the first on without a gap.
+    count: usize,
+    /// Numbers of the launches after the gap.
+    later: HashSet<usize>,
+}
+
+impl SeenLaunches {
+    /// Adds a launch. Returns false if it was there already.
+    fn insert(&mut self, launch: usize) -> bool {
+        if launch < self.count || !self.later.insert(launch) {
+            return false;
+        }
+        while self.later.remove(&self.count) {
+            self.count += 1;
+        }
+        true
+    }
+}
+
 /// Collects the benchmarks of one file.
 #[derive(Debug, Default)]
 pub(super) struct RunCollector {
     launches: Vec<ObservedBenchmarks>,
-    seen: Vec<HashSet<String>>,
-    /// Number of launches with each benchmark, from the first launch on without a gap. A file may
-    /// have a million launches of one benchmark, so they are not counted again each time.
-    counts: HashMap<String, usize>,
+    seen: HashMap<String, SeenLaunches>,
     left_out: Vec<String>,
     conditions: BTreeMap<String, String>,
 }
@@ -351,7 +372,7 @@ impl RunCollector {
     /// Returns the number of launches that already have the benchmark `name`, up to the first that
     /// does not have it.
     pub(super) fn count_launches_of(&self, name: &str) -> usize {
-        self.counts.get(name).copied().unwrap_or(0)
+        self.seen.get(name).map_or(0, |seen| seen.count)
     }
 
     fn reserve_name(&mut self, launch: usize, name: &str) -> Result<(), AdapterError> {
@@ -361,18 +382,14 @@ impl RunCollector {
         if name.len() > MAX_NAME_BYTES {
             return Err(AdapterError::LongName(name.len()));
         }
-        while self.seen.len() <= launch {
-            self.seen.push(HashSet::new());
+        while self.launches.len() <= launch {
             self.launches.push(Vec::new());
         }
-        if !self.seen[launch].insert(name.to_owned()) {
-            return Err(AdapterError::Repeated(shorten_name(name)));
-        }
-        let count = self.counts.entry(name.to_owned()).or_default();
-        while self.seen.get(*count).is_some_and(|seen| seen.contains(name)) {
-            *count += 1;
-        }
-        Ok(())
+        let is_new = match self.seen.get_mut(name) {
+            Some(seen) => seen.insert(launch),
+            None => self.seen.entry(name.to_owned()).or_default().insert(launch),
+        };
+        if is_new { Ok(()) } else { Err(AdapterError::Repeated(shorten_name(name))) }
     }
 
     fn push(
@@ -381,7 +398,12 @@ impl RunCollector {
         name: String,
         observed: Result<Observation, BenchmarkFailure>,
     ) {
-        self.launches[launch].push((BenchmarkId { name, package: None }, observed));
+        let benchmarks = &mut self.launches[launch];
+        if benchmarks.capacity() == 0 {
+            // Many launches of a single benchmark are kept without spare room.
+            benchmarks.reserve_exact(1);
+        }
+        benchmarks.push((BenchmarkId { name, package: None }, observed));
     }
 
     /// Returns the launches, with the conditions of the file.
@@ -396,10 +418,16 @@ impl RunCollector {
             let first = left_out.into_iter().next();
             return Err(first.map_or(AdapterError::Empty, AdapterError::NoTime));
         }
+        let conditions = Arc::new(conditions);
         let observed = launches.iter_mut().flatten().filter_map(|(_, seen)| seen.as_mut().ok());
         for observation in observed {
-            for (key, value) in &conditions {
-                observation.conditions.entry(key.clone()).or_insert_with(|| value.clone());
+            if observation.conditions.is_empty() {
+                observation.conditions = Arc::clone(&conditions);
+                continue;
+            }
+            let own = Arc::make_mut(&mut observation.conditions);
+            for (key, value) in &*conditions {
+                own.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }
         let harness = conditions.get(HARNESS_CONDITION).cloned().unwrap_or_default();

@@ -26,11 +26,11 @@ struct GoEvent<'a> {
 }
 
 /// A line with the result of one benchmark.
-struct GoResult {
-    name: String,
+struct GoResult<'a> {
+    name: &'a str,
     iterations: f64,
     /// Value and unit of each figure.
-    figures: Vec<(f64, String)>,
+    figures: Vec<(f64, &'a str)>,
 }
 
 /// Reads each line of a benchmark. With `-count`, the first line of each benchmark belongs to the
@@ -44,8 +44,14 @@ pub(super) fn parse_go_testing(bytes: &[u8]) -> Result<AdapterRun, AdapterError>
     let text = read_text(bytes)?;
     let text = if text.trim_start().starts_with('{') { join_events(text)? } else { text.into() };
     let mut run = RunCollector::new("go");
+    // The names are read first, so that the results need not be kept until the last name is known.
+    let procs = find_shared_procs(list_lines(&text).filter_map(|(_, line)| find_result_name(line)));
+    run.add_condition("gomaxprocs", procs);
+    let full_name = |package: &str, name: &str| {
+        let bare = procs.and_then(|procs| name.strip_suffix(procs)?.strip_suffix('-'));
+        format!("{package}{}", bare.unwrap_or(name))
+    };
     let mut package = String::new();
-    let mut results = Vec::new();
     let mut failures = Vec::new();
     let mut lines = list_lines(&text).peekable();
     while let Some((number, line)) = lines.next() {
@@ -61,17 +67,9 @@ pub(super) fn parse_go_testing(bytes: &[u8]) -> Result<AdapterRun, AdapterError>
         }
         let result =
             parse_result(line).map_err(|cause| AdapterError::Line { line: number, cause })?;
-        results.extend(result.map(|result| (package.clone(), result)));
-    }
-    let procs = find_shared_procs(&results);
-    run.add_condition("gomaxprocs", procs.as_deref());
-    let full_name = |package: &str, name: &str| {
-        let bare = procs.as_deref().and_then(|procs| name.strip_suffix(procs)?.strip_suffix('-'));
-        format!("{package}{}", bare.unwrap_or(name))
-    };
-    for (package, result) in results {
-        let GoResult { name, iterations, figures } = result;
-        add_result(&mut run, &full_name(&package, &name), iterations, figures)?;
+        if let Some(GoResult { name, iterations, figures }) = result {
+            add_result(&mut run, &full_name(&package, name), iterations, figures)?;
+        }
     }
     for (package, name, sentence) in &failures {
         let is_parent = failures.iter().any(|(other_package, other, _)| {
@@ -109,8 +107,16 @@ fn join_events(text: &str) -> Result<Cow<'_, str>, AdapterError> {
     Ok(packages.into_values().collect::<Vec<_>>().join("\n").into())
 }
 
+/// Returns the name of the benchmark whose result `line` is. Returns `None` if it is not the result
+/// of a benchmark.
+fn find_result_name(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace();
+    let name = words.next().filter(|name| name.starts_with(NAME_START))?;
+    words.next()?.parse::<u64>().ok().map(|_| name)
+}
+
 /// Parses a line. Returns `None` if it is not the result of a benchmark.
-fn parse_result(line: &str) -> Result<Option<GoResult>, String> {
+fn parse_result(line: &str) -> Result<Option<GoResult<'_>>, String> {
     let mut words = line.split_whitespace();
     let Some(name) = words.next().filter(|name| name.starts_with(NAME_START)) else {
         return Ok(None);
@@ -122,39 +128,39 @@ fn parse_result(line: &str) -> Result<Option<GoResult>, String> {
     let mut figures = Vec::new();
     while let Some(value) = words.next() {
         let unit = words.next().ok_or_else(|| format!("`{value}` has no unit"))?;
-        figures.push((parse_number(value)?, unit.to_owned()));
+        figures.push((parse_number(value)?, unit));
     }
     if figures.is_empty() {
         return Err("the benchmark has no figures".to_owned());
     }
-    Ok(Some(GoResult { name: name.to_owned(), iterations: iterations as f64, figures }))
+    Ok(Some(GoResult { name, iterations: iterations as f64, figures }))
 }
 
 /// Returns the number of threads that Go appends to all names, as text. Returns `None` if they differ
 /// or if there is none: then it stays part of the name.
-fn find_shared_procs(results: &[(String, GoResult)]) -> Option<String> {
-    let mut procs = results.iter().map(|(_, result)| {
-        let (_, suffix) = result.name.rsplit_once('-')?;
+fn find_shared_procs<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut procs = names.map(|name| {
+        let (_, suffix) = name.rsplit_once('-')?;
         suffix.bytes().all(|byte| byte.is_ascii_digit()).then_some(suffix)
     });
     let first = procs.next()??;
-    procs.all(|other| other == Some(first)).then(|| first.to_owned())
+    procs.all(|other| other == Some(first)).then_some(first)
 }
 
 fn add_result(
     run: &mut RunCollector,
     name: &str,
     iterations: f64,
-    figures: Vec<(f64, String)>,
+    figures: Vec<(f64, &str)>,
 ) -> Result<(), AdapterError> {
-    let Some(nanos) = figures.iter().find(|(_, unit)| unit == "ns/op").map(|figure| figure.0)
+    let Some(nanos) = figures.iter().find(|(_, unit)| *unit == "ns/op").map(|figure| figure.0)
     else {
         run.leave_out(name);
         return Ok(());
     };
     let mut entry = AdapterEntry::of_mean(name, nanos, 1.0, Some(iterations));
     for (value, unit) in figures {
-        entry = match unit.as_str() {
+        entry = match unit {
             "ns/op" => entry,
             "B/op" => entry.with_metric("allocated_bytes", Some(value)),
             "allocs/op" => entry.with_metric("allocations", Some(value)),

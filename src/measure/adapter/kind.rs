@@ -3,9 +3,9 @@
 use super::entry::{AdapterError, AdapterRun};
 use super::{
     aiperf, asv, benchmark_dotnet, benchmark_ips, benchmark_js, catch2, custom_values, divan,
-    go_testing, google_benchmark, guidellm, hyperfine, jmh, k6, libtest, llama_bench, locust,
-    mitata, mlperf_loadgen, nanobench, oha, pyperf, pytest_benchmark, tango, tinybench, vegeta,
-    vitest, vllm, wrk,
+    genai_perf, go_testing, google_benchmark, guidellm, hdr_histogram, hyperfine, jmh, k6, libtest,
+    llama_bench, locust, mitata, mlperf_loadgen, nanobench, oha, package_benchmark, pyperf,
+    pytest_benchmark, swift_benchmark, tango, tinybench, vegeta, vitest, vllm, wrk,
 };
 
 /// A harness whose files perfgate reads.
@@ -27,12 +27,20 @@ pub(crate) enum Adapter {
     Catch2,
     /// divan, for Rust.
     Divan,
+    /// GenAI-Perf and Perf Analyzer, load generators for models.
+    GenaiPerf,
     /// Go's `testing`.
     GoTesting,
     /// Google Benchmark, for C++.
     GoogleBenchmark,
     /// GuideLLM, a load generator for language models.
     Guidellm,
+    /// HdrHistogram with values in milliseconds.
+    HdrMilliseconds,
+    /// HdrHistogram with values in nanoseconds.
+    HdrNanoseconds,
+    /// HdrHistogram with values in microseconds.
+    HdrMicroseconds,
     /// hyperfine, for commands.
     Hyperfine,
     /// JMH, for Java and Kotlin.
@@ -53,12 +61,16 @@ pub(crate) enum Adapter {
     Nanobench,
     /// oha, a load generator.
     Oha,
+    /// package-benchmark, for Swift.
+    PackageBenchmark,
     /// pyperf, for Python.
     Pyperf,
     /// pytest-benchmark.
     PytestBenchmark,
     /// github-action-benchmark's format for own tools, with values such as times.
     SmallerIsBetter,
+    /// Google's swift-benchmark.
+    SwiftBenchmark,
     /// tango, for Rust.
     Tango,
     /// tinybench, for JavaScript.
@@ -74,7 +86,7 @@ pub(crate) enum Adapter {
 }
 
 /// All adapters with their names, in the order of the names.
-const ADAPTERS: [(&str, Adapter); 30] = [
+const ADAPTERS: [(&str, Adapter); 36] = [
     ("aiperf", Adapter::Aiperf),
     ("asv", Adapter::Asv),
     ("benchmark-dotnet", Adapter::BenchmarkDotnet),
@@ -83,9 +95,13 @@ const ADAPTERS: [(&str, Adapter); 30] = [
     ("bigger-is-better", Adapter::BiggerIsBetter),
     ("catch2", Adapter::Catch2),
     ("divan", Adapter::Divan),
+    ("genai-perf", Adapter::GenaiPerf),
     ("go", Adapter::GoTesting),
     ("google-benchmark", Adapter::GoogleBenchmark),
     ("guidellm", Adapter::Guidellm),
+    ("hdrhistogram-ms", Adapter::HdrMilliseconds),
+    ("hdrhistogram-ns", Adapter::HdrNanoseconds),
+    ("hdrhistogram-us", Adapter::HdrMicroseconds),
     ("hyperfine", Adapter::Hyperfine),
     ("jmh", Adapter::Jmh),
     ("k6", Adapter::K6),
@@ -96,9 +112,11 @@ const ADAPTERS: [(&str, Adapter); 30] = [
     ("mlperf-loadgen", Adapter::MlperfLoadgen),
     ("nanobench", Adapter::Nanobench),
     ("oha", Adapter::Oha),
+    ("package-benchmark", Adapter::PackageBenchmark),
     ("pyperf", Adapter::Pyperf),
     ("pytest-benchmark", Adapter::PytestBenchmark),
     ("smaller-is-better", Adapter::SmallerIsBetter),
+    ("swift-benchmark", Adapter::SwiftBenchmark),
     ("tango", Adapter::Tango),
     ("tinybench", Adapter::Tinybench),
     ("vegeta", Adapter::Vegeta),
@@ -139,9 +157,13 @@ impl Adapter {
             Self::BiggerIsBetter => custom_values::parse_bigger_is_better,
             Self::Catch2 => catch2::parse_catch2,
             Self::Divan => divan::parse_divan,
+            Self::GenaiPerf => genai_perf::parse_genai_perf,
             Self::GoTesting => go_testing::parse_go_testing,
             Self::GoogleBenchmark => google_benchmark::parse_google_benchmark,
             Self::Guidellm => guidellm::parse_guidellm,
+            Self::HdrMilliseconds => hdr_histogram::parse_hdr_milliseconds,
+            Self::HdrNanoseconds => hdr_histogram::parse_hdr_nanoseconds,
+            Self::HdrMicroseconds => hdr_histogram::parse_hdr_microseconds,
             Self::Hyperfine => hyperfine::parse_hyperfine,
             Self::Jmh => jmh::parse_jmh,
             Self::K6 => k6::parse_k6,
@@ -152,9 +174,11 @@ impl Adapter {
             Self::MlperfLoadgen => mlperf_loadgen::parse_mlperf_loadgen,
             Self::Nanobench => nanobench::parse_nanobench,
             Self::Oha => oha::parse_oha,
+            Self::PackageBenchmark => package_benchmark::parse_package_benchmark,
             Self::Pyperf => pyperf::parse_pyperf,
             Self::PytestBenchmark => pytest_benchmark::parse_pytest_benchmark,
             Self::SmallerIsBetter => custom_values::parse_smaller_is_better,
+            Self::SwiftBenchmark => swift_benchmark::parse_swift_benchmark,
             Self::Tango => tango::parse_tango,
             Self::Tinybench => tinybench::parse_tinybench,
             Self::Vegeta => vegeta::parse_vegeta,

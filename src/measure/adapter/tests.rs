@@ -2,7 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 
 use super::detect::detect_adapter;
 use super::entry::{AdapterEntry, RunCollector};
@@ -90,8 +97,15 @@ fn every_adapter_has_a_fixture_and_its_own_name() {
 #[test]
 fn a_file_is_recognized_as_that_of_its_harness() {
     for (adapter, path, bytes) in list_fixtures() {
-        // These two formats do not say which of them they are.
-        let is_told = !matches!(adapter, Adapter::SmallerIsBetter | Adapter::BiggerIsBetter);
+        // These formats do not say which of them they are.
+        let is_told = !matches!(
+            adapter,
+            Adapter::SmallerIsBetter
+                | Adapter::BiggerIsBetter
+                | Adapter::HdrNanoseconds
+                | Adapter::HdrMicroseconds
+                | Adapter::HdrMilliseconds
+        );
         let expected = is_told.then_some(adapter);
         assert_eq!(detect_adapter(&bytes), expected, "{}", path.display());
     }
@@ -224,6 +238,90 @@ fn a_long_name_a_double_name_and_an_unknown_unit_are_named() {
         r#"[{"name": "/", "num_requests": 1, "num_failures": 0, "response_times": {"5": 1e18}}]"#,
         "benchmark `/` counts more calls than perfgate reads from one file",
     );
+}
+
+#[test]
+fn a_histogram_that_is_no_histogram_is_refused_by_its_line() {
+    let log = |encoded: &str| format!("#[comment]\n1.0,1.0,2.0,{encoded}\n");
+    refuses(
+        Adapter::HdrNanoseconds,
+        &log("HIST*"),
+        "line 2: not base64: Invalid symbol 42, offset 4.",
+    );
+    refuses(Adapter::HdrNanoseconds, &log("HISTFAAA"), "line 2: the histogram is cut short");
+    refuses(
+        Adapter::HdrNanoseconds,
+        &log("HISTEwAAAAA="),
+        "line 2: not a compressed histogram of version 2: it begins with 0x1c849313",
+    );
+    refuses(Adapter::HdrNanoseconds, "1.0,2.0\n", "line 1: not the line of an interval");
+    // A header that promises four gigabytes, a step over more values than there are, a value above
+    // 64 bits, and a count above what is read from one file.
+    for (length, counts, expected) in [
+        (u32::MAX, &[2_u8][..], "line 2: the histogram is cut short"),
+        (18, &[0xff; 18][..], "line 2: a value that is too large"),
+        (5, &[0xff, 0xff, 0xff, 0x0f, 2][..], "line 2: a value that is too large"),
+        (
+            9,
+            &[0xfe; 9][..],
+            "benchmark `histogram` counts more calls than perfgate reads from one file",
+        ),
+    ] {
+        refuses(Adapter::HdrNanoseconds, &log(&encode_histogram(length, counts)), expected);
+    }
+}
+
+/// Encodes a histogram of three digits whose header states `length` bytes of counts.
+fn encode_histogram(length: u32, counts: &[u8]) -> String {
+    let header = [0x1c84_9313, length, 0, 3].map(u32::to_be_bytes).concat();
+    let range = [1, 3_600_000_000_000, 1.0_f64.to_bits()].map(u64::to_be_bytes).concat();
+    let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
+    deflated.write_all(&[&header, &range, counts].concat()).unwrap();
+    let deflated = deflated.finish().unwrap();
+    let size = u32::try_from(deflated.len()).unwrap();
+    let start = [0x1c84_9314, size].map(u32::to_be_bytes).concat();
+    BASE64_STANDARD.encode([start, deflated].concat())
+}
+
+#[test]
+fn histograms_of_a_log_have_the_percentiles_that_hdrhistogram_prints() {
+    // Both files have the same 120 values. The second states mean, median and largest.
+    let read = |name: &str| {
+        let bytes = fs::read(format!("{FIXTURES}/hdrhistogram-ns/{name}")).unwrap();
+        let run = Adapter::HdrNanoseconds.parse(&bytes).unwrap();
+        run.launches.into_iter().next().unwrap().remove(0).1.unwrap()
+    };
+    let (log, printed) = (read("requests.hlog"), read("requests.hgrm"));
+    let sorted = log.samples.sorted_nanos();
+    assert_eq!(sorted.len(), 120);
+    assert_eq!(printed.calls_per_sample, CallsPerSample::new(vec![120.0]));
+    assert_eq!((sorted[59], sorted[119]), (1_016_319.0, 2_375_679.0));
+    assert_eq!(printed.metrics.get("p50_ns"), Some(&sorted[59]));
+    let mean = sorted.iter().sum::<f64>() / 120.0;
+    assert!((mean / printed.samples[0].get() - 1.0).abs() < 1e-3, "{mean}");
+}
+
+#[test]
+fn a_benchmark_that_catch2_measures_for_each_section_has_several_samples() {
+    let bytes = fs::read(format!("{FIXTURES}/catch2/catch2-3.xml")).unwrap();
+    let run = Adapter::Catch2.parse(&bytes).unwrap();
+    let [(first, accumulate), _, (third, throws)] = &run.launches[0][..] else { panic!("{run:?}") };
+    assert_eq!((&*first.name, &*third.name), ("sums/accumulate", "sums/inner/throws"));
+    assert_eq!(accumulate.as_ref().unwrap().samples.len(), 2);
+    let sentence = "boom & more".to_owned();
+    assert_eq!(throws.as_ref().unwrap_err().reason, FailureReason::Reported { sentence });
+}
+
+#[test]
+fn launches_of_one_file_share_what_they_have_in_common() {
+    // A million lines of Go took thirty times the size of the file.
+    let text = "BenchmarkA-8\t10\t5.0 ns/op\n".repeat(3);
+    let run = Adapter::GoTesting.parse(text.as_bytes()).unwrap();
+    let conditions: Vec<_> =
+        run.launches.iter().map(|launch| &launch[0].1.as_ref().unwrap().conditions).collect();
+    assert_eq!(conditions.len(), 3);
+    assert!(conditions.iter().all(|other| Arc::ptr_eq(other, conditions[0])));
+    assert!(run.launches.iter().all(|launch| launch.capacity() == 1));
 }
 
 #[test]

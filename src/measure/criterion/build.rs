@@ -14,6 +14,7 @@ use cargo_metadata::{
 use thiserror::Error;
 
 use super::environment::{BenchEnvironment, read_environment};
+use super::first_error::{CARGO_MESSAGES_FOR_PROGRAMS, find_first_error};
 use super::runner::{BenchRunner, RecorderProgram, RunnerConfig};
 use super::sources::{BenchSources, BuildReport};
 use crate::measure::survey::{self, SurveyError};
@@ -23,6 +24,9 @@ use crate::secrets::hide_secrets;
 
 /// A sentence of Criterion's help text. Every executable that reads Criterion's flags contains it.
 const CRITERION_HELP: &[u8] = b"This executable is a Criterion.rs benchmark.";
+
+/// Format in which Cargo's messages are JSON, and the compiler's errors still reach the user.
+const CARGO_MESSAGES_FOR_USERS: &str = "json-render-diagnostics";
 
 /// The profile that `cargo bench` builds with by default.
 const DEFAULT_PROFILE: &str = "bench";
@@ -50,9 +54,10 @@ pub(crate) enum BuildError {
         /// Names of the packages in the workspace.
         known: String,
     },
-    /// The benches do not compile. Cargo has already printed why.
-    #[error("failed to build the benches")]
-    Compile,
+    /// The benches do not compile. Cargo has already printed why. The first error is repeated if it
+    /// could be found: other readers do not see what Cargo printed.
+    #[error("failed to build the benches{}", .0.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
+    Compile(Option<String>),
     /// Cargo did not start a bench through perfgate, so its environment is not known.
     #[error("bench `{target}` of `{package}` was not started through perfgate")]
     NotRecorded {
@@ -180,7 +185,8 @@ pub(crate) fn build_benches(
         return Ok(BuiltBenches { notes, ..BuiltBenches::default() });
     }
     let records = interrupt.create_temporary_folder()?;
-    let mut cargo = workspace.build_bench_command(&declared.values().collect::<Vec<_>>());
+    let mut cargo = workspace
+        .build_bench_command(&declared.values().collect::<Vec<_>>(), CARGO_MESSAGES_FOR_USERS);
     let (runners, runner_note) = RunnerConfig::read(workspace.working_folder())?;
     let recorder = RecorderProgram::place(runner, records.path(), interrupt)?;
     runners.redirect(&mut cargo, &recorder);
@@ -198,7 +204,10 @@ pub(crate) fn build_benches(
     })
     .map_err(convert_cargo_error)?;
     if !ended.status.is_some_and(|status| status.success()) {
-        return Err(BuildError::Compile.into());
+        let declared: Vec<_> = declared.values().collect();
+        let again = workspace.build_bench_command(&declared, CARGO_MESSAGES_FOR_PROGRAMS);
+        let first = find_first_error(again, interrupt);
+        return Err(BuildError::Compile(first).into());
     }
     let sources = report.find_sources(&metadata);
     let (mut executables, mut companions) = (Vec::new(), Vec::new());
@@ -398,11 +407,10 @@ impl CargoWorkspace {
         cargo
     }
 
-    fn build_bench_command(&self, declared: &[&DeclaredBench]) -> Command {
+    /// Returns the command that builds the benches. `messages` is the format of Cargo's messages.
+    fn build_bench_command(&self, declared: &[&DeclaredBench], messages: &str) -> Command {
         let mut cargo = self.create_cargo_command();
-        // In this format, Cargo's messages are JSON, and the compiler's errors still reach the
-        // user.
-        cargo.args(["bench", "--no-fail-fast", "--message-format=json-render-diagnostics"]);
+        cargo.args(["bench", "--no-fail-fast", "--message-format", messages]);
         if let Some(manifest) = &self.manifest {
             cargo.arg("--manifest-path").arg(manifest);
         }

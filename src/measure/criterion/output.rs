@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -220,7 +221,7 @@ impl SampleFile {
             calls_per_sample,
             amounts: CallAmounts::default(),
             metrics: [].into(),
-            conditions: [].into(),
+            conditions: Arc::default(),
         })
     }
 }
