@@ -6,6 +6,8 @@
 //! and decides nothing: it explains a change that was found in times.
 
 mod source;
+mod frames;
+mod stacks;
 mod attribute;
 mod contrast;
 

@@ -21,6 +21,7 @@ pub(crate) mod notes;
 mod filters;
 mod findings;
 mod chart;
+mod flame;
 mod html;
 pub(crate) mod issue;
 mod rows;
@@ -31,6 +32,7 @@ mod text;
 mod run_report;
 
 pub(crate) use findings::{FindingWords, describe_finding};
+pub(crate) use flame::{FlameFile, draw_flame_files};
 pub(crate) use html::render_html;
 pub(crate) use markdown::{
     COMMENT_LIMIT, format_comment_marker, render_markdown, render_markdown_body,

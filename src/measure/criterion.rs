@@ -37,10 +37,9 @@ pub(crate) use self::build::{
     BenchTarget, BuildError, BuiltBenches, CargoWorkspace, PackageChoice, TOOLCHAIN_VARIABLE,
     build_benches,
 };
-#[cfg(test)]
-pub(crate) use self::callgrind::EdgeCost;
 pub(crate) use self::callgrind::{
-    CallProfile, CodeFunction, CodePlace, CountDetail, CountRequest, VALGRIND, profile_calls,
+    CallProfile, CodeFunction, CodePlace, CountDetail, CountRequest, EdgeCost, VALGRIND,
+    profile_calls, read_profiled_command, start_callgrind,
 };
 pub(crate) use self::environment::record_environment;
 pub(crate) use self::output::{WrittenResult, read_results};

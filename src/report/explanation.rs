@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::decision::{
-    ExplainedCause, Explanation, FunctionChange, FunctionPresence, InliningChange, LineChange,
-    SideCounts,
+    ExplainedCause, ExplainedScope, Explanation, FunctionChange, FunctionPresence, InliningChange,
+    LineChange, SideCounts, StackNode,
 };
 
 /// Maximum number of functions, and of lines, where only the worst are shown.
@@ -17,6 +17,8 @@ const SAME_CALLS_SHARE: f64 = 0.005;
 pub(crate) struct ExplanationView<'a> {
     /// What the instructions explain.
     pub(crate) cause: ExplainedCause,
+    /// What the numbers are of.
+    pub(crate) scope: ExplainedScope,
     /// Instructions of a call of the baseline.
     pub(crate) baseline: f64,
     /// Instructions of a call of the candidate.
@@ -39,6 +41,9 @@ pub(crate) struct ExplanationView<'a> {
     pub(crate) worst_lines: Vec<LineRow<'a>>,
     /// The events of a simulated processor that are misses; empty if nothing was simulated.
     pub(crate) misses: Vec<MissRow>,
+    /// The call stacks, which are drawn and not listed.
+    #[serde(skip)]
+    pub(crate) stacks: &'a [StackNode],
 }
 
 /// The function with most of the added instructions.
@@ -99,6 +104,8 @@ pub(crate) struct LineRow<'a> {
     pub(crate) file: &'a str,
     /// Line in the file.
     pub(crate) line: u32,
+    /// Whether the candidate has the line. Another one may have its number there.
+    pub(crate) is_in_candidate: bool,
     /// Content of the line; empty if it is not known.
     pub(crate) text: &'a str,
     /// Path of the function that contains the line.
@@ -182,6 +189,7 @@ impl<'a> ExplanationView<'a> {
         });
         Self {
             cause: explanation.cause,
+            scope: explanation.scope,
             baseline,
             candidate,
             growth: candidate / baseline - 1.0,
@@ -193,6 +201,7 @@ impl<'a> ExplanationView<'a> {
             lines,
             standard: explanation.standard.iter().map(FunctionRow::new).collect(),
             misses: misses.collect(),
+            stacks: &explanation.stacks,
         }
     }
 }
@@ -239,6 +248,7 @@ impl<'a> LineRow<'a> {
         Self {
             file: &line.file,
             line: line.line,
+            is_in_candidate: line.is_in_candidate,
             text: &line.text,
             function: &line.function,
             own: line.own,

@@ -11,13 +11,16 @@ use anyhow::{Context as _, Result};
 use super::Session;
 use super::pair::{Pair, PairAttempt, SideObstacle};
 use super::progress::ProgressOutput;
-use crate::decision::{Change, Decision, Explanation, InstructionCounts, Judgement, SideCounts};
+use crate::decision::{
+    Change, Decision, ExplainedScope, Explanation, InstructionCounts, Judgement, SideCounts,
+};
 use crate::explain::{
     AttributedCounts, SourceTexts, attribute_profile, contrast_sides, explains_time,
 };
 use crate::git::CommitId;
 use crate::host::detect_program_version;
 use crate::measure::MeasureSubject;
+use crate::measure::command::{CommandCount, CommandProfile, SampleCommand, profile_command};
 use crate::measure::criterion::{
     BuiltBenches, CallProfile, CountDetail, CountRequest, VALGRIND, profile_calls,
 };
@@ -60,25 +63,43 @@ pub(crate) fn explain_decision(
     };
     let mut explainer = Explainer {
         session,
-        sides: [baseline, candidate],
+        sides: ExplainedSides::Benches([baseline, candidate]),
         roots: pair.checkout_folders().context("the pair has no checkouts")?,
         texts: SourceTexts::default(),
         deadline: Instant::now() + budget,
     };
-    let stages = ProgressOutput::new();
-    let mut slow: Vec<&mut Judgement> =
-        decision.benchmarks.iter_mut().filter(|judgement| is_explainable(judgement)).collect();
-    slow.sort_by_key(|judgement| Reverse(judgement.ratio.map(|ratio| ratio.point)));
-    for judgement in slow {
-        stages.print_line(&format!("explaining {}", judgement.id));
-        // An earlier explanation would contradict the new one.
-        judgement.notes.retain(|note| !matches!(note, Note::SlowdownNotExplained { .. }));
-        judgement.explanation = None;
-        match explainer.explain(judgement)? {
-            Ok(explanation) => judgement.explanation = Some(Box::new(explanation)),
-            Err(obstacle) => judgement.notes.push(Note::SlowdownNotExplained { obstacle }),
-        }
+    explainer.explain_all(decision)?;
+    Ok(Ok(()))
+}
+
+/// Does the same for a decision about two `commands`, baseline and candidate, which are started as
+/// they are.
+///
+/// # Errors
+///
+/// Fails if a process or a file fails, or if a signal interrupts it.
+pub(crate) fn explain_commands(
+    session: &Session,
+    commands: [&SampleCommand; 2],
+    decision: &mut Decision,
+    budget: Duration,
+) -> Result<Result<(), ExplainObstacle>> {
+    if !decision.benchmarks.iter().any(is_explainable) {
+        return Ok(Ok(()));
     }
+    if detect_program_version(VALGRIND).is_none() {
+        return Ok(Err(ExplainObstacle::NoValgrind));
+    }
+    let folder = &session.project.folder;
+    let root = folder.canonicalize().with_context(|| format!("`{}`", folder.display()))?;
+    let mut explainer = Explainer {
+        session,
+        sides: ExplainedSides::Commands(commands),
+        roots: [&root, &root],
+        texts: SourceTexts::default(),
+        deadline: Instant::now() + budget,
+    };
+    explainer.explain_all(decision)?;
     Ok(Ok(()))
 }
 
@@ -126,10 +147,25 @@ fn build_with_lines(
     Ok(Err(ExplainObstacle::Failed { cause }))
 }
 
+/// What runs under callgrind on both sides, baseline and candidate.
+#[derive(Clone, Copy)]
+enum ExplainedSides<'a> {
+    /// Programs with line tables that were built for it.
+    Benches([&'a BuiltBenches; 2]),
+    /// Commands.
+    Commands([&'a SampleCommand; 2]),
+}
+
+/// The counts of both sides, baseline and candidate.
+struct CountedSides {
+    scope: ExplainedScope,
+    profiles: [CallProfile; 2],
+}
+
 /// Both sides, ready to be counted.
 struct Explainer<'a> {
     session: &'a Session,
-    sides: [&'a BuiltBenches; 2],
+    sides: ExplainedSides<'a>,
     /// Folders of the checkouts of both sides.
     roots: [&'a Path; 2],
     texts: SourceTexts,
@@ -137,33 +173,68 @@ struct Explainer<'a> {
 }
 
 impl Explainer<'_> {
+    /// Explains the regressed benchmarks of `decision`, the worst first.
+    ///
+    /// Fails if a process cannot be started, or if its files or a program cannot be read.
+    fn explain_all(&mut self, decision: &mut Decision) -> Result<()> {
+        let stages = ProgressOutput::new();
+        let mut slow: Vec<&mut Judgement> =
+            decision.benchmarks.iter_mut().filter(|judgement| is_explainable(judgement)).collect();
+        slow.sort_by_key(|judgement| Reverse(judgement.ratio.map(|ratio| ratio.point)));
+        for judgement in slow {
+            stages.print_line(&format!("explaining {}", judgement.id));
+            // An earlier explanation would contradict the new one.
+            judgement.notes.retain(|note| !matches!(note, Note::SlowdownNotExplained { .. }));
+            judgement.explanation = None;
+            match self.explain(judgement)? {
+                Ok(explanation) => judgement.explanation = Some(Box::new(explanation)),
+                Err(obstacle) => judgement.notes.push(Note::SlowdownNotExplained { obstacle }),
+            }
+        }
+        Ok(())
+    }
+
     /// Explains one benchmark. The inner `Err` is the obstacle if it cannot be counted.
     ///
     /// Fails if a process cannot be started, or if its files or a program cannot be read.
     fn explain(&mut self, judgement: &Judgement) -> Result<Result<Explanation, CountObstacle>> {
         let ratio = judgement.ratio.map(|ratio| ratio.point).context("there is no ratio")?;
-        let profiles = match self.profile_sides(judgement, CountDetail::Instructions)? {
-            Ok(profiles) => profiles,
+        let counted = match self.profile_sides(judgement, CountDetail::Instructions)? {
+            Ok(counted) => counted,
             Err(obstacle) => return Ok(Err(obstacle)),
         };
-        let [baseline, candidate] = &profiles;
+        let [baseline, candidate] = &counted.profiles;
         let sides = [self.attribute(baseline, 0)?, self.attribute(candidate, 1)?];
-        let events = self.simulate_if_needed(judgement, &profiles, ratio)?;
-        Ok(Ok(contrast_sides(&sides, ratio, events)))
+        let events = self.simulate_if_needed(judgement, &counted.profiles, ratio)?;
+        Ok(Ok(contrast_sides(&sides, counted.scope, ratio, events)))
     }
 
-    /// Counts one call of both sides. The inner `Err` is the obstacle if one cannot be counted.
+    /// Counts both sides. The inner `Err` is the obstacle if one cannot be counted.
     fn profile_sides(
         &self,
         judgement: &Judgement,
         detail: CountDetail,
-    ) -> Result<Result<[CallProfile; 2], CountObstacle>> {
+    ) -> Result<Result<CountedSides, CountObstacle>> {
+        match self.sides {
+            ExplainedSides::Benches(built) => self.profile_benches(built, judgement, detail),
+            ExplainedSides::Commands(commands) => {
+                self.profile_commands(commands, &judgement.id, detail)
+            }
+        }
+    }
+
+    fn profile_benches(
+        &self,
+        sides: [&BuiltBenches; 2],
+        judgement: &Judgement,
+        detail: CountDetail,
+    ) -> Result<Result<CountedSides, CountObstacle>> {
         let id = judgement.to_id();
         let Some(target) = &judgement.target else {
             return Ok(Err(CountObstacle::UnknownTarget));
         };
         let mut profiles = [CallProfile::default(), CallProfile::default()];
-        for (profile, built) in profiles.iter_mut().zip(self.sides) {
+        for (profile, built) in profiles.iter_mut().zip(sides) {
             let request = CountRequest {
                 built,
                 target,
@@ -178,7 +249,44 @@ impl Explainer<'_> {
                 Err(obstacle) => return Ok(Err(obstacle)),
             }
         }
-        Ok(Ok(profiles))
+        Ok(Ok(CountedSides { scope: ExplainedScope::Call, profiles }))
+    }
+
+    fn profile_commands(
+        &self,
+        commands: [&SampleCommand; 2],
+        id: &str,
+        detail: CountDetail,
+    ) -> Result<Result<CountedSides, CountObstacle>> {
+        let mut counted = Vec::new();
+        for command in commands {
+            let count = CommandCount {
+                command,
+                id,
+                detail,
+                effort: &self.session.effort.effort,
+                deadline: self.deadline,
+                interrupt: &self.session.interrupt,
+            };
+            match profile_command(&count)? {
+                Ok(profile) => counted.push(profile),
+                Err(obstacle) => return Ok(Err(obstacle)),
+            }
+        }
+        Ok(match <[CommandProfile; 2]>::try_from(counted) {
+            Ok([CommandProfile::Call(one), CommandProfile::Call(other)]) => {
+                Ok(CountedSides { scope: ExplainedScope::Call, profiles: [one, other] })
+            }
+            Ok(
+                [
+                    CommandProfile::Process { profile: one, calls },
+                    CommandProfile::Process { profile: other, calls: other_calls },
+                ],
+            ) if (calls - other_calls).abs() < 0.5 => {
+                Ok(CountedSides { scope: ExplainedScope::Process, profiles: [one, other] })
+            }
+            _ => Err(CountObstacle::OtherCalls),
+        })
     }
 
     fn attribute(&mut self, profile: &CallProfile, side: usize) -> Result<AttributedCounts> {
@@ -198,10 +306,10 @@ impl Explainer<'_> {
         if explains_time(InstructionCounts { baseline, candidate }, ratio) {
             return Ok(BTreeMap::new());
         }
-        let Ok([baseline, candidate]) = self.profile_sides(judgement, CountDetail::Simulation)?
-        else {
+        let Ok(simulated) = self.profile_sides(judgement, CountDetail::Simulation)? else {
             return Ok(BTreeMap::new());
         };
+        let [baseline, candidate] = simulated.profiles;
         let events = candidate.events.into_iter().map(|(event, candidate)| {
             let baseline = baseline.events.get(&event).copied().unwrap_or_default();
             (event, SideCounts { baseline, candidate })

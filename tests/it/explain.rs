@@ -253,7 +253,7 @@ impl Known {
 }
 
 /// Returns whether valgrind is installed. In CI it must be, where it exists.
-fn has_valgrind() -> bool {
+pub(crate) fn has_valgrind() -> bool {
     let has_valgrind = Command::new("valgrind").arg("--version").output().is_ok();
     let is_required = cfg!(target_os = "linux") && std::env::var_os("CI").is_some();
     assert!(has_valgrind || !is_required, "in CI valgrind must be installed");
@@ -317,6 +317,22 @@ fn the_function_that_a_known_change_made_slower_comes_first() {
     let report = fs::read_to_string(known.out().join("report.html")).unwrap();
     assert!(report.contains("of the added instructions are in known::third"), "{report}");
     assert!(report.contains("known::small is no longer inlined"), "{report}");
+    // A flame graph of each is on the page and in a file of its own.
+    assert_eq!(report.matches("<svg class=\"flame\"").count(), IDS.len() - 1, "{report}");
+    let drawings = fs::read_dir(known.out().join("flame-graphs")).unwrap();
+    assert_eq!(drawings.count(), IDS.len() - 1);
+    let stacks = explanation(&decision, "twice")["stacks"].to_string();
+    assert!(stacks.contains("known::twice") && stacks.contains("known::mix"), "{stacks}");
+    keep_for_table("known", &decision);
+}
+
+/// Writes the decision for `benches/figures/explain.py`, which prints the table of the documentation,
+/// if that has started the test.
+fn keep_for_table(name: &str, decision: &Value) {
+    if let Some(folder) = std::env::var_os("PERFGATE_KEEP_EXPLAINED") {
+        let path = PathBuf::from(folder).join(format!("{name}.json"));
+        fs::write(path, decision.to_string()).unwrap();
+    }
 }
 
 #[test]
@@ -339,6 +355,7 @@ fn a_decision_is_explained_afterwards_and_decides_the_same() {
     assert!(output.status.success(), "{}", text_of(&output));
     let mut after = known.decision(&output);
     assert_eq!(explanation(&after, "several")["cause"], "everywhere", "{after:#}");
+    keep_for_table("flags", &after);
     for judgement in after["benchmarks"].as_array_mut().unwrap() {
         judgement.as_object_mut().unwrap().remove("explanation");
     }

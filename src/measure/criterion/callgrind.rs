@@ -9,6 +9,7 @@ mod profile;
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -19,9 +20,9 @@ use crate::process::{self, Interrupt, ProcessError, StderrTarget};
 use crate::run::{BenchmarkId, Sampling};
 use crate::symbols::{demangle_symbol, list_function_symbols};
 
-#[cfg(test)]
-pub(crate) use self::profile::EdgeCost;
-pub(crate) use self::profile::{CallProfile, CodeFunction, CodePlace, parse_call_profile};
+pub(crate) use self::profile::{
+    CallProfile, CodeFunction, CodePlace, EdgeCost, parse_call_profile, read_profiled_command,
+};
 
 /// The program that counts instructions.
 pub(crate) const VALGRIND: &str = "valgrind";
@@ -35,6 +36,18 @@ pub(crate) enum CountDetail {
     Instructions,
     /// Also cache misses and mispredicted branches of a simulated processor, which takes longer.
     Simulation,
+}
+
+/// Returns the command that starts callgrind, without the program that it counts. It writes to `out`,
+/// in which `%p` stands for the number of the process.
+pub(crate) fn start_callgrind(out: &Path, detail: CountDetail) -> Command {
+    let mut command = Command::new(VALGRIND);
+    command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
+    command.args(["--dump-instr=yes", "--dump-line=no", "--compress-pos=no", "--demangle=no"]);
+    if detail == CountDetail::Simulation {
+        command.args(["--cache-sim=yes", "--branch-sim=yes"]);
+    }
+    command
 }
 
 /// What is counted, and how long that may take.
@@ -134,12 +147,7 @@ impl BenchTarget {
         let (home, out) = (folder.path().join("criterion"), folder.path().join("counts"));
         fs::create_dir_all(&home)?;
         let bench_command = self.build_command(&home);
-        let mut command = Command::new(VALGRIND);
-        command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
-        command.args(["--dump-instr=yes", "--dump-line=no", "--compress-pos=no", "--demangle=no"]);
-        if request.detail == CountDetail::Simulation {
-            command.args(["--cache-sim=yes", "--branch-sim=yes"]);
-        }
+        let mut command = start_callgrind(&out, request.detail);
         command.args(methods.iter().map(|symbol| format!("--toggle-collect={symbol}")));
         command.arg(bench_command.get_program()).current_dir(&self.environment.folder).env_clear();
         let variables = bench_command.get_envs();
