@@ -12,5 +12,5 @@ mod attribute;
 mod contrast;
 
 pub(crate) use self::attribute::{AttributedCounts, attribute_profile};
-pub(crate) use self::contrast::{contrast_sides, explains_time};
+pub(crate) use self::contrast::{HiddenEvents, contrast_sides, explains_time};
 pub(crate) use self::source::SourceTexts;

@@ -40,6 +40,14 @@ pub(crate) struct Explanation {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) events: BTreeMap<String, SideCounts>,
+    /// Events of this machine's processor and system by the names of `perf stat`, such as
+    /// `page-faults`. Empty if instructions explain the time, or if nothing could be counted.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) hardware: BTreeMap<String, SideCounts>,
     /// The call stacks of both sides from their outermost functions on, for a flame graph. Inlined
     /// functions count as called. Small ones are left out, and belong to the function that calls them.
     #[serde(

@@ -30,6 +30,15 @@ const MIN_ALIKE_FUNCTIONS: usize = 3;
 /// Functions with less than this share of a call are not asked whether they grew like the others.
 const MIN_FUNCTION_SHARE: f64 = 0.02;
 
+/// What may explain a slowdown that instructions do not. Empty if they do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HiddenEvents {
+    /// Events of a simulated processor by callgrind's name.
+    pub(crate) simulated: BTreeMap<String, SideCounts>,
+    /// Events of this machine by the names of `perf stat`.
+    pub(crate) hardware: BTreeMap<String, SideCounts>,
+}
+
 /// Returns whether the instructions of both sides explain most of a slowdown by `ratio`.
 pub(crate) fn explains_time(instructions: InstructionCounts, ratio: Ratio) -> bool {
     let growth = (instructions.candidate / instructions.baseline).ln();
@@ -37,13 +46,13 @@ pub(crate) fn explains_time(instructions: InstructionCounts, ratio: Ratio) -> bo
 }
 
 /// Returns where the instructions of `sides`, baseline and candidate, differ. `scope` is what they
-/// are the instructions of, `ratio` is the slowdown that is explained, and `events` are those of a
-/// simulated processor.
+/// are the instructions of, `ratio` is the slowdown that is explained, and `events` are what else
+/// was counted.
 pub(crate) fn contrast_sides(
     sides: &[AttributedCounts; 2],
     scope: ExplainedScope,
     ratio: Ratio,
-    events: BTreeMap<String, SideCounts>,
+    events: HiddenEvents,
 ) -> Explanation {
     let [baseline, candidate] = sides;
     let instructions = InstructionCounts { baseline: baseline.total, candidate: candidate.total };
@@ -64,7 +73,7 @@ pub(crate) fn contrast_sides(
     keep_largest(&mut lines, least, MAX_ROWS, |change| change.own.added());
     let stacks =
         contrast_stacks([&baseline.stacks, &candidate.stacks], &|key| name_function(key, &apart));
-    Explanation { cause, scope, instructions, functions, lines, standard, events, stacks }
+    Explanation { cause, scope, instructions, functions, lines, standard, events, hardware, stacks }
 }
 
 /// Keeps at most `count` rows that changed by at least `least`, those that changed most, and sorts
@@ -294,7 +303,7 @@ mod tests {
     ) -> Explanation {
         let ratio = Ratio::new(ratio).unwrap();
         let sides = [side(baseline), side(candidate)];
-        contrast_sides(&sides, ExplainedScope::Call, ratio, BTreeMap::new())
+        contrast_sides(&sides, ExplainedScope::Call, ratio, HiddenEvents::default())
     }
 
     fn added(explanation: &Explanation) -> Vec<(&str, f64)> {

@@ -13,6 +13,7 @@ mod parts;
 mod output;
 mod stages;
 mod callgrind;
+mod hardware;
 mod pilot;
 mod same_program;
 
@@ -42,6 +43,7 @@ pub(crate) use self::callgrind::{
     profile_calls, read_profiled_command, start_callgrind,
 };
 pub(crate) use self::environment::record_environment;
+pub(crate) use self::hardware::count_hardware_events;
 pub(crate) use self::output::{WrittenResult, read_results};
 pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};

@@ -15,16 +15,18 @@ use crate::decision::{
     Change, Decision, ExplainedScope, Explanation, InstructionCounts, Judgement, SideCounts,
 };
 use crate::explain::{
-    AttributedCounts, SourceTexts, attribute_profile, contrast_sides, explains_time,
+    AttributedCounts, HiddenEvents, SourceTexts, attribute_profile, contrast_sides, explains_time,
 };
 use crate::git::CommitId;
 use crate::host::detect_program_version;
 use crate::measure::MeasureSubject;
 use crate::measure::command::{CommandCount, CommandProfile, SampleCommand, profile_command};
 use crate::measure::criterion::{
-    BuiltBenches, CallProfile, CountDetail, CountRequest, VALGRIND, profile_calls,
+    BuiltBenches, CallProfile, CountDetail, CountRequest, VALGRIND, count_hardware_events,
+    profile_calls,
 };
 use crate::note::{CountObstacle, ExplainObstacle, Note};
+use crate::run::BenchmarkId;
 use crate::units::Ratio;
 
 /// Remedy if valgrind is not installed.
@@ -205,7 +207,7 @@ impl Explainer<'_> {
         };
         let [baseline, candidate] = &counted.profiles;
         let sides = [self.attribute(baseline, 0)?, self.attribute(candidate, 1)?];
-        let events = self.simulate_if_needed(judgement, &counted.profiles, ratio)?;
+        let events = self.count_hidden_if_needed(judgement, &counted.profiles, ratio)?;
         Ok(Ok(contrast_sides(&sides, counted.scope, ratio, events)))
     }
 
@@ -235,15 +237,7 @@ impl Explainer<'_> {
         };
         let mut profiles = [CallProfile::default(), CallProfile::default()];
         for (profile, built) in profiles.iter_mut().zip(sides) {
-            let request = CountRequest {
-                built,
-                target,
-                id: &id,
-                detail,
-                effort: &self.session.effort.effort,
-                deadline: Some(self.deadline),
-                interrupt: &self.session.interrupt,
-            };
+            let request = self.request_count(built, target, &id, detail);
             match profile_calls(&request)? {
                 Ok(counted) => *profile = counted,
                 Err(obstacle) => return Ok(Err(obstacle)),
@@ -294,26 +288,71 @@ impl Explainer<'_> {
             .context("failed to read a program that was counted")
     }
 
-    /// Returns the events of a simulated processor on both sides if instructions do not explain the
-    /// time. Returns none if they do, or if there is no time left to simulate it.
-    fn simulate_if_needed(
+    /// Returns what else is counted on both sides if instructions do not explain the time: events of a
+    /// simulated processor and of this machine. Returns none if they do, or if there is no time left.
+    fn count_hidden_if_needed(
         &self,
         judgement: &Judgement,
         profiles: &[CallProfile; 2],
         ratio: Ratio,
-    ) -> Result<BTreeMap<String, SideCounts>> {
+    ) -> Result<HiddenEvents> {
         let [baseline, candidate] = profiles.each_ref().map(CallProfile::count_instructions);
         if explains_time(InstructionCounts { baseline, candidate }, ratio) {
-            return Ok(BTreeMap::new());
+            return Ok(HiddenEvents::default());
         }
-        let Ok(simulated) = self.profile_sides(judgement, CountDetail::Simulation)? else {
+        let Ok(counted) = self.profile_sides(judgement, CountDetail::Simulation)? else {
+            return Ok(HiddenEvents::default());
+        };
+        let [baseline, candidate] = counted.profiles;
+        let simulated = pair_events(&baseline.events, candidate.events);
+        Ok(HiddenEvents { simulated, hardware: self.count_hardware(judgement)? })
+    }
+
+    /// Returns the events of this machine on both sides. Returns none for commands, which may start
+    /// several processes, and where the machine does not count them.
+    fn count_hardware(&self, judgement: &Judgement) -> Result<BTreeMap<String, SideCounts>> {
+        let target = judgement.target.as_deref().zip(judgement.candidate.as_ref());
+        let (ExplainedSides::Benches(sides), Some((target, figures))) = (self.sides, target) else {
             return Ok(BTreeMap::new());
         };
-        let [baseline, candidate] = simulated.profiles;
-        let events = candidate.events.into_iter().map(|(event, candidate)| {
-            let baseline = baseline.events.get(&event).copied().unwrap_or_default();
-            (event, SideCounts { baseline, candidate })
-        });
-        Ok(events.collect())
+        let id = judgement.to_id();
+        let mut counted = Vec::new();
+        for built in sides {
+            let request = self.request_count(built, target, &id, CountDetail::Instructions);
+            counted.push(count_hardware_events(&request, figures.median.point)?);
+        }
+        let [baseline, candidate] = <[_; 2]>::try_from(counted).unwrap_or_default();
+        let both = pair_events(&baseline, candidate).into_iter();
+        Ok(both.filter(|(event, _)| baseline.contains_key(event)).collect())
     }
+
+    fn request_count<'b>(
+        &'b self,
+        built: &'b BuiltBenches,
+        target: &'b str,
+        id: &'b BenchmarkId,
+        detail: CountDetail,
+    ) -> CountRequest<'b> {
+        CountRequest {
+            built,
+            target,
+            id,
+            detail,
+            effort: &self.session.effort.effort,
+            deadline: Some(self.deadline),
+            interrupt: &self.session.interrupt,
+        }
+    }
+}
+
+/// Sets the events of both sides beside each other.
+fn pair_events(
+    baseline: &BTreeMap<String, f64>,
+    candidate: BTreeMap<String, f64>,
+) -> BTreeMap<String, SideCounts> {
+    let events = candidate.into_iter().map(|(event, candidate)| {
+        let baseline = baseline.get(&event).copied().unwrap_or_default();
+        (event, SideCounts { baseline, candidate })
+    });
+    events.collect()
 }
