@@ -71,6 +71,7 @@ pub(crate) fn contrast_sides(
     keep_largest(&mut functions, least, MAX_ROWS, |change| change.own.added());
     keep_largest(&mut standard, least, MAX_STANDARD_ROWS, |change| change.own.added());
     keep_largest(&mut lines, least, MAX_ROWS, |change| change.own.added());
+    let HiddenEvents { simulated: events, hardware } = events;
     let stacks =
         contrast_stacks([&baseline.stacks, &candidate.stacks], &|key| name_function(key, &apart));
     Explanation { cause, scope, instructions, functions, lines, standard, events, hardware, stacks }

@@ -38,9 +38,9 @@ pub(super) fn build_stacks(profile: &CallProfile, frames: &FrameTable) -> StackT
     let walk = StackWalk { graph: &graph, frames, least };
     let mut root = StackTree::default();
     for function in &graph.roots {
-        walk.descend(function, 1.0, &mut Spot { tree: &mut root, top: None, depth: 0 });
+        walk.descend(function, 1.0, &mut StackSpot { tree: &mut root, top: None, depth: 0 });
     }
-    // The way to the first function that does anything says nothing.
+    // Frames before the first function that does anything are left out.
     while let Some(only) = root.find_idle_callee() {
         root = only;
     }
@@ -125,16 +125,16 @@ impl<'a> CallGraph<'a> {
 }
 
 /// A place in the stacks that a function is called from.
-struct Spot<'a> {
+struct StackSpot<'a> {
     tree: &'a mut StackTree,
     /// The function of the innermost frame; `None` outside of all.
     top: Option<FunctionKey>,
     depth: usize,
 }
 
-impl Spot<'_> {
+impl StackSpot<'_> {
     /// Returns the spot below the functions `at` an instruction, the innermost of which comes first.
-    fn enter(&mut self, at: &[SourceFrame]) -> Spot<'_> {
+    fn enter(&mut self, at: &[SourceFrame]) -> StackSpot<'_> {
         let mut tree = &mut *self.tree;
         let (mut top, mut depth) = (self.top.clone(), self.depth);
         for key in at.iter().rev().map(FunctionKey::from) {
@@ -145,7 +145,7 @@ impl Spot<'_> {
                 top = Some(key);
             }
         }
-        Spot { tree, top, depth }
+        StackSpot { tree, top, depth }
     }
 }
 
@@ -159,7 +159,7 @@ struct StackWalk<'a> {
 
 impl StackWalk<'_> {
     /// Adds the part `share` of what `function` costs below `spot`, which calls it.
-    fn descend(&self, function: &CodeFunction, share: f64, spot: &mut Spot<'_>) {
+    fn descend(&self, function: &CodeFunction, share: f64, spot: &mut StackSpot<'_>) {
         for (place, own) in self.graph.own.get(function).into_iter().flatten() {
             spot.enter(&self.frames[*place]).tree.own += share * own;
         }
@@ -384,7 +384,7 @@ mod tests {
         let listed = scene.list();
         assert_eq!(listed[1].1, 100.0);
         assert_eq!(listed[1].0.split(';').count(), MAX_DEPTH);
-        // So many small functions that not all of them can be shown.
+        // More small functions than can be shown.
         let mut scene = Scene::default();
         for callee in 0..2000_u32 {
             let name = format!("g{callee}");
