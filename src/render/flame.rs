@@ -19,9 +19,6 @@ const FRAME_WIDTH: usize = 120;
 const TITLE_WIDTH: usize = 100;
 /// Maximum length of a benchmark's id in the name of a file, in characters.
 const FILE_WIDTH: usize = 60;
-/// The drawing takes whole numbers. Counts are multiplied by this, so that small ones stay exact
-/// enough.
-const SCALE: f64 = 100.0;
 /// Width of a drawing in its own units.
 const WIDTH: usize = 1200;
 /// Space on the left and on the right of the frames, which the library leaves.
@@ -88,7 +85,6 @@ fn draw_difference(id: &str, stacks: &[StackNode]) -> Option<String> {
         "Width: instructions of the candidate. Red: more than in the baseline. Blue: fewer.".into(),
     );
     "instructions".clone_into(&mut options.count_name);
-    options.factor = 1.0 / SCALE;
     options.image_width = Some(WIDTH);
     let mut svg = Vec::new();
     from_lines(&mut options, lines.iter().map(String::as_str), &mut svg).ok()?;
@@ -103,7 +99,7 @@ fn list_lines(node: &StackNode, above: &str, lines: &mut Vec<String>) {
     }
     let stack = format!("{above}{}", name_frame(&node.function));
     let SideCounts { baseline, candidate } = node.own;
-    let [baseline, candidate] = [baseline, candidate].map(scale_count);
+    let [baseline, candidate] = [baseline, candidate].map(round_count);
     if baseline + candidate > 0.0 {
         lines.push(format!("{stack} {baseline:.0} {candidate:.0}"));
     }
@@ -113,9 +109,9 @@ fn list_lines(node: &StackNode, above: &str, lines: &mut Vec<String>) {
 }
 
 /// Returns a count as a whole number that the library can add up.
-fn scale_count(count: f64) -> f64 {
+fn round_count(count: f64) -> f64 {
     const LARGEST: f64 = 1e15;
-    (count * SCALE).clamp(0.0, LARGEST).round()
+    count.clamp(0.0, LARGEST).round()
 }
 
 /// Returns the name of a function in a stack, in which a semicolon separates functions, and a number
