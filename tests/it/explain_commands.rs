@@ -107,7 +107,7 @@ fn an_interpreter_is_named_and_its_functions_are_not_blamed() {
     for (name, nanos) in [("old", 100_000), ("new", 150_000)] {
         let path = bed.path("work").join(name);
         let script = format!(
-            "#!/usr/bin/env python3\nprint('{{\"id\": \"a\", \"samples_ns\": [{nanos}, {}]}}')\n",
+            "#!/usr/bin/env -S python3 -IS\nprint('{{\"id\": \"a\", \"samples_ns\": [{nanos}, {}]}}')\n",
             nanos + 1
         );
         fs::write(&path, script).unwrap();
