@@ -10,7 +10,7 @@ use super::InstructionCounts;
 use crate::run::deserialize_or_default;
 
 /// Where the added instructions of one benchmark are. All numbers are per call of the
-/// benchmark, or per process if [`Explanation::scope`] says so.
+/// benchmark, or per process depending on [`Explanation::scope`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Explanation {
