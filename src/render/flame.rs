@@ -1,7 +1,7 @@
 //! Flame graphs of the difference between both sides of an explained benchmark, as SVG.
 //!
-//! The width of a frame is its instructions in the candidate. Its colour shows whether these are more
-//! than in the baseline (red) or fewer (blue).
+//! The width of a frame is its instructions in the candidate, with everything that it calls. Its
+//! colour shows whether its own instructions are more than in the baseline (red) or fewer (blue).
 
 use inferno::flamegraph::{Options, from_lines};
 use minijinja::Value;
@@ -82,7 +82,8 @@ fn draw_difference(id: &str, stacks: &[StackNode]) -> Option<String> {
     let mut options = Options::default();
     options.title = format!("Difference of {}", shorten(id, TITLE_WIDTH));
     options.subtitle = Some(
-        "Width: instructions of the candidate. Red: more than in the baseline. Blue: fewer.".into(),
+        "Width: instructions of the candidate. Red: more of its own than in the baseline. Blue: fewer."
+            .into(),
     );
     "instructions".clone_into(&mut options.count_name);
     options.image_width = Some(WIDTH);
@@ -145,7 +146,7 @@ mod tests {
         let inner = node("inner", [10.0, 30.0], Vec::new());
         let less = node("less", [20.0, 10.0], Vec::new());
         let page = draw(&[node("outer", [60.0, 60.0], vec![inner, less])]);
-        assert!(page.contains("outer (100 instructions, 100.00%; +10.00%)"), "{page}");
+        assert!(page.contains("outer (100 instructions, 100.00%; 0.00%)"), "{page}");
         assert!(page.contains("inner (30 instructions, 30.00%; +20.00%)"), "{page}");
         assert!(page.contains("less (10 instructions, 10.00%; -10.00%)"), "{page}");
         assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
