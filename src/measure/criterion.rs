@@ -40,17 +40,17 @@ pub(crate) use self::build::{
 };
 pub(crate) use self::callgrind::{
     CallProfile, CodeFunction, CodePlace, CountDetail, CountRequest, EdgeCost, VALGRIND,
-    profile_calls, read_profiled_command, start_callgrind,
+    parse_call_profile, profile_calls, read_profiled_command, start_callgrind,
 };
 pub(crate) use self::environment::record_environment;
 pub(crate) use self::hardware::count_hardware_events;
+#[cfg(feature = "internals")]
+pub(crate) use self::output::parse_written_result;
 pub(crate) use self::output::{WrittenResult, read_results};
 pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};
 pub(crate) use self::same_program::find_same_targets;
 pub(crate) use self::sources::TargetSources;
-#[cfg(feature = "internals")]
-pub(crate) use self::{callgrind::parse_call_profile, output::parse_written_result};
 
 /// Resamples of Criterion's bootstrap. perfgate does not use its result, which would take as long as
 /// the calls. Criterion accepts every number above zero, and warns below 1000 on standard output.
