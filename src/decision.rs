@@ -6,6 +6,7 @@
 
 mod explanation;
 mod file;
+mod origin;
 mod reason;
 
 use std::collections::BTreeMap;
@@ -13,9 +14,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::explanation::{
-    ExplainedCause, Explanation, FunctionChange, FunctionPresence, InliningChange, LineChange,
-    SideCounts,
+    ExplainedCause, ExplainedScope, Explanation, FunctionChange, FunctionPresence, InliningChange,
+    LineChange, SideCounts, StackNode,
 };
+pub(crate) use self::origin::{OriginEvidence, SlowdownOrigin};
 use crate::compare::SideFigures;
 use crate::host::Host;
 use crate::note::Note;
@@ -326,6 +328,9 @@ pub(crate) struct Judgement {
     /// Where the added instructions are. `None` if nobody asked, or if they could not be counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) explanation: Option<Box<Explanation>>,
+    /// Between which commits of the default branch it regressed. `None` outside of that branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<SlowdownOrigin>,
     /// Judgements of its targets.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) targets: Vec<TargetJudgement>,

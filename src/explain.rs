@@ -6,9 +6,11 @@
 //! and decides nothing: it explains a change that was found in times.
 
 mod source;
+mod frames;
+mod stacks;
 mod attribute;
 mod contrast;
 
 pub(crate) use self::attribute::{AttributedCounts, attribute_profile};
-pub(crate) use self::contrast::{contrast_sides, explains_time};
+pub(crate) use self::contrast::{HiddenEvents, contrast_sides, explains_time};
 pub(crate) use self::source::SourceTexts;

@@ -21,6 +21,7 @@ pub(crate) mod notes;
 mod filters;
 mod findings;
 mod chart;
+mod flame;
 mod html;
 pub(crate) mod issue;
 mod rows;
@@ -35,6 +36,7 @@ pub(crate) use bisect::{
     describe_commit_rounds, describe_skip, render_bisect_json, render_bisect_text,
 };
 pub(crate) use findings::{FindingWords, describe_finding};
+pub(crate) use flame::{FlameFile, draw_flame_files};
 pub(crate) use html::render_html;
 pub(crate) use markdown::{
     COMMENT_LIMIT, format_comment_marker, render_markdown, render_markdown_body,

@@ -15,10 +15,12 @@ use crate::units::Percent;
 mod counts;
 mod doubt;
 mod explanation;
+mod typed_words;
+mod origin;
 mod row;
+mod repeat;
 mod source;
 mod figures;
-mod repeat;
 
 pub(crate) use counts::{ChangeCounts, TargetCounts};
 pub(crate) use doubt::{DoubtGroup, group_undecided, group_unproven};
@@ -27,6 +29,7 @@ pub(crate) use figures::{FigureColumns, RunReport, compute_run_figures};
 use row::CaseOutcome;
 pub(crate) use row::{ReportFigure, ReportRow, ReportSide};
 pub(crate) use source::{BaselineLine, CommitLine, HostLine};
+pub(crate) use typed_words::build_bisect_command;
 
 /// Maximum number of groups of unchanged benchmarks, and of groups of remarks about them.
 const MAX_GROUPS: usize = 10;

@@ -36,10 +36,11 @@ pub(crate) use plot::build_plots;
 pub(crate) use slug::format_page_path;
 pub(crate) use standing::{BenchmarkState, LevelShift, ReleaseCreep};
 pub(crate) use status::{BenchmarkStatus, OpenDrift, assess};
-pub(crate) use track::build_tracks;
+pub(crate) use track::{BenchmarkTrack, build_tracks};
 pub(crate) use trend_file::{KnownNights, save_nights};
 
 use crate::policy::Policy;
+use crate::report::build_bisect_command;
 
 /// The data that the pages are made from.
 pub(crate) struct SiteInput<'a> {
@@ -78,4 +79,11 @@ pub(crate) struct SuspectCommit {
     pub(crate) id: String,
     /// First line of the commit message.
     pub(crate) subject: String,
+}
+
+/// Returns the command that finds the commit in `range` that made the benchmark `id` slower. Returns
+/// `None` if the range has a single suspect, or if the command cannot be typed.
+fn choose_bisect_command(id: &str, range: Option<(&str, &str)>, suspects: usize) -> Option<String> {
+    let (good, bad) = range.filter(|_| suspects != 1)?;
+    build_bisect_command(good, bad, id)
 }

@@ -10,11 +10,15 @@ use std::path::Path;
 
 use addr2line::gimli::{self, AttributeValue, EndianSlice, RunTimeEndian, UnitRef};
 use addr2line::{Context, Frame};
+use cpp_demangle::DemangleOptions;
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 
 /// How often the name of a function may be looked up at its origin. A file with more origins in a row
 /// is not one that a compiler wrote.
 const MAX_ORIGINS: u32 = 8;
+
+/// Longest name of a C++ function that is demangled, in bytes. Back references make others very long.
+const MAX_CPP_NAME: usize = 4096;
 
 type Bytes<'data> = EndianSlice<'data, RunTimeEndian>;
 
@@ -44,11 +48,19 @@ pub(crate) fn list_function_symbols(program: &Path) -> io::Result<Vec<String>> {
     Ok(functions.filter_map(|symbol| Some(symbol.name().ok()?.to_owned())).collect())
 }
 
-/// Returns the path of the function with this mangled name, without the hash of its symbol. Returns
-/// other names as they are.
+/// Returns the path of the function with this mangled name of Rust or C++, without the hash and the
+/// parameters of its symbol. Returns other names as they are.
 pub(crate) fn demangle_symbol(name: &str) -> String {
-    // The alternate form leaves out the hash.
-    format!("{:#}", rustc_demangle::demangle(name))
+    if let Ok(path) = rustc_demangle::try_demangle(name) {
+        // The alternate form leaves out the hash.
+        return format!("{path:#}");
+    }
+    let is_cpp = name.starts_with("_Z") && name.len() <= MAX_CPP_NAME;
+    let symbol = is_cpp.then(|| cpp_demangle::Symbol::new(name).ok()).flatten();
+    let options = DemangleOptions::new().no_params().no_return_type();
+    symbol
+        .and_then(|symbol| symbol.demangle_with_options(&options).ok())
+        .unwrap_or_else(|| name.to_owned())
 }
 
 /// Returns the functions at each of the `addresses` of `program`, the innermost first. An address
@@ -142,8 +154,10 @@ fn find_short_name(unit: UnitRef<'_, Bytes<'_>>, offset: gimli::UnitOffset) -> O
 fn find_arguments(path: &str, short: &str) -> String {
     let Some(begin) = short.find('<') else { return String::new() };
     let (name, arguments) = short.split_at(begin);
+    // A closure has the arguments of the function that contains it.
+    let is_closure = path.ends_with("::{{closure}}") && name.starts_with("{closure");
     let is_plain = path.strip_suffix(name).is_some_and(|rest| rest.ends_with("::"));
-    if is_plain { arguments.to_owned() } else { String::new() }
+    if is_plain || is_closure { arguments.to_owned() } else { String::new() }
 }
 
 #[cfg(test)]
@@ -155,10 +169,12 @@ mod tests {
         let legacy = "_ZN5known5total17h7c1312147a872a73E";
         assert_eq!(demangle_symbol(legacy), "known::total");
         assert_eq!(demangle_symbol("malloc"), "malloc");
+        assert_eq!(demangle_symbol("_ZN5codec6decodeEPKcm"), "codec::decode");
         assert_eq!(find_arguments("known::total", "total<u32>"), "<u32>");
         assert_eq!(find_arguments("known::total::<u32>", "total<u32>"), "");
         assert_eq!(find_arguments("known::total", "total"), "");
-        assert_eq!(find_arguments("known::{{closure}}", "{closure#0}<u32>"), "");
+        assert_eq!(find_arguments("known::total::{{closure}}", "{closure#0}<u32>"), "<u32>");
+        assert_eq!(find_arguments("known::total::{{closure}}", "{closure#0}"), "");
     }
 
     #[test]

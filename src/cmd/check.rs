@@ -11,6 +11,7 @@ mod confirm;
 mod waivers;
 mod last_release;
 mod counts;
+mod origins;
 mod explain;
 
 use anyhow::Result;
@@ -59,6 +60,7 @@ pub(super) fn run_check(args: &CheckArgs) -> Result<ExitStatus> {
     let mut decision = decide(&Evidence { counts: &counts, ..evidence }, &check.session.policy);
     // The builds of the rounds make room for those with line tables.
     let candidate = launches.into_candidate();
+    origins::add_origins(&check, &candidate, &mut decision)?;
     explain::explain_if_wanted(&check, &mut decision)?;
     outputs::write(&check, &candidate, &decision)?;
     Ok(ExitStatus::from(&decision))

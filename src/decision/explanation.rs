@@ -9,12 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::InstructionCounts;
 use crate::run::deserialize_or_default;
 
-/// Where the added instructions of one benchmark are. All numbers are per call of the benchmark.
+/// Where the added instructions of one benchmark are. All numbers are per call of the
+/// benchmark, or per process depending on [`Explanation::scope`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Explanation {
     /// What the instructions explain.
     pub(crate) cause: ExplainedCause,
+    /// What the numbers are of.
+    #[serde(default, skip_serializing_if = "ExplainedScope::is_call")]
+    pub(crate) scope: ExplainedScope,
     /// Instructions of a call.
     pub(crate) instructions: InstructionCounts,
     /// The functions whose instructions changed most, the most added first. Code of the standard
@@ -36,6 +40,58 @@ pub(crate) struct Explanation {
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub(crate) events: BTreeMap<String, SideCounts>,
+    /// Events of this machine's processor and system by the names of `perf stat`, such as
+    /// `page-faults`. Empty if instructions explain the time, or if nothing could be counted.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) hardware: BTreeMap<String, SideCounts>,
+    /// The call stacks of both sides from their outermost functions on, for a flame graph. Inlined
+    /// functions count as called. Small ones are left out, and belong to the function that calls them.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) stacks: Vec<StackNode>,
+}
+
+/// A function in call stacks, with what it calls there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StackNode {
+    /// Path of the function.
+    pub(crate) function: String,
+    /// Its own instructions in this stack.
+    pub(crate) own: SideCounts,
+    /// What it calls or inlines.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) callees: Vec<StackNode>,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ExplainedScope {
+    /// One call of the benchmark, without what happens once.
+    #[default]
+    Call,
+    /// A whole process, because the command does not make as many calls as it is asked for.
+    Process,
+}
+
+impl ExplainedScope {
+    /// Returns whether one call is counted, which files leave out.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_call(&self) -> bool {
+        *self == Self::Call
+    }
 }
 
 /// How much of a slowdown the instructions explain.
@@ -131,6 +187,13 @@ impl SideCounts {
     }
 }
 
+impl StackNode {
+    /// Returns whether this function or one below it has no name.
+    fn has_nameless(&self) -> bool {
+        self.function.is_empty() || self.callees.iter().any(Self::has_nameless)
+    }
+}
+
 impl Explanation {
     /// Fails if a number is impossible. The error is a sentence that names the problem.
     pub(super) fn validate(&self) -> Result<(), String> {
@@ -143,6 +206,9 @@ impl Explanation {
         let functions = self.functions.iter().chain(&self.standard);
         if functions.clone().any(|change| change.function.is_empty()) {
             return Err("a function of an explanation has no name".to_owned());
+        }
+        if self.stacks.iter().any(StackNode::has_nameless) {
+            return Err("a function in a call stack of an explanation has no name".to_owned());
         }
         if self.lines.iter().any(|change| change.file.is_empty() || change.line == 0) {
             return Err("a line of an explanation has no place".to_owned());

@@ -4,18 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
+use super::frames::{FrameTable, FunctionKey, find_closure, resolve_frames};
 use super::source::{SourceTexts, is_standard, name_file};
-use crate::measure::criterion::{CallProfile, CodeFunction, CodePlace};
-use crate::symbols::{SourceFrame, demangle_symbol, resolve_addresses};
-
-/// A function as the source names it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct FunctionKey {
-    /// Path of the function.
-    pub(super) path: String,
-    /// Its generic arguments; empty if it has none.
-    pub(super) arguments: String,
-}
+use super::stacks::{StackTree, build_stacks};
+use crate::measure::criterion::{CallProfile, CodeFunction};
+use crate::symbols::SourceFrame;
 
 /// A source line of a function.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,30 +50,8 @@ pub(crate) struct AttributedCounts {
     pub(super) standard: BTreeMap<FunctionKey, FunctionCounts>,
     /// The lines outside of the standard library, with their instructions and their text.
     pub(super) lines: BTreeMap<LineKey, (f64, String)>,
-}
-
-/// How the parts of paths begin that stand for closures, in older and in newer symbols.
-const CLOSURE_MARKS: [&str; 2] = ["::{{closure}}", "::{closure#"];
-
-impl From<&SourceFrame> for FunctionKey {
-    /// A closure is a part of the function that the source has it in. Its number changes with every
-    /// closure that is added before it.
-    fn from(frame: &SourceFrame) -> Self {
-        match find_closure(&frame.function) {
-            Some(end) => Self { path: frame.function[..end].to_owned(), arguments: String::new() },
-            None => Self { path: frame.function.clone(), arguments: frame.arguments.clone() },
-        }
-    }
-}
-
-/// Returns where the first closure begins in the path of a function, or `None` if it is not one.
-fn find_closure(path: &str) -> Option<usize> {
-    // Generic arguments may name the closures of other functions.
-    let is_plain = |at: &usize| {
-        path[..*at].matches('<').count() == path[..*at].replace("->", "").matches('>').count()
-    };
-    let starts = CLOSURE_MARKS.iter().flat_map(|mark| path.match_indices(mark));
-    starts.map(|(at, _)| at).filter(|at| *at > 0).filter(is_plain).min()
+    /// The call stacks with their instructions.
+    pub(super) stacks: StackTree,
 }
 
 /// Gives the instructions of `profile` to functions and lines. `root` is the folder of the checkout
@@ -96,45 +67,6 @@ pub(crate) fn attribute_profile(
 ) -> io::Result<AttributedCounts> {
     let frames = resolve_frames(profile)?;
     Ok(attribute_frames(profile, &frames, root, texts))
-}
-
-/// The functions at each instruction, the innermost first.
-type FrameTable = HashMap<CodePlace, Vec<SourceFrame>>;
-
-/// Returns the functions at each instruction of `profile`. Without line tables it is the function of
-/// the symbol.
-///
-/// Fails if a program or library cannot be read.
-fn resolve_frames(profile: &CallProfile) -> io::Result<FrameTable> {
-    let places: BTreeSet<&CodePlace> =
-        profile.own.keys().chain(profile.calls.keys().map(|(place, _)| place)).collect();
-    let mut addresses: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
-    for place in &places {
-        addresses.entry(&place.function.object).or_default().insert(place.address);
-    }
-    let mut resolved: HashMap<&str, BTreeMap<u64, Vec<SourceFrame>>> = HashMap::new();
-    for (object, addresses) in addresses {
-        // Code that belongs to no file has a made-up name.
-        let path = Path::new(object);
-        let frames =
-            if path.is_file() { resolve_addresses(path, &addresses)? } else { BTreeMap::new() };
-        resolved.insert(object, frames);
-    }
-    let with_frames = places.into_iter().map(|place| {
-        let known = resolved.get(&*place.function.object).and_then(|at| at.get(&place.address));
-        (place.clone(), known.cloned().unwrap_or_else(|| vec![make_symbol_frame(&place.function)]))
-    });
-    Ok(with_frames.collect())
-}
-
-/// Returns the frame of a function that is known by its symbol alone.
-fn make_symbol_frame(function: &CodeFunction) -> SourceFrame {
-    SourceFrame {
-        function: demangle_symbol(&function.symbol),
-        arguments: String::new(),
-        file: None,
-        line: None,
-    }
 }
 
 fn attribute_frames(
@@ -162,6 +94,7 @@ fn attribute_frames(
     }
     counts.add_inclusive(profile, frames);
     counts.add_calls(profile, frames);
+    counts.stacks = build_stacks(profile, frames);
     counts
 }
 
@@ -321,7 +254,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::measure::criterion::EdgeCost;
+    use crate::measure::criterion::{CodePlace, EdgeCost};
 
     fn function(symbol: &str) -> CodeFunction {
         CodeFunction { object: Arc::from("/bench"), symbol: Arc::from(symbol) }

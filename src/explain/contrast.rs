@@ -1,10 +1,13 @@
 //! Sets the counts of both sides against each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
-use super::attribute::{AttributedCounts, FunctionCounts, FunctionKey, LineKey};
+use super::attribute::{AttributedCounts, FunctionCounts, LineKey};
+use super::frames::FunctionKey;
+use super::stacks::contrast_stacks;
 use crate::decision::{
-    ExplainedCause, Explanation, FunctionChange, FunctionPresence, InliningChange,
+    ExplainedCause, ExplainedScope, Explanation, FunctionChange, FunctionPresence, InliningChange,
     InstructionCounts, LineChange, SideCounts,
 };
 use crate::units::Ratio;
@@ -27,18 +30,29 @@ const MIN_ALIKE_FUNCTIONS: usize = 3;
 /// Functions with less than this share of a call are not asked whether they grew like the others.
 const MIN_FUNCTION_SHARE: f64 = 0.02;
 
+/// What may explain a slowdown that instructions do not. Empty if they do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HiddenEvents {
+    /// Events of a simulated processor by callgrind's name.
+    pub(crate) simulated: BTreeMap<String, SideCounts>,
+    /// Events of this machine by the names of `perf stat`.
+    pub(crate) hardware: BTreeMap<String, SideCounts>,
+}
+
 /// Returns whether the instructions of both sides explain most of a slowdown by `ratio`.
 pub(crate) fn explains_time(instructions: InstructionCounts, ratio: Ratio) -> bool {
     let growth = (instructions.candidate / instructions.baseline).ln();
     growth > 0.0 && growth >= MIN_EXPLAINED_SHARE * ratio.get().ln()
 }
 
-/// Returns where the instructions of `sides`, baseline and candidate, differ. `ratio` is the
-/// slowdown that is explained, and `events` are those of a simulated processor.
+/// Returns where the instructions of `sides`, baseline and candidate, differ. `scope` is what they
+/// are the instructions of, `ratio` is the slowdown that is explained, and `events` are what else
+/// was counted.
 pub(crate) fn contrast_sides(
     sides: &[AttributedCounts; 2],
+    scope: ExplainedScope,
     ratio: Ratio,
-    events: BTreeMap<String, SideCounts>,
+    events: HiddenEvents,
 ) -> Explanation {
     let [baseline, candidate] = sides;
     let instructions = InstructionCounts { baseline: baseline.total, candidate: candidate.total };
@@ -57,7 +71,10 @@ pub(crate) fn contrast_sides(
     keep_largest(&mut functions, least, MAX_ROWS, |change| change.own.added());
     keep_largest(&mut standard, least, MAX_STANDARD_ROWS, |change| change.own.added());
     keep_largest(&mut lines, least, MAX_ROWS, |change| change.own.added());
-    Explanation { cause, instructions, functions, lines, standard, events }
+    let HiddenEvents { simulated: events, hardware } = events;
+    let stacks =
+        contrast_stacks([&baseline.stacks, &candidate.stacks], &|key| name_function(key, &apart));
+    Explanation { cause, scope, instructions, functions, lines, standard, events, hardware, stacks }
 }
 
 /// Keeps at most `count` rows that changed by at least `least`, those that changed most, and sorts
@@ -91,7 +108,6 @@ fn find_distinct_instances(sides: &[AttributedCounts; 2]) -> BTreeSet<String> {
     let mut apart = BTreeSet::new();
     for side in sides {
         let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-        // The closures of a function have no arguments of their own.
         let keys = side.functions.keys().chain(side.standard.keys());
         for key in keys.filter(|key| !key.arguments.is_empty()) {
             if seen.insert(&key.path, &key.arguments).is_some_and(|other| other != key.arguments) {
@@ -233,7 +249,32 @@ fn contrast_lines(
             own: SideCounts { baseline, candidate },
         })
     });
-    lines.collect()
+    merge_same_lines(lines)
+}
+
+/// Merges the rows of one source line. It has several if several functions contain it, such as the
+/// instances of a generic function. The row names the one that added most.
+fn merge_same_lines(lines: impl Iterator<Item = LineChange>) -> Vec<LineChange> {
+    let mut merged: BTreeMap<(String, u32, bool), (f64, LineChange)> = BTreeMap::new();
+    for line in lines {
+        let place = (line.file.clone(), line.line, line.is_in_candidate);
+        let added = line.own.added();
+        match merged.entry(place) {
+            Entry::Vacant(vacant) => {
+                vacant.insert((added, line));
+            }
+            Entry::Occupied(mut occupied) => {
+                let (most, row) = occupied.get_mut();
+                row.own.baseline += line.own.baseline;
+                row.own.candidate += line.own.candidate;
+                if added > *most {
+                    *most = added;
+                    row.function = line.function;
+                }
+            }
+        }
+    }
+    merged.into_values().map(|(_, line)| line).collect()
 }
 
 #[cfg(test)]
@@ -262,7 +303,8 @@ mod tests {
         ratio: f64,
     ) -> Explanation {
         let ratio = Ratio::new(ratio).unwrap();
-        contrast_sides(&[side(baseline), side(candidate)], ratio, BTreeMap::new())
+        let sides = [side(baseline), side(candidate)];
+        contrast_sides(&sides, ExplainedScope::Call, ratio, HiddenEvents::default())
     }
 
     fn added(explanation: &Explanation) -> Vec<(&str, f64)> {
@@ -324,13 +366,32 @@ mod tests {
         let lines = contrast_lines([&before, &after], &BTreeSet::new());
         let rows = lines.iter().map(|line| (&*line.text, line.line, line.own.added()));
         // As many lines are gone as are new, so one became the other.
-        assert_eq!(rows.collect::<Vec<_>>(), [("check();", 15, 0.0), ("step();", 14, 40.0)]);
+        assert_eq!(rows.collect::<Vec<_>>(), [("step();", 14, 40.0), ("check();", 15, 0.0)]);
         let after =
             BTreeMap::from([at(14, 90.0, "step();"), at(15, 20.0, "a();"), at(16, 9.0, "b();")]);
         let lines = contrast_lines([&before, &after], &BTreeSet::new());
         assert_eq!(
             lines.iter().map(|line| line.own.added()).collect::<Vec<_>>(),
-            [20.0, 9.0, -20.0, 40.0]
+            [-20.0, 40.0, 20.0, 9.0]
         );
+    }
+
+    #[test]
+    fn a_line_of_two_instances_of_a_generic_function_is_in_the_table_once() {
+        let at = |argument: &str, own: f64| {
+            let function =
+                FunctionKey { path: "sum".to_owned(), arguments: format!("<{argument}>") };
+            let file = "src/lib.rs".to_owned();
+            (
+                LineKey { function, file, line: 7, is_in_repository: true },
+                (own, "add();".to_owned()),
+            )
+        };
+        let before = BTreeMap::from([at("u32", 50.0), at("u64", 50.0)]);
+        let after = BTreeMap::from([at("u32", 60.0), at("u64", 90.0)]);
+        let apart = BTreeSet::from(["sum".to_owned()]);
+        let lines = contrast_lines([&before, &after], &apart);
+        let rows = lines.iter().map(|line| (&*line.function, line.line, line.own.added()));
+        assert_eq!(rows.collect::<Vec<_>>(), [("sum<u64>", 7, 50.0)]);
     }
 }

@@ -1,6 +1,8 @@
 //! Measures with any command that prints samples, one JSON object per line. The protocol is
 //! described in `docs/command-source.md`.
 
+mod counts;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+pub(crate) use self::counts::{CommandCount, CommandProfile, profile_command};
 use super::effort::Effort;
 use super::{CallAmounts, LaunchJob, MeasureError, Observation, ObservedBenchmarks};
 use crate::note::FailureReason;
@@ -34,12 +37,18 @@ pub(crate) struct SampleCommand {
 /// Returns the command that starts `script` for the benchmarks of `job`, with the number of calls of
 /// `effort` if it asks for one.
 pub(super) fn build_shell_command(script: &str, job: &LaunchJob, effort: &Effort) -> Command {
+    build_script_command(script, job.ids.as_deref(), effort.calls)
+}
+
+/// Returns the command that starts `script` for the benchmarks with these `ids`, or for all, with
+/// this number of `calls` if one is asked for.
+fn build_script_command(script: &str, ids: Option<&[String]>, calls: Option<u32>) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", script]).env_remove(ONLY_VARIABLE).env_remove(CALLS_VARIABLE);
-    if let Some(ids) = &job.ids {
+    if let Some(ids) = ids {
         command.env(ONLY_VARIABLE, ids.join("\n"));
     }
-    if let Some(calls) = effort.calls {
+    if let Some(calls) = calls {
         command.env(CALLS_VARIABLE, calls.to_string());
     }
     command

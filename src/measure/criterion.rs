@@ -14,6 +14,7 @@ mod parts;
 mod output;
 mod stages;
 mod callgrind;
+mod hardware;
 mod pilot;
 mod same_program;
 
@@ -39,19 +40,19 @@ pub(crate) use self::build::{
     BenchTarget, BuildError, BuiltBenches, CargoWorkspace, PackageChoice, TOOLCHAIN_VARIABLE,
     build_benches,
 };
-#[cfg(test)]
-pub(crate) use self::callgrind::EdgeCost;
 pub(crate) use self::callgrind::{
-    CallProfile, CodeFunction, CodePlace, CountDetail, CountRequest, VALGRIND, profile_calls,
+    CallProfile, CodeFunction, CodePlace, CountDetail, CountRequest, EdgeCost, VALGRIND,
+    parse_call_profile, profile_calls, read_profiled_command, start_callgrind,
 };
 pub(crate) use self::environment::record_environment;
+pub(crate) use self::hardware::count_hardware_events;
+#[cfg(feature = "internals")]
+pub(crate) use self::output::parse_written_result;
 pub(crate) use self::output::{WrittenResult, read_results};
 pub(crate) use self::parts::WorkspaceParts;
 pub(crate) use self::pilot::{list_benchmark_ids, run_pilot};
 pub(crate) use self::same_program::{find_same_targets, hash_bench_program};
 pub(crate) use self::sources::TargetSources;
-#[cfg(feature = "internals")]
-pub(crate) use self::{callgrind::parse_call_profile, output::parse_written_result};
 
 /// Resamples of Criterion's bootstrap. perfgate does not use its result, which would take as long as
 /// the calls. Criterion accepts every number above zero, and warns below 1000 on standard output.

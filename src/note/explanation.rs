@@ -30,6 +30,13 @@ pub(crate) enum CountObstacle {
     },
     /// callgrind wrote no total.
     NoTotal,
+    /// An interpreter runs the benchmark, whose functions are not those of the script.
+    Interpreted {
+        /// File name of the interpreter or of its library.
+        program: String,
+    },
+    /// The two commands make different numbers of calls, and not those that they are asked for.
+    OtherCalls,
 }
 
 /// Why no regression of a decision can be explained.
@@ -45,7 +52,7 @@ pub(crate) enum ExplainObstacle {
         /// Abbreviated id of the judged commit.
         judged: String,
     },
-    /// Commands were measured, which are not built from commits.
+    /// What was measured is neither a bench of Criterion nor, in a check, a pair of commands.
     NotCriterion,
     /// A side could not be built with line tables, or counting failed.
     Failed {

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use minijinja::{Value, context};
 use sha2::{Digest as _, Sha256};
 
-use super::{RenderError, chart, render_template, serialize_report};
+use super::{RenderError, chart, flame, render_template, serialize_report};
 use crate::report::{Report, ReportRow};
 
 /// Maximum number of charts. The worst benchmarks get them; with more, the page is too large for
@@ -15,6 +15,8 @@ const MAX_CHARTS: usize = 300;
 const MAX_ROWS: usize = 5_000;
 /// Maximum number of rows in a table of figures that is not folded away.
 const MAX_OPEN_FIGURES: usize = 30;
+/// Maximum number of flame graphs. The worst benchmarks get them.
+const MAX_FLAME_GRAPHS: usize = 20;
 /// The style sheet of the page.
 pub(super) const STYLE: &str = include_str!("../../templates/report.css");
 
@@ -43,10 +45,14 @@ pub(crate) fn render_html(report: &Report<'_>) -> Result<String, RenderError> {
 
 /// Returns the rows as values for the template. The first `charts` of them have charts.
 fn row_values(rows: &[ReportRow<'_>], charts: usize) -> Value {
+    let mut flames_left = MAX_FLAME_GRAPHS;
     let drawn = rows.iter().enumerate().map(|(place, row)| {
         let distribution = if place < charts { chart::draw_distribution(row) } else { None };
         let is_open = row.is_reason && row.is_notable();
-        context! { row, distribution, is_open, is_charted => place < charts }
+        let explanation = row.explanation.as_ref().filter(|_| flames_left > 0);
+        let flame = explanation.and_then(|it| flame::draw_on_page(it.stacks));
+        flames_left -= usize::from(flame.is_some());
+        context! { row, distribution, is_open, flame, is_charted => place < charts }
     });
     drawn.collect()
 }

@@ -1,10 +1,12 @@
 //! Where the added instructions of a benchmark are, prepared for readers.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::decision::{
-    ExplainedCause, Explanation, FunctionChange, FunctionPresence, InliningChange, LineChange,
-    SideCounts,
+    ExplainedCause, ExplainedScope, Explanation, FunctionChange, FunctionPresence, InliningChange,
+    LineChange, SideCounts, StackNode,
 };
 
 /// Maximum number of functions, and of lines, where only the worst are shown.
@@ -17,6 +19,8 @@ const SAME_CALLS_SHARE: f64 = 0.005;
 pub(crate) struct ExplanationView<'a> {
     /// What the instructions explain.
     pub(crate) cause: ExplainedCause,
+    /// What the numbers are of.
+    pub(crate) scope: ExplainedScope,
     /// Instructions of a call of the baseline.
     pub(crate) baseline: f64,
     /// Instructions of a call of the candidate.
@@ -39,6 +43,11 @@ pub(crate) struct ExplanationView<'a> {
     pub(crate) worst_lines: Vec<LineRow<'a>>,
     /// The events of a simulated processor that are misses; empty if nothing was simulated.
     pub(crate) misses: Vec<MissRow>,
+    /// Events of this machine's processor and system; empty if nothing was counted.
+    pub(crate) hardware: Vec<EventRow>,
+    /// The call stacks, which are drawn and not listed.
+    #[serde(skip)]
+    pub(crate) stacks: &'a [StackNode],
 }
 
 /// The function with most of the added instructions.
@@ -46,8 +55,8 @@ pub(crate) struct ExplanationView<'a> {
 pub(crate) struct WorstFunction<'a> {
     /// The function.
     pub(crate) row: FunctionRow<'a>,
-    /// Its part of the added instructions of a call, as a share. At most 1, although other functions
-    /// may have fewer.
+    /// Its part of the instructions that functions gained, as a share. What other functions lost does
+    /// not count.
     pub(crate) share: f64,
 }
 
@@ -99,6 +108,8 @@ pub(crate) struct LineRow<'a> {
     pub(crate) file: &'a str,
     /// Line in the file.
     pub(crate) line: u32,
+    /// Whether the candidate has the line. Another one may have its number there.
+    pub(crate) is_in_candidate: bool,
     /// Content of the line; empty if it is not known.
     pub(crate) text: &'a str,
     /// Path of the function that contains the line.
@@ -119,6 +130,33 @@ pub(crate) struct MissRow {
     pub(crate) kind: MissKind,
     /// Misses of a call on both sides.
     pub(crate) counts: SideCounts,
+}
+
+/// An event of this machine's processor or system.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct EventRow {
+    /// Name of the event, as `perf stat` has it.
+    pub(crate) event: &'static str,
+    /// Events of a call on both sides.
+    pub(crate) counts: SideCounts,
+}
+
+impl EventRow {
+    /// The events that are shown, in their order.
+    const SHOWN: [&'static str; 6] = [
+        "cycles",
+        "instructions",
+        "cache-misses",
+        "branch-misses",
+        "page-faults",
+        "context-switches",
+    ];
+
+    /// Returns a row for each known event in `counted`.
+    fn list(counted: &BTreeMap<String, SideCounts>) -> Vec<Self> {
+        let known = Self::SHOWN.into_iter();
+        known.filter_map(|event| Some(Self { event, counts: *counted.get(event)? })).collect()
+    }
 }
 
 /// What a simulated processor missed.
@@ -161,10 +199,12 @@ impl<'a> ExplanationView<'a> {
         let functions: Vec<_> = explanation.functions.iter().map(FunctionRow::new).collect();
         let lines: Vec<_> =
             explanation.lines.iter().map(|line| LineRow::new(line, source)).collect();
+        // Functions that are gone do not make the others smaller.
+        let gained: f64 = functions.iter().map(|row| row.added.max(0.0)).sum();
         let worst = functions
             .first()
             .filter(|row| row.added > 0.0 && added > 0.0)
-            .map(|row| WorstFunction { row: row.clone(), share: (row.added / added).min(1.0) });
+            .map(|row| WorstFunction { row: row.clone(), share: row.added / gained });
         let outlined = functions
             .iter()
             .skip(usize::from(worst.is_some()))
@@ -182,19 +222,31 @@ impl<'a> ExplanationView<'a> {
         });
         Self {
             cause: explanation.cause,
+            scope: explanation.scope,
             baseline,
             candidate,
             growth: candidate / baseline - 1.0,
             worst,
             outlined: outlined.cloned(),
-            worst_functions: functions.iter().take(WORST_ROWS).cloned().collect(),
-            worst_lines: lines.iter().take(WORST_ROWS).cloned().collect(),
+            worst_functions: pick_largest(&functions, |row| row.added),
+            worst_lines: pick_largest(&lines, |row| row.added),
             functions,
             lines,
             standard: explanation.standard.iter().map(FunctionRow::new).collect(),
             misses: misses.collect(),
+            hardware: EventRow::list(&explanation.hardware),
+            stacks: &explanation.stacks,
         }
     }
+}
+
+/// Returns the rows that changed most, in their order.
+fn pick_largest<T: Clone>(rows: &[T], added: impl Fn(&T) -> f64) -> Vec<T> {
+    let mut places: Vec<usize> = (0..rows.len()).collect();
+    places.sort_by(|one, other| added(&rows[*other]).abs().total_cmp(&added(&rows[*one]).abs()));
+    places.truncate(WORST_ROWS);
+    places.sort_unstable();
+    places.into_iter().map(|place| rows[place].clone()).collect()
 }
 
 impl<'a> FunctionRow<'a> {
@@ -239,6 +291,7 @@ impl<'a> LineRow<'a> {
         Self {
             file: &line.file,
             line: line.line,
+            is_in_candidate: line.is_in_candidate,
             text: &line.text,
             function: &line.function,
             own: line.own,
@@ -277,6 +330,36 @@ mod tests {
         assert_eq!(standing(&row), FunctionStanding::NoLongerInlined);
         let row = FunctionChange { presence: FunctionPresence::New, ..change(Some([0.0, 3.0])) };
         assert_eq!(standing(&row), FunctionStanding::New);
+    }
+
+    #[test]
+    fn a_function_that_replaces_others_has_a_part_of_what_was_gained_and_the_gone_ones_are_shown() {
+        let row = |name: &str, baseline: f64, candidate: f64| FunctionChange {
+            function: name.to_owned(),
+            own: SideCounts { baseline, candidate },
+            ..change(None)
+        };
+        let mut functions: Vec<_> = [60.0, 40.0, 4.0, 3.0, 2.0, 1.0]
+            .iter()
+            .map(|added| row(&format!("new {added}"), 0.0, *added))
+            .collect();
+        functions.push(row("gone", 70.0, 0.0));
+        let explanation = Explanation {
+            cause: ExplainedCause::Instructions,
+            scope: ExplainedScope::Call,
+            instructions: crate::decision::InstructionCounts { baseline: 100.0, candidate: 140.0 },
+            functions,
+            lines: Vec::new(),
+            standard: Vec::new(),
+            events: BTreeMap::new(),
+            hardware: BTreeMap::new(),
+            stacks: Vec::new(),
+        };
+        let view = ExplanationView::new(&explanation, None);
+        let share = view.worst.as_ref().unwrap().share;
+        assert!((share - 60.0 / 110.0).abs() < 1e-9, "{share}");
+        let shown: Vec<_> = view.worst_functions.iter().map(|row| row.function).collect();
+        assert_eq!(shown, ["new 60", "new 40", "new 4", "new 3", "gone"]);
     }
 
     #[test]

@@ -3,16 +3,13 @@
 use std::fmt::Write as _;
 
 use super::ReportRow;
+use super::typed_words::{is_object_id, is_typable, quote_for_shell, shorten_id};
 use crate::decision::{BaselineKind, Change, Decision, Judgement};
 use crate::run::RunRequest;
 use crate::units::Nanos;
 
 /// Maximum number of benchmark names in the command. Nobody would type a longer one.
 const MAX_NAMES: usize = 5;
-/// Maximum length of a name in bytes. Longer names are cut where they are shown, so the command
-/// would not work.
-const LONGEST_NAME: usize = 200;
-
 /// Returns the command that repeats the check for the benchmarks that matter. Returns `None` if
 /// there is no such benchmark, no commit to compare with, or a name that cannot be typed in a
 /// terminal.
@@ -106,19 +103,6 @@ fn choose_baseline(decision: &Decision) -> Option<&str> {
     }
 }
 
-fn is_object_id(id: &str) -> bool {
-    (7..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// Returns the first 10 digits of an object id, enough to distinguish it within a repository.
-fn shorten_id(id: &str) -> &str {
-    &id[..id.len().min(10)]
-}
-
-fn is_typable(name: &str) -> bool {
-    name.len() <= LONGEST_NAME && !name.chars().any(char::is_control)
-}
-
 /// Returns a glob pattern that matches only this name.
 fn escape_glob(name: &str) -> String {
     let mut glob = String::with_capacity(name.len());
@@ -132,9 +116,4 @@ fn escape_glob(name: &str) -> String {
         }
     }
     glob
-}
-
-/// Returns `word` quoted as one word for any POSIX shell.
-fn quote_for_shell(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

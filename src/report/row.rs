@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::doubt::DoubtGrouping;
 use super::explanation::ExplanationView;
+use super::origin::OriginLine;
 use crate::compare::{Estimate, Histogram, SideFigures};
 use crate::decision::{
     Change, CheckStage, Decision, Judgement, LaunchCounts, RatioInterval, TargetJudgement,
@@ -91,6 +92,8 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) remarks: Vec<&'a Note>,
     /// Where the added instructions are; `None` if this is unknown.
     pub(crate) explanation: Option<ExplanationView<'a>>,
+    /// Since which commit of the default branch it is slower; `None` if this is unknown.
+    pub(crate) origin: Option<OriginLine<'a>>,
 }
 
 /// What a row is called: its change, unless something about the benchmark is more important.
@@ -393,6 +396,7 @@ impl<'a> ReportRow<'a> {
                 .explanation
                 .as_ref()
                 .map(|explanation| ExplanationView::new(explanation, source)),
+            origin: OriginLine::from_judgement(judgement),
         }
     }
 

@@ -8,8 +8,11 @@ use super::print::render_decision;
 use crate::cli::DecisionFormat;
 use crate::decision::Decision;
 use crate::files;
-use crate::render::Colour;
+use crate::render::{Colour, FlameFile, draw_flame_files};
 use crate::report::ReportContext;
+
+/// Folder of the flame graphs, beside the decision.
+const FLAME_FOLDER: &str = "flame-graphs";
 
 /// Writes the decision and its reports to `folder`.
 ///
@@ -25,6 +28,26 @@ pub(crate) fn write_decision_files(folder: &Path, decision: &Decision) -> Result
     for (name, format) in formats {
         let shown = render_decision(decision, format, &ReportContext::default(), Colour::Off)?;
         write_output(folder, name, &shown)?;
+    }
+    write_flame_graphs(&folder.join(FLAME_FOLDER), decision)
+}
+
+/// Writes the flame graphs of `decision` to `folder`, and removes those of an earlier decision.
+///
+/// Fails if a file cannot be written or removed.
+fn write_flame_graphs(folder: &Path, decision: &Decision) -> Result<()> {
+    let drawings = draw_flame_files(decision);
+    let earlier = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    for path in earlier.map(|entry| entry.path()) {
+        let is_drawing = path.extension().is_some_and(|extension| extension == "svg");
+        let stays = drawings.iter().any(|file| path.ends_with(&file.name));
+        if is_drawing && !stays {
+            files::remove_if_present(&path)
+                .with_context(|| format!("failed to remove `{}`", path.display()))?;
+        }
+    }
+    for FlameFile { name, svg } in &drawings {
+        write_output(folder, name, svg)?;
     }
     Ok(())
 }

@@ -166,13 +166,17 @@ impl Pair {
         {
             return Ok(PairAttempt::Ready(Box::new(Self::from_unaffected(unaffected, commits))));
         }
-        let base_checkout = folder.check_out(repository, "base", base)?;
+        // Programs with line tables share no dependency with the others. In folders of their own, those
+        // of the second side are copied from the first one.
+        let [base_name, head_name] =
+            if builder.has_line_tables { ["base-lines", "head-lines"] } else { ["base", "head"] };
+        let base_checkout = folder.check_out(repository, base_name, base)?;
         let baseline = match base_side.build(&base_checkout, &original.parts)? {
             Ok(baseline) => baseline,
             Err(obstacle) => return Ok(PairAttempt::NoBase(obstacle)),
         };
-        folder.seed_build("head", "base")?;
-        let head_checkout = folder.check_out(repository, "head", &head_commit)?;
+        folder.seed_build(head_name, base_name)?;
+        let head_checkout = folder.check_out(repository, head_name, &head_commit)?;
         let candidate = match head_side.build(&head_checkout, &baseline.parts)? {
             Ok(candidate) => candidate,
             Err(obstacle) => return Ok(PairAttempt::NoHead(obstacle.describe_for_head())),

@@ -10,7 +10,7 @@ use super::standing::{
     TrendLevel, WatchState,
 };
 use super::track::{BenchmarkTrack, TrackChange};
-use super::{DriftPace, SiteInput, SuspectCommit};
+use super::{DriftPace, SiteInput, SuspectCommit, choose_bisect_command};
 use crate::note::FailureReason;
 use crate::run::Sampling;
 
@@ -89,6 +89,8 @@ struct ChangeRow<'a> {
     compare: Option<String>,
     suspects: Vec<SuspectRow>,
     more_suspects: usize,
+    /// Command that finds the one of several commits, for an open slowdown.
+    bisect: Option<String>,
 }
 
 /// A drift of the level.
@@ -144,7 +146,7 @@ pub(super) fn build_benchmark_page<'a>(
     let changes = track.hosts.iter().enumerate().flat_map(|(host, host_track)| {
         let fingerprint = &host_track.fingerprint;
         let changes = host_track.changes.iter();
-        changes.map(move |change| build_change_row(material, change, host, fingerprint))
+        changes.map(move |change| build_change_row(material, track, change, host, fingerprint))
     });
     let mut changes: Vec<(usize, ChangeRow<'_>)> = changes.collect();
     changes.sort_by_key(|(night, _)| std::cmp::Reverse(*night));
@@ -216,6 +218,7 @@ fn build_commit_link(material: &SiteInput<'_>, commit: Option<&str>) -> Option<S
 /// Returns the row of a change, with the index of the first night of the new level.
 fn build_change_row<'a>(
     material: &'a SiteInput<'_>,
+    track: &BenchmarkTrack<'_>,
     change: &TrackChange,
     host: usize,
     fingerprint: &'a str,
@@ -228,6 +231,7 @@ fn build_change_row<'a>(
     let all = range.map_or(Vec::new(), |(from, to)| (material.commits_between)(from, to));
     let compare = material.repository.as_deref().zip(range);
     let more_suspects = all.len().saturating_sub(MAX_SUSPECTS);
+    let bisect = choose_bisect_command(&track.id.name, range, all.len());
     let suspects = all.into_iter().take(MAX_SUSPECTS).map(|commit| {
         let link = build_commit_link(material, Some(&commit.id));
         SuspectRow { commit, link }
@@ -245,6 +249,7 @@ fn build_change_row<'a>(
         compare: compare.map(|(address, (from, to))| format!("{address}/compare/{from}...{to}")),
         suspects: suspects.collect(),
         more_suspects,
+        bisect: bisect.filter(|_| change.is_open),
     };
     (change.after, row)
 }

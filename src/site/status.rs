@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::standing::{BenchmarkStanding, BenchmarkState, TrendLevel};
 use super::track::BenchmarkTrack;
-use super::{DriftPace, SiteInput, SuspectCommit};
+use super::{DriftPace, SiteInput, SuspectCommit, choose_bisect_command};
 
 /// One benchmark and its open slowdowns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub(crate) struct OpenSlowdown {
     pub(crate) suspects: Vec<SuspectCommit>,
     /// Web address that shows these commits; `None` if unknown.
     pub(crate) compare: Option<String>,
+    /// Command that finds the one of several commits; `None` if it cannot be typed.
+    #[serde(default)]
+    pub(crate) bisect: Option<String>,
     /// Fingerprint of the host that measured the slowdown.
     pub(crate) host: String,
 }
@@ -106,6 +109,7 @@ fn to_slowdown(track: &BenchmarkTrack<'_>, material: &SiteInput<'_>) -> Vec<Open
         let (from, to) = (before.commit_id(), after.commit_id());
         let range = from.zip(to);
         let compare = material.repository.as_deref().zip(range);
+        let suspects = range.map_or(Vec::new(), |(a, b)| (material.commits_between)(a, b));
         OpenSlowdown {
             ratio: change.ratio,
             interval: change.interval,
@@ -113,7 +117,8 @@ fn to_slowdown(track: &BenchmarkTrack<'_>, material: &SiteInput<'_>) -> Vec<Open
             since: after.created.to_string(),
             from: from.map(str::to_owned),
             to: to.map(str::to_owned),
-            suspects: range.map_or(Vec::new(), |(a, b)| (material.commits_between)(a, b)),
+            bisect: choose_bisect_command(&track.id.name, range, suspects.len()),
+            suspects,
             compare: compare.map(|(address, (a, b))| format!("{address}/compare/{a}...{b}")),
             host: host.fingerprint.clone(),
         }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::decision::Decision;
+use crate::decision::{Change, Decision, Judgement, OriginEvidence, SlowdownOrigin};
 use crate::render::{self, COMMENT_LIMIT, Colour};
 use crate::report::{Report, ReportContext};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
@@ -426,5 +426,39 @@ fn the_last_line_of_a_panic_is_in_every_format() {
         render::render_json(&decision).unwrap(),
     ] {
         assert!(shown.contains("no model here"), "{shown}");
+    }
+}
+
+// Issue 17
+#[test]
+fn a_regression_names_the_commits_since_which_it_is_there_in_one_line() {
+    let mut decision = decision("fail.json");
+    let mut show = |good: &str, commits: u64| {
+        let regressed = |judgement: &&mut Judgement| judgement.change == Change::Regressed;
+        let judgement = decision.benchmarks.iter_mut().find(regressed).unwrap();
+        judgement.origin = Some(SlowdownOrigin {
+            good: good.to_owned(),
+            bad: "b".repeat(40),
+            commits: Some(commits),
+            evidence: OriginEvidence::Check,
+        });
+        let context = context();
+        let report = Report::new(&decision, &context);
+        [
+            render::render_text(&report, Colour::Off).unwrap(),
+            render::render_markdown(&report, COMMENT_LIMIT).unwrap(),
+            render::render_html(&report).unwrap(),
+        ]
+    };
+    for shown in show(&"a".repeat(40), 12) {
+        let line = shown.lines().find(|line| line.contains("perfgate bisect")).unwrap();
+        assert!(line.contains("since one of 12 commits after aaaaaaa up to bbbbbbb"), "{line}");
+        assert!(line.contains("perfgate bisect aaaaaaaaaa bbbbbbbbbb --bench "), "{line}");
+    }
+    for shown in show(&"a".repeat(40), 1) {
+        assert!(shown.contains("since bbbbbbb") && !shown.contains("perfgate bisect"), "{shown}");
+    }
+    for shown in show("<i>\n`; rm", 12) {
+        assert!(!shown.contains("perfgate bisect") && !shown.contains("after <i>\n"), "{shown}");
     }
 }

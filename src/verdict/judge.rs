@@ -426,6 +426,7 @@ fn build_judgement(
         failure: comparison.candidate.and_then(|side| side.failure.clone()),
         instructions: None,
         explanation: None,
+        origin: None,
         targets: judge_targets(comparison, rules),
         waiver: None,
         notes: finding.notes,

@@ -55,6 +55,60 @@ fn a_command_run_in_git_records_its_commit_and_is_stored_and_screened() {
     assert!(text_of(&status).contains("\"work\""), "{}", text_of(&status));
 }
 
+// Issue 17
+#[test]
+fn a_regression_on_the_default_branch_names_the_commits_it_came_with() {
+    let bed = CommandBed::new();
+    let check = |words: &[&str]| {
+        let check = ["check", "--run", "../run.json", "--out", "../out", "--format", "json"];
+        let output = bed.perfgate(&[&check[..], words].concat());
+        let decision: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", text_of(&output)));
+        assert_eq!(decision["benchmarks"][0]["change"], "regressed", "{decision:#}");
+        decision["benchmarks"][0]["origin"].clone()
+    };
+    let save = || {
+        let saved = bed.perfgate(&["baseline", "save", "../run.json"]);
+        assert!(saved.status.success(), "{}", text_of(&saved));
+    };
+    let fast: Vec<_> = (0..8)
+        .map(|night| {
+            let commit = bed.0.commit(&format!("fast {night}"));
+            bed.measure(100_000);
+            save();
+            commit
+        })
+        .collect();
+    let (first, good) = (&fast[0], &fast[7]);
+    bed.0.commit("not measured");
+    let bad = bed.0.commit("slow");
+    bed.measure(200_000);
+    let origin = check(&[]);
+    let expected = serde_json::json!({
+        "good": good.as_str(), "bad": bad.as_str(), "commits": 2, "evidence": "check",
+    });
+    assert_eq!(origin, expected);
+    let report = fs::read_to_string(bed.0.path("out/report.md")).unwrap();
+    let command = format!("perfgate bisect {} {}", &good.as_str()[..10], &bad.as_str()[..10]);
+    assert!(report.contains("since one of 2 commits after"), "{report}");
+    assert!(report.contains(&command), "{report}");
+    // Compared with a commit far back, the change point of the stored runs is nearer.
+    save();
+    for slow in 0..8 {
+        bed.0.commit(&format!("slow {slow}"));
+        bed.measure(200_000);
+        save();
+    }
+    let origin = check(&["--baseline", first.as_str()]);
+    assert_eq!(origin["evidence"], "history", "{origin}");
+    assert_eq!((&origin["good"], &origin["bad"]), (&expected["good"], &expected["bad"]));
+    // A change that is not in the branch has no such range.
+    bed.0.git("work", &["checkout", "--quiet", "-b", "change"]);
+    bed.0.commit("slower again");
+    bed.measure(400_000);
+    assert_eq!(check(&["--baseline", "main"]), Value::Null);
+}
+
 #[test]
 fn a_command_has_one_fingerprint_in_every_command() {
     let bed = CommandBed::new();

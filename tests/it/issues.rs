@@ -55,6 +55,8 @@ fn a_slowdown_opens_one_issue_that_is_edited_and_then_closed_when_the_level_is_b
         "{body}"
     );
     assert!(body.contains("](<https://example.org/demo/compare/"), "{body}");
+    assert!(body.contains("To find the commit: <code>perfgate bisect "), "{body}");
+    assert!(body.contains(&format!(" --bench &#39;{ID}&#39;</code>")), "{body}");
 
     let writes = github.writes().len();
     settled(&github, &slower());

@@ -23,6 +23,7 @@ mod command_runs;
 mod conditions;
 mod errors;
 mod explain;
+mod explain_commands;
 mod formats;
 #[cfg(all(feature = "internals", feature = "github"))]
 mod fuzz;

@@ -127,6 +127,8 @@ fn a_step_is_shown_with_its_size_and_the_commits_to_blame() {
     let range = format!("{}..{}", &commit_id(39)[..7], &commit_id(40)[..7]);
     says(&text, &range);
     says(&page, &format!("/compare/{}...{}", commit_id(39), commit_id(40)));
+    let [good, bad] = [39, 40].map(|night| commit_id(night)[..10].to_owned());
+    says(&text, &format!("To find the one: perfgate bisect {good} {bad} --bench "));
     says(&visible(&site.page("index")), &range);
     says(&visible(&site.page("bench/batching")), "None of 2 % or more");
 }

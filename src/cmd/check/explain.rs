@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 
-use super::inputs::CheckInputs;
+use super::inputs::{BaselineChoice, CheckInputs};
 use crate::decision::Decision;
+use crate::measure::command::SampleCommand;
 use crate::note::{ExplainObstacle, Note};
-use crate::session::explanation::explain_decision;
+use crate::session::explanation::{explain_commands, explain_decision};
 use crate::session::output_files::write_decision_files;
 use crate::session::settings::to_duration;
 
@@ -20,7 +21,14 @@ pub(super) fn explain_if_wanted(check: &CheckInputs<'_>, decision: &mut Decision
     // It takes a while, and what is decided must not be lost if perfgate is killed meanwhile.
     write_decision_files(&check.args.out, decision)?;
     let budget = to_duration(check.args.explain_budget);
-    let obstacle = match explain_decision(&check.session, decision, budget) {
+    let explained = match &check.choice {
+        BaselineChoice::Commands(baseline, candidate) => {
+            let commands = [baseline, candidate].map(|text| SampleCommand::new(text.clone()));
+            explain_commands(&check.session, commands.each_ref(), decision, budget)
+        }
+        _ => explain_decision(&check.session, decision, budget),
+    };
+    let obstacle = match explained {
         Ok(explained) => explained.err(),
         Err(error) if !check.session.interrupt.is_raised() => {
             Some(ExplainObstacle::Failed { cause: format!("{error:#}") })

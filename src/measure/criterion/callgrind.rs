@@ -9,6 +9,7 @@ mod profile;
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -19,9 +20,9 @@ use crate::process::{self, Interrupt, ProcessError, StderrTarget};
 use crate::run::{BenchmarkId, Sampling};
 use crate::symbols::{demangle_symbol, list_function_symbols};
 
-#[cfg(test)]
-pub(crate) use self::profile::EdgeCost;
-pub(crate) use self::profile::{CallProfile, CodeFunction, CodePlace, parse_call_profile};
+pub(crate) use self::profile::{
+    CallProfile, CodeFunction, CodePlace, EdgeCost, parse_call_profile, read_profiled_command,
+};
 
 /// The program that counts instructions.
 pub(crate) const VALGRIND: &str = "valgrind";
@@ -35,6 +36,18 @@ pub(crate) enum CountDetail {
     Instructions,
     /// Also cache misses and mispredicted branches of a simulated processor, which takes longer.
     Simulation,
+}
+
+/// Returns the command that starts callgrind, without the program that it counts. It writes to `out`,
+/// in which `%p` stands for the number of the process.
+pub(crate) fn start_callgrind(out: &Path, detail: CountDetail) -> Command {
+    let mut command = Command::new(VALGRIND);
+    command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
+    command.args(["--dump-instr=yes", "--dump-line=no", "--compress-pos=no", "--demangle=no"]);
+    if detail == CountDetail::Simulation {
+        command.args(["--cache-sim=yes", "--branch-sim=yes"]);
+    }
+    command
 }
 
 /// What is counted, and how long that may take.
@@ -56,6 +69,16 @@ pub(crate) struct CountRequest<'a> {
     pub(crate) interrupt: &'a Interrupt,
 }
 
+impl<'a> CountRequest<'a> {
+    /// Returns the bench target of the benchmark; `None` if it was not built.
+    pub(super) fn find_target(&self) -> Option<&'a BenchTarget> {
+        let mut targets = self.built.targets.iter();
+        targets.find(|bench| {
+            bench.name == self.target && Some(&bench.package) == self.id.package.as_ref()
+        })
+    }
+}
+
 /// Counts the instructions of one call, by address and by called function. This includes what
 /// Criterion's `Bencher` does for it, such as the set-up of `iter_batched`, and leaves out other
 /// threads. The inner `Err` is the obstacle if the calls cannot be counted.
@@ -68,10 +91,7 @@ pub(crate) fn profile_calls(
 ) -> Result<Result<CallProfile, CountObstacle>, ProcessError> {
     // Count two starts with different numbers of samples, and divide the difference by the number
     // of additional calls.
-    let mut targets = request.built.targets.iter();
-    let Some(target) = targets.find(|bench| {
-        bench.name == request.target && Some(&bench.package) == request.id.package.as_ref()
-    }) else {
+    let Some(target) = request.find_target() else {
         return Ok(Err(CountObstacle::UnknownTarget));
     };
     if let Some(runner) = &target.runner {
@@ -122,8 +142,29 @@ impl BenchTarget {
         methods: &[String],
         samples: u32,
     ) -> Result<Result<CallProfile, CountObstacle>, ProcessError> {
-        // Start the bench in Valgrind with the least effort that Criterion allows, check that each
-        // sample was one call, and read the counts.
+        let folder = request.interrupt.create_temporary_folder()?;
+        let out = folder.path().join("counts");
+        let mut command = start_callgrind(&out, request.detail);
+        command.args(methods.iter().map(|symbol| format!("--toggle-collect={symbol}")));
+        if let Err(obstacle) = self.run_samples(request, &mut command, samples)? {
+            return Ok(Err(obstacle));
+        }
+        let counts = fs::read(&out)?;
+        let profile = parse_call_profile(&String::from_utf8_lossy(&counts));
+        Ok(profile.ok_or(CountObstacle::NoTotal))
+    }
+
+    /// Starts the bench as the argument of `command`, with the least effort that Criterion allows for
+    /// `samples` samples, and checks that each sample was one call. The inner `Err` is the obstacle if
+    /// it was not.
+    ///
+    /// Fails if the process cannot be started or its files cannot be read.
+    pub(super) fn run_samples(
+        &self,
+        request: &CountRequest<'_>,
+        command: &mut Command,
+        samples: u32,
+    ) -> Result<Result<(), CountObstacle>, ProcessError> {
         let left = request.deadline.map(|end| end.saturating_duration_since(Instant::now()));
         let limit = left.map_or(request.effort.timeout, |left| left.min(request.effort.timeout));
         if limit.is_zero() {
@@ -131,16 +172,9 @@ impl BenchTarget {
         }
         let interrupt = request.interrupt;
         let folder = interrupt.create_temporary_folder()?;
-        let (home, out) = (folder.path().join("criterion"), folder.path().join("counts"));
+        let home = folder.path().join("criterion");
         fs::create_dir_all(&home)?;
         let bench_command = self.build_command(&home);
-        let mut command = Command::new(VALGRIND);
-        command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
-        command.args(["--dump-instr=yes", "--dump-line=no", "--compress-pos=no", "--demangle=no"]);
-        if request.detail == CountDetail::Simulation {
-            command.args(["--cache-sim=yes", "--branch-sim=yes"]);
-        }
-        command.args(methods.iter().map(|symbol| format!("--toggle-collect={symbol}")));
         command.arg(bench_command.get_program()).current_dir(&self.environment.folder).env_clear();
         let variables = bench_command.get_envs();
         command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
@@ -148,8 +182,7 @@ impl BenchTarget {
         command.args(["--warm-up-time", "0.000001", "--nresamples", "1", "--sample-size"]);
         let id = request.id.name.as_str();
         command.args([samples.to_string(), build_exact_filter([id].into_iter())]);
-        let ended =
-            process::run_process(&mut command, StderrTarget::Lines, limit, interrupt, |_| true)?;
+        let ended = process::run_process(command, StderrTarget::Lines, limit, interrupt, |_| true)?;
         if ended.status.is_none() && left.is_some_and(|left| left <= limit) {
             return Ok(Err(CountObstacle::BudgetSpent));
         }
@@ -163,12 +196,7 @@ impl BenchTarget {
                 seen.sampling == Sampling::Call && seen.samples.len() == samples as usize
             })
         });
-        if !is_single {
-            return Ok(Err(CountObstacle::SeveralCallsPerSample));
-        }
-        let counts = fs::read(&out)?;
-        let profile = parse_call_profile(&String::from_utf8_lossy(&counts));
-        Ok(profile.ok_or(CountObstacle::NoTotal))
+        Ok(if is_single { Ok(()) } else { Err(CountObstacle::SeveralCallsPerSample) })
     }
 }
 

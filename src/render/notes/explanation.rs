@@ -24,6 +24,14 @@ pub(super) fn describe_obstacle(obstacle: &CountObstacle) -> String {
              perfgate starts directly"
         ),
         CountObstacle::NoTotal => "callgrind wrote no total".to_owned(),
+        CountObstacle::Interpreted { program } => format!(
+            "`{program}` interprets it, and callgrind knows the functions of the interpreter, not \
+             those of the script"
+        ),
+        CountObstacle::OtherCalls => {
+            "the two commands make different numbers of calls and do not follow PERFGATE_CALLS"
+                .to_owned()
+        }
     }
 }
 
@@ -38,7 +46,9 @@ pub(super) fn describe_explain_obstacle(obstacle: &ExplainObstacle) -> String {
             format!("the decision is about {judged}, and another commit is checked out")
         }
         ExplainObstacle::NotCriterion => {
-            "commands were measured, which perfgate does not build".to_owned()
+            "only benches of Criterion, and the two commands of a check with --explain, can be \
+             explained"
+                .to_owned()
         }
         ExplainObstacle::Failed { cause } => super::join_lines(cause),
     }

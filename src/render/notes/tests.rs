@@ -70,6 +70,8 @@ fn list_obstacles() -> Vec<CountObstacle> {
         ProcessFailed { reason: FailureReason::Killed { signal: 11 } }
         StartedByRunner { runner: "taskset -c 1".to_owned() }
         NoTotal {}
+        Interpreted { program: "python3.11".to_owned() }
+        OtherCalls {}
     }
 }
 

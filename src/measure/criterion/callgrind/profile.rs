@@ -48,8 +48,25 @@ impl CallProfile {
         self.own.values().sum()
     }
 
+    /// Returns the sum of this profile and another one.
+    #[must_use]
+    pub(crate) fn add_other(mut self, other: Self) -> Self {
+        for (place, count) in other.own {
+            *self.own.entry(place).or_default() += count;
+        }
+        for (edge, cost) in other.calls {
+            let sum = self.calls.entry(edge).or_default();
+            sum.calls += cost.calls;
+            sum.instructions += cost.instructions;
+        }
+        for (event, count) in other.events {
+            *self.events.entry(event).or_default() += count;
+        }
+        self
+    }
+
     /// Returns what one call costs if this profile has `calls` more calls than `fewer`.
-    pub(super) fn divide_difference(&self, fewer: &Self, calls: f64) -> Self {
+    pub(crate) fn divide_difference(&self, fewer: &Self, calls: f64) -> Self {
         // Both profiles have what is not part of a call. The difference is that of the calls.
         let mut own = self.own.clone();
         for (place, count) in &fewer.own {
@@ -76,6 +93,11 @@ impl CallProfile {
         }
         Self { own, calls: edges, events }
     }
+}
+
+/// Returns the command line of the process that a file of callgrind is about; `None` if it has none.
+pub(crate) fn read_profiled_command(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.strip_prefix("cmd:")).map(str::trim)
 }
 
 /// Reads a file that callgrind wrote with an address in front of each cost. Returns `None` if it has
