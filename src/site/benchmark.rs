@@ -277,8 +277,9 @@ fn build_drift_rows<'a>(
 fn build_target_rows(material: &SiteInput<'_>, track: &BenchmarkTrack<'_>) -> Vec<TargetRow> {
     let latest = track.cells.iter().rev().flatten().find(|cell| cell.median().is_some());
     let rules = material.policy.resolve_rules(&track.id.name, None);
-    let rows = rules.targets.iter().map(|(metric, limit)| {
-        let place = SHOWN_METRICS.iter().position(|shown| shown == metric);
+    let times = rules.targets.iter().filter_map(|limit| Some((limit.figure.time()?, limit.value)));
+    let rows = times.map(|(metric, limit)| {
+        let place = SHOWN_METRICS.iter().position(|shown| *shown == metric);
         let figure = place.and_then(|place| latest?.figures[place]);
         TargetRow {
             metric: metric.name(),

@@ -357,7 +357,7 @@ fn the_label_of_a_target_stays_inside_the_chart() {
     let mut decision = decision("pass.json");
     for (limit, side) in [(1.0, "start"), (1e12, "end")] {
         for target in decision.benchmarks.iter_mut().flat_map(|judged| &mut judged.targets) {
-            target.limit = crate::units::Nanos::new(limit).unwrap();
+            target.limit = crate::units::Amount::new(limit).unwrap();
         }
         let context = ReportContext::default();
         let html = render::render_html(&Report::new(&decision, &context)).unwrap();
