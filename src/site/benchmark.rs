@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::chart_data::{build_chart_data, number_hosts};
+use super::metric::{MetricRow, build_metric_rows};
 use super::night::{NightFigure, SHOWN_METRICS};
 use super::overview::{NightName, format_date};
 use super::standing::{
@@ -47,6 +48,7 @@ pub(super) struct BenchmarkPage<'a> {
     hosts: Vec<HostRow<'a>>,
     changes: Vec<ChangeRow<'a>>,
     drifts: Vec<DriftRow<'a>>,
+    metrics: Vec<MetricRow<'a>>,
     targets: Vec<TargetRow>,
     nights: Vec<NightRow<'a>>,
     nights_in_all: usize,
@@ -170,6 +172,7 @@ pub(super) fn build_benchmark_page<'a>(
         hosts: build_host_rows(material, track),
         changes: changes.into_iter().map(|(_, row)| row).collect(),
         drifts: build_drift_rows(material, track),
+        metrics: build_metric_rows(material, track),
         targets,
         nights: build_night_rows(material, track),
         nights_in_all: track.cells.iter().flatten().count(),

@@ -1,6 +1,7 @@
 //! More than the time of a call: metrics that are judged, targets on them, sums, claims and costs.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
@@ -90,8 +91,14 @@ fn judge(name: &str, [old, new]: [&[f64]; 2], rules: &str) -> (Verdict, MetricJu
     (decision.verdict, metric)
 }
 
+/// Returns a context without links.
+fn context() -> &'static ReportContext {
+    static CONTEXT: LazyLock<ReportContext> = LazyLock::new(ReportContext::default);
+    &CONTEXT
+}
+
 fn render_text(decision: &Decision) -> String {
-    let report = Report::new(decision, &ReportContext::default());
+    let report = Report::new(decision, context());
     render::render_text(&report, Colour::Off).unwrap()
 }
 
@@ -131,7 +138,7 @@ fn a_benchmark_that_regressed_by_a_metric_says_so() {
     let text = render_text(&decision);
     assert!(text.contains("1 metric worse"), "{text}");
     assert!(text.contains("allocations: 12 → 13 (+8.3 %"), "{text}");
-    let report = Report::new(&decision, &ReportContext::default());
+    let report = Report::new(&decision, context());
     let markdown = render::render_markdown(&report, render::COMMENT_LIMIT).unwrap();
     assert!(markdown.contains("allocations is worse**: 12 → 13"), "{markdown}");
     assert!(render::render_html(&report).unwrap().contains("allocations is worse"));
@@ -399,7 +406,7 @@ fn a_claim_about_two_benchmarks_is_judged_by_launch() {
     assert_eq!(judge("at-least = 3.2").expectations[0].status, TargetStatus::Unproven);
     assert_eq!(judge("at-most = 3.0").expectations[0].status, TargetStatus::Missed);
     assert_eq!(judge("at-most = 4.0").expectations[0].status, TargetStatus::Met);
-    let report = Report::new(&missed, &ReportContext::default());
+    let report = Report::new(&missed, context());
     for shown in [
         render::render_text(&report, Colour::Off).unwrap(),
         render::render_markdown(&report, render::COMMENT_LIMIT).unwrap(),
@@ -437,7 +444,7 @@ fn a_million_calls_of_a_millisecond_cost_their_share_of_an_hour() {
     let toml = "[cost]\nper-hour = 3.6\nname = \"c7i.large\"\ncurrency = \"USD\"\n";
     let decision = decide_alone(vec![reporting("x", &[1.0; 5])], toml);
     // A million calls of 1 ms take 1,000 s, which is 1/3.6 of an hour.
-    let report = Report::new(&decision, &ReportContext::default());
+    let report = Report::new(&decision, context());
     let cost = report.rows().next().unwrap().cost.unwrap();
     assert!((cost.point - 1.0).abs() < 1e-3, "{cost:?}");
     assert!(cost.low.unwrap() < cost.point && cost.point < cost.high.unwrap(), "{cost:?}");
