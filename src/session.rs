@@ -119,7 +119,7 @@ impl Session {
         Ok(Self {
             base_prepare: config.measure.prepare.clone(),
             selection: request.selection.clone(),
-            effort: EffortSettings::resolve(request.effort, &config.measure),
+            effort: EffortSettings::resolve(request.effort, &config.measure).for_policy(&policy),
             request: record_request(request),
             project,
             config,

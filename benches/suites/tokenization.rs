@@ -8,9 +8,13 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use perfgate_alloc::CountingAllocator;
 use perfgate_suites::InferenceError;
 use perfgate_suites::session::SessionOptions;
 use perfgate_suites::tokenization::{Tokenizer, generate_prose};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
 const SHORT_TEXT: &str =
     "Nothing slips into the main branch unless the numbers say that it is still fast enough.";
@@ -43,7 +47,10 @@ fn bench_tokenizer(
     });
 
     group.throughput(Throughput::Bytes(SHORT_TEXT.len() as u64));
-    group.bench_function("short", |bencher| bencher.iter(|| encode(SHORT_TEXT)));
+    group.bench_function("short", |bencher| {
+        perfgate_alloc::record(&format!("tokenization/{name}/short"), || encode(SHORT_TEXT));
+        bencher.iter(|| encode(SHORT_TEXT));
+    });
 
     let texts = (0..BATCH_SIZES[BATCH_SIZES.len() - 1])
         .map(|seed| generate_prose(words, 40 + 3 * seed, seed as u64))
