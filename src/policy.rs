@@ -3,6 +3,7 @@
 //! A `Policy` is the file combined with the command line. `BenchmarkRules` is the part of it that
 //! applies to one benchmark.
 
+mod fail_on;
 mod figure;
 mod config;
 mod claim;
@@ -10,14 +11,13 @@ mod changes;
 pub(crate) mod trailer;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub(crate) use changes::{RuleChange, list_rule_changes};
 pub(crate) use claim::{BetterDirection, ExpectRule, HourPrice, MetricRule, SumRule};
 pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig};
+pub(crate) use fail_on::FailOn;
 pub(crate) use figure::{
     LimitSide, Metric, MetricUnit, PEAK_RSS_METRIC, TargetFigure, TargetLimit,
 };
@@ -119,57 +119,6 @@ pub(crate) enum ConfigRemedy {
 /// Formats a share as a percentage with at most two decimals.
 fn show_percent(share: f64) -> String {
     format!("{} %", (share * 1e4).round() / 100.0)
-}
-
-/// A reason for which a check does not pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum FailOn {
-    /// A benchmark is slower than tolerated.
-    Regressed,
-    /// A target is missed.
-    TargetMissed,
-    /// A benchmark of the baseline is gone.
-    Missing,
-    /// A benchmark could not be measured.
-    Failed,
-    /// A target cannot be shown to hold.
-    TargetUnproven,
-    /// The data do not show whether a benchmark changed.
-    Inconclusive,
-}
-
-impl FailOn {
-    /// All reasons.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Regressed,
-        Self::TargetMissed,
-        Self::Missing,
-        Self::Failed,
-        Self::TargetUnproven,
-        Self::Inconclusive,
-    ];
-
-    /// Returns the word that the command line and files use.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Regressed => "regressed",
-            Self::TargetMissed => "target-missed",
-            Self::Missing => "missing",
-            Self::Failed => "failed",
-            Self::TargetUnproven => "target-unproven",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-}
-
-impl FromStr for FailOn {
-    type Err = PolicyError;
-
-    fn from_str(word: &str) -> Result<Self, PolicyError> {
-        let known = Self::ALL.into_iter().find(|reason| reason.name() == word);
-        known.ok_or_else(|| PolicyError::FailOn(word.to_owned()))
-    }
 }
 
 /// The rules of a check: what is tolerated, which limits hold, and which reasons fail.

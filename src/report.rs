@@ -22,7 +22,7 @@ mod source;
 mod figures;
 mod repeat;
 
-pub(crate) use claim::{CallCost, ExpectationLine, MetricLine, SumLine};
+pub(crate) use claim::{CallPrice, ExpectationLine, MetricLine, SumLine};
 pub(crate) use counts::{ChangeCounts, TargetCounts};
 pub(crate) use doubt::{DoubtGroup, group_undecided, group_unproven};
 use doubt::{DoubtGrouping, group_met};

@@ -42,7 +42,7 @@ pub(crate) struct MetricRule {
     pub(crate) better: BetterDirection,
 }
 
-/// A target on a sum: one call of each part, in turn, all of it a number of times.
+/// A target on a sum: one call of each part after the other, all of it a number of times.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SumRule {
     /// Name of the target.

@@ -107,7 +107,7 @@ pub(crate) struct ExpectationLine<'a> {
 
 /// What a million calls of a benchmark cost, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct CallCost {
+pub(crate) struct CallPrice {
     /// Lower end of the interval; `None` with a single launch.
     pub(crate) low: Option<f64>,
     /// Best estimate.
@@ -116,7 +116,7 @@ pub(crate) struct CallCost {
     pub(crate) high: Option<f64>,
 }
 
-impl CallCost {
+impl CallPrice {
     /// Computes the cost from the mean of a call, which is the inverse of the calls per hour.
     pub(super) fn from_side(side: &ReportSide<'_>, price: &HourPrice) -> Self {
         let to_cost = |mean: Nanos| mean.get() * COST_CALLS / NANOS_PER_HOUR * price.per_hour.get();

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::row::TargetLine;
-use super::{CallCost, CommitLine, HostLine, MetricLine, ReportSide, find_ambiguous_ids};
+use super::{CallPrice, CommitLine, HostLine, MetricLine, ReportSide, find_ambiguous_ids};
 use crate::compare::{HistogramAxis, SideFigures};
 use crate::note::Note;
 use crate::run::{Benchmark, BenchmarkFailure, Run, Sampling};
@@ -48,7 +48,7 @@ pub(crate) struct FigureRow<'a> {
     /// Always empty: a run has no targets. The name is that of a row of a decision.
     pub(crate) targets: [TargetLine<'a>; 0],
     /// Always `None`: a run has no price. The name is that of a row of a decision.
-    pub(crate) cost: Option<CallCost>,
+    pub(crate) cost: Option<CallPrice>,
     /// The first metrics that its launches report.
     pub(crate) metrics: Vec<MetricLine<'a>>,
     /// Why it could not be measured; `None` if it was.

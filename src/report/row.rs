@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
-use super::claim::{CallCost, MetricLine};
+use super::claim::{CallPrice, MetricLine};
 use super::doubt::DoubtGrouping;
 use super::explanation::ExplanationView;
 use crate::compare::{Estimate, Histogram, SideFigures};
@@ -87,7 +87,7 @@ pub(crate) struct ReportRow<'a> {
     /// The first metrics of the benchmark, those of interest first.
     pub(crate) metrics: Vec<MetricLine<'a>>,
     /// What a million calls cost; `None` if no price is known.
-    pub(crate) cost: Option<CallCost>,
+    pub(crate) cost: Option<CallPrice>,
     /// The waiver that accepts the regression; `None` if there is none.
     pub(crate) waiver: Option<WaiverLine<'a>>,
     /// Why the change was found, and what weakens the answer: the first notes.
@@ -372,7 +372,7 @@ impl<'a> ReportRow<'a> {
             judgement.candidate.as_ref().map(|summary| ReportSide::new(summary, is_batch));
         let price = decision.cost.as_ref();
         let cost =
-            candidate.as_ref().zip(price).map(|(side, price)| CallCost::from_side(side, price));
+            candidate.as_ref().zip(price).map(|(side, price)| CallPrice::from_side(side, price));
         Self {
             id: &judgement.id,
             page: None,

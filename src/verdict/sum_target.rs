@@ -1,4 +1,4 @@
-//! Judging limits on sums of calls: one call of each part in turn, all of it a number of times.
+//! Judging limits on sums of calls: one call of each part after the other, all of it a number of times.
 //!
 //! Nothing is assumed about how the calls of a sum depend on each other. If each of N calls is above
 //! its bound with probability at most p ÷ N, the sum is above the sum of the bounds with probability
