@@ -247,13 +247,11 @@ impl Policy {
         let (targets, sums) = build_target_rules(&config.target)?;
         self.proposed_targets = targets;
         // A claim that is stricter is met only if a looser one of the same name is, so both may judge.
-        for sum in sums.into_iter().filter(|sum| !self.sums.contains(sum)).collect::<Vec<_>>() {
-            self.sums.push(sum);
-        }
+        let added: Vec<_> = sums.into_iter().filter(|sum| !self.sums.contains(sum)).collect();
+        self.sums.extend(added);
         let expects = build_expect_rules(&config.expect)?.into_iter();
-        for expect in expects.filter(|one| !self.expects.contains(one)).collect::<Vec<_>>() {
-            self.expects.push(expect);
-        }
+        let added: Vec<_> = expects.filter(|one| !self.expects.contains(one)).collect();
+        self.expects.extend(added);
         Ok(self)
     }
 
@@ -440,17 +438,16 @@ fn build_target_rules(
 ) -> Result<(Vec<TargetRule>, Vec<SumRule>), PolicyError> {
     let (mut rules, mut sums) = (Vec::new(), Vec::new());
     for target in targets {
-        match target.to_sum()? {
-            Some(sum) => sums.push(sum),
-            None => {
-                let bench = target.bench.as_deref().unwrap_or_default();
-                let limits = target.limits()?;
-                if limits.is_empty() {
-                    return Err(PolicyError::TargetWithoutLimit(bench.to_owned()));
-                }
-                rules.push(TargetRule { pattern: IdPattern::new(bench)?, limits });
-            }
+        if let Some(sum) = target.to_sum()? {
+            sums.push(sum);
+            continue;
         }
+        let bench = target.bench.as_deref().unwrap_or_default();
+        let limits = target.limits()?;
+        if limits.is_empty() {
+            return Err(PolicyError::TargetWithoutLimit(bench.to_owned()));
+        }
+        rules.push(TargetRule { pattern: IdPattern::new(bench)?, limits });
     }
     Ok((rules, sums))
 }

@@ -22,6 +22,7 @@ pub(crate) enum BetterDirection {
 
 impl BetterDirection {
     /// Returns whether less is better, which files leave out.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(crate) fn is_lower(&self) -> bool {
         *self == Self::Lower
     }

@@ -149,6 +149,7 @@ pub(crate) enum LimitSide {
 
 impl LimitSide {
     /// Returns whether this is the usual side, which files leave out.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(crate) fn is_at_most(&self) -> bool {
         *self == Self::AtMost
     }

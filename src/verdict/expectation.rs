@@ -7,7 +7,7 @@ use super::target_bound::TARGET_CONFIDENCE;
 use crate::decision::{ExpectationJudgement, TargetStatus};
 use crate::note::{ClaimIssue, Note};
 use crate::policy::{ExpectRule, LimitSide};
-use crate::run::{Benchmark, Launch};
+use crate::run::Benchmark;
 use crate::stats::test::t::{TTest, compute_paired_test, compute_welch_test};
 use crate::units::{Nanos, Ratio};
 
@@ -128,9 +128,8 @@ fn find_rounding(benchmark: &Benchmark) -> f64 {
 
 /// Returns the log median of each launch by session and round.
 fn index_levels(benchmark: &Benchmark) -> HashMap<(Option<&str>, u32), f64> {
-    let place = |launch: &Launch| launch.round;
     let launches = benchmark.launches.iter();
     launches
-        .map(|launch| ((launch.session.as_deref(), place(launch)), launch.digest().ln_median()))
+        .map(|launch| ((launch.session.as_deref(), launch.round), launch.digest().ln_median()))
         .collect()
 }

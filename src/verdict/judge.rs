@@ -219,7 +219,7 @@ fn judge_rounds(
     policy: &Policy,
     comparisons: &[BenchmarkComparison<'_>],
 ) -> (HashMap<BenchmarkId, ChangeFinding>, HashMap<BenchmarkId, BTreeMap<String, ChangeFinding>>) {
-    let Some(rounds) = evidence.rounds else { return Default::default() };
+    let Some(rounds) = evidence.rounds else { return (HashMap::new(), HashMap::new()) };
     // Collect the partners of every benchmark in the rounds, and judge them as one suite, because
     // they share information about the noise.
     let measured: HashSet<BenchmarkId> =
