@@ -450,7 +450,7 @@ fn a_million_calls_of_a_millisecond_cost_their_share_of_an_hour() {
     assert!(cost.low.unwrap() < cost.point && cost.point < cost.high.unwrap(), "{cost:?}");
     let text = render_text(&decision);
     assert!(
-        text.contains("a million calls") && text.contains("3.600 USD per hour (c7i.large)"),
+        text.contains("a million calls") && text.contains("3.60 USD per hour (c7i.large)"),
         "{text}"
     );
 }
