@@ -5,8 +5,9 @@
 
 mod fail_on;
 mod figure;
-mod config;
 mod claim;
+mod config;
+mod build;
 mod changes;
 pub(crate) mod trailer;
 
@@ -22,7 +23,7 @@ pub(crate) use figure::{
     LimitSide, Metric, MetricUnit, PEAK_RSS_METRIC, TargetFigure, TargetLimit,
 };
 
-use claim::{build_expect_rules, build_hour_price, build_metric_rules};
+use build::{build_expect_rules, build_hour_price, build_metric_rules};
 use config::TargetConfig;
 
 use crate::run::{Benchmark, LaunchData, Sampling};

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::ReportSide;
+use crate::compare::Estimate;
 use crate::decision::{
     Change, Decision, ExpectationJudgement, MetricJudgement, RatioInterval, SumJudgement,
     TargetStatus,
@@ -118,9 +118,8 @@ pub(crate) struct CallPrice {
 
 impl CallPrice {
     /// Computes the cost from the mean of a call, which is the inverse of the calls per hour.
-    pub(super) fn from_side(side: &ReportSide<'_>, price: &HourPrice) -> Self {
+    pub(super) fn from_mean(mean: Estimate, price: &HourPrice) -> Self {
         let to_cost = |mean: Nanos| mean.get() * COST_CALLS / NANOS_PER_HOUR * price.per_hour.get();
-        let mean = side.mean;
         Self {
             low: mean.low.map(to_cost),
             point: to_cost(mean.point),

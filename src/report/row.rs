@@ -371,8 +371,8 @@ impl<'a> ReportRow<'a> {
         let candidate =
             judgement.candidate.as_ref().map(|summary| ReportSide::new(summary, is_batch));
         let price = decision.cost.as_ref();
-        let cost =
-            candidate.as_ref().zip(price).map(|(side, price)| CallPrice::from_side(side, price));
+        let cost = judgement.candidate.as_ref().zip(price);
+        let cost = cost.map(|(side, price)| CallPrice::from_mean(side.mean, price));
         Self {
             id: &judgement.id,
             page: None,

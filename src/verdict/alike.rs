@@ -1,9 +1,6 @@
 //! Launches of a metric that do not vary at all, such as a count of allocations. A test by their
 //! variance would be certain after two launches.
 
-use super::change::{ChangeLimits, ErrorRates};
-use super::look_plan::PASS_ERROR;
-use crate::decision::Change;
 use crate::stats::test::t::TTest;
 
 /// Largest standard error of a log ratio that counts as none at all. Rounding of logarithms may leave
@@ -21,7 +18,7 @@ pub(super) struct AlikeChance {
     /// Chance that unchanged code looks changed.
     pub(super) change: f64,
     /// Chance that code which is worse looks unchanged.
-    pass: f64,
+    pub(super) pass: f64,
 }
 
 impl AlikeChance {
@@ -39,54 +36,11 @@ impl AlikeChance {
     pub(super) fn replaces(test: &TTest) -> bool {
         test.standard_error.is_nan() || test.standard_error < LARGEST_ROUNDING
     }
-
-    /// Judges a log ratio without variance.
-    ///
-    /// A change may be called at the α of the look. A pass may be called from the number of launches
-    /// on at which its chance is below the whole pass error: launches that are alike at one look were
-    /// alike at every earlier one, so looking again spends nothing.
-    pub(super) fn classify(
-        self,
-        difference: f64,
-        limits: ChangeLimits,
-        errors: ErrorRates,
-    ) -> Change {
-        let may_call = self.change <= errors.alpha;
-        // What is beyond the threshold and may not be called yet stays open, as in a test.
-        let is_beyond = difference.abs() > limits.change;
-        if may_call && difference > limits.called {
-            Change::Regressed
-        } else if may_call && difference < -limits.called {
-            Change::Improved
-        } else if self.pass <= PASS_ERROR && difference < limits.detect && !is_beyond {
-            Change::Unchanged
-        } else {
-            Change::Inconclusive
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn classify(launches: usize, [old, new]: [f64; 2], alpha: f64) -> Change {
-        let sides = [old, new].map(|value: f64| vec![value.ln(); launches]);
-        let chance = AlikeChance::from_sides(&sides[0], &sides[1]);
-        let change = 0.01_f64.ln_1p();
-        let limits = ChangeLimits { change, called: change, detect: 0.05_f64.ln_1p() };
-        chance.classify(new.ln() - old.ln(), limits, ErrorRates { alpha, pass: 0.005 })
-    }
-
-    #[test]
-    fn a_count_that_never_varies_is_not_certain_after_a_few_launches() {
-        // 4⁻⁴ = 0.0039, 4⁻⁷ = 0.00006; 2⁻⁴ = 0.0625, 2⁻⁵ = 0.031.
-        assert_eq!(classify(4, [12.0, 13.0], 0.003), Change::Inconclusive);
-        assert_eq!(classify(7, [12.0, 13.0], 0.0001), Change::Regressed);
-        assert_eq!(classify(7, [13.0, 12.0], 0.0001), Change::Improved);
-        assert_eq!(classify(4, [12.0, 12.0], 0.003), Change::Inconclusive);
-        assert_eq!(classify(5, [12.0, 12.0], 0.003), Change::Unchanged);
-    }
 
     #[test]
     fn a_ratio_that_repeats_while_values_vary_counts_as_coins_only() {

@@ -166,6 +166,31 @@ impl ChangeLimits {
             Change::Inconclusive
         }
     }
+
+    /// Judges a log ratio of launches that do not vary, which `alike` answers.
+    ///
+    /// A change may be called at the α of the look. A pass may be called from the number of launches
+    /// on at which its chance is below the whole pass error: launches that are alike at one look were
+    /// alike at every earlier one, so looking again spends nothing.
+    pub(super) fn classify_alike(
+        self,
+        difference: f64,
+        alike: AlikeChance,
+        errors: ErrorRates,
+    ) -> Change {
+        let may_call = alike.change <= errors.alpha;
+        // What is beyond the threshold and may not be called yet stays open, as in a test.
+        let is_beyond = difference.abs() > self.change;
+        if may_call && difference > self.called {
+            Change::Regressed
+        } else if may_call && difference < -self.called {
+            Change::Improved
+        } else if alike.pass <= PASS_ERROR && difference < self.detect && !is_beyond {
+            Change::Unchanged
+        } else {
+            Change::Inconclusive
+        }
+    }
 }
 
 /// Returns the slowdown, as a share, that a look with these errors calls regressed in 80 % of cases
@@ -280,7 +305,7 @@ fn judge_one_look(
     let test = clock.widen(test);
     let limits = ChangeLimits::from_rules(rules);
     let change = match alike.filter(|_| AlikeChance::replaces(&test)) {
-        Some(alike) => alike.classify(test.difference, limits, errors),
+        Some(alike) => limits.classify_alike(test.difference, alike, errors),
         None => limits.classify(&test, errors),
     };
     let detectable = compute_detectable_slowdown(&test, errors, rules);
@@ -306,5 +331,28 @@ pub(super) fn note_undecided(rounds: Option<usize>, detectable: f64) -> Note {
         rounds: rounds.map(|rounds| u32::try_from(rounds).unwrap_or(u32::MAX)),
         detectable: Percent::new(detectable).ok(),
         more_time: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classify(launches: usize, [old, new]: [f64; 2], alpha: f64) -> Change {
+        let sides = [old, new].map(|value: f64| vec![value.ln(); launches]);
+        let chance = AlikeChance::from_sides(&sides[0], &sides[1]);
+        let change = 0.01_f64.ln_1p();
+        let limits = ChangeLimits { change, called: change, detect: 0.05_f64.ln_1p() };
+        limits.classify_alike(new.ln() - old.ln(), chance, ErrorRates { alpha, pass: 0.005 })
+    }
+
+    #[test]
+    fn a_count_that_never_varies_is_not_certain_after_a_few_launches() {
+        // 4⁻⁴ = 0.0039, 4⁻⁷ = 0.00006; 2⁻⁴ = 0.0625, 2⁻⁵ = 0.031.
+        assert_eq!(classify(4, [12.0, 13.0], 0.003), Change::Inconclusive);
+        assert_eq!(classify(7, [12.0, 13.0], 0.0001), Change::Regressed);
+        assert_eq!(classify(7, [13.0, 12.0], 0.0001), Change::Improved);
+        assert_eq!(classify(4, [12.0, 12.0], 0.003), Change::Inconclusive);
+        assert_eq!(classify(5, [12.0, 12.0], 0.003), Change::Unchanged);
     }
 }

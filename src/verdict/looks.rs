@@ -333,7 +333,7 @@ impl LookProgress {
         let p_value = shrunk.p_greater(0.0).min(shrunk.p_less(0.0)).max(least);
         self.p_values.push((p_value, due.share.alpha * of_test.alpha / errors.alpha));
         let answer = match alike {
-            Some(alike) => alike.classify(shrunk.difference, limits, of_test),
+            Some(alike) => limits.classify_alike(shrunk.difference, alike, of_test),
             None => limits.classify(shrunk, of_test),
         };
         if rounds < MIN_SIGN_ROUNDS {

@@ -13,7 +13,7 @@ pub(super) fn describe_claim_issue(issue: &ClaimIssue) -> String {
             "no benchmark reports the metric `{metric}`, so `[[metric]] name = \"{metric}\"` judges nothing"
         ),
         ClaimIssue::MetricUndecided { launches } => {
-            format!("{} per side do not decide it", count_launches(*launches))
+            format!("undecided after {} per side", count_launches(*launches))
         }
         ClaimIssue::MetricGone => {
             "the baseline reports this metric and the candidate does not".to_owned()
