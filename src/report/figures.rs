@@ -11,6 +11,7 @@ use crate::run::{Benchmark, BenchmarkFailure, Run, Sampling};
 use crate::units::Confidence;
 
 /// Which columns a table of figures has, beside those that it always has.
+#[expect(clippy::struct_excessive_bools, reason = "each is about a column of its own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct FigureColumns {
     /// Number of benchmarks that were measured.

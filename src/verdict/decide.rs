@@ -102,7 +102,7 @@ fn collect_notes(
     notes.extend(unmatched::list_unmatched_rules(judgements, policy));
     notes.extend_from_slice(&claims.notes);
     let metrics = judgements.iter().map(|judgement| (judgement.id.as_str(), &judgement.metrics));
-    notes.extend(list_unreported_metrics(metrics, policy));
+    notes.extend(list_unreported_metrics(&metrics, policy));
     notes.extend(outcome::list_undecided_rules(judgements, policy));
     let horizon = evidence.rounds.map(|rounds| rounds.horizon).unwrap_or_default();
     let source = evidence.candidate.source;

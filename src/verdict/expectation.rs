@@ -101,15 +101,10 @@ fn estimate_ratio(numerator: &Benchmark, denominator: &Benchmark) -> MedianRatio
     };
     let pairs = if is_paired { u32::try_from(pairs.len()).unwrap_or(u32::MAX) } else { 0 };
     let rounding = [numerator, denominator].map(find_rounding).iter().sum::<f64>();
-    match test {
-        Ok(test) => {
-            MedianRatio { levels: Some(bound_log_ratio(&test, rounding)), pairs, note: None }
-        }
-        Err(_) => {
-            let note = Some(Note::TooFewLaunches);
-            MedianRatio { note, ..MedianRatio::default() }
-        }
-    }
+    let Ok(test) = test else {
+        return MedianRatio { note: Some(Note::TooFewLaunches), ..MedianRatio::default() };
+    };
+    MedianRatio { levels: Some(bound_log_ratio(&test, rounding)), pairs, note: None }
 }
 
 /// Returns the lower bound, the estimate and the upper bound of a log ratio that the clock may have

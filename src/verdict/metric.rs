@@ -194,7 +194,7 @@ pub(super) fn judge_metrics(
 /// Returns a note for each `[[metric]]` whose metric no benchmark reports. Returns none if no
 /// benchmark was measured that it is about.
 pub(super) fn list_unreported_metrics<'a>(
-    metrics: impl Iterator<Item = (&'a str, &'a BTreeMap<String, MetricJudgement>)> + Clone,
+    metrics: &(impl Iterator<Item = (&'a str, &'a BTreeMap<String, MetricJudgement>)> + Clone),
     policy: &Policy,
 ) -> Vec<Note> {
     let is_unreported = |rule: &&MetricRule| {
