@@ -384,9 +384,8 @@ fn the_p95_of_a_sum_is_bounded_by_higher_percentiles_of_its_parts() {
 fn a_claim_about_two_benchmarks_is_judged_by_launch() {
     // Both benchmarks of a launch share its pace, so the ratio is known better than either time.
     let side = |id: &str, ms: f64| {
-        let launches: Vec<_> = (0..6)
-            .map(|at| (steady_times(ms * (1.0 + 0.3 * f64::from(at)), at as usize, 20), None))
-            .collect();
+        let pace = |at: usize| ms * (1.0 + 0.3 * at as f64);
+        let launches: Vec<_> = (0..6).map(|at| (steady_times(pace(at), at, 20), None)).collect();
         benchmark(id, "", &launches)
     };
     let judge = |bound: &str| {

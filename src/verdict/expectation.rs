@@ -50,7 +50,6 @@ fn judge_bound(
 ) -> ExpectationJudgement {
     let limit = bound.ln();
     let status = match (measured.levels, side) {
-        (None, _) => TargetStatus::Unproven,
         (Some([low, ..]), LimitSide::AtLeast) if low >= limit => TargetStatus::Met,
         (Some([.., high]), LimitSide::AtLeast) if high < limit => TargetStatus::Missed,
         (Some([.., high]), LimitSide::AtMost) if high <= limit => TargetStatus::Met,

@@ -48,15 +48,12 @@ pub(super) fn judge_sum<'a>(
     let mut parts = Vec::new();
     let mut unmeasured = None;
     for (id, calls) in counts {
-        match find(id).filter(|benchmark| !benchmark.launches.is_empty()) {
-            Some(benchmark) => {
-                let step = clock::bound_step(benchmark).unwrap_or_default();
-                parts.push(SumPart { benchmark, calls, step });
-            }
-            None => {
-                let issue = ClaimIssue::PartUnmeasured { benchmark: id.to_owned() };
-                unmeasured = unmeasured.or(Some(Note::Claim { issue }));
-            }
+        if let Some(benchmark) = find(id).filter(|benchmark| !benchmark.launches.is_empty()) {
+            let step = clock::bound_step(benchmark).unwrap_or_default();
+            parts.push(SumPart { benchmark, calls, step });
+        } else {
+            let issue = ClaimIssue::PartUnmeasured { benchmark: id.to_owned() };
+            unmeasured = unmeasured.or(Some(Note::Claim { issue }));
         }
     }
     let judge = |(metric, limit): &(Metric, Nanos)| {
