@@ -125,6 +125,9 @@ pub(crate) struct EffortArgs {
     /// Warm-up time per benchmark and launch [default: as long as the calls, at most 100 ms]
     #[arg(long, value_name = "DURATION")]
     pub(crate) warmup: Option<Nanos>,
+    /// Give each benchmark a process of its own, so that `peak_rss_bytes` is its own memory
+    #[arg(long)]
+    pub(crate) memory: bool,
     /// Time limit of one launch
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Nanos>,

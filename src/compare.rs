@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 pub(crate) use figures::{Estimate, Histogram, HistogramAxis, SideFigures, compute_throughput};
 
-use crate::run::{Benchmark, BenchmarkId};
+use crate::run::{Benchmark, BenchmarkId, Launch};
 
 /// A benchmark with its data in both runs, or in one of them.
 #[derive(Clone, Debug)]
@@ -19,7 +19,8 @@ pub(crate) struct BenchmarkComparison<'a> {
     pub(crate) candidate: Option<&'a Benchmark>,
 }
 
-/// Log medians of the launches of both sides. Partners have the same index.
+/// Log medians of the launches of both sides, or the levels of a metric of theirs. Partners have the
+/// same index.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PartnerMedians {
     /// Natural logarithms of the launch medians of the baseline, which are in nanoseconds.
@@ -64,15 +65,31 @@ impl BenchmarkComparison<'_> {
         Self { id, baseline: None, candidate: None }
     }
 
-    /// Returns the launches that were measured next to each other: same session and same round, in
-    /// the order of rounds. Empty if the sides share no round.
+    /// Returns whether both sides have launches and neither failed.
+    pub(crate) fn is_testable(&self) -> bool {
+        [self.baseline, self.candidate].into_iter().all(|side| {
+            side.is_some_and(|side| side.failure.is_none() && !side.launches.is_empty())
+        })
+    }
+
+    /// Returns the log medians of the launches that were measured next to each other: same session and
+    /// same round, in the order of rounds. Empty if the sides share no round.
     pub(crate) fn match_partners(&self) -> PartnerMedians {
+        self.match_partner_levels(|launch| Some(launch.digest().ln_median()))
+    }
+
+    /// Returns the levels of the launches that were measured next to each other, as
+    /// [`match_partners`](Self::match_partners) does. Leaves out rounds in which a launch has none.
+    pub(crate) fn match_partner_levels(
+        &self,
+        find_level: impl Fn(&Launch) -> Option<f64>,
+    ) -> PartnerMedians {
         let (Some(baseline), Some(candidate)) = (self.baseline, self.candidate) else {
             return PartnerMedians::default();
         };
-        let baseline_medians: HashMap<_, _> = list_round_medians(baseline).collect();
-        let mut partners: Vec<_> = list_round_medians(candidate)
-            .filter_map(|(round, level)| Some((round, *baseline_medians.get(&round)?, level)))
+        let baseline_levels: HashMap<_, _> = list_round_levels(baseline, &find_level).collect();
+        let mut partners: Vec<_> = list_round_levels(candidate, &find_level)
+            .filter_map(|(round, level)| Some((round, *baseline_levels.get(&round)?, level)))
             .collect();
         partners.sort_by(|a, b| a.0.cmp(&b.0));
         PartnerMedians {
@@ -82,11 +99,14 @@ impl BenchmarkComparison<'_> {
     }
 }
 
-/// Yields the session and round of each launch with its log median. Launches without a session have
-/// no partner and are left out.
-fn list_round_medians(benchmark: &Benchmark) -> impl Iterator<Item = ((&str, u32), f64)> {
-    benchmark.launches.iter().filter_map(|launch| {
+/// Yields the session and round of each launch with its level. Launches without a session have no
+/// partner and are left out, and so are launches without a level.
+fn list_round_levels<'a>(
+    benchmark: &'a Benchmark,
+    find_level: &impl Fn(&Launch) -> Option<f64>,
+) -> impl Iterator<Item = ((&'a str, u32), f64)> {
+    benchmark.launches.iter().filter_map(move |launch| {
         let place = (launch.session.as_deref()?, launch.round);
-        Some((place, launch.digest().ln_median()))
+        Some((place, find_level(launch)?))
     })
 }

@@ -4,6 +4,7 @@
 //! This module knows what a decision can hold and checks what it reads, because a decision file may
 //! come from a stranger. It does not know how a decision is made, or by whom.
 
+mod claim;
 mod explanation;
 mod file;
 mod origin;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::claim::{ExpectationJudgement, MetricJudgement, SumJudgement};
 pub(crate) use self::explanation::{
     ExplainedCause, ExplainedScope, Explanation, FunctionChange, FunctionPresence, InliningChange,
     LineChange, SideCounts, StackNode,
@@ -21,11 +23,11 @@ pub(crate) use self::origin::{OriginEvidence, SlowdownOrigin};
 use crate::compare::SideFigures;
 use crate::host::Host;
 use crate::note::Note;
-use crate::policy::{FailOn, Metric};
+use crate::policy::{FailOn, HourPrice, LimitSide, TargetFigure};
 use crate::run::{
     BenchmarkFailure, BenchmarkId, MeasuredCommit, RunRequest, Sampling, deserialize_or_default,
 };
-use crate::units::{Confidence, Nanos, Percent, Ratio};
+use crate::units::{Amount, Confidence, Nanos, Percent, Ratio};
 
 /// The schema of the decision files that this version writes.
 pub(crate) const DECISION_SCHEMA: &str = "perfgate.decision/2";
@@ -152,6 +154,23 @@ pub(crate) struct Decision {
     pub(crate) candidate: CandidateSource,
     /// Judgements, one per benchmark.
     pub(crate) benchmarks: Vec<Judgement>,
+    /// Judgements of the targets on sums of benchmarks.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) sums: Vec<SumJudgement>,
+    /// Judgements of the claims about ratios of benchmarks.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub(crate) expectations: Vec<ExpectationJudgement>,
+    /// What an hour of the machine costs. `None` if the policy does not name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cost: Option<HourPrice>,
     /// Reasons that keep the check from passing. All reasons if the file does not name them.
     #[serde(default = "default_fail_on")]
     pub(crate) fail_on: Vec<FailOn>,
@@ -334,6 +353,13 @@ pub(crate) struct Judgement {
     /// Judgements of its targets.
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub(crate) targets: Vec<TargetJudgement>,
+    /// The metrics that its launches report, by name.
+    #[serde(
+        default,
+        deserialize_with = "deserialize_or_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) metrics: BTreeMap<String, MetricJudgement>,
     /// The waiver that accepts the change. `None` if it is not accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiver: Option<Waiver>,
@@ -381,18 +407,24 @@ pub(crate) struct InstructionCounts {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TargetJudgement {
     /// Limited figure.
-    pub(crate) metric: Metric,
-    /// Largest time of a call that meets the target.
-    pub(crate) limit: Nanos,
+    pub(crate) metric: TargetFigure,
+    /// Name of the target. `None` if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// On which side of the limit the figure meets the target.
+    #[serde(default, skip_serializing_if = "LimitSide::is_at_most")]
+    pub(crate) side: LimitSide,
+    /// The limit, in the unit of the figure.
+    pub(crate) limit: Amount,
     /// One-sided lower bound. `None` if the data do not bound the figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) low: Option<Nanos>,
+    pub(crate) low: Option<Amount>,
     /// Best estimate. `None` if the data do not give one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) point: Option<Nanos>,
+    pub(crate) point: Option<Amount>,
     /// One-sided upper bound. `None` if the data do not bound the figure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) high: Option<Nanos>,
+    pub(crate) high: Option<Amount>,
     /// What the data say.
     pub(crate) status: TargetStatus,
     /// Why the target is unproven, or what proves it if calls were not timed one by one. `None` if
@@ -413,6 +445,26 @@ pub(crate) struct Waiver {
 }
 
 impl Judgement {
+    /// Returns the metrics that changed for the worse, or are gone, without a waiver, by name.
+    pub(crate) fn worse_metrics(&self) -> impl Iterator<Item = (&str, &MetricJudgement)> {
+        let metrics = self.metrics.iter().map(|(name, metric)| (name.as_str(), metric));
+        metrics.filter(|(_, metric)| {
+            matches!(metric.change, Some(Change::Regressed | Change::Missing))
+                && metric.waiver.is_none()
+        })
+    }
+
+    /// Returns the number of judged metrics whose change is not known.
+    pub(crate) fn count_open_metrics(&self) -> usize {
+        let changes = self.metrics.values().map(|metric| metric.change);
+        changes.filter(|change| *change == Some(Change::Inconclusive)).count()
+    }
+
+    /// Returns whether the change of a judged metric is not known.
+    pub(crate) fn has_open_metric(&self) -> bool {
+        self.count_open_metrics() > 0
+    }
+
     /// Returns whether both sides have the same program, so that there was nothing to measure.
     pub(crate) fn is_same_program(&self) -> bool {
         self.change == Change::Unchanged
@@ -443,9 +495,20 @@ impl Decision {
             baseline,
             candidate,
             benchmarks,
+            sums: Vec::new(),
+            expectations: Vec::new(),
+            cost: None,
             fail_on,
             notes,
         }
+    }
+
+    /// Returns the statuses of all targets and claims.
+    pub(crate) fn target_statuses(&self) -> impl Iterator<Item = TargetStatus> {
+        let targets = self.benchmarks.iter().flat_map(|judgement| &judgement.targets);
+        let sums = self.sums.iter().map(|sum| sum.status);
+        let claims = self.expectations.iter().map(|claim| claim.status);
+        targets.map(|target| target.status).chain(sums).chain(claims)
     }
 
     /// Returns whether the check blocks: its exit status is not zero.

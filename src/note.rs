@@ -10,11 +10,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::units::{Nanos, Percent, Ratio};
 
 mod recorded;
+mod claim;
 mod failure;
 mod rules;
 mod explanation;
 mod machine;
 
+pub(crate) use claim::ClaimIssue;
 pub(crate) use explanation::{CountObstacle, ExplainObstacle};
 pub(crate) use failure::FailureReason;
 pub(crate) use machine::{Disturbance, MachineName, StoredMachine};
@@ -371,6 +373,11 @@ pub(crate) enum Note {
     RuleUndecided {
         /// Pattern of the rule.
         pattern: String,
+    },
+    /// A metric, a target or a claim is not decided, or matches nothing.
+    Claim {
+        /// Why.
+        issue: ClaimIssue,
     },
 
     // Advice and second opinions.

@@ -3,22 +3,32 @@
 //! A `Policy` is the file combined with the command line. `BenchmarkRules` is the part of it that
 //! applies to one benchmark.
 
+mod fail_on;
+mod figure;
+mod claim;
 mod config;
+mod build;
 mod changes;
 pub(crate) mod trailer;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub(crate) use changes::{RuleChange, list_rule_changes};
-pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig, TargetConfig};
+pub(crate) use claim::{BetterDirection, ExpectRule, HourPrice, MetricRule, SumRule};
+pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig};
+pub(crate) use fail_on::FailOn;
+pub(crate) use figure::{
+    LimitSide, Metric, MetricUnit, PEAK_RSS_METRIC, TargetFigure, TargetLimit,
+};
+
+use build::{build_expect_rules, build_hour_price, build_metric_rules};
+use config::TargetConfig;
 
 use crate::run::{Benchmark, LaunchData, Sampling};
 use crate::selection::{IdPattern, PatternError, Selection};
-use crate::units::{Confidence, Nanos, Percent, Quantile};
+use crate::units::{Confidence, Nanos, Percent};
 
 /// Default of `threshold`: a slowdown of up to this share is tolerated.
 const DEFAULT_THRESHOLD: f64 = 0.01;
@@ -46,6 +56,31 @@ pub(crate) enum PolicyError {
     /// A `[[target]]` limits nothing.
     #[error("`[[target]]` for `{0}` sets no limit")]
     TargetWithoutLimit(String),
+    /// A `[[target]]` names benchmarks in no way, or in more than one.
+    #[error("`[[target]]` {0}")]
+    TargetOfNothing(&'static str),
+    /// A limit of a `[[target]]` is not valid.
+    #[error("`[[target]]` for `{bench}`: {why}")]
+    TargetLimit {
+        /// The pattern of the target.
+        bench: String,
+        /// What is wrong with the limit.
+        why: String,
+    },
+    /// A `[[metric]]` names a time of a call, which the gate judges anyway or a target limits.
+    #[error("`[[metric]]` cannot judge `{0}`, which is a time of a call")]
+    MetricOfTime(String),
+    /// An `[[expect]]` is not valid.
+    #[error("`[[expect]]` \"{name}\" {why}")]
+    Expect {
+        /// Name of the claim.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The price of `[cost]` is not above zero.
+    #[error("`per-hour = {0}` is not a price above zero")]
+    Price(f64),
     /// `detect` does not exceed `threshold`.
     #[error("detect ({}) must exceed threshold ({}){at}", show_percent(*.detect), show_percent(*.threshold))]
     DetectTooLow {
@@ -82,101 +117,9 @@ pub(crate) enum ConfigRemedy {
     List,
 }
 
-/// A figure of a benchmark that a target can limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Metric {
-    /// Mean time of a call.
-    Mean,
-    /// Median of single calls.
-    P50,
-    /// 90th percentile of single calls.
-    P90,
-    /// 95th percentile of single calls.
-    P95,
-    /// 99th percentile of single calls.
-    P99,
-}
-
 /// Formats a share as a percentage with at most two decimals.
 fn show_percent(share: f64) -> String {
     format!("{} %", (share * 1e4).round() / 100.0)
-}
-
-impl Metric {
-    /// Returns the quantile of single calls that the metric stands for, or `None` for the mean.
-    pub(crate) fn quantile(self) -> Option<Quantile> {
-        let q = match self {
-            Self::Mean => return None,
-            Self::P50 => 0.5,
-            Self::P90 => 0.9,
-            Self::P95 => 0.95,
-            Self::P99 => 0.99,
-        };
-        Some(Quantile::new(q).expect("each lies strictly between 0 and 1"))
-    }
-
-    /// Returns the name that files and flags use.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::P50 => "p50",
-            Self::P90 => "p90",
-            Self::P95 => "p95",
-            Self::P99 => "p99",
-        }
-    }
-}
-
-/// A reason for which a check does not pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum FailOn {
-    /// A benchmark is slower than tolerated.
-    Regressed,
-    /// A target is missed.
-    TargetMissed,
-    /// A benchmark of the baseline is gone.
-    Missing,
-    /// A benchmark could not be measured.
-    Failed,
-    /// A target cannot be shown to hold.
-    TargetUnproven,
-    /// The data do not show whether a benchmark changed.
-    Inconclusive,
-}
-
-impl FailOn {
-    /// All reasons.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Regressed,
-        Self::TargetMissed,
-        Self::Missing,
-        Self::Failed,
-        Self::TargetUnproven,
-        Self::Inconclusive,
-    ];
-
-    /// Returns the word that the command line and files use.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Regressed => "regressed",
-            Self::TargetMissed => "target-missed",
-            Self::Missing => "missing",
-            Self::Failed => "failed",
-            Self::TargetUnproven => "target-unproven",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-}
-
-impl FromStr for FailOn {
-    type Err = PolicyError;
-
-    fn from_str(word: &str) -> Result<Self, PolicyError> {
-        let known = Self::ALL.into_iter().find(|reason| reason.name() == word);
-        known.ok_or_else(|| PolicyError::FailOn(word.to_owned()))
-    }
 }
 
 /// The rules of a check: what is tolerated, which limits hold, and which reasons fail.
@@ -198,6 +141,10 @@ pub(crate) struct Policy {
     proposed_targets: Vec<TargetRule>,
     /// Targets of the command line, which replace all others.
     flag_targets: Vec<TargetRule>,
+    metrics: Vec<MetricRule>,
+    sums: Vec<SumRule>,
+    expects: Vec<ExpectRule>,
+    price: Option<HourPrice>,
 }
 
 /// How much a benchmark may become slower.
@@ -215,7 +162,7 @@ struct Tolerance {
 #[derive(Clone, Debug)]
 struct TargetRule {
     pattern: IdPattern,
-    limits: BTreeMap<Metric, Nanos>,
+    limits: Vec<TargetLimit>,
 }
 
 /// A rule for the benchmarks that a pattern names: a `[[target]]`, a `[[bench]]`, or the targets of
@@ -224,8 +171,8 @@ struct TargetRule {
 pub(crate) struct PolicyRule<'a> {
     /// The pattern.
     pub(crate) pattern: &'a IdPattern,
-    /// The metrics that the rule limits. Empty if it sets no target.
-    pub(crate) metrics: Vec<Metric>,
+    /// What the rule limits. Empty if it sets no target.
+    pub(crate) figures: Vec<TargetFigure>,
 }
 
 /// The part of the policy that applies to one benchmark.
@@ -235,16 +182,16 @@ pub(crate) struct BenchmarkRules {
     pub(crate) threshold: Percent,
     /// Slowdown that must be found.
     pub(crate) detect: Percent,
-    /// Absolute limits by metric; empty without targets.
-    pub(crate) targets: Vec<(Metric, Nanos)>,
+    /// Absolute limits, each figure at most once on each side; empty without targets.
+    pub(crate) targets: Vec<TargetLimit>,
 }
 
 impl Policy {
     /// Builds the policy of a configuration. `flags` are targets for every benchmark, which override
     /// those of the configuration.
     ///
-    /// Fails if a pattern is not valid, if a `[[target]]` sets no limit, or if `detect` does not
-    /// exceed `threshold` somewhere.
+    /// Fails if a rule is not valid: if a pattern is not one, if a `[[target]]` sets no limit, or if
+    /// `detect` does not exceed `threshold` somewhere.
     pub(crate) fn new(
         config: &Config,
         flags: &BTreeMap<Metric, Nanos>,
@@ -262,10 +209,13 @@ impl Policy {
                 tolerance.override_with(bench.threshold, bench.detect, bench.min_effect, &scope)?;
             exceptions.push((IdPattern::new(&bench.pattern)?, exception));
         }
-        let targets = build_target_rules(&config.target)?;
+        let (targets, sums) = build_target_rules(&config.target)?;
         let mut flag_targets = Vec::new();
         if !flags.is_empty() {
-            flag_targets.push(TargetRule { pattern: IdPattern::new("**")?, limits: flags.clone() });
+            let limits =
+                flags.iter().map(|(metric, limit)| TargetLimit::from_time(*metric, *limit));
+            flag_targets
+                .push(TargetRule { pattern: IdPattern::new("**")?, limits: limits.collect() });
         }
         let fail_on = gate.fail_on.clone().unwrap_or_else(|| {
             vec![FailOn::Regressed, FailOn::TargetMissed, FailOn::Missing, FailOn::Failed]
@@ -283,19 +233,83 @@ impl Policy {
             targets,
             proposed_targets: Vec::new(),
             flag_targets,
+            metrics: build_metric_rules(&config.metric)?,
+            sums,
+            expects: build_expect_rules(&config.expect)?,
+            price: config.cost.as_ref().map(build_hour_price).transpose()?,
         })
     }
 
-    /// Returns the policy that also judges by these targets where they limit more than its own: a
-    /// change may add targets for itself, but not loosen any.
+    /// Returns the policy that also judges by the targets and claims of `config` where they limit more
+    /// than its own: a change may add some for itself, but not loosen any.
     ///
-    /// Fails if a pattern is not valid, or if a target sets no limit.
-    pub(crate) fn with_proposed_targets(
-        mut self,
-        targets: &[TargetConfig],
-    ) -> Result<Self, PolicyError> {
-        self.proposed_targets = build_target_rules(targets)?;
+    /// Fails if a pattern is not valid, or if a target or a claim sets no limit.
+    pub(crate) fn with_proposed_limits(mut self, config: &Config) -> Result<Self, PolicyError> {
+        let (targets, sums) = build_target_rules(&config.target)?;
+        self.proposed_targets = targets;
+        // A claim that is stricter is met only if a looser one of the same name is, so both may judge.
+        let added: Vec<_> = sums.into_iter().filter(|sum| !self.sums.contains(sum)).collect();
+        self.sums.extend(added);
+        let expects = build_expect_rules(&config.expect)?.into_iter();
+        let added: Vec<_> = expects.filter(|one| !self.expects.contains(one)).collect();
+        self.expects.extend(added);
         Ok(self)
+    }
+
+    /// Returns the metrics whose change is judged for the benchmark `id`, each once: the last rule
+    /// that matches counts.
+    pub(crate) fn list_metric_rules(&self, id: &str) -> Vec<&MetricRule> {
+        let mut rules: BTreeMap<&str, &MetricRule> = BTreeMap::new();
+        for rule in self.metrics.iter().filter(|rule| rule.pattern.matches(id)) {
+            rules.insert(&rule.name, rule);
+        }
+        rules.into_values().collect()
+    }
+
+    /// Returns every rule about a metric.
+    pub(crate) fn metric_rules(&self) -> &[MetricRule] {
+        &self.metrics
+    }
+
+    /// Returns the targets on sums of benchmarks.
+    pub(crate) fn sum_rules(&self) -> &[SumRule] {
+        &self.sums
+    }
+
+    /// Returns the claims about ratios of benchmarks.
+    pub(crate) fn expect_rules(&self) -> &[ExpectRule] {
+        &self.expects
+    }
+
+    /// Returns what an hour of the machine costs, or `None` if that is not known.
+    pub(crate) fn hour_price(&self) -> Option<&HourPrice> {
+        self.price.as_ref()
+    }
+
+    /// Returns whether a rule is about the memory of a benchmark, which then needs a process of its
+    /// own.
+    pub(crate) fn needs_own_memory(&self) -> bool {
+        let is_memory = |limit: &TargetLimit| matches!(&limit.figure, TargetFigure::Reported(name) if name == PEAK_RSS_METRIC);
+        self.metrics.iter().any(|rule| rule.name == PEAK_RSS_METRIC)
+            || self.target_rules().flat_map(|rule| &rule.limits).any(is_memory)
+    }
+
+    /// Returns whether a target or a claim is about the benchmark `id`, which then needs launches even
+    /// if its program did not change.
+    pub(crate) fn needs_launches(&self, id: &str) -> bool {
+        let is_named = |named: &String| named == id;
+        let is_in_sum = self.sums.iter().any(|sum| sum.parts.iter().any(is_named));
+        let is_in_claim = self
+            .expects
+            .iter()
+            .any(|expect| [&expect.numerator, &expect.denominator].into_iter().any(is_named));
+        is_in_sum || is_in_claim || !self.resolve_rules(id, None).targets.is_empty()
+    }
+
+    /// Returns whether the judged benchmarks are all that a rule about the benchmark `id` could be
+    /// about, so that a rule whose benchmark is not there is a mistake.
+    pub(crate) fn covers_benchmark(&self, id: &str) -> bool {
+        !self.is_partial && self.selection.selects(id)
     }
 
     /// Returns the policy with this setting: if `is_required`, a check without a baseline is
@@ -359,24 +373,26 @@ impl Policy {
         let to_percent =
             |value| Percent::new(value).expect("tolerances are finite and not negative");
         let mut targets = merge_limits(&self.targets, id);
-        for (metric, limit) in merge_limits(&self.proposed_targets, id) {
-            let own = targets.entry(metric).or_insert(limit);
-            *own = limit.min(*own);
+        for (key, limit) in merge_limits(&self.proposed_targets, id) {
+            let own = targets.entry(key).or_insert_with(|| limit.clone());
+            own.value = limit.side.choose_stricter(limit.value, own.value);
         }
         targets.extend(merge_limits(&self.flag_targets, id));
         BenchmarkRules {
             threshold: to_percent(tolerated),
             detect: to_percent(detect.max(tolerated + detect - threshold)),
-            targets: targets.into_iter().collect(),
+            targets: targets.into_values().collect(),
         }
     }
 
     /// Yields every rule that names benchmarks by a pattern.
     pub(crate) fn list_rules(&self) -> impl Iterator<Item = PolicyRule<'_>> {
         let exceptions = self.exceptions.iter().map(|(pattern, _)| (pattern, Vec::new()));
-        let targets =
-            self.target_rules().map(|rule| (&rule.pattern, rule.limits.keys().copied().collect()));
-        exceptions.chain(targets).map(|(pattern, metrics)| PolicyRule { pattern, metrics })
+        let targets = self.target_rules().map(|rule| {
+            let figures = rule.limits.iter().map(|limit| limit.figure.clone());
+            (&rule.pattern, figures.collect())
+        });
+        exceptions.chain(targets).map(|(pattern, figures)| PolicyRule { pattern, figures })
     }
 
     /// Yields the rules that set targets, wherever they come from.
@@ -391,7 +407,8 @@ impl Policy {
     /// those instead.
     pub(crate) fn check_targets(&self, benchmarks: &[Benchmark]) -> Result<(), PolicyError> {
         for rule in self.target_rules() {
-            let percentile = rule.limits.keys().find(|metric| metric.quantile().is_some());
+            let mut times = rule.limits.iter().filter_map(|limit| limit.figure.time());
+            let percentile = times.find(|metric| metric.quantile().is_some());
             let Some(percentile) = percentile else { continue };
             let mut limited = benchmarks
                 .iter()
@@ -414,24 +431,37 @@ impl Policy {
     }
 }
 
-/// Returns the rules of these targets, in the same order.
+/// Returns the rules of these targets: those for single benchmarks, and those for sums.
 ///
 /// Fails if a pattern is not valid, or if a target sets no limit.
-fn build_target_rules(targets: &[TargetConfig]) -> Result<Vec<TargetRule>, PolicyError> {
-    let build_rule = |target: &TargetConfig| {
-        let limits = target.limits();
-        if limits.is_empty() {
-            return Err(PolicyError::TargetWithoutLimit(target.bench.clone()));
+fn build_target_rules(
+    targets: &[TargetConfig],
+) -> Result<(Vec<TargetRule>, Vec<SumRule>), PolicyError> {
+    let (mut rules, mut sums) = (Vec::new(), Vec::new());
+    for target in targets {
+        if let Some(sum) = target.to_sum()? {
+            sums.push(sum);
+            continue;
         }
-        Ok(TargetRule { pattern: IdPattern::new(&target.bench)?, limits })
-    };
-    targets.iter().map(build_rule).collect()
+        let bench = target.bench.as_deref().unwrap_or_default();
+        let limits = target.limits()?;
+        if limits.is_empty() {
+            return Err(PolicyError::TargetWithoutLimit(bench.to_owned()));
+        }
+        rules.push(TargetRule { pattern: IdPattern::new(bench)?, limits });
+    }
+    Ok((rules, sums))
 }
 
-/// Returns the limits that `rules` set for the benchmark `id`. Later rules override earlier ones.
-fn merge_limits(rules: &[TargetRule], id: &str) -> BTreeMap<Metric, Nanos> {
+/// Returns the limits that `rules` set for the benchmark `id`, by figure and side. Later rules
+/// override earlier ones.
+fn merge_limits(
+    rules: &[TargetRule],
+    id: &str,
+) -> BTreeMap<(TargetFigure, LimitSide), TargetLimit> {
     let matching = rules.iter().filter(|rule| rule.pattern.matches(id));
-    matching.flat_map(|rule| rule.limits.iter().map(|(metric, limit)| (*metric, *limit))).collect()
+    let limits = matching.flat_map(|rule| &rule.limits);
+    limits.map(|limit| ((limit.figure.clone(), limit.side), limit.clone())).collect()
 }
 
 /// Returns whether `benchmark` is measured in batches whose numbers of calls are not known.

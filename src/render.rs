@@ -50,7 +50,7 @@ pub(crate) use run_report::{
 pub(crate) use text::{Colour, render_text};
 
 /// All templates by file name. The extension before `.j2` selects how values are escaped.
-const TEMPLATES: [(&str, &str); 18] = [
+const TEMPLATES: [(&str, &str); 21] = [
     ("_words.j2", include_str!("../templates/_words.j2")),
     ("_figures.txt.j2", include_str!("../templates/_figures.txt.j2")),
     ("_figures.md.j2", include_str!("../templates/_figures.md.j2")),
@@ -58,6 +58,9 @@ const TEMPLATES: [(&str, &str); 18] = [
     ("_explanation.txt.j2", include_str!("../templates/_explanation.txt.j2")),
     ("_explanation.md.j2", include_str!("../templates/_explanation.md.j2")),
     ("_explanation.html.j2", include_str!("../templates/_explanation.html.j2")),
+    ("_claims.txt.j2", include_str!("../templates/_claims.txt.j2")),
+    ("_claims.md.j2", include_str!("../templates/_claims.md.j2")),
+    ("_claims.html.j2", include_str!("../templates/_claims.html.j2")),
     ("run.txt.j2", include_str!("../templates/run.txt.j2")),
     ("run.md.j2", include_str!("../templates/run.md.j2")),
     ("run.html.j2", include_str!("../templates/run.html.j2")),

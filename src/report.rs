@@ -9,9 +9,11 @@ use serde::Serialize;
 
 use crate::decision::{BaselineKind, Change, Decision, Judgement, Verdict};
 use crate::note::Note;
+use crate::policy::HourPrice;
 use crate::run::BenchmarkId;
 use crate::units::Percent;
 
+mod claim;
 mod counts;
 mod doubt;
 mod explanation;
@@ -22,6 +24,7 @@ mod repeat;
 mod source;
 mod figures;
 
+pub(crate) use claim::{CallPrice, ExpectationLine, MetricLine, SumLine};
 pub(crate) use counts::{ChangeCounts, TargetCounts};
 pub(crate) use doubt::{DoubtGroup, group_undecided, group_unproven};
 use doubt::{DoubtGrouping, group_met};
@@ -88,6 +91,16 @@ pub(crate) struct Report<'a> {
     pub(crate) counts: ChangeCounts,
     /// Numbers of targets by status.
     pub(crate) targets: TargetCounts,
+    /// Number of judged metrics that are worse than tolerated, or gone, without a waiver.
+    pub(crate) worse_metrics: usize,
+    /// Number of judged metrics whose change is not known.
+    pub(crate) open_metrics: usize,
+    /// The targets on sums of benchmarks.
+    pub(crate) sums: Vec<SumLine<'a>>,
+    /// The claims about ratios of benchmarks.
+    pub(crate) expectations: Vec<ExpectationLine<'a>>,
+    /// What an hour of the machine costs; `None` if it is unknown.
+    pub(crate) cost: Option<&'a HourPrice>,
     /// The inconclusive benchmarks, grouped by their reason. Empty if each has a line of its own.
     pub(crate) undecided: Vec<DoubtGroup<'a>>,
     /// The unproven targets, grouped by their reason. Empty if each has a line of its own.
@@ -159,10 +172,14 @@ pub(crate) enum HeadlineReasonKind {
     Missing,
     /// Benchmarks could not be measured.
     Failed,
+    /// Judged metrics are worse than tolerated, or gone.
+    MetricWorse,
     /// Targets are missed.
     TargetMissed,
     /// Changes are inconclusive.
     Inconclusive,
+    /// Changes of judged metrics are inconclusive.
+    MetricInconclusive,
     /// Targets are unproven.
     TargetUnproven,
     /// No benchmark was measured.
@@ -254,27 +271,43 @@ impl<'a> Report<'a> {
             let rows = notable.iter().chain(&folded);
             rows.filter(|row| outcomes.contains(&row.outcome)).count()
         };
+        let all_rows = || notable.iter().chain(&folded);
         let figures = FigureColumns::from_rows(
-            notable
-                .iter()
-                .chain(&folded)
-                .map(|row| (row.candidate.as_ref(), !row.targets.is_empty())),
+            all_rows().map(|row| (row.candidate.as_ref(), !row.targets.is_empty())),
         );
+        let figures = FigureColumns {
+            has_costs: all_rows().any(|row| row.cost.is_some()),
+            has_metrics: all_rows().any(|row| !row.metrics.is_empty()),
+            ..figures
+        };
         let counts = ChangeCounts::from_judgements(&decision.benchmarks);
-        let targets =
-            TargetCounts::from_judgements(&decision.benchmarks).with_unmatched(&decision.notes);
+        let targets = TargetCounts::from_decisions(std::iter::once(decision));
+        let judgements = decision.benchmarks.iter();
+        let worse_metrics = judgements.clone().flat_map(Judgement::worse_metrics).count();
+        let open_metrics = judgements.map(Judgement::count_open_metrics).sum();
         let unchanged = group_unchanged(decision);
         Self {
             id: context.id.clone().unwrap_or_else(|| "report".to_owned()),
             verdict: decision.verdict,
             exit_status: decision.exit_status,
             is_blocking: decision.is_blocking(),
-            headline: build_headline(decision, &counts, &targets, &unchanged),
+            headline: build_headline(
+                decision,
+                &counts,
+                &targets,
+                [worse_metrics, open_metrics],
+                &unchanged,
+            ),
             reasons: notable.iter().filter(|row| row.is_reason).count(),
             failures: count_outcomes(&[CaseOutcome::Failure]),
             skipped: count_outcomes(&[CaseOutcome::New, CaseOutcome::Undecided]),
             counts,
             targets,
+            worse_metrics,
+            open_metrics,
+            sums: claim::list_sums(decision),
+            expectations: claim::list_expectations(decision),
+            cost: decision.cost.as_ref(),
             undecided: group_undecided(decision),
             unproven: group_unproven(decision),
             met: group_met(decision),
@@ -327,6 +360,7 @@ fn build_headline(
     decision: &Decision,
     counts: &ChangeCounts,
     targets: &TargetCounts,
+    [worse_metrics, open_metrics]: [usize; 2],
     unchanged: &[UnchangedGroup],
 ) -> Vec<HeadlineReason> {
     let measured = counts.total - counts.missing - counts.failed;
@@ -334,10 +368,12 @@ fn build_headline(
         (HeadlineReasonKind::Regressed, counts.regressed),
         (HeadlineReasonKind::Missing, counts.missing),
         (HeadlineReasonKind::Failed, counts.failed),
+        (HeadlineReasonKind::MetricWorse, worse_metrics),
         (HeadlineReasonKind::TargetMissed, targets.missed),
     ];
     let unsure = [
         (HeadlineReasonKind::Inconclusive, counts.inconclusive),
+        (HeadlineReasonKind::MetricInconclusive, open_metrics),
         (HeadlineReasonKind::TargetUnproven, targets.unproven),
     ];
     let has_baseline = decision.baseline.kind != BaselineKind::None;

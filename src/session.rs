@@ -35,7 +35,7 @@ use self::workflow::WorkflowTrigger;
 use crate::cli::{EffortArgs, GateArgs, SelectionArgs, StoreArgs};
 use crate::git::Repository;
 use crate::host::Host;
-use crate::policy::{Config, Policy, TargetConfig};
+use crate::policy::{Config, Policy};
 use crate::process::Interrupt;
 use crate::run::{BenchmarkId, Run, RunRequest, SampleSource};
 use crate::store::RunKind;
@@ -119,7 +119,7 @@ impl Session {
         Ok(Self {
             base_prepare: config.measure.prepare.clone(),
             selection: request.selection.clone(),
-            effort: EffortSettings::resolve(request.effort, &config.measure),
+            effort: EffortSettings::resolve(request.effort, &config.measure).for_policy(&policy),
             request: record_request(request),
             project,
             config,
@@ -133,8 +133,8 @@ impl Session {
         })
     }
 
-    /// Judges by `config` in place of the configuration of the working tree, and also by the
-    /// `proposed` targets where they limit more. How much is measured and where baselines are kept
+    /// Judges by `config` in place of the configuration of the working tree, and also by the targets
+    /// and claims of `proposed` where they limit more. How much is measured and where baselines are kept
     /// follow `config` too.
     ///
     /// # Errors
@@ -143,7 +143,7 @@ impl Session {
     pub(crate) fn replace_config(
         &mut self,
         config: Config,
-        proposed: &[TargetConfig],
+        proposed: &Config,
         request: &SessionRequest<'_>,
     ) -> Result<()> {
         let path = settings::locate_config(request.gate, &self.project.folder);
@@ -151,9 +151,10 @@ impl Session {
         self.policy =
             settings::resolve_policy(config.clone(), request.gate, &self.selection.bench)?
                 .with_partial_suite(!self.selection.package.is_empty())
-                .with_proposed_targets(proposed)
+                .with_proposed_limits(proposed)
                 .map_err(|error| settings::explain_policy_error(&error))?;
-        self.effort = EffortSettings::resolve(request.effort, &config.measure);
+        self.effort =
+            EffortSettings::resolve(request.effort, &config.measure).for_policy(&self.policy);
         self.config = config;
         Ok(())
     }

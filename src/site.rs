@@ -18,6 +18,7 @@ mod parquet;
 pub(crate) mod standing;
 mod chart_data;
 mod overview;
+mod metric;
 mod benchmark;
 mod plot;
 mod run;

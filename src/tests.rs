@@ -18,6 +18,7 @@ mod examples;
 mod git;
 #[path = "../tests/it/git_server.rs"]
 mod git_server;
+mod metrics;
 mod outcome;
 mod reference;
 mod report;

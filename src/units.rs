@@ -93,6 +93,14 @@ unit!(
 );
 
 unit!(
+    /// A quantity in the unit that its name states, such as bytes, elements per second or
+    /// nanoseconds; finite and never negative.
+    Amount,
+    "a finite number, zero or more",
+    |amount| amount.is_finite() && amount >= 0.0
+);
+
+unit!(
     /// Candidate ÷ baseline, dimensionless. Above 1 the candidate is slower.
     Ratio,
     "a finite ratio above zero",
@@ -123,6 +131,24 @@ unit!(
 impl Confidence {
     /// Confidence of an interval for which the user has set none.
     pub(crate) const DEFAULT: Self = Self(0.95);
+}
+
+impl Percent {
+    /// No difference at all.
+    pub(crate) const NOTHING: Self = Self(0.0);
+}
+
+impl Amount {
+    /// Returns this quantity, or the nearest end of the range if it is outside of it.
+    pub(crate) fn saturate(amount: f64) -> Self {
+        Nanos::saturate(amount).into()
+    }
+}
+
+impl From<Nanos> for Amount {
+    fn from(ns: Nanos) -> Self {
+        Self(ns.0)
+    }
 }
 
 impl Ratio {

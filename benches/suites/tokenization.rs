@@ -13,9 +13,13 @@ use std::process::ExitCode;
 
 use cold_start::ColdStart;
 use criterion::{BenchmarkId, Criterion, Throughput};
+use perfgate_alloc::CountingAllocator;
 use perfgate_suites::InferenceError;
 use perfgate_suites::session::SessionOptions;
 use perfgate_suites::tokenization::{Tokenizer, WordCache, generate_prose};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
 const SHORT_TEXT: &str =
     "Nothing slips into the main branch unless the numbers say that it is still fast enough.";
@@ -56,7 +60,10 @@ fn bench_tokenizer(
     group.bench_function("cold_create", |bencher| cold_start::time_cold_starts(bencher, name));
 
     group.throughput(Throughput::Bytes(SHORT_TEXT.len() as u64));
-    group.bench_function("short", |bencher| bencher.iter(|| encode(SHORT_TEXT)));
+    group.bench_function("short", |bencher| {
+        perfgate_alloc::record(&format!("tokenization/{name}/short"), || encode(SHORT_TEXT));
+        bencher.iter(|| encode(SHORT_TEXT));
+    });
 
     let texts = generate_texts(words);
     for size in BATCH_SIZES {

@@ -11,6 +11,7 @@ mod sources;
 mod first_error;
 mod build;
 mod parts;
+mod metrics;
 mod output;
 mod stages;
 mod callgrind;
@@ -26,10 +27,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::note::{FailureReason, Note};
+use crate::note::{ClaimIssue, FailureReason, Note};
 use crate::process::{self, Interrupt, ProcessEnd, ProcessError, StderrTarget, read_peak_memory};
 use crate::run::{BenchmarkFailure, BenchmarkId};
 
+use self::metrics::{METRICS_VARIABLE, read_reported_metrics};
 use self::output::{is_cut_title, is_title_of, read_bench_conditions};
 use self::stages::LaunchStages;
 use super::effort::Effort;
@@ -59,6 +61,10 @@ pub(crate) use self::sources::TargetSources;
 const BOOTSTRAP_RESAMPLES: u32 = 2;
 /// Shortest time in seconds that Criterion accepts as it is written in its flags.
 const SHORTEST_SECONDS: f64 = 1e-6;
+/// Name of the condition that states which benchmarks a process has, if it has one only.
+const PROCESS_CONDITION: &str = "process";
+/// Its value.
+const OWN_PROCESS: &str = "one per benchmark";
 /// After this many time-outs in one launch, its remaining benchmarks are not tried any more.
 const MAX_TIME_OUTS: u32 = 3;
 
@@ -96,6 +102,9 @@ pub(super) fn launch_target(
                 .iter()
                 .map(|cause| Note::SettingsUnusable { cause: cause.clone() }),
         );
+        notes.extend(started.metrics_error.iter().map(|cause| Note::Claim {
+            issue: ClaimIssue::MetricsUnusable { cause: cause.clone() },
+        }));
         let culprit = started.find_culprit().map(str::to_owned);
         let failure = started.to_failure(effort);
         let begun_titles: Vec<String> =
@@ -151,6 +160,9 @@ struct TargetStart {
     results: Vec<(String, Result<Observation, BenchmarkFailure>)>,
     /// Why the `settings.json` of the bench cannot be used; `None` if it can, or if there is none.
     settings_error: Option<String>,
+    /// Why the metrics that the bench reports cannot be used; `None` if they can, or if there are
+    /// none.
+    metrics_error: Option<String>,
     /// The benchmarks that began, according to the output.
     stages: LaunchStages,
     /// How the process ended.
@@ -188,7 +200,9 @@ impl BenchTarget {
         let folder = interrupt.create_temporary_folder()?;
         let home = folder.path().join("a/b/c/d/e/criterion");
         fs::create_dir_all(&home)?;
+        let reported = folder.path().join("metrics");
         let mut command = self.build_command(&home);
+        command.env(METRICS_VARIABLE, &reported);
         command.args(["--bench", "--noplot"]);
         command.args(build_flags(mode, launch_time, effort));
         command.args(filter);
@@ -211,17 +225,28 @@ impl BenchTarget {
         .map_err(|error| self.explain_start_error(error))?;
         let metrics: BTreeMap<_, _> =
             peak.map(|bytes| ("peak_rss_bytes".to_owned(), bytes)).into_iter().collect();
-        let (conditions, settings_error) = match read_bench_conditions(&home) {
-            Ok(conditions) => (Arc::new(conditions), None),
-            Err(cause) => (Arc::default(), Some(cause)),
+        let (mut conditions, settings_error) = match read_bench_conditions(&home) {
+            Ok(conditions) => (conditions, None),
+            Err(cause) => (BTreeMap::new(), Some(cause)),
+        };
+        if effort.is_alone {
+            // Memory and caches of a process differ if it has other benchmarks too.
+            conditions.insert(PROCESS_CONDITION.to_owned(), OWN_PROCESS.to_owned());
+        }
+        let conditions = Arc::new(conditions);
+        let (reported, metrics_error) = match read_reported_metrics(&reported) {
+            Ok(reported) => (reported, None),
+            Err(cause) => (BTreeMap::new(), Some(cause)),
         };
         let written = read_results(folder.path())?.into_iter().map(|written| {
             let observed = written.observed;
-            let (metrics, conditions) = (metrics.clone(), Arc::clone(&conditions));
+            let (mut metrics, conditions) = (metrics.clone(), Arc::clone(&conditions));
+            metrics.extend(reported.get(&written.id).cloned().unwrap_or_default());
             let complete = |observation| Observation { metrics, conditions, ..observation };
             (written.id, observed.map(complete))
         });
-        Ok(TargetStart { results: written.collect(), settings_error, stages, ended })
+        let results = written.collect();
+        Ok(TargetStart { results, settings_error, metrics_error, stages, ended })
     }
 
     /// Returns the command that starts the executable as Cargo would, through the runner if there is

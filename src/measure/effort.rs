@@ -36,6 +36,8 @@ pub(crate) struct Effort {
     pub(crate) warmup: Option<Duration>,
     /// Longest time that one process start may take.
     pub(crate) timeout: Duration,
+    /// Whether each benchmark gets a process of its own, so that its memory is its own.
+    pub(crate) is_alone: bool,
 }
 
 impl Default for Effort {
@@ -46,6 +48,7 @@ impl Default for Effort {
             launch_time: None,
             warmup: None,
             timeout: Duration::from_mins(10),
+            is_alone: false,
         }
     }
 }

@@ -63,13 +63,15 @@ pub(crate) struct PlannedBenchmark {
     pub(crate) mode: MeasureMode,
     /// Least time of the calls per launch.
     pub(crate) launch_time: Duration,
+    /// Whether it gets a process of its own, whose memory is then that of the benchmark.
+    pub(crate) is_alone: bool,
 }
 
 impl PlannedBenchmark {
     /// Returns a benchmark whose effort is not chosen yet: the fewest calls, in the least time.
     pub(crate) fn new(id: BenchmarkId, target: Option<String>, cost: CallCost) -> Self {
         let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
-        Self { id, target, cost, mode, launch_time: MIN_LAUNCH_TIME }
+        Self { id, target, cost, mode, launch_time: MIN_LAUNCH_TIME, is_alone: false }
     }
 
     /// Returns the process that has the benchmark.
@@ -122,12 +124,16 @@ impl LaunchPlan {
         }
         for (process, mut benchmarks) in processes {
             let startup = startups.get(&process).copied().unwrap_or_default();
-            let launch_time = effort.choose_launch_time(startup, benchmarks.len(), level);
+            let sharing = if effort.is_alone { 1 } else { benchmarks.len() };
+            let launch_time = effort.choose_launch_time(startup, sharing, level);
             for planned in &mut benchmarks {
+                planned.is_alone = effort.is_alone;
                 planned.launch_time = launch_time;
                 planned.mode = MeasureMode::choose(planned.cost, effort, launch_time, level);
             }
-            share_starts(&mut benchmarks, startup);
+            if !effort.is_alone {
+                share_starts(&mut benchmarks, startup);
+            }
         }
     }
 
@@ -258,7 +264,7 @@ impl LaunchPlan {
     }
 
     /// Returns the process starts of one launch: one per process and effort, or several if the
-    /// filter would be too long.
+    /// filter would be too long, or if a benchmark has a process of its own.
     pub(crate) fn list_jobs(&self) -> Vec<LaunchJob> {
         let Some(planned) = &self.planned else {
             let mode = MeasureMode::Call(MIN_LAUNCH_CALLS);
@@ -267,7 +273,9 @@ impl LaunchPlan {
         };
         let mut starts: BTreeMap<_, Vec<&PlannedBenchmark>> = BTreeMap::new();
         for planned in planned {
-            let start = (&planned.id.package, &planned.target, planned.mode, planned.launch_time);
+            let own = planned.is_alone.then_some(&planned.id);
+            let effort = (planned.mode, planned.launch_time, own);
+            let start = (&planned.id.package, &planned.target, effort);
             starts.entry(start).or_default().push(planned);
         }
         starts.values().flat_map(|planned| split_into_jobs(planned)).collect()

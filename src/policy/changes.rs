@@ -10,8 +10,13 @@ use crate::units::Nanos;
 /// Maximum number of bytes of a rule's name or value that are kept.
 const MAX_TEXT_BYTES: usize = 120;
 
-/// The lists of rules, with the key that has the pattern of each.
-const LISTS: [(&str, &str); 2] = [("target", "bench"), ("bench", "match")];
+/// The lists of rules, with the keys that name each: the first one that it has.
+const LISTS: [(&str, [&str; 2]); 4] = [
+    ("target", ["bench", "name"]),
+    ("bench", ["match", "match"]),
+    ("metric", ["name", "name"]),
+    ("expect", ["name", "ratio"]),
+];
 
 /// Name under which the order of the exceptions is a value.
 const ORDER_NAME: &str = "order of [[bench]]";
@@ -55,17 +60,19 @@ pub(crate) fn list_rule_changes(before: &str, after: &str) -> Vec<RuleChange> {
         .collect()
 }
 
-/// Returns whether a target is added, or its limit lowered.
+/// Returns whether a target or a claim is added, or the limit of a target lowered.
 fn is_stricter(name: &str, before: Option<&str>, after: Option<&str>) -> bool {
     let parse = |text: &str| text.parse::<Nanos>().ok();
-    name.starts_with("target ")
-        && match (before, after) {
-            (None, _) => true,
-            (Some(before), Some(after)) => {
-                parse(before).zip(parse(after)).is_some_and(|(before, after)| after < before)
+    let is_claim = name.starts_with("expect ") && before.is_none();
+    is_claim
+        || name.starts_with("target ")
+            && match (before, after) {
+                (None, _) => true,
+                (Some(before), Some(after)) => {
+                    parse(before).zip(parse(after)).is_some_and(|(before, after)| after < before)
+                }
+                (Some(_), None) => false,
             }
-            (Some(_), None) => false,
-        }
 }
 
 /// Returns the values of a configuration by name. Rules of a list are told apart by their pattern,
@@ -89,18 +96,19 @@ fn flatten(config: &Table) -> BTreeMap<String, String> {
 
 /// Adds the values of the rules in the list `section` to `flat`.
 fn flatten_list(section: &str, rules: &[Value], flat: &mut BTreeMap<String, String>) {
-    let Some((_, pattern_key)) = LISTS.into_iter().find(|(name, _)| *name == section) else {
+    let Some((_, keys)) = LISTS.into_iter().find(|(name, _)| *name == section) else {
         return;
     };
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut order = Vec::new();
     for rule in rules.iter().filter_map(Value::as_table) {
-        let pattern = rule.get(pattern_key).and_then(Value::as_str).unwrap_or_default();
-        let count = seen.entry(pattern).or_default();
+        let name_key = keys.into_iter().find(|key| rule.contains_key(*key)).unwrap_or(keys[0]);
+        let pattern = rule.get(name_key).map(show_value).unwrap_or_default();
+        let count = seen.entry(pattern.clone()).or_default();
         *count += 1;
         let number = if *count > 1 { format!(" ({count})") } else { String::new() };
         order.push(format!("\"{pattern}\""));
-        for (key, value) in rule.iter().filter(|(key, _)| *key != pattern_key) {
+        for (key, value) in rule.iter().filter(|(key, _)| *key != name_key) {
             flat.insert(format!("{section} \"{pattern}\"{number} {key}"), show_value(value));
         }
     }

@@ -6,7 +6,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
-use super::{ConfigRemedy, FailOn, Metric, PolicyError};
+use super::claim::{BetterDirection, SumRule};
+use super::figure::{LimitText, RateLimit};
+use super::{
+    ConfigRemedy, FailOn, LimitSide, Metric, PEAK_RSS_METRIC, PolicyError, TargetFigure,
+    TargetLimit,
+};
 use crate::measure::effort::MIN_LAUNCH_CALLS;
 use crate::text::find_near_word;
 use crate::units::{Confidence, Nanos, Percent};
@@ -26,6 +31,12 @@ pub(crate) struct Config {
     pub(crate) target: Vec<TargetConfig>,
     /// Exceptions by pattern; the last match wins.
     pub(crate) bench: Vec<BenchConfig>,
+    /// Metrics whose change is judged.
+    pub(crate) metric: Vec<MetricConfig>,
+    /// Claims about the ratio of two benchmarks.
+    pub(crate) expect: Vec<ExpectConfig>,
+    /// What the machine costs.
+    pub(crate) cost: Option<CostConfig>,
     /// Where baselines are stored.
     pub(crate) store: StoreConfig,
 }
@@ -52,6 +63,8 @@ pub(crate) struct MeasureConfig {
     pub(crate) timeout: Option<Nanos>,
     /// Command that is run in each worktree before it is built.
     pub(crate) prepare: Option<String>,
+    /// Whether each benchmark gets a process of its own, so that its memory is its own.
+    pub(crate) memory: Option<bool>,
 }
 
 /// `[gate]`: what is tolerated in the whole suite. An absent key means the default.
@@ -73,27 +86,88 @@ pub(crate) struct GateConfig {
     pub(crate) fail_on: Option<Vec<FailOn>>,
 }
 
-/// `[[target]]`: absolute limits for the benchmarks that a pattern matches. `None` means no limit.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// `[[target]]`: absolute limits for the benchmarks that a pattern matches, or for a sum of
+/// benchmarks. `None` means no limit.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct TargetConfig {
-    /// Glob pattern for the ids of the benchmarks.
-    pub(crate) bench: String,
+    /// Glob pattern for the ids of the benchmarks. `None` for a sum.
+    pub(crate) bench: Option<String>,
+    /// Name of the target in reports.
+    pub(crate) name: Option<String>,
+    /// Ids of the benchmarks whose calls follow each other.
+    pub(crate) sum: Option<Vec<String>>,
+    /// How many times the calls are repeated.
+    pub(crate) times: Option<u32>,
     /// Limit on the mean time of a call.
-    #[serde(default, deserialize_with = "deserialize_from_text")]
+    #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) mean: Option<Nanos>,
     /// Limit on the median.
-    #[serde(default, deserialize_with = "deserialize_from_text")]
+    #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) p50: Option<Nanos>,
     /// Limit on the 90th percentile.
-    #[serde(default, deserialize_with = "deserialize_from_text")]
+    #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) p90: Option<Nanos>,
     /// Limit on the 95th percentile.
-    #[serde(default, deserialize_with = "deserialize_from_text")]
+    #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) p95: Option<Nanos>,
     /// Limit on the 99th percentile.
-    #[serde(default, deserialize_with = "deserialize_from_text")]
+    #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) p99: Option<Nanos>,
+    /// Least amount that is handled per second.
+    #[serde(deserialize_with = "deserialize_from_text")]
+    pub(crate) throughput: Option<RateLimit>,
+    /// Limit on the memory of the process.
+    pub(crate) peak_rss: Option<LimitText>,
+    /// Upper limits of metrics, by name.
+    pub(crate) max: BTreeMap<String, LimitText>,
+    /// Lower limits of metrics, by name.
+    pub(crate) min: BTreeMap<String, LimitText>,
+}
+
+/// `[[metric]]`: a metric of launches whose change is judged like that of the median.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct MetricConfig {
+    /// Name of the metric.
+    pub(crate) name: String,
+    /// Glob pattern for the ids of the benchmarks. All if it is absent.
+    pub(crate) bench: Option<String>,
+    /// Worsening up to which a change is tolerated.
+    #[serde(default, deserialize_with = "deserialize_from_text")]
+    pub(crate) threshold: Option<Percent>,
+    /// Worsening that must be found.
+    #[serde(default, deserialize_with = "deserialize_from_text")]
+    pub(crate) detect: Option<Percent>,
+    /// Whether less or more is better.
+    #[serde(default)]
+    pub(crate) better: BetterDirection,
+}
+
+/// `[[expect]]`: a claim about the ratio of two benchmarks of one run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ExpectConfig {
+    /// Name of the claim in reports.
+    pub(crate) name: Option<String>,
+    /// Ids of two benchmarks: the first is divided by the second.
+    pub(crate) ratio: [String; 2],
+    /// Least ratio.
+    pub(crate) at_least: Option<f64>,
+    /// Largest ratio.
+    pub(crate) at_most: Option<f64>,
+}
+
+/// `[cost]`: what the machine costs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct CostConfig {
+    /// Price of an hour.
+    pub(crate) per_hour: f64,
+    /// What is paid for.
+    pub(crate) name: Option<String>,
+    /// Currency of the price.
+    pub(crate) currency: Option<String>,
 }
 
 /// `[[bench]]`: an exception from `[gate]` for the benchmarks that a pattern matches. An absent key
@@ -199,8 +273,8 @@ fn find_remedy(message: &str) -> Option<ConfigRemedy> {
 }
 
 impl TargetConfig {
-    /// Returns the limits by metric. Metrics without a limit are left out.
-    pub(super) fn limits(&self) -> BTreeMap<Metric, Nanos> {
+    /// Returns the limits on times, by metric. Metrics without a limit are left out.
+    fn time_limits(&self) -> Vec<(Metric, Nanos)> {
         let limits = [
             (Metric::Mean, self.mean),
             (Metric::P50, self.p50),
@@ -209,5 +283,78 @@ impl TargetConfig {
             (Metric::P99, self.p99),
         ];
         limits.into_iter().filter_map(|(metric, limit)| Some((metric, limit?))).collect()
+    }
+
+    /// Returns all limits.
+    ///
+    /// Fails if the limit of a metric has another unit than the metric.
+    pub(super) fn limits(&self) -> Result<Vec<TargetLimit>, PolicyError> {
+        let name = self.name.clone();
+        let times = self.time_limits().into_iter();
+        let mut limits: Vec<TargetLimit> = times
+            .map(|(metric, limit)| TargetLimit {
+                name: name.clone(),
+                ..TargetLimit::from_time(metric, limit)
+            })
+            .collect();
+        limits.extend(self.throughput.clone().map(|rate| TargetLimit {
+            figure: TargetFigure::Throughput(rate.unit),
+            side: LimitSide::AtLeast,
+            value: rate.per_second,
+            name: name.clone(),
+        }));
+        let peak = self.peak_rss.iter().map(|text| (PEAK_RSS_METRIC, text, LimitSide::AtMost));
+        let most = self.max.iter().map(|(key, text)| (key.as_str(), text, LimitSide::AtMost));
+        let least = self.min.iter().map(|(key, text)| (key.as_str(), text, LimitSide::AtLeast));
+        for (metric, text, side) in peak.chain(most).chain(least) {
+            let refuse = |why| PolicyError::TargetLimit {
+                bench: self.bench.clone().unwrap_or_default(),
+                why,
+            };
+            let figure = TargetFigure::try_from(metric.to_owned()).map_err(refuse)?;
+            if !matches!(figure, TargetFigure::Reported(_)) {
+                return Err(refuse(format!(
+                    "`{metric}` is not a metric: write `{metric} = \"…\"`"
+                )));
+            }
+            let value = text.parse(metric).map_err(refuse)?;
+            limits.push(TargetLimit { figure, side, value, name: name.clone() });
+        }
+        Ok(limits)
+    }
+
+    /// Returns the rule if the target is about a sum or a repetition, or `None` if it is about
+    /// single calls.
+    ///
+    /// Fails if it names benchmarks in two ways or in none, or if it limits something else than the
+    /// time of the sum.
+    pub(super) fn to_sum(&self) -> Result<Option<SumRule>, PolicyError> {
+        let refuse = |why| Err(PolicyError::TargetOfNothing(why));
+        let parts = match (&self.bench, &self.sum) {
+            (Some(_), Some(_)) => return refuse("has both `bench` and `sum`"),
+            (None, None) => return refuse("has neither `bench` nor `sum`"),
+            (None, Some(parts)) if parts.is_empty() => return refuse("is a sum of nothing"),
+            (None, Some(parts)) => parts.clone(),
+            (Some(_), None) if self.times.is_none() => return Ok(None),
+            (Some(bench), None) => vec![bench.clone()],
+        };
+        let times = self.times.unwrap_or(1);
+        if times == 0 {
+            return refuse("has `times = 0`");
+        }
+        let others = self.throughput.is_some() || self.peak_rss.is_some();
+        if others || !self.max.is_empty() || !self.min.is_empty() {
+            return refuse("limits something else than the time of a sum");
+        }
+        let limits = self.time_limits();
+        let shown = parts.join(" + ");
+        let name = self.name.clone().unwrap_or_else(|| match times {
+            1 => shown.clone(),
+            times => format!("{times} × {shown}"),
+        });
+        if limits.is_empty() {
+            return Err(PolicyError::TargetWithoutLimit(name));
+        }
+        Ok(Some(SumRule { name, parts, times, limits }))
     }
 }

@@ -189,6 +189,7 @@ fn classify_judgement(
         Change::Regressed if is_unwaived_fault(judgement) => Some((level, "regressed")),
         Change::Missing if is_unwaived_fault(judgement) => Some((level, "missing")),
         Change::Failed => Some((level, "failed")),
+        _ if judgement.worse_metrics().next().is_some() => Some((level, "metric worse")),
         _ if missed => Some((level, "target missed")),
         Change::Inconclusive => Some((AnnotationLevel::Warning, INCONCLUSIVE)),
         _ if unproven => Some((AnnotationLevel::Warning, TARGET_UNPROVEN)),

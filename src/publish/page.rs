@@ -82,16 +82,14 @@ impl PublishPage {
             counts: ChangeCounts::from_judgements(
                 list_judgements(suites).map(|(_, judged)| judged),
             ),
-            targets: TargetCounts::from_judgements(
-                list_judgements(suites).map(|(_, judged)| judged),
-            )
-            .with_unmatched(suites.iter().flat_map(|suite| &suite.decision.notes)),
+            targets: TargetCounts::from_decisions(suites.iter().map(|suite| &suite.decision)),
             has_note_to_read: suites
                 .iter()
                 .flat_map(|suite| &suite.decision.notes)
                 .any(Note::must_be_read),
             faults: list_judgements(suites)
                 .flat_map(|(suite, judgement)| hash_faults(suite, judgement))
+                .chain(suites.iter().flat_map(hash_missed_claims))
                 .collect(),
             commit: head.map(str::to_owned),
             comment: render_suites(suites, links, COMMENT_LIMIT)?,
@@ -215,7 +213,7 @@ fn render_suite(
 /// Returns the line of a suite without a report.
 fn describe_suite(suite: &SuiteDecision) -> String {
     let counts = ChangeCounts::from_judgements(&suite.decision.benchmarks);
-    let targets = TargetCounts::from_judgements(&suite.decision.benchmarks);
+    let targets = TargetCounts::from_decisions(std::iter::once(&suite.decision));
     let (name, verdict) = (&suite.name, suite.decision.verdict.name());
     format!("- <code>{name}</code> {verdict}: {}\n", describe_counts(&counts, &targets))
 }
@@ -270,13 +268,26 @@ fn hash_faults<'a>(
     suite: &'a SuiteDecision,
     judgement: &'a Judgement,
 ) -> impl Iterator<Item = String> + 'a {
-    let change = is_unwaived_fault(judgement).then(|| judgement.change.name());
+    let change = is_unwaived_fault(judgement).then(|| judgement.change.name().to_owned());
     let missed = judgement.targets.iter().filter(|target| target.status == TargetStatus::Missed);
-    let targets = missed.map(|target| target.metric.name());
-    change.into_iter().chain(targets).map(move |fault| {
-        let parts =
-            [&suite.name, judgement.package.as_deref().unwrap_or_default(), &judgement.id, fault];
-        let hash = Sha256::digest(parts.join("\0"));
-        hex::encode(&hash[..4])
+    let targets = missed.map(|target| target.metric.to_string());
+    let metrics = judgement.worse_metrics().map(|(name, _)| format!("metric {name}"));
+    change.into_iter().chain(targets).chain(metrics).map(move |fault| {
+        let package = judgement.package.as_deref().unwrap_or_default();
+        hash_fault([&suite.name, package, &judgement.id, &fault])
     })
+}
+
+/// Returns a hash for each missed target on a sum, and for each missed claim about a ratio.
+fn hash_missed_claims(suite: &SuiteDecision) -> impl Iterator<Item = String> + '_ {
+    let decision = &suite.decision;
+    let sums = decision.sums.iter().map(|sum| (sum.status, &sum.name));
+    let claims = decision.expectations.iter().map(|claim| (claim.status, &claim.name));
+    let missed = sums.chain(claims).filter(|(status, _)| *status == TargetStatus::Missed);
+    missed.map(|(_, name)| hash_fault([&suite.name, "", name, "claim"]))
+}
+
+fn hash_fault(parts: [&str; 4]) -> String {
+    let hash = Sha256::digest(parts.join("\0"));
+    hex::encode(&hash[..4])
 }

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::decision::Change;
+use crate::policy::Metric;
 use crate::report::{ReportFigure, ReportRow, ReportSide};
-use crate::units::{Percent, Ratio};
+use crate::units::{Amount, Percent, Ratio};
 
 use super::numbers;
 
@@ -271,8 +272,8 @@ struct FigureMark {
 #[derive(Clone, Debug, Serialize)]
 struct TargetMark {
     at: f64,
-    metric: crate::policy::Metric,
-    limit: crate::units::Nanos,
+    metric: Metric,
+    limit: Amount,
     is_beyond: bool,
     /// Which end of the label is at the limit, so that the label stays inside the chart.
     side: LabelSide,
@@ -302,18 +303,23 @@ pub(super) fn draw_distribution(row: &ReportRow<'_>) -> Option<DistributionChart
         named.iter().filter_map(|(name, side)| Some((*name, side.as_ref()?))).collect();
     let axis = fit_duration_axis(row, &sides)?;
     let tallest = sides.iter().filter_map(|(_, side)| find_tallest_bin(side)).reduce(f64::max)?;
-    let limits = row.targets.iter().map(|target| TargetMark {
-        at: axis.locate(target.limit.get()),
-        side: LabelSide::choose(axis.locate(target.limit.get())),
-        metric: target.metric,
-        limit: target.limit,
-        is_beyond: !(axis.low..=axis.high).contains(&target.limit.get()),
+    let limits = list_time_limits(row).map(|(metric, limit)| TargetMark {
+        at: axis.locate(limit.get()),
+        side: LabelSide::choose(axis.locate(limit.get())),
+        metric,
+        limit,
+        is_beyond: !(axis.low..=axis.high).contains(&limit.get()),
     });
     Some(DistributionChart {
         ticks: axis.choose_duration_ticks(),
         sides: sides.iter().map(|(name, side)| draw_side(axis, tallest, name, side)).collect(),
         limits: limits.collect(),
     })
+}
+
+/// Yields the limits of the row on times of a call, which are on the axis of the chart.
+fn list_time_limits(row: &ReportRow<'_>) -> impl Iterator<Item = (Metric, Amount)> {
+    row.targets.iter().filter_map(|target| Some((target.metric.time()?, target.limit)))
 }
 
 /// Returns an axis of durations that covers both histograms, the bounds of all percentiles, and the
@@ -342,7 +348,7 @@ fn fit_duration_axis(
         .chain(figures.iter().filter_map(|figure| figure.high));
     let low = lows.min()?.get().max(f64::MIN_POSITIVE);
     let high = highs.max()?.get();
-    let limits = row.targets.iter().map(|target| target.limit.get());
+    let limits = list_time_limits(row).map(|(_, limit)| limit.get());
     let near = limits.filter(|limit| *limit > high && *limit < high * NEAR);
     let high = near.fold(high, f64::max) * 1.02;
     (high / low).is_finite().then_some(ChartAxis { low: low / 1.01, high: high.max(low * 1.02) })

@@ -4,8 +4,8 @@ use minijinja::{AutoEscape, Environment, Error, State, Value};
 use serde::Deserialize;
 
 use super::numbers::{
-    format_amount, format_count, format_duration, format_p_value, format_signed_amount,
-    format_signed_percent, format_significant, format_wait, fraction,
+    format_amount, format_count, format_duration, format_p_value, format_quantity,
+    format_signed_amount, format_signed_percent, format_significant, format_wait, fraction,
 };
 use super::{escape, notes};
 use crate::text::shorten;
@@ -44,6 +44,8 @@ pub(super) fn register_filters(environment: &mut Environment<'static>) {
     environment.add_filter("amount", format_amount);
     environment.add_filter("signed_amount", format_signed_amount);
     environment.add_filter("rates", join_rates);
+    environment.add_filter("quantity", format_quantity);
+    environment.add_filter("cost", |cost: f64| format_significant(cost, 3));
     environment.add_filter("name", |name: &str| shorten(name, NAME_WIDTH));
     environment.add_filter("label", |state: &State<'_, '_>, text: &str| {
         escape_prose(state, text, NAME_WIDTH)

@@ -5,6 +5,7 @@
 mod values;
 mod failure;
 mod rules;
+mod claim;
 mod explanation;
 mod texts;
 
@@ -269,6 +270,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
         Note::RuleUndecided { pattern } => {
             format!("every benchmark that the rule `{pattern}` names is undecided")
         }
+        Note::Claim { issue } => claim::describe_claim_issue(issue),
 
         Note::ShortLaunches { benchmarks, limit, calls, has_calls_flag } => {
             let stayed = match benchmarks {

@@ -1,5 +1,7 @@
 //! Numbers in words and charts: durations, shares, ratios, p-values, counts and amounts.
 
+use crate::policy::{MetricUnit, TargetFigure};
+
 /// Smallest p-value that is shown as a number; a smaller one is shown as `< 0.0001`.
 const MIN_P: f64 = 0.0001;
 
@@ -119,4 +121,69 @@ pub(super) fn format_amount(number: f64) -> String {
     let reached = PREFIXES.iter().find(|(scale, _)| number >= *scale);
     let (scale, prefix) = reached.unwrap_or(&(1.0, ""));
     format!("{}{prefix}", format_significant(number / scale, 3))
+}
+
+/// Formats an amount in the unit of `figure`: a time of a call, a throughput such as `tokens/s`, or a
+/// metric whose unit is the end of its name.
+pub(super) fn format_quantity(value: f64, figure: &str) -> String {
+    match TargetFigure::try_from(figure.to_owned()) {
+        Ok(TargetFigure::Time(_)) => format_duration(value),
+        Ok(TargetFigure::Throughput(unit)) => format!("{} {unit}/s", format_amount(value)),
+        Ok(TargetFigure::Reported(name)) | Err(name) => match MetricUnit::from_name(&name) {
+            MetricUnit::Nanoseconds => format_duration(value),
+            MetricUnit::Bytes => format_bytes(value),
+            MetricUnit::Joules => format!("{} J", format_significant(value, 3)),
+            MetricUnit::Ratio | MetricUnit::Count => format_plain(value),
+        },
+    }
+}
+
+/// Formats a number of bytes with three significant digits and the largest unit that fits.
+fn format_bytes(bytes: f64) -> String {
+    const UNITS: [(f64, &str); 4] = [
+        (1_099_511_627_776.0, "TiB"),
+        (1_073_741_824.0, "GiB"),
+        (1_048_576.0, "MiB"),
+        (1024.0, "KiB"),
+    ];
+    match UNITS.iter().find(|(scale, _)| bytes >= *scale) {
+        Some((scale, unit)) => format!("{} {unit}", format_significant(bytes / scale, 3)),
+        None => format!("{} B", format_plain(bytes)),
+    }
+}
+
+/// Formats a number without a unit. Whole numbers keep all of their digits up to a million.
+fn format_plain(number: f64) -> String {
+    const LARGEST_WHOLE: f64 = 1e6;
+    if number.fract() == 0.0 && (0.0..=LARGEST_WHOLE).contains(&number) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a whole number of at most a million"
+        )]
+        return format_count(number as usize);
+    }
+    if number >= LARGEST_WHOLE { format_amount(number) } else { format_significant(number, 4) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::format_quantity;
+
+    #[test]
+    fn the_unit_of_a_quantity_is_the_end_of_its_name() {
+        for (value, name, shown) in [
+            (536_870_912.0, "peak_rss_bytes", "512 MiB"),
+            (12.0, "allocated_bytes", "12 B"),
+            (12.0, "allocations", "12"),
+            (1e-6, "max_abs_error", "1.000e-6"),
+            (0.05, "miss_ratio", "0.05000"),
+            (1500.0, "tokens/s", "1.50 k tokens/s"),
+            (1e7, "p95", "10.0 ms"),
+            (1e7, "cold_start_ns", "10.0 ms"),
+            (0.25, "energy_joules", "0.250 J"),
+        ] {
+            assert_eq!(format_quantity(value, name), shown);
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The figures of a run, without a comparison, in every format that has a table.
 
+use std::collections::BTreeMap;
+
 use minijinja::{Value, context};
 use serde_json::json;
 
@@ -60,6 +62,7 @@ pub(crate) fn render_run_figures(report: &RunReport<'_>) -> Result<String, serde
             "sampling": row.sampling,
             "launches": row.launches,
             "figures": row.figures,
+            "metrics": row.metrics.iter().map(|it| (it.name, it.candidate)).collect::<BTreeMap<_, _>>(),
             "failure": row.failure,
         })
     });

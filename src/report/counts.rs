@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::decision::{Change, Judgement, TargetStatus};
+use crate::decision::{Change, Decision, Judgement, TargetStatus};
 use crate::note::Note;
 
 /// Numbers of benchmarks by change.
@@ -63,26 +63,25 @@ impl ChangeCounts {
 }
 
 impl TargetCounts {
-    /// Counts the statuses of the targets of `judgements`, of one decision or of several.
-    pub(crate) fn from_judgements<'a>(judgements: impl IntoIterator<Item = &'a Judgement>) -> Self {
+    /// Counts the statuses of all targets and claims of one decision or of several. A target that
+    /// matches no benchmark, of which there is a note, is unproven.
+    pub(crate) fn from_decisions<'a>(
+        decisions: impl Iterator<Item = &'a Decision> + Clone,
+    ) -> Self {
         let mut counts = Self::default();
-        for target in judgements.into_iter().flat_map(|judgement| &judgement.targets) {
+        for status in decisions.clone().flat_map(Decision::target_statuses) {
             counts.total += 1;
-            *match target.status {
+            *match status {
                 TargetStatus::Met => &mut counts.met,
                 TargetStatus::Missed => &mut counts.missed,
                 TargetStatus::Unproven => &mut counts.unproven,
             } += 1;
         }
-        counts
-    }
-
-    /// Returns these counts with the targets that match no benchmark, according to `notes`. They are
-    /// unproven.
-    #[must_use]
-    pub(crate) fn with_unmatched<'a>(self, notes: impl IntoIterator<Item = &'a Note>) -> Self {
         let is_unmatched = |note: &&Note| matches!(note, Note::TargetMatchesNothing { .. });
-        let unmatched = notes.into_iter().filter(is_unmatched).count();
-        Self { total: self.total + unmatched, unproven: self.unproven + unmatched, ..self }
+        let notes = decisions.flat_map(|decision| &decision.notes);
+        let unmatched = notes.filter(is_unmatched).count();
+        counts.total += unmatched;
+        counts.unproven += unmatched;
+        counts
     }
 }

@@ -4,13 +4,14 @@
 use serde::Serialize;
 
 use super::row::TargetLine;
-use super::{CommitLine, HostLine, ReportSide, find_ambiguous_ids};
+use super::{CallPrice, CommitLine, HostLine, MetricLine, ReportSide, find_ambiguous_ids};
 use crate::compare::{HistogramAxis, SideFigures};
 use crate::note::Note;
 use crate::run::{Benchmark, BenchmarkFailure, Run, Sampling};
 use crate::units::Confidence;
 
 /// Which columns a table of figures has, beside those that it always has.
+#[expect(clippy::struct_excessive_bools, reason = "each is about a column of its own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct FigureColumns {
     /// Number of benchmarks that were measured.
@@ -19,6 +20,10 @@ pub(crate) struct FigureColumns {
     pub(crate) has_throughput: bool,
     /// Whether a benchmark has a target.
     pub(crate) has_targets: bool,
+    /// Whether a benchmark has a cost.
+    pub(crate) has_costs: bool,
+    /// Whether a benchmark reports a metric.
+    pub(crate) has_metrics: bool,
     /// Whether a benchmark was measured in batches, so that some cells are empty.
     pub(crate) has_batches: bool,
 }
@@ -43,6 +48,10 @@ pub(crate) struct FigureRow<'a> {
     pub(crate) figures: Option<&'a SideFigures>,
     /// Always empty: a run has no targets. The name is that of a row of a decision.
     pub(crate) targets: [TargetLine<'a>; 0],
+    /// Always `None`: a run has no price. The name is that of a row of a decision.
+    pub(crate) cost: Option<CallPrice>,
+    /// The first metrics that its launches report.
+    pub(crate) metrics: Vec<MetricLine<'a>>,
     /// Why it could not be measured; `None` if it was.
     pub(crate) failure: Option<&'a BenchmarkFailure>,
 }
@@ -117,6 +126,8 @@ impl<'a> RunReport<'a> {
                 figures: figures.as_ref(),
                 candidate: figures.as_ref().map(|figures| ReportSide::new(figures, is_batch)),
                 targets: [],
+                cost: None,
+                metrics: MetricLine::list_measured(benchmark),
                 failure: benchmark.failure.as_ref(),
             }
         };
@@ -128,9 +139,10 @@ impl<'a> RunReport<'a> {
             notes: &run.notes,
             is_complete: run.complete,
             failed: rows.iter().filter(|row| row.failure.is_some()).count(),
-            figures: FigureColumns::from_rows(
-                rows.iter().map(|row| (row.candidate.as_ref(), false)),
-            ),
+            figures: FigureColumns {
+                has_metrics: rows.iter().any(|row| !row.metrics.is_empty()),
+                ..FigureColumns::from_rows(rows.iter().map(|row| (row.candidate.as_ref(), false)))
+            },
             run,
             rows,
         }

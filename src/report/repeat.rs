@@ -6,7 +6,7 @@ use super::ReportRow;
 use super::typed_words::{is_object_id, is_typable, quote_for_shell, shorten_id};
 use crate::decision::{BaselineKind, Change, Decision, Judgement};
 use crate::run::RunRequest;
-use crate::units::Nanos;
+use crate::units::Amount;
 
 /// Maximum number of benchmark names in the command. Nobody would type a longer one.
 const MAX_NAMES: usize = 5;
@@ -45,8 +45,10 @@ pub(super) fn build_repeat_command(
     }
     for row in named_rows.iter().take(1) {
         for target in row.targets.iter().filter(|target| target.is_reason) {
+            // Other targets have no flag.
+            let Some(metric) = target.metric.time() else { continue };
             let limit = format_limit(target.limit);
-            let _ = write!(command, " --target-{} {limit}", target.metric.name());
+            let _ = write!(command, " --target-{} {limit}", metric.name());
         }
     }
     if let Some(request) = &decision.candidate.request {
@@ -86,7 +88,7 @@ fn quote_if_needed(word: &str) -> String {
 }
 
 /// Returns the limit as a flag reads it.
-fn format_limit(limit: Nanos) -> String {
+fn format_limit(limit: Amount) -> String {
     format!("{}ns", limit.get())
 }
 

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
+use super::claim::{CallPrice, MetricLine};
 use super::doubt::DoubtGrouping;
 use super::explanation::ExplanationView;
 use super::origin::OriginLine;
@@ -13,9 +14,9 @@ use crate::decision::{
     TargetStatus, Waiver,
 };
 use crate::note::Note;
-use crate::policy::Metric;
+use crate::policy::{LimitSide, TargetFigure};
 use crate::run::{BenchmarkFailure, Sampling};
-use crate::units::{Nanos, Percent};
+use crate::units::{Amount, Nanos, Percent};
 
 /// Maximum number of targets, and of notes, that are shown of one benchmark. A decision may have more
 /// if a stranger wrote it.
@@ -84,6 +85,10 @@ pub(crate) struct ReportRow<'a> {
     pub(crate) targets: Vec<TargetLine<'a>>,
     /// Number of targets that are not shown.
     pub(crate) more_targets: usize,
+    /// The first metrics of the benchmark, those of interest first.
+    pub(crate) metrics: Vec<MetricLine<'a>>,
+    /// What a million calls cost; `None` if no price is known.
+    pub(crate) cost: Option<CallPrice>,
     /// The waiver that accepts the regression; `None` if there is none.
     pub(crate) waiver: Option<WaiverLine<'a>>,
     /// Why the change was found, and what weakens the answer: the first notes.
@@ -102,8 +107,14 @@ pub(crate) struct ReportRow<'a> {
 pub(crate) enum RowStatus {
     /// A waiver accepts the change.
     Accepted,
+    /// The change is harmless, but a judged metric is worse or gone.
+    #[serde(rename = "metric worse")]
+    MetricWorse,
     /// The change is harmless, but a target is missed.
     Missed,
+    /// The change is harmless, but the change of a judged metric is not known.
+    #[serde(rename = "metric inconclusive")]
+    MetricInconclusive,
     /// The change is harmless, but a target is unproven.
     Unproven,
     /// Nothing is more important than the change.
@@ -117,8 +128,14 @@ impl RowStatus {
     fn choose(judgement: &Judgement, worst: Option<TargetStatus>) -> Self {
         match (&judgement.waiver, worst) {
             (Some(_), _) => Self::Accepted,
+            _ if !is_notable(judgement.change) && judgement.worse_metrics().next().is_some() => {
+                Self::MetricWorse
+            }
             (None, Some(TargetStatus::Missed)) if !is_notable(judgement.change) => Self::Missed,
             (None, Some(TargetStatus::Unproven)) if !is_notable(judgement.change) => Self::Unproven,
+            _ if !is_notable(judgement.change) && judgement.has_open_metric() => {
+                Self::MetricInconclusive
+            }
             _ => Self::Changed(judgement.change),
         }
     }
@@ -289,24 +306,29 @@ pub(crate) struct Throughput<'a> {
 /// A target and what the data show about it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct TargetLine<'a> {
-    /// The limited metric.
-    pub(crate) metric: Metric,
-    /// The limit.
-    pub(crate) limit: Nanos,
-    /// One-sided lower bound of the metric.
-    pub(crate) low: Option<Nanos>,
-    /// Point estimate of the metric.
-    pub(crate) point: Option<Nanos>,
-    /// One-sided upper bound of the metric.
-    pub(crate) high: Option<Nanos>,
+    /// The limited figure.
+    pub(crate) metric: TargetFigure,
+    /// Name of the target; `None` if it has none.
+    pub(crate) name: Option<&'a str>,
+    /// On which side of the limit the figure must be.
+    pub(crate) side: LimitSide,
+    /// The limit, in the unit of the figure.
+    pub(crate) limit: Amount,
+    /// One-sided lower bound of the figure.
+    pub(crate) low: Option<Amount>,
+    /// Point estimate of the figure.
+    pub(crate) point: Option<Amount>,
+    /// One-sided upper bound of the figure.
+    pub(crate) high: Option<Amount>,
     /// Met, missed or unproven.
     pub(crate) status: TargetStatus,
     /// Whether the target deserves a line: it is missed, or unproven and not one of a group.
     pub(crate) is_notable: bool,
     /// Whether the target is a reason for a verdict other than pass.
     pub(crate) is_reason: bool,
-    /// How far the metric is below the limit, as a share of the limit; negative above it. Without an
-    /// estimate, it is the margin of the upper bound; `None` if there is no bound either.
+    /// How far the figure is on the right side of the limit, as a share of the limit; negative on the
+    /// wrong one. Without an estimate, it is the margin of the upper bound; `None` if there is no bound
+    /// either.
     pub(crate) margin: Option<f64>,
     /// Why the target is unproven, or what proves it if calls were not timed one by one. `None` if
     /// single calls decide it.
@@ -336,16 +358,24 @@ impl<'a> ReportRow<'a> {
         let targets = judgement.targets.iter();
         let mut targets: Vec<_> =
             targets.map(|target| TargetLine::new(target, decision, grouping)).collect();
-        targets.sort_by_key(|target| (target.status, target.metric));
+        targets.sort_by(|a, b| (a.status, &a.metric).cmp(&(b.status, &b.metric)));
+        let metrics = MetricLine::list_judged(&judgement.metrics, decision);
         let is_change_reason = decision.rests_on(judgement.change_reason());
         let is_grouped = grouping.groups_changes && judgement.change == Change::Inconclusive;
         let is_change_notable = (is_notable(judgement.change) && !is_grouped)
             || judgement.waiver.is_some()
             || judgement.notes.iter().any(is_always_shown);
         let status = RowStatus::choose(judgement, targets.first().map(|target| target.status));
-        let is_reason = is_change_reason || targets.iter().any(|target| target.is_reason);
+        let is_reason = is_change_reason
+            || targets.iter().any(|target| target.is_reason)
+            || metrics.iter().any(|metric| metric.is_reason);
         let more_targets = targets.len().saturating_sub(MAX_ROW_LINES);
         targets.truncate(MAX_ROW_LINES);
+        let candidate =
+            judgement.candidate.as_ref().map(|summary| ReportSide::new(summary, is_batch));
+        let price = decision.cost.as_ref();
+        let cost = judgement.candidate.as_ref().zip(price);
+        let cost = cost.map(|(side, price)| CallPrice::from_mean(side.mean, price));
         Self {
             id: &judgement.id,
             page: None,
@@ -371,10 +401,7 @@ impl<'a> ReportRow<'a> {
             sampling: judgement.sampling,
             stage: judgement.stage,
             baseline: judgement.baseline.as_ref().map(|summary| ReportSide::new(summary, is_batch)),
-            candidate: judgement
-                .candidate
-                .as_ref()
-                .map(|summary| ReportSide::new(summary, is_batch)),
+            candidate,
             failure: judgement.failure.as_ref(),
             failure_message: judgement
                 .failure
@@ -384,6 +411,8 @@ impl<'a> ReportRow<'a> {
                 .filter(|message| !message.is_empty()),
             targets,
             more_targets,
+            metrics,
+            cost,
             waiver: judgement.waiver.as_ref().map(WaiverLine::new),
             notes: take_first_notes(judgement),
             remarks: judgement
@@ -402,7 +431,9 @@ impl<'a> ReportRow<'a> {
 
     /// Returns whether a reader should look at the benchmark: its change or a target deserves a line.
     pub(crate) fn is_notable(&self) -> bool {
-        self.is_change_notable || self.targets.iter().any(|target| target.is_notable)
+        self.is_change_notable
+            || self.targets.iter().any(|target| target.is_notable)
+            || self.metrics.iter().any(|metric| metric.is_notable)
     }
 
     /// Orders rows by importance: reasons for the verdict first, then by change and target, then
@@ -474,11 +505,16 @@ impl From<Estimate> for ReportFigure {
 
 impl<'a> TargetLine<'a> {
     fn new(target: &'a TargetJudgement, decision: &Decision, grouping: DoubtGrouping) -> Self {
-        let TargetJudgement { metric, limit, low, point, high, status, ref note } = *target;
+        let TargetJudgement { side, limit, low, point, high, status, .. } = *target;
         let is_grouped = grouping.groups_targets && status == TargetStatus::Unproven;
-        let margin = point.or(high).map(|ns| 1.0 - ns.get() / limit.get());
+        let margin = point.or(high).map(|amount| match side {
+            LimitSide::AtMost => 1.0 - amount.get() / limit.get(),
+            LimitSide::AtLeast => amount.get() / limit.get() - 1.0,
+        });
         Self {
-            metric,
+            metric: target.metric.clone(),
+            name: target.name.as_deref(),
+            side,
             limit,
             low,
             point,
@@ -487,7 +523,7 @@ impl<'a> TargetLine<'a> {
             is_notable: status != TargetStatus::Met && !is_grouped,
             is_reason: decision.rests_on(target.verdict_reason()),
             margin: margin.filter(|margin| margin.is_finite()),
-            note: note.as_ref(),
+            note: target.note.as_ref(),
         }
     }
 }

@@ -96,8 +96,17 @@ impl EffortSettings {
             launch_time: args.launch_time.or(config.launch_time).map(to_duration),
             warmup: args.warmup.map(to_duration),
             timeout: args.timeout.or(config.timeout).map_or(default.timeout, to_duration),
+            is_alone: args.memory || config.memory.unwrap_or(default.is_alone),
         };
         Self { effort, seed: args.seed, is_verbose: args.verbose }
+    }
+
+    /// Returns the settings for this policy: a rule about memory gives each benchmark a process of its
+    /// own.
+    #[must_use]
+    pub(crate) fn for_policy(mut self, policy: &Policy) -> Self {
+        self.effort.is_alone |= policy.needs_own_memory();
+        self
     }
 
     /// Returns the seed for the order of the sides within rounds.
@@ -236,9 +245,17 @@ pub(crate) fn explain_policy_error(error: &PolicyError) -> anyhow::Error {
             }
         }
         PolicyError::Pattern(_) => command_error.with_help(PATTERN_HELP),
-        PolicyError::TargetWithoutLimit(_) => {
-            command_error.with_help("set mean, p50, p90, p95 or p99, like `p95 = \"10ms\"`")
-        }
+        PolicyError::TargetWithoutLimit(_) => command_error
+            .with_help("set a limit, like `p95 = \"10ms\"`: docs/metrics.md lists them"),
+        PolicyError::TargetOfNothing(_) => command_error
+            .with_help("name benchmarks with `bench`, or add them up with `sum = [\"…\", \"…\"]`"),
+        PolicyError::TargetLimit { .. } => command_error
+            .with_help("docs/metrics.md has the units: they are the end of the metric's name"),
+        PolicyError::MetricOfTime(_) => command_error
+            .with_help("limit it with a `[[target]]`; the change of the median is judged anyway"),
+        PolicyError::Expect { .. } => command_error
+            .with_help("write `ratio = [\"ID\", \"ID\"]` and `at-least` or `at-most` above zero"),
+        PolicyError::Price(_) => command_error.with_help("write it like `per-hour = 0.38`"),
         PolicyError::DetectTooLow { .. } => {
             command_error.with_help("raise --detect or lower --threshold, here or in perfgate.toml")
         }

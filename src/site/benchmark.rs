@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::chart_data::{build_chart_data, number_hosts};
+use super::metric::{MetricRow, build_metric_rows};
 use super::night::{NightFigure, SHOWN_METRICS};
 use super::overview::{NightName, format_date};
 use super::standing::{
@@ -47,6 +48,7 @@ pub(super) struct BenchmarkPage<'a> {
     hosts: Vec<HostRow<'a>>,
     changes: Vec<ChangeRow<'a>>,
     drifts: Vec<DriftRow<'a>>,
+    metrics: Vec<MetricRow<'a>>,
     targets: Vec<TargetRow>,
     nights: Vec<NightRow<'a>>,
     nights_in_all: usize,
@@ -172,6 +174,7 @@ pub(super) fn build_benchmark_page<'a>(
         hosts: build_host_rows(material, track),
         changes: changes.into_iter().map(|(_, row)| row).collect(),
         drifts: build_drift_rows(material, track),
+        metrics: build_metric_rows(material, track),
         targets,
         nights: build_night_rows(material, track),
         nights_in_all: track.cells.iter().flatten().count(),
@@ -282,8 +285,9 @@ fn build_drift_rows<'a>(
 fn build_target_rows(material: &SiteInput<'_>, track: &BenchmarkTrack<'_>) -> Vec<TargetRow> {
     let latest = track.cells.iter().rev().flatten().find(|cell| cell.median().is_some());
     let rules = material.policy.resolve_rules(&track.id.name, None);
-    let rows = rules.targets.iter().map(|(metric, limit)| {
-        let place = SHOWN_METRICS.iter().position(|shown| shown == metric);
+    let times = rules.targets.iter().filter_map(|limit| Some((limit.figure.time()?, limit.value)));
+    let rows = times.map(|(metric, limit)| {
+        let place = SHOWN_METRICS.iter().position(|shown| *shown == metric);
         let figure = place.and_then(|place| latest?.figures[place]);
         TargetRow {
             metric: metric.name(),

@@ -1,5 +1,6 @@
 //! Exports the whole history as rows: one per run, benchmark and metric.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -127,6 +128,12 @@ pub(super) fn export_track_csv(track: &BenchmarkTrack<'_>, nights: &[Night]) -> 
     for metric in SHOWN_METRICS.map(crate::policy::Metric::name) {
         let _ = write!(text, ",{metric}_ns,{metric}_low_ns,{metric}_high_ns");
     }
+    let cells = track.cells.iter().flatten();
+    let reported: BTreeSet<&String> = cells.flat_map(|cell| cell.metrics.keys()).collect();
+    for name in &reported {
+        text.push(',');
+        push_field(&mut text, name);
+    }
     text.push('\n');
     for (night, cell) in nights.iter().zip(&track.cells) {
         // A night without the benchmark has no line.
@@ -143,6 +150,12 @@ pub(super) fn export_track_csv(track: &BenchmarkTrack<'_>, nights: &[Night]) -> 
                 if let Some(end) = end {
                     let _ = write!(text, "{end}");
                 }
+            }
+        }
+        for name in &reported {
+            text.push(',');
+            if let Some(value) = cell.metrics.get(*name) {
+                let _ = write!(text, "{value}");
             }
         }
         text.push('\n');

@@ -1,5 +1,7 @@
 //! A run reduced to the figures that the pages need, small enough to be cached next to them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -9,6 +11,7 @@ use crate::host::Host;
 use crate::note::{FailureReason, Note};
 use crate::policy::Metric;
 use crate::run::{Benchmark, BenchmarkId, MeasuredCommit, Run, Sampling};
+use crate::stats::summary::compute_median_in_place;
 use crate::units::Confidence;
 
 /// The metrics on the pages, in the order of [`NightCell::figures`].
@@ -53,6 +56,8 @@ pub(crate) struct NightCell {
     /// The figures of [`SHOWN_METRICS`]. `None` if the metric has no meaning for the sampling, or
     /// if nothing was measured.
     pub(crate) figures: [Option<NightFigure>; 4],
+    /// The metrics that its launches report: the median over launches of each, to seven digits.
+    pub(crate) metrics: BTreeMap<String, f32>,
     /// Why the benchmark could not be measured; `None` if it was.
     pub(crate) failure: Option<FailureReason>,
 }
@@ -106,6 +111,7 @@ impl NightCell {
             launches: u32::try_from(benchmark.launches.len()).unwrap_or(u32::MAX),
             samples: summary.map_or(0, |summary| summary.samples),
             figures,
+            metrics: reduce_metrics(benchmark),
             failure: benchmark.failure.as_ref().map(|failure| failure.reason.clone()),
         }
     }
@@ -119,6 +125,20 @@ impl NightCell {
     pub(crate) fn median(&self) -> Option<NightFigure> {
         self.figures[0]
     }
+}
+
+/// Returns the median over launches of each metric.
+#[expect(clippy::cast_possible_truncation, reason = "seven digits are enough to draw from")]
+fn reduce_metrics(benchmark: &Benchmark) -> BTreeMap<String, f32> {
+    let mut values: BTreeMap<&String, Vec<f64>> = BTreeMap::new();
+    for (name, value) in benchmark.launches.iter().flat_map(|launch| &launch.metrics) {
+        values.entry(name).or_default().push(*value);
+    }
+    let medians = values.into_iter().filter_map(|(name, mut values)| {
+        let median = compute_median_in_place(&mut values)? as f32;
+        median.is_finite().then(|| (name.clone(), median))
+    });
+    medians.collect()
 }
 
 /// Returns the conditions of a benchmark of `run` in one line: `provider cpu, threads 1`.

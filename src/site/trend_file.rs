@@ -5,7 +5,7 @@
 //! thousands of them. The first line names the schema, the perfgate version and the confidence; if
 //! any of them differs, all runs are read again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ use crate::run::{MeasuredCommit, Sampling};
 pub(super) const TREND_FILE: &str = ".perfgate-trend.jsonl";
 
 /// Schema of a line. A line with another shape needs a new number.
-const TREND_SCHEMA: &str = "perfgate.trend/3";
+const TREND_SCHEMA: &str = "perfgate.trend/4";
 
 /// The runs that an earlier build has seen, by the name of the stored run.
 #[derive(Default)]
@@ -60,7 +60,7 @@ struct TrendFileLine {
 /// Point estimate, lower and upper end of the interval, in nanoseconds.
 type TrendFileFigure = (f32, Option<f32>, Option<f32>);
 
-/// Id, package, sampling, launches, samples, figures, failure and conditions of a benchmark.
+/// Id, package, sampling, launches, samples, figures, failure, conditions and metrics of a benchmark.
 #[derive(Serialize, Deserialize)]
 struct TrendFileCell(
     String,
@@ -71,20 +71,41 @@ struct TrendFileCell(
     [Option<TrendFileFigure>; 4],
     Option<FailureReason>,
     String,
+    #[serde(default)] BTreeMap<String, f32>,
 );
 
 impl TrendFileCell {
     fn from_cell(cell: NightCell) -> Self {
-        let NightCell { id, package, conditions, sampling, launches, samples, figures, failure } =
-            cell;
+        let NightCell {
+            id,
+            package,
+            conditions,
+            sampling,
+            launches,
+            samples,
+            figures,
+            metrics,
+            failure,
+        } = cell;
         let figures = figures.map(|f| f.map(|f| (f.point, f.low, f.high)));
-        Self(id, package, sampling, launches, samples, figures, failure, conditions)
+        Self(id, package, sampling, launches, samples, figures, failure, conditions, metrics)
     }
 
     fn into_cell(self) -> NightCell {
-        let Self(id, package, sampling, launches, samples, figures, failure, conditions) = self;
+        let Self(id, package, sampling, launches, samples, figures, failure, conditions, metrics) =
+            self;
         let figures = figures.map(|f| f.map(|(point, low, high)| NightFigure { point, low, high }));
-        NightCell { id, package, conditions, sampling, launches, samples, figures, failure }
+        NightCell {
+            id,
+            package,
+            conditions,
+            sampling,
+            launches,
+            samples,
+            figures,
+            metrics,
+            failure,
+        }
     }
 }
 

@@ -233,6 +233,23 @@ fn what_the_schema_of_decisions_refuses_the_reader_refuses() {
         ("/benchmarks/0/targets", json!([{"metric": "p42", "limit": 1, "status": "met"}])),
         ("/benchmarks/0/targets", json!([{"metric": "p95", "limit": -1, "status": "met"}])),
         ("/benchmarks/0/targets", json!([{"metric": "p95", "status": "met"}])),
+        ("/benchmarks/0/targets", json!([{"metric": "", "limit": 1, "status": "met"}])),
+        ("/benchmarks/0/metrics", json!({"allocations": {"candidate": -1}})),
+        ("/benchmarks/0/metrics", json!({"allocations": {"change": "worse"}})),
+        ("/benchmarks/0/metrics", json!({"allocations": {"extra": 1}})),
+        (
+            "/expectations",
+            json!([{"name": "a", "ratio": ["a"], "side": "at-least", "bound": 3, "status": "met"}]),
+        ),
+        (
+            "/expectations",
+            json!([{"name": "a", "ratio": ["a", "b"], "side": "at-least", "bound": 0, "status": "met"}]),
+        ),
+        (
+            "/sums",
+            json!([{"name": "a", "sum": ["a"], "times": -1, "metric": "p95", "limit": 1, "status": "met"}]),
+        ),
+        ("/cost", json!({"per_hour": -1})),
         ("/benchmarks/0/waiver", json!({"limit": 0.1})),
         ("/benchmarks/0/failure", json!({"reason": null})),
     ];

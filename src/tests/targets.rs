@@ -9,19 +9,23 @@ use super::create_test_run;
 use super::repositories::observed;
 use crate::decision::{Change, Decision, TargetJudgement, TargetStatus, Verdict};
 use crate::note::Note;
-use crate::policy::{Config, Metric, Policy};
+use crate::policy::{Config, Metric, Policy, TargetLimit};
 use crate::render::{self, COMMENT_LIMIT, Colour};
 use crate::report::{Report, ReportContext};
 use crate::run::{Benchmark, BenchmarkId, CallsPerSample, Launch, LaunchData, LookHorizon, Run};
 use crate::run::{MeasuredCommit, SampleSource, Sampling};
 use crate::selection::Selection;
-use crate::units::Nanos;
+use crate::units::{Amount, Nanos};
 use crate::verdict::{BaselineEvidence, Evidence, RoundsEvidence, decide, find_undecided};
 
 const MILLISECOND: f64 = 1e6;
 
 fn nanos(ns: f64) -> Nanos {
     Nanos::new(ns).unwrap()
+}
+
+fn amount(ns: f64) -> Amount {
+    nanos(ns).into()
 }
 
 fn launch(round: u32, samples: &[f64]) -> Launch {
@@ -152,7 +156,7 @@ fn calls_of_zero_do_not_meet_a_target_below_the_step_of_the_clock() {
         launch.extend([1.0, 1.013, 1.031, 1.038].map(|ms| ms * MILLISECOND));
     }
     answers(benchmark("a", &zeros), "p50 = \"100us\"", TargetStatus::Unproven, note());
-    assert_eq!(judge(benchmark("a", &zeros), "p50 = \"0ns\"").point, Some(nanos(0.0)));
+    assert_eq!(judge(benchmark("a", &zeros), "p50 = \"0ns\"").point, Some(amount(0.0)));
 }
 
 #[test]
@@ -210,16 +214,16 @@ fn one_launch_of_a_second_keeps_a_mean_of_20_ms_from_being_met() {
     let target = judge(benchmark("a", &launches), "mean = \"20ms\"");
     let note = Some(Note::SlowLaunch { launch: 9 });
     assert_eq!((target.status, target.note), (TargetStatus::Unproven, note));
-    assert_eq!(target.point, Some(nanos(100.9 * MILLISECOND)));
+    assert_eq!(target.point, Some(amount(100.9 * MILLISECOND)));
     // The launch keeps the mean from being met where the bound would not.
     let mut launches = vec![vec![10.0 * MILLISECOND; 60]; 40];
     launches.push(vec![25.0 * MILLISECOND; 60]);
     let target = judge(benchmark("a", &launches), "mean = \"20ms\"");
-    assert!(target.high.unwrap() < nanos(20.0 * MILLISECOND), "{target:?}");
+    assert!(target.high.unwrap() < amount(20.0 * MILLISECOND), "{target:?}");
     assert_eq!(target.status, TargetStatus::Unproven);
     launches.pop();
     let met = judge(benchmark("a", &launches), "mean = \"20ms\"");
-    assert_eq!((met.status, met.point), (TargetStatus::Met, Some(nanos(10.0 * MILLISECOND))));
+    assert_eq!((met.status, met.point), (TargetStatus::Met, Some(amount(10.0 * MILLISECOND))));
 }
 
 #[test]
@@ -228,7 +232,7 @@ fn the_mean_is_that_of_calls_where_batches_differ_in_size() {
     for launch in &mut uneven.launches {
         launch.calls_per_sample = CallsPerSample::new(vec![30.0, 10.0]);
     }
-    assert_eq!(judge(uneven, "mean = \"1us\"").point, Some(nanos(125.0)));
+    assert_eq!(judge(uneven, "mean = \"1us\"").point, Some(amount(125.0)));
 }
 
 /// Draws the launches of one side: 40 calls each, around `ms` milliseconds, with a standard
@@ -318,7 +322,8 @@ fn a_target_of_the_command_line_beats_the_one_of_the_file() {
     let config = Config::from_toml(toml).unwrap();
     let policy = Policy::new(&config, &flags, Selection::default()).unwrap();
     let targets = policy.resolve_rules("a", None).targets;
-    assert_eq!(targets, [(Metric::P50, nanos(1e3)), (Metric::P95, nanos(2e9))]);
+    let limit = |metric, ns| TargetLimit::from_time(metric, nanos(ns));
+    assert_eq!(targets, [limit(Metric::P50, 1e3), limit(Metric::P95, 2e9)]);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Judging two series of launches: improved, unchanged, regressed or inconclusive.
 
+use super::alike::AlikeChance;
 use super::clock::ClockResolution;
 use super::look_plan::{PASS_ERROR, compute_benchmark_alpha};
 use super::test_form::choose_test_form;
-use crate::compare::BenchmarkComparison;
+use crate::compare::{BenchmarkComparison, PartnerMedians};
 use crate::decision::Change;
 use crate::note::Note;
 use crate::policy::BenchmarkRules;
@@ -165,6 +166,31 @@ impl ChangeLimits {
             Change::Inconclusive
         }
     }
+
+    /// Judges a log ratio of launches that do not vary, which `alike` answers.
+    ///
+    /// A change may be called at the α of the look. A pass may be called from the number of launches
+    /// on at which its chance is below the whole pass error: launches that are alike at one look were
+    /// alike at every earlier one, so looking again spends nothing.
+    pub(super) fn classify_alike(
+        self,
+        difference: f64,
+        alike: AlikeChance,
+        errors: ErrorRates,
+    ) -> Change {
+        let may_call = alike.change <= errors.alpha;
+        // What is beyond the threshold and may not be called yet stays open, as in a test.
+        let is_beyond = difference.abs() > self.change;
+        if may_call && difference > self.called {
+            Change::Regressed
+        } else if may_call && difference < -self.called {
+            Change::Improved
+        } else if alike.pass <= PASS_ERROR && difference < self.detect && !is_beyond {
+            Change::Unchanged
+        } else {
+            Change::Inconclusive
+        }
+    }
 }
 
 /// Returns the slowdown, as a share, that a look with these errors calls regressed in 80 % of cases
@@ -180,7 +206,18 @@ pub(super) fn compute_detectable_slowdown(
     (rules.threshold.get().ln_1p() + excess).exp_m1()
 }
 
-/// Judges two runs as they are, in one look. `compared` is the number of benchmarks that share the
+/// The log levels of two sides, with those that were measured next to each other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SideLevels {
+    /// Levels of all launches of the baseline.
+    pub(super) baseline: Vec<f64>,
+    /// Levels of all launches of the candidate.
+    pub(super) candidate: Vec<f64>,
+    /// Levels of the launches that have a partner.
+    pub(super) partners: PartnerMedians,
+}
+
+/// Judges two runs as they are, in one look. `compared` is the number of tests that share the
 /// false-alarm rate.
 pub(super) fn judge_two_runs(
     comparison: &BenchmarkComparison<'_>,
@@ -190,17 +227,32 @@ pub(super) fn judge_two_runs(
     let (Some(baseline), Some(candidate)) = (comparison.baseline, comparison.candidate) else {
         return ChangeFinding::without_test(Change::Inconclusive, None);
     };
-    let partners = comparison.match_partners();
-    let pairs = partners.baseline.len();
-    let form = choose_test_form(pairs, None, None);
-    let test = match form {
+    let levels = SideLevels {
+        baseline: baseline.ln_medians(),
+        candidate: candidate.ln_medians(),
+        partners: comparison.match_partners(),
+    };
+    let clock = ClockResolution::from_comparison(comparison, rules);
+    judge_two_sides(&levels, compared, rules, &clock, None)
+}
+
+/// Judges the levels of two sides in one look. `alike` is what answers if they do not vary; `None` if
+/// the test does.
+pub(super) fn judge_two_sides(
+    levels: &SideLevels,
+    compared: usize,
+    rules: &BenchmarkRules,
+    clock: &ClockResolution,
+    alike: Option<AlikeChance>,
+) -> ChangeFinding {
+    let SideLevels { baseline, candidate, partners } = levels;
+    let test = match choose_test_form(partners.baseline.len(), None, None) {
         TestForm::Paired => t::compute_paired_test(&partners.baseline, &partners.candidate),
-        TestForm::Welch => t::compute_welch_test(&baseline.ln_medians(), &candidate.ln_medians()),
+        TestForm::Welch => t::compute_welch_test(baseline, candidate),
     };
     let errors = ErrorRates { alpha: compute_benchmark_alpha(compared), pass: PASS_ERROR };
-    let clock = ClockResolution::from_comparison(comparison, rules);
     match test {
-        Ok(test) => judge_one_look(test, errors, rules, &clock),
+        Ok(test) => judge_one_look(test, errors, rules, clock, alike),
         Err(_) => ChangeFinding::without_test(Change::Inconclusive, Some(Note::TooFewLaunches)),
     }
 }
@@ -212,13 +264,14 @@ const ASSUMED_RUN_DEVIATION: f64 = 0.02;
 /// Judges a candidate against the levels of stored runs of the same machine, newest first.
 ///
 /// `runs` holds the log medians of the launches of each stored run, `candidate` those of the
-/// candidate. `clock` limits what they can show.
+/// candidate. `clock` limits what they can show. `alike` answers if they do not vary.
 pub(super) fn judge_against_stored(
     runs: &[Vec<f64>],
     candidate: &[f64],
     errors: ErrorRates,
     rules: &BenchmarkRules,
     clock: &ClockResolution,
+    alike: Option<AlikeChance>,
 ) -> ChangeFinding {
     let runs: Vec<&[f64]> = runs.iter().map(Vec::as_slice).collect();
     // A few stored runs do not show how much runs differ, so a fixed deviation is assumed for them.
@@ -230,7 +283,7 @@ pub(super) fn judge_against_stored(
     let Ok(test) = level.and_then(|level| level.compare(candidate)) else {
         return ChangeFinding::without_test(Change::Inconclusive, Some(Note::TooFewLaunches));
     };
-    let mut finding = judge_one_look(test, errors, rules, clock);
+    let mut finding = judge_one_look(test, errors, rules, clock, alike);
     if runs.len() < MIN_BASELINE_RUNS {
         finding.notes.push(Note::FewStoredRuns {
             runs: u32::try_from(runs.len()).unwrap_or(u32::MAX),
@@ -241,15 +294,20 @@ pub(super) fn judge_against_stored(
     finding
 }
 
-/// Builds the finding of a test that is the only look.
+/// Builds the finding of a test that is the only look. `alike` answers if the levels do not vary.
 fn judge_one_look(
     test: TTest,
     errors: ErrorRates,
     rules: &BenchmarkRules,
     clock: &ClockResolution,
+    alike: Option<AlikeChance>,
 ) -> ChangeFinding {
     let test = clock.widen(test);
-    let change = ChangeLimits::from_rules(rules).classify(&test, errors);
+    let limits = ChangeLimits::from_rules(rules);
+    let change = match alike.filter(|_| AlikeChance::replaces(&test)) {
+        Some(alike) => limits.classify_alike(test.difference, alike, errors),
+        None => limits.classify(&test, errors),
+    };
     let detectable = compute_detectable_slowdown(&test, errors, rules);
     let notes = match change {
         Change::Inconclusive => vec![note_undecided(None, detectable)],
@@ -273,5 +331,28 @@ pub(super) fn note_undecided(rounds: Option<usize>, detectable: f64) -> Note {
         rounds: rounds.map(|rounds| u32::try_from(rounds).unwrap_or(u32::MAX)),
         detectable: Percent::new(detectable).ok(),
         more_time: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classify(launches: usize, [old, new]: [f64; 2], alpha: f64) -> Change {
+        let sides = [old, new].map(|value: f64| vec![value.ln(); launches]);
+        let chance = AlikeChance::from_sides(&sides[0], &sides[1]);
+        let change = 0.01_f64.ln_1p();
+        let limits = ChangeLimits { change, called: change, detect: 0.05_f64.ln_1p() };
+        limits.classify_alike(new.ln() - old.ln(), chance, ErrorRates { alpha, pass: 0.005 })
+    }
+
+    #[test]
+    fn a_count_that_never_varies_is_not_certain_after_a_few_launches() {
+        // 4⁻⁴ = 0.0039, 4⁻⁷ = 0.00006; 2⁻⁴ = 0.0625, 2⁻⁵ = 0.031.
+        assert_eq!(classify(4, [12.0, 13.0], 0.003), Change::Inconclusive);
+        assert_eq!(classify(7, [12.0, 13.0], 0.0001), Change::Regressed);
+        assert_eq!(classify(7, [13.0, 12.0], 0.0001), Change::Improved);
+        assert_eq!(classify(4, [12.0, 12.0], 0.003), Change::Inconclusive);
+        assert_eq!(classify(5, [12.0, 12.0], 0.003), Change::Unchanged);
     }
 }

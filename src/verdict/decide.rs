@@ -1,7 +1,9 @@
 //! The function `decide`, which turns evidence and a policy into a decision.
 
+use super::claims::ClaimAnswers;
 use super::evidence::{BaselineEvidence, Evidence};
 use super::judge::judge_all;
+use super::metric::list_unreported_metrics;
 use super::screen::summarize_screen;
 use super::{counts, more_time, outcome, release, short_launches, unmatched, waivers};
 use crate::decision::{
@@ -19,7 +21,7 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     // Plan: judge each benchmark, compute the q-values from the p-values, apply the
     // waivers, collect the notes, and derive the verdict. The waivers come before the verdict
     // because an accepted regression does not fail it. Counts do not change it.
-    let mut judgements = judge_all(evidence, policy);
+    let (mut judgements, claims) = judge_all(evidence, policy);
     if let Some(rounds) = evidence.rounds {
         more_time::add_missing_time(&mut judgements, rounds, policy);
     }
@@ -30,8 +32,8 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
     }
     waivers::apply_trailers(&mut judgements, &evidence.trailers.accepted);
     counts::apply_counts(&mut judgements, evidence.counts);
-    let notes = collect_notes(evidence, &judgements, policy);
-    let outcome = outcome::conclude_check(evidence, &judgements, &notes, policy);
+    let notes = collect_notes(evidence, &judgements, &claims, policy);
+    let outcome = outcome::conclude_check(evidence, &judgements, &claims, &notes, policy);
     let baseline = BaselineSource {
         screen: summarize_screen(evidence, &judgements),
         ..describe_baseline(evidence)
@@ -42,7 +44,11 @@ pub(crate) fn decide(evidence: &Evidence<'_>, policy: &Policy) -> Decision {
         conditions: evidence.candidate.conditions.clone(),
         request: evidence.candidate.settings.request.clone(),
     };
-    Decision::new(outcome, baseline, candidate, judgements, policy.fail_on().to_vec(), notes)
+    let fail_on = policy.fail_on().to_vec();
+    let mut decision = Decision::new(outcome, baseline, candidate, judgements, fail_on, notes);
+    (decision.sums, decision.expectations) = (claims.sums, claims.expectations);
+    decision.cost = policy.hour_price().cloned();
+    decision
 }
 
 /// Describes where the baseline came from. The caller adds the summary of the screen.
@@ -71,7 +77,12 @@ fn describe_baseline(evidence: &Evidence<'_>) -> BaselineSource {
 }
 
 /// Collects everything that weakens the answer as a whole; each note appears once.
-fn collect_notes(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Policy) -> Vec<Note> {
+fn collect_notes(
+    evidence: &Evidence<'_>,
+    judgements: &[Judgement],
+    claims: &ClaimAnswers,
+    policy: &Policy,
+) -> Vec<Note> {
     // Order: the candidate, the base in the rounds, waivers, rules, advice, counts, how the evidence
     // was gathered, the last release, and commit messages.
     let mut notes = evidence.candidate.notes.clone();
@@ -89,6 +100,9 @@ fn collect_notes(evidence: &Evidence<'_>, judgements: &[Judgement], policy: &Pol
     let has_baseline = evidence.has_baseline();
     notes.extend(waivers::list_ineffective_trailers(judgements, accepted, has_baseline));
     notes.extend(unmatched::list_unmatched_rules(judgements, policy));
+    notes.extend_from_slice(&claims.notes);
+    let metrics = judgements.iter().map(|judgement| (judgement.id.as_str(), &judgement.metrics));
+    notes.extend(list_unreported_metrics(&metrics, policy));
     notes.extend(outcome::list_undecided_rules(judgements, policy));
     let horizon = evidence.rounds.map(|rounds| rounds.horizon).unwrap_or_default();
     let source = evidence.candidate.source;

@@ -1,18 +1,20 @@
 //! Judges each benchmark from the evidence: by its rounds, by its identical program, or by the
 //! baseline.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::bench_changes::list_bench_changes;
 use super::change::{self, ChangeEstimate, ChangeFinding, ErrorRates};
+use super::claims::{ClaimAnswers, judge_claims};
 use super::clock::ClockResolution;
 use super::conditions::{self, BenchmarkInRun, ConditionFinding};
 use super::evidence::{BaselineEvidence, Evidence};
 use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, RoundSeries};
+use super::metric::{MetricEvidence, count_metric_tests, judge_metric_rounds, judge_metrics};
+use super::metric_target::{build_unproven_limit, judge_limit};
 use super::setup::find_setup_failure;
 use super::target::SortedCalls;
-use super::target_bound::build_unproven_target;
 use super::test_form::choose_test_form;
 use crate::compare::{BenchmarkComparison, HistogramAxis, SideFigures, compare_benchmarks};
 use crate::decision::{
@@ -26,18 +28,25 @@ use crate::stats::summary;
 use crate::stats::test::t::TestForm;
 use crate::units::Ratio;
 
-/// Judges every selected benchmark: by its rounds, by its identical program, or by the baseline.
-pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgement> {
+/// Judges every selected benchmark: by its rounds, by its identical program, or by the baseline. Also
+/// judges the rules that are about several benchmarks.
+pub(super) fn judge_all(
+    evidence: &Evidence<'_>,
+    policy: &Policy,
+) -> (Vec<Judgement>, ClaimAnswers) {
     let comparisons: Vec<BenchmarkComparison<'_>> = compare_sides(evidence, policy);
     let conditions = compare_conditions(evidence, policy, &comparisons);
-    let confirmed = judge_rounds(evidence, policy, &comparisons);
-    let compared = comparisons.iter().filter(|comparison| comparison.is_testable()).count();
+    let (confirmed, metric_rounds) = judge_rounds(evidence, policy, &comparisons);
+    let testable = comparisons.iter().filter(|comparison| comparison.is_testable()).count();
+    let compared = testable + count_metric_tests(&comparisons, policy);
+    let metrics = MetricEvidence { test_count: compared, rounds: metric_rounds };
     let stored_sides = collect_stored_sides(evidence, policy);
-    comparisons
+    let judgements = comparisons
         .iter()
         .zip(conditions)
         .map(|(comparison, condition)| {
             let rules = find_rules(comparison, policy);
+            let mut obstacles = Vec::new();
             let (mut finding, stage) = match confirmed.get(&comparison.id) {
                 Some(finding) => (finding.clone(), Some(CheckStage::Confirmed)),
                 None if let Some(reason) = evidence.find_same_program(&comparison.id) => {
@@ -46,9 +55,9 @@ pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgeme
                     (finding, Some(CheckStage::Confirmed))
                 }
                 None => {
-                    let obstacles = condition.obstacles;
-                    let sides = &stored_sides;
-                    judge_without_rounds(evidence, comparison, obstacles, sides, compared, &rules)
+                    obstacles = list_obstacles(evidence, condition.obstacles);
+                    let (notes, sides) = (obstacles.clone(), &stored_sides);
+                    judge_without_rounds(evidence, comparison, notes, sides, compared, &rules)
                 }
             };
             finding.notes.extend(condition.remarks);
@@ -58,9 +67,20 @@ pub(super) fn judge_all(evidence: &Evidence<'_>, policy: &Policy) -> Vec<Judgeme
                 (Some(CheckStage::Screened), Some(runs)) => runs.clone(),
                 _ => comparison.baseline.into_iter().collect(),
             };
-            build_judgement(comparison, &baseline, finding, stage, &rules, evidence, policy)
+            let metrics =
+                judge_metrics(comparison, &baseline, &obstacles, &metrics, evidence, policy);
+            let judgement =
+                build_judgement(comparison, &baseline, finding, stage, &rules, evidence, policy);
+            Judgement { metrics, ..judgement }
         })
-        .collect()
+        .collect();
+    (judgements, judge_claims(&comparisons, policy))
+}
+
+/// Returns why separate runs are not comparable: another machine, or else other conditions. Empty if
+/// they are.
+fn list_obstacles(evidence: &Evidence<'_>, conditions: Vec<Note>) -> Vec<Note> {
+    if evidence.is_across_machines() { vec![evidence.describe_other_host()] } else { conditions }
 }
 
 /// Pairs the sides that the decision shows. A benchmark that was in the rounds is shown with its
@@ -192,13 +212,14 @@ fn find_rules(comparison: &BenchmarkComparison<'_>, policy: &Policy) -> Benchmar
     )
 }
 
-/// Returns the finding of the rounds for each testable benchmark in them. Empty without rounds.
+/// Returns the finding of the rounds for each testable benchmark in them, and for each judged metric
+/// of it. Empty without rounds.
 fn judge_rounds(
     evidence: &Evidence<'_>,
     policy: &Policy,
     comparisons: &[BenchmarkComparison<'_>],
-) -> HashMap<BenchmarkId, ChangeFinding> {
-    let Some(rounds) = evidence.rounds else { return HashMap::new() };
+) -> (HashMap<BenchmarkId, ChangeFinding>, HashMap<BenchmarkId, BTreeMap<String, ChangeFinding>>) {
+    let Some(rounds) = evidence.rounds else { return (HashMap::new(), HashMap::new()) };
     // Collect the partners of every benchmark in the rounds, and judge them as one suite, because
     // they share information about the noise.
     let measured: HashSet<BenchmarkId> =
@@ -216,17 +237,20 @@ fn judge_rounds(
                 noise: evidence.noise.get(&comparison.id).copied(),
                 clock: ClockResolution::from_comparison(comparison, &rules),
                 rules,
+                is_reported: false,
             }
         })
         .collect();
+    let metric_count = count_metric_tests(in_rounds.iter().copied(), policy);
     let context = LookContext {
-        entered_count: rounds.entered_count,
+        test_count: rounds.entered_count.saturating_add(metric_count),
         horizon: rounds.horizon,
         has_screen: matches!(evidence.baseline, BaselineEvidence::Screen(runs) if runs.len() >= MIN_BASELINE_RUNS),
         has_ended: rounds.has_ended,
     };
     let ids = in_rounds.iter().map(|comparison| comparison.id.clone());
-    ids.zip(looks::judge_suite(&suite, context)).collect()
+    let findings = ids.zip(looks::judge_suite(&suite, context)).collect();
+    (findings, judge_metric_rounds(&in_rounds, context, policy))
 }
 
 /// Judges a benchmark that was not in the rounds.
@@ -236,7 +260,7 @@ fn judge_rounds(
 fn judge_without_rounds(
     evidence: &Evidence<'_>,
     comparison: &BenchmarkComparison<'_>,
-    condition_obstacles: Vec<Note>,
+    obstacles: Vec<Note>,
     stored_sides: &HashMap<BenchmarkId, Vec<&Benchmark>>,
     compared: usize,
     rules: &BenchmarkRules,
@@ -259,18 +283,11 @@ fn judge_without_rounds(
     }
     match evidence.baseline {
         BaselineEvidence::None => (ChangeFinding::without_test(Change::New, None), None),
-        _ if evidence.is_across_machines() => {
+        _ if !obstacles.is_empty() => {
             let mut finding = change::judge_two_runs(comparison, compared, rules);
             finding.change = Change::Inconclusive;
             finding.minimum_detectable = None;
-            finding.notes = vec![evidence.describe_other_host()];
-            (finding, None)
-        }
-        _ if !condition_obstacles.is_empty() => {
-            let mut finding = change::judge_two_runs(comparison, compared, rules);
-            finding.change = Change::Inconclusive;
-            finding.minimum_detectable = None;
-            finding.notes = condition_obstacles;
+            finding.notes = obstacles;
             (finding, None)
         }
         BaselineEvidence::File(_) => (change::judge_two_runs(comparison, compared, rules), None),
@@ -285,8 +302,14 @@ fn judge_without_rounds(
             let clock = ClockResolution::from_comparison(comparison, rules);
             let stored = stored_sides.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
             let stored: Vec<Vec<f64>> = stored.iter().map(|run| run.ln_medians()).collect();
-            let mut finding =
-                change::judge_against_stored(&stored, &candidate_levels, errors, rules, &clock);
+            let mut finding = change::judge_against_stored(
+                &stored,
+                &candidate_levels,
+                errors,
+                rules,
+                &clock,
+                None,
+            );
             let is_change = matches!(finding.change, Change::Regressed | Change::Improved);
             let doubt = if evidence.is_same_commit() {
                 Some(Note::SameCommit)
@@ -325,15 +348,6 @@ fn collect_stored_sides<'a>(
         }
     }
     sides
-}
-
-impl BenchmarkComparison<'_> {
-    /// Returns whether both sides have launches and neither failed.
-    fn is_testable(&self) -> bool {
-        [self.baseline, self.candidate].into_iter().all(|side| {
-            side.is_some_and(|side| side.failure.is_none() && !side.launches.is_empty())
-        })
-    }
 }
 
 /// Returns the finding for a benchmark that a test cannot judge: failed, missing, new, or sampled
@@ -428,6 +442,7 @@ fn build_judgement(
         explanation: None,
         origin: None,
         targets: judge_targets(comparison, rules),
+        metrics: BTreeMap::new(),
         waiver: None,
         notes: finding.notes,
     }
@@ -469,9 +484,9 @@ fn judge_targets(
         return rules
             .targets
             .iter()
-            .map(|(metric, limit)| build_unproven_target(*metric, *limit, Note::NotMeasured))
+            .map(|limit| build_unproven_limit(limit, Note::NotMeasured))
             .collect();
     }
     let calls = SortedCalls::from_benchmark(candidate);
-    rules.targets.iter().map(|(metric, limit)| calls.judge_target(*metric, *limit)).collect()
+    rules.targets.iter().map(|limit| judge_limit(&calls, candidate, limit)).collect()
 }

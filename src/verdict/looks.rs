@@ -3,6 +3,7 @@
 //! The looks are replayed from the launches. The same launches therefore always give the same
 //! answer, no matter when or how often it is computed.
 
+use super::alike::AlikeChance;
 use super::change::{
     ChangeEstimate, ChangeFinding, ChangeLimits, ErrorRates, compute_detectable_slowdown,
     note_undecided,
@@ -62,13 +63,16 @@ pub(super) struct RoundSeries {
     pub(super) clock: ClockResolution,
     /// What the policy tolerates for it.
     pub(super) rules: BenchmarkRules,
+    /// Whether the levels are those of a metric that launches report, which may not vary at all.
+    pub(super) is_reported: bool,
 }
 
-/// Circumstances of the looks. `entered_count` and `has_screen` are fixed before the first round.
+/// Circumstances of the looks. `test_count` and `has_screen` are fixed before the first round.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LookContext {
-    /// Number of benchmarks that entered the rounds.
-    pub(super) entered_count: usize,
+    /// Number of tests that share α: one for each benchmark that entered the rounds, and one for each
+    /// judged metric of each.
+    pub(super) test_count: usize,
     /// Largest number of rounds that a benchmark may take. It is fixed before the first round.
     pub(super) horizon: LookHorizon,
     /// Whether a screen has already had its chance to pass a benchmark.
@@ -164,6 +168,16 @@ impl RoundSeries {
                 summary::compute_correlation(baseline, candidate)
             }
         }
+    }
+
+    /// Returns what answers in place of a test of the first `rounds` rounds, or `None` if the test
+    /// does.
+    fn find_alike_chance(&self, rounds: usize, test: &TTest) -> Option<AlikeChance> {
+        let is_alike = self.is_reported && AlikeChance::replaces(test);
+        is_alike.then(|| {
+            let (baseline, candidate) = self.take_first(rounds);
+            AlikeChance::from_sides(baseline, candidate)
+        })
     }
 
     /// Returns the limits of the answers after `rounds` rounds.
@@ -314,9 +328,14 @@ impl LookProgress {
         let limits = series.find_limits(rounds);
         let [of_test, of_signs] = split_errors(errors, rounds);
         // The p-values are weighted with the part of α that their witness has.
-        let p_value = shrunk.p_greater(0.0).min(shrunk.p_less(0.0));
+        let alike = series.find_alike_chance(rounds, shrunk);
+        let least = alike.map_or(0.0, |alike| alike.change);
+        let p_value = shrunk.p_greater(0.0).min(shrunk.p_less(0.0)).max(least);
         self.p_values.push((p_value, due.share.alpha * of_test.alpha / errors.alpha));
-        let answer = limits.classify(shrunk, of_test);
+        let answer = match alike {
+            Some(alike) => limits.classify_alike(shrunk.difference, alike, of_test),
+            None => limits.classify(shrunk, of_test),
+        };
         if rounds < MIN_SIGN_ROUNDS {
             return (answer, ChangeEstimate::Mean(due.test));
         }
@@ -420,7 +439,7 @@ impl LookContext {
             look_plan::PASS_ERROR
         };
         ErrorRates {
-            alpha: look_plan::compute_benchmark_alpha(self.entered_count) * share.alpha,
+            alpha: look_plan::compute_benchmark_alpha(self.test_count) * share.alpha,
             pass: pass * share.pass_error,
         }
     }
@@ -445,7 +464,7 @@ fn conclude_series(
     // The slowdown that is shown refers to the whole error rates, as if these rounds were the only
     // look.
     let whole_errors = ErrorRates {
-        alpha: look_plan::compute_benchmark_alpha(context.entered_count),
+        alpha: look_plan::compute_benchmark_alpha(context.test_count),
         pass: look_plan::PASS_ERROR,
     };
     let detectable = compute_detectable_slowdown(&test, whole_errors, &series.rules);

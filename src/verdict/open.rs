@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::evidence::RoundsEvidence;
 use super::{NoiseHistory, find_next_look};
 use crate::decision::{Change, Decision, Judgement};
-use crate::note::Note;
+use crate::note::{ClaimIssue, Note};
 use crate::run::BenchmarkId;
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 
@@ -23,6 +23,7 @@ pub(crate) fn find_unconfirmed(screen: &Decision) -> HashSet<BenchmarkId> {
     let open = screen.benchmarks.iter().filter(|judgement| match judgement.change {
         // The base may fail in the same way, which is then no fault of the change.
         Change::Inconclusive | Change::Failed => true,
+        _ if judgement.has_open_metric() => true,
         Change::Unchanged => !is_screen,
         Change::New => stored == 0,
         // A screen reports no benchmark as regressed or improved.
@@ -62,6 +63,7 @@ pub(crate) fn find_undecided(
                 Change::New => count < launches as usize,
                 _ => false,
             };
+            let is_open = is_open || has_look_ahead && judgement.has_open_metric();
             is_open || has_look_ahead && count < MAX_TARGET_ROUNDS && lacks_samples(judgement)
         })
     });
@@ -81,6 +83,13 @@ fn lacks_clock(judgement: &Judgement) -> bool {
 /// Returns whether a target is unproven because it needs more samples.
 fn lacks_samples(judgement: &Judgement) -> bool {
     judgement.targets.iter().any(|target| {
-        matches!(target.note, Some(Note::TooFewCalls { .. } | Note::TooFewBatches { .. }))
+        matches!(
+            target.note,
+            Some(
+                Note::TooFewCalls { .. }
+                    | Note::TooFewBatches { .. }
+                    | Note::Claim { issue: ClaimIssue::FewLaunches { .. } }
+            )
+        )
     })
 }

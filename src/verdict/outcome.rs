@@ -1,6 +1,7 @@
 //! What a check found out as a whole, and whether it blocks. The verdict states what is known;
 //! `fail-on` states what blocks.
 
+use super::claims::ClaimAnswers;
 use super::evidence::{BaselineEvidence, Evidence};
 use crate::decision::{Change, CheckOutcome, Judgement, TargetStatus, Verdict};
 use crate::note::Note;
@@ -15,12 +16,14 @@ use crate::run::Benchmark;
 pub(super) fn conclude_check(
     evidence: &Evidence<'_>,
     judgements: &[Judgement],
+    claims: &ClaimAnswers,
     notes: &[Note],
     policy: &Policy,
 ) -> CheckOutcome {
     let reasons = judgements
         .iter()
         .flat_map(Judgement::verdict_reasons)
+        .chain(claims.statuses().filter_map(TargetStatus::verdict_reason))
         .chain(notes.iter().filter_map(Note::check_reason));
     let worst = reasons
         .filter(|(reason, _)| policy.fail_on().contains(reason))
@@ -30,7 +33,9 @@ pub(super) fn conclude_check(
     let is_usable = is_measurement_usable(evidence, judgements, policy);
     let (verdict, blocks_undecided) = match worst {
         Verdict::Fail => (Verdict::Fail, true),
-        Verdict::Pass if is_usable && answers_enough(evidence, judgements, notes, policy) => {
+        Verdict::Pass
+            if is_usable && answers_enough(evidence, judgements, claims, notes, policy) =>
+        {
             (Verdict::Pass, false)
         }
         Verdict::Pass if is_usable => {
@@ -84,22 +89,24 @@ pub(super) fn is_failure_of_setup(evidence: &Evidence<'_>, judgements: &[Judgeme
 fn answers_enough(
     evidence: &Evidence<'_>,
     judgements: &[Judgement],
+    claims: &ClaimAnswers,
     notes: &[Note],
     policy: &Policy,
 ) -> bool {
     let compared = judgements.iter().filter(|judgement| judgement.change.is_compared());
     let (mut decided, mut undecided) = (0_usize, 0_usize);
     for judgement in compared {
-        let count =
-            if judgement.change == Change::Inconclusive { &mut undecided } else { &mut decided };
+        let is_open = judgement.change == Change::Inconclusive || judgement.has_open_metric();
+        let count = if is_open { &mut undecided } else { &mut decided };
         *count += 1;
     }
     let has_answer = if decided + undecided > 0 {
         undecided <= decided
     } else {
-        let mut targets = judgements.iter().flat_map(|judgement| &judgement.targets);
+        let targets = judgements.iter().flat_map(|judgement| &judgement.targets);
+        let mut statuses = targets.map(|target| target.status).chain(claims.statuses());
         let is_comparison_wanted = evidence.wants_baseline || evidence.has_baseline();
-        !is_comparison_wanted && targets.any(|target| target.status != TargetStatus::Unproven)
+        !is_comparison_wanted && statuses.any(|status| status != TargetStatus::Unproven)
     };
     let is_unmatched = notes.iter().any(|note| note.check_reason().is_some());
     has_answer
@@ -126,8 +133,9 @@ fn is_rule_undecided(rule: &PolicyRule<'_>, judgements: &[Judgement]) -> bool {
 /// Returns whether the change of a benchmark, or a target that the rule sets for it, is open.
 /// Returns `None` if the rule asks nothing of it: it was not compared and has no such target.
 fn is_undecided(judgement: &Judgement, rule: &PolicyRule<'_>) -> Option<bool> {
-    let change = judgement.change.is_compared().then_some(judgement.change == Change::Inconclusive);
-    let targets = judgement.targets.iter().filter(|target| rule.metrics.contains(&target.metric));
+    let is_open = judgement.change == Change::Inconclusive || judgement.has_open_metric();
+    let change = judgement.change.is_compared().then_some(is_open);
+    let targets = judgement.targets.iter().filter(|target| rule.figures.contains(&target.metric));
     let targets = targets.map(|target| target.status == TargetStatus::Unproven);
     change.into_iter().chain(targets).reduce(|one, other| one || other)
 }

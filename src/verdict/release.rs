@@ -28,7 +28,7 @@ pub(super) fn list_creep(
     let Some(release) = evidence.last_release else { return Vec::new() };
     let stored = BaselineEvidence::Stored(&release.runs);
     let sides = Evidence::from_sides(evidence.candidate, stored);
-    let since = judge_all(&Evidence { noise: evidence.noise, ..sides }, policy);
+    let (since, _) = judge_all(&Evidence { noise: evidence.noise, ..sides }, policy);
     let known_slower: HashSet<BenchmarkId> = judgements
         .iter()
         .filter(|judgement| judgement.change == Change::Regressed)

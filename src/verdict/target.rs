@@ -21,7 +21,8 @@ use crate::units::Nanos;
 /// cannot be proven. Zero without such a target.
 pub(crate) fn count_needed_samples(policy: &Policy, id: &str) -> usize {
     let targets = policy.resolve_rules(id, None).targets;
-    let quantiles = targets.iter().filter_map(|(metric, _)| metric.quantile());
+    let times = targets.iter().filter_map(|limit| limit.figure.time());
+    let quantiles = times.filter_map(Metric::quantile);
     let counts =
         quantiles.map(|q| order_statistics::find_min_sample_count(q.get(), TARGET_CONFIDENCE));
     counts.max().unwrap_or(0)

@@ -4,10 +4,10 @@
 use super::clock::ClockStep;
 use crate::decision::{TargetJudgement, TargetStatus};
 use crate::note::Note;
-use crate::policy::Metric;
+use crate::policy::{LimitSide, Metric, TargetFigure};
 use crate::stats::summary::Moments;
 use crate::stats::test::t::compute_mean_interval;
-use crate::units::Nanos;
+use crate::units::{Amount, Nanos};
 
 /// One-sided confidence of the bounds on a figure.
 pub(super) const TARGET_CONFIDENCE: f64 = 0.95;
@@ -16,9 +16,14 @@ pub(super) const TARGET_CONFIDENCE: f64 = 0.95;
 /// launch. All are in nanoseconds. Returns `None` for fewer than two launches, and if a figure is
 /// zero, which has no logarithm.
 pub(super) fn bound_typical_launch(figures: &[f64]) -> Option<(f64, f64)> {
+    bound_typical_launch_at(figures, 1.0 - TARGET_CONFIDENCE)
+}
+
+/// Returns such bounds, each of which is wrong with probability `tail`.
+pub(super) fn bound_typical_launch_at(figures: &[f64], tail: f64) -> Option<(f64, f64)> {
     let logarithms: Vec<f64> = figures.iter().map(|figure| figure.ln()).collect();
     let level_summary = Moments::from_values(&logarithms).ok()?;
-    let (low, high) = compute_mean_interval(&level_summary, 1.0 - TARGET_CONFIDENCE)?;
+    let (low, high) = compute_mean_interval(&level_summary, tail)?;
     Some((low.exp(), high.exp()))
 }
 
@@ -53,8 +58,18 @@ pub(super) fn build_target(
     status: TargetStatus,
     note: Option<Note>,
 ) -> TargetJudgement {
-    let [low, point, high] = [low, point, high].map(|bound| bound.map(Nanos::saturate));
-    TargetJudgement { metric, limit, low, point, high, status, note }
+    let [low, point, high] = [low, point, high].map(|bound| bound.map(Amount::saturate));
+    TargetJudgement {
+        metric: TargetFigure::Time(metric),
+        name: None,
+        side: LimitSide::AtMost,
+        limit: limit.into(),
+        low,
+        point,
+        high,
+        status,
+        note,
+    }
 }
 
 /// Returns a number of calls as a whole number.

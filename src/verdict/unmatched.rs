@@ -20,7 +20,7 @@ pub(super) fn list_unmatched_rules(judgements: &[Judgement], policy: &Policy) ->
         .map(|rule| {
             let pattern = rule.pattern.as_str().to_owned();
             let nearest = find_nearest_id(&pattern, &ids).map(str::to_owned);
-            if rule.metrics.is_empty() {
+            if rule.figures.is_empty() {
                 Note::ExceptionMatchesNothing { pattern, nearest }
             } else {
                 Note::TargetMatchesNothing { pattern, nearest }

@@ -1,8 +1,9 @@
 //! Applies the waivers of commit messages: a regression up to a limit, or a missing benchmark.
 
 use super::evidence::TrailerEvidence;
-use crate::decision::{Change, Judgement, Waiver};
+use crate::decision::{Change, Judgement, MetricJudgement, Waiver};
 use crate::note::Note;
+use crate::policy::BetterDirection;
 use crate::policy::trailer::{AcceptTrailer as Trailer, WaiverLimit};
 use crate::units::{Percent, Ratio};
 
@@ -16,8 +17,34 @@ pub(super) fn apply_trailers(judgements: &mut [Judgement], trailers: &[Trailer])
     for judgement in judgements {
         let accepting_trailers = trailers.iter().filter(|trailer| accepts(trailer, judgement));
         let lowest = accepting_trailers.min_by_key(|trailer| find_limit(trailer));
-        judgement.waiver = lowest
-            .map(|trailer| Waiver { reason: trailer.reason.clone(), limit: find_limit(trailer) });
+        judgement.waiver = lowest.map(build_waiver);
+        let covering: Vec<&Trailer> =
+            trailers.iter().filter(|trailer| trailer.covers(&judgement.id)).collect();
+        for metric in judgement.metrics.values_mut() {
+            let accepting = covering.iter().filter(|trailer| accepts_metric(trailer, metric));
+            metric.waiver =
+                accepting.min_by_key(|trailer| find_limit(trailer)).map(|one| build_waiver(one));
+        }
+    }
+}
+
+fn build_waiver(trailer: &Trailer) -> Waiver {
+    Waiver { reason: trailer.reason.clone(), limit: find_limit(trailer) }
+}
+
+/// Returns whether `trailer`, which covers the benchmark, accepts the change of one of its metrics.
+fn accepts_metric(trailer: &Trailer, metric: &MetricJudgement) -> bool {
+    match (trailer.limit, metric.change) {
+        (WaiverLimit::Missing, Some(Change::Missing)) => true,
+        (WaiverLimit::UpTo(limit), Some(Change::Regressed)) => {
+            // The worsening of a metric that should be high is the inverse of its ratio.
+            let worsening = metric.ratio.map(|ratio| match metric.better {
+                BetterDirection::Lower => ratio.low.get(),
+                BetterDirection::Higher => 1.0 / ratio.high.get(),
+            });
+            worsening.is_some_and(|worsening| worsening <= 1.0 + limit.get())
+        }
+        _ => false,
     }
 }
 
@@ -81,8 +108,9 @@ pub(super) fn list_unread_trailers(
     trailers: &TrailerEvidence,
 ) -> Vec<Note> {
     let is_open = judgements.iter().any(|judgement| {
-        matches!(judgement.change, Change::Regressed | Change::Missing)
-            && judgement.waiver.is_none()
+        let is_worse = matches!(judgement.change, Change::Regressed | Change::Missing)
+            && judgement.waiver.is_none();
+        is_worse || judgement.worse_metrics().next().is_some()
     });
     let unread = (is_open && !trailers.is_complete).then_some(Note::MessagesIncomplete);
     trailers.notes.iter().cloned().chain(unread).collect()

@@ -38,6 +38,7 @@ mod init;
 mod issues;
 mod layers;
 mod measure;
+mod metrics;
 mod names;
 #[cfg(feature = "github")]
 mod openapi;

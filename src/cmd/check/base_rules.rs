@@ -32,8 +32,8 @@ pub(super) struct RulesBase {
 /// Judges by the rules of the commit that the change goes into. Returns what a reader must know
 /// about them.
 ///
-/// The sections `[gate]`, `[[bench]]` and `[[target]]` come from the base. Targets that the change
-/// adds or makes stricter judge it too. If strangers may have made the change, `[store]` and the
+/// The sections `[gate]`, `[[bench]]`, `[[metric]]`, `[[target]]` and `[[expect]]` come from the base.
+/// Targets and claims that the change adds or makes stricter judge it too. If strangers may have made the change, `[store]` and the
 /// amount of measuring come from the base as well, also if it has no such file. A configuration that the command line names
 /// outside of the repository is no part of the change, so it stays.
 ///
@@ -71,7 +71,7 @@ pub(super) fn apply_base_rules(
         session.base_prepare.clone_from(&config.measure.prepare);
     }
     let config = Config { measure, store, ..config };
-    session.replace_config(config, &own.target, request)?;
+    session.replace_config(config, &own, request)?;
     let unreadable = unreadable.map(|cause| {
         let commit = base.commit.short_id().to_owned();
         RulesIssue::Unreadable { commit, cause }

@@ -348,7 +348,7 @@ fn find_same_programs(
     let planned = plan.planned.iter().flatten().filter(|planned| {
         let target = planned.id.package.clone().zip(planned.target.clone());
         target.is_some_and(|target| pair.same_targets.contains(&target))
-            && check.session.policy.resolve_rules(&planned.id.name, None).targets.is_empty()
+            && !check.session.policy.needs_launches(&planned.id.name)
     });
     let same =
         planned.map(|planned| SameBenchmark { id: planned.id.clone(), reason: Note::SameProgram });

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use super::texts::add_note_text;
 use super::*;
 use crate::note::{
-    CountObstacle, Disturbance, ExplainObstacle, MachineName, RulesIssue, StoredMachine,
+    ClaimIssue, CountObstacle, Disturbance, ExplainObstacle, MachineName, RulesIssue, StoredMachine,
 };
 use crate::units::{Nanos, Percent, Ratio};
 
@@ -82,6 +82,24 @@ fn list_explain_obstacles() -> Vec<ExplainObstacle> {
         OtherCommit { judged: "0123456789ab".to_owned() }
         NotCriterion {}
         Failed { cause: "failed to build the benches".to_owned() }
+    }
+}
+
+fn list_claim_issues() -> Vec<ClaimIssue> {
+    let text = |text: &str| text.to_owned();
+    list_examples! { ClaimIssue:
+        MetricsUnusable { cause: text("line 3: expected value at line 1 column 1") }
+        MetricUnreported { metric: text("allocations") }
+        MetricUndecided { launches: 1 }
+        MetricGone {}
+        MetricAbsent { metric: text("accuracy") }
+        AmountUnknown { unit: text("tokens") }
+        FewLaunches { launches: 4, needed: 5 }
+        ExpectationUnmatched { name: text("KV cache"), benchmark: text("a/b"), nearest: Some(text("a/c")) }
+        SumUnmatched { name: text("cycle"), benchmark: text("a/b"), nearest: None }
+        PartUnmeasured { benchmark: text("a/b") }
+        PartInBatches { benchmark: text("a/b") }
+        PartNeedsCalls { benchmark: text("a/b"), calls: 1000, needed: 5990 }
     }
 }
 
@@ -171,6 +189,7 @@ fn list_notes() -> Vec<Note> {
         TargetMatchesNothing { pattern: text("encode/l*"), nearest: Some(text("encode/long")) }
         ExceptionMatchesNothing { pattern: text("decode/**"), nearest: None }
         RuleUndecided { pattern: text("encode/**") }
+        Claim { issue: ClaimIssue::MetricUndecided { launches: 20 } }
         ShortLaunches { benchmarks: 2, limit: nanos(50e6), calls: 5000.0, has_calls_flag: true }
         SlowerThanRelease {
             benchmark: text("encode/8"),
@@ -300,6 +319,9 @@ fn every_sentence_can_be_read_aloud() {
     }
     for obstacle in list_explain_obstacles() {
         write_line("explaining", describe_explain_obstacle(&obstacle));
+    }
+    for issue in list_claim_issues() {
+        write_line("claim", claim::describe_claim_issue(&issue));
     }
     insta::assert_snapshot!(table);
 }

@@ -89,8 +89,7 @@ impl PairBuilder<'_> {
                 reason: reason.clone(),
             }));
         }
-        let has_target =
-            |same: &SameBenchmark| !policy.resolve_rules(&same.id.name, None).targets.is_empty();
+        let has_target = |same: &SameBenchmark| policy.needs_launches(&same.id.name);
         // Without any selected benchmark, the pilot reports what is wrong with the selection.
         if benchmarks.is_empty() || benchmarks.iter().any(has_target) {
             return Ok(None);
