@@ -5,6 +5,7 @@
 
 mod config;
 mod changes;
+mod source;
 pub(crate) mod trailer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use thiserror::Error;
 
 pub(crate) use changes::{RuleChange, list_rule_changes};
 pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig, TargetConfig};
+pub(crate) use source::SourceConfig;
 
 use crate::run::{Benchmark, LaunchData, Sampling};
 use crate::selection::{IdPattern, PatternError, Selection};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
-use super::{ConfigRemedy, FailOn, Metric, PolicyError};
+use super::{ConfigRemedy, FailOn, Metric, PolicyError, SourceConfig};
 use crate::measure::effort::MIN_LAUNCH_CALLS;
 use crate::text::find_near_word;
 use crate::units::{Confidence, Nanos, Percent};
@@ -52,6 +52,8 @@ pub(crate) struct MeasureConfig {
     pub(crate) timeout: Option<Nanos>,
     /// Command that is run in each worktree before it is built.
     pub(crate) prepare: Option<String>,
+    /// What is measured. Criterion benches if it is absent.
+    pub(crate) source: Option<SourceConfig>,
 }
 
 /// `[gate]`: what is tolerated in the whole suite. An absent key means the default.
