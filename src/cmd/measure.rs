@@ -21,9 +21,7 @@ use crate::run::{MeasuredCommit, Run, SampleSource};
 use crate::session::progress::ProgressOutput;
 use crate::session::project::find_workspace_folder;
 use crate::session::recipe::{RequestedSource, SideRecipe};
-use crate::session::settings::{
-    EffortSettings, find_config_folder, parse_selection, read_config,
-};
+use crate::session::settings::{EffortSettings, find_config_folder, parse_selection, read_config};
 use crate::session::workflow::{WorkflowTrigger, refuse_privileged_measuring};
 use crate::session::{ExitStatus, measurement, print, watch_signals};
 

@@ -46,10 +46,7 @@ impl SideRecipe {
     ) -> Self {
         let harness = match (requested, &config.source) {
             (RequestedSource::Harness(command), _) => Some(command.clone()),
-            (
-                RequestedSource::Configured,
-                Some(SourceConfig::Harness { adapter, command }),
-            ) => {
+            (RequestedSource::Configured, Some(SourceConfig::Harness { adapter, command })) => {
                 let command = HarnessCommand::new(vec![command.clone()], *adapter);
                 Some(command.in_folder(folder.to_owned()))
             }

@@ -39,6 +39,7 @@ mod measure;
 mod names;
 #[cfg(feature = "github")]
 mod openapi;
+mod other_languages;
 #[cfg(feature = "github")]
 mod publish;
 #[cfg(feature = "github")]
