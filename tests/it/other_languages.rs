@@ -86,7 +86,7 @@ fn a_repository_without_cargo_is_checked_by_its_configuration_alone() {
     fs::write(bed.path("work/built.txt"), "900000").unwrap();
     let (decision, status, text) = check(&bed, &["--baseline", "none", "--save-baseline"]);
     assert_eq!(status, Some(0), "{text}");
-    let p50 = &decision["benchmarks"][0]["figures"]["candidate"]["p50"];
+    let p50 = &decision["benchmarks"][0]["candidate"]["median"]["point"];
     assert!(p50.as_f64().is_some_and(|ns| ns < 200_000.0), "a stale build: {decision:#}");
     assert!(text.contains("saved as baseline"), "the working tree is dirty: {text}");
     assert_without_rust(&text);
