@@ -38,7 +38,10 @@ fn a_wrong_type_or_word_has_a_remedy() {
     refuses("[gate]\nfail-on = \"regressed\"", &["help: write a list"]);
     refuses("[gate]\nfail-on = [\"regresed\"]", &["help: did you mean `regressed`?"]);
     let source = |table: &str| format!("[measure]\nsource = {table}");
-    refuses(&source("{ adapter = \"og\", command = \"x\" }"), &["line 2", "did you mean `go`?"]);
+    refuses(
+        &source("{ adapter = \"pytest-benchmrk\", command = \"x\" }"),
+        &["line 2", "did you mean `pytest-benchmark`?"],
+    );
     refuses(&source("{ adapter = \"jest\", command = \"x\" }"), &["can be here: auto, criterion"]);
     refuses(&source("{ adapter = \"go\" }"), &["`source` has no `command`"]);
     refuses(&source("{ command = \"x\" }"), &["`source` has no `adapter`"]);

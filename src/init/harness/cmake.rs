@@ -130,7 +130,8 @@ fn list_options(text: &str) -> Vec<&str> {
     let names = options.filter_map(|words| words.first().copied());
     names
         .filter(|name| {
-            name.contains("BENCH") && !name.contains('$') && !name.starts_with("BENCHMARK_")
+            let is_variable = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            name.contains("BENCH") && is_variable && !name.starts_with("BENCHMARK_")
         })
         .collect()
 }

@@ -9,8 +9,14 @@ const PLUGIN_NAMES: [&str; 2] = ["pytest-benchmark", "pytest_benchmark"];
 /// Files that hold the settings of pytest.
 const SETTING_FILES: [&str; 4] = ["pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"];
 /// Settings of whole test runs that skip benchmarks or make them slower.
-const DISTURBING_OPTIONS: [&str; 4] =
-    ["--benchmark-disable", "--benchmark-skip", "--cov", "-n auto"];
+const DISTURBING_OPTIONS: [&str; 6] = [
+    "--benchmark-disable",
+    "--benchmark-skip",
+    "--cov",
+    "--numprocesses",
+    "-n auto",
+    "no:benchmark",
+];
 
 /// Finds tests that use the fixture `benchmark`.
 pub(super) fn find_pytest_benchmark(tree: &SourceTree) -> Option<FoundHarness> {
@@ -34,11 +40,17 @@ pub(super) fn find_pytest_benchmark(tree: &SourceTree) -> Option<FoundHarness> {
         });
     }
     match declared.as_ref() {
-        Some((path, Declaration::Requirements)) => requirements.push(format!("-r {path}")),
+        Some((path, Declaration::Requirements)) => {
+            requirements.push(format!("-r {}", quote_words(&[path.clone()])));
+        }
         Some((_, Declaration::Group(group))) => requirements.push(format!("--group {group}")),
         _ => {}
     }
     requirements.push("pytest pytest-benchmark".to_owned());
+    let pip = format!("{venv}/bin/pip install --quiet --disable-pip-version-check");
+    // The pip of an older Python does not know groups.
+    let is_group = matches!(declared, Some((_, Declaration::Group(_))));
+    let upgrade = if is_group { format!("{pip} --upgrade pip && ") } else { String::new() };
     Some(FoundHarness {
         adapter: "pytest-benchmark",
         language: HarnessLanguage::Python,
@@ -47,10 +59,7 @@ pub(super) fn find_pytest_benchmark(tree: &SourceTree) -> Option<FoundHarness> {
             "{venv}/{pytest} -q{plain} {} --benchmark-only --benchmark-max-time=0.2 --benchmark-json={{out}}",
             quote_words(&name_paths(&benches))
         ),
-        prepare: format!(
-            "python3 -m venv {venv} && {venv}/bin/pip install --quiet --disable-pip-version-check {}",
-            requirements.join(" ")
-        ),
+        prepare: format!("python3 -m venv {venv} && {upgrade}{pip} {}", requirements.join(" ")),
         packages: Vec::new(),
         remarks: is_disturbed
             .then(|| {
