@@ -47,7 +47,7 @@ pub(super) fn find_go_benchmarks(tree: &SourceTree) -> Option<FoundHarness> {
         evidence: format!("{}{}", join_folder(folder), own.first()?),
         command: run_in_folder(
             folder,
-            &format!("go test -run '^$' -bench . -benchmem -benchtime 100ms {packages}"),
+            &format!("go test -run '^$' -bench . -benchmem -benchtime 50ms -count 3 {packages}"),
         ),
         prepare: run_in_folder(folder, &format!("go test -run '^$' {packages}")),
         packages: Vec::new(),

@@ -50,6 +50,10 @@ fn python_files_without_a_package_are_measured_in_place() {
     let command = "venv/bin/python -m pytest -q -o addopts= bench_sum.py --benchmark-only";
     let found = finds(&files, "pytest-benchmark", command, "-r requirements-dev.txt");
     assert!(found.remarks[0].contains("`addopts`"), "{found:?}");
+    let group = "[dependency-groups]\ntest = [\n  \"pytest-benchmark\",\n]\n[tool.pytest]\naddopts = [\"-p\", \"no:benchmark\"]\n";
+    let files = [("pyproject.toml", group), ("microbenchmarks.py", PYTHON_BENCH)];
+    let found = finds(&files, "pytest-benchmark", "-o addopts= microbenchmarks.py", "--group test");
+    assert!(found.prepare.contains("--upgrade pip && "), "{}", found.prepare);
     assert!(survey(&[("test_other.py", "def test_other(benchmarks): pass\n")]).is_empty());
 }
 
@@ -64,7 +68,7 @@ fn go_benchmarks_are_those_of_their_module() {
         ("sub/go.mod", "module sub\n"),
         ("sub/d_test.go", bench),
     ];
-    finds(&files, "go", "100ms . ./inner", "go test -run '^$' . ./inner");
+    finds(&files, "go", "-count 3 . ./inner", "go test -run '^$' . ./inner");
     let nested = [("src/go.mod", "module a\n"), ("src/x/a_test.go", bench)];
     finds(&nested, "go", "cd src && go test -run '^$' -bench . ", "cd src && go test");
     assert!(survey(&[("go.mod", "module a\n"), ("a_test.go", "")]).is_empty());
@@ -94,7 +98,7 @@ fn a_program_of_cmake_is_built_and_started() {
                  target_link_libraries(speed\n  PRIVATE benchmark::benchmark)\n\
                  target_link_libraries(slow benchmark)\ntarget_link_libraries(${x} benchmark)\n";
     let files = [("CMakeLists.txt", lists), ("speed.cc", "")];
-    let command = "target/perfgate/cmake/bin/speed --benchmark_min_time=0.05";
+    let command = "target/perfgate/cmake/bin/speed --benchmark_min_time=0.02";
     let found = finds(&files, "google-benchmark", command, "-DAPP_BUILD_BENCHMARKS=ON");
     assert!(found.prepare.contains("--target speed"), "{}", found.prepare);
     assert!(found.remarks[0].ends_with("left out: slow"), "{found:?}");
