@@ -3,9 +3,9 @@
 //! A `Policy` is the file combined with the command line. `BenchmarkRules` is the part of it that
 //! applies to one benchmark.
 
+mod source;
 mod config;
 mod changes;
-mod source;
 pub(crate) mod trailer;
 
 use std::collections::{BTreeMap, BTreeSet};

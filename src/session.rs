@@ -119,7 +119,7 @@ impl Session {
         let given_run = request.given_run.map(read_run).transpose()?;
         let folder = settings::find_config_folder(request.gate, &project.folder);
         let recipe = SideRecipe::resolve(&request.source, &config.measure, &folder);
-        let source = recipe.sample_source(&request.source);
+        let source = recipe.find_sample_source(&request.source);
         let host = match &given_run {
             Some(run) => run.host.clone(),
             None => {

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 
-use super::{ConfigRemedy, FailOn, Metric, PolicyError, SourceConfig};
+use super::source::SourceConfig;
+use super::{ConfigRemedy, FailOn, Metric, PolicyError};
 use crate::measure::effort::MIN_LAUNCH_CALLS;
 use crate::text::find_near_word;
 use crate::units::{Confidence, Nanos, Percent};

@@ -12,7 +12,7 @@ use crate::render::Colour;
 use crate::report::ReportContext;
 
 /// Folder of perfgate's own files, below that of the workspace.
-pub(crate) const OUTPUT_FOLDER: &str = "target/perfgate";
+const OUTPUT_FOLDER: &str = "target/perfgate";
 
 /// Writes the decision and its reports to `folder`.
 ///

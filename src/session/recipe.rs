@@ -60,7 +60,7 @@ impl SideRecipe {
     ///
     /// If the harness comes from the configuration and the base has none there, the change brings
     /// the gate, and its recipe holds for both sides.
-    pub(crate) fn for_base(
+    pub(crate) fn resolve_for_base(
         &self,
         requested: &RequestedSource,
         config: &MeasureConfig,
@@ -71,7 +71,7 @@ impl SideRecipe {
     }
 
     /// Returns the source of the samples for `requested`.
-    pub(crate) fn sample_source(&self, requested: &RequestedSource) -> SampleSource {
+    pub(crate) fn find_sample_source(&self, requested: &RequestedSource) -> SampleSource {
         match (&self.harness, requested) {
             (None, RequestedSource::Configured) => SampleSource::Criterion,
             _ => SampleSource::Command,

@@ -86,7 +86,7 @@ pub(super) fn apply_base_rules(
     // A command of the change could edit what the base is built from.
     if base.is_proposed {
         session.base_recipe =
-            session.recipe.for_base(&request.source, &config.measure, &base_folder);
+            session.recipe.resolve_for_base(&request.source, &config.measure, &base_folder);
     }
     let config = Config { measure, store, ..config };
     session.replace_config(config, &own.target, request)?;

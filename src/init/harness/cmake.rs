@@ -43,8 +43,7 @@ pub(super) fn find_cmake_harness(tree: &SourceTree) -> Option<FoundHarness> {
     let uses = |word: &str| sources.iter().any(|path| tree.read_text(path).contains(word));
     let (adapter, linked, arguments) = if let found @ [_, ..] = &linked_with(&GOOGLE_LIBRARIES)[..]
     {
-        let arguments =
-            "--benchmark_min_time=0.02 --benchmark_repetitions=5 --benchmark_out_format=json --benchmark_out={out}";
+        let arguments = "--benchmark_min_time=0.02 --benchmark_repetitions=5 --benchmark_out_format=json --benchmark_out={out}";
         ("google-benchmark", found.to_vec(), arguments.to_owned())
     } else if let (found @ [_, ..], true) =
         (&linked_with(&CATCH2_LIBRARIES)[..], uses("BENCHMARK("))
