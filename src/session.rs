@@ -120,17 +120,16 @@ impl Session {
         let folder = settings::find_config_folder(request.gate, &project.folder);
         let recipe = SideRecipe::resolve(&request.source, &config.measure, &folder);
         let source = recipe.find_sample_source(&request.source);
-        let host = match &given_run {
-            Some(run) => run.host.clone(),
-            None => {
-                recipe.refuse_build_flags(request.selection)?;
-                if recipe.harness.is_some() {
-                    // Else what perfgate writes would be a change of the working tree.
-                    output_files::hide_output_folder(&project.folder);
-                    output_files::hide_output_folder(&recipe.folder);
-                }
-                measurement::detect_host(source, &project.folder)
+        let host = if let Some(run) = &given_run {
+            run.host.clone()
+        } else {
+            recipe.refuse_build_flags(request.selection)?;
+            if recipe.harness.is_some() {
+                // Else what perfgate writes would be a change of the working tree.
+                output_files::hide_output_folder(&project.folder);
+                output_files::hide_output_folder(&recipe.folder);
             }
+            measurement::detect_host(source, &project.folder)
         };
         Ok(Self {
             base_recipe: recipe.clone(),

@@ -26,7 +26,7 @@ pub(crate) enum HarnessLanguage {
     Go,
     /// JavaScript and TypeScript on Node.
     Node,
-    /// C and C++ with CMake.
+    /// C and C++ with `CMake`.
     Cpp,
     /// Java and Kotlin.
     Java,

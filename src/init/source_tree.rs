@@ -80,6 +80,11 @@ impl SourceTree {
     }
 }
 
+/// Returns whether the name of the file at `path` ends with a dot and `extension`.
+pub(super) fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|own| own == extension)
+}
+
 /// Returns the folder of `path`, which is empty for a file at the root.
 pub(super) fn find_folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
@@ -106,7 +111,7 @@ mod tests {
             fs::write(path, "text").unwrap();
         }
         let tree = SourceTree::read(folder.path());
-        assert_eq!(tree.list_named(|name| name.ends_with(".py")), ["a/b.py", "c.py"]);
+        assert_eq!(tree.list_named(|name| has_extension(name, "py")), ["a/b.py", "c.py"]);
         assert!(tree.has_file("a/b.py") && !tree.has_file("b.py"));
         assert_eq!(tree.read_text("c.py") + &tree.read_text("gone"), "text");
         assert_eq!(list_folders(&["a/b.py", "a/c.py", "d.py"]), ["", "a"]);

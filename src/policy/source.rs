@@ -36,14 +36,11 @@ impl TryFrom<SourceTable> for SourceConfig {
         if command.trim().is_empty() {
             return Err("the `command` of `source` is empty".to_owned());
         }
-        match AdapterChoice::find_choice(&adapter) {
-            Some(adapter) => Ok(Self::Harness { adapter, command }),
-            // In the form of serde, from which the remedy is found.
-            None => {
-                let names: Vec<_> =
-                    AdapterChoice::list_choices().map(|name| format!("`{name}`")).collect();
-                Err(format!("unknown variant `{adapter}`, expected one of {}", names.join(", ")))
-            }
+        if let Some(adapter) = AdapterChoice::find_choice(&adapter) {
+            return Ok(Self::Harness { adapter, command });
         }
+        // In the form of serde, from which the remedy is found.
+        let names: Vec<_> = AdapterChoice::list_choices().map(|name| format!("`{name}`")).collect();
+        Err(format!("unknown variant `{adapter}`, expected one of {}", names.join(", ")))
     }
 }

@@ -1,10 +1,10 @@
-//! Google Benchmark, Catch2 and nanobench in projects of CMake.
+//! Google Benchmark, Catch2 and nanobench in projects of `CMake`.
 
-use super::super::source_tree::SourceTree;
+use super::super::source_tree::{SourceTree, has_extension};
 use super::{FoundHarness, HarnessLanguage, OWN_FOLDER};
 use crate::measure::command::quote_words;
 
-/// Libraries of Google Benchmark, as CMake links them.
+/// Libraries of Google Benchmark, as `CMake` links them.
 const GOOGLE_LIBRARIES: [&str; 4] =
     ["benchmark::benchmark", "benchmark::benchmark_main", "benchmark", "benchmark_main"];
 /// Libraries of Catch2.
@@ -27,7 +27,7 @@ pub(super) fn find_cmake_harness(tree: &SourceTree) -> Option<FoundHarness> {
     if !tree.has_file("CMakeLists.txt") {
         return None;
     }
-    let files = tree.list_named(|name| name == "CMakeLists.txt" || name.ends_with(".cmake"));
+    let files = tree.list_named(|name| name == "CMakeLists.txt" || has_extension(name, "cmake"));
     let texts: Vec<(&str, String)> =
         files.into_iter().map(|path| (path, strip_comments(&tree.read_text(path)))).collect();
     let programs: Vec<LinkedProgram> =
@@ -68,8 +68,10 @@ pub(super) fn find_cmake_harness(tree: &SourceTree) -> Option<FoundHarness> {
         );
     }
     let all: String = texts.iter().map(|(_, text)| text.as_str()).collect();
-    let options: String = list_options(&all).iter().map(|name| format!(" -D{name}=ON")).collect();
-    let name = quote_words(&[program.name.clone()]);
+    let options: Vec<String> =
+        list_options(&all).iter().map(|name| format!(" -D{name}=ON")).collect();
+    let options = options.concat();
+    let name = quote_words(std::slice::from_ref(&program.name));
     let build = format!("{OWN_FOLDER}/cmake");
     let is_installed = adapter == "google-benchmark" && all.contains("find_package(benchmark");
     Some(FoundHarness {

@@ -1,6 +1,6 @@
 //! pytest-benchmark.
 
-use super::super::source_tree::{SourceTree, list_folders};
+use super::super::source_tree::{SourceTree, has_extension, list_folders};
 use super::{FoundHarness, HarnessLanguage, MAX_NAMED_PATHS, OWN_FOLDER};
 use crate::measure::command::quote_words;
 
@@ -41,7 +41,7 @@ pub(super) fn find_pytest_benchmark(tree: &SourceTree) -> Option<FoundHarness> {
     }
     match declared.as_ref() {
         Some((path, Declaration::Requirements)) => {
-            requirements.push(format!("-r {}", quote_words(&[path.clone()])));
+            requirements.push(format!("-r {}", quote_words(std::slice::from_ref(path))));
         }
         Some((_, Declaration::Group(group))) => requirements.push(format!("--group {group}")),
         _ => {}
@@ -123,10 +123,11 @@ fn find_declaration(tree: &SourceTree) -> Option<(String, Declaration)> {
     }
     let others = tree.list_named(|name| {
         ["setup.cfg", "setup.py", "tox.ini", "Pipfile", "noxfile.py"].contains(&name)
-            || (name.contains("requirements") && (name.ends_with(".txt") || name.ends_with(".in")))
+            || (name.contains("requirements")
+                && ["txt", "in"].iter().any(|end| has_extension(name, end)))
     });
     let path = others.into_iter().find(|path| names_plugin(&tree.read_text(path)))?;
-    let is_list = path.ends_with(".txt");
+    let is_list = has_extension(path, "txt");
     let place = if is_list { Declaration::Requirements } else { Declaration::Elsewhere };
     Some((path.to_owned(), place))
 }
