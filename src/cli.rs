@@ -22,6 +22,7 @@ pub(crate) use trend::{
     ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat,
 };
 
+use crate::measure::adapter::AdapterChoice;
 use crate::measure::effort::MIN_LAUNCH_CALLS;
 use crate::policy::MAX_LAUNCHES;
 use crate::units::{Confidence, Nanos, Percent};
@@ -169,7 +170,7 @@ pub(crate) struct GateArgs {
     /// Reasons to fail: regressed, target-missed, missing, failed, target-unproven, inconclusive
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) fail_on: Option<Vec<String>>,
-    /// Configuration file [default: perfgate.toml beside Cargo.toml]
+    /// Configuration file [default: the nearest perfgate.toml at or above this folder]
     #[arg(long, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -234,7 +235,8 @@ pub(crate) struct RecordEnvironmentArgs {
 Examples:
   perfgate calibrate
   perfgate calibrate --bench 'tokenization/**' --rounds 40
-  perfgate calibrate --command 'python3 bench.py'")]
+  perfgate calibrate --command 'python3 bench.py'
+  perfgate calibrate --adapter go -- go test -run '^$' -bench . ./...")]
 pub(crate) struct CalibrateArgs {
     /// Which benchmarks.
     #[command(flatten)]
@@ -245,9 +247,18 @@ pub(crate) struct CalibrateArgs {
     /// Number of rounds; later checks use the result if there are 15 or more
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..=1000))]
     pub(crate) rounds: u32,
-    /// Calibrate this command instead of the benches
-    #[arg(long, value_name = "CMD")]
+    /// Calibrate this command, which prints samples as JSON lines
+    #[arg(long, value_name = "CMD", conflicts_with = "adapter")]
     pub(crate) command: Option<String>,
+    /// Calibrate the harness that CMD starts
+    #[arg(long, value_name = "NAME", value_parser = measure::parse_adapter(), requires = "words")]
+    pub(crate) adapter: Option<AdapterChoice>,
+    /// Configuration file [default: the nearest perfgate.toml at or above this folder]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+    /// The command of --adapter
+    #[arg(last = true, value_name = "CMD", requires = "adapter")]
+    pub(crate) words: Vec<String>,
 }
 
 /// `perfgate compare`.

@@ -9,8 +9,11 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use self::harness::FoundHarness;
 use crate::measure::survey::{SurveyedBench, WorkspaceSurvey};
 
+mod source_tree;
+pub(crate) mod harness;
 mod workflow;
 mod fault;
 pub(crate) mod audit;
@@ -28,6 +31,13 @@ const CONFIG_TEMPLATE: &str = include_str!("../templates/init/perfgate.toml");
 const GATE_TEMPLATE: &str = include_str!("../templates/init/perfgate.yml");
 const BASELINE_TEMPLATE: &str = include_str!("../templates/init/perfgate-baseline.yml");
 const PUBLISH_TEMPLATE: &str = include_str!("../templates/init/perfgate-publish.yml");
+
+/// The lines about `[measure]` in the configuration of a Cargo workspace.
+const BENCHES_SECTION: [&str; 3] = [
+    "# What a checkout lacks, such as data that git ignores; PERFGATE_ROOT is the original folder:",
+    "# [measure]",
+    "# prepare = \"make data\"",
+];
 
 /// How the action gets perfgate: its input `install-method`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +134,30 @@ pub(crate) struct InitRepository {
     pub(crate) install: InstallMethod,
 }
 
+/// What the gate of a repository measures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum InitSubject<'a> {
+    /// The benches of a Cargo workspace.
+    Workspace(&'a WorkspaceSurvey),
+    /// Another harness, started in `folder`.
+    Harness {
+        /// Folder of the configuration.
+        folder: &'a Path,
+        /// The harness.
+        found: &'a FoundHarness,
+    },
+}
+
+impl InitSubject<'_> {
+    /// Returns the folder of the configuration, in which checks run.
+    pub(crate) fn folder(&self) -> &Path {
+        match self {
+            Self::Workspace(survey) => &survey.root,
+            Self::Harness { folder, .. } => folder,
+        }
+    }
+}
+
 /// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewFile {
@@ -133,26 +167,63 @@ pub(crate) struct NewFile {
     pub(crate) content: String,
 }
 
-/// Returns the configuration, which goes beside the workspace's manifest, and the three workflows of
-/// the repository.
-pub(crate) fn generate_files(survey: &WorkspaceSurvey, place: &InitRepository) -> Vec<NewFile> {
+/// Returns the configuration, which goes into the folder that is measured, and the three workflows
+/// of the repository.
+pub(crate) fn generate_files(subject: InitSubject<'_>, place: &InitRepository) -> Vec<NewFile> {
     let workflows = place.root.join(".github").join("workflows");
     let templates = [
         ("perfgate.yml", GATE_TEMPLATE),
         ("perfgate-publish.yml", PUBLISH_TEMPLATE),
         ("perfgate-baseline.yml", BASELINE_TEMPLATE),
     ];
-    let config =
-        NewFile { path: survey.root.join("perfgate.toml"), content: fill_config(&place.seen_ids) };
+    let config = NewFile {
+        path: subject.folder().join("perfgate.toml"),
+        content: fill_config(subject, &place.seen_ids),
+    };
     let filled = templates.into_iter().map(|(name, template)| NewFile {
         path: workflows.join(name),
-        content: fill_workflow(template, survey, place),
+        content: fill_workflow(template, subject, place),
     });
     [config].into_iter().chain(filled).collect()
 }
 
+/// Returns remarks for the user about what will be measured, and about what else was `found`, one
+/// line per remark.
+pub(crate) fn describe_subject(subject: InitSubject<'_>, found: &[FoundHarness]) -> Vec<String> {
+    let mut remarks = match subject {
+        InitSubject::Workspace(survey) => describe_benches(survey),
+        InitSubject::Harness { found, .. } => describe_harness(found),
+    };
+    let chosen = match subject {
+        InitSubject::Workspace(_) => None,
+        InitSubject::Harness { found, .. } => Some(found.adapter),
+    };
+    let others = found.iter().filter(|other| Some(other.adapter) != chosen);
+    remarks.extend(others.map(|other| {
+        let FoundHarness { adapter, evidence, .. } = other;
+        format!("also found {adapter} ({evidence}): `perfgate init --adapter {adapter}` measures it instead")
+    }));
+    remarks
+}
+
+/// Returns remarks for the user about a harness that will be measured.
+fn describe_harness(found: &FoundHarness) -> Vec<String> {
+    let FoundHarness { adapter, evidence, command, prepare, remarks, .. } = found;
+    let mut lines = vec![
+        format!("harness    {adapter}, found in {evidence}"),
+        format!("prepare    {prepare}"),
+        format!("command    {command}"),
+    ];
+    lines.extend(remarks.iter().map(|remark| format!("look at    {remark}")));
+    lines.push(
+        "try it     `perfgate measure --list` prepares, starts the command once and prints the ids"
+            .to_owned(),
+    );
+    lines
+}
+
 /// Returns remarks for the user about the benches that were found, one line per remark.
-pub(crate) fn describe_benches(survey: &WorkspaceSurvey) -> Vec<String> {
+fn describe_benches(survey: &WorkspaceSurvey) -> Vec<String> {
     let (criterion, others): (Vec<&SurveyedBench>, Vec<&SurveyedBench>) =
         survey.benches.iter().partition(|bench| bench.is_criterion);
     let mut remarks = vec![match criterion.as_slice() {
@@ -178,18 +249,41 @@ fn list_names(benches: &[&SurveyedBench]) -> String {
 
 /// Fills in the pattern of the examples: an id that exists, or else the pattern of all benchmarks. A
 /// guess from the name of a bench would match nothing, because ids do not contain it.
-fn fill_config(seen_ids: &[String]) -> String {
+fn fill_config(subject: InitSubject<'_>, seen_ids: &[String]) -> String {
     let is_plain = |id: &&String| {
         !id.is_empty()
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./ ".contains(&byte))
     };
     let pattern = seen_ids.iter().find(is_plain).map_or("**", String::as_str);
-    CONFIG_TEMPLATE.replace("@PATTERN@", pattern)
+    let lines: Vec<String> = match subject {
+        InitSubject::Workspace(_) => BENCHES_SECTION.map(str::to_owned).to_vec(),
+        InitSubject::Harness { found, .. } => describe_harness_section(found),
+    };
+    fill_lines(CONFIG_TEMPLATE, "@MEASURE@", &lines).replace("@PATTERN@", pattern)
 }
 
-fn fill_workflow(template: &str, survey: &WorkspaceSurvey, place: &InitRepository) -> String {
-    let folder = survey.root.strip_prefix(&place.root).unwrap_or(Path::new(""));
+/// Returns the lines of the section `[measure]` that start `found`.
+fn describe_harness_section(found: &FoundHarness) -> Vec<String> {
+    // The basic strings of TOML include the strings of JSON.
+    let quote = |text: &str| serde_json::Value::from(text).to_string();
+    let (adapter, command) = (quote(found.adapter), quote(&found.command));
+    [
+        "# What is measured. One start of the command is one launch; {out} is the file that it writes.".to_owned(),
+        "# `prepare` builds what the command needs, in each checkout and in the working tree.".to_owned(),
+        "[measure]".to_owned(),
+        format!("source = {{ adapter = {adapter}, command = {command} }}"),
+        format!("prepare = {}", quote(&found.prepare)),
+    ]
+    .to_vec()
+}
+
+fn fill_workflow(template: &str, subject: InitSubject<'_>, place: &InitRepository) -> String {
+    let folder = subject.folder().strip_prefix(&place.root).unwrap_or(Path::new(""));
     let folder = folder.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+    let setup = match subject {
+        InitSubject::Workspace(_) => Vec::new(),
+        InitSubject::Harness { found, .. } => found.list_setup_steps(),
+    };
     let folder = Some(folder).filter(|folder| !folder.is_empty());
     let working_directory =
         folder.map(|folder| format!("working-directory: {}", quote_yaml(&folder)));
@@ -202,7 +296,8 @@ fn fill_workflow(template: &str, survey: &WorkspaceSurvey, place: &InitRepositor
     let branches = branches.unwrap_or_else(|| "branches: [\"**\"]".to_owned());
     let action = ACTION_REPOSITORY.trim_start_matches("https://github.com/");
     let install = place.install.list_inputs().iter().map(|&line| line.to_owned());
-    let filled = fill_lines(template, "@PLACE_BINARY@", place_binary.as_slice());
+    let filled = fill_lines(template, "@SETUP@", &setup);
+    let filled = fill_lines(&filled, "@PLACE_BINARY@", place_binary.as_slice());
     let filled = fill_lines(&filled, "@INSTALL@", &install.collect::<Vec<_>>());
     let filled = fill_lines(&filled, "working-directory: @FOLDER@", working_directory.as_slice());
     filled
@@ -268,7 +363,7 @@ mod tests {
     }
 
     fn written(root: &str, branch: &str) -> Vec<NewFile> {
-        generate_files(&survey(root), &place(Some(branch)))
+        generate_files(InitSubject::Workspace(&survey(root)), &place(Some(branch)))
     }
 
     #[test]
@@ -276,7 +371,9 @@ mod tests {
         let seen = vec!["a\"[b".to_owned(), "tokens/32".to_owned()];
         for (seen_ids, expected) in [(Vec::new(), "**"), (seen, "tokens/32")] {
             let place = InitRepository { seen_ids, ..place(None) };
-            let config = generate_files(&survey("/r"), &place).swap_remove(0);
+            let survey = survey("/r");
+            let subject = InitSubject::Workspace(&survey);
+            let config = generate_files(subject, &place).swap_remove(0);
             Config::from_toml(&config.content).unwrap();
             let line = format!("# bench = \"{expected}\"");
             assert!(config.content.contains(&line), "{}", config.content);
@@ -297,8 +394,17 @@ mod tests {
         for install in [InstallMethod::Cargo, InstallMethod::Release, InstallMethod::Path] {
             for branch in [None, Some("a b\"c")] {
                 let place = InitRepository { install, ..place(branch) };
-                for file in generate_files(&survey, &place) {
-                    let left = ["BRANCH", "ACTION", "FOLDER", "INSTALL", "PATTERN", "PLACE_BINARY"];
+                for file in generate_files(InitSubject::Workspace(&survey), &place) {
+                    let left = [
+                        "BRANCH",
+                        "ACTION",
+                        "FOLDER",
+                        "INSTALL",
+                        "MEASURE",
+                        "PATTERN",
+                        "PLACE_BINARY",
+                        "SETUP",
+                    ];
                     for name in left.map(|name| format!("@{name}@")) {
                         assert!(!file.content.contains(&name), "{}", file.content);
                     }

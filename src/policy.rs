@@ -6,6 +6,7 @@
 mod fail_on;
 mod figure;
 mod claim;
+mod source;
 mod config;
 mod build;
 mod changes;
@@ -17,14 +18,14 @@ use thiserror::Error;
 
 pub(crate) use changes::{RuleChange, list_rule_changes};
 pub(crate) use claim::{BetterDirection, ExpectRule, HourPrice, MetricRule, SumRule};
-pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig};
+pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig, TargetConfig};
 pub(crate) use fail_on::FailOn;
 pub(crate) use figure::{
     LimitSide, Metric, MetricUnit, PEAK_RSS_METRIC, TargetFigure, TargetLimit,
 };
+pub(crate) use source::SourceConfig;
 
 use build::{build_expect_rules, build_hour_price, build_metric_rules};
-use config::TargetConfig;
 
 use crate::run::{Benchmark, LaunchData, Sampling};
 use crate::selection::{IdPattern, PatternError, Selection};

@@ -8,6 +8,8 @@ pub(crate) mod recording;
 pub(crate) mod print;
 pub(crate) mod progress;
 pub(crate) mod project;
+mod prepare;
+pub(crate) mod recipe;
 pub(crate) mod bench_edits;
 mod input_files;
 mod signals;
@@ -30,6 +32,7 @@ pub(crate) use self::store::SessionStore;
 
 use self::pair::PairBuilder;
 use self::project::Project;
+use self::recipe::{RequestedSource, SideRecipe};
 use self::settings::{EffortSettings, GateSettings};
 use self::workflow::WorkflowTrigger;
 use crate::cli::{EffortArgs, GateArgs, SelectionArgs, StoreArgs};
@@ -52,7 +55,7 @@ pub(crate) struct SessionRequest<'a> {
     /// Where baselines are kept.
     pub(crate) store: &'a StoreArgs,
     /// What is measured, unless the run to judge was measured before.
-    pub(crate) source: SampleSource,
+    pub(crate) source: RequestedSource,
     /// The run to judge if it was measured before; `None` if the command measures.
     pub(crate) given_run: Option<&'a std::path::Path>,
 }
@@ -66,8 +69,10 @@ pub(crate) struct Session {
     pub(crate) project: Project,
     /// The configuration file.
     pub(crate) config: Config,
-    /// Command that prepares the checkout of a base; `config` has the one of the candidate.
-    pub(crate) base_prepare: Option<String>,
+    /// How the candidate is prepared and measured.
+    pub(crate) recipe: SideRecipe,
+    /// How a base is prepared and measured.
+    pub(crate) base_recipe: SideRecipe,
     /// The configuration, overridden by the flags.
     pub(crate) policy: Policy,
     /// How much to measure.
@@ -112,12 +117,23 @@ impl Session {
         let interrupt =
             if request.given_run.is_some() { Interrupt::default() } else { watch_signals()? };
         let given_run = request.given_run.map(read_run).transpose()?;
-        let host = match &given_run {
-            Some(run) => run.host.clone(),
-            None => measurement::detect_host(request.source, &project.folder),
+        let folder = settings::find_config_folder(request.gate, &project.folder);
+        let recipe = SideRecipe::resolve(&request.source, &config.measure, &folder);
+        let source = recipe.find_sample_source(&request.source);
+        let host = if let Some(run) = &given_run {
+            run.host.clone()
+        } else {
+            recipe.refuse_build_flags(request.selection)?;
+            if recipe.harness.is_some() {
+                // Else what perfgate writes would be a change of the working tree.
+                output_files::hide_output_folder(&project.folder);
+                output_files::hide_output_folder(&recipe.folder);
+            }
+            measurement::detect_host(source, &project.folder)
         };
         Ok(Self {
-            base_prepare: config.measure.prepare.clone(),
+            base_recipe: recipe.clone(),
+            recipe,
             selection: request.selection.clone(),
             effort: EffortSettings::resolve(request.effort, &config.measure).for_policy(&policy),
             request: record_request(request),
@@ -125,7 +141,7 @@ impl Session {
             config,
             policy,
             store,
-            source: given_run.as_ref().map_or(request.source, |run| run.source),
+            source: given_run.as_ref().map_or(source, |run| run.source),
             given_run,
             host,
             interrupt,
@@ -182,8 +198,8 @@ impl Session {
             project: &self.project,
             repository,
             selection: &self.selection,
-            prepare: self.config.measure.prepare.as_deref(),
-            base_prepare: self.base_prepare.as_deref(),
+            recipe: &self.recipe,
+            base_recipe: &self.base_recipe,
             host: &self.host,
             skip_policy: None,
             interrupt: &self.interrupt,

@@ -47,7 +47,7 @@ pub(crate) struct CheckArgs {
     /// Command that measures the candidate
     #[arg(long, value_name = "CMD", requires = "baseline_command")]
     pub(crate) candidate_command: Option<String>,
-    /// Measure with the harness that CMD starts, in place of Criterion benches
+    /// Measure with the harness that CMD starts, in place of what perfgate.toml names
     #[arg(long, value_name = "NAME", value_parser = parse_adapter(), requires = "words",
           conflicts_with_all = ["run", "baseline_command", "counts"])]
     pub(crate) adapter: Option<AdapterChoice>,
@@ -107,7 +107,7 @@ pub(crate) struct ExplainArgs {
     /// How to build the benchmarks; the same as for the check.
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
-    /// Configuration file [default: perfgate.toml beside Cargo.toml]
+    /// Configuration file [default: the nearest perfgate.toml at or above this folder]
     #[arg(long, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
     /// Time limit of counting, without the builds; the worst benchmarks come first

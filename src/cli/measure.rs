@@ -22,18 +22,22 @@ pub(super) fn parse_adapter() -> impl TypedValueParser<Value = AdapterChoice> {
     args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
-  perfgate measure                              the Criterion benches of this workspace
-  perfgate measure --list                       the ids of their benchmarks
+  perfgate measure                              what perfgate.toml names, else the Criterion benches
+  perfgate measure --list                       the ids of the benchmarks
   perfgate measure criterion --bench 'tokenization/**' --launches 10
   perfgate measure command --output run.json -- python3 bench.py"
 )]
 pub(crate) struct MeasureArgs {
-    /// Where samples come from [default: criterion]
+    /// Where samples come from [default: what measure.source in perfgate.toml names, else criterion]
     #[command(subcommand)]
     pub(crate) source: Option<MeasureSource>,
     /// Without a source: as for `criterion`.
     #[command(flatten)]
     pub(crate) criterion: CriterionArgs,
+    /// Configuration file, which may name the source [default: the nearest perfgate.toml at or above
+    /// this folder]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Where samples come from.
@@ -94,6 +98,9 @@ pub(crate) struct CommandArgs {
     /// Where the run is written.
     #[command(flatten)]
     pub(crate) output: RunOutputArgs,
+    /// Start the command once, print the ids of its benchmarks and write nothing
+    #[arg(long)]
+    pub(crate) list: bool,
     /// The command
     #[arg(required = true, last = true, value_name = "CMD")]
     pub(crate) words: Vec<String>,

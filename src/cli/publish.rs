@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::measure::parse_adapter;
 use crate::init::InstallMethod;
+use crate::measure::adapter::AdapterChoice;
 use crate::publish::comment::CommentPolicy;
 use crate::publish::request::PublishId;
 
@@ -60,6 +62,7 @@ pub(crate) struct PublishArgs {
 Examples:
   perfgate init
   perfgate init --manifest-path engine/Cargo.toml --force
+  perfgate init --adapter go                        Go benchmarks, whatever else is found
   perfgate init --check                             what is wrong with the workflows that exist
 
 With --check, the exit status is 2 if something is wrong.")]
@@ -67,6 +70,9 @@ pub(crate) struct InitArgs {
     /// Path of the workspace's Cargo.toml
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
+    /// Measure with this harness, if several are found [default: Criterion benches, else the first]
+    #[arg(long, value_name = "NAME", value_parser = parse_adapter(), conflicts_with = "manifest_path")]
+    pub(crate) adapter: Option<AdapterChoice>,
     /// Overwrite existing files
     #[arg(long)]
     pub(crate) force: bool,
@@ -74,6 +80,6 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "METHOD")]
     pub(crate) install: Option<InstallMethod>,
     /// Write nothing; print what is wrong with the workflows that use perfgate
-    #[arg(long, conflicts_with_all = ["force", "install"])]
+    #[arg(long, conflicts_with_all = ["force", "install", "adapter"])]
     pub(crate) check: bool,
 }

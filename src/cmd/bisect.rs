@@ -21,8 +21,8 @@ use crate::measure::command::SampleCommand;
 use crate::measure::harness::HarnessCommand;
 use crate::render::{render_bisect_json, render_bisect_text};
 use crate::rounds::RoundsBudget;
-use crate::run::SampleSource;
 use crate::session::pair::CommandPlacer;
+use crate::session::recipe::RequestedSource;
 use crate::session::settings::to_duration;
 use crate::session::{CommandError, ExitStatus, Session, SessionRequest, print};
 
@@ -49,7 +49,7 @@ pub(super) fn run_bisect(args: &BisectArgs) -> Result<ExitStatus> {
     let mut line = SearchLine::find(repository, &good, &bad)?;
     let request = describe_request(args, &session, bench, (&good, &bad));
     let mut log = LogFile::open(&args.log, request, args.restart)?;
-    let placer = choose_command(args);
+    let placer = choose_command(args, &session);
     let budget = RoundsBudget { began: Instant::now(), limit: to_duration(args.budget) };
     let mut searches: Vec<SearchReport> = Vec::new();
     loop {
@@ -91,9 +91,18 @@ fn open_session(args: &BisectArgs) -> Result<Session> {
         effort: &args.effort,
         gate: &GateArgs { config: args.config.clone(), ..GateArgs::default() },
         store: &StoreArgs::default(),
-        source: if args.words.is_empty() { SampleSource::Criterion } else { SampleSource::Command },
+        source: request_source(args),
         given_run: None,
     })
+}
+
+/// Returns what the command line measures, as far as it decides it.
+fn request_source(args: &BisectArgs) -> RequestedSource {
+    match args.adapter {
+        _ if args.words.is_empty() => RequestedSource::Configured,
+        Some(adapter) => RequestedSource::Harness(HarnessCommand::new(args.words.clone(), adapter)),
+        None => RequestedSource::Commands,
+    }
 }
 
 /// Returns what the search asks, as its log records it.
@@ -125,16 +134,16 @@ fn describe_request(
     }
 }
 
-/// Returns how the command of the command line is started in a folder; `None` for benches.
-fn choose_command(args: &BisectArgs) -> Option<Box<CommandPlacer<'static>>> {
+/// Returns how what is measured is started in a folder: the harness of the command line or of the
+/// configuration, or a command that prints samples. Returns `None` for benches.
+fn choose_command(args: &BisectArgs, session: &Session) -> Option<Box<CommandPlacer<'static>>> {
+    if let Some(harness) = session.recipe.harness.clone() {
+        return Some(Box::new(move |folder: PathBuf| {
+            MeasureSubject::Harness(harness.in_folder(folder))
+        }));
+    }
     if args.words.is_empty() {
         return None;
-    }
-    if let Some(adapter) = args.adapter {
-        let command = HarnessCommand::new(args.words.clone(), adapter);
-        return Some(Box::new(move |folder: PathBuf| {
-            MeasureSubject::Harness(command.in_folder(folder))
-        }));
     }
     let command = SampleCommand::from_words(&args.words);
     Some(Box::new(move |folder: PathBuf| MeasureSubject::Command(command.start_in_folder(folder))))

@@ -9,18 +9,20 @@ use crate::cli::{CalibrateArgs, GateArgs, StoreArgs};
 use crate::files;
 use crate::git::CommitId;
 use crate::measure::effort::MIN_LAUNCH_TIME;
+use crate::measure::harness::HarnessCommand;
 use crate::measure::{Effort, MeasureSubject};
 use crate::render::notes::describe_note;
 use crate::rounds::{
     LookAnswer, MeasuredRounds, RoundSchedule, RoundsPlan, RoundsProgress, measure_rounds,
 };
-use crate::run::{Benchmark, BenchmarkId, SampleSource};
+use crate::run::{Benchmark, BenchmarkId};
 use crate::session::calibration::{locate_calibration, read_calibration};
 use crate::session::measurement::{
     build_subject, explain_measure_error, name_rounds_session, to_workspace,
 };
 use crate::session::pair::{Pair, PairAttempt, SideObstacle};
 use crate::session::progress::ProgressOutput;
+use crate::session::recipe::RequestedSource;
 use crate::session::{CommandError, ExitStatus, Session, SessionRequest, print};
 use crate::units::Nanos;
 use crate::verdict::RoundsEvidence;
@@ -39,15 +41,12 @@ pub(super) fn run_calibrate(args: &CalibrateArgs) -> Result<ExitStatus> {
     let session = Session::open(&SessionRequest {
         selection: &args.selection,
         effort: &args.effort,
-        gate: &GateArgs::default(),
+        gate: &GateArgs { config: args.config.clone(), ..GateArgs::default() },
         store: &StoreArgs::default(),
-        source: match args.command {
-            Some(_) => SampleSource::Command,
-            None => SampleSource::Criterion,
-        },
+        source: request_source(args),
         given_run: None,
     })?;
-    let same_code = build_same_code(args.command.as_deref(), &session)?;
+    let same_code = build_same_code(args, &session)?;
     let rounds = measure_same_code(&session, &same_code, args.rounds as usize)?;
     print::print_failures(rounds.list_failed());
     for note in rounds.baseline.notes.iter().chain(&rounds.candidate.notes) {
@@ -88,36 +87,44 @@ enum SameCode {
     OneBuild(MeasureSubject),
 }
 
-impl SameCode {
-    fn source(&self) -> SampleSource {
-        match self {
-            Self::Pair(pair) => pair.source,
-            Self::OneBuild(_) => SampleSource::Criterion,
+/// Returns what the command line asks to calibrate.
+fn request_source(args: &CalibrateArgs) -> RequestedSource {
+    match (&args.command, args.adapter) {
+        (Some(_), _) => RequestedSource::Commands,
+        (None, Some(adapter)) => {
+            RequestedSource::Harness(HarnessCommand::new(args.words.clone(), adapter))
         }
+        (None, None) => RequestedSource::Configured,
     }
 }
 
 /// Builds the same code for both sides.
 ///
-/// A clean commit is built twice, as a check builds base and candidate, so that the effect of the
-/// build location on speed is part of the noise. Without a clean commit there is one build for both
-/// sides.
+/// A clean commit is built or prepared twice, as in a check, so that the effect of its place on speed
+/// is part of the noise. Without a clean commit, both sides are the working tree.
 ///
 /// Fails if a build fails.
-fn build_same_code(command: Option<&str>, session: &Session) -> Result<SameCode> {
-    if let Some(text) = command {
+fn build_same_code(args: &CalibrateArgs, session: &Session) -> Result<SameCode> {
+    if let Some(text) = args.command.as_deref() {
         return Ok(SameCode::Pair(Box::new(Pair::from_commands(text, text, None))));
     }
     let head = session.project.read_head()?.filter(|head| !head.dirty);
     let commit = head.and_then(|head| CommitId::parse(&head.id));
     let Some((repository, commit)) = session.project.repository.as_ref().zip(commit) else {
+        if let Some(command) = &session.recipe.harness {
+            print::print_note(
+                "the working tree is not a commit, so both sides are measured in it, and the effect of a build is not",
+            );
+            session.recipe.prepare_working_tree(&request_source(args), &session.interrupt)?;
+            return Ok(SameCode::OneBuild(MeasureSubject::Harness(command.clone())));
+        }
         print::print_note(
             "the working tree is not a commit, so it is built only once, and the effect of code layout is not measured",
         );
         let workspace = to_workspace(&session.selection);
         return Ok(SameCode::OneBuild(build_subject(&workspace, &session.interrupt)?));
     };
-    match Pair::build_from_commits(&session.pair_builder(repository), &commit)? {
+    match Pair::make_ready(&session.pair_builder(repository), &commit)? {
         PairAttempt::Ready(pair) => Ok(SameCode::Pair(pair)),
         PairAttempt::NoBase(SideObstacle::NotBuilt(cause)) | PairAttempt::NoHead(cause) => {
             let help =
@@ -146,7 +153,7 @@ fn measure_same_code(
     // another round. One build is its own partner: it is both sides.
     let (selection, effort) = (&session.policy.selection, &session.effort.effort);
     let interrupt = &session.interrupt;
-    let run = session.create_run(same_code.source());
+    let run = session.create_run(session.source);
     let mut output = ProgressOutput::new().with_details(session.effort.is_verbose);
     let [baseline_plan, candidate_plan] = match same_code {
         SameCode::Pair(pair) => pair.plan(selection, effort, interrupt, &mut output)?,

@@ -14,7 +14,7 @@ use crate::host::{
 use crate::render::{FindingWords, describe_finding};
 use crate::run::{PilotRecord, Run, SampleSource};
 use crate::session::print::{self, format_plural};
-use crate::session::settings::find_store;
+use crate::session::settings::{find_store, read_config};
 use crate::session::{ExitStatus, measurement};
 use crate::store::RunKey;
 
@@ -35,13 +35,21 @@ struct DoctorReport {
 pub(super) fn run_doctor(args: &DoctorArgs) -> Result<ExitStatus> {
     let mut findings = check_host_fitness();
     findings.push(check_git_history(Path::new(".")));
-    let host = measurement::detect_host(SampleSource::Criterion, Path::new("."));
     // Runs of commands have a fingerprint of their own, without a compiler.
     let command_host = measurement::detect_host(SampleSource::Command, Path::new("."));
+    // A configuration that cannot be read is a finding about the store.
+    let config = read_config(&GateArgs::default(), Path::new(".")).unwrap_or_default();
+    let is_harness = config.measure.source.is_some();
+    let host = if is_harness {
+        command_host.clone()
+    } else {
+        measurement::detect_host(SampleSource::Criterion, Path::new("."))
+    };
     let fingerprints = [host.fingerprint.as_str(), &command_host.fingerprint];
     findings.push(check_stored_runs(Path::new("."), fingerprints));
     findings.extend(check_bench_setups(Path::new(LAST_RUN)));
-    findings.extend(RequiredTool::ALL.map(check_tool));
+    let tools = RequiredTool::ALL.into_iter().filter(|tool| !is_harness || !tool.is_for_benches());
+    findings.extend(tools.map(check_tool));
     let report = DoctorReport { host, findings: findings.iter().map(describe_finding).collect() };
     print::print_answer(&match args.format {
         DoctorFormat::Json => serde_json::to_string_pretty(&report)? + "\n",

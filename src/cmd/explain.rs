@@ -9,9 +9,9 @@ use crate::cli::{EffortArgs, ExplainArgs, GateArgs, StoreArgs};
 use crate::decision::Change;
 use crate::note::{ExplainObstacle, Note};
 use crate::render::notes::describe_note;
-use crate::run::SampleSource;
 use crate::session::explanation::{VALGRIND_REMEDY, explain_decision};
 use crate::session::output_files::write_decision_files;
+use crate::session::recipe::RequestedSource;
 use crate::session::settings::to_duration;
 use crate::session::{
     CommandError, ExitStatus, Session, SessionRequest, print, read_decision_file,
@@ -29,7 +29,7 @@ pub(super) fn run_explain(args: &ExplainArgs) -> Result<ExitStatus> {
         effort: &EffortArgs::default(),
         gate: &GateArgs { config: args.config.clone(), ..GateArgs::default() },
         store: &StoreArgs::default(),
-        source: SampleSource::Criterion,
+        source: RequestedSource::Configured,
         given_run: None,
     })?;
     if !decision.benchmarks.iter().any(|judgement| judgement.change == Change::Regressed) {

@@ -1,4 +1,4 @@
-//! `perfgate init`: surveys the benches, writes the configuration and the workflows, and prints the
+//! `perfgate init`: surveys the benches and the other harnesses, writes the configuration and the workflows, and prints the
 //! next steps.
 
 use std::fs;
@@ -9,10 +9,15 @@ use anyhow::{Context as _, Result};
 use crate::cli::InitArgs;
 use crate::files;
 use crate::init::audit::audit_workflows;
-use crate::init::{self, InitRepository, InstallMethod, NewFile};
-use crate::measure::survey::{SurveyError, survey_workspace};
+use crate::init::harness::{FoundHarness, survey_harnesses};
+use crate::init::{self, InitRepository, InitSubject, InstallMethod, NewFile};
+use crate::measure::survey::{SurveyError, WorkspaceSurvey, survey_workspace};
 use crate::render::escape_for_terminal;
+use crate::session::project::find_manifest;
 use crate::session::{CommandError, ExitStatus, print, read_run};
+
+/// Remedy where init finds nothing to measure.
+const HARNESS_HELP: &str = "run it in the folder of a Cargo workspace, or of benchmarks with pytest-benchmark, Go, Vitest, tinybench, mitata, Benchmark.js, Google Benchmark, Catch2, nanobench or JMH; measure.source in perfgate.toml can name any other harness";
 
 /// Longest workflow that is looked at, in bytes. GitHub's own limit is lower.
 const MAX_WORKFLOW_BYTES: usize = 1 << 20;
@@ -27,15 +32,21 @@ pub(super) fn run_init(args: &InitArgs) -> Result<ExitStatus> {
     if args.check {
         return check_workflows(args.manifest_path.as_deref());
     }
-    let survey = survey_workspace(args.manifest_path.as_deref()).map_err(explain_survey_error)?;
-    let repository = find_repository_folder(&survey.root);
+    let current = std::path::absolute(".")?;
+    let found = if args.manifest_path.is_some() { Vec::new() } else { survey_harnesses(&current) };
+    let chosen = choose_subject(args, &found)?;
+    let subject = match &chosen {
+        ChosenSubject::Workspace(survey) => InitSubject::Workspace(survey),
+        ChosenSubject::Harness(found) => InitSubject::Harness { folder: &current, found },
+    };
+    let repository = find_repository_folder(subject.folder());
     let place = InitRepository {
         default_branch: repository.as_deref().and_then(find_default_branch),
-        root: repository.clone().unwrap_or_else(|| survey.root.clone()),
-        seen_ids: find_seen_ids(&survey.root),
+        root: repository.clone().unwrap_or_else(|| subject.folder().to_owned()),
+        seen_ids: find_seen_ids(subject.folder()),
         install: args.install.unwrap_or_else(InstallMethod::choose_default),
     };
-    let files = init::generate_files(&survey, &place);
+    let files = init::generate_files(subject, &place);
     if !args.force {
         refuse_existing(&files, &place.root)?;
     }
@@ -45,13 +56,63 @@ pub(super) fn run_init(args: &InitArgs) -> Result<ExitStatus> {
     }
     let written =
         files.iter().map(|file| format!("wrote      {}", format_path(&file.path, &place.root)));
-    let lines = init::describe_benches(&survey)
-        .into_iter()
+    let remarks = init::describe_subject(subject, &found);
+    let lines = remarks
+        .iter()
+        .map(|line| escape_for_terminal(line))
         .chain([format!("install    {}", place.install.describe_consequence())])
         .chain(written)
         .chain([describe_next_steps(&place, repository.is_some())]);
     print::print_answer(&(lines.collect::<Vec<_>>().join("\n") + "\n"))?;
     Ok(ExitStatus::Pass)
+}
+
+/// What the gate will measure.
+enum ChosenSubject {
+    /// The benches of a Cargo workspace.
+    Workspace(WorkspaceSurvey),
+    /// Another harness.
+    Harness(FoundHarness),
+}
+
+/// Chooses what the gate measures: what `--adapter` names; else the Criterion benches of a Cargo
+/// workspace, if there are some; else the first of the harnesses that were `found`.
+///
+/// Fails if nothing is found, or not the harness that is named.
+fn choose_subject(args: &InitArgs, found: &[FoundHarness]) -> Result<ChosenSubject> {
+    if let Some(adapter) = args.adapter {
+        let named = found.iter().find(|found| found.adapter == adapter.describe());
+        let Some(named) = named else {
+            let message = format!("init found no benchmarks of {} here", adapter.describe());
+            let help = if found.is_empty() {
+                HARNESS_HELP.to_owned()
+            } else {
+                let names: Vec<&str> = found.iter().map(|found| found.adapter).collect();
+                format!("what it found: {}", names.join(", "))
+            };
+            return Err(CommandError::new_usage(message).with_help(help).into());
+        };
+        return Ok(ChosenSubject::Harness(named.clone()));
+    }
+    // Cargo is not asked where it has nothing to read.
+    if args.manifest_path.is_none() && find_manifest(None).is_none() {
+        return match found.first() {
+            Some(first) => Ok(ChosenSubject::Harness(first.clone())),
+            None => Err(CommandError::new_usage(
+                "there is no Cargo.toml here, and no harness that init knows",
+            )
+            .with_help(HARNESS_HELP)
+            .into()),
+        };
+    }
+    match (survey_workspace(args.manifest_path.as_deref()), found.first()) {
+        (Ok(survey), None) => Ok(ChosenSubject::Workspace(survey)),
+        (Ok(survey), Some(_)) if survey.benches.iter().any(|bench| bench.is_criterion) => {
+            Ok(ChosenSubject::Workspace(survey))
+        }
+        (_, Some(first)) => Ok(ChosenSubject::Harness(first.clone())),
+        (Err(error), None) => Err(explain_survey_error(error)),
+    }
 }
 
 /// Prints what is wrong with the workflows of the repository, one line per fault.

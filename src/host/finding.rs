@@ -59,6 +59,14 @@ impl RequiredTool {
     /// All programs that perfgate starts.
     pub(crate) const ALL: [Self; 4] = [Self::Cargo, Self::Rustc, Self::Git, Self::Valgrind];
 
+    /// Returns whether only Criterion benches need the program.
+    pub(crate) fn is_for_benches(self) -> bool {
+        match self {
+            Self::Cargo | Self::Rustc | Self::Valgrind => true,
+            Self::Git => false,
+        }
+    }
+
     /// Returns the name of the program.
     pub(crate) fn program(self) -> &'static str {
         match self {

@@ -35,6 +35,16 @@ impl HarnessCommand {
         Self { folder: Some(folder), ..self.clone() }
     }
 
+    /// Returns the folder that it is started in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// Returns the name of the adapter that reads its output.
+    pub(crate) fn adapter(&self) -> &'static str {
+        self.adapter.describe()
+    }
+
     /// Starts the command once and reads its output: the file that `{out}` stands for if the words
     /// have it, and else standard output. All of it is one launch.
     ///

@@ -31,6 +31,15 @@ pub(crate) enum RulesIssue {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         candidate: Option<String>,
     },
+    /// The change edits what is measured: the harness, or the command that starts it.
+    SourceChanged {
+        /// Source at the base, which measures the base. `None` if it has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        base: Option<String>,
+        /// Source in the candidate, which measures the candidate. `None` if it has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        candidate: Option<String>,
+    },
     /// The rules of the base cannot be read, so the defaults judge.
     Unreadable {
         /// Abbreviated id of the base.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::claim::{BetterDirection, SumRule};
 use super::figure::{LimitText, RateLimit};
+use super::source::SourceConfig;
 use super::{
     ConfigRemedy, FailOn, LimitSide, Metric, PEAK_RSS_METRIC, PolicyError, TargetFigure,
     TargetLimit,
@@ -65,6 +66,8 @@ pub(crate) struct MeasureConfig {
     pub(crate) prepare: Option<String>,
     /// Whether each benchmark gets a process of its own, so that its memory is its own.
     pub(crate) memory: Option<bool>,
+    /// What is measured. Criterion benches if it is absent.
+    pub(crate) source: Option<SourceConfig>,
 }
 
 /// `[gate]`: what is tolerated in the whole suite. An absent key means the default.

@@ -168,11 +168,15 @@ pub(crate) fn explain_measure_error(error: MeasureError) -> anyhow::Error {
     };
     match build_error {
         BuildError::NoCargo(_) => CommandError::new_unavailable(build_error)
-            .with_help("install Rust from https://rustup.rs")
+            .with_help(
+                "install Rust from https://rustup.rs; where another harness measures, `perfgate init` \
+                 writes its measure.source",
+            )
             .into(),
         BuildError::Workspace(_) => CommandError::new_usage(build_error)
             .with_help(
-                "run it in a Cargo workspace, or name one with --manifest-path PATH/Cargo.toml",
+                "run it in a Cargo workspace, or name one with --manifest-path PATH/Cargo.toml; where \
+                 another harness measures, `perfgate init` writes its measure.source",
             )
             .into(),
         BuildError::NoPackage { .. } => CommandError::new_usage(build_error).into(),

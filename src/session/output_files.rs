@@ -14,6 +14,9 @@ use crate::report::ReportContext;
 /// Folder of the flame graphs, beside the decision.
 const FLAME_FOLDER: &str = "flame-graphs";
 
+/// Folder of perfgate's own files, below that of the workspace.
+const OUTPUT_FOLDER: &str = "target/perfgate";
+
 /// Writes the decision and its reports to `folder`.
 ///
 /// # Errors
@@ -61,4 +64,14 @@ pub(crate) fn write_output(folder: &Path, name: &str, content: &str) -> Result<(
     let path = folder.join(name);
     files::write_atomically(&path, content.as_bytes())
         .with_context(|| format!("failed to write `{}`", path.display()))
+}
+
+/// Makes git ignore what perfgate writes below `folder`, its own folder and the file that does so
+/// included: a repository without Cargo need not ignore `target`. A folder that cannot be written
+/// makes the tree dirty, and nothing worse.
+pub(crate) fn hide_output_folder(folder: &Path) {
+    let path = folder.join(OUTPUT_FOLDER).join(".gitignore");
+    if !path.exists() {
+        let _ = files::write_atomically(&path, b"*\n");
+    }
 }

@@ -28,6 +28,7 @@ use super::error::CommandError;
 use super::measurement::explain_measure_error;
 use super::progress::ProgressOutput;
 use super::project::Project;
+use super::recipe::SideRecipe;
 use crate::cli::SelectionArgs;
 use crate::git::{CommitId, Repository, Worktree};
 use crate::host::Host;
@@ -85,11 +86,11 @@ pub(crate) struct PairBuilder<'a> {
     pub(crate) repository: &'a Repository,
     /// The packages, features and profile to build.
     pub(crate) selection: &'a SelectionArgs,
-    /// Shell command to run in the worktree of the candidate before its build, if any.
-    pub(crate) prepare: Option<&'a str>,
-    /// Shell command to run in the worktree of the base before its build, if any. It is another one
-    /// if the candidate must not prepare the base.
-    pub(crate) base_prepare: Option<&'a str>,
+    /// How the candidate is prepared and measured.
+    pub(crate) recipe: &'a SideRecipe,
+    /// How the base is prepared and measured. It is another recipe if the candidate must not prepare
+    /// the base.
+    pub(crate) base_recipe: &'a SideRecipe,
     /// The machine that builds and measures.
     pub(crate) host: &'a Host,
     /// The policy, if benchmarks that the change cannot have affected need not be built; `None` if
@@ -126,6 +127,22 @@ impl Pair {
         }
     }
 
+    /// Makes both sides ready to be launched: checks them out and prepares them for a harness, or
+    /// builds their benches.
+    ///
+    /// # Errors
+    ///
+    /// Fails if git or the folders fail, if Cargo rejects the workspace of benches in the working
+    /// tree, or if a signal interrupts it.
+    pub(crate) fn make_ready(builder: &PairBuilder<'_>, base: &CommitId) -> Result<PairAttempt> {
+        match (&builder.base_recipe.harness, &builder.recipe.harness) {
+            (Some(baseline), Some(candidate)) => {
+                Self::check_out_for_harness(builder, base, [baseline, candidate])
+            }
+            _ => Self::build_from_commits(builder, base),
+        }
+    }
+
     /// Builds the benches of `base` and of the working tree, in folders with paths of equal length
     /// outside of the working tree.
     ///
@@ -151,8 +168,8 @@ impl Pair {
         builder.interrupt.guard_worktrees(repository.folder());
         let original = OriginalWorkspace::read(builder.selection, repository.folder())?
             .with_line_tables(builder.has_line_tables);
-        let [base_side, head_side] = [builder.base_prepare, builder.prepare].map(|prepare| {
-            SideBuilder { original: &original, prepare, interrupt: builder.interrupt }
+        let [base_side, head_side] = [builder.base_recipe, builder.recipe].map(|recipe| {
+            SideBuilder { original: &original, recipe, interrupt: builder.interrupt }
         });
         let head = builder.project.read_head()?;
         let target_folder = &original.parts.target_folder;

@@ -40,8 +40,8 @@ pub(crate) struct GateSettings {
 }
 
 impl GateSettings {
-    /// Reads the configuration and applies the flags. `folder` has the configuration if the flags
-    /// name no file, and relative paths of the store start there. `bench` are the patterns of
+    /// Reads the configuration and applies the flags. If the flags name no file, it is searched from
+    /// `folder` upwards. Relative paths of the store start in the folder of the file. `bench` are the patterns of
     /// `--bench`.
     ///
     /// # Errors
@@ -121,23 +121,53 @@ pub(crate) fn resolve_budget(flag: Option<Nanos>, config: &MeasureConfig) -> Dur
     flag.or(config.budget).map_or(DEFAULT_BUDGET, to_duration)
 }
 
-/// Returns `nanos` as a duration. A time that is too long for one becomes the longest duration.
 /// Returns the time as a duration. A time that is too long becomes the longest one.
 pub(crate) fn to_duration(nanos: Nanos) -> Duration {
     Duration::try_from_secs_f64(nanos.get() / NANOS_PER_SECOND).unwrap_or(Duration::MAX)
 }
 
-/// Returns the path of the configuration: the named file, else the one in `folder`.
-pub(crate) fn locate_config(args: &GateArgs, folder: &Path) -> PathBuf {
-    args.config.clone().unwrap_or_else(|| folder.join(DEFAULT_CONFIG_FILE))
+/// Returns the paths at which the configuration may be, the first of which is used: the named file;
+/// else those in `folder` and in the folders above it, up to the root of the git repository. Outside
+/// of a repository it is in `folder`.
+pub(crate) fn list_config_places(args: &GateArgs, folder: &Path) -> Vec<PathBuf> {
+    if let Some(named) = &args.config {
+        return vec![named.clone()];
+    }
+    let own = folder.join(DEFAULT_CONFIG_FILE);
+    let Ok(canonical) = folder.canonicalize() else { return vec![own] };
+    // In a worktree or a submodule, `.git` is a file.
+    let Some(root) = canonical.ancestors().find(|folder| folder.join(".git").exists()) else {
+        return vec![own];
+    };
+    let above = canonical.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
+    let above = above.map(|folder| folder.join(DEFAULT_CONFIG_FILE));
+    [own].into_iter().chain(above).collect()
 }
 
-/// Reads the configuration: the named file, else the one in `folder`, else the default.
+/// Returns the path of the configuration: the first of its places where a file is, or else the
+/// first.
+pub(crate) fn locate_config(args: &GateArgs, folder: &Path) -> PathBuf {
+    let mut places = list_config_places(args, folder);
+    let found = places.iter().position(|path| path.symlink_metadata().is_ok());
+    places.swap_remove(found.unwrap_or(0))
+}
+
+/// Returns the folder in which the commands of the configuration run: that of the file, or `folder`
+/// if the command line names the file.
+pub(crate) fn find_config_folder(args: &GateArgs, folder: &Path) -> PathBuf {
+    if args.config.is_some() {
+        return folder.to_owned();
+    }
+    locate_config(args, folder).parent().map_or_else(|| folder.to_owned(), Path::to_owned)
+}
+
+/// Reads the configuration: the named file, else the nearest one at or above `folder` in the
+/// repository, else the default.
 ///
 /// # Errors
 ///
 /// Fails if a named file is missing, or if a file cannot be read or is not valid.
-fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
+pub(crate) fn read_config(args: &GateArgs, folder: &Path) -> Result<Config> {
     let path = locate_config(args, folder);
     Config::from_toml(&read_config_text(args, &path)?)
         .map_err(|error| explain_policy_error(&error))

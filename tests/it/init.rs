@@ -127,6 +127,99 @@ fn where_there_is_no_workspace_it_says_what_to_do() {
     assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
 }
 
+/// A repository with these files and without Cargo.
+fn foreign_repository(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join(".git")).unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+const GO: [(&str, &str); 2] =
+    [("go.mod", "module a\n"), ("a_test.go", "func BenchmarkA(b *testing.B) {}\n")];
+const PYTHON: (&str, &str) = ("test_a.py", "def test_a(benchmark):\n    benchmark(sum, [1])\n");
+const NODE: (&str, &str) = ("package.json", "{\"devDependencies\": {\"vitest\": \"4\"}}");
+
+/// Runs `init` where Cargo is not installed.
+fn init_without_cargo(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = perfgate();
+    command.arg("init").args(arguments).current_dir(folder).env("PATH", "").output().unwrap()
+}
+
+#[test]
+fn a_repository_in_another_language_gets_a_gate_without_cargo() {
+    for (files, adapter, action) in [
+        (vec![PYTHON], "pytest-benchmark", Some("actions/setup-python@")),
+        (GO.to_vec(), "go", Some("actions/setup-go@")),
+        (vec![NODE, ("a.bench.js", "")], "vitest", Some("actions/setup-node@")),
+        (vec![("pom.xml", "jmh-core")], "jmh", Some("actions/setup-java@")),
+        (
+            vec![("CMakeLists.txt", "target_link_libraries(speed benchmark::benchmark)")],
+            "google-benchmark",
+            None,
+        ),
+    ] {
+        let folder = foreign_repository(&files);
+        let output = init_without_cargo(folder.path(), &[]);
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.starts_with(&format!("harness    {adapter}, found in ")), "{said}");
+        assert!(!said.to_lowercase().contains("cargo bench"), "{said}");
+        let config = fs::read_to_string(folder.path().join("perfgate.toml")).unwrap();
+        let source = format!("source = {{ adapter = \"{adapter}\", command = ");
+        assert!(config.contains(&source) && config.contains("\nprepare = "), "{config}");
+        // A check reads it, and needs no Cargo to find out that nothing is measured there.
+        let run = root().join("fixtures/runs/quiet.json");
+        let mut check = perfgate();
+        check.args(["check", "--baseline", "none", "--run"]).arg(run).current_dir(folder.path());
+        assert!(check.output().unwrap().status.success());
+        for name in ["perfgate.yml", "perfgate-baseline.yml"] {
+            let workflow = workflow(folder.path(), name);
+            assert!(action.is_none_or(|action| workflow.contains(action)), "{workflow}");
+        }
+        assert!(!workflow(folder.path(), "perfgate-publish.yml").contains("setup-"));
+        let output = init(folder.path(), &["--check"]);
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
+fn what_was_found_and_what_was_chosen_is_printed() {
+    let files = [&GO[..], &[PYTHON, NODE, ("a.bench.js", "")]].concat();
+    let folder = foreign_repository(&files);
+    let output = init(folder.path(), &[]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("harness    pytest-benchmark, found in test_a.py\n"), "{said}");
+    assert!(said.contains("also found go (a_test.go): `perfgate init --adapter go`"), "{said}");
+    assert!(said.contains("also found vitest (a.bench.js)"), "{said}");
+    let output = init(folder.path(), &["--force", "--adapter", "go"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("harness    go, found in a_test.go\n"), "{said}");
+    let output = init(folder.path(), &["--force", "--adapter", "jmh"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("what it found: pytest-benchmark, go, vitest"), "{said}");
+}
+
+#[test]
+fn criterion_benches_stay_the_choice_beside_another_harness() {
+    let folder = repository(CRITERION);
+    fs::write(folder.path().join(PYTHON.0), PYTHON.1).unwrap();
+    let output = init(folder.path(), &[]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("benches    `tokens`\nalso found pytest-benchmark"), "{said}");
+    // A package of Rust without such benches is measured by what it has.
+    let folder = repository("");
+    fs::write(folder.path().join(PYTHON.0), PYTHON.1).unwrap();
+    let output = init(folder.path(), &[]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("harness    pytest-benchmark"), "{said}");
+}
+
 #[test]
 fn a_feature_branch_is_not_taken_for_the_default_branch() {
     let folder = repository(CRITERION);

@@ -42,6 +42,7 @@ mod metrics;
 mod names;
 #[cfg(feature = "github")]
 mod openapi;
+mod other_languages;
 #[cfg(feature = "github")]
 mod publish;
 #[cfg(feature = "github")]

@@ -101,6 +101,24 @@ fn a_link_in_place_of_the_folder_of_the_rules_changes_no_rules() {
 
 #[cfg(unix)]
 #[test]
+fn a_nearer_file_that_a_change_adds_changes_no_rules() {
+    let change = Change::new(
+        &[("perfgate.toml", STRICT), ("engine/a", "")],
+        &[("engine/perfgate.toml", LOOSE)],
+    );
+    let change = change.merged();
+    assert_strict(&judge(&change, &change.folder().join("engine"), &[]));
+    // And one that a change removes.
+    let files = [("perfgate.toml", LOOSE), ("engine/perfgate.toml", STRICT), ("engine/a", "")];
+    let change = Change::new(&files, &[]);
+    git_in(&change.folder(), &["rm", "--quiet", "engine/perfgate.toml"]);
+    change.commit(&[]);
+    let change = change.merged();
+    assert_strict(&judge(&change, &change.folder().join("engine"), &[]));
+}
+
+#[cfg(unix)]
+#[test]
 fn rules_of_a_base_that_are_behind_a_link_are_read() {
     use std::os::unix::fs::symlink;
     let change = Change::new(&[("rules.toml", STRICT)], &[]);

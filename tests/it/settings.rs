@@ -37,6 +37,16 @@ fn a_wrong_type_or_word_has_a_remedy() {
     refuses("[measure]\nlaunches = \"5\"", &["help: write a whole number, without quotes"]);
     refuses("[gate]\nfail-on = \"regressed\"", &["help: write a list"]);
     refuses("[gate]\nfail-on = [\"regresed\"]", &["help: did you mean `regressed`?"]);
+    let source = |table: &str| format!("[measure]\nsource = {table}");
+    refuses(
+        &source("{ adapter = \"pytest-benchmrk\", command = \"x\" }"),
+        &["line 2", "did you mean `pytest-benchmark`?"],
+    );
+    refuses(&source("{ adapter = \"jest\", command = \"x\" }"), &["can be here: auto, criterion"]);
+    refuses(&source("{ adapter = \"go\" }"), &["`source` has no `command`"]);
+    refuses(&source("{ command = \"x\" }"), &["`source` has no `adapter`"]);
+    refuses(&source("{ adapter = \"go\", command = \" \" }"), &["`source` is empty"]);
+    refuses(&source("{ adapter = \"go\", comand = \"x\" }"), &["did you mean `command`?"]);
     refuses("[gate]\ntreshold = \"1%\"", &["help: did you mean `threshold`?"]);
 }
 

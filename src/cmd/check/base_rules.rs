@@ -9,7 +9,7 @@ use super::remote;
 use crate::git::{BranchFile, CommitId, GitError, Repository};
 use crate::note::{Note, RulesIssue};
 use crate::policy::{Config, MeasureConfig, RuleChange, list_rule_changes};
-use crate::session::settings::{locate_config, read_config_text};
+use crate::session::settings::{list_config_places, locate_config, read_config_text};
 use crate::session::{Session, SessionRequest};
 
 /// Maximum number of edited rules that are named.
@@ -20,6 +20,9 @@ const MAX_CONFIG_BYTES: usize = 1 << 20;
 
 /// The rule for how the code is prepared for a build, which belongs to the code of each side.
 const PREPARE_RULE: &str = "measure.prepare";
+
+/// The rule for what is measured, which belongs to the code of each side, too.
+const SOURCE_RULE: &str = "measure.source";
 
 /// The commit whose rules judge.
 pub(super) struct RulesBase {
@@ -45,18 +48,32 @@ pub(super) fn apply_base_rules(
     base: &RulesBase,
 ) -> Result<Vec<Note>> {
     let Some(repository) = &session.project.repository else { return Ok(Vec::new()) };
-    let path = locate_config(request.gate, &session.project.folder);
-    let Some(inside) = find_path_inside(repository.folder(), &path) else { return Ok(Vec::new()) };
-    let own_text = read_config_text(request.gate, &path)?;
-    let (text, config, unreadable) = match read_rules(repository, &base.commit, &inside) {
-        Ok((text, config)) => (text, config, None),
-        Err(cause) => (String::new(), Config::default(), Some(cause)),
+    let folder = &session.project.folder;
+    let root = repository.folder();
+    // A change may add a nearer file or remove one, so the base is searched by itself.
+    let places: Vec<PathBuf> = list_config_places(request.gate, folder)
+        .iter()
+        .filter_map(|path| find_path_inside(root, path))
+        .collect();
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let own_text = read_config_text(request.gate, &locate_config(request.gate, folder))?;
+    let (rules, unreadable) = match read_rules(repository, &base.commit, &places) {
+        Ok(rules) => (rules, None),
+        Err(cause) => (CommitRules::default(), Some(cause)),
+    };
+    let CommitRules { text, config, place } = rules;
+    let base_folder = match place.as_deref().and_then(Path::parent) {
+        Some(inside) if request.gate.config.is_none() => root.join(inside),
+        _ => folder.clone(),
     };
     let own = session.config.clone();
     // How to prepare a build belongs to the code. A local change may also choose how much to
     // measure, and where its baselines are.
     let measure = if base.is_proposed {
-        MeasureConfig { prepare: own.measure.prepare.clone(), ..config.measure.clone() }
+        let MeasureConfig { prepare, source, .. } = own.measure.clone();
+        MeasureConfig { prepare, source, ..config.measure.clone() }
     } else {
         own.measure.clone()
     };
@@ -68,7 +85,8 @@ pub(super) fn apply_base_rules(
     let changes: Vec<_> = changes.filter(|change| !is_in_force(&change.rule)).collect();
     // A command of the change could edit what the base is built from.
     if base.is_proposed {
-        session.base_prepare.clone_from(&config.measure.prepare);
+        session.base_recipe =
+            session.recipe.resolve_for_base(&request.source, &config.measure, &base_folder);
     }
     let config = Config { measure, store, ..config };
     session.replace_config(config, &own, request)?;
@@ -85,10 +103,11 @@ fn name_changes(changes: Vec<RuleChange>) -> Vec<RulesIssue> {
     let more = u32::try_from(changes.len().saturating_sub(MAX_NAMED_RULES)).unwrap_or(u32::MAX);
     let named = changes.into_iter().take(MAX_NAMED_RULES).map(|change| {
         let (base, candidate) = (change.before, change.after);
-        if change.rule == PREPARE_RULE {
-            return RulesIssue::PrepareChanged { base, candidate };
+        match change.rule.as_str() {
+            PREPARE_RULE => RulesIssue::PrepareChanged { base, candidate },
+            SOURCE_RULE => RulesIssue::SourceChanged { base, candidate },
+            _ => RulesIssue::Changed { rule: change.rule, base, candidate },
         }
-        RulesIssue::Changed { rule: change.rule, base, candidate }
     });
     named.chain((more > 0).then_some(RulesIssue::MoreChanged { count: more })).collect()
 }
@@ -115,26 +134,40 @@ fn find_path_inside(root: &Path, path: &Path) -> Option<PathBuf> {
     Some(folder.strip_prefix(&root).ok()?.join(path.file_name()?))
 }
 
-/// Reads the configuration at `path` of `commit`, which is empty if the commit has none. Fetches the
-/// commit if a shallow clone lacks it.
+/// The configuration of a commit.
+#[derive(Default)]
+struct CommitRules {
+    /// Text of the file, which is empty if the commit has none.
+    text: String,
+    /// The same, parsed.
+    config: Config,
+    /// Path of the file in the repository; `None` if the commit has none.
+    place: Option<PathBuf>,
+}
+
+/// Reads the configuration of `commit` at the first of `places` where it has one. Fetches the commit
+/// if a shallow clone lacks it.
 ///
 /// Fails with the reason if it cannot be fetched, read or parsed.
 fn read_rules(
     repository: &Repository,
     commit: &CommitId,
-    path: &Path,
-) -> Result<(String, Config), String> {
+    places: &[PathBuf],
+) -> Result<CommitRules, String> {
     let describe = |error: GitError| remote::describe_store_error(&error.into());
     remote::fetch_commit(repository, commit).map_err(describe)?;
-    let file = match repository.follow_file(commit, path).map_err(describe)? {
-        Some(file) => Some(file),
-        None => find_moved_file(repository, commit, path).map_err(describe)?,
-    };
-    let Some(file) = file else { return Ok((String::new(), Config::default())) };
-    let content = repository.read_file(&file, MAX_CONFIG_BYTES).map_err(describe)?;
-    let text = String::from_utf8(content).map_err(|error| error.to_string())?;
-    let config = Config::from_toml(&text).map_err(|error| error.to_string())?;
-    Ok((text, config))
+    for path in places {
+        let file = match repository.follow_file(commit, path).map_err(describe)? {
+            Some(file) => Some(file),
+            None => find_moved_file(repository, commit, path).map_err(describe)?,
+        };
+        let Some(file) = file else { continue };
+        let content = repository.read_file(&file, MAX_CONFIG_BYTES).map_err(describe)?;
+        let text = String::from_utf8(content).map_err(|error| error.to_string())?;
+        let config = Config::from_toml(&text).map_err(|error| error.to_string())?;
+        return Ok(CommitRules { text, config, place: Some(path.clone()) });
+    }
+    Ok(CommitRules::default())
 }
 
 /// Returns the configuration that `commit` has in the folder of `path`, if that folder had another

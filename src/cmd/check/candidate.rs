@@ -19,8 +19,9 @@ pub(super) fn measure_or_read(check: &CheckInputs<'_>) -> Result<Run> {
         run.clone()
     } else {
         let find_needed = |id: &str| count_needed_samples(&session.policy, id);
-        let subject = match check.harness_command() {
-            Some(command) => MeasureSubject::Harness(command),
+        session.recipe.prepare_working_tree(&check.source, &session.interrupt)?;
+        let subject = match &session.recipe.harness {
+            Some(command) => MeasureSubject::Harness(command.clone()),
             None => measurement::build_subject(
                 &measurement::to_workspace(&session.selection),
                 &session.interrupt,

@@ -313,7 +313,8 @@ pub(super) fn note_unbuilt_base(obstacle: SideObstacle, base: &CommitId) -> Note
     }
 }
 
-/// Builds the benches of `base` and of the checked-out head, unless the change affects none.
+/// Makes `base` and the checked-out head ready to be measured. Benches are not built if the change
+/// affects none.
 ///
 /// Fails if `base` cannot be fetched, or if Cargo rejects the workspace in the working tree.
 pub(super) fn build_pair(
@@ -325,10 +326,7 @@ pub(super) fn build_pair(
     let skips = !check.measures_everything();
     let skip_policy = skips.then_some(&check.session.policy);
     let builder = PairBuilder { skip_policy, ..check.session.pair_builder(repository) };
-    match check.harness_command() {
-        Some(command) => Pair::check_out_for_harness(&builder, base, &command),
-        None => Pair::build_from_commits(&builder, base),
-    }
+    Pair::make_ready(&builder, base)
 }
 
 /// Returns the note that stored runs of `commit` were measured on other machines than `own`, or that

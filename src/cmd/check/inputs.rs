@@ -11,7 +11,8 @@ use crate::cli::CheckArgs;
 use crate::measure::SampleNeeds;
 use crate::measure::harness::HarnessCommand;
 use crate::note::Note;
-use crate::run::{BenchmarkId, MeasuredCommit, SampleSource};
+use crate::run::{BenchmarkId, MeasuredCommit};
+use crate::session::recipe::RequestedSource;
 use crate::session::settings::resolve_budget;
 use crate::session::workflow::WorkflowTrigger;
 use crate::session::{Session, SessionRequest};
@@ -53,6 +54,8 @@ pub(super) struct CheckInputs<'a> {
     pub(super) args: &'a CheckArgs,
     /// What `--baseline`, or the two commands, ask to compare with.
     pub(super) choice: BaselineChoice,
+    /// What is measured, as far as the command line decides it.
+    pub(super) source: RequestedSource,
     /// The commit that is judged; `None` without a repository or a commit.
     pub(super) head: Option<MeasuredCommit>,
     /// The commits that the candidate is measured against and judged by.
@@ -83,10 +86,12 @@ impl<'a> CheckInputs<'a> {
             effort: &args.effort,
             gate: &args.gate,
             store: &args.store,
-            source: match &choice {
-                BaselineChoice::Commands(..) => SampleSource::Command,
-                _ if args.adapter.is_some() => SampleSource::Command,
-                _ => SampleSource::Criterion,
+            source: match (&choice, args.adapter) {
+                (BaselineChoice::Commands(..), _) => RequestedSource::Commands,
+                (_, Some(adapter)) => {
+                    RequestedSource::Harness(HarnessCommand::new(args.words.clone(), adapter))
+                }
+                _ => RequestedSource::Configured,
             },
             given_run: args.run.as_deref(),
         };
@@ -105,19 +110,15 @@ impl<'a> CheckInputs<'a> {
             Some(run) => run.commit.clone(),
             None => session.project.read_head()?,
         };
-        Ok(Self { args, choice, head, base, rule_notes, noise: session.read_noise(), session })
+        let SessionRequest { source, .. } = request;
+        let noise = session.read_noise();
+        Ok(Self { args, choice, source, head, base, rule_notes, noise, session })
     }
 
     /// Returns whether every benchmark is measured, also one that has the same program on both sides.
     /// A run that is saved as a baseline has all benchmarks.
     pub(super) fn measures_everything(&self) -> bool {
         self.args.save_baseline || self.args.measure_unchanged
-    }
-
-    /// Returns the command of `--adapter`, which measures in place of Criterion benches, if there is
-    /// one.
-    pub(super) fn harness_command(&self) -> Option<HarnessCommand> {
-        Some(HarnessCommand::new(self.args.words.clone(), self.args.adapter?))
     }
 
     /// Returns the needs of targets, within the budget of the check. `find_needed` returns the

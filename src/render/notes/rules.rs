@@ -22,6 +22,18 @@ pub(super) fn describe_rules_issue(issue: &RulesIssue) -> String {
                  the base is prepared by its own command, the candidate by the new one"
             )
         }
+        RulesIssue::SourceChanged { base: None, candidate: Some(candidate) } => format!(
+            "the change adds `measure.source` to `perfgate.toml` ({candidate}): both sides are \
+             prepared and measured by it"
+        ),
+        RulesIssue::SourceChanged { base, candidate } => {
+            let [base, candidate] =
+                [base, candidate].map(|value| value.as_deref().unwrap_or("not set"));
+            format!(
+                "the change edits `measure.source` in `perfgate.toml` ({base} → {candidate}): \
+                 the base is measured by its own source, the candidate by the new one"
+            )
+        }
         RulesIssue::MoreChanged { count } => {
             let rules = match count {
                 1 => "1 more rule".to_owned(),

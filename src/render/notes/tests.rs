@@ -256,6 +256,18 @@ fn list_notes() -> Vec<Note> {
             issue: RulesIssue::PrepareChanged { base: None, candidate: Some("make data".into()) },
         },
         Note::BaseRules {
+            issue: RulesIssue::SourceChanged {
+                base: Some("{ adapter = \"go\", command = \"go test -bench .\" }".into()),
+                candidate: Some("{ adapter = \"go\", command = \"go test -bench X\" }".into()),
+            },
+        },
+        Note::BaseRules {
+            issue: RulesIssue::SourceChanged {
+                base: None,
+                candidate: Some("{ adapter = \"go\", command = \"go test -bench .\" }".into()),
+            },
+        },
+        Note::BaseRules {
             issue: RulesIssue::Unreadable {
                 commit: text("3f2a91c"),
                 cause: text("line 2: unknown field"),

@@ -1,65 +1,61 @@
 //! Both sides of a pair for a command that starts another harness: two checkouts, prepared by the
 //! user's own command, in which it is started.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
 use super::folder::{PairFolder, SideCheckout};
-use super::side::run_prepare;
 use super::{Pair, PairAttempt, PairBuilder, SideObstacle};
 use crate::git::CommitId;
 use crate::measure::MeasureSubject;
 use crate::measure::harness::HarnessCommand;
-use crate::process::Interrupt;
 use crate::run::SampleSource;
 use crate::session::error::CommandError;
+use crate::session::prepare::run_prepare;
+use crate::session::recipe::SideRecipe;
 
 /// Folder whose untracked files a snapshot of the working tree leaves out.
 const OUTPUT_FOLDER: &str = "target";
 
 impl Pair {
     /// Checks out `base` and the working tree outside of it, in folders with paths of equal length,
-    /// runs `measure.prepare` in each, and returns the command to be started in both.
+    /// runs `measure.prepare` in each, and returns `commands`, of base and candidate, to be started
+    /// there.
     ///
     /// A side that cannot be prepared is not an error: the attempt names it.
     ///
     /// # Errors
     ///
     /// Fails if git or the folders fail, or if a signal interrupts the command.
-    pub(crate) fn check_out_for_harness(
+    pub(super) fn check_out_for_harness(
         builder: &PairBuilder<'_>,
         base: &CommitId,
-        command: &HarnessCommand,
+        commands: [&HarnessCommand; 2],
     ) -> Result<PairAttempt> {
         // Plan: remove what killed checks left, then check out and prepare each side.
         let repository = builder.repository;
         repository.remove_stale_worktrees().map_err(CommandError::from)?;
         builder.interrupt.guard_worktrees(repository.folder());
-        let root = repository.folder().canonicalize()?;
-        let project = builder.project.folder.canonicalize()?;
-        let inside = project.strip_prefix(&root).with_context(|| {
-            format!("`{}` is not inside `{}`", project.display(), root.display())
-        })?;
         let head = builder.project.read_head()?;
-        let head_commit = builder.commit_head(head.as_ref(), &project.join(OUTPUT_FOLDER))?;
+        let left_out = builder.recipe.folder.canonicalize()?.join(OUTPUT_FOLDER);
+        let head_commit = builder.commit_head(head.as_ref(), &left_out)?;
         let folder = PairFolder::claim(repository, builder.interrupt)?;
-        let prepare = |side: &SideCheckout, preparation: Option<&str>| {
-            let place = side.worktree.path().join(inside);
-            prepare_side(preparation, &project, &place, builder.interrupt)
-                .map(|()| MeasureSubject::Harness(command.in_folder(place)))
-        };
+        let [base_command, head_command] = commands;
         let base_checkout = folder.check_out(repository, "base", base)?;
-        let baseline = match prepare(&base_checkout, builder.base_prepare) {
-            Ok(baseline) => baseline,
+        let place =
+            prepare_side(builder, builder.base_recipe, &base_checkout, base_command.folder());
+        let baseline = match place {
+            Ok(place) => MeasureSubject::Harness(base_command.in_folder(place)),
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => {
                 return Ok(PairAttempt::NoBase(SideObstacle::NotBuilt(format!("{error:#}"))));
             }
         };
         let head_checkout = folder.check_out(repository, "head", &head_commit)?;
-        let candidate = match prepare(&head_checkout, builder.prepare) {
-            Ok(candidate) => candidate,
+        let place = prepare_side(builder, builder.recipe, &head_checkout, head_command.folder());
+        let candidate = match place {
+            Ok(place) => MeasureSubject::Harness(head_command.in_folder(place)),
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => return Ok(PairAttempt::NoHead(format!("{error:#}"))),
         };
@@ -78,16 +74,37 @@ impl Pair {
     }
 }
 
-/// Prepares `place`, the folder of a side in which the command runs. Fails if the commit does not
-/// have it, or if the `preparation` fails.
+/// Prepares `checkout` by `recipe`. Returns the folder of it that `folder` of the working tree
+/// stands for, in which a command is to be started.
+///
+/// Fails if the commit does not have a folder in which a command runs, or if the preparation fails.
 pub(super) fn prepare_side(
-    preparation: Option<&str>,
-    project: &Path,
-    place: &Path,
-    interrupt: &Interrupt,
-) -> Result<()> {
-    if !place.is_dir() {
-        anyhow::bail!("the commit does not have the folder `{}`", project.display());
+    builder: &PairBuilder<'_>,
+    recipe: &SideRecipe,
+    checkout: &SideCheckout,
+    folder: &Path,
+) -> Result<PathBuf> {
+    let checkout = checkout.worktree.path();
+    let start = find_place(builder, checkout, folder)?;
+    if let Some(prepare) = recipe.prepare.as_deref() {
+        let place = find_place(builder, checkout, &recipe.folder)?;
+        let root = recipe.folder.canonicalize()?;
+        run_prepare(Some(prepare), &root, &place, builder.interrupt)?;
     }
-    run_prepare(preparation, project, place, interrupt)
+    Ok(start)
+}
+
+/// Returns the folder of `checkout` that `folder` of the working tree stands for. Fails if the
+/// commit does not have it.
+fn find_place(builder: &PairBuilder<'_>, checkout: &Path, folder: &Path) -> Result<PathBuf> {
+    let root = builder.repository.folder().canonicalize()?;
+    let folder = folder.canonicalize()?;
+    let inside = folder
+        .strip_prefix(&root)
+        .with_context(|| format!("`{}` is not inside `{}`", folder.display(), root.display()))?;
+    let place: PathBuf = checkout.join(inside).components().collect();
+    if !place.is_dir() {
+        anyhow::bail!("the commit does not have the folder `{}`", inside.display());
+    }
+    Ok(place)
 }

@@ -105,8 +105,8 @@ impl BuildSetting {
             selection.workspace,
             selection.features,
             selection.profile,
-            builder.prepare,
-            builder.base_prepare,
+            builder.recipe.prepare,
+            builder.base_recipe.prepare,
             builder.host.fingerprint,
         );
         hash.update(built);

@@ -1,6 +1,6 @@
 //! One commit, built and kept, and many others that are built beside it one after the other.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
@@ -11,7 +11,9 @@ use super::{PairBuilder, SideObstacle, may_be_read_at_run_time};
 use crate::git::CommitId;
 use crate::measure::MeasureSubject;
 use crate::measure::criterion::{WorkspaceParts, hash_bench_program};
+use crate::measure::harness::HarnessCommand;
 use crate::session::error::CommandError;
+use crate::session::recipe::SideRecipe;
 
 /// Makes a command that is started in a folder.
 pub(crate) type CommandPlacer<'a> = dyn Fn(PathBuf) -> MeasureSubject + 'a;
@@ -31,8 +33,8 @@ pub(crate) struct CommitSeries<'a> {
 enum SeriesSource<'a> {
     /// Benches of a workspace, which each commit builds.
     Benches { original: Box<OriginalWorkspace>, base_parts: WorkspaceParts },
-    /// A command that is started in the folder `inside` of each checkout.
-    Command { project: PathBuf, inside: PathBuf, placer: &'a CommandPlacer<'a> },
+    /// A command that is started in the place of `folder` in each checkout.
+    Command { folder: PathBuf, placer: &'a CommandPlacer<'a> },
 }
 
 /// A commit of a series that is built. Its checkout lives as long as this value.
@@ -66,14 +68,14 @@ impl<'a> CommitSeries<'a> {
         let folder = PairFolder::claim(repository, builder.interrupt)?;
         let checkout = folder.check_out(repository, "base", base)?;
         let (source, baseline) = if let Some(placer) = placer {
-            let source = locate_command(builder, placer)?;
-            let built = source.prepare(builder, builder.base_prepare, &checkout)?;
+            let source = SeriesSource::locate_command(builder, placer);
+            let built = source.prepare(builder, builder.base_recipe, &checkout)?;
             (source, built)
         } else {
             let original = OriginalWorkspace::read(builder.selection, repository.folder())?;
             let built = SideBuilder {
                 original: &original,
-                prepare: builder.base_prepare,
+                recipe: builder.base_recipe,
                 interrupt: builder.interrupt,
             }
             .build(&checkout, &original.parts)?;
@@ -109,12 +111,13 @@ impl<'a> CommitSeries<'a> {
         let checkout = self.folder.check_out(builder.repository, "head", commit)?;
         let built = match &self.source {
             SeriesSource::Benches { original, base_parts } => {
-                SideBuilder { original, prepare: builder.prepare, interrupt: builder.interrupt }
+                let recipe = builder.recipe;
+                SideBuilder { original, recipe, interrupt: builder.interrupt }
                     .build(&checkout, base_parts)?
                     .map(|side| side.subject)
             }
             source @ SeriesSource::Command { .. } => {
-                source.prepare(builder, builder.prepare, &checkout)?
+                source.prepare(builder, builder.recipe, &checkout)?
             }
         };
         Ok(built.map(|subject| SeriesCommit { id: commit.clone(), subject, _checkout: checkout }))
@@ -166,21 +169,15 @@ impl SeriesCommit {
     }
 }
 
-/// Finds the folder of the project inside of its repository. Fails if it is not inside.
-fn locate_command<'a>(
-    builder: &PairBuilder<'_>,
-    placer: &'a CommandPlacer<'a>,
-) -> Result<SeriesSource<'a>> {
-    let root = builder.repository.folder().canonicalize()?;
-    let project = builder.project.folder.canonicalize()?;
-    let inside = project
-        .strip_prefix(&root)
-        .with_context(|| format!("`{}` is not inside `{}`", project.display(), root.display()))?;
-    let inside = inside.to_owned();
-    Ok(SeriesSource::Command { project, inside, placer })
-}
+impl<'a> SeriesSource<'a> {
+    /// Returns the source of a command: it runs where the harness of the configuration runs, else in
+    /// the folder of the project.
+    fn locate_command(builder: &PairBuilder<'_>, placer: &'a CommandPlacer<'a>) -> Self {
+        let harness = builder.recipe.harness.as_ref();
+        let folder = harness.map_or(&*builder.project.folder, HarnessCommand::folder);
+        Self::Command { folder: folder.to_owned(), placer }
+    }
 
-impl SeriesSource<'_> {
     /// Prepares a checkout for the command, and returns the command in it. The inner `Err` is what
     /// prevents it.
     ///
@@ -188,15 +185,14 @@ impl SeriesSource<'_> {
     fn prepare(
         &self,
         builder: &PairBuilder<'_>,
-        preparation: Option<&str>,
+        recipe: &SideRecipe,
         checkout: &SideCheckout,
     ) -> Result<Result<MeasureSubject, SideObstacle>> {
-        let Self::Command { project, inside, placer } = self else {
+        let Self::Command { folder, placer } = self else {
             anyhow::bail!("benches are built, not started in a checkout");
         };
-        let place: &Path = &checkout.worktree.path().join(inside);
-        match prepare_side(preparation, project, place, builder.interrupt) {
-            Ok(()) => Ok(Ok(placer(place.to_owned()))),
+        match prepare_side(builder, recipe, checkout, folder) {
+            Ok(place) => Ok(Ok(placer(place))),
             Err(error) if builder.interrupt.is_raised() => Err(error),
             Err(error) => Ok(Err(SideObstacle::NotBuilt(format!("{error:#}")))),
         }

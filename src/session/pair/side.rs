@@ -2,18 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use thiserror::Error;
 
-use super::super::command_line::mask_secrets;
-use super::super::error::CommandError;
 use super::super::measurement::{
     build_subject, detect_workspace_rustc, explain_measure_error, to_workspace,
 };
-use super::super::print;
+use super::super::prepare::run_prepare;
+use super::super::recipe::SideRecipe;
 use super::folder::SideCheckout;
 use super::parents::LOCK_NAME;
 use super::toolchain::ToolchainOverride;
@@ -21,8 +18,7 @@ use crate::cli::SelectionArgs;
 use crate::measure::MeasureSubject;
 use crate::measure::criterion::{BuiltBenches, CargoWorkspace, WorkspaceParts};
 use crate::note::Note;
-use crate::process::{Interrupt, StderrTarget, run_process};
-use crate::render::notes::describe_failure;
+use crate::process::Interrupt;
 
 /// The workspace in the user's working tree, which both sides stand for.
 pub(super) struct OriginalWorkspace {
@@ -77,8 +73,8 @@ impl SideObstacle {
 pub(super) struct SideBuilder<'a> {
     /// The workspace in the working tree.
     pub(super) original: &'a OriginalWorkspace,
-    /// Shell command to run in the worktree before the build, if any.
-    pub(super) prepare: Option<&'a str>,
+    /// How the side is prepared.
+    pub(super) recipe: &'a SideRecipe,
     /// Raised when a signal asks perfgate to end.
     pub(super) interrupt: &'a Interrupt,
 }
@@ -150,7 +146,7 @@ impl SideBuilder<'_> {
         // Without a manifest of its own, Cargo would search for one in the parents.
         let has_manifest = |folder: &Path| self.original.locate_manifest(folder).is_file();
         let built = if workspace.folder.is_dir() {
-            self.run_prepare_in(&workspace.folder).and_then(|()| {
+            self.run_prepare_in(side.worktree.path()).and_then(|()| {
                 has_manifest(&workspace.folder)
                     .then(|| self.build_workspace(&workspace, side, other))
                     .transpose()
@@ -175,8 +171,15 @@ impl SideBuilder<'_> {
         }
     }
 
-    fn run_prepare_in(&self, folder: &Path) -> Result<()> {
-        run_prepare(self.prepare, &self.original.workspace.folder, folder, self.interrupt)
+    /// Prepares the checkout at `checkout`, in the folder of the configuration.
+    fn run_prepare_in(&self, checkout: &Path) -> Result<()> {
+        let folder = self.recipe.folder.canonicalize()?;
+        let inside = folder.strip_prefix(&self.original.root).unwrap_or(&self.original.inside);
+        let place: PathBuf = checkout.join(inside).components().collect();
+        if self.recipe.prepare.is_some() && !place.is_dir() {
+            anyhow::bail!("the commit does not have the folder `{}`", inside.display());
+        }
+        run_prepare(self.recipe.prepare.as_deref(), &folder, &place, self.interrupt)
     }
 
     fn build_workspace(
@@ -208,36 +211,6 @@ impl SideBuilder<'_> {
         }
         Ok(BuiltSide { subject, parts, rustc })
     }
-}
-
-/// Runs `prepare`, the command of `measure.prepare`, in `folder`, if there is one, and prints its
-/// output. `PERFGATE_ROOT` is `root`, the folder in the working tree that `folder` stands for.
-///
-/// # Errors
-///
-/// Fails if the command cannot be started or does not succeed.
-pub(super) fn run_prepare(
-    prepare: Option<&str>,
-    root: &Path,
-    folder: &Path,
-    interrupt: &Interrupt,
-) -> Result<()> {
-    let Some(command) = prepare else { return Ok(()) };
-    // An error reaches the report, which others read.
-    let shown = mask_secrets(command);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", command]).current_dir(folder);
-    shell.env("PERFGATE_ROOT", root);
-    let (stderr, no_limit) = (StderrTarget::User, Duration::MAX);
-    let outcome = run_process(&mut shell, stderr, no_limit, interrupt, |line| {
-        print::print_note(&String::from_utf8_lossy(line.bytes));
-        false
-    })
-    .with_context(|| format!("failed to run `{shown}`"))?;
-    let Some(failure) = outcome.to_failure(no_limit) else { return Ok(()) };
-    let message =
-        format!("`{shown}` in `{}`: {}", folder.display(), describe_failure(&failure.reason));
-    Err(CommandError::new_usage(message).with_help("see measure.prepare in perfgate.toml").into())
 }
 
 /// Copies the lock file of the working tree's workspace to a side that has none, so that both sides
