@@ -126,7 +126,7 @@ fn measure_command_source(args: CommandArgs, interrupt: &Interrupt) -> Result<(R
         run,
         &subject,
         &benchmarks,
-        &resolve_effort(&effort_args),
+        &resolve_effort(&effort_args).with_duration(args.duration, args.timeout, args.launches),
         &SampleNeeds::NONE,
         interrupt,
     )?;

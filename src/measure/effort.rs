@@ -36,6 +36,8 @@ pub(crate) struct Effort {
     pub(crate) warmup: Option<Duration>,
     /// Longest time that one process start may take.
     pub(crate) timeout: Duration,
+    /// Time for which a command should load a service in each launch. `None` if nobody asks for one.
+    pub(crate) duration: Option<Duration>,
 }
 
 impl Default for Effort {
@@ -46,6 +48,7 @@ impl Default for Effort {
             launch_time: None,
             warmup: None,
             timeout: Duration::from_mins(10),
+            duration: None,
         }
     }
 }

@@ -96,8 +96,27 @@ impl EffortSettings {
             launch_time: args.launch_time.or(config.launch_time).map(to_duration),
             warmup: args.warmup.map(to_duration),
             timeout: args.timeout.or(config.timeout).map_or(default.timeout, to_duration),
+            duration: None,
         };
         Self { effort, seed: args.seed, is_verbose: args.verbose }
+    }
+
+    /// Returns the settings with this duration of a launch. Without a time limit of its own, a launch
+    /// may take that much longer than others. `launches` is what the command line asks for: without
+    /// it, a long launch is measured once.
+    pub(crate) fn with_duration(
+        mut self,
+        duration: Option<Nanos>,
+        timeout: Option<Nanos>,
+        launches: Option<u32>,
+    ) -> Self {
+        let Some(duration) = duration.map(to_duration) else { return self };
+        if timeout.is_none() {
+            self.effort.timeout = self.effort.timeout.saturating_add(duration);
+        }
+        self.effort.launches = launches.unwrap_or(1);
+        self.effort.duration = Some(duration);
+        self
     }
 
     /// Returns the seed for the order of the sides within rounds.
@@ -176,6 +195,7 @@ pub(crate) fn resolve_policy(
     }
     let selection = parse_selection(bench)?;
     Policy::new(&config, &collect_target_limits(args), selection)
+        .map(|policy| policy.with_target_rate(args.target_at))
         .map_err(|error| explain_policy_error(&error))
 }
 
