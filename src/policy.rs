@@ -5,6 +5,7 @@
 
 mod config;
 mod changes;
+mod asked_rate;
 pub(crate) mod trailer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,12 +14,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use asked_rate::AskedRates;
 pub(crate) use changes::{RuleChange, list_rule_changes};
 pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig, TargetConfig};
 
 use crate::run::{Benchmark, LaunchData, Sampling};
 use crate::selection::{IdPattern, PatternError, Selection};
-use crate::units::{Confidence, Nanos, Percent, Quantile};
+use crate::units::{Confidence, Nanos, Percent, Quantile, RequestRate};
 
 /// Default of `threshold`: a slowdown of up to this share is tolerated.
 const DEFAULT_THRESHOLD: f64 = 0.01;
@@ -198,6 +200,8 @@ pub(crate) struct Policy {
     proposed_targets: Vec<TargetRule>,
     /// Targets of the command line, which replace all others.
     flag_targets: Vec<TargetRule>,
+    /// Rates of requests at which targets are asked.
+    asked_rates: AskedRates,
 }
 
 /// How much a benchmark may become slower.
@@ -283,6 +287,7 @@ impl Policy {
             targets,
             proposed_targets: Vec::new(),
             flag_targets,
+            asked_rates: AskedRates::from_targets(&config.target)?,
         })
     }
 
@@ -295,7 +300,21 @@ impl Policy {
         targets: &[TargetConfig],
     ) -> Result<Self, PolicyError> {
         self.proposed_targets = build_target_rules(targets)?;
+        self.asked_rates = self.asked_rates.with_proposed(targets)?;
         Ok(self)
+    }
+
+    /// Returns the policy whose targets are all asked at the rate of the command line, if it names one.
+    #[must_use]
+    pub(crate) fn with_target_rate(mut self, rate: Option<RequestRate>) -> Self {
+        self.asked_rates = self.asked_rates.override_with_flag(rate);
+        self
+    }
+
+    /// Returns the rate of requests at which the targets of the benchmark `id` must hold. Returns
+    /// `None` if they are asked at no rate.
+    pub(crate) fn find_asked_rate(&self, id: &str) -> Option<RequestRate> {
+        self.asked_rates.find(id)
     }
 
     /// Returns the policy with this setting: if `is_required`, a check without a baseline is

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::{ConfigRemedy, FailOn, Metric, PolicyError};
 use crate::measure::effort::MIN_LAUNCH_CALLS;
 use crate::text::find_near_word;
-use crate::units::{Confidence, Nanos, Percent};
+use crate::units::{Confidence, Nanos, Percent, RequestRate};
 
 /// Largest number of launches per side that can be asked for.
 pub(crate) const MAX_LAUNCHES: u32 = 1000;
@@ -79,6 +79,9 @@ pub(crate) struct GateConfig {
 pub(crate) struct TargetConfig {
     /// Glob pattern for the ids of the benchmarks.
     pub(crate) bench: String,
+    /// Rate of requests at which the limits must hold, of a service under load.
+    #[serde(default, deserialize_with = "deserialize_from_text")]
+    pub(crate) at: Option<RequestRate>,
     /// Limit on the mean time of a call.
     #[serde(default, deserialize_with = "deserialize_from_text")]
     pub(crate) mean: Option<Nanos>,

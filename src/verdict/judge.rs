@@ -10,6 +10,7 @@ use super::conditions::{self, BenchmarkInRun, ConditionFinding};
 use super::evidence::{BaselineEvidence, Evidence};
 use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, RoundSeries};
+use super::open_loop::question_target;
 use super::setup::find_setup_failure;
 use super::target::SortedCalls;
 use super::target_bound::build_unproven_target;
@@ -20,7 +21,7 @@ use crate::decision::{
 };
 use crate::note::Note;
 use crate::policy::{BenchmarkRules, Policy};
-use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Run};
+use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, LoadShape, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::stats::summary;
 use crate::stats::test::t::TestForm;
@@ -426,7 +427,7 @@ fn build_judgement(
         failure: comparison.candidate.and_then(|side| side.failure.clone()),
         instructions: None,
         explanation: None,
-        targets: judge_targets(comparison, rules),
+        targets: question_targets(judge_targets(comparison, rules), comparison, evidence, policy),
         waiver: None,
         notes: finding.notes,
     }
@@ -455,6 +456,23 @@ fn find_compared_level(
         }
         _ => summary::Moments::from_values(compared).ok().map(|level| level.mean()),
     }
+}
+
+/// Questions the load under which targets were judged, if they must hold at a rate of requests.
+fn question_targets(
+    targets: Vec<TargetJudgement>,
+    comparison: &BenchmarkComparison<'_>,
+    evidence: &Evidence<'_>,
+    policy: &Policy,
+) -> Vec<TargetJudgement> {
+    let asked = policy.find_asked_rate(&comparison.id.name);
+    let (Some(asked), Some(candidate)) = (asked, comparison.candidate) else { return targets };
+    // What was in the rounds is judged by its rounds, and has the conditions of their run.
+    let in_rounds = evidence.rounds.map(|rounds| rounds.candidate);
+    let is_in_rounds = |run: &&Run| run.benchmarks.iter().any(|one| one.to_id() == comparison.id);
+    let run = in_rounds.filter(is_in_rounds).unwrap_or(evidence.candidate);
+    let shape = LoadShape::from_conditions(&run.list_conditions(candidate));
+    targets.into_iter().map(|target| question_target(target, asked, &shape, candidate)).collect()
 }
 
 /// Judges the targets of the candidate. All are unproven if it has no launches; there are none
