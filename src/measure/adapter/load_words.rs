@@ -91,7 +91,7 @@ pub(crate) fn list_load_conditions(
 /// Returns the value of the last of these flags: the next word, or what follows `=`, or for a flag of
 /// one letter the rest of the word.
 fn find_value<'a>(arguments: &'a [String], names: &[&str]) -> Option<&'a str> {
-    let values = arguments.iter().enumerate().filter_map(|(at, word)| {
+    let mut values = arguments.iter().enumerate().filter_map(|(at, word)| {
         names.iter().find_map(|name| match word.strip_prefix(*name)? {
             "" => arguments.get(at + 1).map(String::as_str),
             rest if rest.starts_with('=') => Some(&rest[1..]),
@@ -99,7 +99,7 @@ fn find_value<'a>(arguments: &'a [String], names: &[&str]) -> Option<&'a str> {
             _ => None,
         })
     });
-    values.last()
+    values.next_back()
 }
 
 #[cfg(test)]
