@@ -25,7 +25,7 @@ pub(crate) use trend::{
 use crate::measure::adapter::AdapterChoice;
 use crate::measure::effort::MIN_LAUNCH_CALLS;
 use crate::policy::MAX_LAUNCHES;
-use crate::units::{Confidence, Nanos, Percent};
+use crate::units::{Confidence, Nanos, Percent, RequestRate};
 
 /// Decides whether inference code got slower and still meets its latency targets.
 #[derive(Debug, Parser)]
@@ -167,6 +167,9 @@ pub(crate) struct GateArgs {
     /// Limit on the 99th percentile of single calls
     #[arg(long, value_name = "DURATION")]
     pub(crate) target_p99: Option<Nanos>,
+    /// Rate of requests at which the targets must hold, such as `100/s`
+    #[arg(long, value_name = "RATE")]
+    pub(crate) target_at: Option<RequestRate>,
     /// Reasons to fail: regressed, target-missed, missing, failed, target-unproven, inconclusive
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) fail_on: Option<Vec<String>>,

@@ -11,7 +11,9 @@ pub(crate) mod needs;
 pub(crate) mod survey;
 pub(crate) mod bench_sources;
 pub(crate) mod criterion;
+pub(crate) mod soak;
 pub(crate) mod adapter;
+mod side_lines;
 pub(crate) mod command;
 pub(crate) mod harness;
 
@@ -40,6 +42,9 @@ pub(crate) use self::plan::{LaunchJob, LaunchPlan};
 /// One launch of everything takes at most this part of the budget, if the effort can be lowered so far.
 /// Two sides have half as many rounds in it.
 pub(crate) const LAUNCHES_IN_BUDGET: u32 = 12;
+
+/// Name of the condition with the time for which a service was to be loaded in each launch.
+const DURATION_CONDITION: &str = "duration";
 
 /// Why a measurement failed as a whole.
 #[derive(Debug, Error)]
@@ -181,14 +186,20 @@ impl MeasureSubject {
         interrupt: &Interrupt,
     ) -> Result<LaunchResult, MeasureError> {
         let before = HostCounters::read();
-        let launched = match self {
+        let mut launched = match self {
             Self::Criterion(built) => criterion::launch_target(built, job, effort, interrupt)?,
-            Self::Command(command) => {
-                let benchmarks = command.launch_job(job, effort, interrupt)?;
-                LaunchResult { benchmarks, ..LaunchResult::default() }
-            }
+            Self::Command(command) => command.launch_job(job, effort, interrupt)?,
             Self::Harness(command) => command.launch_job(job, effort, interrupt)?,
         };
+        if let Some(duration) = effort.duration {
+            let observed =
+                launched.benchmarks.iter_mut().filter_map(|(_, seen)| seen.as_mut().ok());
+            for observation in observed {
+                let seconds = format!("{}s", duration.as_secs_f64());
+                let conditions = Arc::make_mut(&mut observation.conditions);
+                conditions.entry(DURATION_CONDITION.to_owned()).or_insert(seconds);
+            }
+        }
         let during = before.compute_disturbance_until(&HostCounters::read());
         Ok(LaunchResult { disturbance: during.find_disturbance(), ..launched })
     }

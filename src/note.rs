@@ -7,7 +7,7 @@
 use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::units::{Nanos, Percent, Ratio};
+use crate::units::{Nanos, Percent, Ratio, RequestRate};
 
 mod recorded;
 mod claim;
@@ -15,10 +15,12 @@ mod failure;
 mod rules;
 mod explanation;
 mod machine;
+mod load;
 
 pub(crate) use claim::ClaimIssue;
 pub(crate) use explanation::{CountObstacle, ExplainObstacle};
 pub(crate) use failure::FailureReason;
+pub(crate) use load::{CourseFinding, LoadIssue};
 pub(crate) use machine::{Disturbance, MachineName, StoredMachine};
 use recorded::{RecordedValue, RecordedVisitor};
 pub(crate) use rules::RulesIssue;
@@ -163,6 +165,11 @@ pub(crate) enum Note {
         entries: Vec<String>,
         /// Number of entries.
         count: u64,
+    },
+    /// What the course of one launch shows: growth, or requests that were not sent.
+    Course {
+        /// What it is.
+        finding: CourseFinding,
     },
     /// The patterns of `--bench` match no benchmark.
     NothingSelected {
@@ -578,6 +585,21 @@ pub(crate) enum Note {
     },
 
     // A target.
+    /// The load answers the question that the target asks at a rate of requests.
+    LoadAnswers {
+        /// The rate at which the target is asked.
+        asked: RequestRate,
+        /// The rate that was reached. `None` if it is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reached: Option<RequestRate>,
+    },
+    /// The load does not answer the question that the target asks at a rate of requests.
+    LoadDoubted {
+        /// The rate at which the target is asked.
+        asked: RequestRate,
+        /// Why it does not.
+        issue: LoadIssue,
+    },
     /// More launches would decide the target.
     MoreLaunchesDecide,
     /// About this many more calls would decide the target.

@@ -10,12 +10,14 @@ mod source;
 mod config;
 mod build;
 mod changes;
+mod asked_rate;
 pub(crate) mod trailer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
+use asked_rate::AskedRates;
 pub(crate) use changes::{RuleChange, list_rule_changes};
 pub(crate) use claim::{BetterDirection, ExpectRule, HourPrice, MetricRule, SumRule};
 pub(crate) use config::{Config, MAX_LAUNCHES, MeasureConfig, TargetConfig};
@@ -29,7 +31,7 @@ use build::{build_expect_rules, build_hour_price, build_metric_rules};
 
 use crate::run::{Benchmark, LaunchData, Sampling};
 use crate::selection::{IdPattern, PatternError, Selection};
-use crate::units::{Confidence, Nanos, Percent};
+use crate::units::{Confidence, Nanos, Percent, RequestRate};
 
 /// Default of `threshold`: a slowdown of up to this share is tolerated.
 const DEFAULT_THRESHOLD: f64 = 0.01;
@@ -146,6 +148,8 @@ pub(crate) struct Policy {
     sums: Vec<SumRule>,
     expects: Vec<ExpectRule>,
     price: Option<HourPrice>,
+    /// Rates of requests at which targets are asked.
+    asked_rates: AskedRates,
 }
 
 /// How much a benchmark may become slower.
@@ -238,6 +242,7 @@ impl Policy {
             sums,
             expects: build_expect_rules(&config.expect)?,
             price: config.cost.as_ref().map(build_hour_price).transpose()?,
+            asked_rates: AskedRates::from_targets(&config.target)?,
         })
     }
 
@@ -248,6 +253,7 @@ impl Policy {
     pub(crate) fn with_proposed_limits(mut self, config: &Config) -> Result<Self, PolicyError> {
         let (targets, sums) = build_target_rules(&config.target)?;
         self.proposed_targets = targets;
+        self.asked_rates = self.asked_rates.with_proposed(&config.target)?;
         // A claim that is stricter is met only if a looser one of the same name is, so both may judge.
         let added: Vec<_> = sums.into_iter().filter(|sum| !self.sums.contains(sum)).collect();
         self.sums.extend(added);
@@ -311,6 +317,19 @@ impl Policy {
     /// about, so that a rule whose benchmark is not there is a mistake.
     pub(crate) fn covers_benchmark(&self, id: &str) -> bool {
         !self.is_partial && self.selection.selects(id)
+    }
+
+    /// Returns the policy whose targets are all asked at the rate of the command line, if it names one.
+    #[must_use]
+    pub(crate) fn with_target_rate(mut self, rate: Option<RequestRate>) -> Self {
+        self.asked_rates = self.asked_rates.override_with_flag(rate);
+        self
+    }
+
+    /// Returns the rate of requests at which the targets of the benchmark `id` must hold. Returns
+    /// `None` if they are asked at no rate.
+    pub(crate) fn find_asked_rate(&self, id: &str) -> Option<RequestRate> {
+        self.asked_rates.find(id)
     }
 
     /// Returns the policy with this setting: if `is_required`, a check without a baseline is

@@ -11,6 +11,7 @@ mod rounds_record;
 mod pilot_record;
 mod benchmark;
 mod conditions;
+mod load;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -27,6 +28,9 @@ pub(crate) use conditions::{
 pub(crate) use digest::Digest;
 pub(crate) use file::{FileError, check_schema, deserialize_or_default, explain_json_error};
 pub(crate) use launch::{CallsPerSample, Launch, LaunchData, Samples};
+pub(crate) use load::{
+    DROPPED_METRIC, LatencyOrigin, LoadPacing, LoadShape, RATE_METRIC, fill_unknown_conditions,
+};
 pub(crate) use pilot_record::{PilotRecord, PilotedBenchmark};
 pub(crate) use rounds_record::{LookHorizon, RoundsRecord};
 

@@ -21,6 +21,7 @@ pub(crate) mod shrinkage;
 pub(crate) mod spending;
 pub(crate) mod change_points;
 pub(crate) mod drift;
+pub(crate) mod growth;
 
 use thiserror::Error;
 

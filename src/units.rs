@@ -3,6 +3,7 @@
 //! Without NaN and negative zero, ordering is total and the rest of the code need not check again.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub(crate) enum UnitError {
     /// The text is not a share in percent.
     #[error("`{0}` is not a share: write it in percent, like `3%`")]
     UnreadablePercent(String),
+    /// The text is not a rate of requests.
+    #[error("`{0}` is not a rate: write requests per second, like `100/s`")]
+    UnreadableRate(String),
 }
 
 fn check_value(value: f64, is_valid: bool, expected: &'static str) -> Result<f64, UnitError> {
@@ -128,6 +132,13 @@ unit!(
     |confidence| confidence > 0.0 && confidence < 1.0
 );
 
+unit!(
+    /// Requests per second; finite and above zero.
+    RequestRate,
+    "a finite number of requests per second above zero",
+    |rate| rate.is_finite() && rate > 0.0
+);
+
 impl Confidence {
     /// Confidence of an interval for which the user has set none.
     pub(crate) const DEFAULT: Self = Self(0.95);
@@ -214,6 +225,23 @@ impl FromStr for Percent {
     }
 }
 
+impl FromStr for RequestRate {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let refuse_rate = || UnitError::UnreadableRate(text.to_owned());
+        let number = text.trim().strip_suffix("/s").ok_or_else(refuse_rate)?;
+        let rate: f64 = number.trim().parse().map_err(|_| refuse_rate())?;
+        Self::new(rate).map_err(|_| refuse_rate())
+    }
+}
+
+impl fmt::Display for RequestRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.0)
+    }
+}
+
 impl FromStr for Confidence {
     type Err = UnitError;
 
@@ -250,6 +278,16 @@ mod tests {
         assert_eq!("0.5 %".parse::<Percent>().map(Percent::get), Ok(0.005));
         for bad in ["5", "-1%", "%", "nan%"] {
             assert!(bad.parse::<Percent>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_per_second() {
+        let rate: RequestRate = "100/s".parse().unwrap();
+        assert_eq!((rate.get(), rate.to_string()), (100.0, "100/s".to_owned()));
+        assert_eq!(RequestRate::new(0.5).unwrap().to_string(), "0.5/s");
+        for bad in ["100", "0/s", "-1/s", "/s", "inf/s", "NaN/s", "100/min", ""] {
+            assert!(bad.parse::<RequestRate>().is_err(), "{bad}");
         }
     }
 

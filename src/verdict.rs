@@ -20,6 +20,7 @@ mod screen;
 mod short_launches;
 mod more_time;
 mod target_bound;
+mod open_loop;
 mod batch_target;
 mod target;
 mod metric_target;

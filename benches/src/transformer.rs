@@ -137,6 +137,28 @@ impl Decoder {
         mode: KeyValueCache,
         sampler: &mut Sampler,
     ) -> Result<Vec<i64>, InferenceError> {
+        let mut tokens = Vec::with_capacity(count);
+        self.generate_each(prompt, count, mode, sampler, &mut |token| {
+            tokens.push(token);
+            true
+        })?;
+        Ok(tokens)
+    }
+
+    /// Like [`Decoder::generate`], and gives each token to `on_token` as soon as it is chosen. Stops early if that
+    /// returns false.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InferenceError::Run`] if the model fails.
+    pub fn generate_each(
+        &mut self,
+        prompt: &[i64],
+        count: usize,
+        mode: KeyValueCache,
+        sampler: &mut Sampler,
+        on_token: &mut dyn FnMut(i64) -> bool,
+    ) -> Result<(), InferenceError> {
         let Self { model, cache } = self;
         let empty = cache
             .iter()
@@ -152,7 +174,8 @@ impl Decoder {
             };
             let mut outputs = run_step(model, cache, past, new_tokens)?;
             let (_, logits) = outputs.get_f32("logits")?;
-            text.push(sampler.choose(logits));
+            let token = sampler.choose(logits);
+            text.push(token);
             if mode == KeyValueCache::Kept {
                 kept = Some(
                     cache
@@ -161,8 +184,11 @@ impl Decoder {
                         .collect::<Result<Vec<_>, _>>()?,
                 );
             }
+            if !on_token(token) {
+                break;
+            }
         }
-        Ok(text.split_off(prompt.len()))
+        Ok(())
     }
 }
 

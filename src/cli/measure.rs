@@ -78,7 +78,9 @@ A single CMD is a script of `sh`, several words are started as they stand.
 Examples:
   perfgate measure command -- python3 bench.py
   perfgate measure command --adapter go -- go test -run '^$' -bench . -benchmem ./...
-  perfgate measure command --adapter pytest-benchmark -- pytest bench --benchmark-json={out}")]
+  perfgate measure command --adapter pytest-benchmark -- pytest bench --benchmark-json={out}
+  perfgate measure command --adapter oha --duration 5m -- oha -z {duration}s -q 100 \\
+    --latency-correction --no-tui --output-format csv http://127.0.0.1:8080/")]
 pub(crate) struct CommandArgs {
     /// Harness that the command starts
     #[arg(long, value_name = "NAME", value_parser = parse_adapter())]
@@ -92,7 +94,12 @@ pub(crate) struct CommandArgs {
     /// Calls per launch; the command finds the number in `PERFGATE_CALLS`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) calls: Option<u32>,
-    /// Time limit of one launch
+    /// Time for which each launch should load a service; the command finds the seconds in
+    /// `PERFGATE_DURATION` and in place of {duration}. There is one launch unless --launches asks for
+    /// more
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) duration: Option<Nanos>,
+    /// Time limit of one launch [default: 10m, and the time of --duration]
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<Nanos>,
     /// Where the run is written.

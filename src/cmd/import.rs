@@ -11,6 +11,7 @@ use super::measure::{read_head, write_measured};
 use crate::cli::ImportArgs;
 use crate::measure::adapter::{AdapterChoice, AdapterError};
 use crate::measure::harness::describe_left_out;
+use crate::measure::soak::list_course_notes;
 use crate::measure::{ObservedBenchmarks, import_launches};
 use crate::run::{Run, SampleSource};
 use crate::session::settings::parse_selection;
@@ -35,6 +36,7 @@ pub(super) fn run_import(args: &ImportArgs) -> Result<ExitStatus> {
         let read =
             args.adapter.read_path(path).map_err(|error| explain(args.adapter, path, &error))?;
         run.notes.extend(describe_left_out(&read));
+        run.notes.extend(read.launches.iter().flat_map(list_course_notes));
         launches.extend(read.launches);
     }
     for launch in &mut launches {

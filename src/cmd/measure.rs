@@ -173,7 +173,8 @@ impl CommandMeasurement {
             Some(adapter) => MeasureSubject::Harness(HarnessCommand::new(args.words, adapter)),
             None => MeasureSubject::Command(SampleCommand::from_words(&args.words)),
         };
-        let settings = resolve_effort(&effort);
+        let settings =
+            resolve_effort(&effort).with_duration(args.duration, args.timeout, args.launches);
         Self { subject, recipe: None, bench: args.bench, settings }
     }
 

@@ -43,6 +43,7 @@ mod kind;
 mod detect;
 mod merge;
 mod choice;
+mod load_words;
 
 pub(crate) use choice::AdapterChoice;
 #[cfg(feature = "internals")]
@@ -50,6 +51,7 @@ pub(crate) use detect::detect_adapter;
 pub(crate) use entry::{AdapterError, AdapterRun};
 #[cfg(feature = "internals")]
 pub(crate) use kind::Adapter;
+pub(crate) use load_words::list_load_conditions;
 pub(crate) use merge::merge_launches;
 
 #[cfg(test)]

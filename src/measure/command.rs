@@ -12,7 +12,9 @@ use serde::Deserialize;
 
 pub(crate) use self::counts::{CommandCount, CommandProfile, profile_command};
 use super::effort::Effort;
-use super::{CallAmounts, LaunchJob, MeasureError, Observation, ObservedBenchmarks};
+use super::side_lines::SideLines;
+use super::soak::{add_latency_growth, list_course_notes};
+use super::{CallAmounts, LaunchJob, LaunchResult, MeasureError, Observation, ObservedBenchmarks};
 use crate::note::FailureReason;
 use crate::process::{self, Interrupt, OutputStream, StderrTarget};
 use crate::run::{BenchmarkFailure, BenchmarkId, CallsPerSample, Samples, Sampling};
@@ -23,6 +25,9 @@ const ONLY_VARIABLE: &str = "PERFGATE_ONLY";
 /// Environment variable that holds the number of calls that is asked for per benchmark. It is not set
 /// if the user asks for none.
 const CALLS_VARIABLE: &str = "PERFGATE_CALLS";
+/// Environment variable with the seconds that a launch should last. It is not set by perfgate if the
+/// user does not ask for a duration.
+const DURATION_VARIABLE: &str = "PERFGATE_DURATION";
 /// Id of the benchmark that fails if a failure belongs to none of the printed benchmarks.
 const WHOLE_COMMAND_ID: &str = "command";
 
@@ -34,10 +39,14 @@ pub(crate) struct SampleCommand {
     folder: Option<PathBuf>,
 }
 
-/// Returns the command that starts `script` for the benchmarks of `job`, with the number of calls of
-/// `effort` if it asks for one.
+/// Returns the command that starts `script` for the benchmarks of `job`, with the number of calls
+/// and the duration of `effort` if it asks for them.
 pub(super) fn build_shell_command(script: &str, job: &LaunchJob, effort: &Effort) -> Command {
-    build_script_command(script, job.ids.as_deref(), effort.calls)
+    let mut command = build_script_command(script, job.ids.as_deref(), effort.calls);
+    if let Some(duration) = effort.duration {
+        command.env(DURATION_VARIABLE, duration.as_secs_f64().to_string());
+    }
+    command
 }
 
 /// Returns the command that starts `script` for the benchmarks with these `ids`, or for all, with
@@ -72,6 +81,9 @@ struct SampleLine {
     metrics: BTreeMap<String, f64>,
     #[serde(default)]
     conditions: BTreeMap<String, String>,
+    /// Seconds at which the calls began, on any clock.
+    #[serde(default)]
+    starts_s: Vec<f64>,
 }
 
 impl SampleLine {
@@ -85,8 +97,9 @@ impl SampleLine {
             calls_per_sample,
             elements,
             per_call,
-            metrics,
+            mut metrics,
             conditions,
+            starts_s,
         } = self;
         let count = samples_ns.len();
         let samples = samples_ns.into_iter().map(Nanos::new).collect::<Result<Vec<_>, _>>();
@@ -100,6 +113,11 @@ impl SampleLine {
             if !metrics.values().all(|figure| figure.is_finite() && *figure >= 0.0) {
                 return Err(refuse("a metric is negative".to_owned()));
             }
+            if !starts_s.is_empty() && starts_s.len() != count {
+                let starts = starts_s.len();
+                return Err(refuse(format!("{starts} starts and {count} samples")));
+            }
+            add_latency_growth(&mut metrics, &starts_s, &samples);
             let calls_per_sample = calls_per_sample.map(|calls| calls.check(count)).transpose();
             Ok(Observation {
                 sampling,
@@ -120,13 +138,6 @@ impl SampleLine {
 struct FailureLine {
     failure: String,
     id: String,
-}
-
-/// A line with conditions that hold for the whole launch.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConditionsLine {
-    conditions: BTreeMap<String, String>,
 }
 
 fn default_sampling() -> Sampling {
@@ -173,7 +184,7 @@ impl SampleCommand {
         job: &LaunchJob,
         effort: &Effort,
         interrupt: &Interrupt,
-    ) -> Result<ObservedBenchmarks, MeasureError> {
+    ) -> Result<LaunchResult, MeasureError> {
         let mut command = build_shell_command(&self.script, job, effort);
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
@@ -187,7 +198,9 @@ impl SampleCommand {
             |line| line.stream == OutputStream::Stderr || !printed.take_line(line.bytes),
         )?;
         let failure = ended.to_failure(effort.timeout);
-        Ok(printed.into_observed(job.ids.as_deref(), failure, &ended.output))
+        let benchmarks = printed.into_observed(job.ids.as_deref(), failure, &ended.output);
+        let notes = list_course_notes(&benchmarks);
+        Ok(LaunchResult { benchmarks, notes, ..LaunchResult::default() })
     }
 }
 
@@ -204,7 +217,7 @@ pub(crate) fn is_sample_output(output: &[u8]) -> bool {
 #[derive(Default)]
 struct SampleParser {
     line_count: u64,
-    conditions: BTreeMap<String, String>,
+    beside: SideLines,
     seen: HashSet<String>,
     observed: ObservedBenchmarks,
     first_invalid: Option<FailureReason>,
@@ -217,8 +230,7 @@ impl SampleParser {
         if line.trim_ascii().is_empty() {
             return true;
         }
-        if let Ok(ConditionsLine { conditions }) = serde_json::from_slice(line) {
-            self.conditions.extend(conditions);
+        if self.beside.take_line(line) {
             return true;
         }
         if let Ok(FailureLine { failure, id }) = serde_json::from_slice(line) {
@@ -262,13 +274,8 @@ impl SampleParser {
         failure: Option<BenchmarkFailure>,
         output: &str,
     ) -> ObservedBenchmarks {
-        let Self { conditions, seen, mut observed, first_invalid, .. } = self;
-        for observation in observed.iter_mut().filter_map(|(_, observed)| observed.as_mut().ok()) {
-            let own = Arc::make_mut(&mut observation.conditions);
-            for (key, value) in &conditions {
-                own.entry(key.clone()).or_insert_with(|| value.clone());
-            }
-        }
+        let Self { beside, seen, mut observed, first_invalid, .. } = self;
+        beside.add_to(&mut observed);
         let reason =
             first_invalid.or_else(|| seen.is_empty().then_some(FailureReason::NoSamplesPrinted));
         let failure = failure
@@ -309,7 +316,8 @@ mod tests {
         let ids = ids.map(|ids| ids.iter().map(|&id| id.to_owned()).collect());
         let job = LaunchJob { ids, ..LaunchPlan::default().list_jobs().remove(0) };
         let command = SampleCommand::new(script.to_owned());
-        command.launch_job(&job, &Effort::default(), &Interrupt::default()).unwrap()
+        let launched = command.launch_job(&job, &Effort::default(), &Interrupt::default());
+        launched.unwrap().benchmarks
     }
 
     #[test]
@@ -412,8 +420,8 @@ mod tests {
         let script = format!("echo '{good}'; echo noise");
         fails(&script, "command", &invalid_line(2, "expected ident at line 1 column 2"));
         let unknown = "unknown field `x`, expected one of `id`, `samples_ns`, `sampling`, \
-                       `calls_per_sample`, `elements`, `per_call`, `metrics`, `conditions` at \
-                       line 1 column 34";
+                       `calls_per_sample`, `elements`, `per_call`, `metrics`, `conditions`, \
+                       `starts_s` at line 1 column 34";
         let script = r#"echo '{"id": "a", "samples_ns": [1], "x": 1}'"#;
         fails(script, "command", &invalid_line(1, unknown));
         fails("exit 0", "command", &FailureReason::NoSamplesPrinted);

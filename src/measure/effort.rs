@@ -38,6 +38,8 @@ pub(crate) struct Effort {
     pub(crate) timeout: Duration,
     /// Whether each benchmark gets a process of its own, so that its memory is its own.
     pub(crate) is_alone: bool,
+    /// Time for which a command should load a service in each launch. `None` if nobody asks for one.
+    pub(crate) duration: Option<Duration>,
 }
 
 impl Default for Effort {
@@ -49,6 +51,7 @@ impl Default for Effort {
             warmup: None,
             timeout: Duration::from_mins(10),
             is_alone: false,
+            duration: None,
         }
     }
 }

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::adapter::{AdapterChoice, AdapterError, AdapterRun, merge_launches};
+use super::adapter::{
+    AdapterChoice, AdapterError, AdapterRun, list_load_conditions, merge_launches,
+};
 use super::command::{build_shell_command, make_whole_command_id, quote_word, quote_words};
+use super::side_lines::{LINES_VARIABLE, SideLines};
+use super::soak::list_course_notes;
 use super::{Effort, LaunchJob, LaunchResult, MeasureError};
 use crate::note::{FailureReason, Note};
 use crate::process::{self, Interrupt, OutputStream, StderrTarget};
@@ -11,6 +15,8 @@ use crate::run::{BenchmarkFailure, BenchmarkId};
 
 /// What stands in the words of a command for the path of the file that it writes.
 const OUTPUT_PLACE: &str = "{out}";
+/// What stands in the words of a command for the seconds that a launch should last.
+const DURATION_PLACE: &str = "{duration}";
 /// Most entries that a note names.
 const MAX_NAMED_ENTRIES: usize = 3;
 
@@ -25,7 +31,8 @@ pub(crate) struct HarnessCommand {
 
 impl HarnessCommand {
     /// Creates a command from `words`. A single word is a script for `sh`; several words are a
-    /// program and its arguments. In both, `{out}` is the path of a file for each launch.
+    /// program and its arguments. In both, `{out}` is the path of a file for each launch, and
+    /// `{duration}` the seconds that it should last.
     pub(crate) fn new(words: Vec<String>, adapter: AdapterChoice) -> Self {
         Self { words, adapter, folder: None }
     }
@@ -59,9 +66,10 @@ impl HarnessCommand {
         interrupt: &Interrupt,
     ) -> Result<LaunchResult, MeasureError> {
         let folder = interrupt.create_temporary_folder()?;
-        let path = folder.path().join("out");
+        let [path, side_path] = ["out", "lines"].map(|name| folder.path().join(name));
         let writes_file = self.words.iter().any(|word| word.contains(OUTPUT_PLACE));
-        let mut command = build_shell_command(&self.format_script(&path), job, effort);
+        let mut command = build_shell_command(&self.format_script(&path, effort), job, effort);
+        command.env(LINES_VARIABLE, &side_path);
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
@@ -84,18 +92,26 @@ impl HarnessCommand {
         } else {
             self.adapter.parse_bytes(&printed)
         };
+        let beside = SideLines::read_file(&side_path);
         let failure = ended.to_failure(effort.timeout);
-        Ok(self.make_result(job.ids.as_deref(), read, failure, ended.output))
+        Ok(self.make_result(job.ids.as_deref(), read, beside, failure, ended.output))
     }
 
-    /// Returns the command as a script, with `path` in each place of the file.
-    fn format_script(&self, path: &Path) -> String {
+    /// Returns the command as a script, with `path` in each place of the file, and the duration in
+    /// its places if there is one.
+    fn format_script(&self, path: &Path, effort: &Effort) -> String {
         let path = path.display().to_string();
+        let fill = |word: &str, path: &str| {
+            let word = word.replace(OUTPUT_PLACE, path);
+            match effort.duration {
+                Some(duration) => word.replace(DURATION_PLACE, &duration.as_secs_f64().to_string()),
+                None => word,
+            }
+        };
         match self.words.as_slice() {
-            [script] => script.replace(OUTPUT_PLACE, &quote_word(&path)),
+            [script] => fill(script, &quote_word(&path)),
             words => {
-                let words: Vec<String> =
-                    words.iter().map(|word| word.replace(OUTPUT_PLACE, &path)).collect();
+                let words: Vec<String> = words.iter().map(|word| fill(word, &path)).collect();
                 quote_words(&words)
             }
         }
@@ -108,15 +124,28 @@ impl HarnessCommand {
         &self,
         requested: Option<&[String]>,
         read: Result<AdapterRun, AdapterError>,
+        beside: Result<SideLines, FailureReason>,
         failure: Option<BenchmarkFailure>,
         output: String,
     ) -> LaunchResult {
         let mut launched = LaunchResult::default();
+        let (mut beside, invalid_line) = match beside {
+            Ok(beside) => (beside, None),
+            Err(reason) => (SideLines::default(), Some(reason)),
+        };
+        let failure = failure
+            .or_else(|| Some(BenchmarkFailure { reason: invalid_line?, output: output.clone() }));
+        // What the script states counts before what its words show.
+        for (key, value) in list_load_conditions(self.adapter, &self.words) {
+            beside.conditions.entry(key).or_insert(value);
+        }
         // Why a process failed also explains why it wrote nothing that can be read.
         let failure = match read {
             Ok(run) => {
                 launched.notes.extend(describe_left_out(&run));
                 launched.benchmarks = merge_launches(run.launches);
+                beside.add_to(&mut launched.benchmarks);
+                launched.notes.extend(list_course_notes(&launched.benchmarks));
                 failure
             }
             Err(error) => failure.or_else(|| {

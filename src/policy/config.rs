@@ -15,7 +15,7 @@ use super::{
 };
 use crate::measure::effort::MIN_LAUNCH_CALLS;
 use crate::text::find_near_word;
-use crate::units::{Confidence, Nanos, Percent};
+use crate::units::{Confidence, Nanos, Percent, RequestRate};
 
 /// Largest number of launches per side that can be asked for.
 pub(crate) const MAX_LAUNCHES: u32 = 1000;
@@ -102,6 +102,9 @@ pub(crate) struct TargetConfig {
     pub(crate) sum: Option<Vec<String>>,
     /// How many times the calls are repeated.
     pub(crate) times: Option<u32>,
+    /// Rate of requests at which the limits must hold, of a service under load.
+    #[serde(deserialize_with = "deserialize_from_text")]
+    pub(crate) at: Option<RequestRate>,
     /// Limit on the mean time of a call.
     #[serde(deserialize_with = "deserialize_from_text")]
     pub(crate) mean: Option<Nanos>,

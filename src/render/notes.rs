@@ -7,6 +7,7 @@ mod failure;
 mod rules;
 mod claim;
 mod explanation;
+mod load;
 mod texts;
 
 use minijinja::{Error, Value};
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use self::explanation::{describe_explain_obstacle, describe_obstacle};
 pub(crate) use self::failure::describe_failure;
 use self::failure::describe_setup_failure;
+use self::load::{describe_course, describe_load, describe_load_issue};
 pub(super) use self::texts::add_texts;
 pub(crate) use self::values::describe_disturbance;
 use self::values::{
@@ -120,6 +122,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
             let entries = entries.join("`, `");
             format!("the output of {adapter} has entries that are not times: `{entries}`{more}")
         }
+        Note::Course { finding } => describe_course(finding),
         Note::NothingSelected { nearest } => {
             let nearest = match nearest.as_slice() {
                 [] => "the benches register none".to_owned(),
@@ -436,6 +439,8 @@ pub(crate) fn describe_note(note: &Note) -> String {
             )
         }
 
+        Note::LoadAnswers { asked, reached } => describe_load(*asked, *reached),
+        Note::LoadDoubted { asked, issue } => describe_load_issue(issue, *asked),
         Note::MoreLaunchesDecide => "more launches would decide".to_owned(),
         Note::MoreCallsDecide { calls } => format!("about {calls} more calls would decide"),
         Note::LaunchesDiffer => "its launches differ: more launches would decide".to_owned(),

@@ -97,6 +97,7 @@ impl EffortSettings {
             warmup: args.warmup.map(to_duration),
             timeout: args.timeout.or(config.timeout).map_or(default.timeout, to_duration),
             is_alone: args.memory || config.memory.unwrap_or(default.is_alone),
+            duration: None,
         };
         Self { effort, seed: args.seed, is_verbose: args.verbose }
     }
@@ -106,6 +107,25 @@ impl EffortSettings {
     #[must_use]
     pub(crate) fn for_policy(mut self, policy: &Policy) -> Self {
         self.effort.is_alone |= policy.needs_own_memory();
+        self
+    }
+
+    /// Returns the settings with this duration of a launch. Without a time limit of its own, a launch
+    /// may take that much longer than others. `launches` is what the command line asks for: without
+    /// it, a long launch is measured once.
+    #[must_use]
+    pub(crate) fn with_duration(
+        mut self,
+        duration: Option<Nanos>,
+        timeout: Option<Nanos>,
+        launches: Option<u32>,
+    ) -> Self {
+        let Some(duration) = duration.map(to_duration) else { return self };
+        if timeout.is_none() {
+            self.effort.timeout = self.effort.timeout.saturating_add(duration);
+        }
+        self.effort.launches = launches.unwrap_or(1);
+        self.effort.duration = Some(duration);
         self
     }
 
@@ -215,6 +235,7 @@ pub(crate) fn resolve_policy(
     }
     let selection = parse_selection(bench)?;
     Policy::new(&config, &collect_target_limits(args), selection)
+        .map(|policy| policy.with_target_rate(args.target_at))
         .map_err(|error| explain_policy_error(&error))
 }
 

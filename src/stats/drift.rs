@@ -398,9 +398,11 @@ fn compute_innovation_variance(residuals: &[f64]) -> f64 {
     errors.sum::<f64>() / residuals.len().saturating_sub(1).max(1) as f64
 }
 
-/// Fits a line to `values`, at least [`MIN_DRIFT`] of them, whose noise may be autocorrelated.
-/// Returns the slope per value as a test.
-fn fit_slope(values: &[f64]) -> TTest {
+/// Fits a line to `values`, at least ten of them, whose noise may be autocorrelated. Returns the slope
+/// per value as a test.
+///
+/// The values are logarithms, or in units of their own level: noise below 1e-4 counts as rounding.
+pub(crate) fn fit_slope(values: &[f64]) -> TTest {
     let n = values.len() as f64;
     let weight = estimate_autocorrelation(values);
     // Values and indices without what the value before predicts (Prais and Winsten). With a weight

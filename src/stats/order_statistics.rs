@@ -148,6 +148,16 @@ mod tests {
         assert_eq!(find_min_sample_count(0.5, 0.9375), 4);
     }
 
+    /// The numbers in METHODOLOGY.md, beside those of `MLPerf`: its early stopping takes the second
+    /// largest of the latencies as upper bound, at 99 %.
+    #[test]
+    fn the_counts_of_early_stopping_are_bounds_by_the_second_largest() {
+        for (q, queries) in [(0.9, 64), (0.95, 130), (0.99, 662), (0.999, 6636)] {
+            assert_eq!(find_upper_order(q, queries, 0.01), Some(queries - 1), "{q}");
+            assert_eq!(find_upper_order(q, queries - 1, 0.01), Some(queries - 1), "{q}");
+        }
+    }
+
     #[test]
     fn nothing_is_bounded_by_too_few_samples() {
         assert_eq!(

@@ -13,6 +13,7 @@ use super::look_plan::{PASS_ERROR, SCREEN_PASS_ERROR, compute_benchmark_alpha};
 use super::looks::{self, LookContext, RoundSeries};
 use super::metric::{MetricEvidence, count_metric_tests, judge_metric_rounds, judge_metrics};
 use super::metric_target::{build_unproven_limit, judge_limit};
+use super::open_loop::question_target;
 use super::setup::find_setup_failure;
 use super::target::SortedCalls;
 use super::test_form::choose_test_form;
@@ -22,7 +23,7 @@ use crate::decision::{
 };
 use crate::note::Note;
 use crate::policy::{BenchmarkRules, Policy};
-use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Run};
+use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, LoadShape, Run};
 use crate::stats::random_effects::MIN_BASELINE_RUNS;
 use crate::stats::summary;
 use crate::stats::test::t::TestForm;
@@ -441,7 +442,7 @@ fn build_judgement(
         instructions: None,
         explanation: None,
         origin: None,
-        targets: judge_targets(comparison, rules),
+        targets: question_targets(judge_targets(comparison, rules), comparison, evidence, policy),
         metrics: BTreeMap::new(),
         waiver: None,
         notes: finding.notes,
@@ -471,6 +472,23 @@ fn find_compared_level(
         }
         _ => summary::Moments::from_values(compared).ok().map(|level| level.mean()),
     }
+}
+
+/// Questions the load under which targets were judged, if they must hold at a rate of requests.
+fn question_targets(
+    targets: Vec<TargetJudgement>,
+    comparison: &BenchmarkComparison<'_>,
+    evidence: &Evidence<'_>,
+    policy: &Policy,
+) -> Vec<TargetJudgement> {
+    let asked = policy.find_asked_rate(&comparison.id.name);
+    let (Some(asked), Some(candidate)) = (asked, comparison.candidate) else { return targets };
+    // What was in the rounds is judged by its rounds, and has the conditions of their run.
+    let in_rounds = evidence.rounds.map(|rounds| rounds.candidate);
+    let is_in_rounds = |run: &&Run| run.benchmarks.iter().any(|one| one.to_id() == comparison.id);
+    let run = in_rounds.filter(is_in_rounds).unwrap_or(evidence.candidate);
+    let shape = LoadShape::from_conditions(&run.list_conditions(candidate));
+    targets.into_iter().map(|target| question_target(target, asked, &shape, candidate)).collect()
 }
 
 /// Judges the targets of the candidate. All are unproven if it has no launches; there are none

@@ -56,6 +56,7 @@ mod recording;
 mod repositories;
 mod rounds;
 mod rules_by_path;
+mod serving;
 mod settings;
 mod source;
 mod store;

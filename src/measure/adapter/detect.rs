@@ -62,7 +62,7 @@ fn detect_json(shape: &JsonShape) -> Option<Adapter> {
         (&["mean_ttft_ms", "completed"], Adapter::Vllm),
         (&["latencies", "success"], Adapter::Vegeta),
         (&["latency", "seq", "code"], Adapter::Vegeta),
-        (&["metadata", "metrics", "error"], Adapter::Aiperf),
+        (&["metadata", "metrics"], Adapter::Aiperf),
         (&["type", "metric", "data"], Adapter::K6),
         (&["metrics"], Adapter::K6),
         (&["Action"], Adapter::GoTesting),

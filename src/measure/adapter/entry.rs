@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::measure::soak::add_latency_growth;
 use crate::measure::{CallAmounts, Observation, ObservedBenchmarks};
 use crate::note::FailureReason;
 use crate::run::{
-    BenchmarkFailure, BenchmarkId, CallsPerSample, Samples, Sampling, explain_json_error,
+    BenchmarkFailure, BenchmarkId, CallsPerSample, LoadShape, RATE_METRIC, Samples, Sampling,
+    explain_json_error,
 };
 use crate::text::shorten;
 use crate::units::{Nanos, UnitError};
@@ -146,6 +148,8 @@ pub(super) struct AdapterEntry {
     amounts: CallAmounts,
     metrics: BTreeMap<String, f64>,
     conditions: BTreeMap<String, String>,
+    /// Seconds at which the calls began, on any clock; empty if they are not known.
+    starts: Vec<f64>,
 }
 
 impl AdapterEntry {
@@ -159,6 +163,7 @@ impl AdapterEntry {
             amounts: CallAmounts::default(),
             metrics: BTreeMap::new(),
             conditions: BTreeMap::new(),
+            starts: Vec::new(),
         }
     }
 
@@ -224,6 +229,20 @@ impl AdapterEntry {
         self
     }
 
+    /// Adds the conditions of the load.
+    pub(super) fn with_load(mut self, shape: LoadShape) -> Self {
+        self.conditions.extend(shape.to_conditions());
+        self
+    }
+
+    /// Adds the seconds at which the calls began, on any clock. They give the rate of requests that
+    /// was reached, and in a long launch how the latency grew.
+    pub(super) fn with_starts(mut self, starts: Vec<f64>) -> Self {
+        self.metrics.extend(compute_rate(&starts).map(|rate| (RATE_METRIC.to_owned(), rate)));
+        self.starts = starts;
+        self
+    }
+
     /// Adds a condition of the benchmark if the file has it.
     pub(super) fn with_condition(mut self, key: &str, value: Option<impl ToString>) -> Self {
         self.conditions.extend(value.map(|value| (key.to_owned(), value.to_string())));
@@ -232,7 +251,8 @@ impl AdapterEntry {
 
     /// Checks the numbers. Fails if one of them is not in its range.
     fn into_observation(self) -> Result<Observation, AdapterError> {
-        let Self { name, times, unit, sampling, calls, amounts, metrics, conditions } = self;
+        let Self { name, times, unit, sampling, calls, amounts, mut metrics, conditions, starts } =
+            self;
         let name = || shorten_name(&name);
         let number = |what: &str, value: f64| AdapterError::Number {
             name: name(),
@@ -258,6 +278,9 @@ impl AdapterEntry {
         if let Some((key, value)) = metrics.iter().find(|(_, value)| is_invalid(**value)) {
             return Err(number(key, *value));
         }
+        if starts.len() == samples.len() {
+            add_latency_growth(&mut metrics, &starts, &samples);
+        }
         Ok(Observation {
             sampling,
             samples,
@@ -267,6 +290,14 @@ impl AdapterEntry {
             conditions: Arc::new(conditions),
         })
     }
+}
+
+/// Returns the rate at which calls began. Returns `None` if it cannot be computed.
+fn compute_rate(starts: &[f64]) -> Option<f64> {
+    let first = starts.iter().copied().reduce(f64::min)?;
+    let last = starts.iter().copied().reduce(f64::max)?;
+    let rate = (starts.len() - 1) as f64 / (last - first);
+    is_positive(rate).then_some(rate)
 }
 
 fn is_positive(value: f64) -> bool {
@@ -317,6 +348,11 @@ impl RunCollector {
     pub(super) fn add_condition(&mut self, key: &str, value: Option<impl ToString>) {
         let value = value.map(|value| value.to_string()).filter(|value| !value.is_empty());
         self.conditions.extend(value.map(|value| (key.to_owned(), value)));
+    }
+
+    /// Adds the conditions of the load, which all benchmarks share.
+    pub(super) fn add_load(&mut self, shape: LoadShape) {
+        self.conditions.extend(shape.to_conditions());
     }
 
     /// Adds the times of a benchmark in the launch with number `launch`, from 0.

@@ -8,13 +8,19 @@ use serde::Deserialize;
 
 use super::entry::{AdapterEntry, AdapterError, AdapterRun, RunCollector};
 use super::parse::{
-    MILLISECOND, describe_failures, list_lines, parse_json, parse_json_line, read_text,
+    MILLISECOND, describe_failures, list_lines, parse_json, parse_json_line, parse_timestamp,
+    read_text,
 };
+use crate::run::{DROPPED_METRIC, LatencyOrigin, LoadPacing, LoadShape, RATE_METRIC};
 
 /// The metric with the time of a request, in milliseconds.
 const DURATION: &str = "http_req_duration";
 /// The metric with whether a request failed.
 const FAILED: &str = "http_req_failed";
+
+/// The metric with the iterations that were due and not started. Only executors with a rate of
+/// arrivals have it, and only if there are some.
+const DROPPED: &str = "dropped_iterations";
 
 /// A line of `--out json`.
 #[derive(Deserialize)]
@@ -30,6 +36,8 @@ struct K6Line<'a> {
 #[derive(Deserialize)]
 struct K6Point<'a> {
     value: Option<f64>,
+    #[serde(borrow)]
+    time: Option<Cow<'a, str>>,
     #[serde(borrow)]
     tags: Option<K6Tags<'a>>,
 }
@@ -68,6 +76,7 @@ struct K6Values {
     #[serde(rename = "p(99)")]
     p99: Option<f64>,
     count: Option<f64>,
+    rate: Option<f64>,
     passes: Option<f64>,
     fails: Option<f64>,
 }
@@ -75,6 +84,7 @@ struct K6Values {
 /// The requests of one name.
 #[derive(Default)]
 struct K6Requests {
+    starts: Vec<f64>,
     times: Vec<f64>,
     failed: f64,
 }
@@ -97,6 +107,13 @@ pub(super) fn parse_k6(bytes: &[u8]) -> Result<AdapterRun, AdapterError> {
     run.finish()
 }
 
+/// Returns the load of a test with this number of dropped iterations; `None` if it states none. The
+/// executor is not in the output. Latency counts from sending.
+fn describe_load(dropped: Option<f64>) -> LoadShape {
+    let pacing = if dropped.is_some() { LoadPacing::Open } else { LoadPacing::Unknown };
+    LoadShape { pacing, origin: LatencyOrigin::Sent, ..LoadShape::default() }
+}
+
 fn add_summary(run: &mut RunCollector, summary: &K6Summary<'_>) -> Result<(), AdapterError> {
     let values = |name: &str| {
         let metric = summary.metrics.get(name)?;
@@ -111,23 +128,33 @@ fn add_summary(run: &mut RunCollector, summary: &K6Summary<'_>) -> Result<(), Ad
     {
         return run.add_failure(0, DURATION, &describe_failures(*failed, failed + good));
     }
-    let count = values("http_reqs").and_then(|requests| requests.count);
+    let requests = values("http_reqs");
+    let count = requests.and_then(|requests| requests.count);
+    let dropped = values(DROPPED).and_then(|dropped| dropped.count);
+    run.add_load(describe_load(dropped));
     let nanos = |time: Option<f64>| time.map(|time| time * MILLISECOND);
     let entry = AdapterEntry::of_mean(DURATION, mean, MILLISECOND, count)
         .with_metric("p50_ns", nanos(times.med))
         .with_metric("p90_ns", nanos(times.p90))
         .with_metric("p95_ns", nanos(times.p95))
-        .with_metric("p99_ns", nanos(times.p99));
+        .with_metric("p99_ns", nanos(times.p99))
+        .with_metric(DROPPED_METRIC, dropped)
+        .with_metric(RATE_METRIC, requests.and_then(|requests| requests.rate));
     run.add(0, entry)
 }
 
 fn add_points(run: &mut RunCollector, text: &str) -> Result<(), AdapterError> {
     let mut order: Vec<String> = Vec::new();
     let mut found: HashMap<String, K6Requests> = HashMap::new();
+    let mut dropped: Option<f64> = None;
     for (number, line) in list_lines(text) {
         let K6Line { kind, metric, data } = parse_json_line(number, line)?;
-        let is_wanted = metric == DURATION || metric == FAILED;
+        let is_wanted = metric == DURATION || metric == FAILED || metric == DROPPED;
         let Some(value) = data.value.filter(|_| kind == "Point" && is_wanted) else { continue };
+        if metric == DROPPED {
+            *dropped.get_or_insert_default() += value;
+            continue;
+        }
         let tags =
             data.tags.map(|tags| (tags.method.unwrap_or_default(), tags.name.unwrap_or_default()));
         let (method, name) = tags.unwrap_or_default();
@@ -139,16 +166,22 @@ fn add_points(run: &mut RunCollector, text: &str) -> Result<(), AdapterError> {
         });
         if metric == DURATION {
             requests.times.push(value);
+            if let Some(time) = data.time {
+                let refuse = |cause: String| AdapterError::Line { line: number, cause };
+                requests.starts.push(parse_timestamp(&time).map_err(refuse)?);
+            }
         } else {
             requests.failed += value;
         }
     }
+    run.add_load(describe_load(dropped));
     for name in order {
-        let Some(K6Requests { times, failed }) = found.remove(&name) else { continue };
+        let Some(K6Requests { starts, times, failed }) = found.remove(&name) else { continue };
         if failed > 0.0 {
             run.add_failure(0, &name, &describe_failures(failed, times.len() as f64))?;
         } else {
-            run.add(0, AdapterEntry::of_calls(name, times, MILLISECOND))?;
+            let entry = AdapterEntry::of_calls(name, times, MILLISECOND).with_starts(starts);
+            run.add(0, entry.with_metric(DROPPED_METRIC, dropped))?;
         }
     }
     Ok(())

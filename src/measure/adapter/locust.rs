@@ -11,6 +11,7 @@ use super::parse::{
     MILLISECOND, describe_failures, expand_histogram, list_lines, parse_json, parse_number,
     read_text,
 };
+use crate::run::{LatencyOrigin, LoadPacing, LoadShape, RATE_METRIC};
 
 /// The requests of one name. The keys of `response_times` are milliseconds.
 #[derive(Deserialize)]
@@ -21,6 +22,9 @@ struct LocustEntry<'a> {
     method: Option<Cow<'a, str>>,
     num_requests: f64,
     num_failures: f64,
+    /// Seconds since the Unix epoch.
+    start_time: Option<f64>,
+    last_request_timestamp: Option<f64>,
     #[serde(borrow)]
     response_times: BTreeMap<Cow<'a, str>, f64>,
 }
@@ -41,12 +45,27 @@ const PERCENTILES: [(&str, &str); 4] =
 pub(super) fn parse_locust(bytes: &[u8]) -> Result<AdapterRun, AdapterError> {
     let text = read_text(bytes)?;
     let mut run = RunCollector::new("locust");
+    // A user waits for an answer before its next request.
+    run.add_load(LoadShape {
+        pacing: LoadPacing::Closed,
+        origin: LatencyOrigin::Sent,
+        ..LoadShape::default()
+    });
     if !text.trim_start().starts_with('[') {
         add_rows(&mut run, text)?;
         return run.finish();
     }
     let entries: Vec<LocustEntry<'_>> = parse_json(bytes)?;
-    for LocustEntry { name, method, num_requests, num_failures, response_times } in entries {
+    for LocustEntry {
+        name,
+        method,
+        num_requests,
+        num_failures,
+        start_time,
+        last_request_timestamp,
+        response_times,
+    } in entries
+    {
         let name = format!("{} {name}", method.unwrap_or_default()).trim().to_owned();
         if num_failures > 0.0 {
             run.add_failure(0, &name, &describe_failures(num_failures, num_requests))?;
@@ -60,7 +79,10 @@ pub(super) fn parse_locust(bytes: &[u8]) -> Result<AdapterRun, AdapterError> {
         }
         times.sort_by(|one, other| one.0.total_cmp(&other.0));
         let times = expand_histogram(&name, times)?;
-        run.add(0, AdapterEntry::of_calls(name, times, MILLISECOND))?;
+        let time = last_request_timestamp.zip(start_time).map(|(last, first)| last - first);
+        let rate = time.filter(|time| *time > 0.0).map(|time| num_requests / time);
+        let entry = AdapterEntry::of_calls(name, times, MILLISECOND);
+        run.add(0, entry.with_metric(RATE_METRIC, rate))?;
     }
     run.finish()
 }
@@ -94,6 +116,8 @@ fn add_rows(run: &mut RunCollector, text: &str) -> Result<(), AdapterError> {
         }
         let mean = parse_number(mean).map_err(refuse)?;
         let mut entry = AdapterEntry::of_mean(name, mean, MILLISECOND, Some(requests));
+        let rate = find("Requests/s").map(|at| parse_number(&row[at]));
+        entry = entry.with_metric(RATE_METRIC, rate.transpose().map_err(refuse)?);
         for (column, metric) in PERCENTILES {
             let time = find(column).map(|at| row[at].as_str()).filter(|time| *time != "N/A");
             let time = time.map(parse_number).transpose().map_err(refuse)?;

@@ -7,6 +7,8 @@ use serde_json::value::RawValue;
 
 use super::entry::{AdapterEntry, AdapterError, AdapterRun, RunCollector};
 use super::parse::{list_lines, parse_json_line, read_text};
+use crate::run::{LatencyOrigin, LoadPacing, LoadShape, RATE_METRIC};
+use crate::units::RequestRate;
 
 /// Beginning of each line of the log.
 const LINE_PREFIX: &str = ":::MLLOG ";
@@ -37,6 +39,8 @@ struct LoadgenLog {
     invalid_reason: Option<String>,
     mean: Option<f64>,
     queries: Option<f64>,
+    asked_rate: Option<f64>,
+    reached_rate: Option<f64>,
     percentiles: Vec<(&'static str, f64)>,
 }
 
@@ -58,6 +62,7 @@ pub(super) fn parse_mlperf_loadgen(bytes: &[u8]) -> Result<AdapterRun, AdapterEr
         log.take_value(number, &key, value.get())?;
     }
     let mut run = RunCollector::new("mlperf-loadgen");
+    run.add_load(log.describe_load());
     run.add_condition("harness-version", log.version);
     let name = if log.scenario.is_empty() { "latency" } else { &log.scenario };
     if log.validity.as_deref() == Some("INVALID") {
@@ -68,7 +73,8 @@ pub(super) fn parse_mlperf_loadgen(bytes: &[u8]) -> Result<AdapterRun, AdapterEr
     }
     let missing = |field| AdapterError::Missing { name: name.to_owned(), field };
     let mean = log.mean.ok_or_else(|| missing("result_mean_latency_ns"))?;
-    let mut entry = AdapterEntry::of_mean(name, mean, 1.0, log.queries);
+    let mut entry = AdapterEntry::of_mean(name, mean, 1.0, log.queries)
+        .with_metric(RATE_METRIC, log.reached_rate);
     for (metric, time) in log.percentiles {
         entry = entry.with_metric(metric, Some(time));
     }
@@ -77,6 +83,19 @@ pub(super) fn parse_mlperf_loadgen(bytes: &[u8]) -> Result<AdapterRun, AdapterEr
 }
 
 impl LoadgenLog {
+    /// Returns the load. In the scenario Server, queries follow a schedule and count from it. In the
+    /// scenarios with streams, a query follows the answer to the one before.
+    fn describe_load(&self) -> LoadShape {
+        let (pacing, origin) = match &*self.scenario {
+            "Server" => (LoadPacing::Open, LatencyOrigin::IntendedStart),
+            "SingleStream" | "MultiStream" => (LoadPacing::Closed, LatencyOrigin::Sent),
+            _ => (LoadPacing::Unknown, LatencyOrigin::Unknown),
+        };
+        let asked = self.asked_rate.filter(|_| pacing == LoadPacing::Open);
+        let rate = asked.and_then(|rate| RequestRate::new(rate).ok());
+        LoadShape { pacing, origin, rate, concurrency: None }
+    }
+
     fn take_value(&mut self, line: usize, key: &str, json: &str) -> Result<(), AdapterError> {
         match key {
             "loadgen_version" => self.version = Some(parse_json_line(line, json)?),
@@ -84,6 +103,10 @@ impl LoadgenLog {
             "result_validity" => self.validity = Some(parse_json_line(line, json)?),
             "result_invalid_reason" => self.invalid_reason = Some(parse_json_line(line, json)?),
             "result_mean_latency_ns" => self.mean = Some(parse_json_line(line, json)?),
+            "effective_target_qps" => self.asked_rate = Some(parse_json_line(line, json)?),
+            "result_completed_samples_per_sec" => {
+                self.reached_rate = Some(parse_json_line(line, json)?);
+            }
             "result_query_count" => self.queries = Some(parse_json_line(line, json)?),
             key => {
                 if let Some((_, metric)) = PERCENTILES.iter().find(|(name, _)| *name == key) {

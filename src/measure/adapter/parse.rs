@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::entry::{AdapterError, shorten_name};
@@ -177,6 +178,17 @@ pub(super) fn expand_histogram(
 pub(super) fn make_metric_name(name: &str) -> String {
     let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
     letters.take(64).collect::<String>().trim_matches('_').to_ascii_lowercase()
+}
+
+/// Returns the seconds since the Unix epoch of a time such as `2026-01-01T12:00:00.1Z`.
+///
+/// # Errors
+///
+/// Fails with the reason if it is not a time.
+pub(super) fn parse_timestamp(text: &str) -> Result<f64, String> {
+    let time: Timestamp =
+        text.parse().map_err(|_| format!("`{}` is not a time", shorten_name(text)))?;
+    Ok(time.as_duration().as_secs_f64())
 }
 
 /// Returns why a benchmark of a load generator failed.

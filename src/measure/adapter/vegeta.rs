@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::entry::{AdapterEntry, AdapterError, AdapterRun, RunCollector};
-use super::parse::{describe_failures, list_lines, parse_json, parse_json_line, read_text};
+use super::parse::{
+    describe_failures, list_lines, parse_json, parse_json_line, parse_timestamp, read_text,
+};
+use crate::run::{LatencyOrigin, LoadPacing, LoadShape, RATE_METRIC};
 
 /// The name of the benchmark if the attack has none.
 const NAME: &str = "attack";
@@ -16,6 +19,8 @@ const NAME: &str = "attack";
 struct VegetaHit<'a> {
     #[serde(borrow, default)]
     attack: Cow<'a, str>,
+    #[serde(borrow)]
+    timestamp: Option<Cow<'a, str>>,
     latency: f64,
     #[serde(borrow)]
     error: Cow<'a, str>,
@@ -26,7 +31,16 @@ struct VegetaHit<'a> {
 struct VegetaReport {
     latencies: VegetaLatencies,
     requests: f64,
+    throughput: Option<f64>,
     success: f64,
+}
+
+/// The requests of one attack.
+#[derive(Default)]
+struct VegetaAttack {
+    starts: Vec<f64>,
+    times: Vec<f64>,
+    failed: f64,
 }
 
 #[derive(Deserialize)]
@@ -51,8 +65,15 @@ struct VegetaLatencies {
 pub(super) fn parse_vegeta(bytes: &[u8]) -> Result<AdapterRun, AdapterError> {
     let text = read_text(bytes)?;
     let mut run = RunCollector::new("vegeta");
+    // It adds workers where the answers are slow. The output has neither the rate nor the limit on
+    // workers.
+    run.add_load(LoadShape {
+        pacing: LoadPacing::Open,
+        origin: LatencyOrigin::Sent,
+        ..LoadShape::default()
+    });
     if text.contains("\"latencies\"") && !text.contains("\"latency\"") {
-        let VegetaReport { latencies, requests, success } = parse_json(bytes)?;
+        let VegetaReport { latencies, requests, throughput, success } = parse_json(bytes)?;
         let failed = (requests * (1.0 - success)).round();
         if failed > 0.0 {
             run.add_failure(0, NAME, &describe_failures(failed, requests))?;
@@ -62,27 +83,31 @@ pub(super) fn parse_vegeta(bytes: &[u8]) -> Result<AdapterRun, AdapterError> {
             .with_metric("p50_ns", latencies.p50)
             .with_metric("p90_ns", latencies.p90)
             .with_metric("p95_ns", latencies.p95)
-            .with_metric("p99_ns", latencies.p99);
+            .with_metric("p99_ns", latencies.p99)
+            .with_metric(RATE_METRIC, throughput);
         run.add(0, entry)?;
         return run.finish();
     }
-    let mut attacks: BTreeMap<String, (Vec<f64>, f64)> = BTreeMap::new();
+    let mut attacks: BTreeMap<String, VegetaAttack> = BTreeMap::new();
     for (number, line) in list_lines(text) {
-        let VegetaHit { attack, latency, error } = parse_json_line(number, line)?;
+        let VegetaHit { attack, timestamp, latency, error } = parse_json_line(number, line)?;
         let name = if attack.is_empty() { NAME } else { &attack };
         if !attacks.contains_key(name) {
-            attacks.insert(name.to_owned(), (Vec::new(), 0.0));
+            attacks.insert(name.to_owned(), VegetaAttack::default());
         }
-        if let Some((times, failed)) = attacks.get_mut(name) {
-            times.push(latency);
-            *failed += if error.is_empty() { 0.0 } else { 1.0 };
+        let Some(attack) = attacks.get_mut(name) else { continue };
+        attack.times.push(latency);
+        attack.failed += if error.is_empty() { 0.0 } else { 1.0 };
+        if let Some(time) = timestamp {
+            let refuse = |cause: String| AdapterError::Line { line: number, cause };
+            attack.starts.push(parse_timestamp(&time).map_err(refuse)?);
         }
     }
-    for (name, (times, failed)) in attacks {
+    for (name, VegetaAttack { starts, times, failed }) in attacks {
         if failed > 0.0 {
             run.add_failure(0, &name, &describe_failures(failed, times.len() as f64))?;
         } else {
-            run.add(0, AdapterEntry::of_calls(name, times, 1.0))?;
+            run.add(0, AdapterEntry::of_calls(name, times, 1.0).with_starts(starts))?;
         }
     }
     run.finish()

@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use super::entry::{AdapterEntry, AdapterError, AdapterRun, RunCollector};
 use super::parse::{MILLISECOND, SECOND, describe_failures, parse_json, quote_non_numbers};
+use crate::run::{LatencyOrigin, LoadPacing, LoadShape, RATE_METRIC};
+use crate::units::RequestRate;
 
 /// Time from a request to its first token.
 const FIRST_TOKEN: &str = "time_to_first_token";
@@ -20,6 +22,7 @@ struct VllmFile<'a> {
     model_id: Option<Cow<'a, str>>,
     request_rate: Option<VllmRate<'a>>,
     max_concurrency: Option<u64>,
+    request_throughput: Option<f64>,
     completed: f64,
     #[serde(default)]
     failed: f64,
@@ -47,6 +50,29 @@ enum VllmRate<'a> {
     Text(#[serde(borrow)] Cow<'a, str>),
 }
 
+impl VllmFile<'_> {
+    /// Returns the load. Requests follow a schedule, and wait for a free place if there is a limit on
+    /// their number at a time. Without a rate, the limit alone decides when a request is sent.
+    fn describe_load(&self) -> LoadShape {
+        let rate = match &self.request_rate {
+            Some(VllmRate::Number(rate)) => Some(*rate),
+            Some(VllmRate::Text(word)) => word.parse().ok(),
+            None => None,
+        };
+        let pacing = match (rate, self.max_concurrency) {
+            (Some(f64::INFINITY), Some(_)) => LoadPacing::Closed,
+            (Some(_), _) => LoadPacing::Open,
+            (None, _) => LoadPacing::Unknown,
+        };
+        LoadShape {
+            pacing,
+            origin: LatencyOrigin::Sent,
+            rate: rate.and_then(|rate| RequestRate::new(rate).ok()),
+            concurrency: self.max_concurrency.map(|count| count as f64),
+        }
+    }
+}
+
 /// Reads the times until the first token and between tokens: each of them, or their means. A failed
 /// request fails both.
 ///
@@ -59,14 +85,7 @@ pub(super) fn parse_vllm(bytes: &[u8]) -> Result<AdapterRun, AdapterError> {
     let mut run = RunCollector::new("vllm");
     run.add_condition("backend", file.backend.as_deref());
     run.add_condition("model", file.model_id.as_deref());
-    run.add_condition("concurrency", file.max_concurrency);
-    run.add_condition(
-        "request-rate",
-        file.request_rate.as_ref().map(|rate| match rate {
-            VllmRate::Number(rate) => rate.to_string(),
-            VllmRate::Text(word) => word.to_string(),
-        }),
-    );
+    run.add_load(file.describe_load());
     let is_error =
         |error: &&Option<Cow<'_, str>>| error.as_ref().is_some_and(|message| !message.is_empty());
     let failed = file.failed.max(file.errors.iter().filter(is_error).count() as f64);
@@ -84,7 +103,7 @@ pub(super) fn parse_vllm(bytes: &[u8]) -> Result<AdapterRun, AdapterError> {
     } else {
         AdapterEntry::of_calls(FIRST_TOKEN, file.ttfts, SECOND)
     };
-    run.add(0, first)?;
+    run.add(0, first.with_metric(RATE_METRIC, file.request_throughput))?;
     let between: Vec<f64> = file.itls.into_iter().flatten().collect();
     if !between.is_empty() {
         run.add(0, AdapterEntry::of_calls(BETWEEN_TOKENS, between, SECOND))?;

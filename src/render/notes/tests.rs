@@ -3,9 +3,10 @@ use std::fmt::Write as _;
 use super::texts::add_note_text;
 use super::*;
 use crate::note::{
-    ClaimIssue, CountObstacle, Disturbance, ExplainObstacle, MachineName, RulesIssue, StoredMachine,
+    ClaimIssue, CountObstacle, CourseFinding, Disturbance, ExplainObstacle, LoadIssue, MachineName,
+    RulesIssue, StoredMachine,
 };
-use crate::units::{Nanos, Percent, Ratio};
+use crate::units::{Nanos, Percent, Ratio, RequestRate};
 
 /// Builds a list with one example of each variant of `$kind`. It does not compile if a variant is
 /// missing.
@@ -103,6 +104,35 @@ fn list_claim_issues() -> Vec<ClaimIssue> {
     }
 }
 
+fn rate(rate: f64) -> RequestRate {
+    RequestRate::new(rate).unwrap()
+}
+
+fn list_load_issues() -> Vec<LoadIssue> {
+    list_examples! { LoadIssue:
+        ClosedLoop {}
+        WaitNotCounted { concurrency: 8.0 }
+        UnknownLoad {}
+        UnknownRate {}
+        OtherRate { measured: rate(50.0) }
+        RateNotReached { reached: rate(61.25) }
+    }
+}
+
+fn list_course_findings() -> Vec<CourseFinding> {
+    let benchmark = "request".to_owned();
+    list_examples! { CourseFinding:
+        LatencyGrew {
+            benchmark: benchmark.clone(),
+            low: ratio(1.08),
+            point: ratio(1.12),
+            high: ratio(1.16),
+        }
+        MemoryGrew { low: 5e5, point: 4e7, high: 5e7 }
+        RequestsDropped { benchmark, dropped: 1250 }
+    }
+}
+
 fn list_notes() -> Vec<Note> {
     let text = |text: &str| text.to_owned();
     let machine =
@@ -137,6 +167,7 @@ fn list_notes() -> Vec<Note> {
         RunnerUnknown { cause: text("failed to parse `.cargo/config.toml`") }
         BenchEmpty { bench: text("empty"), package: text("demo") }
         OtherMeasurement { benchmark: text("encode/8"), unit: text("instructions") }
+        Course { finding: list_course_findings().remove(0) }
         EntriesLeftOut { adapter: text("asv"), entries: vec![text("size"), text("ratio")], count: 3 }
         NothingSelected { nearest: vec![text("encode/8"), text("encode/16")] }
         PackageAbsent { package: text("extra") }
@@ -235,6 +266,8 @@ fn list_notes() -> Vec<Note> {
         SamplesAlike { value: nanos(8e6) }
         SamplesOfZero {}
         FewStoredRuns { runs: 2, needed: 5, assumed: percent(0.05) }
+        LoadAnswers { asked: rate(100.0), reached: Some(rate(99.97)) }
+        LoadDoubted { asked: rate(100.0), issue: LoadIssue::ClosedLoop }
         MoreLaunchesDecide {}
         MoreCallsDecide { calls: 400 }
         LaunchesDiffer {}
@@ -250,7 +283,16 @@ fn list_notes() -> Vec<Note> {
         TooFewCalls { metric: text("p99"), calls: 200, needed: 459 }
         NotMeasured {}
     };
+    notes
+        .extend(list_course_findings().into_iter().skip(1).map(|finding| Note::Course { finding }));
+    notes.extend(
+        list_load_issues()
+            .into_iter()
+            .skip(1)
+            .map(|issue| Note::LoadDoubted { asked: rate(100.0), issue }),
+    );
     notes.extend([
+        Note::LoadAnswers { asked: rate(0.5), reached: None },
         Note::BaseRules { issue: RulesIssue::MoreChanged { count: 2 } },
         Note::BaseRules {
             issue: RulesIssue::PrepareChanged { base: None, candidate: Some("make data".into()) },
