@@ -14,6 +14,7 @@ pub(crate) mod criterion;
 pub(crate) mod adapter;
 pub(crate) mod command;
 pub(crate) mod harness;
+pub(crate) mod onnx;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -138,6 +139,8 @@ pub(crate) enum MeasureSubject {
     Command(command::SampleCommand),
     /// A command whose output an adapter reads.
     Harness(harness::HarnessCommand),
+    /// A model, which a worker of perfgate runs.
+    Model(Box<onnx::ModelCommand>),
 }
 
 impl MeasureSubject {
@@ -162,7 +165,7 @@ impl MeasureSubject {
             Self::Criterion(built) => {
                 criterion::run_pilot(built, selection, effort, known, interrupt, progress)
             }
-            Self::Command(_) | Self::Harness(_) => Ok(LaunchPlan::default()),
+            Self::Command(_) | Self::Harness(_) | Self::Model(_) => Ok(LaunchPlan::default()),
         }
     }
 
@@ -186,6 +189,7 @@ impl MeasureSubject {
                 LaunchResult { benchmarks, ..LaunchResult::default() }
             }
             Self::Harness(command) => command.launch_job(job, effort, interrupt)?,
+            Self::Model(command) => command.launch_job(job, effort, interrupt)?,
         };
         let during = before.compute_disturbance_until(&HostCounters::read());
         Ok(LaunchResult { disturbance: during.find_disturbance(), ..launched })

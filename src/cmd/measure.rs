@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use crate::cli::{CommandArgs, CriterionArgs, EffortArgs, MeasureArgs, MeasureSource};
+use crate::cli::{CommandArgs, CriterionArgs, EffortArgs, MeasureArgs, MeasureSource, OnnxArgs};
 use crate::files;
 use crate::git::Repository;
 use crate::measure::command::SampleCommand;
@@ -18,6 +18,7 @@ use crate::process::Interrupt;
 use crate::render::notes::describe_note;
 use crate::render::{escape_for_terminal, render_run_json};
 use crate::run::{MeasuredCommit, Run, SampleSource};
+use crate::session::model::ModelSettings;
 use crate::session::progress::ProgressOutput;
 use crate::session::project::find_workspace_folder;
 use crate::session::settings::{EffortSettings, parse_selection};
@@ -36,6 +37,7 @@ pub(super) fn run_measure(args: MeasureArgs) -> Result<ExitStatus> {
         MeasureSource::Criterion(args) if args.list => return list_benchmarks(&args, &interrupt),
         MeasureSource::Criterion(args) => measure_criterion_source(args, &interrupt)?,
         MeasureSource::Command(args) => measure_command_source(args, &interrupt)?,
+        MeasureSource::Onnx(args) => measure_model_source(&args, &interrupt)?,
     };
     write_measured(&run, &output)
 }
@@ -131,6 +133,27 @@ fn measure_command_source(args: CommandArgs, interrupt: &Interrupt) -> Result<(R
         interrupt,
     )?;
     Ok((run, args.output.output))
+}
+
+/// Measures the model of `args`. Returns the run and the path of its file.
+///
+/// Fails if the model, an argument or the runtime cannot be used, or if the measurement cannot be
+/// made.
+fn measure_model_source(args: &OnnxArgs, interrupt: &Interrupt) -> Result<(Run, PathBuf)> {
+    let benchmarks = parse_selection(&args.bench)?;
+    let settings = resolve_effort(&args.effort);
+    let folder = Path::new(".");
+    // Read first: the run file may appear next to the sources, and that makes the tree dirty.
+    let commit = read_head(folder);
+    let model = ModelSettings::resolve(&args.run, &settings)?;
+    let command = model.open_model(&args.model, &settings.effort, interrupt)?;
+    let host = measurement::detect_host(SampleSource::Command, folder);
+    let mut run = Run::new(Timestamp::now().to_string(), SampleSource::Command, host);
+    run.commit = commit;
+    let subject = MeasureSubject::Model(Box::new(command));
+    let needs = SampleNeeds::NONE;
+    let run = measurement::measure_into(run, &subject, &benchmarks, &settings, &needs, interrupt)?;
+    Ok((run, args.output.output.clone()))
 }
 
 /// Returns how much to measure. A measurement reads no configuration.

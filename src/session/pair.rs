@@ -12,10 +12,12 @@ mod side;
 mod record;
 mod unaffected;
 mod harness_sides;
+mod model_sides;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use tempfile::TempDir;
 
 use self::folder::PairFolder;
 use self::record::{BuildSetting, RecordDraft};
@@ -62,6 +64,8 @@ pub(crate) struct Pair {
     drafts: [Option<RecordDraft>; 2],
     worktrees: Vec<Worktree>,
     _folder: Option<PairFolder>,
+    /// Files that the candidate reads while it is measured.
+    _scratch: Option<TempDir>,
 }
 
 /// Result of an attempt to build both sides.
@@ -121,6 +125,7 @@ impl Pair {
             drafts: [None, None],
             worktrees: Vec::new(),
             _folder: None,
+            _scratch: None,
         }
     }
 
@@ -192,6 +197,7 @@ impl Pair {
             drafts,
             worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
+            _scratch: None,
         })))
     }
 
@@ -213,6 +219,7 @@ impl Pair {
             drafts: [None, None],
             worktrees: Vec::new(),
             _folder: None,
+            _scratch: None,
         }
     }
 

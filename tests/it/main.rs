@@ -37,6 +37,8 @@ mod issues;
 mod layers;
 mod measure;
 mod names;
+#[cfg(feature = "onnx")]
+mod onnx;
 #[cfg(feature = "github")]
 mod openapi;
 #[cfg(feature = "github")]

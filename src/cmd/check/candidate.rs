@@ -19,9 +19,10 @@ pub(super) fn measure_or_read(check: &CheckInputs<'_>) -> Result<Run> {
         run.clone()
     } else {
         let find_needed = |id: &str| count_needed_samples(&session.policy, id);
-        let subject = match check.harness_command() {
-            Some(command) => MeasureSubject::Harness(command),
-            None => measurement::build_subject(
+        let subject = match (&check.model, check.harness_command()) {
+            (Some(model), _) => MeasureSubject::Model(Box::new(model.command.clone())),
+            (None, Some(command)) => MeasureSubject::Harness(command),
+            (None, None) => measurement::build_subject(
                 &measurement::to_workspace(&session.selection),
                 &session.interrupt,
             )?,

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use tempfile::TempDir;
 
 use super::folder::{PairFolder, SideCheckout};
 use super::side::run_prepare;
@@ -19,18 +20,37 @@ use crate::session::error::CommandError;
 const OUTPUT_FOLDER: &str = "target";
 
 impl Pair {
+    /// Checks out `base` and the working tree, and returns the command to be started in both. See
+    /// [`Self::check_out`].
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::check_out`] does.
+    pub(crate) fn check_out_for_harness(
+        builder: &PairBuilder<'_>,
+        base: &CommitId,
+        command: &HarnessCommand,
+    ) -> Result<PairAttempt> {
+        let place_command = |place: &Path, _: Option<&MeasureSubject>| {
+            Ok(MeasureSubject::Harness(command.in_folder(place.to_owned())))
+        };
+        Self::check_out(builder, base, &place_command, None)
+    }
+
     /// Checks out `base` and the working tree outside of it, in folders with paths of equal length,
-    /// runs `measure.prepare` in each, and returns the command to be started in both.
+    /// and runs `measure.prepare` in each. `make_subject` gets the folder of a side that stands for
+    /// the project, and the subject of the base once it is made. The pair keeps `scratch`.
     ///
     /// A side that cannot be prepared is not an error: the attempt names it.
     ///
     /// # Errors
     ///
     /// Fails if git or the folders fail, or if a signal interrupts the command.
-    pub(crate) fn check_out_for_harness(
+    pub(super) fn check_out(
         builder: &PairBuilder<'_>,
         base: &CommitId,
-        command: &HarnessCommand,
+        make_subject: &dyn Fn(&Path, Option<&MeasureSubject>) -> Result<MeasureSubject>,
+        scratch: Option<TempDir>,
     ) -> Result<PairAttempt> {
         // Plan: remove what killed checks left, then check out and prepare each side.
         let repository = builder.repository;
@@ -44,13 +64,14 @@ impl Pair {
         let head = builder.project.read_head()?;
         let head_commit = builder.commit_head(head.as_ref(), &project.join(OUTPUT_FOLDER))?;
         let folder = PairFolder::claim(repository, builder.interrupt)?;
-        let prepare = |side: &SideCheckout, preparation: Option<&str>| {
-            let place = side.worktree.path().join(inside);
-            prepare_side(preparation, &project, &place, builder.interrupt)
-                .map(|()| MeasureSubject::Harness(command.in_folder(place)))
-        };
+        let prepare =
+            |side: &SideCheckout, preparation: Option<&str>, other: Option<&MeasureSubject>| {
+                let place = side.worktree.path().join(inside);
+                prepare_side(preparation, &project, &place, builder.interrupt)
+                    .and_then(|()| make_subject(&place, other))
+            };
         let base_checkout = folder.check_out(repository, "base", base)?;
-        let baseline = match prepare(&base_checkout, builder.base_prepare) {
+        let baseline = match prepare(&base_checkout, builder.base_prepare, None) {
             Ok(baseline) => baseline,
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => {
@@ -58,7 +79,7 @@ impl Pair {
             }
         };
         let head_checkout = folder.check_out(repository, "head", &head_commit)?;
-        let candidate = match prepare(&head_checkout, builder.prepare) {
+        let candidate = match prepare(&head_checkout, builder.prepare, Some(&baseline)) {
             Ok(candidate) => candidate,
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => return Ok(PairAttempt::NoHead(format!("{error:#}"))),
@@ -74,6 +95,7 @@ impl Pair {
             drafts: [None, None],
             worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
+            _scratch: scratch,
         })))
     }
 }
