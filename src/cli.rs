@@ -1,6 +1,7 @@
 //! The command line, as types.
 
 mod baseline;
+mod model;
 mod measure;
 mod check;
 mod bisect;
@@ -16,7 +17,10 @@ pub(crate) use baseline::{BaselineAction, BaselineArgs, RemoteArgs, StoreFormat,
 pub(crate) use bisect::{BisectArgs, BisectFormat};
 pub(crate) use check::{CheckArgs, ExplainArgs};
 pub(crate) use evaluate::{EvaluateArgs, ExpectArg, TableFormat};
-pub(crate) use measure::{CommandArgs, CriterionArgs, ImportArgs, MeasureArgs, MeasureSource};
+pub(crate) use measure::{
+    CommandArgs, CriterionArgs, ImportArgs, MeasureArgs, MeasureSource, OnnxArgs,
+};
+pub(crate) use model::{InspectArgs, InspectFormat, ModelArgs, OnnxWorkerArgs};
 pub(crate) use publish::{InitArgs, PublishArgs};
 pub(crate) use trend::{
     ExportFormat, HistoryArgs, PlotFormat, TrendAction, TrendArgs, TrendFormat,
@@ -53,9 +57,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CliCommand {
     /// Measure, compare with the baseline, decide and report; the exit status is the gate
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Measure and write a run file
     Measure(MeasureArgs),
+    /// Show what an ONNX model takes, returns and consists of
+    Inspect(InspectArgs),
     /// Make a run file of files that another harness has written
     Import(ImportArgs),
     /// Store runs as baselines, list, show and prune them
@@ -79,6 +85,9 @@ pub(crate) enum CliCommand {
     /// Record what Cargo passes to a bench; Cargo starts this in its place
     #[command(hide = true)]
     RecordEnvironment(RecordEnvironmentArgs),
+    /// Run an ONNX model for one launch; started by perfgate
+    #[command(hide = true)]
+    OnnxWorker(OnnxWorkerArgs),
     /// Clean up after a killed perfgate; started by perfgate
     #[command(hide = true)]
     Guard,

@@ -10,8 +10,10 @@ mod evaluate;
 mod explain;
 mod guard;
 mod init;
+mod onnx;
 mod measure;
 mod import;
+mod inspect;
 mod report;
 mod publish;
 mod trend;
@@ -36,6 +38,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitStatus> {
         CliCommand::Check(args) => check::run_check(&args),
         CliCommand::Calibrate(args) => calibrate::run_calibrate(&args),
         CliCommand::Import(args) => import::run_import(&args),
+        CliCommand::Inspect(args) => inspect::run_inspect(&args),
+        CliCommand::OnnxWorker(args) => onnx::run_onnx_worker(&args),
         CliCommand::Measure(args) => measure::run_measure(args),
         CliCommand::Doctor(args) => doctor::run_doctor(&args),
         CliCommand::Evaluate(args) => evaluate::run_evaluate(&args),

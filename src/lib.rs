@@ -20,6 +20,7 @@ mod run;
 mod process;
 mod git;
 mod selection;
+mod model;
 mod measure;
 mod store;
 mod compare;

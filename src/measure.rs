@@ -16,6 +16,7 @@ pub(crate) mod adapter;
 mod side_lines;
 pub(crate) mod command;
 pub(crate) mod harness;
+pub(crate) mod onnx;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -145,6 +146,8 @@ pub(crate) enum MeasureSubject {
     Command(command::SampleCommand),
     /// A command whose output an adapter reads.
     Harness(harness::HarnessCommand),
+    /// A model, which a worker of perfgate runs.
+    Model(Box<onnx::ModelCommand>),
 }
 
 impl MeasureSubject {
@@ -169,7 +172,7 @@ impl MeasureSubject {
             Self::Criterion(built) => {
                 criterion::run_pilot(built, selection, effort, known, interrupt, progress)
             }
-            Self::Command(_) | Self::Harness(_) => Ok(LaunchPlan::default()),
+            Self::Command(_) | Self::Harness(_) | Self::Model(_) => Ok(LaunchPlan::default()),
         }
     }
 
@@ -190,6 +193,7 @@ impl MeasureSubject {
             Self::Criterion(built) => criterion::launch_target(built, job, effort, interrupt)?,
             Self::Command(command) => command.launch_job(job, effort, interrupt)?,
             Self::Harness(command) => command.launch_job(job, effort, interrupt)?,
+            Self::Model(command) => command.launch_job(job, effort, interrupt)?,
         };
         if let Some(duration) = effort.duration {
             let observed =

@@ -87,6 +87,11 @@ pub(crate) enum Note {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         other: Option<String>,
     },
+    /// The first calls of a model were slower than its last ones, so it was still warming up.
+    WarmupNotSettled {
+        /// Id of the benchmark.
+        benchmark: String,
+    },
     /// The file with which a bench describes its conditions cannot be used, so they are not known.
     SettingsUnusable {
         /// The error.

@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
 use self::group::{GroupLeader, kill_group};
@@ -217,6 +218,13 @@ fn follow_events<F: FnMut(OutputLine<'_>) -> bool>(
         }
     }
     timed_out
+}
+
+/// Returns the time of the monotonic clock, which all processes of the machine share.
+pub(crate) fn read_monotonic_clock() -> Duration {
+    let time = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// Returns the peak resident memory of a running process so far, in bytes. Returns `None` if the

@@ -3,7 +3,7 @@
 //!
 //! A report is built only from a decision. `render` decides how it looks.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -125,6 +125,8 @@ pub(crate) struct Report<'a> {
     pub(crate) candidate: Option<CommitLine<'a>>,
     /// The machine that measured the candidate.
     pub(crate) host: HostLine<'a>,
+    /// What had to be alike on both sides, by name, as it was for the candidate.
+    pub(crate) conditions: &'a BTreeMap<String, String>,
     /// Median over the benchmarks of the change that unchanged code shows: half of them show this
     /// change or a larger one. `None` if no benchmark has a noise floor.
     pub(crate) noise_floor: Option<Percent>,
@@ -324,6 +326,7 @@ impl<'a> Report<'a> {
             baseline: BaselineLine::new(decision),
             candidate: decision.candidate.commit.as_ref().map(CommitLine::new),
             host: HostLine::new(&decision.candidate.host),
+            conditions: &decision.candidate.conditions,
             noise_floor: find_middle(decision, |judgement| judgement.noise_floor),
             detectable: find_detection_limits(decision),
             again: repeat::build_repeat_command(decision, &notable),

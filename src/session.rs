@@ -16,6 +16,7 @@ mod signals;
 mod store;
 pub(crate) mod settings;
 pub(crate) mod measurement;
+pub(crate) mod model;
 pub(crate) mod calibration;
 pub(crate) mod pair;
 pub(crate) mod explanation;

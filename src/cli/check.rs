@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::measure::parse_adapter;
+use super::model::ModelArgs;
 use super::{DecisionFormat, EffortArgs, GateArgs, RemoteArgs, SelectionArgs, StoreArgs};
 use crate::measure::adapter::AdapterChoice;
 use crate::units::Nanos;
@@ -20,7 +21,9 @@ Examples:
   perfgate check --target-p95 10ms --save-baseline
   perfgate check --bench 'tokenization/**' --launches 10
   perfgate check --run run.json --baseline none --target-p99 50ms
-  perfgate check --adapter go -- go test -run '^$' -bench . ./...")]
+  perfgate check --adapter go -- go test -run '^$' -bench . ./...
+  perfgate check --onnx models/encoder.onnx --batch-sizes 1 8
+  perfgate check --baseline-model fp32.onnx --candidate-model int8.onnx")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct CheckArgs {
     /// Which benchmarks.
@@ -51,6 +54,20 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "NAME", value_parser = parse_adapter(), requires = "words",
           conflicts_with_all = ["run", "baseline_command", "counts"])]
     pub(crate) adapter: Option<AdapterChoice>,
+    /// Measure this ONNX model of the repository, in place of Criterion benches
+    #[arg(long, value_name = "MODEL",
+          conflicts_with_all = ["run", "baseline_command", "adapter", "counts", "explain"])]
+    pub(crate) onnx: Option<PathBuf>,
+    /// ONNX model of the baseline, measured in rounds with `--candidate-model`
+    #[arg(long, value_name = "MODEL", requires = "candidate_model",
+          conflicts_with_all = ["run", "baseline_command", "adapter", "onnx", "counts", "explain"])]
+    pub(crate) baseline_model: Option<PathBuf>,
+    /// ONNX model of the candidate
+    #[arg(long, value_name = "MODEL", requires = "baseline_model")]
+    pub(crate) candidate_model: Option<PathBuf>,
+    /// How a model is run.
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Time limit of the rounds and their pilot launches; what is undecided by then is inconclusive
     /// [default: 5m]
     #[arg(long, value_name = "DURATION")]

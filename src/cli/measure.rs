@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
+use super::model::ModelArgs;
 use super::{EffortArgs, SelectionArgs};
 use crate::measure::adapter::AdapterChoice;
 use crate::policy::MAX_LAUNCHES;
@@ -25,7 +26,8 @@ Examples:
   perfgate measure                              what perfgate.toml names, else the Criterion benches
   perfgate measure --list                       the ids of the benchmarks
   perfgate measure criterion --bench 'tokenization/**' --launches 10
-  perfgate measure command --output run.json -- python3 bench.py"
+  perfgate measure command --output run.json -- python3 bench.py
+  perfgate measure onnx model.onnx --batch-sizes 1 8"
 )]
 pub(crate) struct MeasureArgs {
     /// Where samples come from [default: what measure.source in perfgate.toml names, else criterion]
@@ -47,6 +49,8 @@ pub(crate) enum MeasureSource {
     Criterion(CriterionArgs),
     /// Any command that prints samples as JSON lines
     Command(CommandArgs),
+    /// An ONNX model
+    Onnx(Box<OnnxArgs>),
 }
 
 /// `perfgate measure criterion`.
@@ -111,6 +115,34 @@ pub(crate) struct CommandArgs {
     /// The command
     #[arg(required = true, last = true, value_name = "CMD")]
     pub(crate) words: Vec<String>,
+}
+
+/// `perfgate measure onnx`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Each launch is a process with a session of its own. Benchmarks: infer/batch/N, cold/start (process to
+ready), cold/session (opening the model) and cold/first (the first call). The library of ONNX Runtime
+is yours: ORT_DYLIB_PATH, .runtime, or the Python package `onnxruntime`.
+
+Examples:
+  perfgate measure onnx model.onnx
+  perfgate measure onnx encoder.onnx --batch-sizes 1 4 8 --dim sequence=128
+  perfgate measure onnx model.onnx --inputs sample.npz --threads 2 --output run.json")]
+pub(crate) struct OnnxArgs {
+    /// The model file
+    pub(crate) model: PathBuf,
+    /// How it is run.
+    #[command(flatten)]
+    pub(crate) run: ModelArgs,
+    /// How much to measure.
+    #[command(flatten)]
+    pub(crate) effort: EffortArgs,
+    /// Only benchmarks whose id matches; `!GLOB` excludes; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) bench: Vec<String>,
+    /// Where the run is written.
+    #[command(flatten)]
+    pub(crate) output: RunOutputArgs,
 }
 
 /// `perfgate import`.

@@ -11,6 +11,7 @@ use crate::git::Repository;
 use crate::host::{
     Host, HostFinding, HostFitness, RequiredTool, check_host_fitness, detect_program_version,
 };
+use crate::measure::onnx::find_runtime;
 use crate::render::{FindingWords, describe_finding};
 use crate::run::{PilotRecord, Run, SampleSource};
 use crate::session::print::{self, format_plural};
@@ -50,6 +51,9 @@ pub(super) fn run_doctor(args: &DoctorArgs) -> Result<ExitStatus> {
     findings.extend(check_bench_setups(Path::new(LAST_RUN)));
     let tools = RequiredTool::ALL.into_iter().filter(|tool| !is_harness || !tool.is_for_benches());
     findings.extend(tools.map(check_tool));
+    if cfg!(feature = "onnx") {
+        findings.push(check_onnx_runtime());
+    }
     let report = DoctorReport { host, findings: findings.iter().map(describe_finding).collect() };
     print::print_answer(&match args.format {
         DoctorFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
@@ -104,6 +108,15 @@ fn check_bench_setups(last_run: &Path) -> Option<HostFinding> {
 /// Checks that a program is installed.
 fn check_tool(tool: RequiredTool) -> HostFinding {
     HostFinding::Tool { tool, version: detect_program_version(tool.program()) }
+}
+
+/// Looks for the library that runs ONNX models.
+fn check_onnx_runtime() -> HostFinding {
+    let found = find_runtime().ok();
+    HostFinding::OnnxRuntime {
+        is_from_python: found.as_ref().is_some_and(|library| library.is_from_python),
+        library: found.map(|library| library.path.display().to_string()),
+    }
 }
 
 /// Returns the report as text: the host, then each finding with its remedy.

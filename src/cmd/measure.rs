@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use crate::cli::{CommandArgs, CriterionArgs, EffortArgs, GateArgs, MeasureArgs, MeasureSource};
+use crate::cli::{
+    CommandArgs, CriterionArgs, EffortArgs, GateArgs, MeasureArgs, MeasureSource, OnnxArgs,
+};
 use crate::files;
 use crate::git::Repository;
 use crate::measure::command::SampleCommand;
@@ -18,6 +20,7 @@ use crate::process::Interrupt;
 use crate::render::notes::describe_note;
 use crate::render::{escape_for_terminal, render_run_json};
 use crate::run::{MeasuredCommit, Run, SampleSource};
+use crate::session::model::ModelSettings;
 use crate::session::progress::ProgressOutput;
 use crate::session::project::find_workspace_folder;
 use crate::session::recipe::{RequestedSource, SideRecipe};
@@ -42,6 +45,10 @@ pub(super) fn run_measure(args: MeasureArgs) -> Result<ExitStatus> {
         Some(MeasureSource::Command(args)) => {
             let (output, is_list) = (args.output.output.clone(), args.list);
             (CommandMeasurement::from_words(args), output, is_list)
+        }
+        Some(MeasureSource::Onnx(args)) => {
+            let run = measure_model(&args, &interrupt)?;
+            return write_measured(&run, &args.output.output);
         }
     };
     if is_list {
@@ -211,6 +218,26 @@ impl CommandMeasurement {
             .collect();
         print_ids(&ids)
     }
+}
+
+/// Measures the model of `args`.
+///
+/// Fails if the model, an argument or the runtime cannot be used, or if the measurement cannot be
+/// made.
+fn measure_model(args: &OnnxArgs, interrupt: &Interrupt) -> Result<Run> {
+    let benchmarks = parse_selection(&args.bench)?;
+    let settings = resolve_effort(&args.effort);
+    let folder = Path::new(".");
+    // Read first: the run file may appear next to the sources, and that makes the tree dirty.
+    let commit = read_head(folder);
+    let model = ModelSettings::resolve(&args.run, &settings)?;
+    let command = model.open_model(&args.model, &settings.effort, interrupt)?;
+    let host = measurement::detect_host(SampleSource::Command, folder);
+    let mut run = Run::new(Timestamp::now().to_string(), SampleSource::Command, host);
+    run.commit = commit;
+    let subject = MeasureSubject::Model(Box::new(command));
+    let needs = SampleNeeds::NONE;
+    measurement::measure_into(run, &subject, &benchmarks, &settings, &needs, interrupt)
 }
 
 /// Returns how much to measure where the configuration does not name what is measured: it is not

@@ -158,6 +158,13 @@ pub(crate) enum HostFinding {
         /// What it prints as its version; `None` if it is not installed.
         version: Option<String>,
     },
+    /// The library that runs ONNX models.
+    OnnxRuntime {
+        /// Its path; `None` if it was not found.
+        library: Option<String>,
+        /// Whether it belongs to a Python package.
+        is_from_python: bool,
+    },
 }
 
 impl HostFinding {
@@ -183,6 +190,7 @@ impl HostFinding {
             Self::StoredRuns { own, others } => *own > 0 || others.is_empty(),
             Self::BenchSetups { long } => long.is_empty(),
             Self::Tool { version, .. } => version.is_some(),
+            Self::OnnxRuntime { library, .. } => library.is_some(),
         };
         if is_fine { HostFitness::Fine } else { HostFitness::Unfit }
     }

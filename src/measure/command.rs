@@ -21,13 +21,16 @@ use crate::run::{BenchmarkFailure, BenchmarkId, CallsPerSample, Samples, Samplin
 use crate::units::Nanos;
 
 /// Environment variable that holds the requested benchmark ids, one per line.
-const ONLY_VARIABLE: &str = "PERFGATE_ONLY";
+pub(super) const ONLY_VARIABLE: &str = "PERFGATE_ONLY";
 /// Environment variable that holds the number of calls that is asked for per benchmark. It is not set
 /// if the user asks for none.
-const CALLS_VARIABLE: &str = "PERFGATE_CALLS";
+pub(super) const CALLS_VARIABLE: &str = "PERFGATE_CALLS";
 /// Environment variable with the seconds that a launch should last. It is not set by perfgate if the
 /// user does not ask for a duration.
 const DURATION_VARIABLE: &str = "PERFGATE_DURATION";
+/// Environment variable with the time at which perfgate began to start the command, in nanoseconds of
+/// the monotonic clock.
+pub(super) const STARTED_VARIABLE: &str = "PERFGATE_STARTED_NS";
 /// Id of the benchmark that fails if a failure belongs to none of the printed benchmarks.
 const WHOLE_COMMAND_ID: &str = "command";
 
@@ -60,6 +63,7 @@ fn build_script_command(script: &str, ids: Option<&[String]>, calls: Option<u32>
     if let Some(calls) = calls {
         command.env(CALLS_VARIABLE, calls.to_string());
     }
+    command.env(STARTED_VARIABLE, process::read_monotonic_clock().as_nanos().to_string());
     command
 }
 

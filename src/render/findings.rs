@@ -55,6 +55,7 @@ fn name_condition(finding: &HostFinding) -> &'static str {
         HostFinding::StoredRuns { .. } | HostFinding::StoreUnreadable { .. } => "stored runs",
         HostFinding::BenchSetups { .. } => "bench set-up",
         HostFinding::Tool { tool, .. } => tool.program(),
+        HostFinding::OnnxRuntime { .. } => "onnx runtime",
     }
 }
 
@@ -112,6 +113,11 @@ fn describe_state(finding: &HostFinding) -> String {
         HostFinding::Tool { version, .. } => {
             version.clone().unwrap_or_else(|| "not installed".to_owned())
         }
+        HostFinding::OnnxRuntime { library: None, .. } => "not found".to_owned(),
+        HostFinding::OnnxRuntime { library: Some(path), is_from_python: true } => {
+            format!("{path}, of a Python package")
+        }
+        HostFinding::OnnxRuntime { library: Some(path), is_from_python: false } => path.clone(),
     }
 }
 
@@ -174,6 +180,9 @@ fn suggest_remedy(finding: &HostFinding) -> &'static str {
         }
         HostFinding::Tool { tool: RequiredTool::Valgrind, .. } => {
             "counts instructions for --counts: sudo apt install valgrind"
+        }
+        HostFinding::OnnxRuntime { .. } => {
+            "runs ONNX models: `pip install onnxruntime`, or set ORT_DYLIB_PATH to its library"
         }
     }
 }

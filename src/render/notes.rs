@@ -66,6 +66,10 @@ pub(crate) fn describe_note(note: &Note) -> String {
             describe_condition(first.as_deref()),
             describe_condition(other.as_deref())
         ),
+        Note::WarmupNotSettled { benchmark } => format!(
+            "{benchmark} was still warming up: its first calls were slower than its last; a longer \
+             `--warmup` helps"
+        ),
         Note::SettingsUnusable { cause } => {
             format!("the bench's `settings.json` cannot be used: {cause}")
         }

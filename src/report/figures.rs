@@ -1,6 +1,8 @@
 //! The table of figures: mean, percentiles, throughput and targets of each benchmark, of a decision
 //! or of a run alone.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::row::TargetLine;
@@ -65,6 +67,8 @@ pub(crate) struct RunReport<'a> {
     pub(crate) commit: Option<CommitLine<'a>>,
     /// The machine that measured.
     pub(crate) host: HostLine<'a>,
+    /// What must be alike for another run to be comparable, by name.
+    pub(crate) conditions: &'a BTreeMap<String, String>,
     /// Circumstances that weaken the figures.
     pub(crate) notes: &'a [Note],
     /// Whether the measurement is complete.
@@ -136,6 +140,7 @@ impl<'a> RunReport<'a> {
             created: &run.created,
             commit: run.commit.as_ref().map(CommitLine::new),
             host: HostLine::new(&run.host),
+            conditions: &run.conditions,
             notes: &run.notes,
             is_complete: run.complete,
             failed: rows.iter().filter(|row| row.failure.is_some()).count(),

@@ -13,10 +13,12 @@ mod record;
 mod unaffected;
 mod harness_sides;
 mod series;
+mod model_sides;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use tempfile::TempDir;
 
 use self::folder::PairFolder;
 use self::record::{BuildSetting, RecordDraft};
@@ -65,6 +67,8 @@ pub(crate) struct Pair {
     drafts: [Option<RecordDraft>; 2],
     worktrees: Vec<Worktree>,
     _folder: Option<PairFolder>,
+    /// Files that the candidate reads while it is measured.
+    _scratch: Option<TempDir>,
 }
 
 /// Result of an attempt to build both sides.
@@ -124,6 +128,7 @@ impl Pair {
             drafts: [None, None],
             worktrees: Vec::new(),
             _folder: None,
+            _scratch: None,
         }
     }
 
@@ -215,6 +220,7 @@ impl Pair {
             drafts,
             worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
+            _scratch: None,
         })))
     }
 
@@ -236,6 +242,7 @@ impl Pair {
             drafts: [None, None],
             worktrees: Vec::new(),
             _folder: None,
+            _scratch: None,
         }
     }
 

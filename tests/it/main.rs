@@ -40,6 +40,8 @@ mod layers;
 mod measure;
 mod metrics;
 mod names;
+#[cfg(feature = "onnx")]
+mod onnx;
 #[cfg(feature = "github")]
 mod openapi;
 mod other_languages;

@@ -162,7 +162,9 @@ impl<'a> CommitMeter<'a> {
         let effort = &session.effort.effort;
         let source = match commit.built.subject {
             MeasureSubject::Criterion(_) => SampleSource::Criterion,
-            MeasureSubject::Command(_) | MeasureSubject::Harness(_) => SampleSource::Command,
+            MeasureSubject::Command(_) | MeasureSubject::Harness(_) | MeasureSubject::Model(_) => {
+                SampleSource::Command
+            }
         };
         let run = session.create_run(source);
         let sides = RoundsPlan {
@@ -234,7 +236,7 @@ fn find_benchmark(
 ) -> Result<Result<FoundBenchmark, CommandError>> {
     match subject {
         MeasureSubject::Criterion(_) => find_in_benches(session, subject, bench),
-        MeasureSubject::Command(_) | MeasureSubject::Harness(_) => {
+        MeasureSubject::Command(_) | MeasureSubject::Harness(_) | MeasureSubject::Model(_) => {
             find_in_command(session, subject, bench)
         }
     }

@@ -20,9 +20,10 @@ pub(super) fn measure_or_read(check: &CheckInputs<'_>) -> Result<Run> {
     } else {
         let find_needed = |id: &str| count_needed_samples(&session.policy, id);
         session.recipe.prepare_working_tree(&check.source, &session.interrupt)?;
-        let subject = match &session.recipe.harness {
-            Some(command) => MeasureSubject::Harness(command.clone()),
-            None => measurement::build_subject(
+        let subject = match (&check.model, &session.recipe.harness) {
+            (Some(model), _) => MeasureSubject::Model(Box::new(model.command.clone())),
+            (None, Some(command)) => MeasureSubject::Harness(command.clone()),
+            (None, None) => measurement::build_subject(
                 &measurement::to_workspace(&session.selection),
                 &session.interrupt,
             )?,

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::change_base::BaseSearch;
-use super::inputs::{BaselineChoice, CheckInputs};
+use super::inputs::{BaselineChoice, CheckInputs, CheckedModel};
 use super::remote;
 use crate::git::{CommitId, Repository};
 use crate::host::Host;
@@ -61,6 +61,7 @@ pub(super) fn find(check: &CheckInputs<'_>) -> Result<ComparedWith> {
             let pair = Box::new(Pair::from_commands(baseline, candidate, head));
             Ok(ComparedWith { pair: Some(pair), ..ComparedWith::default() })
         }
+        BaselineChoice::Models(baseline, _) => ComparedWith::from_models(check, baseline),
         BaselineChoice::Auto => ComparedWith::find_stored(check)?.or_base_of_change(check),
         BaselineChoice::Stored => ComparedWith::find_stored(check),
         BaselineChoice::Revision(revision) => {
@@ -96,6 +97,21 @@ impl ComparedWith {
         let run = read_run(path)?;
         let commit = run.commit.as_ref().and_then(|commit| CommitId::parse(&commit.id));
         Ok(Self { baseline: FoundBaseline::File(Box::new(run)), commit, ..Self::default() })
+    }
+
+    /// Opens the model at `baseline`, to be measured in rounds beside that of the candidate.
+    ///
+    /// Fails if it cannot be opened or run.
+    fn from_models(check: &CheckInputs<'_>, baseline: &Path) -> Result<Self> {
+        let Some(CheckedModel { settings, command }) = &check.model else {
+            return Ok(Self::default());
+        };
+        let effort = &check.session.effort.effort;
+        let interrupt = &check.session.interrupt;
+        let baseline = settings.open_model(baseline, effort, interrupt)?;
+        let head = check.head.clone();
+        let pair = Pair::from_models(baseline, command.clone(), head, effort, interrupt)?;
+        Ok(Self { pair: Some(Box::new(pair)), ..Self::default() })
     }
 
     /// Builds `base`, which is the commit of `revision`, and the checked-out head. A side that cannot
@@ -326,6 +342,10 @@ pub(super) fn build_pair(
     let skips = !check.measures_everything();
     let skip_policy = skips.then_some(&check.session.policy);
     let builder = PairBuilder { skip_policy, ..check.session.pair_builder(repository) };
+    if let Some(CheckedModel { settings, command }) = &check.model {
+        let effort = &check.session.effort.effort;
+        return Pair::check_out_models(&builder, base, command.model(), settings, effort);
+    }
     Pair::make_ready(&builder, base)
 }
 

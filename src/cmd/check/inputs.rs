@@ -7,16 +7,21 @@ use anyhow::Result;
 
 use super::base_rules::{RulesBase, apply_base_rules};
 use super::change_base::{BaseSearch, ChangeBase};
-use crate::cli::CheckArgs;
+use crate::cli::{CheckArgs, ModelArgs};
 use crate::measure::SampleNeeds;
 use crate::measure::harness::HarnessCommand;
+use crate::measure::onnx::ModelCommand;
 use crate::note::Note;
 use crate::run::{BenchmarkId, MeasuredCommit};
+use crate::session::model::ModelSettings;
 use crate::session::recipe::RequestedSource;
 use crate::session::settings::resolve_budget;
 use crate::session::workflow::WorkflowTrigger;
-use crate::session::{Session, SessionRequest};
+use crate::session::{CommandError, Session, SessionRequest};
 use crate::verdict::NoiseHistory;
+
+/// The conditions of a run that change with its model: its sha256, and its nodes.
+const MODEL_CONDITIONS: [&str; 2] = ["model", "nodes"];
 
 /// The kind of baseline that the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +38,31 @@ pub(super) enum BaselineChoice {
     Revision(String),
     /// The command of the baseline and the command of the candidate.
     Commands(String, String),
+    /// The model of the baseline and the model of the candidate.
+    Models(PathBuf, PathBuf),
+}
+
+/// A model that is measured in place of benches.
+pub(super) struct CheckedModel {
+    /// How it is run.
+    pub(super) settings: ModelSettings,
+    /// The model of the working tree, or of the candidate.
+    pub(super) command: ModelCommand,
 }
 
 impl BaselineChoice {
+    /// Returns what the command line asks to compare with.
+    fn from_args(args: &CheckArgs) -> Self {
+        if let (Some(baseline), Some(candidate)) = (&args.baseline_command, &args.candidate_command)
+        {
+            return Self::Commands(baseline.clone(), candidate.clone());
+        }
+        if let (Some(baseline), Some(candidate)) = (&args.baseline_model, &args.candidate_model) {
+            return Self::Models(baseline.clone(), candidate.clone());
+        }
+        Self::parse(&args.baseline)
+    }
+
     /// Parses the value of `--baseline`: a keyword, else an existing file, else a revision.
     pub(super) fn parse(text: &str) -> Self {
         match text {
@@ -65,6 +92,8 @@ pub(super) struct CheckInputs<'a> {
     /// The calibrated noise of each benchmark on the machine of the session. Empty without a
     /// calibration.
     pub(super) noise: BTreeMap<BenchmarkId, NoiseHistory>,
+    /// The model of the working tree or of the candidate, if models are measured.
+    pub(super) model: Option<CheckedModel>,
     /// What the commands share.
     pub(super) session: Session,
 }
@@ -75,22 +104,20 @@ impl<'a> CheckInputs<'a> {
     /// Fails if the repository, the configuration or the given run cannot be read, if a flag is not
     /// valid, or if signals cannot be watched.
     pub(super) fn open(args: &'a CheckArgs) -> Result<Self> {
-        let choice = match (&args.baseline_command, &args.candidate_command) {
-            (Some(baseline), Some(candidate)) => {
-                BaselineChoice::Commands(baseline.clone(), candidate.clone())
-            }
-            _ => BaselineChoice::parse(&args.baseline),
-        };
+        let choice = BaselineChoice::from_args(args);
         let request = SessionRequest {
             selection: &args.selection,
             effort: &args.effort,
             gate: &args.gate,
             store: &args.store,
             source: match (&choice, args.adapter) {
-                (BaselineChoice::Commands(..), _) => RequestedSource::Commands,
+                (BaselineChoice::Commands(..) | BaselineChoice::Models(..), _) => {
+                    RequestedSource::Commands
+                }
                 (_, Some(adapter)) => {
                     RequestedSource::Harness(HarnessCommand::new(args.words.clone(), adapter))
                 }
+                _ if args.onnx.is_some() => RequestedSource::Commands,
                 _ => RequestedSource::Configured,
             },
             given_run: args.run.as_deref(),
@@ -104,15 +131,16 @@ impl<'a> CheckInputs<'a> {
         session.policy = session
             .policy
             .with_required_baseline(args.require_baseline)
-            .with_varied_conditions(&args.vary);
+            .with_varied_conditions(&list_varied_conditions(args));
         // Read before anything is written: a file next to the sources makes the tree dirty.
         let head = match &session.given_run {
             Some(run) => run.commit.clone(),
             None => session.project.read_head()?,
         };
+        let model = open_candidate_model(args, &choice, &session)?;
         let SessionRequest { source, .. } = request;
         let noise = session.read_noise();
-        Ok(Self { args, choice, source, head, base, rule_notes, noise, session })
+        Ok(Self { args, choice, source, head, base, rule_notes, noise, model, session })
     }
 
     /// Returns whether every benchmark is measured, also one that has the same program on both sides.
@@ -130,6 +158,39 @@ impl<'a> CheckInputs<'a> {
         let budget = resolve_budget(self.args.budget, &self.session.config.measure);
         SampleNeeds { find_needed, budget: Some(budget) }
     }
+}
+
+/// Returns the conditions that may differ. A change of the model is what a check of a model is for.
+fn list_varied_conditions(args: &CheckArgs) -> Vec<String> {
+    let is_model = args.onnx.is_some() || args.candidate_model.is_some();
+    let of_model = MODEL_CONDITIONS.into_iter().filter(|_| is_model).map(str::to_owned);
+    args.vary.iter().cloned().chain(of_model).collect()
+}
+
+/// Opens the model of the candidate, if models are measured, so that what is missing ends the check
+/// before anything else is done.
+///
+/// Fails if the model, an argument or the provider cannot be used.
+fn open_candidate_model(
+    args: &CheckArgs,
+    choice: &BaselineChoice,
+    session: &Session,
+) -> Result<Option<CheckedModel>> {
+    let path = match (choice, &args.onnx) {
+        (BaselineChoice::Models(_, candidate), _) => candidate,
+        (_, Some(model)) => model,
+        _ if args.model == ModelArgs::default() => return Ok(None),
+        _ => {
+            let message = "batch sizes, threads, provider, inputs, sizes of dimensions and graph \
+                           optimization are settings of a model";
+            let help = "name one with --onnx MODEL, or two with --baseline-model and \
+                        --candidate-model";
+            return Err(CommandError::new_usage(message).with_help(help).into());
+        }
+    };
+    let settings = ModelSettings::resolve(&args.model, &session.effort)?;
+    let command = settings.open_model(path, &session.effort.effort, &session.interrupt)?;
+    Ok(Some(CheckedModel { settings, command }))
 }
 
 /// Finds the base of the change that is checked out. Nothing is searched outside of a repository.

@@ -152,6 +152,7 @@ fn list_notes() -> Vec<Note> {
         RoundRepeated { round: 2, job: text("suite (demo)"), disturbance: stolen }
         MachineChanged { before: machine("Xeon"), after: machine("EPYC") }
         ConditionVaries { key: text("threads"), first: Some(text("1")), other: Some(text("4")) }
+        WarmupNotSettled { benchmark: text("infer/batch/8") }
         SettingsUnusable { cause: text("expected value at line 1 column 1") }
         BenchSkipped { bench: text("plain"), package: text("demo") }
         BenchLeftOut { bench: text("gated"), package: text("demo"), features: vec![text("extra")] }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use tempfile::TempDir;
 
 use super::folder::{PairFolder, SideCheckout};
 use super::{Pair, PairAttempt, PairBuilder, SideObstacle};
@@ -19,19 +20,42 @@ use crate::session::recipe::SideRecipe;
 const OUTPUT_FOLDER: &str = "target";
 
 impl Pair {
+    /// Checks out `base` and the working tree, and returns `commands`, of base and candidate, to be
+    /// started in them. See [`Self::check_out`].
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`Self::check_out`] does.
+    pub(super) fn check_out_for_harness(
+        builder: &PairBuilder<'_>,
+        base: &CommitId,
+        commands: [&HarnessCommand; 2],
+    ) -> Result<PairAttempt> {
+        let [base_command, head_command] = commands;
+        let place_command = |place: PathBuf, other: Option<&MeasureSubject>| {
+            let command = if other.is_none() { base_command } else { head_command };
+            Ok(MeasureSubject::Harness(command.in_folder(place)))
+        };
+        let folders = commands.map(HarnessCommand::folder);
+        Self::check_out(builder, base, folders, &place_command, None)
+    }
+
     /// Checks out `base` and the working tree outside of it, in folders with paths of equal length,
-    /// runs `measure.prepare` in each, and returns `commands`, of base and candidate, to be started
-    /// there.
+    /// and runs `measure.prepare` in each. `make_subject` gets the folder of a side that stands for
+    /// that side's of `folders` in the working tree, and the subject of the base once it is made. The
+    /// pair keeps `scratch`.
     ///
     /// A side that cannot be prepared is not an error: the attempt names it.
     ///
     /// # Errors
     ///
     /// Fails if git or the folders fail, or if a signal interrupts the command.
-    pub(super) fn check_out_for_harness(
+    pub(super) fn check_out(
         builder: &PairBuilder<'_>,
         base: &CommitId,
-        commands: [&HarnessCommand; 2],
+        folders: [&Path; 2],
+        make_subject: &dyn Fn(PathBuf, Option<&MeasureSubject>) -> Result<MeasureSubject>,
+        scratch: Option<TempDir>,
     ) -> Result<PairAttempt> {
         // Plan: remove what killed checks left, then check out and prepare each side.
         let repository = builder.repository;
@@ -41,21 +65,22 @@ impl Pair {
         let left_out = builder.recipe.folder.canonicalize()?.join(OUTPUT_FOLDER);
         let head_commit = builder.commit_head(head.as_ref(), &left_out)?;
         let folder = PairFolder::claim(repository, builder.interrupt)?;
-        let [base_command, head_command] = commands;
+        let [base_folder, head_folder] = folders;
         let base_checkout = folder.check_out(repository, "base", base)?;
-        let place =
-            prepare_side(builder, builder.base_recipe, &base_checkout, base_command.folder());
-        let baseline = match place {
-            Ok(place) => MeasureSubject::Harness(base_command.in_folder(place)),
+        let baseline = prepare_side(builder, builder.base_recipe, &base_checkout, base_folder)
+            .and_then(|place| make_subject(place, None));
+        let baseline = match baseline {
+            Ok(baseline) => baseline,
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => {
                 return Ok(PairAttempt::NoBase(SideObstacle::NotBuilt(format!("{error:#}"))));
             }
         };
         let head_checkout = folder.check_out(repository, "head", &head_commit)?;
-        let place = prepare_side(builder, builder.recipe, &head_checkout, head_command.folder());
-        let candidate = match place {
-            Ok(place) => MeasureSubject::Harness(head_command.in_folder(place)),
+        let candidate = prepare_side(builder, builder.recipe, &head_checkout, head_folder)
+            .and_then(|place| make_subject(place, Some(&baseline)));
+        let candidate = match candidate {
+            Ok(candidate) => candidate,
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => return Ok(PairAttempt::NoHead(format!("{error:#}"))),
         };
@@ -70,6 +95,7 @@ impl Pair {
             drafts: [None, None],
             worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
+            _scratch: scratch,
         })))
     }
 }
