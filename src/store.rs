@@ -172,6 +172,14 @@ impl Store {
         Ok(keys)
     }
 
+    /// Fails with [`StoreError::NotAStore`] if the address names a branch that holds other files.
+    pub(crate) fn refuse_foreign(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Git(store) => store.refuse_foreign(),
+            Self::Dir(_) => Ok(()),
+        }
+    }
+
     /// Reads the run with this key.
     ///
     /// Fails with [`StoreError::Missing`] if there is no such run, and with [`StoreError::Broken`]

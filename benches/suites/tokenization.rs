@@ -1,6 +1,6 @@
 //! GPT-2's byte-pair encoding and BERT's `WordPiece`: creation, short texts, batches, long texts, decoding.
 //!
-//! `gpt2` merges every word anew. `gpt2_cached` keeps the tokens of words, as users of `tokenizers` get it by default: after
+//! `gpt2` merges every word again. `gpt2_cached` keeps the tokens of words, as users of `tokenizers` get it by default: after
 //! the first calls it knows all words of a bench, so that only lookups are measured.
 #![expect(clippy::print_stderr, reason = "a bench prints to standard error")]
 

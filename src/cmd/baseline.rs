@@ -174,6 +174,9 @@ impl<'a> StoredRunRow<'a> {
 
 fn list_runs(store: &Store, format: StoreFormat) -> Result<()> {
     let keys = store.list().map_err(CommandError::from)?;
+    if keys.is_empty() {
+        store.refuse_foreign().map_err(CommandError::from)?;
+    }
     let mut out = String::new();
     match format {
         StoreFormat::Json => {

@@ -94,13 +94,15 @@ impl GitStore {
     }
 
     pub(super) fn list_keys(&self) -> Result<Vec<RunKey>, StoreError> {
-        let Some((repository, tip)) = self.find_source()? else { return Ok(Vec::new()) };
-        let keys = list_live_keys(repository, &tip)?;
-        if keys.is_empty() {
-            // Somebody's branch has no runs either, and never will.
-            self.refuse_code(repository, &tip)?;
-        }
-        Ok(keys)
+        let source = self.find_source()?;
+        source.map_or(Ok(Vec::new()), |(repository, tip)| list_live_keys(repository, &tip))
+    }
+
+    /// Fails with [`StoreError::NotAStore`] if the branch is somebody's work, which has no runs and
+    /// never will.
+    pub(super) fn refuse_foreign(&self) -> Result<(), StoreError> {
+        let source = self.find_source()?;
+        source.map_or(Ok(()), |(repository, tip)| self.refuse_code(repository, &tip))
     }
 
     /// Fetches the names of the runs of the remote, for reading only. The content of a run is fetched

@@ -52,7 +52,10 @@ fn a_wrong_type_or_word_has_a_remedy() {
 
 #[test]
 fn an_unknown_key_is_not_explained_by_a_key_that_is_not_similar() {
-    refuses("foo = 1", &["help: what can be here: measure, gate, target, bench, store"]);
+    refuses(
+        "foo = 1",
+        &["help: what can be here: measure, gate, target, bench, metric, expect, cost, store"],
+    );
 }
 
 #[test]
