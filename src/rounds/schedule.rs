@@ -11,6 +11,7 @@ use crate::measure::effort::{CallCost, EffortLevel};
 use crate::measure::plan::{MeasureMode, PlannedBenchmark, ProcessName};
 use crate::measure::{Effort, LAUNCHES_IN_BUDGET, LaunchJob, LaunchPlan};
 use crate::run::{BenchmarkId, LookHorizon};
+use crate::verdict::MIN_ROUNDS;
 
 /// Number of sides that a round launches.
 const SIDES: f64 = 2.0;
@@ -18,6 +19,9 @@ const SIDES: f64 = 2.0;
 const ROUNDS_IN_BUDGET: u32 = LAUNCHES_IN_BUDGET / 2;
 /// Most benchmarks are decided after this number of rounds, so the first rounds leave time for it.
 const DECIDING_ROUNDS: u32 = ROUNDS_IN_BUDGET - 1;
+/// A benchmark whose bench sets its own time may take this part of a round. If it takes more and a
+/// round of everything is too long, it is postponed: no effort makes it shorter.
+const MAX_OWN_SHARE: f64 = 0.1;
 /// If the first round takes this many times what it may take, the effort is chosen again.
 const MAX_FIRST_EXCESS: f64 = 1.25;
 
@@ -55,6 +59,9 @@ pub(crate) struct RoundSchedule<'a> {
     spent: HashMap<BenchmarkId, f64>,
     /// Number of rounds that have begun.
     begun: u32,
+    /// Benchmarks that are not measured before the others are decided. One round of each would take
+    /// so much of the budget that the others had too few.
+    postponed: HashSet<BenchmarkId>,
 }
 
 impl<'a> RoundSchedule<'a> {
@@ -69,16 +76,80 @@ impl<'a> RoundSchedule<'a> {
             last_times: BTreeMap::new(),
             spent: HashMap::new(),
             begun: 0,
+            postponed: HashSet::new(),
         };
         schedule.fit_effort();
+        schedule.postpone_excessive();
         schedule
     }
 
+    /// Chooses the effort with which a round of all benchmarks that are not postponed takes no more
+    /// than its part of the budget.
     fn fit_effort(&mut self) {
-        if let Some(budget) = self.budget {
-            let limit = budget.round_nanos() / SIDES;
-            self.level = self.plan.fit_effort(self.effort, limit, self.level);
+        if let Some(limit) = self.find_round_limit() {
+            let mut early = self.plan_early();
+            self.level = early.fit_effort(self.effort, limit / SIDES, self.level);
+            self.plan.choose_effort(self.effort, self.level);
         }
+    }
+
+    /// Returns the longest time of the next round in nanoseconds; `None` without a budget. It leaves
+    /// time for the rounds after it that decide most benchmarks.
+    fn find_round_limit(&self) -> Option<f64> {
+        let budget = self.budget?;
+        let left = budget.time_left().as_secs_f64() * 1e9;
+        let missing = DECIDING_ROUNDS.saturating_sub(self.begun).max(1);
+        Some(budget.round_nanos().min(left / f64::from(missing)))
+    }
+
+    /// Returns the plan of the benchmarks that are not postponed.
+    fn plan_early(&self) -> LaunchPlan {
+        let postponed: Vec<BenchmarkId> = self.postponed.iter().cloned().collect();
+        self.plan.exclude(&postponed)
+    }
+
+    /// Postpones the most expensive benchmarks until a round of the others is short enough, if a
+    /// round is too long with the least effort. Only benchmarks are postponed that take longer alone
+    /// than a round may, or much of it because their bench sets its own time. Then the effort of the
+    /// others is chosen again. If nothing would be left, nothing is postponed.
+    fn postpone_excessive(&mut self) {
+        let Some(limit) = self.find_round_limit() else { return };
+        let mut excess = SIDES * self.plan.estimate_launch_nanos(self.effort) - limit;
+        let mut alone: Vec<(f64, BenchmarkId)> = self
+            .plan
+            .planned
+            .iter()
+            .flatten()
+            .filter_map(|planned| {
+                let has_own_time = planned.cost.own_nanos() > 0.0;
+                let share = if has_own_time { MAX_OWN_SHARE } else { 1.0 };
+                let nanos = self.estimate_benchmark(planned);
+                (nanos > share * limit).then(|| (nanos, planned.id.clone()))
+            })
+            .collect();
+        alone.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let mut postponed = HashSet::new();
+        for (nanos, id) in alone {
+            if excess <= 0.0 {
+                break;
+            }
+            excess -= nanos;
+            postponed.insert(id);
+        }
+        let count = self.plan.planned.as_ref().map_or(0, Vec::len);
+        if !postponed.is_empty() && postponed.len() < count {
+            self.postponed = postponed;
+            self.level = EffortLevel::Full;
+            self.fit_effort();
+        }
+    }
+
+    /// Returns the benchmarks that are postponed and were not launched, in a fixed order.
+    pub(super) fn list_postponed(&self) -> Vec<BenchmarkId> {
+        let is_waiting = |id: &&BenchmarkId| !self.spent.contains_key(*id);
+        let mut waiting: Vec<_> = self.postponed.iter().filter(is_waiting).cloned().collect();
+        waiting.sort();
+        waiting
     }
 
     /// Returns the benchmarks of all rounds, and how they are measured.
@@ -87,10 +158,10 @@ impl<'a> RoundSchedule<'a> {
     }
 
     /// Returns the largest number of rounds of every benchmark that the rest of the budget allows, as
-    /// a horizon. Without a budget it is the smallest one.
+    /// a horizon. Benchmarks that are postponed do not count. Without a budget it is the smallest one.
     pub(crate) fn choose_horizon(&self) -> LookHorizon {
         let Some(budget) = self.budget else { return LookHorizon::default() };
-        let round = SIDES * self.plan.estimate_launch_nanos(self.effort);
+        let round = SIDES * self.plan_early().estimate_launch_nanos(self.effort);
         let left = budget.time_left().as_secs_f64() * 1e9;
         // The cost of a command is not known before its first launch.
         let is_known = self.plan.planned.is_some() || !self.plan.startups.is_empty();
@@ -151,9 +222,9 @@ impl<'a> RoundSchedule<'a> {
         times.map_or(1.0, |(measured, estimated)| measured / estimated)
     }
 
-    /// Returns what the first round measures: everything.
+    /// Returns what the first round measures: everything that is not postponed.
     pub(super) fn select_first(&self) -> LaunchPlan {
-        LaunchPlan { planned: self.plan.planned.clone(), ..LaunchPlan::default() }
+        LaunchPlan { planned: self.plan_early().planned, ..LaunchPlan::default() }
     }
 
     /// Returns which of the `wanted` benchmarks the next round measures. It is empty if the time is
@@ -162,13 +233,19 @@ impl<'a> RoundSchedule<'a> {
     /// If a round of all of them takes too long, those on which the least time was spent come first.
     /// So expensive benchmarks are measured in every second or third round. If the first round
     /// took too long, the next ones are shorter, so that at least cheap benchmarks have enough of them.
+    /// Benchmarks that are postponed come one after the other when no other one is wanted, each only
+    /// if the rest of the budget has time for a test of it.
     pub(super) fn select_next(&self, wanted: &HashSet<BenchmarkId>) -> LaunchPlan {
         let plan = LaunchPlan { planned: self.plan.planned.clone(), ..LaunchPlan::default() };
         let plan = plan.restrict_to(wanted);
         let Some(budget) = self.budget else { return plan };
         let left = budget.time_left().as_secs_f64() * 1e9;
-        let missing = DECIDING_ROUNDS.saturating_sub(self.begun).max(1);
-        let limit = budget.round_nanos().min(left / f64::from(missing));
+        if wanted.iter().all(|id| self.postponed.contains(id)) {
+            return plan.restrict_to(&self.select_postponed(wanted, left).into_iter().collect());
+        }
+        let early = wanted.iter().filter(|id| !self.postponed.contains(*id)).cloned().collect();
+        let plan = plan.restrict_to(&early);
+        let limit = self.find_round_limit().unwrap_or(left);
         let mut candidates: Vec<&PlannedBenchmark> = plan.planned.iter().flatten().collect();
         candidates.sort_by(|one, other| self.compare_spent(one, other));
         let mut started: HashSet<(ProcessName, MeasureMode)> = HashSet::new();
@@ -186,6 +263,24 @@ impl<'a> RoundSchedule<'a> {
             }
         }
         plan.restrict_to(&chosen)
+    }
+
+    /// Returns which of the `wanted` benchmarks, all of which are postponed, the next round measures
+    /// alone: one that has begun and has time for another round, or else the cheapest one that has
+    /// time for as many rounds as a test needs. `left` are the nanoseconds that are left.
+    fn select_postponed(&self, wanted: &HashSet<BenchmarkId>, left: f64) -> Option<BenchmarkId> {
+        let mut affordable: Vec<(bool, Duration, &BenchmarkId)> = wanted
+            .iter()
+            .filter_map(|id| {
+                let alone = self.estimate_alone(id)?;
+                let is_new = !self.spent.contains_key(id);
+                let rounds = if is_new { MIN_ROUNDS as f64 } else { 1.0 };
+                let needed = rounds * alone.as_secs_f64() * 1e9;
+                (needed <= left).then_some((is_new, alone, id))
+            })
+            .collect();
+        affordable.sort();
+        affordable.first().map(|(_, _, id)| (*id).clone())
     }
 
     /// Compares the time that was spent on two benchmarks.
@@ -252,7 +347,7 @@ impl<'a> RoundSchedule<'a> {
         }
         for planned in self.plan.planned.iter_mut().flatten() {
             let mean = slowest.get(&planned.id).copied().unwrap_or(0.0);
-            planned.cost = planned.cost.max(CallCost { call: planned.cost.call, pace: mean });
+            planned.cost = planned.cost.max(CallCost { pace: mean, ..CallCost::default() });
         }
         self.fit_effort();
         self.last_times.clear();
@@ -270,7 +365,7 @@ mod tests {
     /// Returns a plan of one target whose benchmarks take these milliseconds per call.
     fn plan(millis: &[(&str, f64)]) -> LaunchPlan {
         let planned = millis.iter().map(|(name, millis)| {
-            let cost = CallCost { call: millis * 1e6, pace: millis * 1e6 };
+            let cost = CallCost { call: millis * 1e6, pace: millis * 1e6, ..CallCost::default() };
             PlannedBenchmark::new(id(name), Some("t".to_owned()), cost)
         });
         LaunchPlan { planned: Some(planned.collect()), ..LaunchPlan::default() }
@@ -373,7 +468,7 @@ mod tests {
     fn plan_large_suite() -> LaunchPlan {
         let planned = (0..160).map(|at| {
             let nanos = 200.0 * (95e6_f64 / 200.0).powf(f64::from(at) / 159.0);
-            let cost = CallCost { call: nanos, pace: nanos };
+            let cost = CallCost { call: nanos, pace: nanos, ..CallCost::default() };
             PlannedBenchmark::new(id(&format!("b{at}")), Some(format!("t{}", at % 7)), cost)
         });
         LaunchPlan { planned: Some(planned.collect()), ..LaunchPlan::default() }
@@ -382,9 +477,14 @@ mod tests {
     /// Plays the rounds of the large suite on a machine on which everything takes as long as in the
     /// pilot times `slowness`. A benchmark is decided after five rounds. Returns the number of
     /// decided benchmarks and the seconds that the rounds took after a pilot.
-    fn play_large_suite(seconds: u64, mut slowness: f64) -> (usize, f64) {
+    fn play_large_suite(seconds: u64, slowness: f64) -> (usize, f64) {
+        play_suite(plan_large_suite(), seconds, slowness)
+    }
+
+    /// Plays the rounds of `plan`, as [`play_large_suite`] does.
+    fn play_suite(plan: LaunchPlan, seconds: u64, mut slowness: f64) -> (usize, f64) {
         let effort = Effort::default();
-        let mut schedule = schedule(plan_large_suite(), &effort, seconds);
+        let mut schedule = schedule(plan, &effort, seconds);
         let calls: Vec<(BenchmarkId, f64)> = schedule
             .plan
             .planned
@@ -426,7 +526,8 @@ mod tests {
                 }
             }
             let open = rounds.iter().filter(|(_, count)| **count < 5).map(|(id, _)| id.clone());
-            selected = schedule.select_next(&open.collect());
+            let open = open.chain(schedule.list_postponed()).collect();
+            selected = schedule.select_next(&open);
         }
         (rounds.values().filter(|count| **count >= 5).count(), elapsed)
     }
@@ -442,5 +543,65 @@ mod tests {
         // Everything takes three times as long as in the pilot, so not all of it can be decided.
         let (decided, seconds) = play_large_suite(300, 3.0);
         assert!(decided >= 100 && seconds < 330.0, "{decided} in {seconds} s");
+    }
+
+    /// Returns the large suite, and four benchmarks that take 15 s per launch whatever is asked for.
+    fn plan_suite_with_own_times() -> LaunchPlan {
+        let mut plan = plan_large_suite();
+        let own = (0..4).map(|at| {
+            let cost = CallCost { call: 1e6, pace: 4e6, own_calls: 15e9, own_warmup: 0.0 };
+            PlannedBenchmark::new(id(&format!("own{at}")), Some("own".to_owned()), cost)
+        });
+        plan.planned.get_or_insert_default().extend(own);
+        plan
+    }
+
+    #[test]
+    fn benches_that_set_their_own_time_do_not_take_the_rounds_of_the_others() {
+        let (decided, seconds) = play_suite(plan_suite_with_own_times(), 300, 1.0);
+        assert!(decided >= 160 && seconds < 300.0, "{decided} in {seconds} s");
+        let effort = Effort::default();
+        let alone = schedule(plan_large_suite(), &effort, 300);
+        let schedule = schedule(plan_suite_with_own_times(), &effort, 300);
+        let first = schedule.select_first();
+        assert!(names(&first).iter().all(|name| !name.starts_with("own")), "{first:?}");
+        // Neither the effort nor the number of looks of the others suffers.
+        assert_eq!(schedule.level, alone.level);
+        assert_eq!(schedule.choose_horizon(), alone.choose_horizon());
+        // The budget that would do for all of them is named.
+        assert!(schedule.find_needed_budget().unwrap() > Duration::from_mins(12));
+    }
+
+    #[test]
+    fn postponed_benchmarks_are_measured_one_after_the_other_when_the_rest_is_decided() {
+        let effort = Effort::default();
+        let mut schedule = schedule(plan_suite_with_own_times(), &effort, 300);
+        let own = |at: u32| id(&format!("own{at}"));
+        assert_eq!(schedule.list_postponed(), [own(0), own(1), own(2), own(3)]);
+        let wanted: HashSet<_> = [own(0), own(1), id("b0")].into();
+        assert_eq!(names(&schedule.select_next(&wanted)), ["b0"]);
+        let wanted: HashSet<_> = [own(1), own(0)].into();
+        let selected = schedule.select_next(&wanted);
+        assert_eq!(names(&selected), ["own0"]);
+        schedule.record_job(&selected.list_jobs()[0], Duration::from_secs(31));
+        assert_eq!(names(&schedule.select_next(&wanted)), ["own0"]);
+        assert_eq!(schedule.list_postponed(), [own(1), own(2), own(3)]);
+        // A minute is enough for another round of the one that has begun, and for no test of others.
+        let began = Instant::now().checked_sub(Duration::from_mins(4)).unwrap();
+        schedule.budget = Some(RoundsBudget { began, limit: Duration::from_mins(5) });
+        assert_eq!(names(&schedule.select_next(&wanted)), ["own0"]);
+        assert_eq!(names(&schedule.select_next(&HashSet::from([own(1)]))), [""; 0]);
+    }
+
+    #[test]
+    fn nothing_is_postponed_if_nothing_else_would_be_measured() {
+        let effort = Effort::default();
+        let mut plan = plan(&[("a", 1.0), ("b", 1.0)]);
+        for planned in plan.planned.iter_mut().flatten() {
+            planned.cost.own_calls = 60e9;
+        }
+        let schedule = schedule(plan, &effort, 60);
+        assert_eq!(names(&schedule.select_first()), ["a", "b"]);
+        assert_eq!(schedule.list_postponed(), []);
     }
 }
