@@ -186,6 +186,7 @@ impl ParsedRun {
             candidate: &self.0,
             entered_count: self.0.benchmarks.len(),
             same_program: &[],
+            postponed: &[],
             horizon: LookHorizon::default(),
             has_ended: false,
         };

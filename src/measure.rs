@@ -402,6 +402,7 @@ pub(crate) fn measure_subject(
         let limit = budget.as_secs_f64() * 1e9 / f64::from(LAUNCHES_IN_BUDGET);
         plan.fit_effort(effort, limit, EffortLevel::Full);
     }
+    plan.notes.extend(plan.note_own_times());
     let records = plan.to_pilot_records();
     progress(MeasureProgress::Piloted(records.clone()));
     let planned = plan.planned.take();

@@ -162,6 +162,16 @@ pub(crate) enum Note {
         /// Unit in which Criterion shows it; empty if there is none.
         unit: String,
     },
+    /// Launches of benchmarks take long whatever is asked for, because their benches set measurement
+    /// time, warm-up time or sample size in their code.
+    BenchSetsOwnTime {
+        /// Names of the slowest benchmarks, the slowest first.
+        benchmarks: Vec<String>,
+        /// Number of benchmarks.
+        count: u64,
+        /// Time that a launch of the slowest takes at least.
+        longest: Nanos,
+    },
     /// Entries of another harness's output are not times, and were left out.
     EntriesLeftOut {
         /// Name of the harness.

@@ -57,6 +57,8 @@ pub(crate) struct MeasuredRounds {
     pub(crate) entered_count: usize,
     /// Benchmarks that were not measured because both sides have the same program.
     pub(crate) same_program: Vec<SameBenchmark>,
+    /// Benchmarks that were not launched because the budget had no time for enough rounds of them.
+    pub(crate) postponed: Vec<BenchmarkId>,
     /// Largest number of rounds that a benchmark may take, fixed before the first look.
     pub(crate) horizon: LookHorizon,
     /// Whether the budget ended the rounds before every benchmark was decided.
@@ -112,6 +114,7 @@ impl MeasuredRounds {
             candidate: &self.candidate,
             entered_count: self.entered_count,
             same_program: &self.same_program,
+            postponed: &self.postponed,
             horizon: self.horizon,
             has_ended: self.is_budget_spent,
         }
@@ -154,7 +157,8 @@ pub(crate) fn measure_rounds(
     progress: &mut dyn FnMut(RoundsProgress),
 ) -> Result<MeasuredRounds, MeasureError> {
     // Plan: in each round, launch every job on both sides, then let `look` decide which benchmarks
-    // remain. The first round has everything. A round that would not end in time is not begun.
+    // remain. The first round has everything but what would leave no time for the rest; that comes
+    // when the rest is decided. A round that would not end in time is not begun.
     let watch = HostWatch::begin();
     let mut selected = schedule.select_first();
     let mut measured = RoundsMeasurement {
@@ -173,7 +177,8 @@ pub(crate) fn measure_rounds(
         progress(RoundsProgress::Round { round: round + 1, undecided, left });
         measured.measure_round(round, &selected, &mut schedule, progress)?;
         if round == 0 {
-            entered_count = measured.find_common_ids().len();
+            // What comes later shares the error rates, too, so that they are fixed from the start.
+            entered_count = measured.find_common_ids().len() + schedule.list_postponed().len();
             schedule.adapt_to_first_round(measured.list_means());
             // A command has no pilot. The time of its first round counts both sides alike, so it
             // does not depend on their difference.
@@ -186,10 +191,12 @@ pub(crate) fn measure_rounds(
             candidate: measured.candidate.run(),
             entered_count,
             same_program: &rounds_plan.same_program,
+            postponed: &schedule.list_postponed(),
             horizon,
             has_ended: false,
         };
-        let answer = look(evidence, &schedule);
+        let mut answer = look(evidence, &schedule);
+        answer.undecided.extend(schedule.list_postponed());
         let left = schedule.time_left();
         progress(RoundsProgress::Looked { rounds: round + 1, answer: answer.clone(), left });
         if answer.undecided.is_empty() {
@@ -209,11 +216,13 @@ pub(crate) fn measure_rounds(
     let entered = u32::try_from(entered_count).unwrap_or(u32::MAX);
     let (baseline, candidate) = measured.finish(&schedule, RoundsRecord { horizon, entered });
     let same_program = rounds_plan.same_program.clone();
+    let postponed = schedule.list_postponed();
     Ok(MeasuredRounds {
         baseline,
         candidate,
         entered_count,
         same_program,
+        postponed,
         horizon,
         is_budget_spent,
     })

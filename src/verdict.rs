@@ -42,6 +42,7 @@ pub(crate) use evidence::{
     BaselineEvidence, CountEvidence, EditedBenches, Evidence, ReleaseEvidence, RoundsEvidence,
     SameBenchmark, TrailerEvidence,
 };
+pub(crate) use look_plan::MIN_ROUNDS;
 pub(crate) use looks::{NoiseHistory, find_next_look};
 pub(crate) use open::{find_unconfirmed, find_undecided};
 pub(crate) use rounds_need::estimate_rounds_needs;

@@ -88,6 +88,7 @@ pub(super) fn end_rounds<'a>(baseline: &'a Run, candidate: &'a Run) -> RoundsEvi
         candidate,
         entered_count: candidate.benchmarks.len(),
         same_program: &[],
+        postponed: &[],
         horizon: LookHorizon::default(),
         has_ended: true,
     }

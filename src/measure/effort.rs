@@ -22,6 +22,10 @@ const MAX_DEFAULT_WARMUP: Duration = Duration::from_millis(100);
 /// magnitude.
 const MAX_PILOT_WARMUP: Duration = Duration::from_millis(10);
 
+/// A pilot launch that takes this much longer than it was asked to is the bench's own choice, not
+/// noise.
+const MIN_OWN_EXCESS: Duration = Duration::from_millis(50);
+
 /// How much to measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Effort {
@@ -85,20 +89,80 @@ impl EffortLevel {
     }
 }
 
-/// Time of one call, as the pilot or the first round measured it.
+/// What a pilot launch asks of a bench.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PilotRequest {
+    /// Number of calls.
+    pub(crate) calls: u32,
+    /// Nanoseconds of warm-up.
+    pub(crate) warmup: f64,
+}
+
+/// What a bench did with a benchmark in a pilot launch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PilotTimes {
+    /// Median nanoseconds of a call.
+    pub(crate) call: f64,
+    /// Number of calls that were made.
+    pub(crate) calls: f64,
+    /// Nanoseconds that all calls took, with the work between them.
+    pub(crate) elapsed: f64,
+    /// Nanoseconds that the warm-up took.
+    pub(crate) warmup: f64,
+}
+
+/// Time of one call, as the pilot or the first round measured it, and what a bench does of its own
+/// accord.
+///
+/// Criterion lets the measurement time, the warm-up time and the sample size that a bench sets in its
+/// code override those of the command line. Then a launch takes its time whatever is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct CallCost {
     /// Nanoseconds of the call itself.
     pub(crate) call: f64,
     /// Nanoseconds from one call to the next, with the work between them.
     pub(crate) pace: f64,
+    /// Nanoseconds that all calls of a launch take at least, however few are asked for. Zero if the
+    /// bench makes as few calls as it is asked for.
+    pub(crate) own_calls: f64,
+    /// Nanoseconds that the warm-up of a launch takes at least, however short it should be. Zero if
+    /// it is as short as it should be.
+    pub(crate) own_warmup: f64,
 }
 
 impl CallCost {
+    /// Returns the cost of a benchmark whose pilot launch was asked for `asked`. Calls and a warm-up
+    /// that exceed it by more than [`MIN_OWN_EXCESS`] are the bench's own choice.
+    pub(crate) fn from_pilot(asked: PilotRequest, pilot: PilotTimes) -> Self {
+        let PilotTimes { call, calls, elapsed, warmup } = pilot;
+        let pace = call.max(elapsed / calls.max(1.0));
+        let excess = to_nanos(MIN_OWN_EXCESS);
+        let asked_calls = f64::from(asked.calls) * pace;
+        // Criterion doubles the calls of the warm-up until its time is over.
+        let asked_warmup = 2.0 * (asked.warmup + pace);
+        Self {
+            call,
+            pace,
+            own_calls: if elapsed > asked_calls + excess { elapsed } else { 0.0 },
+            own_warmup: if warmup > asked_warmup + excess { warmup } else { 0.0 },
+        }
+    }
+
+    /// Returns the nanoseconds that a launch takes at least, whatever is asked for. Zero if the bench
+    /// does what it is asked for.
+    pub(crate) fn own_nanos(self) -> f64 {
+        self.own_calls + self.own_warmup
+    }
+
     /// Returns the larger cost of two sides, so that both are measured alike.
     #[must_use]
     pub(crate) fn max(self, other: Self) -> Self {
-        Self { call: self.call.max(other.call), pace: self.pace.max(other.pace) }
+        Self {
+            call: self.call.max(other.call),
+            pace: self.pace.max(other.pace),
+            own_calls: self.own_calls.max(other.own_calls),
+            own_warmup: self.own_warmup.max(other.own_warmup),
+        }
     }
 }
 
@@ -206,7 +270,7 @@ mod tests {
 
     #[track_caller]
     fn makes_calls(call: f64, pace: f64, level: EffortLevel, expected: u32) {
-        let cost = CallCost { call, pace };
+        let cost = CallCost { call, pace, ..CallCost::default() };
         assert_eq!(Effort::default().choose_calls(cost, milliseconds(10), level), expected);
     }
 
@@ -230,9 +294,26 @@ mod tests {
         for (call, pace, expected) in
             [(1e6, 1e6, 200), (20e6, 20e6, 100), (1e9, 1e9, 10), (6e3, 40e6, 50), (6e3, 6e3, 200)]
         {
-            let cost = CallCost { call, pace };
+            let cost = CallCost { call, pace, ..CallCost::default() };
             assert_eq!(asked.choose_calls(cost, milliseconds(10), EffortLevel::Full), expected);
         }
+    }
+
+    #[test]
+    fn a_bench_that_sets_its_own_time_is_recognised_by_its_pilot() {
+        let asked = PilotRequest { calls: MIN_LAUNCH_CALLS, warmup: 10e6 };
+        let cost = |call, calls, elapsed, warmup| {
+            let cost = CallCost::from_pilot(asked, PilotTimes { call, calls, elapsed, warmup });
+            (cost.pace, cost.own_calls, cost.own_warmup)
+        };
+        // 4000 calls in 15 s were not asked for; neither were 100 calls of 10 ms.
+        assert_eq!(cost(1e6, 4000.0, 15e9, 12e6), (3.75e6, 15e9, 0.0));
+        assert_eq!(cost(10e6, 100.0, 1e9, 12e6), (10e6, 1e9, 0.0));
+        assert_eq!(cost(100.0, 150e6, 15e9, 1e9), (100.0, 15e9, 1e9));
+        // Slow calls, slow work between calls, and batches of fast calls are as asked for.
+        assert_eq!(cost(2e9, 10.0, 20e9, 2e9), (2e9, 0.0, 0.0));
+        assert_eq!(cost(1e6, 10.0, 20e9, 2e9), (2e9, 0.0, 0.0));
+        assert_eq!(cost(10.0, 110.0, 2000.0, 10e6), (2000.0 / 110.0, 0.0, 0.0));
     }
 
     #[test]

@@ -57,7 +57,8 @@ pub(crate) struct PlannedBenchmark {
     pub(crate) id: BenchmarkId,
     /// The bench target that the benchmark belongs to; `None` for a benchmark of a command.
     pub(crate) target: Option<String>,
-    /// Time of a call. Zero if it is not known or too short to be measured.
+    /// Time of a call, which is zero if it is not known or too short to be measured, and the time that
+    /// the bench takes whatever it is asked for.
     pub(crate) cost: CallCost,
     /// How the benchmark is measured.
     pub(crate) mode: MeasureMode,
@@ -82,13 +83,14 @@ impl PlannedBenchmark {
     /// Returns the nanoseconds that the benchmark takes in one launch, without the start of the
     /// process.
     pub(crate) fn estimate_nanos(&self, effort: &Effort) -> f64 {
+        let CallCost { own_calls, own_warmup, .. } = self.cost;
         let warmup = effort.choose_warmup(self.launch_time).as_secs_f64() * 1e9;
         let pace = self.cost.pace.max(self.cost.call);
         let calls = match self.mode {
             MeasureMode::Call(calls) => f64::from(calls) * pace,
             MeasureMode::Batch => self.launch_time.as_secs_f64() * 1e9,
         };
-        warmup.max(pace) + calls + ANALYSIS_NANOS
+        warmup.max(pace).max(own_warmup) + calls.max(own_calls) + ANALYSIS_NANOS
     }
 }
 
@@ -97,6 +99,10 @@ pub(crate) type ProcessName = (Option<String>, Option<String>);
 
 /// Nanoseconds that a bench spends on a benchmark after its calls: it analyses and writes them.
 const ANALYSIS_NANOS: f64 = 3e6;
+/// A launch that takes at least this many nanoseconds by the bench's own choice is worth a note.
+const MIN_NOTED_NANOS: f64 = 1e9;
+/// Largest number of benchmarks that a note names.
+const MAX_NOTED_IDS: usize = 3;
 /// Nanoseconds that starting and following a process takes, besides what it does itself.
 const START_NANOS: f64 = 10e6;
 
@@ -193,6 +199,26 @@ impl LaunchPlan {
             })
         });
         records.collect()
+    }
+
+    /// Returns a note on the benchmarks whose launches take [`MIN_NOTED_NANOS`] or longer because
+    /// their benches do more than they are asked to, the slowest first. Returns `None` if there are
+    /// none.
+    pub(crate) fn note_own_times(&self) -> Option<Note> {
+        let mut own: Vec<(f64, &BenchmarkId)> = self
+            .planned
+            .iter()
+            .flatten()
+            .map(|planned| (planned.cost.own_nanos(), &planned.id))
+            .filter(|(nanos, _)| *nanos >= MIN_NOTED_NANOS)
+            .collect();
+        own.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let (longest, _) = own.first()?;
+        Some(Note::BenchSetsOwnTime {
+            benchmarks: own.iter().take(MAX_NOTED_IDS).map(|(_, id)| id.name.clone()).collect(),
+            count: own.len() as u64,
+            longest: Nanos::new(*longest).ok()?,
+        })
     }
 
     /// Returns the nanoseconds that one launch of all planned benchmarks takes on one side.
@@ -361,7 +387,7 @@ mod tests {
     /// Returns a plan of benchmarks of one target, whose calls take `costs` microseconds.
     fn plan_costs(costs: &[(&str, f64)], startup_millis: u64) -> LaunchPlan {
         let benchmarks = costs.iter().map(|(id, micros)| PlannedBenchmark {
-            cost: CallCost { call: micros * 1e3, pace: micros * 1e3 },
+            cost: CallCost { call: micros * 1e3, pace: micros * 1e3, ..CallCost::default() },
             ..planned(id, MeasureMode::Batch)
         });
         let process = (Some("p".to_owned()), Some("t".to_owned()));
@@ -404,6 +430,30 @@ mod tests {
         chooses(plan_costs(&costs, 10_000), &[("a", calls(20_000)), ("b", calls(20_000))]);
         let slow = [("a", 10.0), ("b", 1000.0)];
         chooses(plan_costs(&slow, 10_000), &[("a", calls(20_000)), ("b", calls(200))]);
+    }
+
+    #[test]
+    fn a_launch_takes_as_long_as_the_bench_sets_itself() {
+        let effort = Effort::default();
+        let mut plan = plan_costs(&[("batch", 1.0), ("call", 1400.0), ("as asked", 1400.0)], 1);
+        for planned in plan.planned.iter_mut().flatten().take(2) {
+            planned.cost = CallCost { own_calls: 15e9, own_warmup: 1e9, ..planned.cost };
+        }
+        plan.fit_effort(&effort, 0.0, EffortLevel::Full);
+        let seconds: Vec<_> = plan
+            .planned
+            .iter()
+            .flatten()
+            .map(|planned| planned.estimate_nanos(&effort) / 1e9)
+            .collect();
+        assert!(seconds[0] > 16.0 && seconds[1] > 16.0 && seconds[2] < 0.1, "{seconds:?}");
+        let benchmarks = vec!["batch".to_owned(), "call".to_owned()];
+        let longest = Nanos::new(16e9).unwrap();
+        let note = Note::BenchSetsOwnTime { benchmarks, count: 2, longest };
+        assert_eq!(plan.note_own_times(), Some(note));
+        // The plan of the other side costs the same.
+        let (_, other) = plan.merge_with(plan_costs(&[("batch", 1.0), ("call", 1400.0)], 1));
+        assert!(other.estimate_launch_nanos(&effort) > 32e9);
     }
 
     #[test]

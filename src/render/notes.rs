@@ -21,8 +21,8 @@ pub(super) use self::texts::add_texts;
 pub(crate) use self::values::describe_disturbance;
 use self::values::{
     count_from_one, describe_amount, describe_compiler, describe_condition, describe_machine,
-    describe_nearest, describe_stored_machine, format_large_count, format_percent, format_slowdown,
-    join_lines,
+    describe_nearest, describe_own_time, describe_stored_machine, format_large_count,
+    format_percent, format_slowdown, join_lines,
 };
 use super::numbers::{format_duration_tick, format_wait};
 use crate::note::{FailureReason, Note};
@@ -119,6 +119,9 @@ pub(crate) fn describe_note(note: &Note) -> String {
             format!(
                 "`{benchmark}` was left out: Criterion measures something other than time in it{unit}"
             )
+        }
+        Note::BenchSetsOwnTime { benchmarks, count, longest } => {
+            describe_own_time(benchmarks, *count, *longest)
         }
         Note::EntriesLeftOut { adapter, entries, count } => {
             let left = count.saturating_sub(entries.len() as u64);
@@ -399,6 +402,7 @@ pub(crate) fn describe_note(note: &Note) -> String {
                                  launches differ"
             .to_owned(),
         Note::TooFewRounds { rounds } => match rounds {
+            0 => "not measured: the budget has no time for enough rounds of it".to_owned(),
             1 => "1 round is too few for a test".to_owned(),
             rounds => format!("{rounds} rounds are too few for a test"),
         },

@@ -81,6 +81,14 @@ impl CallsPerSample {
         }
     }
 
+    /// Returns the number of calls of all `sample_count` samples.
+    pub(crate) fn total(&self, sample_count: usize) -> f64 {
+        match self {
+            Self::Same(count) => count * sample_count as f64,
+            Self::Each(counts) => counts.iter().sum(),
+        }
+    }
+
     /// Returns the part that a digest can keep: the number of calls if it is the same for every
     /// sample, and otherwise `None`.
     pub(crate) fn keep_same(&self) -> Option<Self> {

@@ -68,6 +68,7 @@ fn decide_in_rounds(baseline: &Run, candidate: &Run) -> Decision {
         candidate,
         entered_count: entered,
         same_program: &[],
+        postponed: &[],
         horizon: LookHorizon::default(),
         has_ended: true,
     };
@@ -91,6 +92,7 @@ fn a_busy_machine_is_reported_once() {
         candidate: &again,
         entered_count: 1,
         same_program: &[],
+        postponed: &[],
         horizon: LookHorizon::default(),
         has_ended: true,
     };

@@ -67,6 +67,7 @@ fn in_rounds<'a>(baseline: &'a Run, candidate: &'a Run, has_ended: bool) -> Evid
         candidate,
         entered_count: candidate.benchmarks.len(),
         same_program: &[],
+        postponed: &[],
         horizon: LookHorizon::default(),
         has_ended,
     };

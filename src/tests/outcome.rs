@@ -190,6 +190,7 @@ fn a_row_in_rounds_shows_the_rounds_that_decided() {
         candidate: &candidate,
         entered_count: 1,
         same_program: &[],
+        postponed: &[],
         horizon: crate::run::LookHorizon::default(),
         has_ended: true,
     };

@@ -52,8 +52,15 @@ fn judge(
 ) -> Judgement {
     let [baseline, candidate] = sides;
     let same_program = &[];
-    let rounds =
-        RoundsEvidence { baseline, candidate, entered_count, same_program, horizon, has_ended };
+    let rounds = RoundsEvidence {
+        baseline,
+        candidate,
+        entered_count,
+        same_program,
+        postponed: &[],
+        horizon,
+        has_ended,
+    };
     let sides = Evidence::from_sides(candidate, BaselineEvidence::None);
     decide_on(&Evidence { rounds: Some(rounds), ..sides })
 }

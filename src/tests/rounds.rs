@@ -24,6 +24,7 @@ fn what_failed_on_the_base_alone_is_said_too() {
         candidate,
         entered_count: 1,
         same_program: vec![],
+        postponed: vec![],
         horizon: crate::run::LookHorizon::default(),
         is_budget_spent: false,
     };

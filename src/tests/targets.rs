@@ -261,6 +261,7 @@ fn decide_every_way(baseline: &[Vec<f64>], candidate: &[Vec<f64>]) -> [Decision;
         candidate: &new,
         entered_count: 1,
         same_program: &[],
+        postponed: &[],
         horizon: LookHorizon::default(),
         has_ended: true,
     };
@@ -403,6 +404,7 @@ fn a_target_without_enough_calls_asks_for_more_rounds() {
             candidate: &new,
             entered_count: 1,
             same_program: &[],
+            postponed: &[],
             horizon: LookHorizon::default(),
             has_ended: false,
         };

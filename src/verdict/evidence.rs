@@ -70,6 +70,9 @@ pub(crate) struct RoundsEvidence<'a> {
     pub(crate) entered_count: usize,
     /// Benchmarks that did not enter because both sides have the same program for them.
     pub(crate) same_program: &'a [SameBenchmark],
+    /// Benchmarks that entered and were not launched, because the budget has no time for enough
+    /// rounds of them, or not yet.
+    pub(crate) postponed: &'a [BenchmarkId],
     /// Largest number of rounds that a benchmark may take. It is fixed before the first round.
     pub(crate) horizon: LookHorizon,
     /// Whether no more rounds will come, because the time is up. If so, each benchmark that was
@@ -146,6 +149,7 @@ impl<'a> RoundsEvidence<'a> {
             candidate,
             entered_count: usize::try_from(entered).unwrap_or(usize::MAX),
             same_program: &[],
+            postponed: &[],
             horizon,
             has_ended: true,
         })
@@ -179,6 +183,11 @@ impl<'a> Evidence<'a> {
     pub(super) fn find_same_program(&self, id: &BenchmarkId) -> Option<&'a Note> {
         let mut same = self.rounds?.same_program.iter();
         same.find(|same| same.id == *id).map(|same| &same.reason)
+    }
+
+    /// Returns whether the rounds have a benchmark, and it was not launched in them.
+    pub(super) fn is_postponed(&self, id: &BenchmarkId) -> bool {
+        self.rounds.is_some_and(|rounds| rounds.postponed.contains(id))
     }
 
     /// Returns whether there is a baseline. A base without any benchmark does not count as a

@@ -55,6 +55,10 @@ pub(super) fn judge_all(
                     let finding = ChangeFinding::without_test(Change::Unchanged, note);
                     (finding, Some(CheckStage::Confirmed))
                 }
+                None if evidence.is_postponed(&comparison.id) => {
+                    let note = Some(Note::TooFewRounds { rounds: 0 });
+                    (ChangeFinding::without_test(Change::Inconclusive, note), None)
+                }
                 None => {
                     obstacles = list_obstacles(evidence, condition.obstacles);
                     let (notes, sides) = (obstacles.clone(), &stored_sides);
@@ -121,7 +125,9 @@ fn compare_sides<'a>(evidence: &Evidence<'a>, policy: &Policy) -> Vec<BenchmarkC
             }
         }
         let same = rounds.same_program.iter().map(|same| &same.id);
-        let unmeasured = same.filter(|id| !places.contains_key(id));
+        let known: HashSet<BenchmarkId> =
+            comparisons.iter().map(|comparison| comparison.id.clone()).collect();
+        let unmeasured = same.chain(rounds.postponed).filter(|id| !known.contains(id));
         comparisons.extend(unmeasured.map(|id| BenchmarkComparison::new_unmeasured(id.clone())));
     }
     comparisons

@@ -500,3 +500,39 @@ fn slow_code_gets_the_launches_that_its_target_needs() {
     assert!(text.find(warning).is_some_and(|at| at < first_launch), "{text}");
     assert!(text.contains("help: `--launches 30` gives enough samples"), "{text}");
 }
+
+#[test]
+fn a_bench_that_sets_its_own_measurement_time_leaves_the_others_their_rounds() {
+    // Criterion lets the time that a bench sets override `--measurement-time`. Each launch of such a
+    // benchmark took its 15 s, so that all others ended with one round.
+    let ignores_flags = "let size = if id.starts_with(\"own\") { 50 } else { size };
+        let wait = if id.starts_with(\"own\") { 1100 } else { 0 };
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        if *ns < 0.0";
+    let source = |ids: &str| BENCH.replace("/* ids */", ids).replace("if *ns < 0.0", ignores_flags);
+    let tiny = Tiny::new("");
+    tiny.source(&source(r#"("own", 2e7), ("other", 1e6)"#));
+    tiny.source(&source(r#"("own", 2e7), ("other", 3e6)"#));
+    let (decision, output) = tiny.check(&["--baseline", "HEAD~1", "--budget", "6s"]);
+    let text = text_of(&output);
+    assert_eq!(changes(&decision), [("other", "regressed"), ("own", "inconclusive")], "{text}");
+    let launches: Vec<_> = decision["benchmarks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["id"].as_str().unwrap(), one["launches"]["candidate"].as_u64().unwrap()))
+        .collect();
+    assert!(launches.contains(&("own", 0)), "{launches:?}: {text}");
+    let own = &decision["benchmarks"].as_array().unwrap().iter().find(|one| one["id"] == "own");
+    let reason = "not measured: the budget has no time for enough rounds of it";
+    assert_eq!(own.unwrap()["notes"][0]["text"], reason, "{decision:#}");
+    // The cause and the remedy are printed before anything is measured, and are in the report.
+    let cause = "`own` takes 2 s per launch however little is asked for";
+    let rounds = text.find("in rounds, for at most").expect("the rounds are announced");
+    assert!(text.find(cause).is_some_and(|at| at < rounds), "{text}");
+    assert!(warns(&decision, cause), "{decision:#}");
+    assert!(
+        text.contains("make these smaller in the bench, or leave it out with `--bench`"),
+        "{text}"
+    );
+}

@@ -11,6 +11,7 @@ use super::outputs;
 use crate::decision::{Change, Decision, Judgement};
 use crate::measure::LaunchPlan;
 use crate::note::Note;
+use crate::render::notes::describe_note;
 use crate::rounds::{
     LookAnswer, MeasuredRounds, RoundSchedule, RoundsBudget, RoundsPlan, measure_rounds,
 };
@@ -191,6 +192,10 @@ fn measure_benchmarks(
     if let Some(needed) = schedule.find_needed_budget() {
         stages.show_short_budget(limit, needed);
     }
+    let own_times = schedule.plan().note_own_times();
+    if let Some(note) = &own_times {
+        stages.print_line(&describe_note(note));
+    }
     let find_needed = |id: &str| count_needed_samples(&session.policy, id);
     let shortages = schedule.plan().list_shortages(effort, 0, &check.sample_needs(&find_needed));
     stages.show_shortages(&shortages);
@@ -198,6 +203,7 @@ fn measure_benchmarks(
     for run in [&mut baseline, &mut candidate] {
         run.settings.pilot.clone_from(&records);
     }
+    candidate.notes.extend(own_times);
     let [baseline_plan, candidate_plan] = plans;
     let sides = RoundsPlan {
         baseline: &pair.baseline,

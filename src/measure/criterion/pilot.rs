@@ -10,11 +10,14 @@ use self::listing::{
     PendingTitles, TargetListing, describe_nothing_selected, list_targets, note_unlisted, pick_name,
 };
 use super::output::is_title_of;
+use super::stages::BegunBenchmark;
 use super::{
     BenchTarget, BuiltBenches, MAX_TIME_OUTS, TargetStart, build_title_filter, is_cut_title,
     make_unwritten_failure,
 };
-use crate::measure::effort::{CallCost, Effort, EffortLevel, MIN_LAUNCH_CALLS, MIN_LAUNCH_TIME};
+use crate::measure::effort::{
+    CallCost, Effort, EffortLevel, MIN_LAUNCH_CALLS, MIN_LAUNCH_TIME, PilotRequest, PilotTimes,
+};
 use crate::measure::plan::{
     LaunchPlan, MAX_FILTER_BYTES, MeasureMode, PlannedBenchmark, ProcessName,
 };
@@ -229,7 +232,8 @@ impl BenchTarget {
             has_begun |= !started.stages.begun.is_empty() || !started.results.is_empty();
             piloted.notes.extend(started.note_other_measurements(selection));
             piloted.startup = piloted.startup.max(started.stages.startup());
-            let costs = started.list_costs();
+            let warmup = effort.choose_warmup(MIN_LAUNCH_TIME).as_secs_f64() * 1e9;
+            let costs = started.list_costs(PilotRequest { calls: MIN_LAUNCH_CALLS, warmup });
             found.extend(costs.filter(|(id, _)| selection.selects(id) && !found_ids.contains(id)));
             let Some(failure) = started.to_failure(effort) else {
                 found.extend(started.plan_silent());
@@ -294,11 +298,15 @@ fn split_to_fit(pending: PendingTitles) -> Vec<Option<PendingTitles>> {
 
 impl TargetStart {
     /// Returns the time of a call or the failure of each benchmark that wrote results.
-    fn list_costs(&self) -> impl Iterator<Item = (String, Result<CallCost, BenchmarkFailure>)> {
+    /// The start was asked for `asked`.
+    fn list_costs(
+        &self,
+        asked: PilotRequest,
+    ) -> impl Iterator<Item = (String, Result<CallCost, BenchmarkFailure>)> {
         let times = self.results.iter().filter(|(id, _)| self.find_other_unit(id).is_none());
         times.map(move |(id, observed)| {
             let cost = match observed {
-                Ok(observation) => Ok(self.find_cost(id, observation)),
+                Ok(observation) => Ok(self.find_cost(id, observation, asked)),
                 Err(failure) => {
                     Err(BenchmarkFailure { output: self.ended.output.clone(), ..failure.clone() })
                 }
@@ -324,13 +332,17 @@ impl TargetStart {
         notes.collect()
     }
 
-    /// Returns the time of a call, and with the work between two calls.
-    fn find_cost(&self, id: &str, observation: &Observation) -> CallCost {
+    /// Returns the time of a call, and with the work between two calls, in a start that was asked for
+    /// `asked`.
+    fn find_cost(&self, id: &str, observation: &Observation, asked: PilotRequest) -> CallCost {
         let samples = &observation.samples;
         let call = samples.digest().p50.get();
         let begun = self.stages.begun.iter().find(|begun| is_title_of(&begun.title, id));
         let elapsed = begun.and_then(|begun| begun.elapsed).unwrap_or_default();
-        CallCost { call, pace: call.max(elapsed / samples.len() as f64) }
+        let warmup = begun.and_then(BegunBenchmark::warmup_nanos).unwrap_or_default();
+        let batches = observation.calls_per_sample.as_ref();
+        let calls = batches.map_or(samples.len() as f64, |batches| batches.total(samples.len()));
+        CallCost::from_pilot(asked, PilotTimes { call, calls, elapsed, warmup })
     }
 
     fn has_written_any(&self, titles: &[String]) -> bool {

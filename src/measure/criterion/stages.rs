@@ -15,6 +15,8 @@ const MIN_SETUP: Duration = Duration::from_millis(10);
 pub(super) struct BegunBenchmark {
     /// Title under which Criterion prints the benchmark.
     pub(super) title: String,
+    /// When the warm-up began.
+    warmup_began: Instant,
     /// When the measured calls began; `None` during warm-up.
     calls_began: Option<Instant>,
     /// Time in nanoseconds that all measured calls took, with the work between them; `None` until
@@ -27,6 +29,12 @@ pub(super) struct BegunBenchmark {
 }
 
 impl BegunBenchmark {
+    /// Returns the nanoseconds that the warm-up took; `None` until it has ended.
+    pub(super) fn warmup_nanos(&self) -> Option<f64> {
+        let calls = self.calls_began?;
+        Some(calls.saturating_duration_since(self.warmup_began).as_nanos() as f64)
+    }
+
     /// Returns the unit of the result, if it is not a unit of time.
     pub(super) fn find_other_unit(&self) -> Option<&str> {
         self.unit.as_deref().filter(|unit| !TIME_UNITS.contains(unit))
@@ -68,6 +76,7 @@ impl LaunchStages {
             }
             self.begun.push(BegunBenchmark {
                 title: title.to_owned(),
+                warmup_began: now,
                 calls_began: None,
                 elapsed: None,
                 unit: None,
@@ -215,5 +224,7 @@ mod tests {
             stages.take_line(line, at(milliseconds));
         }
         assert_eq!(stages.startup(), Some(Duration::from_millis(120)));
+        assert_eq!(stages.begun[0].warmup_nanos(), Some(10e6));
+        assert_eq!(stages.begun[1].warmup_nanos(), None);
     }
 }

@@ -169,6 +169,11 @@ fn list_notes() -> Vec<Note> {
         BenchEmpty { bench: text("empty"), package: text("demo") }
         OtherMeasurement { benchmark: text("encode/8"), unit: text("instructions") }
         Course { finding: list_course_findings().remove(0) }
+        BenchSetsOwnTime {
+            benchmarks: vec![text("decode/8"), text("decode/16")],
+            count: 4,
+            longest: nanos(15.2e9),
+        }
         EntriesLeftOut { adapter: text("asv"), entries: vec![text("size"), text("ratio")], count: 3 }
         NothingSelected { nearest: vec![text("encode/8"), text("encode/16")] }
         PackageAbsent { package: text("extra") }
@@ -335,6 +340,7 @@ fn list_notes() -> Vec<Note> {
         Note::BaseIsAhead { revision: text("main"), commits: 1, merge_base: text("3f2a91c") },
         Note::FailedInCheckout { reason: FailureReason::Panicked, message: String::new() },
         Note::MoreSlowerThanRelease { count: 1, release: text("v1.2.0") },
+        Note::TooFewRounds { rounds: 0 },
         Note::TooFewRounds { rounds: 1 },
         Note::Undecided { rounds: None, detectable: Some(percent(0.042)), more_time: None },
         Note::Undecided { rounds: Some(14), detectable: None, more_time: None },

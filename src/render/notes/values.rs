@@ -1,8 +1,8 @@
 //! The words of the values inside a note: machines, compilers, conditions, amounts.
 
 use crate::note::{Disturbance, MachineName, StoredMachine};
-use crate::render::numbers::format_count;
-use crate::units::{Percent, Ratio};
+use crate::render::numbers::{format_count, format_wait};
+use crate::units::{Nanos, Percent, Ratio};
 
 /// Returns the clause that names `disturbance`.
 pub(crate) fn describe_disturbance(disturbance: Disturbance) -> String {
@@ -18,6 +18,22 @@ pub(crate) fn describe_disturbance(disturbance: Disturbance) -> String {
 /// Returns the clause that names the id nearest to a pattern; empty without one.
 pub(super) fn describe_nearest(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |id| format!(": the nearest is `{id}`"))
+}
+
+/// Describes benchmarks whose benches set their own time, of which `longest` is the longest launch.
+pub(super) fn describe_own_time(benchmarks: &[String], count: u64, longest: Nanos) -> String {
+    let named = benchmarks.join("`, `");
+    let more = match count.saturating_sub(benchmarks.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {} more", format_large_count(more)),
+    };
+    let takes = if count == 1 { "takes" } else { "take up to" };
+    format!(
+        "`{named}`{more} {takes} {} per launch however little is asked for, because `measurement_time`, \
+         `warm_up_time` or `sample_size` in the bench overrides perfgate: make these smaller in \
+         the bench, or leave it out with `--bench`",
+        format_wait(longest.get())
+    )
 }
 
 /// Formats a number with commas between the thousands.
