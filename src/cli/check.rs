@@ -63,7 +63,7 @@ pub(crate) struct CheckArgs {
           conflicts_with_all = ["run", "baseline_command", "adapter", "onnx", "counts", "explain"])]
     pub(crate) baseline_model: Option<PathBuf>,
     /// ONNX model of the candidate
-    #[arg(long, value_name = "MODEL", requires = "baseline_model")]
+    #[arg(long, value_name = "MODEL", requires = "baseline_model", conflicts_with = "onnx")]
     pub(crate) candidate_model: Option<PathBuf>,
     /// How a model is run.
     #[command(flatten)]

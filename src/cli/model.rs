@@ -34,8 +34,10 @@ pub(crate) struct ModelArgs {
 /// Parses `NAME=N`.
 fn parse_dim(text: &str) -> Result<(String, u64), String> {
     let parsed = text.rsplit_once('=').and_then(|(name, size)| Some((name, size.parse().ok()?)));
-    let parsed = parsed.filter(|(name, _): &(&str, u64)| !name.is_empty());
-    parsed.map(|(name, size)| (name.to_owned(), size)).ok_or_else(|| "write NAME=N".to_owned())
+    let parsed = parsed.filter(|(name, size): &(&str, u64)| !name.is_empty() && *size > 0);
+    parsed
+        .map(|(name, size)| (name.to_owned(), size))
+        .ok_or_else(|| "write NAME=N, with N above zero".to_owned())
 }
 
 /// `perfgate inspect`.

@@ -234,6 +234,13 @@ impl SampleParser {
         if line.trim_ascii().is_empty() {
             return true;
         }
+        // Serde would also read the fields of an object from an array.
+        if line.trim_ascii_start().starts_with(b"[") {
+            let cause = "it is an array instead of an object".to_owned();
+            let invalid = FailureReason::InvalidLine { line: self.line_count, cause };
+            self.first_invalid.get_or_insert(invalid);
+            return false;
+        }
         if self.beside.take_line(line) {
             return true;
         }
@@ -346,6 +353,13 @@ mod tests {
             let reason = &observed[0].1.as_ref().unwrap_err().reason;
             assert!(matches!(reason, FailureReason::InvalidSample { .. }), "{wrong}: {reason:?}");
         }
+    }
+
+    #[test]
+    fn a_line_that_is_an_array_is_not_a_line_of_samples() {
+        let cause = "it is an array instead of an object".to_owned();
+        let reason = FailureReason::InvalidLine { line: 1, cause };
+        fails(r#"echo '["a", [100, 101]]'"#, WHOLE_COMMAND_ID, &reason);
     }
 
     #[test]

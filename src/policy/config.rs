@@ -310,6 +310,12 @@ impl TargetConfig {
             name: name.clone(),
         }));
         let peak = self.peak_rss.iter().map(|text| (PEAK_RSS_METRIC, text, LimitSide::AtMost));
+        if self.peak_rss.is_some() && self.max.contains_key(PEAK_RSS_METRIC) {
+            return Err(PolicyError::TargetLimit {
+                bench: self.bench.clone().unwrap_or_default(),
+                why: format!("`peak-rss` and `max` both limit `{PEAK_RSS_METRIC}`"),
+            });
+        }
         let most = self.max.iter().map(|(key, text)| (key.as_str(), text, LimitSide::AtMost));
         let least = self.min.iter().map(|(key, text)| (key.as_str(), text, LimitSide::AtLeast));
         for (metric, text, side) in peak.chain(most).chain(least) {

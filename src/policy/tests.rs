@@ -120,6 +120,10 @@ fn a_rule_about_metrics_sums_or_ratios_that_means_nothing_is_refused() {
     refuses("[[target]]\nsum = [\"a\"]\npeak-rss = \"1MiB\"", "else than the time of a sum");
     refuses("[[target]]\nsum = [\"a\", \"b\"]", "TargetWithoutLimit(\"a + b\")");
     refuses("[[target]]\nbench = \"a\"\npeak-rss = \"10ms\"", "is not a limit of `peak_rss_bytes`");
+    refuses(
+        "[[target]]\nbench = \"a\"\npeak-rss = \"1MiB\"\nmax = { peak_rss_bytes = \"2GiB\" }",
+        "both limit `peak_rss_bytes`",
+    );
     refuses("[[target]]\nbench = \"a\"\nmax = { p95 = 1 }", "`p95` is not a metric");
     refuses("[[target]]\nbench = \"a\"\nthroughput = \"900\"", "is not a throughput");
     refuses("[[metric]]\nname = \"p50\"", "MetricOfTime");

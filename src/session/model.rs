@@ -1,6 +1,7 @@
 //! What commands that measure ONNX models share: how the model is run, and the check of the request
 //! before anything is measured.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -83,7 +84,7 @@ impl ModelSettings {
                 model: PathBuf::new(),
                 library: library.path,
                 mode: WorkerMode::Measure,
-                batch_sizes: args.batch_sizes.clone(),
+                batch_sizes: list_once(&args.batch_sizes),
                 dims: args.dim.iter().cloned().collect(),
                 provider,
                 threads: args.threads.unwrap_or(1),
@@ -165,4 +166,10 @@ fn explain_refusal(refusal: ProbeRefusal) -> CommandError {
         Some(help) => error.with_help(help),
         None => error,
     }
+}
+
+/// Returns each size once, in the order in which they were first named.
+fn list_once(sizes: &[u64]) -> Vec<u64> {
+    let mut seen = BTreeSet::new();
+    sizes.iter().copied().filter(|size| seen.insert(*size)).collect()
 }

@@ -454,3 +454,12 @@ fn a_million_calls_of_a_millisecond_cost_their_share_of_an_hour() {
         "{text}"
     );
 }
+
+#[test]
+fn a_price_without_a_name_or_a_currency_can_be_reported() {
+    for words in ["", "name = \"c7i.large\"", "currency = \"USD\""] {
+        let toml = format!("[cost]\nper-hour = 3.6\n{words}\n");
+        let text = render_text(&decide_alone(vec![reporting("x", &[1.0; 5])], &toml));
+        assert!(text.contains("at 3.60"), "{text}");
+    }
+}

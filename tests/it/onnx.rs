@@ -211,7 +211,7 @@ fn a_file_that_is_not_a_usable_model_is_one_line_with_status_2() {
     lab.refuses(&fixture("ten_gigabytes.onnx"), &[], 2, &["`x`", "[50000, 50000]", "too large"]);
     let outside = ["`../README.md`", "not in its folder"];
     lab.refuses(&fixture("external_outside.onnx"), &[], 2, &outside);
-    let fixed = ["does not take a batch of 3", "fixes the first dimension at 2"];
+    let fixed = ["does not take a batch of 3", "first dimension is fixed at 2"];
     lab.refuses(&fixture("linear_fixed.onnx"), &["--batch-sizes", "3"], 2, &fixed);
 }
 
@@ -227,6 +227,18 @@ fn weights_beside_a_model_are_read_and_are_part_of_its_digest() {
     other[0] ^= 1;
     lab.write("weights.bin", other);
     assert_ne!(digest(&lab.run_of(&model, &[])), first);
+}
+
+#[test]
+fn a_batch_that_dim_sets_counts_its_rows() {
+    let Some(lab) = Lab::new() else { return };
+    let model = fixture("linear.onnx");
+    let run = lab.run_of(&model, &["--dim", "batch=3"]);
+    let ids: Vec<_> = run["benchmarks"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert!(ids.iter().any(|id| *id == "infer/batch/3"), "{ids:?}");
+    let fixed = ["first dimension is fixed at 3", "--dim"];
+    lab.refuses(&model, &["--dim", "batch=3", "--batch-sizes", "8"], 2, &fixed);
+    lab.refuses(&model, &["--dim", "batch=0"], 2, &["with N above zero"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::repositories::Bed;
 use crate::rounds::{changes, warns};
 
 /// A harness that prints the time in `built.txt`, with some noise, as Go does.
-const HARNESS: &str = r#"echo "BenchmarkWork 10 $(( $(cat built.txt) + $$ % 7 )) ns/op""#;
+const HARNESS: &str = r#"echo "BenchmarkWork 10 $(( $(cat built.txt) + $$ % 97 )) ns/op""#;
 
 /// Its configuration. What is measured is what the preparation built.
 const CONFIG: &str = "[measure]\nsource = { adapter = \"go\", command = \"sh harness.sh\" }\n\
@@ -133,7 +133,7 @@ fn every_command_measures_what_the_configuration_names() {
 #[test]
 fn the_command_line_names_another_harness_than_the_configuration() {
     let bed = repository("100000");
-    let script = r#"echo "BenchmarkOther 10 $(( 5000 + $$ % 7 )) ns/op""#;
+    let script = r#"echo "BenchmarkOther 10 $(( 5000 + $$ % 97 )) ns/op""#;
     let words = ["--baseline", "none", "--adapter", "go", "--", script];
     let (decision, _, text) = check(&bed, &words);
     assert_eq!(changes(&decision)[0].0, "BenchmarkOther", "{text}");
@@ -168,7 +168,7 @@ fn what_cannot_be_prepared_or_started_is_named_without_rust() {
 /// A harness whose benchmark has this name, and the time in `code.txt`.
 fn source(name: &str) -> String {
     format!(
-        "[measure]\nsource = {{ adapter = \"go\", command = '''echo \"Benchmark{name} 10 $(( $(cat code.txt) + $$ % 7 )) ns/op\"''' }}\n"
+        "[measure]\nsource = {{ adapter = \"go\", command = '''echo \"Benchmark{name} 10 $(( $(cat code.txt) + $$ % 97 )) ns/op\"''' }}\n"
     )
 }
 

@@ -95,14 +95,20 @@ impl CallInputs {
                 BatchDim::Named(_) | BatchDim::Unnamed => 1,
             }));
         }
+        if sizes.contains(&0) {
+            return Err(ProbeRefusal::new_usage("the inputs have no rows".to_owned()));
+        }
         for size in &sizes {
             if let BatchDim::Fixed(rows) = &self.batch
                 && size != rows
             {
                 return Err(ProbeRefusal::new_usage(format!(
-                    "the model does not take a batch of {size}: it fixes the first dimension at {rows}"
+                    "the model does not take a batch of {size}: its first dimension is fixed at {rows}"
                 ))
-                .with_help("leave out --batch-sizes, or export the model with a dynamic dimension"));
+                .with_help(
+                    "leave out --batch-sizes, or the --dim of that dimension, or export the model with a \
+                     dynamic one",
+                ));
             }
             self.check_bytes(*size)?;
         }
@@ -368,9 +374,11 @@ fn check_type(spec: &TensorSpec) -> Result<(), ProbeRefusal> {
 /// Finds the dimension that counts rows: the first one of the first input whose size is open, unless
 /// `dims` sets it.
 fn find_batch_dim(specs: &[TensorSpec], dims: &BTreeMap<String, u64>) -> BatchDim {
+    let mut set_by_user = None;
     for spec in specs {
         let Some(first) = spec.shape.as_ref().and_then(|shape| shape.first()) else { continue };
-        if name_dim(spec, 0, first).iter().any(|name| dims.contains_key(name)) {
+        if let Some(rows) = name_dim(spec, 0, first).iter().find_map(|name| dims.get(name)) {
+            set_by_user = set_by_user.or(Some(*rows));
             continue;
         }
         match first {
@@ -383,7 +391,7 @@ fn find_batch_dim(specs: &[TensorSpec], dims: &BTreeMap<String, u64>) -> BatchDi
         DimSize::Fixed(rows) if *rows > 0 => Some(*rows),
         _ => None,
     });
-    BatchDim::Fixed(fixed.unwrap_or(1))
+    BatchDim::Fixed(set_by_user.or(fixed).unwrap_or(1))
 }
 
 fn is_batch_axis(batch: &BatchDim, dim: &DimSize, axis: usize) -> bool {

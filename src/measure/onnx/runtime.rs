@@ -26,7 +26,7 @@ pub(crate) struct RuntimeLibrary {
 
 /// Finds the library of ONNX Runtime.
 ///
-/// If `ORT_DYLIB_PATH` is set, it names the file or its folder, and no other place counts. Otherwise
+/// If `ORT_DYLIB_PATH` is set and not empty, it names the file or its folder, and no other place counts. Otherwise
 /// the library is next to this program, in `.runtime`, or in the Python package `onnxruntime` of the
 /// `python3` that is found first.
 ///
@@ -38,7 +38,8 @@ pub(crate) fn find_runtime() -> Result<RuntimeLibrary, Vec<PathBuf>> {
         path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
         is_from_python,
     };
-    if let Some(set) = env::var_os(LIBRARY_VARIABLE).map(PathBuf::from) {
+    let set = env::var_os(LIBRARY_VARIABLE).filter(|set| !set.is_empty());
+    if let Some(set) = set.map(PathBuf::from) {
         let library = if set.is_file() { Some(set.clone()) } else { find_library_in(&set) };
         return library.map(|path| found(&path, false)).ok_or_else(|| vec![set]);
     }
