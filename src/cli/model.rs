@@ -73,3 +73,16 @@ pub(crate) struct OnnxWorkerArgs {
     /// The request, as JSON
     pub(crate) request: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dimension_has_a_name_and_a_size_above_zero() {
+        assert_eq!(parse_dim("a=b=3"), Ok(("a=b".to_owned(), 3)));
+        for wrong in ["batch=0", "=3", "batch", "batch=-1"] {
+            assert!(parse_dim(wrong).is_err(), "{wrong}");
+        }
+    }
+}
