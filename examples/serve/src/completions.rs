@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse as _, Response};
 use perfgate_suites::session::SessionOptions;
-use perfgate_suites::tokenization::Tokenizer;
+use perfgate_suites::tokenization::{Tokenizer, WordCache};
 use perfgate_suites::transformer::{Decoder, KeyValueCache, Sampler};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ impl GenerationService {
     /// Fails if set-up has not installed them.
     pub(crate) fn open(options: &SessionOptions) -> Result<Self> {
         Ok(Self {
-            tokenizer: Tokenizer::open_gpt2()?,
+            tokenizer: Tokenizer::open_gpt2(WordCache::Kept)?,
             decoder: Mutex::new(Decoder::open(options)?),
             answers: AtomicU64::new(0),
         })
