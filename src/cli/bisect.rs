@@ -23,6 +23,8 @@ Examples:
   perfgate bisect 0123abc HEAD --bench 'encode/words' --budget 1h --all
   perfgate bisect v1.2.0 main --bench BenchmarkDecode --adapter go -- go test -run '^$' -bench .
 
+--bench takes one id, without patterns. How many launches there are is decided by the search.
+
 Exit status: 0 the change was found, 11 nothing changes, or the budget ended first.")]
 pub(crate) struct BisectArgs {
     /// Commit from before the change

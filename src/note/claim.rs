@@ -11,10 +11,12 @@ pub(crate) enum ClaimIssue {
         /// The error.
         cause: String,
     },
-    /// A `[[metric]]` names a metric that no benchmark reports.
+    /// A `[[metric]]` names a metric that none of its benchmarks reports.
     MetricUnreported {
         /// Name of the metric.
         metric: String,
+        /// Pattern of its benchmarks.
+        pattern: String,
     },
     /// The launches do not show whether a metric changed.
     MetricUndecided {

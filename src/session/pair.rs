@@ -117,11 +117,21 @@ impl Pair {
     ) -> Self {
         let [baseline, candidate] = [baseline, candidate]
             .map(|text| MeasureSubject::Command(SampleCommand::new(text.to_owned())));
+        Self::from_subjects([baseline, candidate], SampleSource::Command, [None, head])
+    }
+
+    /// Returns a pair of `subjects`, of baseline and candidate, that keeps no folder.
+    fn from_subjects(
+        subjects: [MeasureSubject; 2],
+        source: SampleSource,
+        commits: [Option<MeasuredCommit>; 2],
+    ) -> Self {
+        let [baseline, candidate] = subjects;
         Self {
             baseline,
             candidate,
-            source: SampleSource::Command,
-            commits: [None, head],
+            source,
+            commits,
             compilers: None,
             same_targets: Vec::new(),
             unaffected: None,
@@ -210,17 +220,16 @@ impl Pair {
             setting.draft_record(&head_commit, &head_checkout, &candidate),
         ];
         Ok(PairAttempt::Ready(Box::new(Self {
-            baseline: baseline.subject,
-            candidate: candidate.subject,
-            source: SampleSource::Criterion,
-            commits,
             compilers: Some([baseline.rustc, candidate.rustc]),
             same_targets,
-            unaffected: None,
             drafts,
             worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
-            _scratch: None,
+            ..Self::from_subjects(
+                [baseline.subject, candidate.subject],
+                SampleSource::Criterion,
+                commits,
+            )
         })))
     }
 
@@ -229,21 +238,9 @@ impl Pair {
         unaffected: UnaffectedBenches,
         commits: [Option<MeasuredCommit>; 2],
     ) -> Self {
-        let [baseline, candidate] =
-            [(); 2].map(|()| MeasureSubject::Criterion(BuiltBenches::default()));
-        Self {
-            baseline,
-            candidate,
-            source: SampleSource::Criterion,
-            commits,
-            compilers: None,
-            same_targets: Vec::new(),
-            unaffected: Some(unaffected),
-            drafts: [None, None],
-            worktrees: Vec::new(),
-            _folder: None,
-            _scratch: None,
-        }
+        let subjects = [(); 2].map(|()| MeasureSubject::Criterion(BuiltBenches::default()));
+        let pair = Self::from_subjects(subjects, SampleSource::Criterion, commits);
+        Self { unaffected: Some(unaffected), ..pair }
     }
 
     /// Returns the folders in which both commits are checked out, or `None` for commands.

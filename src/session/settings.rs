@@ -233,8 +233,14 @@ pub(crate) fn resolve_policy(
         let reasons: Result<Vec<FailOn>, _> = words.iter().map(|word| word.parse()).collect();
         gate.fail_on = Some(reasons.map_err(|error| explain_policy_error(&error))?);
     }
+    let limits = collect_target_limits(args);
+    if args.target_at.is_some() && limits.is_empty() && config.target.is_empty() {
+        return Err(CommandError::new_usage("--target-at sets no limit")
+            .with_help("add one that must hold at this rate, such as --target-p99 50ms")
+            .into());
+    }
     let selection = parse_selection(bench)?;
-    Policy::new(&config, &collect_target_limits(args), selection)
+    Policy::new(&config, &limits, selection)
         .map(|policy| policy.with_target_rate(args.target_at))
         .map_err(|error| explain_policy_error(&error))
 }

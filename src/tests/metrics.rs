@@ -208,8 +208,18 @@ fn a_metric_that_the_candidate_no_longer_reports_is_missing() {
     assert_eq!(decision.benchmarks[0].metrics["allocations"].change, Some(Change::New));
     // A metric that nobody reports is most likely misspelled.
     let decision = decide_rounds(silent(), silent(), toml);
-    let issue = ClaimIssue::MetricUnreported { metric: "allocations".to_owned() };
-    assert!(decision.notes.contains(&Note::Claim { issue }), "{:?}", decision.notes);
+    let unreported = |pattern: &str| Note::Claim {
+        issue: ClaimIssue::MetricUnreported {
+            metric: "allocations".to_owned(),
+            pattern: pattern.to_owned(),
+        },
+    };
+    assert!(decision.notes.contains(&unreported("**")), "{:?}", decision.notes);
+    // So is a pattern that no benchmark matches.
+    let reports = || reporting("allocations", &[3.0; 7]);
+    let toml = "[[metric]]\nname = \"allocations\"\nbench = \"encoed\"";
+    let decision = decide_rounds(reports(), reports(), toml);
+    assert!(decision.notes.contains(&unreported("encoed")), "{:?}", decision.notes);
 }
 
 #[test]

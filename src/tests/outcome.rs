@@ -152,6 +152,18 @@ fn an_incomplete_run_does_not_pass_because_what_failed_is_not_judged() {
 }
 
 #[test]
+fn a_benchmark_that_stopped_working_at_the_base_is_not_new() {
+    let candidate = run(&[("a", steady(2e6))]);
+    for (launches, change) in [(steady(1e6), Change::Inconclusive), (Vec::new(), Change::New)] {
+        let mut baseline = run(&[("a", launches)]);
+        let reason = FailureReason::Panicked;
+        baseline.benchmarks[0].failure = Some(BenchmarkFailure { reason, output: String::new() });
+        let evidence = Evidence::from_sides(&candidate, BaselineEvidence::File(&baseline));
+        assert_eq!(decide(&evidence, &policy("")).benchmarks[0].change, change);
+    }
+}
+
+#[test]
 fn a_row_shows_the_level_of_all_stored_runs_and_not_that_of_the_nearest() {
     let of_commit = |digit: &str, level: f64| {
         let mut run = run(&[("a", steady(level))]);

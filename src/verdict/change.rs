@@ -60,6 +60,16 @@ impl ChangeFinding {
         }
     }
 
+    /// Returns this finding, or an inconclusive one if it is a change and there is a `doubt`.
+    #[must_use]
+    pub(super) fn limit_by_doubt(self, doubt: Option<Note>) -> Self {
+        let is_change = matches!(self.change, Change::Regressed | Change::Improved);
+        match doubt.filter(|_| is_change) {
+            Some(doubt) => Self { change: Change::Inconclusive, notes: vec![doubt], ..self },
+            None => self,
+        }
+    }
+
     /// Returns this finding, or an inconclusive one if the clock allows no conclusion. A ratio of
     /// samples of zero is left out.
     #[must_use]

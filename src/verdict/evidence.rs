@@ -240,6 +240,17 @@ impl<'a> Evidence<'a> {
         baseline.map(|run| &run.host)
     }
 
+    /// Returns why a change that shows against stored runs is not an answer: they are of the commit
+    /// that is judged, or only a screen. `None` if it is one.
+    pub(super) fn find_stored_doubt(&self) -> Option<Note> {
+        let is_screen = matches!(self.baseline, BaselineEvidence::Screen(_));
+        if self.is_same_commit() {
+            Some(Note::SameCommit)
+        } else {
+            is_screen.then_some(Note::OnlyScreened)
+        }
+    }
+
     /// Returns whether the nearest stored run is of the commit that is judged, without uncommitted
     /// changes.
     pub(super) fn is_same_commit(&self) -> bool {

@@ -309,7 +309,7 @@ fn judge_without_rounds(
             let clock = ClockResolution::from_comparison(comparison, rules);
             let stored = stored_sides.get(&comparison.id).map(Vec::as_slice).unwrap_or_default();
             let stored: Vec<Vec<f64>> = stored.iter().map(|run| run.ln_medians()).collect();
-            let mut finding = change::judge_against_stored(
+            let finding = change::judge_against_stored(
                 &stored,
                 &candidate_levels,
                 errors,
@@ -317,17 +317,7 @@ fn judge_without_rounds(
                 &clock,
                 None,
             );
-            let is_change = matches!(finding.change, Change::Regressed | Change::Improved);
-            let doubt = if evidence.is_same_commit() {
-                Some(Note::SameCommit)
-            } else {
-                is_screen.then_some(Note::OnlyScreened)
-            };
-            if let Some(doubt) = doubt.filter(|_| is_change) {
-                finding.change = Change::Inconclusive;
-                finding.notes = vec![doubt];
-            }
-            (finding, Some(CheckStage::Screened))
+            (finding.limit_by_doubt(evidence.find_stored_doubt()), Some(CheckStage::Screened))
         }
     }
 }
@@ -376,7 +366,10 @@ fn judge_untestable(comparison: &BenchmarkComparison<'_>) -> Option<ChangeFindin
             reason: failure.map(|failure| failure.reason.clone()),
             message: failure.map(BenchmarkFailure::last_message).unwrap_or_default(),
         };
-        return Some(ChangeFinding::without_test(Change::New, Some(note)));
+        // What was measured before it failed is not new, and what it would have shown is not known.
+        let was_measured = !baseline.launches.is_empty();
+        let change = if was_measured { Change::Inconclusive } else { Change::New };
+        return Some(ChangeFinding::without_test(change, Some(note)));
     }
     (baseline.sampling != candidate.sampling)
         .then(|| ChangeFinding::without_test(Change::Inconclusive, Some(Note::SamplingDiffers)))

@@ -191,22 +191,25 @@ pub(super) fn judge_metrics(
     names.into_iter().map(judge).collect()
 }
 
-/// Returns a note for each `[[metric]]` whose metric no benchmark reports. Returns none if no
-/// benchmark was measured that it is about.
+/// Returns a note for each `[[metric]]` whose metric none of its benchmarks reports. Returns none if
+/// nothing was measured.
 pub(super) fn list_unreported_metrics<'a>(
     metrics: &(impl Iterator<Item = (&'a str, &'a BTreeMap<String, MetricJudgement>)> + Clone),
     policy: &Policy,
 ) -> Vec<Note> {
     let is_unreported = |rule: &&MetricRule| {
-        let mut named = metrics.clone().filter(|(id, _)| rule.pattern.matches(id)).peekable();
+        let mut named = metrics.clone().filter(|(id, _)| rule.pattern.matches(id));
         policy.covers_rule(&rule.pattern)
-            && named.peek().is_some()
+            && metrics.clone().next().is_some()
             && named.all(|(_, metrics)| !metrics.contains_key(&rule.name))
     };
     let unreported = policy.metric_rules().iter().filter(is_unreported);
     unreported
         .map(|rule| Note::Claim {
-            issue: ClaimIssue::MetricUnreported { metric: rule.name.clone() },
+            issue: ClaimIssue::MetricUnreported {
+                metric: rule.name.clone(),
+                pattern: rule.pattern.as_str().to_owned(),
+            },
         })
         .collect()
 }
@@ -263,7 +266,7 @@ impl JudgedMetric<'_> {
                 let runs = baseline_runs.iter().map(|run| list_levels([*run], name, self.scale));
                 let runs: Vec<Vec<f64>> = runs.filter(|levels| !levels.is_empty()).collect();
                 let candidate = &levels.candidate;
-                let mut finding = change::judge_against_stored(
+                let finding = change::judge_against_stored(
                     &runs,
                     candidate,
                     errors,
@@ -271,17 +274,7 @@ impl JudgedMetric<'_> {
                     &clock,
                     Some(alike),
                 );
-                let is_change = matches!(finding.change, Change::Regressed | Change::Improved);
-                let doubt = if evidence.is_same_commit() {
-                    Some(Note::SameCommit)
-                } else {
-                    is_screen.then_some(Note::OnlyScreened)
-                };
-                if let Some(doubt) = doubt.filter(|_| is_change) {
-                    finding.change = Change::Inconclusive;
-                    finding.notes = vec![doubt];
-                }
-                finding
+                finding.limit_by_doubt(evidence.find_stored_doubt())
             }
         }
     }

@@ -257,6 +257,19 @@ fn a_commit_whose_command_fails_is_skipped_and_its_neighbours_stay_together() {
 }
 
 #[test]
+fn what_a_failing_command_printed_last_is_in_the_error() {
+    let history = History::new(&[1000, 1000]);
+    let script = "echo 'no model.bin' >&2; exit 2";
+    let output = history.run(&[&history.commits[0], "HEAD", "--bench", "decode", "--", script]);
+    let text = text_of(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("fails in the good commit: exited with status 2: no model.bin"),
+        "{text}"
+    );
+}
+
+#[test]
 fn benches_are_built_per_commit_and_what_cannot_be_built_is_skipped() {
     let bench = |ids: &str| BENCH.replace("/* ids */", ids);
     let mut history = History::new(&[]);

@@ -268,6 +268,7 @@ fn a_file_of_inputs_that_does_not_fit_is_refused_in_one_line() {
         ("rank.npy", array("<f4", "(4,)", &four), "the model takes [batch, 4]"),
         ("type.npy", array("<f8", "(1, 4)", &[0; 32]), "`x` takes f32"),
         ("cut.npy", array("<f4", "(9, 4)", &four), "cut off"),
+        ("short.npy", array("<f4", "(2, 4)", &four), "cut off"),
         ("huge.npy", array("<f4", "(9999999999, 9999999999)", &four), "more elements"),
         ("hidden.npy", array("<f4", "(0, 9999999999, 9999999999)", &[]), "more elements"),
         ("object.npy", array("|O", "(1, 4)", &four), "`x` takes f32"),

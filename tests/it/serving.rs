@@ -84,6 +84,16 @@ fn a_load_that_does_not_answer_leaves_a_target_unproven_with_the_reason() {
 }
 
 #[test]
+fn a_rate_without_a_limit_asks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = ["check", "--adapter", "oha", "--target-at", "50/s", "--", "true"];
+    let output = run_in(folder.path(), &words);
+    let text = text_of(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("--target-at sets no limit") && text.contains("help: "), "{text}");
+}
+
+#[test]
 fn a_closed_loop_is_no_answer_to_a_question_at_a_rate() {
     let script = format!("cat '{}'", fixture("locust/good.json"));
     let (status, note) = judge_target("locust", &AT_50, &script);

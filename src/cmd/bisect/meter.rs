@@ -14,7 +14,7 @@ use crate::render::notes::{describe_failure, describe_note};
 use crate::rounds::{
     LookAnswer, RoundSchedule, RoundsBudget, RoundsPlan, RoundsProgress, measure_rounds,
 };
-use crate::run::{Benchmark, BenchmarkId, Run, SampleSource};
+use crate::run::{Benchmark, BenchmarkFailure, BenchmarkId, Run, SampleSource};
 use crate::selection::find_nearest_id;
 use crate::session::measurement::{explain_measure_error, name_rounds_session};
 use crate::session::pair::{CommandPlacer, CommitSeries, PairBuilder, SeriesCommit, SideObstacle};
@@ -255,13 +255,13 @@ fn find_in_command(
     let id = BenchmarkId { name: bench.to_owned(), package: None };
     if let Some((_, observed)) = benchmarks.iter().find(|(other, _)| *other == id) {
         let plan = plan.restrict_to(&HashSet::from([id.clone()]));
-        let checked = observed.as_ref().map_err(|failure| explain_failed(&id, &failure.reason));
+        let checked = observed.as_ref().map_err(|failure| explain_failed(&id, failure));
         return Ok(checked.map(|_| (id, None, plan)));
     }
     // A command that failed as a whole has printed nothing else.
     let mut failures = benchmarks
         .iter()
-        .filter_map(|(id, observed)| Some(explain_failed(id, &observed.as_ref().err()?.reason)));
+        .filter_map(|(id, observed)| Some(explain_failed(id, observed.as_ref().err()?)));
     let names: Vec<&str> = benchmarks.iter().map(|(id, _)| id.name.as_str()).collect();
     Ok(Err(failures.next().unwrap_or_else(|| explain_unknown(bench, &names))))
 }
@@ -295,7 +295,7 @@ fn find_in_benches(
     if let Some(failed) = plan.failed.iter().find(|failed| failed.id == bench)
         && let Some(failure) = &failed.failure
     {
-        return Ok(Err(explain_failed(&failed.to_id(), &failure.reason)));
+        return Ok(Err(explain_failed(&failed.to_id(), failure)));
     }
     if let Some(note) = plan.take_nothing_selected() {
         return Ok(Err(CommandError::new_usage(describe_note(&note))));
@@ -304,9 +304,14 @@ fn find_in_benches(
     Ok(Err(explain_unknown(bench, &names.collect::<Vec<_>>())))
 }
 
-fn explain_failed(id: &BenchmarkId, reason: &FailureReason) -> CommandError {
-    let reason = describe_failure(reason);
-    CommandError::new_failure(format!("`{id}` fails in the good commit: {reason}"))
+/// Returns the error that the benchmark fails in the good commit, with the last line it printed.
+fn explain_failed(id: &BenchmarkId, failure: &BenchmarkFailure) -> CommandError {
+    let reason = describe_failure(&failure.reason);
+    let printed = match failure.last_message() {
+        printed if printed.is_empty() => printed,
+        printed => format!(": {printed}"),
+    };
+    CommandError::new_failure(format!("`{id}` fails in the good commit: {reason}{printed}"))
 }
 
 /// Returns the error that the good commit has no benchmark with the id `bench`, but `names`.

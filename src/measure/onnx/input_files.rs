@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Read as _};
+use std::io::{self, Cursor, ErrorKind, Read as _};
 use std::path::Path;
 
 use half::f16;
@@ -131,8 +131,10 @@ fn read_array(bytes: &[u8], spec: &TensorSpec) -> Result<TensorData, String> {
     }
     let descr = header.dtype().descr();
     let file = NpyFile::with_header(header, rest);
-    let wrong =
-        |_| format!("it has elements of type {descr}, and `{}` takes {}", spec.name, spec.element);
+    let wrong = |error: io::Error| match error.kind() {
+        ErrorKind::UnexpectedEof => "the file is cut off".to_owned(),
+        _ => format!("it has elements of type {descr}, and `{}` takes {}", spec.name, spec.element),
+    };
     let values = match spec.element {
         ElementType::F16 => file.into_vec::<f16>().map(TensorValues::F16),
         ElementType::F32 => file.into_vec::<f32>().map(TensorValues::F32),

@@ -9,8 +9,9 @@ pub(super) fn describe_claim_issue(issue: &ClaimIssue) -> String {
         ClaimIssue::MetricsUnusable { cause } => {
             format!("the metrics that the bench reports cannot be used: {}", join_lines(cause))
         }
-        ClaimIssue::MetricUnreported { metric } => format!(
-            "no benchmark reports the metric `{metric}`, so `[[metric]] name = \"{metric}\"` judges nothing"
+        ClaimIssue::MetricUnreported { metric, pattern } => format!(
+            "no benchmark that matches `{pattern}` reports the metric `{metric}`, so its `[[metric]]` judges \
+             nothing"
         ),
         ClaimIssue::MetricUndecided { launches } => {
             format!("undecided after {} per side", count_launches(*launches))

@@ -90,7 +90,7 @@ fn list_claim_issues() -> Vec<ClaimIssue> {
     let text = |text: &str| text.to_owned();
     list_examples! { ClaimIssue:
         MetricsUnusable { cause: text("line 3: expected value at line 1 column 1") }
-        MetricUnreported { metric: text("allocations") }
+        MetricUnreported { metric: text("allocations"), pattern: text("encode/**") }
         MetricUndecided { launches: 1 }
         MetricGone {}
         MetricAbsent { metric: text("accuracy") }

@@ -84,18 +84,12 @@ impl Pair {
             Err(error) if builder.interrupt.is_raised() => return Err(error),
             Err(error) => return Ok(PairAttempt::NoHead(format!("{error:#}"))),
         };
+        let base = repository.read_commit(base).map_err(CommandError::from)?;
         Ok(PairAttempt::Ready(Box::new(Self {
-            baseline,
-            candidate,
-            source: SampleSource::Command,
-            commits: [Some(repository.read_commit(base).map_err(CommandError::from)?), head],
-            compilers: None,
-            same_targets: Vec::new(),
-            unaffected: None,
-            drafts: [None, None],
             worktrees: vec![base_checkout.worktree, head_checkout.worktree],
             _folder: Some(folder),
             _scratch: scratch,
+            ..Self::from_subjects([baseline, candidate], SampleSource::Command, [Some(base), head])
         })))
     }
 }

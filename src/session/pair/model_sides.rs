@@ -32,19 +32,9 @@ impl Pair {
         let scratch = interrupt.create_temporary_folder()?;
         let candidate =
             compare_with_model(&baseline, candidate, scratch.path(), effort, interrupt)?;
-        Ok(Self {
-            baseline: MeasureSubject::Model(Box::new(baseline)),
-            candidate: MeasureSubject::Model(Box::new(candidate)),
-            source: SampleSource::Command,
-            commits: [None, head],
-            compilers: None,
-            same_targets: Vec::new(),
-            unaffected: None,
-            drafts: [None, None],
-            worktrees: Vec::new(),
-            _folder: None,
-            _scratch: Some(scratch),
-        })
+        let subjects = [baseline, candidate].map(|model| MeasureSubject::Model(Box::new(model)));
+        let pair = Self::from_subjects(subjects, SampleSource::Command, [None, head]);
+        Ok(Self { _scratch: Some(scratch), ..pair })
     }
 
     /// Checks out `base` and the working tree, and returns the model at `model` of both. See
