@@ -1,6 +1,6 @@
 //! Which tensors of a model are parameters: what training has learned.
 //!
-//! The file does not mark them. Weights are told from helper constants by their type and by the
+//! The file does not mark them. Weights are distinguished from helper constants by their type and by the
 //! operators that use them.
 
 use std::collections::{BTreeMap, HashMap};

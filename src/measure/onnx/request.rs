@@ -192,7 +192,7 @@ impl ProbeRefusal {
         Self { kind: RefusalKind::Usage, message: message.into(), help: None }
     }
 
-    /// Returns the refusal for want of a library or a device.
+    /// Returns the refusal because a library or a device is missing.
     pub(super) fn new_unavailable(message: impl Into<String>) -> Self {
         Self { kind: RefusalKind::Unavailable, message: message.into(), help: None }
     }

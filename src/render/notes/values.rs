@@ -29,7 +29,7 @@ pub(super) fn describe_own_time(benchmarks: &[String], count: u64, longest: Nano
     };
     let takes = if count == 1 { "takes" } else { "take up to" };
     format!(
-        "`{named}`{more} {takes} {} per launch however little is asked for, because `measurement_time`, \
+        "`{named}`{more} {takes} {} per launch, whatever perfgate asks for, because `measurement_time`, \
          `warm_up_time` or `sample_size` in the bench overrides perfgate: make these smaller in \
          the bench, or leave it out with `--bench`",
         format_wait(longest.get())
