@@ -527,7 +527,7 @@ fn a_bench_that_sets_its_own_measurement_time_leaves_the_others_their_rounds() {
     let reason = "not measured: the budget has no time for enough rounds of it";
     assert_eq!(own.unwrap()["notes"][0]["text"], reason, "{decision:#}");
     // The cause and the remedy are printed before anything is measured, and are in the report.
-    let cause = "`own` takes 2 s per launch however little is asked for";
+    let cause = "`own` takes 2 s per launch, whatever perfgate asks for";
     let rounds = text.find("in rounds, for at most").expect("the rounds are announced");
     assert!(text.find(cause).is_some_and(|at| at < rounds), "{text}");
     assert!(warns(&decision, cause), "{decision:#}");
